@@ -1,0 +1,53 @@
+"""Beta: two shapes, alpha for the pull towards 1 and beta for the pull towards 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln
+
+from mcmix.distributions.family import Column, Family, Parameter, Statistics, Sums, Support
+from mcmix.distributions.special import (
+    is_shape,
+    log_complement_of,
+    log_gamma,
+    log_of,
+    times_log,
+    times_log_complement,
+)
+
+BELOW_ONE = float(np.nextafter(1.0, 0.0))
+
+
+def logpdf(x, alpha, beta):  # type: ignore[no-untyped-def]
+    """Log density of one value in [0, 1]; plus infinity at an end whose shape is below 1."""
+    if not is_shape(alpha) or not is_shape(beta) or not 0.0 <= x <= 1.0:
+        return -math.inf
+    constant = log_gamma(alpha + beta) - log_gamma(alpha) - log_gamma(beta)
+    return constant + times_log(alpha - 1.0, x) + times_log_complement(beta - 1.0, x)
+
+
+def draw(rng: np.random.Generator, size: Any, alpha: Any, beta: Any) -> np.ndarray:
+    """Draws of the given size, kept off 0 and 1, where rounding would put draws with tiny shapes."""
+    return np.asarray(np.clip(rng.beta(alpha, beta, size), np.finfo(float).tiny, BELOW_ONE))
+
+
+def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities from the sums of log x and log(1 - x)."""
+    alpha, beta = parameters["alpha"], parameters["beta"]
+    constant = gammaln(alpha + beta) - gammaln(alpha) - gammaln(beta)
+    return sums.n * constant + (alpha - 1.0) * sums.total(0) + (beta - 1.0) * sums.total(1)
+
+
+BETA = Family(
+    name="Beta",
+    parameters=(Parameter("alpha", "positive"), Parameter("beta", "positive")),
+    support=Support(0.0, 1.0),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    statistics=Statistics(columns=(Column(log_of), Column(log_complement_of)), log_likelihood=log_likelihood),
+    summary="Beta law on [0, 1], density proportional to x**(alpha - 1) (1 - x)**(beta - 1).",
+)

@@ -1,0 +1,213 @@
+"""What a family of distributions tells the rest of the house. One family, one file, one object of this class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mcmix.kernels.base import AddressedKernel
+from mcmix.kernels.densities import density_kernel, elementwise
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One canonical parameter of a family.
+
+    Parameters
+    ----------
+    name : str
+        Whole word, e.g. ``precision``.
+    constraint : {"real", "positive", "nonnegative", "probability", "simplex", "count", "positive vector"}
+        What is checked at the border where the value is known; kernels return minus infinity where it is broken.
+    alias : str, optional
+        PyMC 2's keyword for it (``tau``).
+    default : float, optional
+    """
+
+    name: str
+    constraint: str
+    alias: str | None = None
+    default: float | None = None
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another usual parameter that replaces a canonical one (``sigma`` for ``precision``).
+
+    Parameters
+    ----------
+    replaces : str
+        Canonical name.
+    convert : callable
+        (value, others) -> canonical value, with `others` the other canonical parameters by name. Only operators and
+        NumPy functions, so that it works on numbers, arrays, model nodes and symbolic expressions alike.
+    """
+
+    replaces: str
+    convert: Callable[[Any, Mapping[str, Any]], Any]
+    constraint: str = "positive"
+
+
+@dataclass(frozen=True)
+class Support:
+    """Where a family puts its mass: the range of one element, from constants or parameters by name (closed)."""
+
+    lower: float | str = -np.inf
+    upper: float | str = np.inf
+    discrete: bool = False
+    simplex: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the sufficient statistic T(y): a function of the data, summed, and its square too if asked.
+
+    Sums are taken about a fixed shift of the column; `shifted=False` pins that shift to zero (for counts and other
+    columns whose plain sum is wanted).
+    """
+
+    transform: Callable[[np.ndarray], np.ndarray]
+    square: bool = False
+    shifted: bool = True
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a child tells the parameter it depends on, as natural parameters of a known kind.
+
+    Parameters
+    ----------
+    kind : {"normal", "gamma", "beta", "dirichlet"}
+        With v the value of the parameter, the likelihood as a function of v is proportional to
+        normal: exp(-first v**2 / 2 + second v); gamma: v**first exp(-second v); beta: v**first (1 - v)**second;
+        dirichlet: the product of v_k**first_k (second is unused, None).
+    natural : callable
+        (sums, parameters) -> (first, second). `sums` is a :class:`Sums`, `parameters` maps canonical names to values
+        (the entry of the target itself must not be read). Operators and NumPy functions only.
+    """
+
+    kind: str
+    natural: Callable[[Sums, Mapping[str, Any]], tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Additive statistics of the rows that share one set of parameters; entries may be arrays or symbolic.
+
+    Attributes
+    ----------
+    n : count of rows.
+    sums : sum of (column - shift) for each column.
+    squares : sum of (column - shift)**2 for each column that asks for it, else None.
+    shifts : the fixed shift of each column.
+    """
+
+    n: Any
+    sums: tuple[Any, ...]
+    squares: tuple[Any, ...]
+    shifts: tuple[float, ...]
+
+    def total(self, j: int) -> Any:
+        """Plain sum of column j."""
+        return self.sums[j] + self.n * self.shifts[j]
+
+    def squared_distance(self, j: int, centre: Any) -> Any:
+        """Sum of (column j - centre)**2."""
+        distance = centre - self.shifts[j]
+        return self.squares[j] - 2.0 * distance * self.sums[j] + self.n * distance * distance
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Finite sufficient statistics of a family, and what follows from them.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+    log_likelihood : callable
+        (sums, parameters) -> sum of log densities of the rows, up to a term that depends on the data alone (that
+        term is `Family.base`, summed). Operators, NumPy functions and scipy.special ufuncs (gammaln) only.
+    messages : mapping
+        Canonical parameter name -> :class:`Message`, for parameters with a conjugate prior.
+    known : tuple of str
+        Parameters that must be known numbers, the same for all rows, for the sums to be sufficient.
+    """
+
+    columns: tuple[Column, ...]
+    log_likelihood: Callable[[Sums, Mapping[str, Any]], Any]
+    messages: Mapping[str, Message] = field(default_factory=dict)
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """A family of distributions.
+
+    Parameters
+    ----------
+    name : str
+        As users write it, ``Normal``.
+    parameters : tuple of Parameter
+        In PyMC 2's positional order.
+    support : Support
+    draw : callable
+        (rng, size, *parameters) -> array; parameters broadcast against `size` (event axis last where there is one).
+    scalar_logpdf : callable, optional
+        Plain scalar function (x, *parameters) -> float that numba can compile; includes every constant; minus infinity
+        outside the support or where a parameter breaks its constraint. Absent for families with vector parameters,
+        which give `expression` instead.
+    expression : callable, optional
+        (x, *parameters) -> log density of each event, written with NumPy functions on arrays or symbolic values.
+    base : callable, optional
+        x -> the part of the log density that depends on the data alone and is costly (log x!); the statistics'
+        log likelihood leaves it out.
+    alternatives : mapping of str to Alternative
+    statistics : Statistics, optional
+    dtype : type
+        float, int or bool.
+    event_ndim : int
+        0 for scalars, 1 for vectors such as a Dirichlet's.
+    summary : str
+        One sentence, density formula and scale of each parameter; becomes part of the class's docstring.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    support: Support
+    draw: Callable[..., np.ndarray]
+    scalar_logpdf: Callable[..., float] | None = None
+    expression: Callable[..., Any] | None = None
+    base: Callable[[np.ndarray], np.ndarray] | None = None
+    alternatives: Mapping[str, Alternative] = field(default_factory=dict)
+    statistics: Statistics | None = None
+    dtype: type = float
+    event_ndim: int = 0
+    summary: str = ""
+
+    def __repr__(self) -> str:
+        return f"<family {self.name}({', '.join(p.name for p in self.parameters)})>"
+
+    @cached_property
+    def density(self) -> AddressedKernel:
+        """The kernel that adds log densities; compiled when its address is first asked for."""
+        if self.scalar_logpdf is None:
+            raise TypeError(f"{self.name} has vector parameters and no elementwise kernel")
+        return density_kernel(self.name, self.scalar_logpdf, len(self.parameters))
+
+    def logpdf(self, x: Any, *parameters: Any) -> np.ndarray:
+        """Log density (or log mass) of each event, broadcast over x and the parameters.
+
+        Returns
+        -------
+        ndarray
+            Minus infinity outside the support.
+        """
+        if self.expression is not None:
+            return np.asarray(self.expression(np.asarray(x), *[np.asarray(p, float) for p in parameters]))
+        columns = np.broadcast_arrays(*[np.asarray(v, float) for v in (x, *parameters)])
+        flat = [np.ascontiguousarray(column).reshape(-1) for column in columns]
+        return elementwise(self.density, flat).reshape(columns[0].shape)

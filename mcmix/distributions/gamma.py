@@ -1,0 +1,56 @@
+"""Gamma: shape and rate (one over the scale)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln
+
+from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
+from mcmix.distributions.special import is_shape, log_gamma, log_of, plain, times_log
+
+
+def logpdf(x, shape, rate):  # type: ignore[no-untyped-def]
+    """Log density of one value; plus infinity at 0 for a shape below 1."""
+    if not is_shape(shape) or not 0.0 < rate < math.inf or not 0.0 <= x < math.inf:
+        return -math.inf
+    return shape * math.log(rate) - log_gamma(shape) + times_log(shape - 1.0, x) - rate * x
+
+
+def draw(rng: np.random.Generator, size: Any, shape: Any, rate: Any) -> np.ndarray:
+    """Draws of the given size, kept off 0, where rounding would put draws with tiny shapes."""
+    return np.asarray(np.maximum(rng.gamma(shape, 1.0 / np.asarray(rate), size), np.finfo(float).tiny))
+
+
+def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities from the sums of x and log x."""
+    shape, rate = parameters["shape"], parameters["rate"]
+    constant = shape * np.log(rate) - gammaln(shape)
+    return sums.n * constant + (shape - 1.0) * sums.total(1) - rate * sums.total(0)
+
+
+def rate_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Gamma message to the rate: count times shape, and the sum."""
+    return sums.n * parameters["shape"], sums.total(0)
+
+
+GAMMA = Family(
+    name="Gamma",
+    parameters=(Parameter("shape", "positive", alias="alpha"), Parameter("rate", "positive", alias="beta")),
+    support=Support(lower=0.0),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    alternatives={
+        "scale": Alternative("rate", lambda scale, others: 1.0 / scale),
+        "mean": Alternative("rate", lambda mean, others: others["shape"] / mean),
+    },
+    statistics=Statistics(
+        columns=(Column(plain), Column(log_of)),
+        log_likelihood=log_likelihood,
+        messages={"rate": Message("gamma", rate_message)},
+    ),
+    summary="Gamma law on x >= 0, density proportional to x**(shape - 1) exp(-rate x); the mean is shape / rate.",
+)

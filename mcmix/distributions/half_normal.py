@@ -1,0 +1,53 @@
+"""Half-normal: the absolute value of a normal variable with mean zero and a precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
+from mcmix.distributions.special import plain
+
+LOG_TWO_OVER_PI = math.log(2.0 / math.pi)
+
+
+def logpdf(x, precision):  # type: ignore[no-untyped-def]
+    """Log density of one value; `precision` is that of the normal law before folding."""
+    if not 0.0 < precision < math.inf or not x >= 0.0:
+        return -math.inf
+    return 0.5 * (math.log(precision) + LOG_TWO_OVER_PI) - 0.5 * (precision * x * x)
+
+
+def draw(rng: np.random.Generator, size: Any, precision: Any) -> np.ndarray:
+    """Draws of the given size."""
+    return np.asarray(np.abs(rng.normal(0.0, 1.0 / np.sqrt(precision), size)))
+
+
+def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities from count and sum of squares."""
+    precision = parameters["precision"]
+    return 0.5 * sums.n * (np.log(precision) + LOG_TWO_OVER_PI) - 0.5 * precision * sums.squared_distance(0, 0.0)
+
+
+def precision_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Gamma message to the precision: half the count, half the sum of squares."""
+    return 0.5 * sums.n, 0.5 * sums.squared_distance(0, 0.0)
+
+
+HALF_NORMAL = Family(
+    name="HalfNormal",
+    parameters=(Parameter("precision", "positive", alias="tau"),),
+    support=Support(lower=0.0),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    alternatives={"sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2)},
+    statistics=Statistics(
+        columns=(Column(plain, square=True, shifted=False),),
+        log_likelihood=log_likelihood,
+        messages={"precision": Message("gamma", precision_message)},
+    ),
+    summary="Half-normal law on x >= 0, density proportional to exp(-precision x**2 / 2).",
+)

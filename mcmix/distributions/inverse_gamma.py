@@ -1,0 +1,61 @@
+"""Inverse gamma: the law of one over a gamma variable, with shape and scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln
+
+from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
+from mcmix.distributions.special import is_shape, log_gamma, log_of, plain
+
+
+def logpdf(x, shape, scale):  # type: ignore[no-untyped-def]
+    """Log density of one value; it falls to zero (minus infinity here) at x = 0."""
+    if not is_shape(shape) or not 0.0 < scale < math.inf or not x > 0.0:
+        return -math.inf
+    return shape * math.log(scale) - log_gamma(shape) - (shape + 1.0) * math.log(x) - scale / x
+
+
+def draw(rng: np.random.Generator, size: Any, shape: Any, scale: Any) -> np.ndarray:
+    """Draws of the given size; with tiny shapes, those beyond the largest double stay just there."""
+    limits = np.finfo(float)
+    reciprocal = np.maximum(rng.gamma(shape, 1.0 / np.asarray(scale), size), limits.tiny)
+    return np.asarray(1.0 / reciprocal)
+
+
+def reciprocal_of(values: np.ndarray) -> np.ndarray:
+    """One over the data; a zero gives infinity quietly."""
+    with np.errstate(divide="ignore"):
+        return 1.0 / plain(values)
+
+
+def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities from the sums of 1/x and log x."""
+    shape, scale = parameters["shape"], parameters["scale"]
+    constant = shape * np.log(scale) - gammaln(shape)
+    return sums.n * constant - (shape + 1.0) * sums.total(1) - scale * sums.total(0)
+
+
+def scale_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Gamma message to the scale: count times shape, and the sum of reciprocals."""
+    return sums.n * parameters["shape"], sums.total(0)
+
+
+INVERSE_GAMMA = Family(
+    name="InverseGamma",
+    parameters=(Parameter("shape", "positive", alias="alpha"), Parameter("scale", "positive", alias="beta")),
+    support=Support(lower=0.0),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    alternatives={"mean": Alternative("scale", lambda mean, others: (others["shape"] - 1.0) * mean)},
+    statistics=Statistics(
+        columns=(Column(reciprocal_of), Column(log_of)),
+        log_likelihood=log_likelihood,
+        messages={"scale": Message("gamma", scale_message)},
+    ),
+    summary="Inverse gamma law on x > 0, density proportional to x**(-shape - 1) exp(-scale / x).",
+)

@@ -1,0 +1,56 @@
+"""Lognormal: mean and precision (one over the variance) of the log."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
+from mcmix.distributions.normal import LOG_TWO_PI, mean_message, precision_message
+from mcmix.distributions.special import log_of
+
+LARGEST_LOG = 709.0
+
+
+def logpdf(x, mean, precision):  # type: ignore[no-untyped-def]
+    """Log density of one value (per unit of x, not of log x); it falls to zero at x = 0."""
+    if not 0.0 < precision < math.inf or not x > 0.0:
+        return -math.inf
+    log_x = math.log(x)
+    distance = log_x - mean
+    return 0.5 * (math.log(precision) - LOG_TWO_PI) - log_x - 0.5 * (precision * distance * distance)
+
+
+def draw(rng: np.random.Generator, size: Any, mean: Any, precision: Any) -> np.ndarray:
+    """Draws of the given size; logs beyond what a double holds stay at its limits."""
+    logs = rng.normal(mean, 1.0 / np.sqrt(precision), size)
+    return np.asarray(np.exp(np.clip(logs, -LARGEST_LOG + 1.0, LARGEST_LOG)))
+
+
+def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities from count, sum and sum of squares of the logs."""
+    precision = parameters["precision"]
+    squares = sums.squared_distance(0, parameters["mean"])
+    return 0.5 * sums.n * (np.log(precision) - LOG_TWO_PI) - sums.total(0) - 0.5 * precision * squares
+
+
+LOGNORMAL = Family(
+    name="Lognormal",
+    parameters=(Parameter("mean", "real", alias="mu"), Parameter("precision", "positive", alias="tau")),
+    support=Support(lower=0.0),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    alternatives={
+        "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),
+        "variance": Alternative("precision", lambda variance, others: 1.0 / variance),
+    },
+    statistics=Statistics(
+        columns=(Column(log_of, square=True),),
+        log_likelihood=log_likelihood,
+        messages={"mean": Message("normal", mean_message), "precision": Message("gamma", precision_message)},
+    ),
+    summary="Law on x > 0 of which log x is normal; mean and precision (one over the variance) are those of log x.",
+)

@@ -1,0 +1,63 @@
+"""Normal: mean and precision (one over the variance)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
+
+LOG_TWO_PI = math.log(2.0 * math.pi)
+
+
+def logpdf(x, mean, precision):  # type: ignore[no-untyped-def]
+    """Log density of one value; `precision` is one over the variance."""
+    if not precision > 0.0:
+        return -math.inf
+    distance = x - mean
+    return 0.5 * (math.log(precision) - 1.8378770664093453) - 0.5 * (precision * distance * distance)
+
+
+def draw(rng: np.random.Generator, size: Any, mean: Any, precision: Any) -> np.ndarray:
+    """Draws of the given size."""
+    return rng.normal(mean, 1.0 / np.sqrt(precision), size)
+
+
+def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities from count, sum and sum of squares."""
+    precision = parameters["precision"]
+    squares = sums.squared_distance(0, parameters["mean"])
+    return 0.5 * sums.n * (np.log(precision) - LOG_TWO_PI) - 0.5 * precision * squares
+
+
+def mean_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Normal message to the mean: total precision, and precision times the sum."""
+    precision = parameters["precision"]
+    return sums.n * precision, precision * sums.total(0)
+
+
+def precision_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Gamma message to the precision: half the count, half the squared distances from the mean."""
+    return 0.5 * sums.n, 0.5 * sums.squared_distance(0, parameters["mean"])
+
+
+NORMAL = Family(
+    name="Normal",
+    parameters=(Parameter("mean", "real", alias="mu"), Parameter("precision", "positive", alias="tau")),
+    support=Support(),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    alternatives={
+        "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),
+        "variance": Alternative("precision", lambda variance, others: 1.0 / variance),
+    },
+    statistics=Statistics(
+        columns=(Column(lambda y: y, square=True),),
+        log_likelihood=log_likelihood,
+        messages={"mean": Message("normal", mean_message), "precision": Message("gamma", precision_message)},
+    ),
+    summary="Normal law on the real line with a mean and a precision (one over the variance).",
+)

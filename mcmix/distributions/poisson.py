@@ -1,0 +1,52 @@
+"""Poisson: mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Column, Family, Message, Parameter, Statistics, Sums, Support
+from mcmix.distributions.special import is_whole, log_gamma, minus_log_factorial, plain, times_log, weighted
+
+
+def logpdf(x, mean):  # type: ignore[no-untyped-def]
+    """Log mass of one count; a mean of 0 puts all mass on 0."""
+    if not 0.0 <= mean < math.inf or not is_whole(x) or not x >= 0.0:
+        return -math.inf
+    return times_log(x, mean) - mean - log_gamma(x + 1.0)
+
+
+def draw(rng: np.random.Generator, size: Any, mean: Any) -> np.ndarray:
+    """Draws of the given size."""
+    return np.asarray(rng.poisson(mean, size))
+
+
+def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log masses from count and sum, without the factorials of the data."""
+    mean = parameters["mean"]
+    return weighted(sums.total(0), np.log, mean) - sums.n * mean
+
+
+def mean_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Gamma message to the mean: the sum, and the count."""
+    return sums.total(0), sums.n
+
+
+POISSON = Family(
+    name="Poisson",
+    parameters=(Parameter("mean", "nonnegative", alias="mu"),),
+    support=Support(lower=0.0, discrete=True),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    base=minus_log_factorial,
+    statistics=Statistics(
+        columns=(Column(plain, shifted=False),),
+        log_likelihood=log_likelihood,
+        messages={"mean": Message("gamma", mean_message)},
+    ),
+    dtype=int,
+    summary="Poisson law of a count, mass mean**x exp(-mean) / x!.",
+)

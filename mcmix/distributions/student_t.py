@@ -1,0 +1,56 @@
+"""Student t: location, precision-like 1 / scale**2, and degrees of freedom."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Alternative, Family, Parameter, Support
+from mcmix.distributions.special import is_shape, log_one_plus, log_rising
+
+LOG_PI = math.log(math.pi)
+
+# Beyond this ratio, 1 + ratio**2 is ratio**2 to the last bit of a double.
+FAR = 1e8
+
+
+def logpdf(x, location, precision, degrees_of_freedom):  # type: ignore[no-untyped-def]
+    """Log density of one value; `precision` is 1 / scale**2, the inverse variance only in the normal limit."""
+    if not 0.0 < precision < math.inf or not is_shape(degrees_of_freedom):
+        return -math.inf
+    log_ratio = math.log(precision) - math.log(degrees_of_freedom)
+    distance = abs(x - location)
+    ratio = distance * math.sqrt(precision) * (1.0 / math.sqrt(degrees_of_freedom))
+    log_spread = log_one_plus(ratio * ratio) if ratio < FAR else 2.0 * math.log(distance) + log_ratio
+    constant = log_rising(0.5 * degrees_of_freedom, 0.5) + 0.5 * (log_ratio - LOG_PI)
+    return constant - 0.5 * (degrees_of_freedom + 1.0) * log_spread
+
+
+def draw(rng: np.random.Generator, size: Any, location: Any, precision: Any, degrees_of_freedom: Any) -> np.ndarray:
+    """Draws of the given size."""
+    location, precision, freedom = np.broadcast_arrays(location, precision, degrees_of_freedom)
+    return np.asarray(location + rng.standard_t(freedom, size) / np.sqrt(precision))
+
+
+STUDENT_T = Family(
+    name="StudentT",
+    parameters=(
+        Parameter("location", "real", alias="mu"),
+        Parameter("precision", "positive", alias="lam"),
+        Parameter("degrees_of_freedom", "positive", alias="nu"),
+    ),
+    support=Support(),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    alternatives={
+        "scale": Alternative("precision", lambda scale, others: 1.0 / scale**2),
+        "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),
+    },
+    summary=(
+        "Student t law about a location, density proportional to"
+        " (1 + precision (x - location)**2 / degrees_of_freedom)**(-(degrees_of_freedom + 1) / 2);"
+        " precision is 1 / scale**2."
+    ),
+)

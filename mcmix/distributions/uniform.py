@@ -1,0 +1,33 @@
+"""Uniform: lower and upper end of a closed interval."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Family, Parameter, Support
+
+
+def logpdf(x, lower, upper):  # type: ignore[no-untyped-def]
+    """Log density of one value; both ends belong to the interval."""
+    width = upper - lower
+    if not 0.0 < width < math.inf or not lower <= x <= upper:
+        return -math.inf
+    return -math.log(width)
+
+
+def draw(rng: np.random.Generator, size: Any, lower: Any, upper: Any) -> np.ndarray:
+    """Draws of the given size."""
+    return np.asarray(rng.uniform(lower, upper, size))
+
+
+UNIFORM = Family(
+    name="Uniform",
+    parameters=(Parameter("lower", "real"), Parameter("upper", "real")),
+    support=Support("lower", "upper"),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    summary="Uniform law on the closed interval from lower to upper, density 1 / (upper - lower).",
+)

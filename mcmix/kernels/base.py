@@ -1,0 +1,191 @@
+"""What every kernel stands on: one way to compile, to see memory by address, and to call by address.
+
+A kernel that the compiled driver runs has one uniform shape: it takes whole numbers (addresses and sizes) and
+returns a number. That is what lets a driver, compiled once and cached on disk, run any plan without compiling
+anything for a model. This file is the only one that knows how numba does it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+# Everything that ends up in machine code: the kernels, and the families' scalar densities that they inline.
+_SOURCE_FOLDERS = (Path(__file__).parent, Path(__file__).parent.parent / "distributions")
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+
+
+@cache
+def _stamp_of_all_kernels() -> tuple[float, int]:
+    """Newest change and total size of the sources: kernels inline each other across files."""
+    stats = [os.stat(path) for folder in _SOURCE_FOLDERS for path in sorted(folder.rglob("*.py"))]
+    return max(s.st_mtime for s in stats), sum(s.st_size for s in stats)
+
+
+def _share_stamp(disk_cache: Any) -> None:
+    """Make numba's disk cache notice a change in any kernel file, not only in the function's own.
+
+    Numba stamps a cached function with its own source file. A kernel in one file that inlines a function of
+    another would silently keep the old code; the stamp of the whole folder does not.
+    """
+    disk_cache._cache_file._source_stamp = _stamp_of_all_kernels()
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function over arrays and scalars: cached on disk, without the GIL, NaN and infinity honest."""
+    compiled = njit(cache=True, **_OPTIONS)(function)
+    if hasattr(compiled, "_cache"):  # absent when the JIT is disabled
+        _share_stamp(compiled._cache)
+    return compiled
+
+
+def inline(function: Callable[..., Any]) -> Any:
+    """Compile a small function that other kernels call; it needs no cache entry of its own.
+
+    Forced inlining is what lets the compiler move whatever depends on parameters alone out of the loops over rows.
+    """
+    return njit(forceinline=True, **_OPTIONS)(function)
+
+
+class AddressedKernel:
+    """A kernel that compiled code calls by its address. It is compiled (or read from the cache) when first asked for.
+
+    Parameters
+    ----------
+    function : callable
+        Takes `n_arguments` whole numbers, returns a whole number.
+    n_arguments : int
+    """
+
+    def __init__(self, function: Callable[..., int], n_arguments: int, variant: str = ""):
+        self.variant = variant
+        self.function = function
+        self.n_arguments = n_arguments
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self._compiled: Any = None
+
+    @property
+    def address(self) -> int:
+        """Where the machine code starts; compiles on first use."""
+        if self._compiled is None:
+            self._compiled = self._compile()
+        return int(self._compiled.address)
+
+    def _compile(self) -> Any:
+        from numba.core.ccallback import CFunc
+
+        signature = types.int64(*[types.int64] * self.n_arguments)
+        compiled = CFunc(self.function, (signature.args, signature.return_type), locals={}, options=dict(_OPTIONS))
+        compiled.enable_caching()
+        _share_stamp(compiled._cache)
+        if self.variant:  # numba would key a closure by its pickled cells, which differ in every process
+            compiled._cache._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), self.variant)
+        compiled.compile()
+        return compiled
+
+
+def step_kernel(function: Callable[..., int]) -> AddressedKernel:
+    """A step of a sweep: `(integers, reals, stream)` addresses in, status out (0 is well)."""
+    return AddressedKernel(function, 3)
+
+
+@intrinsic
+def _pointer(typingctx: Any, address: Any, kind: Any) -> Any:
+    """Whole number to typed pointer."""
+    pointer = types.CPointer(kind.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(pointer))
+
+    return pointer(types.int64, kind), codegen
+
+
+@intrinsic
+def call(typingctx: Any, address: Any, arguments: Any) -> Any:
+    """Call the addressed kernel at `address` with a tuple of whole numbers."""
+    signature = types.int64(types.int64, arguments)
+
+    def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+        words = cgutils.unpack_tuple(builder, values[1])
+        word = context.get_value_type(types.int64)
+        from llvmlite import ir
+
+        function_type = ir.FunctionType(word, [word] * len(words))
+        function = builder.inttoptr(values[0], function_type.as_pointer())
+        return builder.call(function, words)
+
+    return signature, codegen
+
+
+@intrinsic
+def bits_of(typingctx: Any, number: Any) -> Any:
+    """The bits of a double as a whole number."""
+
+    def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+        return builder.bitcast(values[0], context.get_value_type(types.int64))
+
+    return types.int64(types.float64), codegen
+
+
+@intrinsic
+def double_of(typingctx: Any, bits: Any) -> Any:
+    """The double that has these bits."""
+
+    def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+        return builder.bitcast(values[0], context.get_value_type(types.float64))
+
+    return types.float64(types.int64), codegen
+
+
+@inline
+def floats(address, n):
+    """The n doubles at an address, as an array over the same memory."""
+    return carray(_pointer(address, np.float64), n)
+
+
+@inline
+def integers(address, n):
+    """The n whole numbers (int64) at an address, as an array over the same memory."""
+    return carray(_pointer(address, np.int64), n)
+
+
+@inline
+def words(address, n):
+    """The n unsigned words (uint64) at an address, as an array over the same memory."""
+    return carray(_pointer(address, np.uint64), n)
+
+
+@inline
+def bytes_at(address, n):
+    """The n bytes (uint8) at an address, as an array over the same memory."""
+    return carray(_pointer(address, np.uint8), n)
+
+
+@inline
+def shorts_at(address, n):
+    """The n short whole numbers (uint16) at an address, as an array over the same memory."""
+    return carray(_pointer(address, np.uint16), n)
+
+
+def address_of(array: np.ndarray) -> int:
+    """Where a contiguous array's memory starts. The caller keeps the array alive."""
+    if not array.flags.c_contiguous:
+        raise ValueError("only contiguous arrays have one address")
+    return int(array.ctypes.data)
+
+
+def python_callback(function: Callable[[], int]) -> tuple[Any, int]:
+    """A Python function that compiled code can call by address (it takes the GIL meanwhile)."""
+    kept = ctypes.CFUNCTYPE(ctypes.c_int64)(function)
+    return kept, ctypes.cast(kept, ctypes.c_void_p).value or 0

@@ -1,0 +1,162 @@
+"""Exact draws from conjugate conditionals, given natural parameters that a program computes.
+
+Descriptor of each kernel (whole numbers): 0 tuning flag, 1 machine, 2 program, 3 instructions, 4 elements, 5 first and
+6 second natural parameter, 7 lower and 8 upper bound (addresses), 9 where the draw goes, then as stated.
+"""
+
+from __future__ import annotations
+
+import math
+
+from mcmix.kernels.base import call, floats, inline, integers, step_kernel
+from mcmix.kernels.random import (
+    beta_draw,
+    log_gamma_draw,
+    standard_exponential,
+    standard_normal,
+    truncated_standard_normal,
+    uniform,
+)
+
+WELL, COLLAPSED, IMPOSSIBLE = 0, 10, 11
+SMALLEST_SCALE = 1e-140
+TRIES = 200
+
+
+@step_kernel
+def draw_normal(words, reals, stream):
+    """Draw each element from exp(-first v**2 / 2 + second v), within its bounds; flat ones uniformly."""
+    slot = integers(words, 10)
+    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    n = slot[4]
+    precision, linear, low, high = floats(slot[5], n), floats(slot[6], n), floats(slot[7], n), floats(slot[8], n)
+    out = floats(slot[9], n)
+    for i in range(n):
+        if precision[i] > 0.0:
+            mean, scale = linear[i] / precision[i], 1.0 / math.sqrt(precision[i])
+            if low[i] == -math.inf and high[i] == math.inf:
+                out[i] = mean + scale * standard_normal(stream)
+            else:
+                x = mean + scale * truncated_standard_normal(stream, (low[i] - mean) / scale, (high[i] - mean) / scale)
+                out[i] = min(max(x, low[i]), high[i])
+        elif low[i] > -math.inf and high[i] < math.inf:
+            out[i] = low[i] + (high[i] - low[i]) * uniform(stream)
+        else:
+            return IMPOSSIBLE
+    return status
+
+
+@inline
+def _sliced_gamma(stream, v, shape, rate, power, low, high):
+    """One slice move of v = t**(1/power) under t**(shape - 1) exp(-rate t) dt within [low, high] (Neal 2003).
+
+    The window starts as the whole range, bounded above only where `high` is finite, on the scale of log v.
+    """
+    bottom = math.log(low) if low > 0.0 else math.log(v) - 60.0
+    top = math.log(high) if high < math.inf else math.log(v) + 60.0
+    now = math.log(v)
+    level = shape * power * now - rate * math.exp(power * now) - standard_exponential(stream)
+    while True:
+        x = bottom + (top - bottom) * uniform(stream)
+        if shape * power * x - rate * math.exp(power * x) >= level:
+            return math.exp(x)
+        if x < now:
+            bottom = x
+        else:
+            top = x
+
+
+@step_kernel
+def draw_gamma(words, reals, stream):
+    """Draw each element v with t = v**power from t**first exp(-second t) dt, within bounds on v. reals: power.
+
+    Rejection from the gamma law where that law exists and the bounds hold most of it; else (a component with no or one
+    row under a flat prior) a slice move over the bounded range. A scale that runs into the floor stops the chain.
+    """
+    slot = integers(words, 10)
+    power = floats(reals, 1)[0]
+    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    n = slot[4]
+    first, second, low, high = floats(slot[5], n), floats(slot[6], n), floats(slot[7], n), floats(slot[8], n)
+    out = floats(slot[9], n)
+    for i in range(n):
+        shape, rate = first[i] + 1.0, second[i]
+        drawn = False
+        if shape > 0.0 and rate > 0.0:
+            for _ in range(TRIES):
+                v = math.exp((log_gamma_draw(stream, shape) - math.log(rate)) / power)
+                if low[i] <= v <= high[i]:
+                    out[i], drawn = v, True
+                    break
+        if not drawn:
+            if rate == 0.0 and shape * power > 0.0 and low[i] == 0.0 and high[i] == math.inf:
+                return IMPOSSIBLE
+            if rate == 0.0 and shape * power < 0.0 and low[i] == 0.0:
+                return COLLAPSED
+            out[i] = _flat_or_sliced(stream, out[i], shape, rate, power, low[i], high[i])
+        if not (out[i] > SMALLEST_SCALE and out[i] < 1.0 / SMALLEST_SCALE):
+            return COLLAPSED
+    return status
+
+
+@inline
+def _flat_or_sliced(stream, v, shape, rate, power, low, high):
+    """No information beyond a uniform prior on v: draw from it; else a slice move."""
+    if rate == 0.0 and shape * power == 1.0 and high < math.inf:
+        return low + (high - low) * uniform(stream)
+    return _sliced_gamma(stream, v, shape, rate, power, low, high)
+
+
+@step_kernel
+def draw_beta(words, reals, stream):
+    """Draw each element from v**first (1 - v)**second within its bounds."""
+    slot = integers(words, 10)
+    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    n = slot[4]
+    first, second, low, high = floats(slot[5], n), floats(slot[6], n), floats(slot[7], n), floats(slot[8], n)
+    out = floats(slot[9], n)
+    for i in range(n):
+        drawn = False
+        for _ in range(TRIES):
+            v = beta_draw(stream, first[i] + 1.0, second[i] + 1.0)
+            if low[i] <= v <= high[i] and 0.0 < v < 1.0:
+                out[i], drawn = v, True
+                break
+        if not drawn:
+            out[i] = _sliced_beta(stream, out[i], first[i], second[i], low[i], high[i])
+    return status
+
+
+@inline
+def _sliced_beta(stream, v, first, second, low, high):
+    """One slice move under v**first (1 - v)**second within [low, high]."""
+    level = first * math.log(v) + second * math.log1p(-v) - standard_exponential(stream)
+    bottom, top = max(low, 0.0), min(high, 1.0)
+    while True:
+        x = bottom + (top - bottom) * uniform(stream)
+        if 0.0 < x < 1.0 and first * math.log(x) + second * math.log1p(-x) >= level:
+            return x
+        if x < v:
+            bottom = x
+        else:
+            top = x
+
+
+@step_kernel
+def draw_dirichlet(words, reals, stream):
+    """Draw log weights from the product of w_k**first_k; rows of 10: entries of one simplex, elements in all in 4."""
+    slot = integers(words, 11)
+    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    n, k = slot[4], slot[10]
+    first, out = floats(slot[5], n), floats(slot[9], n)
+    for start in range(0, n, k):
+        highest = -math.inf
+        for j in range(start, start + k):
+            out[j] = log_gamma_draw(stream, first[j] + 1.0)
+            highest = max(highest, out[j])
+        total = 0.0
+        for j in range(start, start + k):
+            total += math.exp(out[j] - highest)
+        for j in range(start, start + k):
+            out[j] -= highest + math.log(total)
+    return status

@@ -1,0 +1,32 @@
+"""The model as a graph, in graphviz's language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcmix.nodes.deterministic import Deterministic, Potential
+from mcmix.nodes.node import Node
+
+if TYPE_CHECKING:
+    from mcmix.nodes.model import Model
+
+
+def source(model: Model) -> str:
+    """Graphviz source; node identities are numbers, so that any name is allowed."""
+    number = {node: f"n{i}" for i, node in enumerate(model.ordered())}
+    lines = ["digraph model {", "  rankdir=TB; node [fontname=Helvetica];"]
+    lines += [f"  {number[node]} [{_style(node)}];" for node in number]
+    for node in number:
+        lines += [f"  {number[parent]} -> {number[node]};" for parent in node.parent_nodes]
+    return "\n".join([*lines, "}"])
+
+
+def _style(node: Node) -> str:
+    label = node.name.replace("\\", "\\\\").replace('"', '\\"')
+    if isinstance(node, Deterministic):
+        return f'label="{label}", shape=box'
+    if isinstance(node, Potential):
+        return f'label="{label}", shape=diamond'
+    law = type(node).__name__
+    filled = ', style=filled, fillcolor="grey85"' if getattr(node, "observed", False) else ""
+    return f'label="{label}\\n{law}", shape=ellipse{filled}'

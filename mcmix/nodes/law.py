@@ -1,0 +1,287 @@
+"""Random nodes whose law is a known family: names and positions of parameters, shapes, checks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Family
+from mcmix.errors import ModelError, SupportError
+from mcmix.nodes.node import Node, holds_nodes, short, value_of
+from mcmix.nodes.stochastic import Stochastic
+
+EVENT_CONSTRAINTS = ("simplex", "positive vector")
+_COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype")
+
+
+class Law(Stochastic):
+    """A random variable with a known family. Use its subclasses: ``Normal("mu", 0, 1, size=2)``."""
+
+    family: Family
+
+    def __init__(self, name: str, *positional: Any, value: Any = None, observed: bool = False, size: Any = None,
+                 trace: bool = True, doc: str | None = None, dtype: Any = None, plates: Any = None, rseed: Any = None,
+                 debug: bool = False, plot: Any = None, verbose: int = -1, **keywords: Any):  # fmt: skip
+        parents = parents_of(self.family, name, positional, keywords)
+        Node.__init__(self, name, parents, doc or "", trace)
+        self.logp_function = self._logp
+        self.random_function = self._random
+        size = plates if size is None else size
+        self.event_shape = self._event_shape()
+        self._shape = self._full_shape(size, value)
+        self._set_up(value, observed, self.family.dtype if dtype is None else dtype)
+        self._check_parameters()
+        if self.given is not None:
+            self._check_support()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value: `size`, then the axis of the event where the family has one."""
+        return self._shape
+
+    @property
+    def size(self) -> int:
+        """Number of elements of the value."""
+        return int(np.prod(self._shape, dtype=int))
+
+    # ---------------------------------------------------------------- the law
+
+    def _logp(self, value: Any, **parents: Any) -> float:
+        return float(np.sum(self.family.logpdf(value, *[as_array(v) for v in parents.values()])))
+
+    def _random(self, rng: np.random.Generator, **parents: Any) -> np.ndarray:
+        parameters = [as_array(v) for v in parents.values()]
+        return np.asarray(self.family.draw(rng, self._shape, *parameters))
+
+    # ---------------------------------------------------------------- shapes
+
+    def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each parameter without its event axis."""
+        found = {}
+        for parameter in self.family.parameters:
+            shape = np.shape(as_array(value_of(self.parents[parameter.name])))
+            if parameter.constraint in EVENT_CONSTRAINTS:
+                if not shape:
+                    raise ModelError(f"{self.name}: {parameter.name} expected a vector, got a single number")
+                shape = shape[:-1]
+            found[parameter.name] = shape
+        return found
+
+    def _event_shape(self) -> tuple[int, ...]:
+        if not self.family.event_ndim:
+            return ()
+        return np.shape(as_array(value_of(next(iter(self.parents.values())))))[-1:]
+
+    def _full_shape(self, size: Any, value: Any) -> tuple[int, ...]:
+        shapes = self._parameter_shapes()
+        batch = self._broadcast(shapes)
+        if size is not None:
+            batch = self._fit(batch, (int(size),) if np.isscalar(size) else tuple(int(n) for n in size), "size", shapes)
+        full = (*batch, *self.event_shape)
+        if value is None:
+            return full
+        given = np.shape(value)
+        if size is not None and given != full:
+            raise ModelError(f"{self.name}: expected a value of shape {full} (from size={size}), got shape {given}")
+        return full if given == full else self._fit(full, given, "value", shapes)
+
+    def _broadcast(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+        try:
+            return np.broadcast_shapes(*shapes.values())
+        except ValueError as error:
+            listed = ", ".join(f"{k} {v}" for k, v in shapes.items())
+            raise ModelError(f"{self.name}: expected parameters whose shapes broadcast, got {listed}") from error
+
+    def _fit(self, batch: tuple[int, ...], wanted: tuple[int, ...], what: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+        try:
+            fits = np.broadcast_shapes(batch, wanted) == wanted
+        except ValueError:
+            fits = False
+        if not fits:
+            listed = ", ".join(f"{k} {v}" for k, v in shapes.items() if v)
+            raise ModelError(f"{self.name}: {what} has shape {wanted}, which the parameters ({listed}) do not broadcast to")
+        return wanted
+
+    # ---------------------------------------------------------------- checks
+
+    def _check_parameters(self) -> None:
+        for parameter in self.family.parameters:
+            given = self.parents[parameter.name]
+            if parameter.constraint == "simplex":
+                check_constraint(self.name, parameter.name, "simplex", as_array(value_of(given)))
+            elif not holds_nodes(given):
+                check_constraint(self.name, parameter.name, parameter.constraint, as_array(given))
+
+    def _check_support(self) -> None:
+        """Refuse a value that the law cannot produce whatever its unknown parents are."""
+        if np.asarray(self.given).dtype.kind == "f" and not np.isfinite(self.given).all():
+            raise ModelError(f"{self.name}: expected a finite value, got {short(np.asarray(self.given))}")
+        parents = self.parents
+        lower, upper = (self._limit(end, parents) for end in (self.family.support.lower, self.family.support.upper))
+        values = np.asarray(self.given, dtype=float)
+        wrong = np.zeros(values.shape, bool)
+        if lower is not None:
+            wrong |= values < lower
+        if upper is not None:
+            wrong |= values > upper
+        if self.family.support.discrete:
+            wrong |= values != np.round(values)
+        if self.family.name == "Categorical":
+            upper = np.shape(as_array(value_of(parents["probabilities"])))[-1] - 1
+            wrong |= values > upper
+        if self.family.support.simplex:
+            wrong |= (np.abs(values.sum(-1) - 1.0) > 1e-6)[..., None]
+        if wrong.any():
+            self._refuse_support(values, wrong, lower, upper)
+
+    def _limit(self, end: float | str, parents: Mapping[str, Any]) -> Any:
+        if not isinstance(end, str):
+            return end
+        return None if holds_nodes(parents[end]) else as_array(parents[end])
+
+    def _refuse_support(self, values: np.ndarray, wrong: np.ndarray, lower: Any, upper: Any) -> None:
+        rows = np.unique(np.argwhere(np.atleast_1d(wrong))[:, 0])
+        first = np.atleast_1d(values)[np.atleast_1d(wrong)][0]
+        kind = "whole numbers" if self.family.support.discrete else "values"
+        low = "-inf" if lower is None else np.min(lower)
+        high = "inf" if upper is None else np.max(upper)
+        raise SupportError(
+            f"{self.name}: expected {kind} in [{low}, {high}] ({self.family.name}), got {first:g} "
+            f"in row {rows[0]}" + (f" and {rows.size - 1} more" if rows.size > 1 else "")
+        )
+
+
+def as_array(value: Any) -> Any:
+    """Numbers and lists of numbers as float arrays (NumPy arrays keep their type)."""
+    return np.asarray(value, dtype=float) if isinstance(value, (list, tuple, int, float)) else np.asarray(value)
+
+
+def check_constraint(node: str, parameter: str, constraint: str, value: np.ndarray) -> None:
+    """Refuse a parameter value outside its range.
+
+    Raises
+    ------
+    SupportError
+        Naming the node, what was expected and what came.
+    """
+    value = np.asarray(value, dtype=float)
+    if not np.isfinite(value).all() and constraint != "real":
+        raise SupportError(f"{node}: {parameter} expected finite numbers, got {short(value)}")
+    if np.isnan(value).any():
+        raise SupportError(f"{node}: {parameter} expected numbers, got NaN")
+    if constraint == "simplex":
+        total = value.sum(-1)
+        if (value < -1e-12).any() or (np.abs(total - 1.0) > 1e-6).any():
+            worst = np.ravel(total)[np.argmax(np.abs(np.ravel(total) - 1.0))]
+            raise SupportError(f"{node}: {parameter} expected weights of at least 0 with sum 1, got {short(value)} with sum {worst:.6g}")
+        return
+    tests = {
+        "positive": (value > 0, "a positive number"), "positive vector": (value > 0, "positive numbers"),
+        "nonnegative": (value >= 0, "a number of at least 0"), "probability": ((value >= 0) & (value <= 1), "a probability in [0, 1]"),
+        "count": ((value >= 0) & (value == np.round(value)), "a whole number of at least 0"),
+    }  # fmt: skip
+    if constraint in tests and not tests[constraint][0].all():
+        bad = np.ravel(value)[~np.ravel(tests[constraint][0])][0]
+        raise SupportError(f"{node}: {parameter} expected {tests[constraint][1]}, got {bad:g}")
+
+
+# -------------------------------------------------------------------- names and positions
+
+
+def parents_of(family: Family, node: str, positional: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Canonical parameters from positions, canonical names, PyMC 2's names and alternative parameters.
+
+    Raises
+    ------
+    TypeError
+        If one is missing, given twice or unknown; the accepted names are listed.
+    """
+    names = [p.name for p in family.parameters]
+    if len(positional) > len(names):
+        raise TypeError(f"{node}: {family.name} takes {len(names)} parameters ({', '.join(names)}), got {len(positional)}")
+    found: dict[str, Any] = dict(zip(names, positional, strict=False))
+    alternatives: dict[str, Any] = {}
+    for keyword, value in keywords.items():
+        _place(family, node, keyword, value, found, alternatives)
+    for keyword, value in alternatives.items():
+        target = family.alternatives[keyword].replaces
+        if target in found:
+            raise TypeError(f"{node}: expected one of {target} and {keyword}, got both")
+        if not holds_nodes(value):
+            check_constraint(node, keyword, family.alternatives[keyword].constraint, as_array(value))
+        found[target] = family.alternatives[keyword].convert(_plain(value), {k: _plain(v) for k, v in found.items()})
+    for parameter in family.parameters:
+        if parameter.name not in found and parameter.default is None:
+            raise TypeError(f"{node}: {family.name} needs {parameter.name}; {_accepted(family)}")
+    return {p.name: _plain(found.get(p.name, p.default)) for p in family.parameters}
+
+
+def _place(family: Family, node: str, keyword: str, value: Any, found: dict[str, Any], alternatives: dict[str, Any]) -> None:
+    for parameter in family.parameters:
+        if keyword in (parameter.name, parameter.alias):
+            if parameter.name in found:
+                raise TypeError(f"{node}: {parameter.name} was given twice")
+            found[parameter.name] = value
+            return
+    if keyword not in family.alternatives:
+        raise TypeError(f"{node}: unknown keyword {keyword!r} for {family.name}; {_accepted(family)}")
+    alternatives[keyword] = value
+
+
+def _accepted(family: Family) -> str:
+    parameters = [p.name + (f" (or {p.alias})" if p.alias and p.alias != p.name else "") for p in family.parameters]
+    alternatives = [f"{k} (instead of {a.replaces})" for k, a in family.alternatives.items()]
+    return f"accepted: {', '.join(parameters + alternatives + list(_COMMON[:6]))}"
+
+
+def _plain(value: Any) -> Any:
+    """Lists without nodes as arrays; data frames and series as arrays; everything with nodes as it is."""
+    if isinstance(value, Node) or holds_nodes(value):
+        return value
+    return as_array(value)
+
+
+def law(family: Family) -> type[Law]:
+    """The node class of a family."""
+    parameters = [inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    for p in family.parameters:
+        default = inspect.Parameter.empty if p.default is None else p.default
+        parameters.append(inspect.Parameter(p.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default))
+    for keyword, default in {"value": None, "observed": False, "size": None, "trace": True, "doc": None}.items():
+        parameters.append(inspect.Parameter(keyword, inspect.Parameter.KEYWORD_ONLY, default=default))
+    made = type(family.name, (Law,), {"family": family, "__doc__": _documentation(family), "__module__": "mcmix"})
+    made.__signature__ = inspect.Signature(_ordered(parameters))  # type: ignore[attr-defined]
+    return made
+
+
+def _ordered(parameters: list[inspect.Parameter]) -> list[inspect.Parameter]:
+    """A signature cannot have a default before a bare parameter: such parameters become keyword-only documentation."""
+    seen_default = False
+    ordered = []
+    for p in parameters:
+        if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and seen_default and p.default is inspect.Parameter.empty:
+            p = p.replace(default=None)
+        seen_default |= p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and p.default is not inspect.Parameter.empty
+        ordered.append(p)
+    return ordered
+
+
+def _documentation(family: Family) -> str:
+    lines = [family.summary or f"{family.name} law.", "", "Parameters", "----------", "name : str"]
+    for p in family.parameters:
+        also = f" PyMC 2's keyword ``{p.alias}`` is accepted." if p.alias and p.alias != p.name else ""
+        lines += [f"{p.name} : {p.constraint}", f"    Number, array or node; broadcasts against `size`.{also}"]
+    for keyword, alternative in family.alternatives.items():
+        lines += [f"{keyword} : {alternative.constraint}, keyword only", f"    Instead of `{alternative.replaces}`."]
+    lines += [
+        "value : array_like, optional", "    The data when `observed`, else a start value.",
+        "observed : bool", "    Whether `value` is data.",
+        "size : int or tuple of int, optional", "    Shape of the value (plates in front of any event axis).",
+        "trace : bool", "    Whether draws are kept.", "doc : str, optional", "", "Raises", "------",
+        "TypeError", "    For unknown, missing or doubled parameters; the accepted names are listed.",
+        "ModelError, SupportError", "    For shapes that do not broadcast, values outside the support, parameters out of range.",
+    ]  # fmt: skip
+    return "\n".join(lines)

@@ -1,0 +1,239 @@
+"""A model: the nodes that belong together."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.nodes.deterministic import Deterministic, Potential
+from mcmix.nodes.node import Node, nodes_in, short
+from mcmix.nodes.stochastic import Stochastic
+
+
+class Model:
+    """The nodes of a model: what is listed, every ancestor, and the observed descendants and potentials.
+
+    Parameters
+    ----------
+    input : node, list, tuple, set, dict or module
+        Modules, dicts (``locals()``) and objects are searched for nodes and containers of nodes, nothing else.
+    name : str, optional
+
+    Raises
+    ------
+    ModelError
+        If two traced nodes have one name, or there is no node at all.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> mu = mc.Normal("mu", 0, 1)
+    >>> y = mc.Normal("y", mu, 1, value=[0.3, 0.1], observed=True)
+    >>> mc.Model([mu])
+    <Model: 1 unknown (mu), data y>
+    """
+
+    def __init__(self, input: Any = (), name: str | None = None, verbose: int = -1):  # noqa: A002
+        self.name = name
+        listed = list(dict.fromkeys(_listed(input)))
+        if not listed:
+            raise ModelError("a model expects nodes (a list, a dict, a module, locals()), got none")
+        self.listed = listed
+        self.nodes = _collected(listed)
+        self._refuse_doubles()
+        self.generations = _generations(self.nodes)
+
+    # ---------------------------------------------------------------- kinds of nodes
+
+    @property
+    def stochastics(self) -> list[Stochastic]:
+        """Unknown random nodes, parents before children."""
+        return [n for n in self.ordered() if isinstance(n, Stochastic) and not n.observed]
+
+    @property
+    def observed_stochastics(self) -> list[Stochastic]:
+        """Data nodes."""
+        return [n for n in self.ordered() if isinstance(n, Stochastic) and n.observed]
+
+    @property
+    def deterministics(self) -> list[Deterministic]:
+        """Functions of other nodes."""
+        return [n for n in self.ordered() if isinstance(n, Deterministic)]
+
+    @property
+    def potentials(self) -> list[Potential]:
+        """Factors that are no distribution of a variable."""
+        return [n for n in self.ordered() if isinstance(n, Potential)]
+
+    @property
+    def variables(self) -> list[Node]:
+        """Everything that has a value."""
+        return [n for n in self.ordered() if not isinstance(n, Potential)]
+
+    def ordered(self) -> Iterator[Node]:
+        """All nodes, parents before children, in the order of listing within a generation."""
+        for generation in self.generations:
+            yield from generation
+
+    def get_node(self, name: str) -> Node:
+        """The node with this name.
+
+        Raises
+        ------
+        KeyError
+            If there is none; the names are listed.
+        """
+        for node in self.ordered():
+            if node.name == name:
+                return node
+        raise KeyError(f"no node named {name!r}; there are {', '.join(sorted(n.name for n in self.nodes))}")
+
+    # ---------------------------------------------------------------- values
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """Current values by name."""
+        return {n.name: n.value for n in self.variables}
+
+    @property
+    def logp(self) -> float:
+        """Log density of everything at the current values."""
+        return float(sum(n.logp for n in self.ordered() if isinstance(n, (Stochastic, Potential))))
+
+    def draw_from_prior(self) -> dict[str, Any]:
+        """Draw every unknown that can be drawn given its parents, parents first; return the values by name."""
+        for node in self.stochastics:
+            if node.can_draw:
+                node.random()
+        return self.value
+
+    def draw_with(self, rng: np.random.Generator) -> dict[Stochastic, Any]:
+        """Draw the unknowns with a given generator without touching the nodes' own values."""
+        drawn: dict[Node, Any] = {}
+        for node in self.stochastics:
+            drawn[node] = node.draw_given(rng, parents_given(node, drawn)) if node.can_draw else node.value
+        return {n: np.asarray(v) for n, v in drawn.items() if isinstance(n, Stochastic)}
+
+    # ---------------------------------------------------------------- looks
+
+    def __repr__(self) -> str:
+        unknown = ", ".join(n.name for n in self.stochastics)
+        data = ", ".join(n.name for n in self.observed_stochastics)
+        return f"<Model: {len(self.stochastics)} unknown ({unknown})" + (f", data {data}>" if data else ", no data>")
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(f"<tr><td style='text-align:left'><code>{escape(line)}</code></td></tr>" for line in str(self).splitlines())
+        return f"<table>{rows}</table>"
+
+    def __str__(self) -> str:
+        lines = []
+        for node in self.ordered():
+            parents = ", ".join(f"{k}={short(v)}" for k, v in node.parents.items())
+            lines.append(f"{node.name} {_sign(node)} {_kind(node)}({parents})")
+        return "\n".join(lines)
+
+    def graph(self) -> Any:
+        """The model as a graph.
+
+        Returns
+        -------
+        graphviz.Source or str
+            A drawing where the graphviz package is installed, else text, one line per node. The source is
+            ``str(model.graph_source())`` in both cases.
+        """
+        try:
+            import graphviz
+        except ImportError:
+            return str(self)
+        return graphviz.Source(self.graph_source())
+
+    def graph_source(self) -> str:
+        """The graph in graphviz's language: ellipses are random (grey: data), boxes functions, diamonds potentials."""
+        from mcmix.nodes.graph import source
+
+        return source(self)
+
+    def _refuse_doubles(self) -> None:
+        seen: dict[str, Node] = {}
+        for node in self.nodes:
+            if not node.trace_by_default and not isinstance(node, Stochastic):
+                continue
+            other = seen.setdefault(node.name, node)
+            if other is not node:
+                raise ModelError(
+                    f"expected one name per node, got two nodes named {node.name!r} ({other!r} and {node!r}); "
+                    "rename one (after running a notebook cell twice, run the cells that use it again too)"
+                )
+
+
+def parents_given(node: Node, values: Mapping[Node, Any]) -> dict[str, Any]:
+    """The parents' values where some nodes take given values instead of their own."""
+    from mcmix.nodes.node import mapped
+
+    def resolve(parent: Node) -> Any:
+        if parent in values:
+            return values[parent]
+        if isinstance(parent, Deterministic):
+            return parent.function(**parents_given(parent, values))
+        return parent.value
+
+    return {key: mapped(parent, resolve) for key, parent in node.parents.items()}
+
+
+def _listed(source: Any) -> Iterator[Node]:
+    """Nodes in what the user passed; of modules and objects only attributes that are nodes or containers of nodes."""
+    if isinstance(source, Model):
+        yield from source.listed
+    elif isinstance(source, (Node, Mapping, list, tuple, set, frozenset, np.ndarray)):
+        yield from nodes_in(source)
+    elif isinstance(source, types.ModuleType) or hasattr(source, "__dict__"):
+        yield from nodes_in(vars(source))
+    elif isinstance(source, Iterable):
+        yield from nodes_in(list(source))
+
+
+def _collected(listed: list[Node]) -> list[Node]:
+    """Listed nodes, their ancestors, and below all of these the observed nodes and potentials with their ancestors."""
+    found: dict[Node, None] = {}
+    waiting = list(listed)
+    while waiting:
+        node = waiting.pop(0)
+        if node in found:
+            continue
+        found[node] = None
+        waiting += node.parent_nodes
+        waiting += [c for c in _by_name(node.extended_children) if isinstance(c, Potential) or (isinstance(c, Stochastic) and c.observed)]
+    return list(found)
+
+
+def _by_name(nodes: Iterable[Node]) -> list[Node]:
+    """A set in an order that does not depend on the process."""
+    return sorted(nodes, key=lambda n: n.name)
+
+
+def _generations(nodes: list[Node]) -> list[list[Node]]:
+    """Parents before children: generation g needs only generations below g."""
+    depth: dict[Node, int] = {}
+
+    def depth_of(node: Node) -> int:
+        if node not in depth:
+            depth[node] = 1 + max((depth_of(p) for p in node.parent_nodes), default=-1)
+        return depth[node]
+
+    for node in nodes:
+        depth_of(node)
+    return [[n for n in nodes if depth[n] == g] for g in range(max(depth.values()) + 1)]
+
+
+def _sign(node: Node) -> str:
+    return "~" if isinstance(node, Stochastic) else ("=" if isinstance(node, Deterministic) else "*")
+
+
+def _kind(node: Node) -> str:
+    return type(node).__name__ + (" data" if getattr(node, "observed", False) else "")

@@ -1,0 +1,149 @@
+"""What every node of a model is: a name, parents by keyword, children, and a current value."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+
+
+class Node:
+    """A named quantity of a model.
+
+    Parameters
+    ----------
+    name : str
+    parents : mapping of str to anything
+        Nodes, constants, and lists, tuples, dicts or arrays that hold nodes.
+    doc : str
+    trace : bool
+        Whether draws of it are kept by default.
+    """
+
+    __array_priority__ = 1000
+    __array_ufunc__: Any = None  # set by mcmix.nodes.deterministic
+
+    def __init__(self, name: str, parents: Mapping[str, Any], doc: str = "", trace: bool = True):
+        if not isinstance(name, str) or not name:
+            raise ModelError(f"a node's name: expected a non-empty string, got {name!r}")
+        self.__name__ = name
+        self.__doc__ = doc
+        self.trace_by_default = trace
+        self.parents: dict[str, Any] = dict(parents)
+        self.children: weakref.WeakSet[Node] = weakref.WeakSet()
+        for parent in self.parent_nodes:
+            parent.children.add(self)
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.__name__
+
+    @property
+    def parent_nodes(self) -> list[Node]:
+        """The nodes among and inside the parents, each once, in order."""
+        return list(dict.fromkeys(nodes_in(list(self.parents.values()))))
+
+    @property
+    def extended_parents(self) -> set[Node]:
+        """The nearest ancestors that are random: what this node depends on, seen through deterministics."""
+        found: set[Node] = set()
+        for parent in self.parent_nodes:
+            found |= {parent} if parent.is_random else parent.extended_parents
+        return found
+
+    @property
+    def extended_children(self) -> set[Node]:
+        """The nearest random descendants and potentials, seen through deterministics."""
+        found: set[Node] = set()
+        for child in self.children:
+            found |= {child} if child.is_random or child.is_potential else child.extended_children
+        return found
+
+    is_random = False
+    is_potential = False
+
+    @property
+    def value(self) -> Any:
+        """Current value."""
+        raise NotImplementedError
+
+    @property
+    def version(self) -> Any:
+        """Changes whenever the value may have changed."""
+        return tuple(parent.version for parent in self.parent_nodes)
+
+    def parent_values(self) -> dict[str, Any]:
+        """Current values of the parents, containers filled in."""
+        return {key: value_of(parent) for key, parent in self.parents.items()}
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def _describe(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def __repr__(self) -> str:
+        return f"<{self._describe()}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{escape(k)}</td><td style='text-align:left'>{escape(short(v))}</td></tr>"
+            for k, v in self.parents.items()
+        )
+        return f"<b>{escape(repr(self))}</b><table>{rows}</table>"
+
+
+def nodes_in(value: Any) -> Iterator[Node]:
+    """Every node in a value: itself, or inside lists, tuples, sets, dicts and arrays of objects."""
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from nodes_in(item)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from nodes_in(item)
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        for item in value.ravel():
+            yield from nodes_in(item)
+
+
+def holds_nodes(value: Any) -> bool:
+    """Whether there is a node in it."""
+    return next(nodes_in(value), None) is not None
+
+
+def mapped(value: Any, function: Any) -> Any:
+    """The same structure of containers with every node replaced by `function(node)`; arrays of nodes become lists."""
+    if isinstance(value, Node):
+        return function(value)
+    if isinstance(value, Mapping):
+        return {key: mapped(item, function) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)([mapped(item, function) for item in value]) if holds_nodes(value) else value
+    if isinstance(value, np.ndarray) and value.dtype == object and holds_nodes(value):
+        return [mapped(item, function) for item in value]
+    return value
+
+
+def value_of(value: Any) -> Any:
+    """Current value of a node or of a container of nodes."""
+    return mapped(value, lambda node: node.value)
+
+
+def short(value: Any) -> str:
+    """How a parent is shown: nodes by name, arrays by shape when they are long."""
+    if isinstance(value, Node):
+        return value.name
+    if isinstance(value, (list, tuple)) and holds_nodes(value):
+        return "[" + ", ".join(short(v) for v in value) + "]"
+    if isinstance(value, np.ndarray) and value.size > 6:
+        return f"array of shape {value.shape}"
+    return np.array2string(value, separator=", ", precision=6) if isinstance(value, np.ndarray) else str(value)

@@ -1,0 +1,1 @@
+"""What a person sees of the draws: statistics, frames, ArviZ data, figures."""

@@ -1,0 +1,212 @@
+"""The one file that knows ArviZ, in both its generations: 0.23 (InferenceData) and 1.x (DataTree).
+
+Arrays go in with shape (chains, draws, *shape). ArviZ is imported at first use, so that `import mcmix` stays quick.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+TAIL = (0.05, 0.95)  # the quantiles of the tail ESS, given by name because the generations have different defaults
+FEWEST_DRAWS = 4  # each half of a chain needs two
+
+Groups = Mapping[str, Mapping[str, Any]]
+
+
+def generation() -> int:
+    """Major version of the ArviZ that is installed: 0 or 1, without importing it."""
+    return int(version("arviz").partition(".")[0])
+
+
+def to_inference_data(
+    groups: Groups,
+    dims: Mapping[str, Sequence[str]] | None = None,
+    coords: Mapping[str, Any] | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> Any:
+    """Arrays by group and name as ArviZ's own container.
+
+    Parameters
+    ----------
+    groups : mapping of group to mapping of name to array
+        ``posterior``, ``sample_stats``, ``log_likelihood``, ``log_prior`` and so on hold arrays of shape
+        (chains, draws, *shape); a group whose name contains ``data`` (``observed_data``) holds plain arrays.
+        Empty groups are left out.
+    dims : mapping of name to names of dimensions, optional
+        For the axes after chain and draw; axes without a name are called ``<name>_dim_0`` and so on.
+    coords : mapping of dimension to labels, optional
+    attributes : mapping of str to str or number, optional
+        Written on the container and on each group.
+
+    Returns
+    -------
+    arviz.InferenceData or xarray.DataTree
+
+    Examples
+    --------
+    >>> data = to_inference_data({"posterior": {"mu": np.zeros((4, 10, 2))}}, dims={"mu": ["component"]})
+    >>> data["posterior"]["mu"].dims
+    ('chain', 'draw', 'component')
+    """
+    options = {"dims": dims or {}, "coords": coords or {}, "attrs": dict(attributes or {})}
+    datasets = {group: _dataset(group, arrays, options) for group, arrays in groups.items() if arrays}
+    if generation() == 0:
+        return _arviz().InferenceData(attrs=options["attrs"], **datasets)
+    from xarray import DataTree
+
+    tree = DataTree.from_dict(datasets)
+    tree.attrs.update(options["attrs"])
+    return tree
+
+
+def to_netcdf(data: Any, path: str | Path) -> Path:
+    """Write what `to_inference_data` made to a netCDF file, its folder included; returns the path."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    data.to_netcdf(str(target))
+    return target
+
+
+def rhat(x: np.ndarray) -> np.ndarray:
+    """Rank-normalised split R-hat of each element.
+
+    Parameters
+    ----------
+    x : ndarray, shape (chains, draws, *shape)
+
+    Returns
+    -------
+    ndarray, shape (*shape)
+        NaN for one chain, fewer than four draws, a constant, or draws that are not finite; infinite where every
+        chain stands still at a place of its own.
+
+    Notes
+    -----
+    Vehtari, Gelman, Simpson, Carpenter and Buerkner (2021), "Rank-normalization, folding, and localization".
+    """
+    array = _checked(x)
+    if array.shape[0] < 2:
+        return np.full(array.shape[2:], np.nan)
+    still = _measurable(array) & (array == array[:, :1]).all(axis=(0, 1))
+    return np.where(still, np.inf, _measure("rhat", array, method="rank"))
+
+
+def ess(x: np.ndarray, kind: str = "bulk") -> np.ndarray:
+    """Effective number of draws of each element.
+
+    Parameters
+    ----------
+    x : ndarray, shape (chains, draws, *shape)
+    kind : {'bulk', 'tail', 'mean'}
+        For the centre of the distribution, for its 5 % and 95 % quantiles (the worse), or for the plain mean.
+
+    Returns
+    -------
+    ndarray, shape (*shape)
+        NaN for fewer than four draws, a constant, or draws that are not finite.
+    """
+    options = {"prob": TAIL} if kind == "tail" else {}
+    return _measure("ess", _checked(x), method=kind, **options)
+
+
+def mcse(x: np.ndarray, kind: str = "mean") -> np.ndarray:
+    """Monte Carlo standard error of the mean or of the standard deviation of each element.
+
+    Parameters
+    ----------
+    x : ndarray, shape (chains, draws, *shape)
+    kind : {'mean', 'sd'}
+
+    Returns
+    -------
+    ndarray, shape (*shape)
+        In units of the draws; NaN where `ess` is.
+
+    Notes
+    -----
+    The error of the standard deviation is that of the variance, carried over by the derivative of the root. It is
+    written here because ArviZ 0.23 fails at it under NumPy 2.4.
+    """
+    array = _checked(x)
+    if kind == "mean":
+        return _measure("mcse", array, method="mean")
+    with np.errstate(all="ignore"):
+        squares = (array - array.mean(axis=(0, 1))) ** 2
+        error_of_variance = np.sqrt(squares.var(axis=(0, 1)) / ess(squares, "mean"))
+        return error_of_variance / (2 * np.sqrt(squares.mean(axis=(0, 1))))
+
+
+def hdi(x: np.ndarray, probability: float = 0.95) -> np.ndarray:
+    """Highest density interval of each element, as ArviZ finds it.
+
+    Parameters
+    ----------
+    x : ndarray, shape (chains, draws, *shape)
+    probability : float in (0, 1)
+
+    Returns
+    -------
+    ndarray, shape (2, *shape)
+        Lower and upper ends; NaN where a draw is not finite.
+    """
+    array = _checked(x)
+    flat = array.reshape(*array.shape[:2], -1)
+    ends = np.full((2, flat.shape[2]), np.nan)
+    finite = np.isfinite(flat).all(axis=(0, 1))
+    if finite.any():
+        ends[:, finite] = _arviz().hdi(_labelled(flat[:, :, finite]), probability)["x"].values.T
+    return ends.reshape(2, *array.shape[2:])
+
+
+def _measure(name: str, array: np.ndarray, **options: Any) -> np.ndarray:
+    flat = array.reshape(*array.shape[:2], -1)
+    measurable = _measurable(flat)
+    result = np.full(flat.shape[2], np.nan)
+    if measurable.any():
+        with np.errstate(all="ignore"):
+            measured = getattr(_arviz(), name)(_labelled(flat[:, :, measurable]), **options)
+        result[measurable] = measured["x"].values
+    return result.reshape(array.shape[2:])
+
+
+def _measurable(array: np.ndarray) -> np.ndarray:
+    if array.shape[1] < FEWEST_DRAWS:
+        return np.zeros(array.shape[2:], dtype=bool)
+    first = array[:1, :1]
+    return np.isfinite(array).all(axis=(0, 1)) & (array != first).any(axis=(0, 1))
+
+
+def _labelled(flat: np.ndarray) -> Any:
+    from xarray import Dataset
+
+    return Dataset({"x": (("chain", "draw", "element"), flat)})
+
+
+def _checked(x: np.ndarray) -> np.ndarray:
+    array = np.asarray(x, dtype=np.float64)
+    if array.ndim < 2:
+        raise ValueError(f"expected draws of shape (chains, draws, ...), got shape {array.shape}")
+    return array
+
+
+def _dataset(group: str, arrays: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    leading = [] if "data" in group else ["chain", "draw"]
+    keyword = "default_dims" if generation() == 0 else "sample_dims"
+    with warnings.catch_warnings():
+        for notice in ("More chains", "Found chain dimension"):  # four chains of three draws are no slip of the axes
+            warnings.filterwarnings("ignore", message=notice, category=UserWarning)
+        return _arviz().dict_to_dataset(dict(arrays), **{keyword: leading}, **options)
+
+
+def _arviz() -> Any:
+    with warnings.catch_warnings():
+        # ArviZ 0.23 announces its successor at import; that is for us to know, not for the reader of a summary.
+        warnings.filterwarnings("ignore", message=r"\s*ArviZ is undergoing", category=FutureWarning)
+        import arviz
+    return arviz

@@ -1,0 +1,84 @@
+"""Scalar elements of the drawn variables and their labels: ``p``, ``mu[0]``, ``cov[0, 1]``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.traces.memory import Draws
+
+
+class Elements(NamedTuple):
+    """Elements of one variable.
+
+    Attributes
+    ----------
+    name : str
+        The variable.
+    labels : list of str
+        One per element.
+    positions : list of int
+        Where each stands among all elements of the variable, last index fastest.
+    draws : ndarray, shape (chains, draws, elements)
+        True and False come as 1 and 0.
+    """
+
+    name: str
+    labels: list[str]
+    positions: list[int]
+    draws: np.ndarray
+
+
+def element_labels(name: str, shape: tuple[int, ...]) -> list[str]:
+    """Labels of the elements of a variable, last index fastest; a scalar keeps its bare name.
+
+    Examples
+    --------
+    >>> element_labels("mu", (2,))
+    ['mu[0]', 'mu[1]']
+    """
+    if not shape:
+        return [name]
+    return [f"{name}[{', '.join(map(str, index))}]" for index in np.ndindex(*shape)]
+
+
+def select(draws: Draws, names: str | Iterable[str] | None = None) -> list[Elements]:
+    """Elements of the named variables, in the order of the names.
+
+    Parameters
+    ----------
+    draws : Draws
+    names : str or iterable of str, optional
+        Variables (``"mu"``) or single elements (``"mu[0]"``); all variables when left out.
+
+    Raises
+    ------
+    ModelError
+        If a name is not among the draws.
+    """
+    wanted = draws.variables if names is None else [names] if isinstance(names, str) else names
+    return [_selected(draws, name) for name in wanted]
+
+
+def _selected(draws: Draws, wanted: str) -> Elements:
+    name = wanted if wanted in draws.variables else wanted.partition("[")[0]
+    if name not in draws.variables:
+        raise ModelError(f"no draws of {wanted!r}: expected one of {', '.join(draws.variables) or '(no variables)'}")
+    array = draws.variables[name]
+    array = array.view(np.uint8) if array.dtype == bool else array  # so that everybody may subtract and bin
+    labels = element_labels(name, array.shape[2:])
+    flat = array.reshape(*array.shape[:2], len(labels))
+    if wanted == name:
+        return Elements(name, labels, list(range(len(labels))), flat)
+    position = _position(wanted, labels)
+    return Elements(name, [labels[position]], [position], flat[:, :, [position]])
+
+
+def _position(wanted: str, labels: list[str]) -> int:
+    plain = [label.replace(" ", "") for label in labels]
+    if wanted.replace(" ", "") not in plain:
+        raise ModelError(f"no element {wanted!r}: expected one from {labels[0]} to {labels[-1]}")
+    return plain.index(wanted.replace(" ", ""))

@@ -1,0 +1,109 @@
+"""The one file that knows pandas: data that come in as frames, and the summary that goes out as one.
+
+pandas is imported only to make a frame. A Series that comes in shows that somebody else has loaded it already.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcmix.report import arviz_bridge
+from mcmix.report.elements import Elements, select
+from mcmix.report.statistics import interval_name, node_statistics
+from mcmix.traces.memory import Draws
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def summary_frame(
+    draws: Draws, names: str | Iterable[str] | None = None, alpha: float = 0.05, round_to: int | None = None
+) -> DataFrame:
+    """One row per scalar element: where it lies, how well that is known, whether the chains agree.
+
+    Parameters
+    ----------
+    draws : Draws
+    names : str or iterable of str, optional
+        Variables (``"mu"``) or elements (``"mu[0]"``); all variables when left out.
+    alpha : float in (0, 1)
+        The interval holds a share 1 - alpha of the draws; its two columns carry the percentages.
+    round_to : int, optional
+        Decimals to round to.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``mean``, ``sd``, ``hdi_2.5%``, ``hdi_97.5%`` (after `alpha`), ``mcse_mean``, ``mcse_sd``,
+        ``ess_bulk``, ``ess_tail``, ``r_hat``. What cannot be computed (R-hat of one chain, anything about how a
+        constant mixes) is NaN.
+
+    Raises
+    ------
+    ModelError
+        If a name is not among the draws.
+    """
+    from pandas import DataFrame, concat
+
+    rows = [DataFrame(_columns(part, alpha), index=part.labels) for part in select(draws, names)]
+    frame = concat(rows)
+    return frame if round_to is None else frame.round(round_to)
+
+
+def _columns(part: Elements, alpha: float) -> dict[str, np.ndarray]:
+    moments = node_statistics(part.draws, alpha)
+    low, high = moments[interval_name(alpha)]
+    return {
+        "mean": moments["mean"],
+        "sd": moments["standard deviation"],
+        f"hdi_{50 * alpha:g}%": low,
+        f"hdi_{100 - 50 * alpha:g}%": high,
+        "mcse_mean": arviz_bridge.mcse(part.draws),
+        "mcse_sd": arviz_bridge.mcse(part.draws, "sd"),
+        "ess_bulk": arviz_bridge.ess(part.draws, "bulk"),
+        "ess_tail": arviz_bridge.ess(part.draws, "tail"),
+        "r_hat": arviz_bridge.rhat(part.draws),
+    }
+
+
+def is_frame(values: Any) -> bool:
+    """Whether the values are a pandas Series or DataFrame; never imports pandas."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(values, (pandas.Series, pandas.DataFrame))
+
+
+def as_array(values: Any) -> Any:
+    """Turn a Series or DataFrame into its array, missing numbers as NaN; anything else comes back unchanged.
+
+    Examples
+    --------
+    >>> as_array([1, 2])
+    [1, 2]
+    """
+    if not is_frame(values):
+        return values
+    array = values.to_numpy()
+    if array.dtype != object:
+        return array
+    try:
+        return values.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        return array
+
+
+def index_of(values: Any) -> np.ndarray | None:
+    """Row labels of a Series or DataFrame, shape (rows,); None for anything else.
+
+    Numbers and dates stay as they are. Everything else becomes text, which every file format can hold; the levels
+    of a MultiIndex are joined by a comma.
+    """
+    if not is_frame(values):
+        return None
+    labels = values.index.to_numpy()
+    if labels.dtype != object:
+        return labels
+    return np.array([", ".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels])

@@ -1,0 +1,157 @@
+"""Posterior statistics of one variable under PyMC 2's names; NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+BLOCK_VALUES = 4_000_000  # float64 values worked on at a time: 32 MB, also where a million small labels were stored
+QUANTILES = (2.5, 25, 50, 75, 97.5)
+
+
+def node_statistics(
+    array: np.ndarray, alpha: float = 0.05, batches: int = 100, quantiles: Sequence[float] = QUANTILES
+) -> dict[str, Any]:
+    """Summarise the draws of one variable.
+
+    Parameters
+    ----------
+    array : ndarray, shape (chains, draws, *shape)
+    alpha : float in (0, 1)
+        The interval holds a share 1 - alpha of the draws.
+    batches : int
+        Batches for the Monte Carlo error, all chains together; a batch never spans two chains.
+    quantiles : sequence of float
+        In percent.
+
+    Returns
+    -------
+    dict
+        ``n`` (int, chains times draws), ``mean``, ``standard deviation``, ``mc error`` (each of the shape of the
+        variable), ``quantiles`` (dict from percent to an array of that shape) and, named after `alpha`,
+        ``95% HPD interval`` (shape (2, *shape)).
+
+    Raises
+    ------
+    ValueError
+        If there are no draws or alpha is not between 0 and 1.
+
+    Examples
+    --------
+    >>> node_statistics(np.zeros((2, 50, 3)))["95% HPD interval"].shape
+    (2, 3)
+    """
+    shape = _checked(array, alpha).shape[2:]
+    parts = [_block_statistics(block, alpha, batches, quantiles) for block in _blocks(array)]
+    mean, deviation, error, marks, interval = (
+        np.concatenate(part, axis=-1).reshape((*part[0].shape[:-1], *shape))[()] for part in zip(*parts, strict=True)
+    )
+    return {
+        "n": array.shape[0] * array.shape[1],
+        "mean": mean,
+        "standard deviation": deviation,
+        "mc error": error,
+        "quantiles": dict(zip(quantiles, marks, strict=True)),
+        interval_name(alpha): interval,
+    }
+
+
+def interval_name(alpha: float) -> str:
+    """Key of the interval that leaves out a share alpha: ``95% HPD interval`` for 0.05."""
+    return f"{100 * (1 - alpha):g}% HPD interval"
+
+
+def hpd(x: np.ndarray, alpha: float = 0.05) -> np.ndarray:
+    """Shortest interval that contains a share 1 - alpha of the draws (highest posterior density, one mode).
+
+    Parameters
+    ----------
+    x : ndarray, shape (chains, draws, *shape)
+    alpha : float in (0, 1)
+
+    Returns
+    -------
+    ndarray, shape (2, *shape)
+        Lower and upper ends, each a draw; NaN for an element with a draw that is not a number.
+
+    Raises
+    ------
+    ValueError
+        If there are no draws or alpha is not between 0 and 1.
+
+    Notes
+    -----
+    Chen and Shao (1999), "Monte Carlo estimation of Bayesian credible and HPD intervals".
+    """
+    shape = _checked(x, alpha).shape[2:]
+    ends = [_shortest(_pooled(block), alpha) for block in _blocks(x)]
+    return np.concatenate(ends, axis=-1).reshape(2, *shape)
+
+
+def batch_error(x: np.ndarray, batches: int = 100) -> np.ndarray:
+    """Monte Carlo standard error of the mean from the spread of batch means.
+
+    Parameters
+    ----------
+    x : ndarray, shape (chains, draws, *shape)
+    batches : int
+        Batches in all; those of one chain are equally long, what does not fit is left out at its beginning.
+
+    Returns
+    -------
+    ndarray, shape (*shape)
+        NaN where a single batch is all there is.
+    """
+    chains, draws = x.shape[:2]
+    per_chain = min(max(1, batches // chains), draws)
+    length = draws // per_chain
+    kept = x[:, draws - per_chain * length :]
+    means = kept.reshape(chains * per_chain, length, *x.shape[2:]).mean(axis=1)
+    return _deviation(means) / np.sqrt(len(means))
+
+
+def _block_statistics(block: np.ndarray, alpha: float, batches: int, quantiles: Sequence[float]) -> tuple:
+    pooled = _pooled(block)
+    marks = np.percentile(pooled, quantiles, axis=0)
+    spread = np.zeros(pooled.shape[1]) if len(pooled) == 1 else _deviation(pooled)
+    return pooled.mean(axis=0), spread, batch_error(block, batches), marks, _shortest(pooled, alpha)
+
+
+def _shortest(pooled: np.ndarray, alpha: float) -> np.ndarray:
+    ordered = np.sort(pooled, axis=0)
+    total = len(ordered)
+    steps = min(int((1 - alpha) * total), total - 1)  # from the first to the last draw inside
+    with np.errstate(invalid="ignore"):
+        widths = ordered[steps:] - ordered[: total - steps]
+    first = np.argmin(np.where(np.isnan(widths), np.inf, widths), axis=0)
+    columns = np.arange(ordered.shape[1])
+    ends = np.stack([ordered[first, columns], ordered[first + steps, columns]])
+    return np.where(np.isnan(pooled).any(axis=0), np.nan, ends)
+
+
+def _deviation(values: np.ndarray) -> np.ndarray:
+    if len(values) < 2:
+        return np.full(values.shape[1:], np.nan)
+    return np.std(values, axis=0, ddof=1)
+
+
+def _pooled(block: np.ndarray) -> np.ndarray:
+    return block.reshape(block.shape[0] * block.shape[1], block.shape[2])
+
+
+def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
+    chains, draws = array.shape[:2]
+    flat = array.reshape(chains, draws, -1)
+    step = max(1, BLOCK_VALUES // (chains * draws))
+    for start in range(0, max(1, flat.shape[2]), step):
+        yield flat[:, :, start : start + step].astype(np.float64)
+
+
+def _checked(array: np.ndarray, alpha: float) -> np.ndarray:
+    if array.ndim < 2 or array.shape[0] * array.shape[1] == 0:
+        raise ValueError(f"expected draws of shape (chains, draws, ...), at least one, got shape {array.shape}")
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha: expected a number between 0 and 1, got {alpha}")
+    return array

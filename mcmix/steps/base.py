@@ -1,0 +1,157 @@
+"""What a step is: it says why it was chosen, compiles its programs once, and binds them to a chain's memory."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mcmix.kernels.base import AddressedKernel, address_of
+from mcmix.kernels.labels import n_blocks
+from mcmix.kernels.machine import MACHINE
+from mcmix.kernels.random import seeded_streams
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.program import BoundProgram, Compiler, Layout, Program, finished
+from mcmix.structure.evidence import Structure
+from mcmix.structure.expression import Expression
+
+
+class Chain:
+    """One chain's memory: every value, statistic and register in one array, and its random streams.
+
+    Parameters
+    ----------
+    layout : Layout
+        Finished.
+    sequence : numpy.random.SeedSequence
+        The chain's own.
+    """
+
+    def __init__(self, layout: Layout, sequence: np.random.SeedSequence):
+        self.layout = layout
+        self.memory = np.zeros(layout.size + layout.scratch)
+        self.sequence = sequence
+        self.rng = np.random.Generator(np.random.SFC64(sequence))
+        self.stream = int(self.rng.bit_generator.ctypes.bit_generator.value)
+        self.kept: list[Any] = []
+        self.error: BaseException | None = None
+        self._row_streams: dict[Any, np.ndarray] = {}
+
+    def view(self, key: Any) -> np.ndarray:
+        """The doubles of a place, to read and write."""
+        offset, n = self.layout.places[key]
+        return self.memory[offset : offset + n]
+
+    def address(self, key: Any) -> int:
+        """Where a place is."""
+        return address_of(self.memory) + 8 * self.layout.places[key][0]
+
+    def row_streams(self, key: Any, number: int, n_units: int) -> np.ndarray:
+        """The random streams of a label vector's blocks, made at the first request."""
+        if key not in self._row_streams:
+            child = np.random.SeedSequence(self.sequence.entropy, spawn_key=(*self.sequence.spawn_key, 2, number))
+            self._row_streams[key] = seeded_streams(child, n_blocks(n_units))
+        return self._row_streams[key]
+
+    def bound(self, program: Program) -> BoundProgram:
+        """A program with this chain's addresses."""
+        bound = program.bound(self.memory, self.report)
+        self.kept.append(bound)
+        return bound
+
+    def report(self, error: BaseException) -> None:
+        """Keep what a user's function raised inside the compiled stretch."""
+        self.error = error
+
+
+@dataclass
+class Call:
+    """One kernel call of a sweep, bound to a chain."""
+
+    kernel: int
+    words: np.ndarray
+    reals: np.ndarray
+    step: Step
+    tuned: bool = False
+
+
+@dataclass
+class Plan:
+    """Everything that is compiled for a model, shared by its chains.
+
+    Attributes
+    ----------
+    structure : Structure
+    layout : Layout
+    programs : list of Program
+        All programs, so that their scratch can be placed once the layout is finished.
+    """
+
+    structure: Structure
+    layout: Layout = field(default_factory=Layout)
+    programs: list[Program] = field(default_factory=list)
+
+    def compiled(self, outputs: Sequence[tuple[Expression, Any]], tile_rows: int | None = None, private: bool = False) -> Program:
+        """Compile expressions to one program."""
+        program = Compiler(self.layout, tile_rows, private).program(outputs)
+        self.programs.append(program)
+        return program
+
+    def finish(self) -> None:
+        """Fix the layout: nothing can be placed afterwards."""
+        for program in self.programs:
+            finished(program, self.layout)
+
+
+class Step(ABC):
+    """How one variable, or a block of them, moves.
+
+    Attributes
+    ----------
+    variables : list of Stochastic
+    reason : str
+        Why this step was chosen, for `explain`.
+    """
+
+    name = "step"
+
+    def __init__(self, variables: Sequence[Stochastic], reason: str):
+        self.variables = list(variables)
+        self.reason = reason
+
+    @abstractmethod
+    def compile(self, plan: Plan) -> None:
+        """Place what it needs in the layout and compile its programs."""
+
+    @abstractmethod
+    def bind(self, chain: Chain) -> list[Call]:
+        """Its kernel calls for one chain."""
+
+    @property
+    def cost(self) -> str:
+        """What one sweep of it costs, in words."""
+        return ""
+
+    def counters(self) -> list[Any]:
+        """Keys of places with (proposals, acceptances), for steps that may reject."""
+        return []
+
+    def __repr__(self) -> str:
+        return f"<{self.name} step for {', '.join(v.name for v in self.variables)}: {self.reason}>"
+
+
+def words(*values: int) -> np.ndarray:
+    """A kernel's descriptor."""
+    return np.array(values, dtype=np.int64)
+
+
+def kernel_call(step: Step, kernel: AddressedKernel, slots: Sequence[int], reals: np.ndarray | None = None, tuned: bool = False) -> Call:
+    """A call whose descriptor starts with the tuning flag and the machine."""
+    numbers = np.ascontiguousarray(reals if reals is not None else np.zeros(1), dtype=float)
+    return Call(kernel.address, words(0, MACHINE.address, *slots), numbers, step, tuned)
+
+
+Competence = Callable[[Stochastic, Structure], str | None]

@@ -1,0 +1,293 @@
+"""Steps for label vectors: the hard pass, and the exact way for labels that are entangled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mcmix.kernels import exchange as exchange_kernels
+from mcmix.kernels import labels as kernels
+from mcmix.kernels.base import address_of
+from mcmix.kernels.machine import MACHINE
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
+from mcmix.steps.program import row_by_row
+from mcmix.structure.evidence import LabelBlock, Structure
+from mcmix.structure.exchange import Exchange, differing, exchange_of, ratio_target
+from mcmix.structure.expression import Expression, constant, elementwise, leaf, reduce
+from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
+from mcmix.structure.rewrite import substitute
+
+
+class Pass:
+    """The compiled pass of a label block over the data; hard and soft flavours share it."""
+
+    def __init__(self, block: LabelBlock, number: int):
+        self.block = block
+        self.number = number
+        self.tables: dict[SeparableFactor, list[Expression] | None] = {s: parameter_tables(s, block.label) for s in block.factors}
+        self.programs: dict[SeparableFactor, Any] = {}
+
+    @property
+    def label(self) -> Any:
+        """The label vector."""
+        return self.block.label
+
+    def compile(self, plan: Plan) -> None:
+        """The prelude (tables and whatever rows share) and one row program per factor that needs it."""
+        plan.layout.place(("component", self), 1)
+        plan.layout.place(("workspace", self), kernels.workspace_size(self.label.n_labels))
+        prelude: list[tuple[Expression, Any]] = []
+        if self.block.log_weights is not None:
+            prelude.append((self.block.log_weights, ("log weights", self)))
+        row_expressions = {}
+        for s in self.block.factors:
+            tables = self.tables[s]
+            if tables is None:
+                row_expressions[s] = self._hoisted(s, prelude)
+            else:
+                prelude += [(t, ("table", self, s, i)) for i, t in enumerate(tables)]
+        self._place_sums(plan)
+        self.prelude = plan.compiled(prelude, private=True)
+        for s, x in row_expressions.items():
+            self.programs[s] = plan.compiled([(x, None)], tile_rows=x.shape[0])
+
+    def _hoisted(self, s: SeparableFactor, prelude: list[tuple[Expression, Any]]) -> Expression:
+        """The rows' log density as a function of one label, with all that rows share moved to the prelude."""
+        slot = leaf(("component", self), ())
+        variable = self.label.variable
+        x = substitute(s.rows, {variable: slot, **dict.fromkeys(looked_up(s.rows, variable), slot)})
+        replaced: dict[Expression, Expression] = {}
+
+        def visit(part: Expression) -> None:
+            shared = slot not in part.leaves and part.op not in ("leaf", "constant")
+            if shared and (part.shape != x.shape or not row_by_row(part)):
+                key = ("shared", self, s, len(replaced))
+                replaced.setdefault(part, leaf(key, part.shape, part.kind))
+                if replaced[part].extra == key:
+                    prelude.append((part, key))
+                return
+            for a in part.arguments:
+                visit(a)
+
+        visit(x)
+        return substitute(x, replaced)
+
+    def _place_sums(self, plan: Plan) -> None:
+        plan.layout.place(("units", self.label.node), self.label.n_labels)
+        for s in self.block.factors:
+            if s.cells is not None:
+                node = s.factor.node
+                plan.layout.place(("count", node), s.cells.size)
+                plan.layout.place(("shifts", node), max(len(s.cells.columns), 1))
+                for j, squared in enumerate(s.cells.squares):
+                    plan.layout.place(("sum", node, j), s.cells.size)
+                    if squared:
+                        plan.layout.place(("square", node, j), s.cells.size)
+
+    # ---------------------------------------------------------------- binding
+
+    def descriptor(self, chain: Chain) -> np.ndarray:
+        """The pass's descriptor for one chain."""
+        factors = np.array([self._factor(s, chain) for s in self.block.factors], dtype=np.int64).reshape(-1, kernels.FACTOR_WIDTH)
+        prelude = chain.bound(self.prelude)
+        out = words(*[0] * kernels.PASS_WIDTH)
+        from mcmix.kernels.machine import MACHINE
+
+        weights = chain.address(("log weights", self)) if self.block.log_weights is not None else 0
+        streams = chain.row_streams(self.label.node, self.number, self.label.n_units)
+        out[: kernels.PASS_UNIT_LOG] = [
+            0, MACHINE.address, *prelude.words, self.label.n_units, self.label.n_labels, weights, chain.address(self.label.node),
+            self.label.lowest, len(factors), address_of(factors), address_of(streams),
+            chain.address(("workspace", self)), chain.address(("units", self.label.node)),
+        ]  # fmt: skip
+        out[kernels.PASS_COLLECT] = 1
+        chain.kept += [factors, streams, out]
+        return out
+
+    def _factor(self, s: SeparableFactor, chain: Chain) -> np.ndarray:
+        row = np.zeros(kernels.FACTOR_WIDTH, np.int64)
+        self._density(s, chain, row)
+        self._units(s, chain, row)
+        if s.cells is not None:
+            self._sums(s, chain, row)
+        return row
+
+    def _density(self, s: SeparableFactor, chain: Chain, row: np.ndarray) -> None:
+        tables = self.tables[s]
+        if tables is None:
+            bound = chain.bound(self.programs[s])
+            row[kernels.FACTOR_KIND] = kernels.PROGRAM
+            row[kernels.FACTOR_PROGRAM], row[kernels.FACTOR_LENGTH] = bound.words
+            row[kernels.FACTOR_SLOT] = chain.address(("component", self))
+            row[kernels.FACTOR_RESULT] = chain.memory.ctypes.data + 8 * bound.outputs[0]
+            return
+        row[kernels.FACTOR_DENSITY] = s.rows.extra.density.address
+        row[kernels.FACTOR_X] = self._column(s.rows.arguments[0], chain)
+        for i in range(3):
+            j = min(i, len(tables) - 1)
+            row[kernels.FACTOR_A + 2 * i] = chain.address(("table", self, s, j))
+            row[kernels.FACTOR_A_STEP + 2 * i] = 1 if tables[j].size > 1 or tables[j].shape == (self.label.n_labels,) else 0
+
+    def _column(self, x: Expression, chain: Chain) -> int:
+        if x.op == "leaf":
+            return chain.address(x.extra)
+        array = np.ascontiguousarray(x.value, dtype=float)
+        chain.kept.append(array)
+        return address_of(array)
+
+    def _units(self, s: SeparableFactor, chain: Chain, row: np.ndarray) -> None:
+        if s.units is None:
+            return
+        offsets = np.searchsorted(s.units, np.arange(self.label.n_units + 1)).astype(np.int64)
+        units = np.ascontiguousarray(s.units, dtype=np.int64)
+        chain.kept += [offsets, units]
+        row[kernels.FACTOR_UNITS], row[kernels.FACTOR_OFFSETS] = address_of(units), address_of(offsets)
+
+    def _sums(self, s: SeparableFactor, chain: Chain, row: np.ndarray) -> None:
+        cells, node = s.cells, s.factor.node
+        assert cells is not None
+        chain.view(("shifts", node))[: len(cells.columns)] = cells.sums.shifts
+        table = np.zeros((max(len(cells.columns), 1), kernels.COLUMN_WIDTH), np.int64)
+        for j, column in enumerate(cells.columns):
+            squares = chain.address(("square", node, j)) if cells.squares[j] else 0
+            table[j] = [address_of(column), chain.address(("shifts", node)) + 8 * j, chain.address(("sum", node, j)), squares]
+        row[kernels.FACTOR_COLUMNS], row[kernels.FACTOR_COLUMN_TABLE] = len(cells.columns), address_of(table)
+        row[kernels.FACTOR_COUNT], row[kernels.FACTOR_CELLS] = chain.address(("count", node)), cells.size
+        row[kernels.FACTOR_STRIDE] = cells.strides[self.label]
+        chain.kept += [table, cells.columns]
+        if cells.groups is not None:
+            groups = np.ascontiguousarray(cells.groups, dtype=float)
+            chain.kept.append(groups)
+            row[kernels.FACTOR_GROUPS] = address_of(groups)
+        for other, stride in cells.strides.items():
+            if other is not self.label:
+                row[kernels.FACTOR_OTHER], row[kernels.FACTOR_OTHER_STRIDE] = chain.address(other.node), stride
+                row[kernels.FACTOR_OTHER_LOWEST] = other.lowest
+
+
+class LabelGibbs(Step):
+    """Draws all labels at once from their full conditionals, gathering counts and sums in the same pass over the data.
+
+    Where something outside the likelihood tells components apart, a transposition of two components comes first:
+    accepted with the full ratio of the joint, so that no chain stays in a label-swapped mode.
+    """
+
+    name = "label pass"
+
+    def __init__(self, variables: list[Stochastic], structure: Structure):
+        block = structure.block_of(variables[0])
+        if block is None:
+            raise TypeError(f"{variables[0].name}: not a label vector whose rows separate")
+        super().__init__(variables, _why(block))
+        self.structure = structure
+        self.compiled = Pass(block, structure.blocks.index(block))
+        found = exchange_of(block, structure)
+        self.exchange = found if isinstance(found, Exchange) and differing(found, block, structure) else None
+        self.exchange_note = _exchange_note(found, self.exchange)
+
+    @property
+    def block(self) -> LabelBlock:
+        """The label block."""
+        return self.compiled.block
+
+    def compile(self, plan: Plan) -> None:
+        """The pass, and the ratio of the transposition."""
+        self.compiled.compile(plan)
+        if self.exchange is not None:
+            target = ratio_target(self.exchange, self.block, self.structure)
+            self.ratio = plan.compiled([(target, None)])
+            plan.layout.place(("exchange", self), 2)
+
+    def bind(self, chain: Chain) -> list[Call]:
+        """Transposition first (the pass must follow it at once), then the pass."""
+        calls = [] if self.exchange is None else [self._transposition(self.exchange, chain)]
+        return [*calls, Call(kernels.hard_pass.address, self.compiled.descriptor(chain), np.zeros(1), self)]
+
+    def _transposition(self, exchange: Exchange, chain: Chain) -> Call:
+        n_labels = self.block.label.n_labels
+        families = words(*[chain.address(v) + 8 * k for family in exchange.families for v, k in family])
+        complements = words(*[chain.address(v) for v in exchange.complements])
+        bound = chain.bound(self.ratio)
+        chain.kept += [families, complements]
+        answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
+        slots = [*bound.words, answer, n_labels, len(exchange.families), address_of(families), len(exchange.complements),
+                 address_of(complements), chain.address(("exchange", self))]  # fmt: skip
+        return kernel_call(self, exchange_kernels.transpose_components, slots)
+
+    def counters(self) -> list[Any]:
+        """Of the transposition."""
+        return [("exchange", self)] if self.exchange is not None else []
+
+    @property
+    def cost(self) -> str:
+        """Cost of one sweep."""
+        label = self.block.label
+        rows = sum(s.rows.size for s in self.block.factors)
+        return f"{max(rows, label.n_units)} rows x {label.n_labels} labels"
+
+
+def _why(block: LabelBlock) -> str:
+    kinds = []
+    for s in block.factors:
+        own = "sums per component" if s.cells is not None else "row by row"
+        kinds.append(f"{s.factor.node.name} {own}" + (", several rows per label" if s.units is not None else ""))
+    return "each row depends on one label" + (f" ({'; '.join(kinds)})" if kinds else "")
+
+
+def _exchange_note(found: Exchange | str, used: Exchange | None) -> str:
+    if isinstance(found, str):
+        return f"components are not exchanged: {found}"
+    if used is None:
+        return "components are exchangeable: nothing but their names would change"
+    return "with a transposition of components: priors tell them apart"
+
+
+class EntangledLabels(Step):
+    """Labels whose rows may depend on each other: independence Metropolis from a table of K evaluations."""
+
+    name = "entangled labels"
+
+    def __init__(self, variables: list[Stochastic], structure: Structure):
+        label = next((c for c in structure.entangled if c.node is variables[0]), None)
+        if label is None:
+            raise TypeError(f"{variables[0].name}: its rows separate; the label pass serves it")
+        super().__init__(variables, f"not separable by row ({structure.entangled[label]}); K + 1 evaluations of everything")
+        self.label = label
+        about = [e.elements for e in structure.about(variables[0])]
+        rows: Expression = constant(np.zeros(label.n_units))
+        joint: Expression = constant(0.0)
+        for x in about:
+            joint = elementwise("add", joint, reduce("sum", x))
+            if x.shape == (label.n_units,):
+                rows = elementwise("add", rows, x)
+        self.rows, self.joint = rows, joint
+
+    def compile(self, plan: Plan) -> None:
+        """Programs of the table and of the joint density."""
+        n, k = self.label.n_units, self.label.n_labels
+        self.row_program = plan.compiled([(self.rows, ("rows", self))])
+        self.joint_program = plan.compiled([(self.joint, ("joint", self))])
+        plan.layout.place(("work", self), k * n + 2 * n)
+        plan.layout.place(("counter", self), 4)
+
+    def bind(self, chain: Chain) -> list[Call]:
+        """One call."""
+        rows, joint = chain.bound(self.row_program), chain.bound(self.joint_program)
+        slots = [*rows.words, self.label.n_units, self.label.n_labels, self.label.lowest, chain.address(self.label.node),
+                 chain.address(("rows", self)), *joint.words, chain.address(("joint", self)), chain.address(("work", self)),
+                 chain.address(("counter", self))]  # fmt: skip
+        return [kernel_call(self, exchange_kernels.entangled_labels, slots, np.array([16.0, 0.0, 0.0]), tuned=True)]
+
+    def counters(self) -> list[Any]:
+        """Of the block move."""
+        return [("counter", self)]
+
+    @property
+    def cost(self) -> str:
+        """Cost of one sweep."""
+        return f"{self.label.n_labels + 2} to {self.label.n_labels + 18} evaluations of {self.label.n_units} rows"
+
+
+__all__ = ["EntangledLabels", "LabelGibbs", "Pass"]

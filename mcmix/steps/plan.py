@@ -1,0 +1,179 @@
+"""The plan of a sweep: which steps, in which order, and what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.nodes.deterministic import Deterministic
+from mcmix.nodes.model import Model
+from mcmix.nodes.node import Node
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.base import Chain, Plan, Step
+from mcmix.steps.labels import EntangledLabels, LabelGibbs
+from mcmix.steps.program import Program
+from mcmix.steps.table import requested, step_for
+from mcmix.structure.evidence import Structure, structure_of
+from mcmix.structure.expression import Expression, constant, elementwise, reduce
+from mcmix.structure.recording import Recording, is_log_kept, record
+
+LOG_DENSITY = "log density"
+
+
+@dataclass
+class Segment:
+    """A stretch of memory that is recorded: where, how long, whether logarithms are kept there."""
+
+    name: str
+    key: Any
+    shape: tuple[int, ...]
+    log_kept: bool = False
+    dtype: Any = float
+
+    @property
+    def size(self) -> int:
+        """Doubles."""
+        return int(np.prod(self.shape, dtype=int))
+
+
+@dataclass
+class Assembled:
+    """A model made ready to run.
+
+    Attributes
+    ----------
+    model, recording, structure, plan : the stages
+    steps : list of Step
+        In the order of a sweep: label vectors first, then the rest, parents first.
+    segments : list of Segment
+        What is recorded, in order.
+    labels : list of Stochastic
+        Discrete vectors with one entry per row, recorded apart in a small type.
+    record : Program
+        Computes the log density and the recorded deterministics.
+    """
+
+    model: Model
+    recording: Recording
+    structure: Structure
+    plan: Plan
+    steps: list[Step] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    labels: list[Stochastic] = field(default_factory=list)
+    record: Program | None = None
+    per_row: list[str] = field(default_factory=list)
+
+    def log_density_of(self, chain: Chain) -> float:
+        """The recorded log density after the record program has run."""
+        return float(chain.view(LOG_DENSITY)[0])
+
+
+def assemble(model: Model, asked: Collection[str] = (), wanted: Mapping[Stochastic, type] | None = None) -> Assembled:
+    """Record a model, see its structure, choose steps, compile programs.
+
+    Parameters
+    ----------
+    model : Model
+    asked : collection of str
+        Names of per-row deterministics to record all the same.
+    wanted : mapping of Stochastic to a Step class, optional
+        What `use_step_method` asked for.
+
+    Raises
+    ------
+    ModelError
+        If there is nothing to sample.
+    """
+    if not model.stochastics:
+        raise ModelError("the model has nothing to sample: every random node is observed")
+    recording = record(model)
+    structure = structure_of(recording)
+    plan = Plan(structure)
+    for node, variable in recording.leaves.items():
+        plan.layout.place(node, max(variable.size, 1))
+    made = Assembled(model, recording, structure, plan)
+    made.steps = _ordered([requested((wanted or {})[n], n, structure) if n in (wanted or {}) else step_for(n, structure) for n in model.stochastics])
+    for step in made.steps:
+        step.compile(plan)
+    _recorded(made, asked)
+    plan.finish()
+    return made
+
+
+def _ordered(steps: list[Step]) -> list[Step]:
+    first = [s for s in steps if isinstance(s, (LabelGibbs, EntangledLabels))]
+    return first + [s for s in steps if s not in first]
+
+
+def log_density(structure: Structure) -> Expression:
+    """Log density of everything unknown and the data, labels at their present values."""
+    total = constant(0.0)
+    for e in structure.evidence:
+        total = elementwise("add", total, reduce("sum", e.elements))
+        family, x = e.factor.family, e.factor.x
+        if e.over == "cells" and family is not None and family.base is not None and x is not None:
+            total = elementwise("add", total, float(np.sum(family.base(np.asarray(x.value, float)))))
+    return total
+
+
+def _recorded(made: Assembled, asked: Collection[str]) -> None:
+    """Choose what is recorded and compile what computes it."""
+    unknown = set(asked) - {n.name for n in made.model.nodes}
+    if unknown:
+        raise ModelError(f"trace=: no node named {', '.join(sorted(unknown))}")
+    outputs: list[tuple[Expression, Any]] = [(log_density(made.structure), LOG_DENSITY)]
+    for node in made.model.stochastics:
+        if _is_labels(node, made):
+            made.labels.append(node)
+        elif node.trace_by_default:
+            made.segments.append(Segment(node.name, node, node.shape, is_log_kept(node), _dtype(node)))
+    for node in made.model.deterministics:
+        if node.name in asked or (node.trace_by_default and _is_number(node)):
+            if _is_per_row(node, made) and node.name not in asked:
+                made.per_row.append(node.name)
+                continue
+            outputs.append((made.recording.values[node], ("recorded", node)))
+            made.segments.append(Segment(node.name, ("recorded", node), np.shape(node.value), dtype=np.asarray(node.value).dtype))
+    made.segments.insert(0, Segment("lp", LOG_DENSITY, ()))
+    for step in made.steps:
+        for key in step.counters():
+            made.segments.append(Segment(f"accepted {step.variables[0].name}", key, (2,)))
+    made.record = made.plan.compiled(outputs)
+
+
+def _is_number(node: Deterministic) -> bool:
+    return np.asarray(node.value).dtype.kind in "fiub"
+
+
+def _dtype(node: Stochastic) -> Any:
+    return np.dtype(node.dtype)
+
+
+def _is_labels(node: Stochastic, made: Assembled) -> bool:
+    """Discrete vectors of a label pass are kept apart: they are long, and their values are small."""
+    known = [b.label.node for b in made.structure.blocks] + [c.node for c in made.structure.entangled]
+    return node in known
+
+
+def _is_per_row(node: Node, made: Assembled) -> bool:
+    """One entry per row of data or per label: too much to keep unasked."""
+    shape = np.shape(node.value)
+    rows = {n.shape for n in made.model.observed_stochastics} | {n.shape for n in made.labels}
+    return bool(shape) and shape in {r for r in rows if r and r[0] > 1}
+
+
+def per_label_bytes(node: Stochastic, made: Assembled) -> int:
+    """Bytes that one recorded label takes."""
+    block = made.structure.block_of(node)
+    count = block.label.n_labels if block else max(c.n_labels for c in made.structure.entangled if c.node is node)
+    return 1 if count <= 256 else 2
+
+
+def lowest_label(node: Stochastic, made: Assembled) -> int:
+    """Smallest value of a label vector."""
+    block = made.structure.block_of(node)
+    return block.label.lowest if block else next(c.lowest for c in made.structure.entangled if c.node is node)

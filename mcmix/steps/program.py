@@ -1,0 +1,410 @@
+"""From symbolic expressions to programs of the machine, over one chain's memory.
+
+A :class:`Layout` hands out places in a chain's memory (one array of doubles). A :class:`Program` is code whose addresses
+are still relative to that memory where they point into it; :meth:`Program.bound` makes them absolute for one chain.
+Constants are shared by all chains and stay where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mcmix.kernels import machine
+from mcmix.kernels.base import address_of, python_callback
+from mcmix.kernels.machine import A, B, C, COUNT, D, EXTRA, OP, OUT, OUT_ROW, TILE, TILED, WIDTH
+from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant, elementwise, reshape
+
+OPCODES = {
+    "negative": machine.NEGATIVE, "absolute": machine.ABSOLUTE, "exp": machine.EXP, "log": machine.LOG,
+    "sqrt": machine.SQRT, "square": machine.SQUARE, "reciprocal": machine.RECIPROCAL, "log1p": machine.LOG1P,
+    "expm1": machine.EXPM1, "sin": machine.SIN, "cos": machine.COS, "tan": machine.TAN, "tanh": machine.TANH,
+    "arctan": machine.ARCTAN, "sinh": machine.SINH, "cosh": machine.COSH, "floor": machine.FLOOR, "ceil": machine.CEIL,
+    "sign": machine.SIGN, "gammaln": machine.GAMMALN, "expit": machine.EXPIT, "logit": machine.LOGIT,
+    "not": machine.NOT, "log2": machine.LOG2, "log10": machine.LOG10, "arcsin": machine.ARCSIN,
+    "arccos": machine.ARCCOS, "erf": machine.ERF, "rint": machine.RINT, "trunc": machine.TRUNC,
+    "add": machine.ADD, "subtract": machine.SUBTRACT, "multiply": machine.MULTIPLY, "divide": machine.DIVIDE,
+    "power": machine.POWER, "maximum": machine.MAXIMUM, "minimum": machine.MINIMUM, "remainder": machine.REMAINDER,
+    "floor_divide": machine.FLOOR_DIVIDE, "arctan2": machine.ARCTAN2, "less": machine.LESS,
+    "less_equal": machine.LESS_EQUAL, "greater": machine.GREATER, "greater_equal": machine.GREATER_EQUAL,
+    "equal": machine.EQUAL, "not_equal": machine.NOT_EQUAL, "and": machine.AND, "or": machine.OR,
+    "xlogy": machine.XLOGY, "logaddexp": machine.LOGADDEXP, "where": machine.WHERE,
+}  # fmt: skip
+REDUCE_KINDS = {"sum": machine.BY_SUM, "prod": machine.BY_PROD, "max": machine.BY_MAX, "min": machine.BY_MIN}
+
+STREAMED_FROM = 2 * TILE  # shorter rows are evaluated whole
+
+
+@dataclass
+class Layout:
+    """Places in a chain's memory, counted in doubles."""
+
+    size: int = 0
+    places: dict[Hashable, tuple[int, int]] = field(default_factory=dict)
+    scratch: int = 0
+
+    def place(self, key: Hashable, n: int) -> int:
+        """Where the n doubles of a key live; handed out at the first request."""
+        if key not in self.places:
+            self.places[key] = (self.size, n)
+            self.size += n
+        return self.places[key][0]
+
+
+@dataclass
+class Place:
+    """Where the value of an expression is while a program runs."""
+
+    address: int  # in bytes: relative to the chain's memory if `relative`, else absolute
+    relative: bool
+    step: int  # doubles between elements (0: one value for all)
+    row: int  # bytes to advance per row of a tile
+
+
+@dataclass
+class Program:
+    """Code for the machine, and what must stay alive for it."""
+
+    code: np.ndarray
+    relative: np.ndarray
+    outputs: list[int]
+    kept: list[Any]
+    python: list[PythonCall]
+
+    @property
+    def n_instructions(self) -> int:
+        """Number of instructions."""
+        return len(self.code)
+
+    def bound(self, memory: np.ndarray, on_error: Callable[[BaseException], None]) -> BoundProgram:
+        """The program for one chain's memory."""
+        code = np.ascontiguousarray(self.code + self.relative * address_of(memory))
+        kept: list[Any] = [*self.kept]
+        for call in self.python:
+            callback, address = python_callback(call.bound(memory, on_error))
+            code[call.instruction, EXTRA] = address
+            kept.append(callback)
+        return BoundProgram(code, memory, self.outputs, kept)
+
+
+@dataclass
+class BoundProgram:
+    """A program with absolute addresses."""
+
+    code: np.ndarray
+    memory: np.ndarray
+    outputs: list[int]
+    kept: list[Any]
+
+    @property
+    def words(self) -> tuple[int, int]:
+        """(address, number of instructions), as kernels take it."""
+        return (address_of(self.code) if len(self.code) else 0), len(self.code)
+
+
+@dataclass
+class PythonCall:
+    """An instruction that calls the user's function as written."""
+
+    instruction: int
+    function: Callable[..., Any]
+    label: str
+    arguments: list[tuple[int, bool, np.ndarray | None, tuple[int, ...], str]]  # offset, relative, constant, shape, kind
+    output: int
+    size: int
+
+    def bound(self, memory: np.ndarray, on_error: Callable[[BaseException], None]) -> Callable[[], int]:
+        """A function of no arguments that reads one chain's memory and writes the answer there."""
+        views = []
+        for offset, _, known, shape, kind in self.arguments:
+            size = int(np.prod(shape, dtype=int))
+            views.append((memory[offset : offset + size] if known is None else known, shape, kind))
+        answer = memory[self.output : self.output + self.size]
+
+        def run() -> int:
+            try:
+                values = [_presented(view, shape, kind) for view, shape, kind in views]
+                answer[:] = np.reshape(np.asarray(self.function(*values), dtype=float), -1)
+            except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it
+                on_error(error)
+                return 1
+            return 0
+
+        return run
+
+
+def _presented(view: np.ndarray, shape: tuple[int, ...], kind: str) -> Any:
+    """A copy of a chain's value as the user's function expects it: shaped, whole numbers as such."""
+    value = np.array(view).reshape(shape)
+    if kind == "int":
+        value = value.astype(int)
+    elif kind == "bool":
+        value = value.astype(bool)
+    return value if value.ndim else value[()]
+
+
+class Compiler:
+    """Turns expressions into one program. With `tile_rows` the program runs on tiles of rows or on single elements."""
+
+    def __init__(self, layout: Layout, tile_rows: int | None = None, private_scratch: bool = False):
+        self.layout = layout
+        self.tile_rows = tile_rows
+        self.rows: list[np.ndarray] = []
+        self.relative: list[np.ndarray] = []
+        self.kept: list[Any] = []
+        self.python: list[PythonCall] = []
+        self.found: dict[Expression, Place] = {}
+        self.used = 0
+        self.private = private_scratch
+        self.streaming: int | None = None
+
+    # ---------------------------------------------------------------- outside
+
+    def program(self, outputs: Sequence[tuple[Expression, Hashable | None]]) -> Program:
+        """Compile; each output goes to the place of its key, or where the compiler likes (None)."""
+        offsets = []
+        for expression, key in outputs:
+            place = self.value(expression)
+            if key is not None:
+                target = Place(8 * self.layout.place(key, max(expression.size, 1)), True, 1, 0)
+                self._copy(place, target, expression.size)
+                place = target
+            elif not place.relative:
+                place = self._moved(place, expression)
+            offsets.append(place.address // 8)
+        self.layout.scratch = max(self.layout.scratch, 0 if self.private else self.used)
+        code = np.array(self.rows, dtype=np.int64).reshape(-1, WIDTH)
+        relative = np.array(self.relative, dtype=np.int64).reshape(-1, WIDTH)
+        return Program(code, relative, offsets, self.kept, self.python)
+
+    # ---------------------------------------------------------------- places
+
+    def value(self, x: Expression) -> Place:
+        """Where x is once the code so far has run."""
+        if x not in self.found:
+            self.found[x] = self._computed(x)
+        return self.found[x]
+
+    def _is_tiled(self, x: Expression) -> bool:
+        if self.tile_rows is not None and x.shape == (self.tile_rows,) and not self.streaming:
+            return True
+        return self.streaming is not None and x.shape == (self.streaming,)
+
+    def _register(self, x: Expression) -> Place:
+        n = TILE if self._is_tiled(x) else max(x.size, 1)
+        return Place(8 * self._scratch(n), True, 1 if x.size > 1 or self._is_tiled(x) else 0, 0)
+
+    def _scratch(self, n: int) -> int:
+        if self.private:
+            start = self.layout.place(("scratch", id(self), self.used), n)
+            self.used += n
+            return start
+        start = self.used
+        self.used += n
+        return SCRATCH + start
+
+    def _computed(self, x: Expression) -> Place:
+        if x.op == "constant":
+            return self._constant(x)
+        if x.op == "leaf":
+            offset, n = self.layout.places[x.extra]
+            return Place(8 * offset, True, 1 if x.size > 1 or self._is_tiled(x) else 0, 8 if self._is_tiled(x) else 0)
+        if x.op == "reshape":
+            return self.value(x.arguments[0])
+        if x.op in ELEMENTWISE or x.op in ("take", "density"):
+            return self._per_element(x)
+        if x.op == "sum" and x.shape == () and self._streams(x.arguments[0]):
+            return self._streamed(x, x.arguments[0], None)
+        if x.op == "scatter":
+            return self._scattered(x)
+        return self._whole(x)
+
+    def _constant(self, x: Expression) -> Place:
+        array = np.ascontiguousarray(x.value, dtype=float)
+        if array.size and (array == array.ravel()[0]).all():
+            array = array.reshape(-1)[:1].copy()
+        self.kept.append(array)
+        wide = array.size > 1
+        return Place(address_of(array), False, 1 if wide else 0, 8 if wide and self._is_tiled(x) else 0)
+
+    def _spread(self, x: Expression, shape: tuple[int, ...]) -> Place:
+        """An operand of an elementwise instruction: one value for all, or one per element of the result."""
+        if x.shape != shape and x.size > 1:
+            x = _broadcast(x, shape)
+        return self.value(x)
+
+    # ---------------------------------------------------------------- instructions
+
+    def _emit(self, op: int, count: int, out: Place, operands: Sequence[Place] = (), extra: Sequence[int] = ()) -> int:
+        row, relative = np.zeros(WIDTH, np.int64), np.zeros(WIDTH, np.int64)
+        row[OP], row[COUNT], row[OUT], row[OUT_ROW] = op, count, out.address, out.row
+        relative[OUT] = out.relative
+        for slot, place in zip((A, B, C, D), operands, strict=False):
+            row[slot : slot + 3] = place.address, place.step, place.row
+            relative[slot] = place.relative
+        row[EXTRA : EXTRA + len(extra)] = extra
+        self.rows.append(row)
+        self.relative.append(relative)
+        return len(self.rows) - 1
+
+    def _count(self, x: Expression) -> int:
+        return TILED if self._is_tiled(x) else max(x.size, 1)
+
+    def _per_element(self, x: Expression) -> Place:
+        if x.op == "take":
+            table, index = self.value(x.arguments[0]), self.value(x.arguments[1])
+            out = self._register(x)
+            self._emit(machine.TAKE, self._count(x), out, [Place(table.address, table.relative, 1, 0), index], [x.arguments[0].size])
+            return out
+        operands = [self._spread(a, x.shape) for a in x.arguments]
+        out = self._register(x)
+        if x.op == "density":
+            operands += [operands[-1]] * (4 - len(operands))
+            self.kept.append(x.extra)
+            self._emit(machine.DENSITY, self._count(x), out, operands, [x.extra.density.address])
+        else:
+            self._emit(OPCODES[x.op], self._count(x), out, operands * 2 if len(operands) == 1 else operands)
+        return out
+
+    def _whole(self, x: Expression) -> Place:
+        out = self._register(x)
+        if x.op in REDUCTIONS or x.op == "cumsum":
+            source = self._dense(x.arguments[0])
+            op, kind = (machine.CUMSUM, 0) if x.op == "cumsum" else (machine.REDUCE, REDUCE_KINDS[x.op])
+            self._emit(op, kind, out, [source], list(x.extra))
+        elif x.op == "matmul":
+            self._emit(machine.MATMUL, 0, out, [self._dense(a) for a in x.arguments], list(x.extra))
+        elif x.op == "concatenate":
+            start = out.address
+            for part in x.arguments:
+                self._copy(self.value(part), Place(start, True, 1, 0), part.size)
+                start += 8 * part.size
+        elif x.op == "python":
+            self._python(x, out)
+        else:
+            raise TypeError(f"no instruction for {x.op}")
+        return out
+
+    def _dense(self, x: Expression) -> Place:
+        """A place where every element stands, also when all are equal."""
+        place = self.value(x)
+        if place.step == 1 or x.size == 1:
+            return place
+        return self._moved(place, x)
+
+    def _moved(self, place: Place, x: Expression) -> Place:
+        out = Place(8 * self._scratch(max(x.size, 1)), True, 1, 0)
+        self._copy(place, out, x.size)
+        return out
+
+    def _copy(self, source: Place, target: Place, n: int) -> None:
+        if (source.address, source.relative) != (target.address, target.relative):
+            self._emit(machine.COPY, max(n, 1), target, [Place(source.address, source.relative, source.step, 0)])
+
+    def _python(self, x: Expression, out: Place) -> None:
+        arguments = []
+        for a in x.arguments:
+            if a.is_constant:
+                arguments.append((0, False, np.asarray(a.value), a.shape, a.kind))
+            else:
+                arguments.append((self._dense(a).address // 8, True, None, a.shape, a.kind))
+        function, label = x.extra
+        at = self._emit(machine.PYTHON, 0, out)
+        self.python.append(PythonCall(at, function, label, arguments, out.address // 8, x.size))
+
+    # ---------------------------------------------------------------- streams over many rows
+
+    def _streams(self, x: Expression) -> bool:
+        return self.streaming is None and self.tile_rows is None and x.ndim == 1 and x.size > STREAMED_FROM and row_by_row(x)
+
+    def _scattered(self, x: Expression) -> Place:
+        values, index = x.arguments
+        shape = np.broadcast_shapes(values.shape, index.shape)
+        long = values if values.shape == shape else index
+        if self._streams(long) and all(a.size == 1 or row_by_row(a) for a in x.arguments):
+            return self._streamed(x, values, index)
+        out = self._register(x)
+        self._fill(out, x.size)
+        operands = [self._spread(a, shape) for a in (values, index)]
+        self._emit(machine.SCATTER, int(np.prod(shape, dtype=int)), out, operands, [x.size])
+        return out
+
+    def _fill(self, out: Place, n: int) -> None:
+        zero = self._constant(constant(0.0))
+        self._emit(machine.FILL, max(n, 1), out, [zero])
+
+    def _streamed(self, x: Expression, values: Expression, index: Expression | None) -> Place:
+        """A sum or scatter of long rows, tile by tile."""
+        rows = values.size if values.size > 1 else (index.size if index is not None else 1)
+        out = Place(8 * self._scratch(max(x.size, 1)), True, 1 if x.size > 1 else 0, 0)
+        self._fill(out, x.size)
+        for part in _not_rows([values] + ([index] if index is not None else []), (rows,)):
+            self.value(part)
+        before, self.found, self.streaming = self.found, dict(self.found), rows
+        for known in [k for k in self.found if k.shape == (rows,)]:
+            self.found[known] = _by_row(self.found[known])
+        loop = self._emit(machine.ROWS, rows, out)
+        operands = [self.value(values)] + ([self.value(index)] if index is not None else [])
+        self._emit(machine.SUM_INTO if index is None else machine.SCATTER, TILED, out, operands, [x.size])
+        self.rows[loop][EXTRA] = len(self.rows) - loop - 1
+        self.found, self.streaming = before, None
+        return out
+
+
+SCRATCH = 1 << 40  # offsets from here on count in the shared scratch, which `finished` puts behind the values
+
+
+def finished(program: Program, layout: Layout) -> Program:
+    """Move scratch offsets behind the last place of the finished layout."""
+    shift = 8 * (layout.size - SCRATCH)
+    moved = (program.relative == 1) & (program.code >= 8 * SCRATCH)
+    program.code[moved] += shift
+    program.outputs = [o + layout.size - SCRATCH if o >= SCRATCH else o for o in program.outputs]
+    for call in program.python:
+        call.output += layout.size - SCRATCH if call.output >= SCRATCH else 0
+        call.arguments = [(o + layout.size - SCRATCH if o >= SCRATCH else o, r, k, s, t) for o, r, k, s, t in call.arguments]
+    return program
+
+
+def _by_row(place: Place) -> Place:
+    return Place(place.address, place.relative, place.step, 8 * place.step)
+
+
+def row_by_row(x: Expression) -> bool:
+    """Whether element i of x needs only elements i of what has its shape (and whole tables)."""
+    if x.op in ("constant", "leaf"):
+        return True
+    if x.op in ELEMENTWISE or x.op == "density":
+        return all(a.size == 1 or (a.shape == x.shape and row_by_row(a)) for a in x.arguments)
+    return x.op == "take" and row_by_row(x.arguments[1])
+
+
+def _not_rows(expressions: Sequence[Expression], shape: tuple[int, ...]) -> list[Expression]:
+    """What the rows need that is not itself per row: to be computed before the loop."""
+    found: dict[Expression, None] = {}
+
+    def visit(x: Expression) -> None:
+        for i, a in enumerate(x.arguments):
+            if a.shape == shape and not (x.op == "take" and i == 0):
+                visit(a)
+            else:
+                found[a] = None
+
+    for x in expressions:
+        if x.shape == shape:
+            visit(x)
+        else:
+            found[x] = None
+    return list(found)
+
+
+def _broadcast(x: Expression, shape: tuple[int, ...]) -> Expression:
+    from mcmix.structure.expression import gather
+
+    return gather(x, np.broadcast_to(np.arange(x.size).reshape(x.shape), shape).copy())
+
+
+__all__ = ["BoundProgram", "Compiler", "Layout", "Program", "elementwise", "finished", "reshape"]

@@ -1,0 +1,131 @@
+"""Which step serves which variable: the first row of the table that is competent wins.
+
+A new step is a new class, and a row here. The order of the rows is the rule for ties: exact joint draws before exact
+single draws, those before slice sampling, that before Metropolis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.nodes.law import Law
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps import density, gibbs
+from mcmix.steps.base import Step
+from mcmix.steps.labels import EntangledLabels, LabelGibbs
+from mcmix.structure.conjugacy import conjugate
+from mcmix.structure.evidence import Structure
+
+MOST_ENTANGLED_ENUMERATED = 24  # so few entangled labels are enumerated one by one instead of proposed together
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the competence table."""
+
+    step: type[Step]
+    competence: Callable[[Stochastic, Structure], str | None]
+    build: Callable[[Stochastic, Structure, str], Step]
+
+
+def _label_pass(node: Stochastic, structure: Structure) -> str | None:
+    return "label vector" if structure.block_of(node) is not None else None
+
+
+def _enumeration(node: Stochastic, structure: Structure) -> str | None:
+    found = density.values_of(node)
+    size = int(np.prod(node.shape, dtype=int))
+    if found is None or (size > MOST_ENTANGLED_ENUMERATED and any(c.node is node for c in structure.entangled)):
+        return None
+    return f"{found[1]} possible values" + (f" for each of {size} elements" if size > 1 else "")
+
+
+def _entangled(node: Stochastic, structure: Structure) -> str | None:
+    return "labels" if any(c.node is node for c in structure.entangled) else None
+
+
+def _not_conjugate(node: Stochastic, structure: Structure) -> str:
+    found = conjugate(node, structure)
+    return found if isinstance(found, str) else ""
+
+
+def _slice(node: Stochastic, structure: Structure) -> str | None:
+    if density.is_discrete(node) or _is_simplex(node):
+        return None
+    target = density.target_of(node, structure)
+    if not target.single and (target.size > density.CHEAP or node.shape and int(np.prod(node.shape)) > density.MOST_ONE_BY_ONE):
+        return None
+    if _calls_python(target) or target.size > 256:
+        return None
+    return f"cheap log density; {_not_conjugate(node, structure)}"
+
+
+def _block(node: Stochastic, structure: Structure) -> str | None:
+    if density.is_discrete(node):
+        return None
+    size = int(np.prod(node.shape, dtype=int))
+    if _is_simplex(node) or (size > density.MOST_ONE_BY_ONE and not density.target_of(node, structure).single):
+        return f"{size} elements whose log density is one; {_not_conjugate(node, structure)}"
+    return None
+
+
+def _metropolis(node: Stochastic, structure: Structure) -> str | None:
+    if _is_simplex(node):
+        return None
+    return f"serves everything else; {_not_conjugate(node, structure)}"
+
+
+def _is_simplex(node: Stochastic) -> bool:
+    return isinstance(node, Law) and node.family.support.simplex
+
+
+def _calls_python(target: density.Target) -> bool:
+    from mcmix.structure.evaluate import ordered
+
+    return any(x.op == "python" for x in ordered(target.expression))
+
+
+TABLE: list[Row] = [
+    Row(LabelGibbs, _label_pass, lambda n, s, why: LabelGibbs([n], s)),
+    Row(gibbs.ConjugateGibbs, gibbs.competence, lambda n, s, why: gibbs.ConjugateGibbs([n], s)),
+    Row(density.Enumeration, _enumeration, lambda n, s, why: density.Enumeration([n], s, why)),
+    Row(EntangledLabels, _entangled, lambda n, s, why: EntangledLabels([n], s)),
+    Row(density.Slice, _slice, lambda n, s, why: density.Slice([n], s, why)),
+    Row(density.AdaptiveMetropolis, _block, lambda n, s, why: density.AdaptiveMetropolis([n], s, why)),
+    Row(density.Metropolis, _metropolis, lambda n, s, why: density.Metropolis([n], s, why)),
+]
+
+
+def step_for(node: Stochastic, structure: Structure) -> Step:
+    """The step of the first competent row.
+
+    Raises
+    ------
+    ModelError
+        If no row is competent; the node is named.
+    """
+    for row in TABLE:
+        why = row.competence(node, structure)
+        if why is not None:
+            return row.build(node, structure, why)
+    kind = "integer" if density.is_discrete(node) else "real"
+    raise ModelError(f"no step method can update {node.name!r} ({kind}): pass one with use_step_method(Step, node)")
+
+
+def requested(step: type[Any], node: Stochastic, structure: Structure) -> Step:
+    """A step that the user asked for.
+
+    Raises
+    ------
+    ModelError
+        If it cannot serve the node; the reason is given.
+    """
+    try:
+        return step([node], structure)
+    except TypeError as error:
+        raise ModelError(f"use_step_method: {step.__name__} cannot serve {node.name!r}: {error}") from error

@@ -1,0 +1,285 @@
+"""Conjugate conditionals: the prior's natural parameters plus a sum of messages, one per child factor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcmix.nodes.law import Law
+from mcmix.nodes.node import Node
+from mcmix.structure import expression as ex
+from mcmix.structure.evidence import Evidence, Structure
+from mcmix.structure.expression import Expression, constant, elementwise, scatter
+from mcmix.structure.links import Affine, affine, power
+
+
+@dataclass(frozen=True, eq=False)
+class Conjugate:
+    """A full conditional in a known family.
+
+    Attributes
+    ----------
+    kind : {"normal", "gamma", "beta", "dirichlet"}
+    first, second : Expression
+        Natural parameters per element, in the sense of :class:`mcmix.distributions.family.Message`, of the variable
+        (normal, beta, dirichlet) or of its power (gamma).
+    lower, upper : Expression
+        Bounds of the variable, per element.
+    exponent : float
+        gamma: t = v**exponent is what is drawn.
+    reason : str
+        In words, for `explain`.
+    """
+
+    kind: str
+    first: Expression
+    second: Expression | None
+    lower: Expression
+    upper: Expression
+    exponent: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Prior:
+    """A prior's natural parameters and bounds."""
+
+    first: Any
+    second: Any
+    lower: Any
+    upper: Any
+
+
+class _NotConjugate(Exception):
+    """Why a variable has no conjugate conditional."""
+
+
+def conjugate(node: Node, structure: Structure) -> Conjugate | str:
+    """The conjugate conditional of an unknown, or the reason why there is none."""
+    if not isinstance(node, Law):
+        return "its law is user-written"
+    own = structure.recording.factor_of(node)
+    if all(e.factor is own for e in structure.about(node)):
+        return _prior_alone(node, structure)
+    kinds = ("dirichlet",) if node.family.support.simplex else ("normal", "gamma", "beta")
+    reasons = []
+    for kind in kinds:
+        try:
+            return _of_kind(node, kind, structure)
+        except _NotConjugate as reason:
+            reasons.append(str(reason))
+    return max(reasons, key=len) if reasons else "no conjugate prior"
+
+
+def _of_kind(node: Law, kind: str, structure: Structure) -> Conjugate:
+    recording = structure.recording
+    leaf, v = recording.leaves[node], recording.values[node]
+    own = recording.factor_of(node)
+    children = [e for e in structure.about(node) if e.factor is not own]
+    if any(leaf in p.leaves for p in own.parameters.values()):
+        raise _NotConjugate("its law depends on itself")
+    read = [_message(e, kind, v, leaf) for e in children]
+    exponents = {r.exponent for r in read}
+    if len(exponents) > 1:
+        raise _NotConjugate("its children depend on different powers of it")
+    prior = _prior(node, kind, exponents.pop(), own.parameters)
+    first, second = _added(prior.first, [r.first for r in read], v), _added(prior.second, [r.second for r in read], v)
+    names = ", ".join(dict.fromkeys(e.factor.node.name for e in children))
+    return Conjugate(kind, first, second, _filled(prior.lower, v), _filled(prior.upper, v), read[0].exponent,
+                     f"conjugate: {_words(node, kind, read[0].exponent)} with {names}")  # fmt: skip
+
+
+def _prior_alone(node: Law, structure: Structure) -> Conjugate | str:
+    """A variable that nothing depends on: its own law, where that is one of the known families."""
+    v, own = structure.recording.values[node], structure.recording.factor_of(node)
+    for (kind, family), prior in _PRIORS.items():
+        found = prior(own.parameters, 1.0) if family == node.family.name else None
+        if found is not None:
+            ends = _filled(found.lower, v), _filled(found.upper, v)
+            return Conjugate(kind, _filled(found.first, v), _filled(found.second, v), *ends, 1.0, f"nothing depends on it: {family} prior")
+    return f"nothing depends on it, and its {node.family.name} prior has no direct draw"
+
+
+def _added(start: Any, messages: list[Any], v: Expression) -> Expression:
+    total = _filled(start, v)
+    for m in messages:
+        total = elementwise("add", total, m)
+    return total
+
+
+def _filled(x: Any, v: Expression) -> Expression:
+    """One number per element of v."""
+    part = ex.as_expression(x)
+    shaped = part if part.shape == v.shape else ex.broadcast_to(part, v.shape)
+    return ex.reshape(shaped, (v.size,))
+
+
+def _words(node: Law, kind: str, exponent: float) -> str:
+    prior = node.family.name
+    if kind == "gamma" and exponent != 1.0:
+        return f"{prior} prior, gamma in its power {exponent:g}"
+    return f"{prior} prior, {kind}"
+
+
+# -------------------------------------------------------------------- messages
+
+
+@dataclass(frozen=True)
+class _Read:
+    first: Expression
+    second: Expression | None
+    exponent: float = 1.0
+
+
+def _message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
+    """What one child says, gathered per element of v."""
+    name = e.factor.node.name
+    if e.factor.x is not None and e.over != "labels" and leaf in e.factor.x.leaves:
+        raise _NotConjugate(f"{name} has it as its value")
+    touching = [p for p, x in e.parameters.items() if leaf in x.leaves]
+    if len(touching) != 1 or e.factor.family is None:
+        raise _NotConjugate(f"{name} depends on it through {' and '.join(touching) or 'a function of its own'}")
+    if e.factor.family.name == "Categorical":
+        return _weights_message(e, kind, v, leaf)
+    statistics = e.factor.family.statistics
+    message = statistics.messages.get(touching[0]) if statistics else None
+    if message is None or message.kind != kind or e.sums is None:
+        raise _NotConjugate(f"{e.factor.family.name} {name} has no {kind} message to its {touching[0]}")
+    if any(not e.parameters[known].is_constant for known in statistics.known):  # type: ignore[union-attr]
+        raise _NotConjugate(f"{name}: {statistics.known[0]} is not known")  # type: ignore[union-attr]
+    others = {p: x for p, x in e.parameters.items() if p != touching[0]}
+    first, second = (_spread(m, e) for m in message.natural(e.sums, others))
+    return _LINKED[kind](name, first, second, e.parameters[touching[0]], v, leaf)
+
+
+def _spread(x: Any, e: Evidence) -> Expression:
+    """A message per element of the evidence (a message may be the same number for all of them)."""
+    part = ex.as_expression(x)
+    shape = e.elements.shape
+    return part if part.shape == shape else ex.broadcast_to(part, shape)
+
+
+def _normal_link(name: str, first: Expression, second: Expression, parameter: Expression, v: Expression, leaf: Expression) -> _Read:
+    link = affine(parameter, v, leaf)
+    if link is None:
+        raise _NotConjugate(f"{name}'s mean is no affine look-up of it")
+    shifted = second if _is_zero(link.offset) else second - first * link.offset
+    linear = link.slope * shifted
+    return _Read(_collected(link.slope * link.slope * first, link.index, v), _collected(linear, link.index, v))
+
+
+def _is_zero(x: Expression) -> bool:
+    return x.is_constant and not np.any(x.value)
+
+
+def _gamma_link(name: str, first: Expression, second: Expression, parameter: Expression, v: Expression, leaf: Expression) -> _Read:
+    link = power(parameter, v, leaf)
+    if link is None:
+        raise _NotConjugate(f"{name}'s parameter is no power of it")
+    return _Read(_collected(first * link.mask, link.index, v), _collected(second * link.factor * link.mask, link.index, v), link.exponent)
+
+
+def _beta_link(name: str, first: Expression, second: Expression, parameter: Expression, v: Expression, leaf: Expression) -> _Read:
+    link = affine(parameter, v, leaf)
+    if link is None:
+        raise _NotConjugate(f"{name}'s probability is no look-up of it")
+    same, opposite = _as_it_is_or_complement(link, name)
+    return _Read(
+        _collected(first * same + second * opposite, link.index, v),
+        _collected(second * same + first * opposite, link.index, v),
+    )
+
+
+def _as_it_is_or_complement(link: Affine, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of the elements that are v and of those that are 1 - v; all others must not depend on v."""
+    if not (link.slope.is_constant and link.offset.is_constant):
+        if link.slope.is_constant:
+            slope = np.asarray(link.slope.value, float)
+            if (slope == 0).all():
+                return np.zeros_like(slope), np.zeros_like(slope)
+        raise _NotConjugate(f"{name}'s probability is neither it nor its complement")
+    slope, offset = np.broadcast_arrays(np.asarray(link.slope.value, float), np.asarray(link.offset.value, float))
+    same, opposite = (slope == 1.0) & (offset == 0.0), (slope == -1.0) & (offset == 1.0)
+    if not (same | opposite | (slope == 0.0)).all():
+        raise _NotConjugate(f"{name}'s probability is neither it nor its complement")
+    return same.astype(float), opposite.astype(float)
+
+
+def _collected(values: Expression, index: Expression, v: Expression) -> Expression:
+    """Sum of messages over what belongs to each element of v."""
+    if values.size == 1 and index.size == 1:
+        values, index = ex.reshape(values, (1,)), ex.reshape(index, (1,))
+    elif values.ndim != 1:
+        index = index if index.shape == values.shape else ex.broadcast_to(index, np.broadcast_shapes(values.shape, index.shape))
+        values = values if values.shape == index.shape else ex.broadcast_to(values, index.shape)
+        values, index = ex.reshape(values, (-1,)), ex.reshape(index, (-1,))
+    return scatter(values, index, v.size)
+
+
+_LINKED: dict[str, Callable[..., _Read]] = {"normal": _normal_link, "gamma": _gamma_link, "beta": _beta_link}
+
+
+def _weights_message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
+    """Counts of labels to the weights they are drawn with."""
+    name, weights = e.factor.node.name, e.parameters["probabilities"]
+    counts = _label_counts(e, weights)
+    if kind == "dirichlet":
+        if weights is not v or v.ndim != 1:
+            raise _NotConjugate(f"{name}'s weights are a function of it")
+        return _Read(counts, None)
+    if kind != "beta":
+        raise _NotConjugate(f"{name} is a label drawn with it")
+    link = affine(weights, v, leaf)
+    if link is None:
+        raise _NotConjugate(f"{name}'s weights are no look-up of it")
+    same, opposite = _as_it_is_or_complement(link, name)
+    return _Read(_collected(counts * same, link.index, v), _collected(counts * opposite, link.index, v))
+
+
+def _label_counts(e: Evidence, weights: Expression) -> Expression:
+    if e.over == "labels":
+        assert e.sums is not None
+        return e.sums.n  # type: ignore[no-any-return]
+    x = e.factor.x
+    if weights.ndim != 1 or x is None:
+        raise _NotConjugate(f"{e.factor.node.name}'s weights vary by row")
+    if x.is_constant:
+        return constant(np.bincount(np.ravel(np.asarray(x.value)).astype(int), minlength=weights.size).astype(float))
+    return scatter(constant(1.0), ex.reshape(x, (-1,)), weights.size)
+
+
+# -------------------------------------------------------------------- priors
+
+
+def _prior(node: Law, kind: str, exponent: float, parameters: Mapping[str, Expression]) -> _Prior:
+    found = _PRIORS.get((kind, node.family.name))
+    answer = found(parameters, exponent) if found else None
+    if answer is None:
+        raise _NotConjugate(f"a {node.family.name} prior is not conjugate to its {kind} messages")
+    return answer
+
+
+_INF = np.inf
+
+# (kind of message, prior) -> natural parameters of the prior and bounds, on the scale of the message.
+_PRIORS: dict[tuple[str, str], Callable[[Mapping[str, Any], float], _Prior | None]] = {
+    ("normal", "Normal"): lambda p, _: _Prior(p["precision"], p["precision"] * p["mean"], -_INF, _INF),
+    ("normal", "Uniform"): lambda p, _: _Prior(0.0, 0.0, p["lower"], p["upper"]),
+    ("normal", "HalfNormal"): lambda p, _: _Prior(p["precision"], 0.0, 0.0, _INF),
+    ("gamma", "Gamma"): lambda p, q: _Prior(p["shape"] - 1.0, p["rate"], 0.0, _INF) if q == 1.0 else None,
+    ("gamma", "Exponential"): lambda p, q: _Prior(0.0, p["rate"], 0.0, _INF) if q == 1.0 else None,
+    ("gamma", "InverseGamma"): lambda p, q: _Prior(p["shape"] - 1.0, p["scale"], 0.0, _INF) if q == -1.0 else None,
+    ("gamma", "HalfNormal"): lambda p, q: _Prior(-0.5, 0.5 * p["precision"], 0.0, _INF) if q == 2.0 else None,
+    # dv = t**(1/q - 1) dt / |q| for t = v**q: a flat prior on v is a power of t
+    ("gamma", "Uniform"): lambda p, q: _Prior(1.0 / q - 1.0, 0.0, _at_least_zero(p["lower"]), p["upper"]),
+    ("beta", "Beta"): lambda p, _: _Prior(p["alpha"] - 1.0, p["beta"] - 1.0, 0.0, 1.0),
+    ("beta", "Uniform"): lambda p, _: _Prior(0.0, 0.0, _at_least_zero(p["lower"]), elementwise("minimum", p["upper"], 1.0)),
+    ("dirichlet", "Dirichlet"): lambda p, _: _Prior(p["concentration"] - 1.0, 0.0, 0.0, 1.0),
+}
+
+
+def _at_least_zero(x: Any) -> Expression:
+    return elementwise("maximum", x, 0.0)

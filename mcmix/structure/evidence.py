@@ -1,0 +1,204 @@
+"""What each factor says about a variable: its log density as a function of the variable, and conjugate messages.
+
+Where labels or known groups put rows into cells, the evidence is over cells, with counts and sums that the hard pass
+keeps; a conditional then costs the same however many rows there are. Else it is over the rows themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mcmix.distributions.family import Sums
+from mcmix.nodes.node import Node
+from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
+from mcmix.structure.labels import LabelVector, SeparableFactor, label_candidates, separate, without_labels
+from mcmix.structure.recording import Factor, Recording
+from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """One factor, ready to be asked about a variable.
+
+    Attributes
+    ----------
+    factor : Factor
+    elements : Expression
+        Log density per cell or row, up to a constant that depends on the data alone.
+    sums : Sums or None
+        Statistics, broadcastable with `elements`; None where the family has no finite ones.
+    parameters : mapping of str to Expression
+    over : {"cells", "labels", "rows", "whole"}
+        What an element stands for: cells of rows, the possible values of a label, rows, or everything at once.
+    """
+
+    factor: Factor
+    elements: Expression
+    sums: Sums | None
+    parameters: Mapping[str, Expression]
+    over: str
+
+    def touches(self, variable: Expression) -> bool:
+        """Whether it depends on a leaf."""
+        return variable in self.elements.leaves
+
+
+@dataclass(eq=False)
+class LabelBlock:
+    """A label vector that is drawn by the hard pass, with every factor that depends on it.
+
+    Attributes
+    ----------
+    label : LabelVector
+    log_weights : Expression, shape (K,), or None
+        Log prior mass of each value where it is shared by all units; else the prior is one of `factors`.
+    factors : list of SeparableFactor
+    counts : Expression, shape (K,)
+        Leaf that the hard pass fills with the number of units per label.
+    """
+
+    label: LabelVector
+    log_weights: Expression | None
+    factors: list[SeparableFactor]
+    counts: Expression
+
+
+@dataclass
+class Structure:
+    """What the model means: label blocks, why other label vectors are none, and the evidence of every factor.
+
+    Attributes
+    ----------
+    recording : Recording
+    blocks : list of LabelBlock
+    entangled : dict of LabelVector to str
+        Label vectors that some factor is not separable in, and why.
+    evidence : list of Evidence
+    """
+
+    recording: Recording
+    blocks: list[LabelBlock] = field(default_factory=list)
+    entangled: dict[LabelVector, str] = field(default_factory=dict)
+    evidence: list[Evidence] = field(default_factory=list)
+
+    def about(self, node: Node) -> list[Evidence]:
+        """Evidence that depends on a variable, its own law included."""
+        variable = self.recording.leaves[node]  # type: ignore[index]
+        return [e for e in self.evidence if e.touches(variable)]
+
+    def block_of(self, node: Node) -> LabelBlock | None:
+        """The label block of a node, if it is one."""
+        return next((b for b in self.blocks if b.label.node is node), None)
+
+
+def structure_of(recording: Recording) -> Structure:
+    """Find label blocks and prepare every factor."""
+    structure = Structure(recording)
+    candidates = label_candidates(recording)
+    separable = _separated(recording, candidates, structure)
+    labels = [c for c in candidates if c not in structure.entangled]
+    for label in labels:
+        own = recording.factor_of(label.node)
+        prior = separable.get(own)
+        weights = shared_weights(prior, label) if prior is not None else None
+        factors = [s for f, s in separable.items() if label in s.labels and not (f is own and weights is not None)]
+        counts = leaf(("units", label.node), (label.n_labels,))
+        structure.blocks.append(LabelBlock(label, weights, factors, counts))
+    structure.evidence = [_evidence(f, separable.get(f), structure) for f in recording.factors]
+    return structure
+
+
+def _separated(recording: Recording, candidates: list[LabelVector], structure: Structure) -> dict[Factor, SeparableFactor]:
+    """Separate every factor that touches labels; drop label vectors that cannot be separated, and start again."""
+    while True:
+        labels = {c.variable: c for c in candidates if c not in structure.entangled}
+        found: dict[Factor, SeparableFactor] = {}
+        trouble = False
+        for factor in recording.factors:
+            touched = [c for v, c in labels.items() if factor.touches(v)]
+            if not touched:
+                continue
+            try:
+                found[factor] = separate(factor, labels)
+            except NotSeparable as reason:
+                trouble = True
+                for label in touched:
+                    structure.entangled[label] = f"{factor.node.name}: {reason}"
+        if not trouble:
+            return found
+
+
+def shared_weights(prior: SeparableFactor, label: LabelVector) -> Expression | None:
+    """Log prior mass of each value, shape (K,), if it is the same for every unit."""
+    if prior.labels != [label] or prior.units is not None:
+        return None
+    rows = prior.rows
+    varies = False
+
+    def on_part(part: Expression) -> bool:
+        nonlocal varies
+        if part is label.variable:
+            return False
+        if not part.leaves & {label.variable} and part.shape == rows.shape and part.size > 1:
+            varies |= not (part.is_constant and np.unique(np.asarray(part.value)).size == 1)
+            return False
+        return True
+
+    try:
+        follow_rows(rows, rows.shape[0], on_part)
+        if varies:
+            return None
+        return substitute(rows, {label.variable: constant(label.values)})
+    except NotSeparable:
+        return None
+
+
+def _evidence(factor: Factor, separable: SeparableFactor | None, structure: Structure) -> Evidence:
+    block = structure.block_of(factor.node)
+    if block is not None and block.log_weights is not None:
+        return _label_evidence(factor, block)
+    cells = separable.cells if separable is not None else without_labels(factor)
+    if cells is not None and (separable is not None or cells.size < factor.elements.size):
+        assert factor.family is not None and factor.family.statistics is not None
+        likelihood = factor.family.statistics.log_likelihood(cells.sums, cells.parameters)
+        elements = elementwise("where", elementwise("greater", cells.sums.n, 0), likelihood, 0.0)
+        return Evidence(factor, elements, cells.sums, cells.parameters, "cells")
+    over = "rows" if factor.elements.ndim else "whole"
+    return Evidence(factor, factor.elements, _row_sums(factor), factor.parameters, over)
+
+
+def _row_sums(factor: Factor) -> Sums | None:
+    """Each row as its own little sample."""
+    family = factor.family
+    if family is None or family.statistics is None or factor.x is None:
+        return None
+    x = factor.x
+    with np.errstate(all="ignore"):
+        columns = [as_expression(c.transform(x.value if x.is_constant else x)) for c in family.statistics.columns]
+    squares = tuple(c * c if spec.square else None for c, spec in zip(columns, family.statistics.columns, strict=True))
+    return Sums(constant(1.0), tuple(columns), squares, tuple(0.0 for _ in columns))
+
+
+def _label_evidence(factor: Factor, block: LabelBlock) -> Evidence:
+    """The prior of a label vector, summed over units: one element per possible value, weighted by its count."""
+    assert block.log_weights is not None and factor.family is not None
+    weights = block.log_weights
+    elements = elementwise("where", elementwise("greater", block.counts, 0), block.counts * weights, 0.0)
+    statistics = factor.family.statistics
+    if statistics is None:
+        sums = Sums(block.counts, (), (), ())
+        return Evidence(factor, elements, sums, factor.parameters, "labels")
+    columns = [np.asarray(c.transform(block.label.values.astype(float))) for c in statistics.columns]
+    sums = Sums(
+        block.counts,
+        tuple(block.counts * c for c in columns),
+        tuple(block.counts * c * c if s.square else None for c, s in zip(columns, statistics.columns, strict=True)),
+        tuple(0.0 for _ in columns),
+    )
+    return Evidence(factor, elements, sums, factor.parameters, "labels")
+
+
+__all__ = ["Evidence", "LabelBlock", "Structure", "structure_of"]

@@ -1,0 +1,179 @@
+"""Which permutations of a label's values leave the likelihood as it is, shown from the expressions.
+
+Components may be exchanged when every table that is looked up by the label permutes along: vectors with one entry per
+label, lists of one scalar variable per label, weights of a simplex or of the form [p, 1 - p]. Constants that differ
+between labels, known labels, weights per row and numeric use of a label break it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.evidence import Evidence, LabelBlock, Structure
+from mcmix.structure.expression import ELEMENTWISE, Expression, elementwise, reduce
+from mcmix.structure.labels import parameter_tables
+
+
+@dataclass(eq=False)
+class Exchange:
+    """The exchangeable parts of a label block.
+
+    Attributes
+    ----------
+    families : list of list of (Stochastic, int)
+        For each table, the variable and element that holds each label's entry.
+    complements : list of Stochastic
+        Scalar probabilities of label 0 of two.
+    """
+
+    families: list[list[tuple[Stochastic, int]]] = field(default_factory=list)
+    complements: list[Stochastic] = field(default_factory=list)
+
+    @property
+    def variables(self) -> list[Stochastic]:
+        """Every variable that an exchange changes."""
+        return list(dict.fromkeys([v for family in self.families for v, _ in family] + self.complements))
+
+
+class _Broken(Exception):
+    """Why components cannot be exchanged."""
+
+
+def exchange_of(block: LabelBlock, structure: Structure) -> Exchange | str:
+    """What an exchange of two components changes, or why there is none."""
+    found = Exchange()
+    try:
+        if block.log_weights is None:
+            raise _Broken("weights vary by row")
+        _weights(block, structure, found)
+        for s in block.factors:
+            tables = parameter_tables(s, block.label)
+            if tables is None:
+                raise _Broken(f"{s.factor.node.name} does not depend on the label through tables alone")
+            for table in tables:
+                _table(table, block.label.n_labels, structure, found)
+        _closed(found, block, structure)
+    except _Broken as reason:
+        return str(reason)
+    return found
+
+
+def _weights(block: LabelBlock, structure: Structure, found: Exchange) -> None:
+    weights = block.log_weights
+    assert weights is not None
+    complement = _complement_of(weights, structure)
+    if complement is not None:
+        found.complements.append(complement)
+    else:
+        _table(weights, block.label.n_labels, structure, found)
+
+
+def _complement_of(weights: Expression, structure: Structure) -> Stochastic | None:
+    """p, where the weights are exactly log [p, 1 - p]."""
+    if weights.op != "log" or weights.arguments[0].op != "concatenate" or weights.size != 2:
+        return None
+    first, second = (_unshaped(a) for a in weights.arguments[0].arguments)
+    for node, leaf in structure.recording.leaves.items():
+        if leaf.size == 1 and first is leaf and second is _unshaped(elementwise("subtract", 1, leaf)):
+            return node
+    return None
+
+
+def _unshaped(x: Expression) -> Expression:
+    return x.arguments[0] if x.op == "reshape" else x
+
+
+def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) -> None:
+    """Check that a table over labels permutes along when its leaves do, and note the leaves."""
+    nodes = {leaf: node for node, leaf in structure.recording.leaves.items()}
+    if x.size == 1 and x.shape != (n_labels,):
+        return
+    if x.shape != (n_labels,):
+        raise _Broken(f"a table has shape {x.shape} instead of one entry per label")
+    if x.is_constant:
+        if np.unique(np.asarray(x.value)).size > 1:
+            raise _Broken("a known table differs between labels")
+    elif x in nodes:
+        _add(found, [(nodes[x], k) for k in range(n_labels)])
+    elif x.op == "concatenate" and all(a.size == 1 for a in x.arguments):
+        parts = [nodes.get(_unshaped(a)) for a in x.arguments]
+        if any(p is None for p in parts) or len(set(parts)) != n_labels:
+            raise _Broken("a table is made of functions of other variables")
+        _add(found, [(p, 0) for p in parts if p is not None])
+    elif x.op in ELEMENTWISE:
+        for a in x.arguments:
+            _table(a, n_labels, structure, found)
+    else:
+        raise _Broken(f"a table is made by {x.op}")
+
+
+def _add(found: Exchange, family: list[tuple[Stochastic, int]]) -> None:
+    if family not in found.families:
+        found.families.append(family)
+
+
+def _closed(found: Exchange, block: LabelBlock, structure: Structure) -> None:
+    """The exchanged variables must enter the likelihood in no other way, and the label nothing else."""
+    leaves = {structure.recording.leaves[v] for v in found.variables}
+    slots = [slot for family in found.families for slot in family]
+    if len(set(slots)) != len(slots):
+        raise _Broken("one variable stands in two tables")
+    for s in block.factors:
+        for table in parameter_tables(s, block.label) or []:
+            for part in _scalars(table, block.label.n_labels):
+                if part.leaves & leaves:
+                    raise _Broken("a variable enters both by label and as a whole")
+
+
+def _scalars(x: Expression, n_labels: int) -> list[Expression]:
+    """Parts of a table that are the same for all labels."""
+    if x.shape != (n_labels,):
+        return [x]
+    return [s for a in x.arguments for s in _scalars(a, n_labels)] if x.op in ELEMENTWISE else []
+
+
+def differing(found: Exchange, block: LabelBlock, structure: Structure) -> bool:
+    """Whether anything outside the likelihood tells the components apart (else an exchange changes only names)."""
+    for evidence in outside(found, block, structure):
+        own = [v for v in found.variables if structure.recording.factor_of(v) is evidence.factor]
+        if not own or any(not _same_for_all(p) for p in evidence.parameters.values()):
+            return True
+    for family in found.families:
+        laws = {(type(v), tuple(repr(p) for p in structure.recording.factor_of(v).parameters.values())) for v, _ in family}
+        if len(laws) > 1:
+            return True
+    return any(not _symmetric(v) for v in found.complements)
+
+
+def _same_for_all(x: Expression) -> bool:
+    return x.size == 1 or (x.is_constant and np.unique(np.asarray(x.value)).size == 1)
+
+
+def _symmetric(node: Stochastic) -> bool:
+    """Whether a probability's prior is the same for its complement."""
+    name = getattr(node.family, "name", "")
+    given = list(node.parents.values())
+    if any(not np.isscalar(g) and not isinstance(g, np.ndarray) for g in given):
+        return False
+    first, second = (float(np.ravel(g)[0]) for g in given[:2]) if len(given) == 2 else (0.0, 1.0)
+    return (name == "Uniform" and abs(first + second - 1.0) < 1e-12) or (name == "Beta" and first == second)
+
+
+def outside(found: Exchange, block: LabelBlock, structure: Structure) -> list[Evidence]:
+    """Everything that depends on the exchanged variables except the likelihood and label prior of the block."""
+    inside = {s.factor for s in block.factors} | {structure.recording.factor_of(block.label.node)}
+    leaves = {structure.recording.leaves[v] for v in found.variables}
+    return [e for e in structure.evidence if e.factor not in inside and e.elements.leaves & leaves]
+
+
+def ratio_target(found: Exchange, block: LabelBlock, structure: Structure) -> Expression:
+    """Log density of everything an exchange may change."""
+    total: Expression = elementwise("add", 0.0, 0.0)
+    parts: Sequence[Evidence] = outside(found, block, structure)
+    for e in parts:
+        total = elementwise("add", total, reduce("sum", e.elements))
+    return total

@@ -1,0 +1,598 @@
+"""Symbolic arrays: what a user's NumPy function does, recorded as a graph.
+
+An :class:`Expression` stands where an array would and records operators, NumPy functions and indexing. Equal expressions
+are one object (they are interned), constants fold at once, and everything it cannot record raises
+:class:`~mcmix.errors.TraceError`; the caller then falls back to calling the user's function as written.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from mcmix.errors import TraceError
+
+LONGEST_ITERATION = 256
+
+UNARY: dict[str, Callable[..., Any]] = {
+    "negative": np.negative, "absolute": np.absolute, "exp": np.exp, "log": np.log, "sqrt": np.sqrt,
+    "square": np.square, "reciprocal": np.reciprocal, "log1p": np.log1p, "expm1": np.expm1, "sin": np.sin,
+    "cos": np.cos, "tan": np.tan, "tanh": np.tanh, "arctan": np.arctan, "sinh": np.sinh, "cosh": np.cosh,
+    "floor": np.floor, "ceil": np.ceil, "sign": np.sign, "gammaln": scipy.special.gammaln,
+    "expit": scipy.special.expit, "logit": scipy.special.logit, "not": np.logical_not, "log2": np.log2,
+    "log10": np.log10, "arcsin": np.arcsin, "arccos": np.arccos, "erf": scipy.special.erf, "rint": np.rint,
+    "trunc": np.trunc,
+}  # fmt: skip
+BINARY: dict[str, Callable[..., Any]] = {
+    "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "power": np.power,
+    "maximum": np.maximum, "minimum": np.minimum, "remainder": np.remainder, "floor_divide": np.floor_divide,
+    "arctan2": np.arctan2, "less": np.less, "less_equal": np.less_equal, "greater": np.greater,
+    "greater_equal": np.greater_equal, "equal": np.equal, "not_equal": np.not_equal, "and": np.logical_and,
+    "or": np.logical_or, "xlogy": scipy.special.xlogy, "logaddexp": np.logaddexp,
+}  # fmt: skip
+ELEMENTWISE = {**UNARY, **BINARY, "where": np.where}
+REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min}
+YES_OR_NO = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "and", "or", "not"}
+
+_UFUNC_NAMES = {function: name for name, function in {**UNARY, **BINARY}.items()}
+_UFUNC_NAMES |= {np.bitwise_and: "and", np.bitwise_or: "or", np.invert: "not", np.fabs: "absolute", scipy.special.loggamma: "gammaln"}
+
+_interned: weakref.WeakValueDictionary[Any, Expression] = weakref.WeakValueDictionary()
+
+
+class Expression:
+    """A symbolic array. Build one with :func:`constant`, :func:`leaf` or by using others in NumPy code.
+
+    Attributes
+    ----------
+    op : str
+        ``constant``, ``leaf``, an elementwise function by name, ``take`` (gather from the flattened first argument at
+        the positions in the second), ``sum`` ... (reduce one axis or all), ``cumsum``, ``matmul``, ``concatenate``
+        (of flattened arguments), ``reshape``, ``density``, ``scatter``, ``python``.
+    arguments : tuple of Expression
+    shape : tuple of int
+    extra : hashable
+        What else the operation needs (an axis, a leaf's key, a family).
+    kind : {"float", "int", "bool"}
+        Decides only how indexing reads it: masks are not positions.
+    """
+
+    __slots__ = ("op", "arguments", "shape", "extra", "kind", "value", "__weakref__", "leaves")
+    __array_priority__ = 1000
+    op: str
+    arguments: tuple[Expression, ...]
+    shape: tuple[int, ...]
+    extra: Any
+    kind: str
+    value: np.ndarray | None
+    leaves: frozenset[Expression]
+
+    # ---------------------------------------------------------------- what an array has
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy type that the value will have."""
+        return np.dtype({"float": float, "int": int, "bool": bool}[self.kind])
+
+    @property
+    def T(self) -> Expression:  # noqa: N802  (NumPy's name)
+        """Transposed."""
+        return transpose(self)
+
+    @property
+    def is_constant(self) -> bool:
+        """Known already."""
+        return self.op == "constant"
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a scalar expression")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Expression]:
+        if not self.shape:
+            raise TypeError("iteration over a scalar expression")
+        if self.shape[0] > LONGEST_ITERATION:
+            raise TraceError(f"loops over {self.shape[0]} elements one by one")
+        return iter([self[i] for i in range(self.shape[0])])
+
+    def __repr__(self) -> str:
+        if self.is_constant:
+            return f"constant{self.value!r}" if self.size < 6 else f"constant{self.shape}"
+        inner = ", ".join(repr(a) for a in self.arguments)
+        return f"{self.op}[{self.extra}]({inner})" if self.op in ("leaf", "python") else f"{self.op}({inner})"
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def _no(self, what: str) -> Any:
+        raise TraceError(what)
+
+    def __bool__(self) -> bool:
+        return bool(self._no("decides on a value (if, while, and, or)"))
+
+    def __float__(self) -> float:
+        return float(self._no("asks for the number behind a value (float)"))
+
+    def __int__(self) -> int:
+        return int(self._no("asks for the number behind a value (int)"))
+
+    def __index__(self) -> int:
+        if self.is_constant and self.value is not None and self.size == 1:
+            return int(self.value.reshape(()))
+        return int(self._no("uses a value as a position in something that cannot be recorded"))
+
+    def __array__(self, *unused: Any, **keywords: Any) -> np.ndarray:
+        return np.asarray(self._no("turns a value into a plain array"))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._no("writes into an array")
+
+    def __getitem__(self, index: Any) -> Expression:
+        return _index(self, index)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise TraceError(f"uses the attribute '{name}' of a value")
+
+    # ---------------------------------------------------------------- methods
+
+    def sum(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Expression:
+        """Sum over all elements or one axis."""
+        return reduce("sum", self, axis, keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Expression:
+        """Product over all elements or one axis."""
+        return reduce("prod", self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Expression:
+        """Largest over all elements or one axis."""
+        return reduce("max", self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Expression:
+        """Smallest over all elements or one axis."""
+        return reduce("min", self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Expression:
+        """Mean over all elements or one axis."""
+        total = reduce("sum", self, axis, keepdims)
+        return total / (self.size / max(total.size, 1))
+
+    def cumsum(self, axis: int | None = None) -> Expression:
+        """Running sum along an axis."""
+        return cumulative_sum(self, axis)
+
+    def dot(self, other: Any) -> Expression:
+        """Matrix product."""
+        return matmul(self, other)
+
+    def take(self, indices: Any, axis: int | None = None) -> Expression:
+        """Elements at positions along an axis."""
+        return _take_along(self, indices, axis)
+
+    def reshape(self, *shape: Any) -> Expression:
+        """Same elements in another shape."""
+        return reshape(self, shape[0] if len(shape) == 1 and not np.isscalar(shape[0]) else shape)
+
+    def ravel(self) -> Expression:
+        """Flattened."""
+        return reshape(self, (-1,))
+
+    flatten = ravel
+    squeeze = lambda self: reshape(self, tuple(n for n in self.shape if n != 1))  # noqa: E731
+
+    def copy(self) -> Expression:
+        """The same: expressions never change."""
+        return self
+
+    def astype(self, kind: Any, **_: Any) -> Expression:
+        """Another type; a float becomes an int by truncation."""
+        wanted = np.dtype(kind).kind
+        if wanted == "f" or (wanted in "iu" and self.kind in ("int", "bool")):
+            return self if wanted == "f" or self.kind == "int" else elementwise("add", self, 0)
+        if wanted in "iu":
+            return _make("trunc", (self,), self.shape, None, "int")
+        return self._no(f"converts to {np.dtype(kind)}")
+
+    # ---------------------------------------------------------------- NumPy's doors
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if method == "reduce" and ufunc is np.add:
+            return reduce("sum", as_expression(inputs[0]), keywords.get("axis", 0), keywords.get("keepdims", False))
+        if ufunc is np.matmul and method == "__call__":
+            return matmul(*inputs)
+        if method != "__call__" or keywords or (ufunc not in _UFUNC_NAMES and ufunc is not np.positive):
+            raise TraceError(f"calls {getattr(ufunc, '__name__', ufunc)}, which is not among the recorded functions")
+        return inputs[0] if ufunc is np.positive else elementwise(_UFUNC_NAMES[ufunc], *inputs)
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
+        if function not in _FUNCTIONS:
+            raise TraceError(f"calls numpy.{getattr(function, '__name__', function)}, which is not among the recorded functions")
+        return _FUNCTIONS[function](*arguments, **keywords)
+
+
+def _operator(name: str, swapped: bool = False) -> Any:
+    def method(self: Expression, other: Any) -> Any:
+        return elementwise(name, other, self) if swapped else elementwise(name, self, other)
+
+    return method
+
+
+for _symbol, _name in {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "mod": "remainder",
+    "floordiv": "floor_divide", "and": "and", "or": "or",
+}.items():  # fmt: skip
+    setattr(Expression, f"__{_symbol}__", _operator(_name))
+    setattr(Expression, f"__r{_symbol}__", _operator(_name, swapped=True))
+for _symbol, _name in {
+    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
+}.items():  # fmt: skip
+    setattr(Expression, f"__{_symbol}__", _operator(_name))
+setattr(Expression, "__matmul__", lambda self, other: matmul(self, other))  # noqa: B010
+setattr(Expression, "__rmatmul__", lambda self, other: matmul(other, self))  # noqa: B010
+setattr(Expression, "__neg__", lambda self: elementwise("negative", self))  # noqa: B010
+setattr(Expression, "__pos__", lambda self: self)  # noqa: B010
+setattr(Expression, "__abs__", lambda self: elementwise("absolute", self))  # noqa: B010
+setattr(Expression, "__invert__", lambda self: elementwise("not", self))  # noqa: B010
+
+
+# -------------------------------------------------------------------- building
+
+
+def _make(op: str, arguments: tuple[Expression, ...], shape: tuple[int, ...], extra: Any = None, kind: str = "float") -> Expression:
+    key = (op, tuple(id(a) for a in arguments), shape, extra, kind)
+    found = _interned.get(key)
+    if found is not None:
+        return found
+    made = object.__new__(Expression)
+    made.op, made.arguments, made.shape, made.extra, made.kind, made.value = op, arguments, tuple(shape), extra, kind, None
+    own = frozenset([made]) if op == "leaf" else frozenset[Expression]()
+    made.leaves = own.union(*[a.leaves for a in arguments]) if arguments else own
+    _interned[key] = made
+    return made
+
+
+def constant(value: Any) -> Expression:
+    """A known array."""
+    array = np.ascontiguousarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TraceError(f"works with values of type {array.dtype}")
+    kind = {"f": "float", "b": "bool"}.get(array.dtype.kind, "int")
+    shape = np.shape(value)
+    key = ("constant", array.tobytes() if array.size <= 64 else id(value), shape, array.dtype.str)
+    found = _interned.get(key)
+    if found is not None and (array.size <= 64 or found.value is value):
+        return found
+    made = object.__new__(Expression)
+    made.op, made.arguments, made.shape, made.extra, made.kind = "constant", (), shape, None, kind
+    made.value, made.leaves = (value if isinstance(value, np.ndarray) and array.size > 64 else array.reshape(shape)), frozenset()
+    _interned[key] = made
+    return made
+
+
+def leaf(key: Any, shape: tuple[int, ...], kind: str = "float") -> Expression:
+    """A value that is known only when a chain runs; `key` says which."""
+    return _make("leaf", (), tuple(shape), key, kind)
+
+
+def as_expression(value: Any) -> Expression:
+    """Arrays, numbers and (nested) lists that may hold expressions, as one expression."""
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, (list, tuple)) and _holds_expression(value):
+        return stack([as_expression(v) for v in value])
+    try:
+        return constant(np.asarray(value))
+    except (TypeError, ValueError) as error:
+        raise TraceError(f"works with {type(value).__name__}, which is no array") from error
+
+
+def _holds_expression(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_holds_expression(v) for v in value)
+    return isinstance(value, Expression)
+
+
+def elementwise(name: str, *arguments: Any) -> Expression:
+    """Apply an elementwise function with NumPy's broadcasting."""
+    parts = tuple(as_expression(a) for a in arguments)
+    try:
+        shape = np.broadcast_shapes(*[p.shape for p in parts])
+    except ValueError as error:
+        raise TraceError(f"combines shapes {' and '.join(str(p.shape) for p in parts)}, which do not broadcast") from error
+    if all(p.is_constant for p in parts):
+        with np.errstate(all="ignore"):
+            return constant(ELEMENTWISE[name](*[p.value for p in parts]))
+    simpler = _simplified(name, parts, shape)
+    if simpler is not None:
+        return simpler
+    return _make(name, parts, shape, None, _kind_of(name, parts))
+
+
+def _kind_of(name: str, parts: tuple[Expression, ...]) -> str:
+    if name in YES_OR_NO:
+        return "bool"
+    whole = all(p.kind in ("int", "bool") for p in parts[-2:])
+    return "int" if whole and name in ("add", "subtract", "multiply", "negative", "absolute", "floor_divide", "remainder", "where", "maximum", "minimum") else "float"
+
+
+def _is(value: Expression, number: float) -> bool:
+    return value.is_constant and value.value is not None and value.size == 1 and float(value.value.reshape(())) == number
+
+
+def _simplified(name: str, parts: tuple[Expression, ...], shape: tuple[int, ...]) -> Expression | None:
+    """Identities that save work without changing a result."""
+    first = parts[0]
+    if name == "log" and first.op == "exp":  # weights are kept as logarithms
+        return first.arguments[0]
+    if name == "exp" and first.op == "log":
+        return first.arguments[0]
+    if len(parts) == 2 and first.kind != "bool" and parts[1].kind != "bool":
+        second = parts[1]
+        if first.shape == shape and (name in ("multiply", "divide", "power") and _is(second, 1.0) or name in ("add", "subtract") and _is(second, 0.0)):
+            return first if first.kind == "float" or second.kind == "int" else None
+        if second.shape == shape and (name == "multiply" and _is(first, 1.0) or name == "add" and _is(first, 0.0)):
+            return second if second.kind == "float" or first.kind == "int" else None
+    return None
+
+
+def where(condition: Any, yes: Any = None, no: Any = None) -> Expression:
+    """Choose elements by a condition."""
+    if yes is None or no is None:
+        raise TraceError("uses numpy.where to find positions")
+    return elementwise("where", condition, yes, no)
+
+
+def reshape(value: Any, shape: Any, **_: Any) -> Expression:
+    """Same elements in another shape."""
+    x = as_expression(value)
+    wanted = np.empty(x.shape, dtype=np.int8).reshape(shape).shape
+    if wanted == x.shape:
+        return x
+    if x.is_constant:
+        return constant(np.reshape(x.value, wanted))  # type: ignore[arg-type]
+    if x.op == "reshape":
+        return reshape(x.arguments[0], wanted)
+    return _make("reshape", (x,), wanted, None, x.kind)
+
+
+def gather(table: Any, positions: Any) -> Expression:
+    """Elements of the flattened table at whole-number positions; the result has the positions' shape."""
+    x, index = as_expression(table), as_expression(positions)
+    if x.is_constant and index.is_constant:
+        return constant(np.reshape(x.value, -1)[index.value])  # type: ignore[arg-type, index]
+    if index.is_constant and index.size == x.size and np.array_equal(np.ravel(index.value), np.arange(x.size)):  # type: ignore[arg-type]
+        return reshape(x, index.shape)
+    if x.op == "reshape":
+        return gather(x.arguments[0], index)
+    if x.op == "take" and index.is_constant and x.arguments[1].is_constant:
+        return gather(x.arguments[0], np.reshape(x.arguments[1].value, -1)[index.value])  # type: ignore[arg-type, index]
+    if x.op == "concatenate" and index.is_constant:
+        return _gather_from_parts(x, np.asarray(index.value))
+    return _make("take", (x, index), index.shape, None, x.kind)
+
+
+def _gather_from_parts(x: Expression, positions: np.ndarray) -> Expression:
+    """Positions in a concatenation that all fall into one part need only that part."""
+    start = 0
+    for part in x.arguments:
+        if positions.size and positions.min() >= start and positions.max() < start + part.size:
+            return gather(part, positions - start)
+        start += part.size
+    return _make("take", (x, constant(positions)), positions.shape, None, x.kind)
+
+
+def broadcast_to(value: Any, shape: Any, **_: Any) -> Expression:
+    """Repeat along new or length-one axes."""
+    x = as_expression(value)
+    wanted = (int(shape),) if np.isscalar(shape) else tuple(shape)
+    if x.shape == wanted:
+        return x
+    return gather(x, np.broadcast_to(np.arange(x.size).reshape(x.shape), wanted).copy())
+
+
+def transpose(value: Any, axes: Any = None) -> Expression:
+    """Permute the axes."""
+    x = as_expression(value)
+    if x.ndim < 2:
+        return x
+    return gather(x, np.ascontiguousarray(np.transpose(np.arange(x.size).reshape(x.shape), axes)))
+
+
+def stack(values: Sequence[Any], axis: int = 0, **_: Any) -> Expression:
+    """Join along a new axis."""
+    parts = [as_expression(v) for v in values]
+    if len({p.shape for p in parts}) > 1:
+        raise TraceError("stacks values of different shapes: " + ", ".join(str(p.shape) for p in parts))
+    joined = reshape(concatenate([reshape(p, (-1,)) for p in parts]), (len(parts), *parts[0].shape))
+    if axis == 0 or joined.ndim == 1:
+        return joined
+    positions = np.moveaxis(np.arange(joined.size).reshape(joined.shape), 0, axis)
+    return gather(joined, np.ascontiguousarray(positions))
+
+
+def concatenate(values: Sequence[Any], axis: int | None = 0, **_: Any) -> Expression:
+    """Join along an axis."""
+    parts = [as_expression(v) for v in values]
+    if all(p.is_constant for p in parts):
+        return constant(np.concatenate([np.atleast_1d(p.value) for p in parts], axis))  # type: ignore[arg-type]
+    kind = "float" if any(p.kind == "float" for p in parts) else parts[0].kind
+    flat = _make("concatenate", tuple(reshape(p, (-1,)) for p in parts), (sum(p.size for p in parts),), None, kind)
+    if axis is None or all(p.ndim == 1 for p in parts):
+        return flat
+    ends = np.cumsum([0, *[p.size for p in parts]])
+    blocks = [np.arange(s, s + p.size).reshape(p.shape) for s, p in zip(ends, parts, strict=False)]
+    return gather(flat, np.ascontiguousarray(np.concatenate(blocks, axis)))
+
+
+def reduce(name: str, value: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Expression:
+    """Reduce all elements or one axis."""
+    x = as_expression(value)
+    if x.is_constant:
+        return constant(REDUCTIONS[name](x.value, axis=axis, keepdims=keepdims))
+    if axis is None or x.ndim == 1:
+        shape = (1,) * x.ndim if keepdims else ()
+        whole = x if x.size == 1 else _make(name, (x,), (), (1, x.size, 1), x.kind if x.kind != "bool" else "int")
+        return reshape(whole, shape)
+    if not isinstance(axis, (int, np.integer)):
+        raise TraceError("reduces several axes at once")
+    axis = int(axis) % x.ndim
+    outer, inner = int(np.prod(x.shape[:axis], dtype=int)), int(np.prod(x.shape[axis + 1 :], dtype=int))
+    shape = (*x.shape[:axis], *([1] if keepdims else []), *x.shape[axis + 1 :])
+    return _make(name, (x,), shape, (outer, x.shape[axis], inner), x.kind if x.kind != "bool" else "int")
+
+
+def cumulative_sum(value: Any, axis: int | None = None, **_: Any) -> Expression:
+    """Running sum along an axis (of the flattened array without one)."""
+    x = as_expression(value)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    if x.is_constant:
+        return constant(np.cumsum(x.value, axis=axis))  # type: ignore[arg-type]
+    axis = axis % x.ndim
+    outer, inner = int(np.prod(x.shape[:axis], dtype=int)), int(np.prod(x.shape[axis + 1 :], dtype=int))
+    return _make("cumsum", (x,), x.shape, (outer, x.shape[axis], inner), x.kind)
+
+
+def matmul(left: Any, right: Any, **_: Any) -> Expression:
+    """Matrix product of vectors and matrices."""
+    x, y = as_expression(left), as_expression(right)
+    if x.ndim == 0 or y.ndim == 0:
+        return elementwise("multiply", x, y)
+    if x.is_constant and y.is_constant:
+        return constant(np.matmul(x.value, y.value))  # type: ignore[arg-type]
+    if x.ndim > 2 or y.ndim > 2 or x.shape[-1] != y.shape[0]:
+        raise TraceError(f"multiplies matrices of shapes {x.shape} and {y.shape}")
+    sizes = (x.shape[0] if x.ndim == 2 else 1, y.shape[0], y.shape[1] if y.ndim == 2 else 1)
+    shape = (*x.shape[:-1], *y.shape[1:])
+    return _make("matmul", (x, y), shape, sizes)
+
+
+def density(family: Any, x: Any, parameters: Sequence[Any]) -> Expression:
+    """Log density of each element of x under a family with scalar parameters."""
+    parts = tuple(as_expression(v) for v in (x, *parameters))
+    shape = np.broadcast_shapes(*[p.shape for p in parts])
+    return _make("density", parts, shape, family)
+
+
+def scatter(values: Any, positions: Any, size: int) -> Expression:
+    """Vector of length `size`: the sum of the values at each position."""
+    x, index = as_expression(values), as_expression(positions)
+    shape = np.broadcast_shapes(x.shape, index.shape)
+    if index.is_constant and index.size == size and index.shape == shape and np.array_equal(np.ravel(index.value), np.arange(size)):  # type: ignore[arg-type]
+        return reshape(broadcast_to(x, shape), (size,))
+    if size == 1 and index.is_constant:
+        return reshape(reduce("sum", broadcast_to(x, shape) if x.shape != shape else x), (1,))
+    if x.is_constant and index.is_constant:
+        weights = np.broadcast_to(np.asarray(x.value, float), shape).ravel()
+        positions_known = np.broadcast_to(np.asarray(index.value), shape).ravel()
+        return constant(np.bincount(positions_known, weights, size))
+    return _make("scatter", (x, index), (size,), None)
+
+
+def python(function: Callable[..., Any], arguments: Sequence[Any], shape: tuple[int, ...], kind: str, label: str) -> Expression:
+    """A function that could not be recorded, called as written whenever its value is needed."""
+    parts = tuple(as_expression(a) for a in arguments)
+    return _make("python", parts, tuple(shape), (function, label), kind)
+
+
+# -------------------------------------------------------------------- indexing
+
+
+def _index(x: Expression, index: Any) -> Expression:
+    if isinstance(index, Expression) and index.is_constant:
+        index = index.value
+    parts = list(index) if isinstance(index, tuple) else [index]
+    parts = [p.value if isinstance(p, Expression) and p.is_constant else p for p in parts]
+    parts = [as_expression(p) if isinstance(p, (list, tuple)) and _holds_expression(p) else p for p in parts]
+    if not any(isinstance(p, Expression) for p in parts):
+        positions = np.arange(x.size).reshape(x.shape)[tuple(parts) if isinstance(index, tuple) else parts[0]]
+        return gather(x, np.ascontiguousarray(positions).reshape(np.shape(positions)))
+    return _index_by_values(x, parts)
+
+
+def _index_by_values(x: Expression, parts: list[Any]) -> Expression:
+    """Positions that are themselves values: whole numbers per axis from the front, full slices for the rest."""
+    parts = parts + [slice(None)] * (x.ndim - len(parts))
+    if len(parts) > x.ndim or any(isinstance(p, Expression) and p.kind == "bool" and x.ndim != 1 for p in parts):
+        raise TraceError("indexes with a mask of values")
+    if any(isinstance(p, Expression) and p.kind == "bool" for p in parts):
+        raise TraceError("indexes with a mask of values")
+    advanced = [isinstance(p, Expression) or not isinstance(p, slice) for p in parts]
+    count = sum(advanced)
+    if any(advanced[count:]) or any(p != slice(None) for p in parts[count:]):
+        raise TraceError("mixes slices and values in one index")
+    return _gather_front(x, [as_expression(p) for p in parts[:count]])
+
+
+def _gather_front(x: Expression, indices: list[Expression]) -> Expression:
+    rest = x.shape[len(indices) :]
+    stride = int(np.prod(rest, dtype=int))
+    position: Any = None
+    for index, length in reversed(list(zip(indices, x.shape, strict=False))):
+        term = elementwise("multiply", index, stride) if stride != 1 else index
+        position = term if position is None else elementwise("add", term, position)
+        stride *= length
+    if rest:
+        inner = np.arange(int(np.prod(rest, dtype=int))).reshape(rest)
+        position = elementwise("add", reshape(position, position.shape + (1,) * len(rest)), inner)
+    return gather(x, position)
+
+
+def _take_along(value: Any, indices: Any, axis: int | None = None, **_: Any) -> Expression:
+    x = as_expression(value)
+    if axis is None:
+        return gather(x, indices)
+    if axis % x.ndim != 0:
+        raise TraceError("takes along an axis other than the first")
+    return _index(x, as_expression(indices))
+
+
+def _take_along_axis(values: Any, indices: Any, axis: int = -1, **_: Any) -> Expression:
+    """One element of the last axis per row, as ``numpy.take_along_axis`` with one index a row."""
+    x, index = as_expression(values), as_expression(indices)
+    if axis not in (-1, x.ndim - 1):
+        raise TraceError("takes along an axis other than the last")
+    rows = np.arange(x.size // x.shape[-1]).reshape((*x.shape[:-1], 1)) * x.shape[-1]
+    return gather(x, elementwise("add", rows, index))
+
+
+def _full_like(value: Any, number: Any) -> Expression:
+    return constant(np.full(as_expression(value).shape, float(number)))
+
+
+_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.where: where, np.reshape: reshape, np.ravel: lambda x, **_: reshape(x, (-1,)), np.transpose: transpose,
+    np.stack: stack, np.concatenate: concatenate, np.hstack: lambda v: concatenate([reshape(a, (-1,)) if as_expression(a).ndim < 1 else a for a in v], 0 if as_expression(v[0]).ndim < 2 else 1),
+    np.vstack: lambda v: stack(v) if as_expression(v[0]).ndim == 1 else concatenate(v, 0),
+    np.append: lambda a, b: concatenate([reshape(a, (-1,)), reshape(b, (-1,))]),
+    np.column_stack: lambda v: stack(v, axis=1), np.broadcast_to: broadcast_to, np.take: _take_along,
+    np.sum: lambda x, axis=None, **k: reduce("sum", x, axis, k.get("keepdims", False)),
+    np.prod: lambda x, axis=None, **k: reduce("prod", x, axis, k.get("keepdims", False)),
+    np.max: lambda x, axis=None, **k: reduce("max", x, axis, k.get("keepdims", False)),
+    np.min: lambda x, axis=None, **k: reduce("min", x, axis, k.get("keepdims", False)),
+    np.mean: lambda x, axis=None, **k: as_expression(x).mean(axis), np.cumsum: cumulative_sum, np.dot: matmul,
+    np.clip: lambda x, low, high: elementwise("minimum", elementwise("maximum", x, low), high),
+    np.zeros_like: lambda x, **_: _full_like(x, 0.0), np.ones_like: lambda x, **_: _full_like(x, 1.0),
+    np.full_like: lambda x, number, **_: _full_like(x, number), np.shape: lambda x: as_expression(x).shape,
+    np.size: lambda x: as_expression(x).size, np.ndim: lambda x: as_expression(x).ndim,
+    np.expand_dims: lambda x, axis: reshape(x, np.expand_dims(np.empty(as_expression(x).shape, np.int8), axis).shape),
+    np.squeeze: lambda x, **_: as_expression(x).squeeze(), np.atleast_1d: lambda x: reshape(x, as_expression(x).shape or (1,)),
+    np.take_along_axis: _take_along_axis,
+    np.diff: lambda x: as_expression(x)[1:] - as_expression(x)[:-1],
+}  # fmt: skip

@@ -1,0 +1,387 @@
+"""Label vectors and what depends on them row by row.
+
+A label vector is an unknown vector of discrete variables with finitely many values. A factor is *separable* in it when
+row i of the factor depends on the vector only through one of its entries; then all entries can be drawn at once from
+their full conditionals. Where, beyond labels and known groupings of rows, nothing in the parameters varies by row, the
+rows fall into *cells* with equal parameters, and sums over each cell stand for the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mcmix.distributions.family import Statistics, Sums
+from mcmix.nodes.law import Law
+from mcmix.structure import expression as ex
+from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
+from mcmix.structure.recording import Factor, Recording
+from mcmix.structure.rewrite import NotSeparable, follow_rows, permuted_rows, substitute
+
+MOST_VALUES = 4096  # a discrete variable with more values is no label
+MOST_CELLS = 65536
+
+
+@dataclass(frozen=True, eq=False)
+class LabelVector:
+    """An unknown vector of labels.
+
+    Attributes
+    ----------
+    node : Law
+    variable : Expression
+        Its leaf.
+    values : ndarray, shape (K,)
+        The possible values, ascending, one apart.
+    """
+
+    node: Law
+    variable: Expression
+    values: np.ndarray
+
+    @property
+    def n_units(self) -> int:
+        """Number of labels."""
+        return self.variable.size
+
+    @property
+    def n_labels(self) -> int:
+        """Number of possible values K."""
+        return len(self.values)
+
+    @property
+    def lowest(self) -> int:
+        """The smallest value."""
+        return int(self.values[0])
+
+
+@dataclass(eq=False)
+class SeparableFactor:
+    """A factor whose rows depend on labels one at a time.
+
+    Attributes
+    ----------
+    factor : Factor
+    rows : Expression, shape (R,)
+        Log density per row, rows ordered by unit.
+    labels : list of LabelVector
+    units : ndarray of int, shape (R,), or None
+        Which unit each row belongs to, ascending; None when row i is unit i.
+    cells : Cells or None
+        Set where sums over cells can stand for rows.
+    order : ndarray or None
+        Permutation that was applied to the rows.
+    """
+
+    factor: Factor
+    rows: Expression
+    labels: list[LabelVector]
+    units: np.ndarray | None
+    cells: Cells | None = None
+    order: np.ndarray | None = None
+
+
+@dataclass(eq=False)
+class Cells:
+    """Groups of rows that share parameters: the product of labels and known groups.
+
+    Attributes
+    ----------
+    size : int
+    strides : dict of LabelVector to int
+        A row's cell is the sum over label vectors of stride times label number, plus its group.
+    groups : ndarray of int, shape (R,), or None
+    parameters : dict of str to Expression
+        One entry per cell, or one for all.
+    sums : Sums
+        Counts and sums per cell: leaves that the hard pass fills, or constants without unknown labels.
+    columns : list of ndarray
+        The statistic's columns of the data.
+    """
+
+    size: int
+    strides: dict[LabelVector, int]
+    groups: np.ndarray | None
+    parameters: dict[str, Expression]
+    sums: Sums
+    columns: list[np.ndarray] = field(default_factory=list)
+    squares: list[bool] = field(default_factory=list)
+
+
+# -------------------------------------------------------------------- finding label vectors
+
+
+def label_candidates(recording: Recording) -> list[LabelVector]:
+    """Unknown vectors of discrete variables with finitely many values."""
+    found = []
+    for node, variable in recording.leaves.items():
+        values = _values_of(node) if isinstance(node, Law) and len(node.shape) == 1 else None
+        if values is not None:
+            assert isinstance(node, Law)
+            found.append(LabelVector(node, variable, values))
+    return found
+
+
+def _values_of(node: Law) -> np.ndarray | None:
+    """The finite set of values of a discrete law, where it is known."""
+    from mcmix.nodes.law import as_array, holds_nodes, value_of
+
+    name = node.family.name
+    if name == "Categorical":
+        return np.arange(np.shape(as_array(value_of(node.parents["probabilities"])))[-1])
+    if name == "Bernoulli":
+        return np.arange(2)
+    ends = {"DiscreteUniform": ("lower", "upper"), "Binomial": (None, "trials")}.get(name)
+    if ends is None or any(e is not None and holds_nodes(node.parents[e]) for e in ends):
+        return None
+    low, high = (np.unique(as_array(node.parents[e])) if e else np.zeros(1) for e in ends)
+    if low.size != 1 or high.size != 1 or high[0] - low[0] >= MOST_VALUES:
+        return None
+    return np.arange(int(low[0]), int(high[0]) + 1)
+
+
+# -------------------------------------------------------------------- separating factors
+
+
+def separate(factor: Factor, labels: Mapping[Expression, LabelVector]) -> SeparableFactor:
+    """Show that a factor is separable in the label vectors it touches.
+
+    Parameters
+    ----------
+    factor : Factor
+    labels : mapping of leaf to LabelVector
+
+    Raises
+    ------
+    NotSeparable
+        With the reason in words.
+    """
+    rows = row_elements(factor)
+    count = rows.shape[0]
+    uses: dict[LabelVector, np.ndarray | None] = {}
+
+    def on_part(part: Expression) -> bool:
+        if part in labels:
+            _use(uses, labels[part], None)
+            return False
+        if part.op == "take" and part.arguments[0] in labels:
+            index = part.arguments[1]
+            if not index.is_constant:
+                raise NotSeparable("labels are looked up at positions that are themselves unknown")
+            _use(uses, labels[part.arguments[0]], np.asarray(index.value).astype(np.int64))
+            return False
+        if part.op == "take" and part.arguments[0].leaves & set(labels):
+            raise NotSeparable("a table that is looked up depends on the labels")
+        if any(a.size == 1 and a.leaves & set(labels) and a.shape != (count,) for a in part.arguments):
+            raise NotSeparable("every row depends on a function of all labels")
+        return bool(part.leaves & set(labels))
+
+    follow_rows(rows, count, on_part)
+    return _sorted_by_unit(factor, rows, uses)
+
+
+def row_elements(factor: Factor) -> Expression:
+    """Log density per row: of a law with a family as it is, of a user's sum what is summed."""
+    elements = factor.elements
+    if elements.op == "sum" and elements.shape == () and elements.arguments[0].ndim == 1:
+        elements = elements.arguments[0]
+    if elements.ndim != 1:
+        raise NotSeparable(f"its log density has shape {elements.shape} instead of one entry per row")
+    return elements
+
+
+def _use(uses: dict[LabelVector, np.ndarray | None], label: LabelVector, units: np.ndarray | None) -> None:
+    if units is not None and len(units) == label.n_units and np.array_equal(units, np.arange(label.n_units)):
+        units = None
+    if label in uses:
+        same = uses[label] is None and units is None or (uses[label] is not None and units is not None and np.array_equal(uses[label], units))  # type: ignore[arg-type]
+        if not same:
+            raise NotSeparable("one row depends on several labels of the same vector")
+    uses[label] = units
+
+
+def _sorted_by_unit(factor: Factor, rows: Expression, uses: dict[LabelVector, np.ndarray | None]) -> SeparableFactor:
+    maps = list(uses.values())
+    if any((a is None) != (b is None) or (a is not None and b is not None and not np.array_equal(a, b)) for a in maps for b in maps):
+        raise NotSeparable("two label vectors belong to different units of the same rows")
+    units = maps[0] if maps else None
+    order = None
+    if units is not None and (np.diff(units) < 0).any():
+        order = np.argsort(units, kind="stable")
+        rows, units = permuted_rows(rows, rows.shape[0], order), units[order]
+    made = SeparableFactor(factor, rows, list(uses), units, order=order)
+    made.cells = _cells(made)
+    return made
+
+
+def parameter_tables(s: SeparableFactor, label: LabelVector) -> list[Expression] | None:
+    """The parameters of a family as tables over one label's values (shape (K,), or one number), or None."""
+    rows = s.rows
+    if s.labels != [label] or rows.op != "density" or rows.arguments[0].shape != rows.shape:
+        return None
+    if rows.arguments[0].op not in ("constant", "leaf"):
+        return None
+    try:
+        if _groupings(rows.arguments[1:], rows.shape[0], s):
+            return None
+    except NotSeparable:
+        return None
+    values = constant(label.values)
+    replacements = {label.variable: values, **dict.fromkeys(looked_up(rows, label.variable), values)}
+    count = rows.shape[0]
+    flattened = [_constant_rows_as_scalars(p, count) if p.shape == (count,) else p for p in rows.arguments[1:]]
+    return [substitute(p, replacements) for p in flattened]
+
+
+# -------------------------------------------------------------------- cells
+
+
+def without_labels(factor: Factor) -> Cells | None:
+    """Cells of a factor that touches no unknown labels: known groups only, sums known once and for all."""
+    try:
+        return _cells(SeparableFactor(factor, row_elements(factor), [], None))
+    except NotSeparable:
+        return None
+
+
+def _cells(s: SeparableFactor) -> Cells | None:
+    """Cells of a separable factor, or None where its parameters vary by row in another way."""
+    family, rows = s.factor.family, s.rows
+    if family is None or family.statistics is None or rows.op != "density" or len(s.labels) > 2:
+        return None
+    x, parameters = rows.arguments[0], rows.arguments[1:]
+    if not x.is_constant or x.shape != rows.shape:
+        return None
+    try:
+        groupings = _groupings(parameters, rows.shape[0], s)
+    except NotSeparable:
+        return None
+    return _assembled(s, np.asarray(x.value, dtype=float), parameters, groupings)
+
+
+def _groupings(parameters: tuple[Expression, ...], count: int, s: SeparableFactor) -> list[Expression]:
+    """The known index vectors through which the parameters' rows look tables up."""
+    leaves = {label.variable for label in s.labels}
+    found: dict[Expression, None] = {}
+
+    def on_part(part: Expression) -> bool:
+        if part in leaves or (part.op == "take" and part.arguments[0] in leaves):
+            return False
+        if part.op == "take" and part.arguments[1].is_constant and part.arguments[1].shape == (count,):
+            found[part.arguments[1]] = None
+            return False
+        if part.op == "leaf" or (part.is_constant and np.unique(np.asarray(part.value)).size > 1):
+            raise NotSeparable("parameters vary by row")
+        return True
+
+    for parameter in parameters:
+        if parameter.shape == (count,):
+            follow_rows(parameter, count, on_part)
+        elif parameter.size != 1:
+            raise NotSeparable("parameters have another shape than the rows")
+    return list(found)
+
+
+def _assembled(s: SeparableFactor, x: np.ndarray, parameters: tuple[Expression, ...], groupings: list[Expression]) -> Cells | None:
+    groups, group_index = _grouped(groupings)
+    n_groups = 1 if groups is None else int(groups.max()) + 1
+    size, strides = n_groups, dict[LabelVector, int]()
+    for label in reversed(s.labels):
+        strides[label] = size
+        size *= label.n_labels
+    if size > MOST_CELLS or (groups is not None and size > max(len(x), 64)):
+        return None
+    replacements = _per_cell(s, size, strides, groupings, group_index, n_groups)
+    names = [p.name for p in s.factor.family.parameters]  # type: ignore[union-attr]
+    per_cell = {}
+    for name, parameter in zip(names, parameters, strict=True):
+        flattened = _constant_rows_as_scalars(parameter, len(x)) if parameter.shape == (len(x),) else parameter
+        per_cell[name] = substitute(flattened, replacements)
+    return _with_sums(s, x, size, strides, groups, per_cell)
+
+
+def _grouped(groupings: list[Expression]) -> tuple[np.ndarray | None, list[np.ndarray]]:
+    """One group number per row from several index vectors, and each index vector's value per group."""
+    if not groupings:
+        return None, []
+    table = np.column_stack([np.asarray(g.value).ravel() for g in groupings])
+    distinct, groups = np.unique(table, axis=0, return_inverse=True)
+    return np.ravel(groups).astype(np.int64), list(distinct.T)
+
+
+def _per_cell(s: SeparableFactor, size: int, strides: dict[LabelVector, int], groupings: list[Expression],
+              group_index: list[np.ndarray], n_groups: int) -> dict[Expression, Expression]:  # fmt: skip
+    cell = np.arange(size)
+    replacements = {g: constant(np.ascontiguousarray(v[cell % n_groups])) for g, v in zip(groupings, group_index, strict=True)}
+    for label, stride in strides.items():
+        values = constant(label.values[(cell // stride) % label.n_labels])
+        replacements[label.variable] = values
+        if s.units is not None:
+            for part in looked_up(s.rows, label.variable):
+                replacements[part] = values
+    return replacements
+
+
+def looked_up(x: Expression, variable: Expression) -> list[Expression]:
+    from mcmix.structure.evaluate import ordered
+
+    return [p for p in ordered(x) if p.op == "take" and p.arguments[0] is variable]
+
+
+def _constant_rows_as_scalars(x: Expression, count: int) -> Expression:
+    """Row constants that are all equal, as one number (look-up positions stay)."""
+    done: dict[Expression, Expression] = {}
+
+    def visit(part: Expression) -> Expression:
+        if part not in done:
+            if part.is_constant and part.shape == (count,) and np.unique(np.asarray(part.value)).size == 1:
+                done[part] = constant(np.asarray(part.value).ravel()[0])
+            elif part.op in ex.ELEMENTWISE:
+                done[part] = elementwise(part.op, *[visit(a) for a in part.arguments])
+            else:
+                done[part] = part
+        return done[part]
+
+    return visit(x)
+
+
+def _with_sums(s: SeparableFactor, x: np.ndarray, size: int, strides: dict[LabelVector, int], groups: np.ndarray | None,
+               parameters: dict[str, Expression]) -> Cells | None:  # fmt: skip
+    statistics = s.factor.family.statistics  # type: ignore[union-attr]
+    assert statistics is not None
+    with np.errstate(all="ignore"):
+        columns = _columns(statistics, x)
+    if any(not parameters[name].is_constant for name in statistics.known) or not all(np.isfinite(c).all() for c in columns):
+        return None
+    shifts = tuple(float(np.mean(c)) if spec.shifted else 0.0 for c, spec in zip(columns, statistics.columns, strict=True))
+    squares = [spec.square for spec in statistics.columns]
+    if s.labels:
+        key = s.factor.node
+        sums = Sums(
+            leaf(("count", key), (size,)),
+            tuple(leaf(("sum", key, j), (size,)) for j in range(len(columns))),
+            tuple(leaf(("square", key, j), (size,)) if q else None for j, q in enumerate(squares)),
+            shifts,
+        )
+    else:
+        sums = _known_sums(columns, squares, shifts, groups, size, len(x))
+    return Cells(size, strides, groups, parameters, sums, columns, squares)
+
+
+def _columns(statistics: Statistics, x: np.ndarray) -> list[np.ndarray]:
+    return [np.ascontiguousarray(c.transform(x), dtype=float) for c in statistics.columns]
+
+
+def _known_sums(columns: list[np.ndarray], squares: list[bool], shifts: tuple[float, ...], groups: np.ndarray | None,
+                size: int, count: int) -> Sums:  # fmt: skip
+    where = np.zeros(count, np.int64) if groups is None else groups
+    about = [c - shift for c, shift in zip(columns, shifts, strict=True)]
+    return Sums(
+        as_expression(np.bincount(where, minlength=size).astype(float)),
+        tuple(as_expression(np.bincount(where, c, size)) for c in about),
+        tuple(as_expression(np.bincount(where, c * c, size)) if q else None for c, q in zip(about, squares, strict=True)),
+        shifts,
+    )
+

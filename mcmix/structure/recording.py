@@ -1,0 +1,232 @@
+"""A model as expressions: every node recorded, or known to be opaque and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Family
+from mcmix.errors import TraceError
+from mcmix.nodes.deterministic import Deterministic, Potential
+from mcmix.nodes.law import Law, as_array
+from mcmix.nodes.model import Model
+from mcmix.nodes.node import Node, holds_nodes, mapped
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.evaluate import evaluate
+from mcmix.structure.expression import Expression, as_expression, constant, density, elementwise, leaf, python, reduce
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """One factor of the joint density.
+
+    Attributes
+    ----------
+    node : Stochastic or Potential
+    elements : Expression
+        Log density, one entry per element where the law has a family, else a scalar.
+    family : Family or None
+    x : Expression or None
+        The value, as the user sees it.
+    parameters : dict of str to Expression
+        By canonical name.
+    """
+
+    node: Node
+    elements: Expression
+    family: Family | None = None
+    x: Expression | None = None
+    parameters: dict[str, Expression] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Expression:
+        """Log density, summed."""
+        return reduce("sum", self.elements)
+
+    def touches(self, variable: Expression) -> bool:
+        """Whether the factor depends on a leaf."""
+        return variable in self.elements.leaves
+
+
+@dataclass
+class Recording:
+    """All of a model as expressions.
+
+    Attributes
+    ----------
+    leaves : dict of Stochastic to Expression
+        The unknowns' places in a chain's memory. Simplexes are kept as logarithms: `values` holds what users see.
+    values : dict of Node to Expression
+    factors : list of Factor
+    opaque : dict of Node to str
+        Functions that could not be recorded, and why.
+    """
+
+    leaves: dict[Stochastic, Expression] = field(default_factory=dict)
+    values: dict[Node, Expression] = field(default_factory=dict)
+    factors: list[Factor] = field(default_factory=list)
+    opaque: dict[Node, str] = field(default_factory=dict)
+
+    def factor_of(self, node: Node) -> Factor:
+        """The factor that a node contributes."""
+        return next(f for f in self.factors if f.node is node)
+
+
+def is_log_kept(node: Node) -> bool:
+    """Whether a variable's state is its logarithm (weights, which may be smaller than any double)."""
+    return isinstance(node, Law) and node.family.support.simplex
+
+
+def record(model: Model) -> Recording:
+    """Record every node of a model."""
+    recording = Recording()
+    for node in model.ordered():
+        if isinstance(node, Stochastic):
+            recording.values[node] = _variable(node, recording)
+            recording.factors.append(_law_factor(node, recording) if isinstance(node, Law) else _own_factor(node, recording))
+        elif isinstance(node, Deterministic):
+            recording.values[node] = _called(node, node.function, node.parents, recording, np.shape(node.value))
+        elif isinstance(node, Potential):
+            total = _called(node, node.function, node.parents, recording, ())
+            recording.factors.append(Factor(node, reduce("sum", total)))
+    return recording
+
+
+def _variable(node: Stochastic, recording: Recording) -> Expression:
+    if node.observed:
+        return constant(np.asarray(node.value))
+    kind = {"i": "int", "u": "int", "b": "bool"}.get(np.dtype(node.dtype).kind, "float")
+    recording.leaves[node] = leaf(node, node.shape, kind)
+    return elementwise("exp", recording.leaves[node]) if is_log_kept(node) else recording.leaves[node]
+
+
+def _law_factor(node: Law, recording: Recording) -> Factor:
+    values = [_parameter(p, recording) for p in node.parents.values()]
+    x = recording.values[node]
+    if node.family.expression is not None:
+        elements = as_expression(node.family.expression(_unwrapped(x), *map(_unwrapped, values)))
+        elements = _repeated(elements, node.shape[: len(node.shape) - node.family.event_ndim])
+    else:
+        elements = density(node.family, x, values)
+    return Factor(node, elements, node.family, x, dict(zip(node.parents, values, strict=True)))
+
+
+def _repeated(elements: Expression, shape: tuple[int, ...]) -> Expression:
+    from mcmix.structure.expression import broadcast_to
+
+    return elements if elements.shape == shape else broadcast_to(elements, shape)
+
+
+def _unwrapped(x: Expression) -> Any:
+    return x.value if x.is_constant else x
+
+
+def _parameter(parent: Any, recording: Recording) -> Expression:
+    resolved = mapped(parent, lambda node: recording.values[node])
+    return as_expression(resolved if holds_nodes(parent) else as_array(parent))
+
+
+def _own_factor(node: Stochastic, recording: Recording) -> Factor:
+    """A user's own law: ``logp(value, **parents)``."""
+    parents: dict[str, Any] = {"value": node, **node.parents}
+    logp = _own_logp(node)
+    total = _called(node, logp, parents, recording, ())
+    return Factor(node, reduce("sum", total), x=recording.values[node])
+
+
+def _own_logp(node: Stochastic) -> Callable[..., Any]:
+    def logp(value: Any, **parents: Any) -> Any:
+        if isinstance(value, Expression) or any(_symbolic(p) for p in parents.values()):
+            return node.logp_function(value, **parents)
+        return node.log_density(value, parents)
+
+    return logp
+
+
+def _symbolic(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_symbolic(v) for v in value.values())
+    return any(_symbolic(v) for v in value) if isinstance(value, (list, tuple)) else isinstance(value, Expression)
+
+
+def _called(node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording, shape: tuple[int, ...]) -> Expression:
+    """A function of the parents: recorded where that works and agrees with the function itself, else opaque."""
+    reason = "answers differently for symbolic values"
+    for wrap_constants in (False, True):
+        try:
+            answer = as_expression(function(**_arguments(parents, recording, wrap_constants)))
+            if answer.shape != shape:
+                reason = f"answers with shape {answer.shape} for symbolic values, {shape} for numbers"
+            elif _agrees(node, answer, function, parents, recording):
+                return answer
+        except TraceError as error:
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001  anything may go wrong in a user's function fed with symbols
+            reason = f"cannot take symbolic values ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
+    recording.opaque[node] = reason
+    return _as_written(node, function, parents, recording, shape)
+
+
+def _arguments(parents: Mapping[str, Any], recording: Recording, wrap_constants: bool) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        return constant(value) if wrap_constants and isinstance(value, np.ndarray) and value.dtype != object and value.ndim else value
+
+    return {k: mapped(p, lambda n: _presented(recording.values[n])) if holds_nodes(p) else plain(p) for k, p in parents.items()}
+
+
+def _presented(x: Expression) -> Any:
+    """Data as plain arrays, unknowns as symbols."""
+    return x.value[()] if x.is_constant and x.value is not None and x.ndim == 0 else x
+
+
+def _agrees(node: Node, answer: Expression, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording) -> bool:
+    """Compare the recording with the function at two points: hidden state and wrong dtypes show here."""
+    for shift in (0.0, 0.013):
+        values = {n: _moved(n, shift) for n in recording.leaves}
+        with np.errstate(all="ignore"):
+            expected = np.asarray(function(**{k: mapped(p, lambda n: _number(n, values, recording)) for k, p in parents.items()}), float)
+        found = evaluate(answer, {n: np.log(v) if is_log_kept(n) else v for n, v in values.items()})
+        if not np.allclose(expected, found, rtol=1e-9, atol=1e-12, equal_nan=True):
+            return False
+    return True
+
+
+def _moved(node: Stochastic, shift: float) -> np.ndarray:
+    """The node's value, for continuous ones pushed a little (inside a simplex: towards its centre)."""
+    value = np.asarray(node.value)
+    if value.dtype.kind != "f" or shift == 0.0:
+        return value
+    return (value + shift) / (1.0 + shift * value.shape[-1]) if is_log_kept(node) else value * (1.0 + shift) + shift * (value == 0.0)
+
+
+def _number(node: Node, values: Mapping[Node, Any], recording: Recording) -> Any:
+    """A node's value with the unknowns at given values; whole numbers stay whole."""
+    if node in values:
+        found = values[node]
+        return found if np.ndim(found) else np.asarray(found)[()]
+    if isinstance(node, Stochastic):
+        return node.value
+    found = node.function(**{k: mapped(p, lambda n: _number(n, values, recording)) for k, p in node.parents.items()})  # type: ignore[attr-defined]
+    return found
+
+
+def _as_written(node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording, shape: tuple[int, ...]) -> Expression:
+    """An opaque function of the nodes among its parents."""
+    nodes: list[Node] = list(dict.fromkeys(_all_nodes(parents)))
+
+    def run(*values: Any) -> Any:
+        given = dict(zip(nodes, values, strict=True))
+        return function(**{k: mapped(p, given.__getitem__) if holds_nodes(p) else p for k, p in parents.items()})
+
+    answer = np.asarray(node.value) if isinstance(node, Deterministic) else np.zeros(())
+    kind = {"i": "int", "u": "int", "b": "bool"}.get(answer.dtype.kind, "float")
+    return python(run, [recording.values[n] for n in nodes], shape, kind, node.name)
+
+
+def _all_nodes(parents: Mapping[str, Any]) -> Any:
+    from mcmix.nodes.node import nodes_in
+
+    return nodes_in(list(parents.values()))

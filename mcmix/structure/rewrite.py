@@ -1,0 +1,109 @@
+"""Rewriting expressions: replace parts, and follow how rows depend on labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from mcmix.structure import expression as ex
+from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
+from mcmix.structure.evaluate import ordered
+
+
+class NotSeparable(Exception):
+    """Row i of a factor depends on more than label i, or in a way that cannot be shown to be so simple."""
+
+
+def substitute(x: Expression, replacements: Mapping[Expression, Expression]) -> Expression:
+    """x with parts replaced; shapes follow where every operation in between is elementwise or a look-up.
+
+    Raises
+    ------
+    NotSeparable
+        If a replacement changes the shape below an operation that cannot follow.
+    """
+    done: dict[Expression, Expression] = dict(replacements)
+    for part in ordered(x):
+        if part not in done:
+            done[part] = _rebuilt(part, [done[a] for a in part.arguments])
+    return done[x]
+
+
+def _rebuilt(x: Expression, arguments: list[Expression]) -> Expression:
+    if all(new is old for new, old in zip(arguments, x.arguments, strict=True)):
+        return x
+    if x.op in ELEMENTWISE:
+        return ex.elementwise(x.op, *arguments)
+    if x.op == "take":
+        return ex.gather(*arguments)
+    if x.op == "density":
+        return ex.density(x.extra, arguments[0], arguments[1:])
+    if any(new.shape != old.shape for new, old in zip(arguments, x.arguments, strict=True)):
+        raise NotSeparable(f"{x.op} runs across rows")
+    if x.op in REDUCTIONS or x.op == "cumsum" or x.op in ("concatenate", "matmul", "scatter", "python"):
+        return ex._make(x.op, tuple(arguments), x.shape, x.extra, x.kind)
+    if x.op == "reshape":
+        return ex.reshape(arguments[0], x.shape)
+    raise NotSeparable(f"{x.op} cannot be rewritten")
+
+
+def follow_rows(x: Expression, rows: int, on_part: Callable[[Expression], bool]) -> None:
+    """Walk the per-row part of an expression of shape (rows,): only operations that keep row i with row i.
+
+    Parameters
+    ----------
+    x : Expression
+    rows : int
+    on_part : callable
+        Called with every per-row part, outermost first; answers whether to go on below it.
+
+    Raises
+    ------
+    NotSeparable
+        Where an operation mixes rows.
+    """
+    waiting, seen = [x], set[Expression]()
+    while waiting:
+        part = waiting.pop()
+        if part in seen:
+            continue
+        seen.add(part)
+        if not on_part(part):
+            continue
+        if part.op in ELEMENTWISE or part.op == "density":
+            below = part.arguments
+        elif part.op == "take":
+            below = part.arguments[1:]
+        elif part.op in ("constant", "leaf"):
+            continue
+        else:
+            raise NotSeparable(f"{part.op} runs across rows")
+        for a in below:
+            if a.shape == (rows,):
+                waiting.append(a)
+            elif a.size != 1:
+                raise NotSeparable(f"rows of shape ({rows},) meet a value of shape {a.shape}")
+
+
+def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
+    """x with its rows in another order (row-wise expressions only; tables that are looked up stay)."""
+    done: dict[Expression, Expression] = {}
+
+    def visit(part: Expression) -> Expression:
+        if part not in done:
+            done[part] = _permuted(part)
+        return done[part]
+
+    def _permuted(part: Expression) -> Expression:
+        if part.shape != (rows,):
+            return part
+        if part.is_constant:
+            return constant(np.ascontiguousarray(np.asarray(part.value)[order]))
+        if part.op == "leaf":
+            return ex.gather(part, order)
+        if part.op == "take":
+            return ex.gather(part.arguments[0], visit(part.arguments[1]))
+        return _rebuilt(part, [visit(a) for a in part.arguments])
+
+    return visit(x)

@@ -1,0 +1,66 @@
+"""Draws kept in memory: plain arrays by name. Knows nothing of models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class Draws:
+    """What one call of ``sample`` kept.
+
+    Attributes
+    ----------
+    variables : dict of str to ndarray, shape (chains, draws, *shape of the variable)
+        Sampled variables and the deterministics that are traced.
+    statistics : dict of str to ndarray, shape (chains, draws, ...)
+        What the sampler says of itself per draw: ``lp`` (log density of the joint), acceptance rates, step choices.
+    """
+
+    variables: dict[str, np.ndarray]
+    statistics: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def n_chains(self) -> int:
+        """Number of chains."""
+        return self._any.shape[0]
+
+    @property
+    def n_draws(self) -> int:
+        """Number of kept draws in each chain."""
+        return self._any.shape[1]
+
+    @property
+    def _any(self) -> np.ndarray:
+        return next(iter({**self.variables, **self.statistics}.values()))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take, in bytes."""
+        return sum(a.nbytes for a in (*self.variables.values(), *self.statistics.values()))
+
+    def thinned(self, at_most: int) -> np.ndarray:
+        """Evenly spaced positions in the (chain, draw) grid, at most so many in all.
+
+        Returns
+        -------
+        ndarray of int, shape (n, 2)
+            Pairs (chain, draw); every chain contributes the same number.
+        """
+        per_chain = max(1, min(self.n_draws, at_most // self.n_chains))
+        kept = np.unique(np.linspace(0, self.n_draws - 1, per_chain).round().astype(int))
+        chains, draws = np.meshgrid(np.arange(self.n_chains), kept, indexing="ij")
+        return np.column_stack([chains.ravel(), draws.ravel()])
+
+
+def joined(calls: Sequence[Draws]) -> Draws:
+    """Several calls as one, draws appended chain by chain; only what every call kept stays."""
+
+    def together(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        names = [name for name in parts[0] if all(name in part for part in parts)]
+        return {name: np.concatenate([part[name] for part in parts], axis=1) for name in names}
+
+    return Draws(together([c.variables for c in calls]), together([c.statistics for c in calls]))

@@ -1,0 +1,214 @@
+"""Example parameters of every family, the law that scipy gives for them, and where to compare the two.
+
+A new family needs one row in `EXAMPLES`; the tests that run over all families fail until it has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Example:
+    """What tests need to know about one family.
+
+    Parameters
+    ----------
+    parameters : tuple of tuples
+        Sets of canonical parameters inside their constraints, the most usual first.
+    law : callable
+        (*parameters) -> object with scipy's `logpdf` or `logpmf`, `cdf`, `mean` and `var`.
+    points : tuple of float
+        Where log densities are compared: edges, bulk and far tails; some lie off the support of some parameters.
+    outside : tuple of float
+        Off the support whatever the parameters.
+    border : tuple of tuples
+        Sets of parameters on the border of their constraints that are still legal.
+    broken : tuple of tuples
+        Sets of parameters that break a constraint.
+    known : tuple of str
+        Parameters that the finite statistics take as known constants.
+    """
+
+    parameters: tuple[tuple[Any, ...], ...]
+    law: Callable[..., Any]
+    points: tuple[float, ...] = ()
+    outside: tuple[float, ...] = ()
+    border: tuple[tuple[Any, ...], ...] = ()
+    broken: tuple[tuple[Any, ...], ...] = ()
+    known: tuple[str, ...] = ()
+
+
+class CutCauchy:
+    """Cauchy law cut off below zero, from scipy's Cauchy."""
+
+    def __init__(self, location: float, scale: float):
+        self.whole = stats.cauchy(location, scale)
+
+    def logpdf(self, x: Any) -> Any:
+        """Log density, renormalised by the mass above zero."""
+        return np.where(np.asarray(x) >= 0.0, self.whole.logpdf(x) - self.whole.logsf(0.0), -np.inf)
+
+    def cdf(self, x: Any) -> Any:
+        """Mass between zero and x."""
+        below = self.whole.cdf(0.0)
+        return (self.whole.cdf(np.maximum(x, 0.0)) - below) / (1.0 - below)
+
+    def mean(self) -> float:
+        """No mean exists."""
+        return float("nan")
+
+    def var(self) -> float:
+        """No variance exists."""
+        return float("nan")
+
+
+REAL_LINE = (-1e10, -1e3, -7.5, -1.0, -1e-3, 0.0, 1e-8, 0.4, 1.0, 3.25, 40.0, 1e4, 1e12)
+HALF_LINE = (1e-12, 1e-5, 0.03, 0.5, 1.0, 2.75, 30.0, 1e3, 1e7)
+UNIT_INTERVAL = (0.0, 1e-300, 1e-20, 1e-4, 0.2, 0.5, 0.875, 1.0 - 1e-9, float(np.nextafter(1.0, 0.0)), 1.0)
+COUNTS = (0.0, 1.0, 2.0, 3.0, 7.0, 8.0, 25.0, 400.0, 1e5)
+OFF_COUNTS = (-1.0, -1e-9, 0.5, 2.999999, -1e300, float("inf"), float("-inf"))
+OFF_HALF_LINE = (-5e-324, -1e-9, -1.0, -1e300, float("-inf"), float("inf"))
+
+EXAMPLES: dict[str, Example] = {
+    "Normal": Example(
+        parameters=((0.3, 1.7), (-2.0, 0.01), (30.0, 400.0)),
+        law=lambda mean, precision: stats.norm(mean, precision**-0.5),
+        points=REAL_LINE,
+        outside=(float("inf"), float("-inf")),
+        broken=((0.0, 0.0), (0.0, -1.0)),
+    ),
+    "Uniform": Example(
+        parameters=((-1.0, 2.5), (0.0, 1e-6), (1e3, 1e9)),
+        law=lambda lower, upper: stats.uniform(lower, upper - lower),
+        points=(*REAL_LINE, 2.5, 1e3, 1e9),
+        outside=(float("inf"), float("-inf")),
+        broken=((1.0, 1.0), (1.0, 0.5), (float("-inf"), float("inf"))),
+    ),
+    "Bernoulli": Example(
+        parameters=((0.3,), (1e-20,), (0.999,)),
+        law=stats.bernoulli,
+        points=(0.0, 1.0),
+        outside=(-1.0, 0.5, 2.0, 1e-300, float("inf")),
+        border=((0.0,), (1.0,)),
+        broken=((-1e-9,), (1.0 + 1e-9,)),
+    ),
+    "Beta": Example(
+        parameters=((2.5, 0.7), (1.0, 1.0), (0.02, 30.0), (1.0, 4.0), (3.0, 1.0), (800.0, 1e3)),
+        law=stats.beta,
+        points=UNIT_INTERVAL,
+        outside=(-1e-300, 1.0 + 1e-12, -5.0, float("inf"), float("-inf")),
+        broken=((0.0, 1.0), (1.0, 0.0), (-2.0, 1.0)),
+    ),
+    "Binomial": Example(
+        parameters=((8.0, 0.35), (25.0, 1e-12), (400.0, 0.98), (1.0, 0.5)),
+        law=stats.binom,
+        points=COUNTS,
+        outside=OFF_COUNTS,
+        border=((8.0, 0.0), (8.0, 1.0), (0.0, 0.4)),
+        broken=((8.5, 0.3), (-1.0, 0.3), (8.0, -0.1), (8.0, 1.1)),
+        known=("trials",),
+    ),
+    "Gamma": Example(
+        parameters=((2.5, 0.8), (1.0, 3.0), (0.05, 1e-3), (300.0, 40.0)),
+        law=lambda shape, rate: stats.gamma(shape, scale=1.0 / rate),
+        points=(0.0, *HALF_LINE),
+        outside=OFF_HALF_LINE,
+        broken=((0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (1.0, -1.0)),
+    ),
+    "InverseGamma": Example(
+        parameters=((3.5, 0.8), (1.0, 3.0), (0.05, 1e-3), (300.0, 40.0)),
+        law=lambda shape, scale: stats.invgamma(shape, scale=scale),
+        points=HALF_LINE,
+        outside=(*OFF_HALF_LINE, 0.0),
+        broken=((0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (1.0, -1.0)),
+    ),
+    "Exponential": Example(
+        parameters=((0.8,), (1e-4,), (1e5,)),
+        law=lambda rate: stats.expon(scale=1.0 / rate),
+        points=(0.0, *HALF_LINE),
+        outside=OFF_HALF_LINE,
+        broken=((0.0,), (-1.0,)),
+    ),
+    "Poisson": Example(
+        parameters=((3.2,), (1e-8,), (1e5,)),
+        law=stats.poisson,
+        points=COUNTS,
+        outside=OFF_COUNTS,
+        border=((0.0,),),
+        broken=((-1e-9,),),
+    ),
+    "NegativeBinomial": Example(
+        parameters=((3.2, 1.5), (40.0, 0.02), (0.01, 7.0), (1e4, 30.0)),
+        law=lambda mean, dispersion: stats.nbinom(dispersion, dispersion / (dispersion + mean)),
+        points=COUNTS,
+        outside=OFF_COUNTS,
+        border=((0.0, 2.0),),
+        broken=((-1.0, 1.0), (1.0, 0.0), (1.0, -1.0)),
+    ),
+    "Lognormal": Example(
+        parameters=((0.3, 2.5), (-2.0, 30.0), (10.0, 0.5)),
+        law=lambda mean, precision: stats.lognorm(precision**-0.5, scale=np.exp(mean)),
+        points=HALF_LINE,
+        outside=(*OFF_HALF_LINE, 0.0),
+        broken=((0.0, 0.0), (0.0, -1.0)),
+    ),
+    "HalfNormal": Example(
+        parameters=((0.8,), (1e-6,), (1e4,)),
+        law=lambda precision: stats.halfnorm(scale=precision**-0.5),
+        points=(0.0, *HALF_LINE),
+        outside=OFF_HALF_LINE,
+        broken=((0.0,), (-1.0,)),
+    ),
+    "HalfCauchy": Example(
+        parameters=((0.0, 2.5), (3.0, 0.5), (-4.0, 0.7), (-1e5, 1.0), (1e4, 0.1)),
+        law=CutCauchy,
+        points=(0.0, *HALF_LINE),
+        outside=OFF_HALF_LINE,
+        broken=((0.0, 0.0), (0.0, -1.0)),
+    ),
+    "StudentT": Example(
+        parameters=((0.3, 1.7, 4.5), (-2.0, 0.01, 0.6), (10.0, 400.0, 30.0), (0.0, 1.0, 1.0)),
+        law=lambda location, precision, freedom: stats.t(freedom, location, precision**-0.5),
+        points=REAL_LINE,
+        outside=(float("inf"), float("-inf")),
+        broken=((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (0.0, -1.0, 1.0), (0.0, 1.0, -1.0)),
+    ),
+    "DiscreteUniform": Example(
+        parameters=((0.0, 8.0), (-3.0, 25.0), (7.0, 7.0)),
+        law=lambda lower, upper: stats.randint(lower, upper + 1.0),
+        points=(*COUNTS, -3.0, -4.0, 26.0),
+        outside=(0.5, 2.999999, -2.5, float("inf"), float("-inf")),
+        broken=((3.0, 2.0), (0.5, 3.0), (0.0, 3.5)),
+    ),
+    "Categorical": Example(
+        parameters=(((0.2, 0.5, 0.3),), ((0.0, 1.0),), ((0.05,) * 20,)),
+        law=lambda probabilities: stats.rv_discrete(values=(np.arange(len(probabilities)), probabilities)),
+        points=(0.0, 1.0, 2.0, 5.0),
+        outside=(-1.0, 0.5, 20.0, float("inf")),
+        broken=(((0.2, 0.2),), ((-0.5, 1.5),)),
+    ),
+    "Dirichlet": Example(
+        parameters=(((2.0, 0.5, 3.0),), ((1.0, 1.0),), ((0.1,) * 5,)),
+        law=lambda concentration: stats.dirichlet(concentration),
+        broken=(((0.0, 1.0),), ((-1.0, 3.0),)),
+    ),
+}
+
+
+def example_of(name: str) -> Example:
+    """The example row of a family.
+
+    Raises
+    ------
+    LookupError
+        If the family has none.
+    """
+    if name not in EXAMPLES:
+        raise LookupError(f"family {name!r} has no example parameters: add a row to EXAMPLES in {__file__}")
+    return EXAMPLES[name]

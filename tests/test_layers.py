@@ -1,0 +1,138 @@
+"""Imports go one way through the house, and each large dependency has one home."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mcmix
+
+PACKAGE = Path(mcmix.__file__).parent
+
+BELOW_ALL = {"errors", "_version"}
+LAYERS: dict[str, set[str]] = {
+    "errors": set(),
+    "_version": set(),
+    "kernels": set(),
+    "distributions": {"kernels"},
+    "traces": set(),
+    "nodes": {"distributions"},
+    "structure": {"nodes"},
+    "steps": {"structure", "kernels", "distributions", "nodes"},
+    "sampling": {"steps", "traces", "structure", "nodes"},
+    "report": {"traces", "structure", "nodes", "distributions", "kernels"},
+}
+LAYERS["api"] = set(LAYERS)
+LAYERS["__main__"] = LAYERS["__init__"] = {*LAYERS, "__init__", "__main__"}
+
+HOMES = {
+    "numba": "kernels/",
+    "llvmlite": "kernels/",
+    "arviz": "report/arviz_bridge.py",
+    "xarray": "report/arviz_bridge.py",
+    "pandas": "report/frames.py",
+    "matplotlib": "report/plots/",
+}
+HEAVY = ["arviz", "arviz_base", "xarray", "pandas", "matplotlib"]
+
+
+def trespasses(package: Path) -> list[str]:
+    """Each import that goes up or strays from its home, as 'file: what it imports'."""
+    return [
+        f"{path.relative_to(package).as_posix()}: {name}"
+        for path in sorted(package.rglob("*.py"))
+        for name, for_types in imports(ast.parse(path.read_text()))
+        if goes_up(path.relative_to(package), name)
+        or (not for_types and strays(path.relative_to(package).as_posix(), name))
+    ]
+
+
+def imports(tree: ast.AST, for_types: bool = False) -> Iterator[tuple[str, bool]]:
+    """Dotted names, wherever in the file they are imported, and whether it is for type hints only."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, for_types) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from ((f"{node.module}.{alias.name}", for_types) for alias in node.names)
+        else:
+            typing_only = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            yield from imports(node, for_types or typing_only)
+
+
+def goes_up(path: Path, name: str) -> bool:
+    if name.partition(".")[0] != "mcmix":
+        return False
+    here = path.parts[0].removesuffix(".py")
+    target = [*name.split("."), ""][1]
+    target = target if target in LAYERS else "__init__"  # `import mcmix`, `from mcmix import MCMC`
+    return target != here and target not in LAYERS[here] | BELOW_ALL
+
+
+def strays(path: str, name: str) -> bool:
+    top = name.partition(".")[0]
+    home = HOMES.get("arviz" if top.startswith("arviz") else top)
+    return home is not None and not path.startswith(home)
+
+
+def test_imports_go_one_way_and_dependencies_stay_at_home():
+    assert trespasses(PACKAGE) == []
+
+
+def test_every_file_stands_in_a_known_layer():
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")}
+    assert rooms <= set(LAYERS)
+
+
+def test_only_the_two_entrances_are_above_all():
+    order = list(LAYERS)
+    for layer in order[: order.index("api")]:
+        assert all(order.index(below) < order.index(layer) for below in LAYERS[layer])
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("kernels/bad.py", "from mcmix.nodes.node import Node"),
+        ("kernels/bad.py", "import mcmix.traces.memory"),
+        ("traces/bad.py", "from mcmix import steps"),
+        ("nodes/bad.py", "def late():\n    from mcmix import MCMC"),
+        ("nodes/bad.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from mcmix.api import MCMC"),
+        ("errors.py", "import mcmix"),
+        ("nodes/bad.py", "import numba as nb"),
+        ("report/bad.py", "def late():\n    from arviz_stats import rhat"),
+        ("report/bad.py", "import pandas"),
+        ("api/bad.py", "from matplotlib import pyplot"),
+    ],
+)
+def test_a_planted_trespass_is_caught(tmp_path: Path, path: str, line: str):
+    planted = tmp_path / path
+    planted.parent.mkdir(exist_ok=True)
+    planted.write_text(line)
+    assert len(trespasses(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("kernels/good.py", "import numba\nfrom mcmix.errors import McmixError\nfrom mcmix.kernels import base"),
+        ("api/good.py", "from mcmix.report import frames\nfrom mcmix.sampling.run import run"),
+        ("report/plots/good.py", "from matplotlib.figure import Figure\nimport numpy"),
+        ("api/good.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pandas import DataFrame"),
+    ],
+)
+def test_what_is_allowed_passes(tmp_path: Path, path: str, line: str):
+    planted = tmp_path / path
+    planted.parent.mkdir(parents=True, exist_ok=True)
+    planted.write_text(line)
+    assert trespasses(tmp_path) == []
+
+
+@pytest.mark.parametrize("module", ["mcmix", "mcmix.report.frames", "mcmix.report.arviz_bridge", "mcmix.report.plots"])
+def test_import_loads_nothing_heavy(module: str):
+    code = f"import {module}, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
