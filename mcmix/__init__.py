@@ -1,0 +1,82 @@
+"""mcmix: MCMC sampling for mixture models, written as you think of them.
+
+Examples
+--------
+>>> import numpy as np, mcmix as mc
+>>> x = np.random.default_rng(1).normal([[0.0], [5.0]], 1.0, (2, 50)).ravel()
+>>> w = mc.Dirichlet("w", [1, 1])
+>>> z = mc.Categorical("z", w, size=len(x))
+>>> mu = mc.Normal("mu", 0, 0.01, size=2)
+>>> y = mc.Normal("y", mu[z], 1.0, value=x, observed=True)
+>>> m = mc.MCMC([y])
+>>> _ = m.sample(1500, 500, chains=2, seed=1)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcmix import errors
+from mcmix._version import __version__
+from mcmix.distributions.table import FAMILIES
+from mcmix.errors import (
+    ImproperPosterior,
+    ImproperPosteriorWarning,
+    McmixError,
+    ModelError,
+    SupportError,
+    TraceError,
+    ZeroProbability,
+)
+from mcmix.nodes.decorators import deterministic, observed, potential, stochastic
+from mcmix.nodes.deterministic import Deterministic, Index, Lambda, Potential
+from mcmix.nodes.law import Law, law
+from mcmix.nodes.model import Model
+from mcmix.nodes.node import Node
+from mcmix.nodes.stochastic import Stochastic
+
+Bernoulli = law(FAMILIES["Bernoulli"])
+Beta = law(FAMILIES["Beta"])
+Binomial = law(FAMILIES["Binomial"])
+Categorical = law(FAMILIES["Categorical"])
+Dirichlet = law(FAMILIES["Dirichlet"])
+DiscreteUniform = law(FAMILIES["DiscreteUniform"])
+Exponential = law(FAMILIES["Exponential"])
+Gamma = law(FAMILIES["Gamma"])
+HalfCauchy = law(FAMILIES["HalfCauchy"])
+HalfNormal = law(FAMILIES["HalfNormal"])
+InverseGamma = law(FAMILIES["InverseGamma"])
+Lognormal = law(FAMILIES["Lognormal"])
+NegativeBinomial = law(FAMILIES["NegativeBinomial"])
+Normal = law(FAMILIES["Normal"])
+Poisson = law(FAMILIES["Poisson"])
+StudentT = law(FAMILIES["StudentT"])
+Uniform = law(FAMILIES["Uniform"])
+
+_LATER = {"MCMC": ("mcmix.api.mcmc", "MCMC"), "plots": ("mcmix.report.plots", None), "steps": ("mcmix.api.steps", None)}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the sampler and the plots when they are first used: importing mcmix stays quick."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'mcmix' has no attribute {name!r}")
+    from importlib import import_module
+
+    module, attribute = _LATER[name]
+    loaded = import_module(module)
+    found = loaded if attribute is None else getattr(loaded, attribute)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "MCMC", "Bernoulli", "Beta", "Binomial", "Categorical", "Deterministic", "Dirichlet", "DiscreteUniform",
+    "Exponential", "Gamma", "HalfCauchy", "HalfNormal", "ImproperPosterior", "ImproperPosteriorWarning", "Index",
+    "InverseGamma", "Lambda", "Law", "Lognormal", "McmixError", "Model", "ModelError", "NegativeBinomial", "Node",
+    "Normal", "Poisson", "Potential", "Stochastic", "StudentT", "SupportError", "TraceError", "Uniform",
+    "ZeroProbability", "__version__", "deterministic", "errors", "observed", "plots", "potential", "steps", "stochastic",
+]  # fmt: skip

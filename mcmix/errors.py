@@ -25,3 +25,7 @@ class ImproperPosterior(McmixError, RuntimeError):
 
 class TraceError(McmixError):
     """A user's function did something that cannot be recorded symbolically (it still works, evaluated as written)."""
+
+
+class ImproperPosteriorWarning(UserWarning):
+    """The posterior as written cannot be normalised; a chain may run into a collapsing scale."""

@@ -20,9 +20,9 @@ LAYERS: dict[str, set[str]] = {
     "distributions": {"kernels"},
     "traces": set(),
     "nodes": {"distributions"},
-    "structure": {"nodes"},
+    "structure": {"nodes", "distributions"},
     "steps": {"structure", "kernels", "distributions", "nodes"},
-    "sampling": {"steps", "traces", "structure", "nodes"},
+    "sampling": {"steps", "traces", "structure", "nodes", "distributions", "kernels"},
     "report": {"traces", "structure", "nodes", "distributions", "kernels"},
 }
 LAYERS["api"] = set(LAYERS)

@@ -1,0 +1,102 @@
+"""Everything for ArviZ: which groups, which names for dimensions and coordinates."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcmix._version import __version__
+from mcmix.report import arviz_bridge
+from mcmix.sampling import replay
+from mcmix.traces.memory import Draws
+
+if TYPE_CHECKING:
+    from mcmix.api.mcmc import MCMC
+    from mcmix.steps.plan import Assembled
+
+
+def exported(m: MCMC, draws: Draws, log_likelihood: bool, log_prior: bool, at_most: int) -> Any:
+    """Build the container; see :meth:`MCMC.to_arviz`."""
+    made = m.assembled
+    groups: dict[str, dict[str, np.ndarray]] = {
+        "posterior": dict(draws.variables),
+        "sample_stats": dict(draws.statistics),
+        "observed_data": m.observed_data(),
+    }
+    dims, coords = dimensions(made)
+    attributes: dict[str, Any] = {"inference_library": "mcmix", "inference_library_version": __version__, "sampling_time": m.sampling_seconds}
+    attributes |= {f"step {v.name}": f"{s.name}: {s.reason}" for s in made.steps for v in s.variables}
+    if log_prior:
+        groups["log_prior"] = replay.log_prior(made, draws)
+    if log_likelihood:
+        groups["log_likelihood"], draws = _likelihood(made, draws, at_most)
+        groups["posterior"], groups["sample_stats"] = dict(draws.variables), dict(draws.statistics)
+        if log_prior:
+            groups["log_prior"] = replay.log_prior(made, draws)
+        dims |= {name: ["unit"] if " and " in name else dims.get(name, [f"{name}_row"]) for name in groups["log_likelihood"]}
+        dims = _consistent(dims, groups["log_likelihood"], coords)
+    return arviz_bridge.to_inference_data(groups, dims, coords, attributes)
+
+
+def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], Draws]:
+    """Pointwise log likelihood and the draws it belongs to; the size is stated."""
+    found, positions = replay.unit_log_likelihood(made, draws, at_most)
+    kept = np.unique(positions[:, 1])
+    if len(kept) < draws.n_draws:
+        size = sum(a.nbytes for a in found.values()) / 2**20
+        print(f"log_likelihood: on {len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB", file=sys.stderr)
+    thinned = Draws({k: v[:, kept] for k, v in draws.variables.items()}, {k: v[:, kept] for k, v in draws.statistics.items()})
+    return found, thinned
+
+
+def dimensions(made: Assembled) -> tuple[dict[str, list[str]], dict[str, Any]]:
+    """Names of axes: ``component`` for what a label looks up, ``observation`` for rows, labelled by a pandas index."""
+    dims: dict[str, list[str]] = {}
+    coords: dict[str, Any] = {}
+    for node in made.model.observed_stochastics:
+        _rows(node.name, node.shape, node.index, dims, coords)
+    blocks = {b.label.node: b.label.n_labels for b in made.structure.blocks}
+    for number, (node, n_labels) in enumerate(blocks.items()):
+        name = "component" if len(blocks) == 1 else f"component_{node.name}"
+        coords[name] = made.structure.blocks[number].label.values
+        for other in made.model.variables:
+            shape = np.shape(other.value)
+            if other.name not in dims and shape and shape[0] == n_labels and other is not node and _looked_up(other, node, made):
+                dims[other.name] = [name, *[f"{other.name}_dim_{i}" for i in range(1, len(shape))]]
+        _rows(node.name, node.shape, None, dims, coords)
+    return dims, coords
+
+
+def _rows(name: str, shape: tuple[int, ...], index: Any, dims: dict[str, list[str]], coords: dict[str, Any]) -> None:
+    if not shape:
+        return
+    labels = np.arange(shape[0]) if index is None else index
+    row = "observation"
+    if row in coords and (len(coords[row]) != shape[0] or (index is not None and not np.array_equal(coords[row], labels))):
+        row = f"observation_{name}"
+    coords.setdefault(row, labels)
+    dims[name] = [row, *[f"{name}_dim_{i}" for i in range(1, len(shape))]]
+
+
+def _looked_up(node: Any, label: Any, made: Assembled) -> bool:
+    """Whether a vector enters the tables of a label vector, or is its weights."""
+    block = made.structure.block_of(label)
+    value = made.recording.values.get(node)
+    if block is None or value is None:
+        return False
+    if block.log_weights is not None and value.leaves & block.log_weights.leaves:
+        return True
+    return any(value.leaves & s.rows.leaves for s in block.factors)
+
+
+def _consistent(dims: dict[str, list[str]], arrays: dict[str, np.ndarray], coords: dict[str, Any]) -> dict[str, list[str]]:
+    """Drop dimension names that do not fit an array (a likelihood by unit beside data by row)."""
+    found = dict(dims)
+    for name, array in arrays.items():
+        sizes = array.shape[2:]
+        names = found.get(name, [])
+        if len(names) != len(sizes) or any(n in coords and len(coords[n]) != s for n, s in zip(names, sizes, strict=False)):
+            found[name] = [f"{name}_unit"]
+    return found

@@ -1,0 +1,398 @@
+"""MCMC: the door for users. Samples a model and hands out what came of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.nodes.model import Model
+from mcmix.nodes.node import Node
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.report import frames
+
+from mcmix.report.statistics import node_statistics
+
+from mcmix.sampling import replay
+from mcmix.sampling.run import Runner, buffers, collected, run, runner
+from mcmix.steps.explain import explanation
+from mcmix.steps.plan import Assembled, assemble
+from mcmix.structure.ties import warn_of_ties
+from mcmix.traces.memory import Draws, joined
+
+LABEL_BUDGET = 256 * 2**20  # bytes of labels that one call keeps
+
+
+class Trace:
+    """Draws of one variable: ``m.trace("mu")[:]`` joins the chains, first axis the draws."""
+
+    def __init__(self, name: str, draws: np.ndarray):
+        self.name, self._draws = name, draws
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self.gettrace()[index]
+
+    def __len__(self) -> int:
+        return len(self.gettrace())
+
+    def gettrace(self, burn: int = 0, thin: int = 1) -> np.ndarray:
+        """Draws of all chains one after another, each without its first `burn` and thinned."""
+        kept = self._draws[:, burn::thin]
+        return kept.reshape((-1, *kept.shape[2:]))
+
+    __call__ = gettrace
+
+    def __repr__(self) -> str:
+        return f"<Trace of {self.name}: {self._draws.shape[0]} chains x {self._draws.shape[1]} draws, shape {self._draws.shape[2:]}>"
+
+
+class MCMC:
+    """Markov chain Monte Carlo for a model; steps are chosen from the model's structure.
+
+    Parameters
+    ----------
+    input : Model, or anything a Model takes
+    trace : collection of str, optional
+        Deterministics with one entry per row to record all the same (they are left out by default).
+    name : str, optional
+    label_budget : int, optional
+        Bytes of labels that one call may keep (default 256 MiB); beyond it labels are not kept.
+
+    Raises
+    ------
+    ModelError
+        If there is nothing to sample, or a step that was asked for cannot serve.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> mu = mc.Normal("mu", 0, 0.01)
+    >>> y = mc.Normal("y", mu, 1, value=[0.9, 1.1, 1.0], observed=True)
+    >>> m = mc.MCMC([mu])
+    >>> _ = m.sample(2000, 500, chains=2, seed=1)
+    >>> bool(abs(m.trace("mu")[:].mean() - 0.9967) < 0.05)
+    True
+    """
+
+    def __init__(self, input: Any, *, trace: Collection[str] = (), name: str = "MCMC", label_budget: int = LABEL_BUDGET,  # noqa: A002
+                 db: str = "ram", calc_deviance: bool = False, verbose: int = -1):  # fmt: skip
+        self.model = input if isinstance(input, Model) else Model(input)
+        self.name = name
+        self.label_budget = label_budget
+        self._asked = (trace,) if isinstance(trace, str) else tuple(trace)
+        self._wanted: dict[Stochastic, type] = {}
+        self._assembled: Assembled | None = None
+        self._runners: list[Runner] = []
+        self._calls: list[Draws] = []
+        self.seed_sequence: np.random.SeedSequence | None = None
+        self.sampling_seconds = 0.0
+        if not self.model.stochastics:
+            raise ModelError("the model has nothing to sample: every random node is observed")
+
+    # ---------------------------------------------------------------- before the run
+
+    @property
+    def assembled(self) -> Assembled:
+        """The model made ready to run: structure seen, steps chosen, programs compiled."""
+        if self._assembled is None:
+            self._assembled = assemble(self.model, self._asked, self._wanted)
+        return self._assembled
+
+    def use_step_method(self, step: type, *nodes: Stochastic) -> None:
+        """Serve nodes with a step of your choice instead of the one from the table.
+
+        Parameters
+        ----------
+        step : class
+            ``mc.steps.Slice``, ``mc.steps.Metropolis``, ``mc.steps.AdaptiveMetropolis``, ...
+        nodes : Stochastic
+
+        Raises
+        ------
+        ModelError
+            If the chains have started, a node is not in the model, or the step cannot serve it.
+        """
+        if self._runners:
+            raise ModelError("use_step_method: the chains have started; make a new MCMC object")
+        for node in nodes:
+            if node not in self.model.stochastics:
+                raise ModelError(f"use_step_method: expected an unknown of the model, got {node!r}")
+            self._wanted[node] = step
+        self._assembled = None
+        _ = self.assembled
+
+    def explain(self) -> None:
+        """Print one line per variable: its step, why it got it, and what one sweep of it costs."""
+        print(explanation(self.assembled))
+
+    # ---------------------------------------------------------------- the run
+
+    def sample(self, iter: float, burn: float = 0, thin: int = 1, *, chains: int | None = None, cores: int | None = None,  # noqa: A002
+               seed: Any = None, start: Mapping[Any, Any] | None = None, progress_bar: bool = True,
+               tune_throughout: bool = False, **unknown: Any) -> MCMC:  # fmt: skip
+        """Draw from the posterior; every call goes on from where the chains stand.
+
+        Parameters
+        ----------
+        iter : int
+            Sweeps of each chain, burn-in included (floats are floored).
+        burn : int
+            Sweeps at the beginning that are thrown away; steps adapt during them and no longer.
+        thin : int
+            Keep every so-manieth sweep after `burn`.
+        chains : int, optional
+            Number of chains; 4 at the first call, and it cannot change afterwards.
+        cores : int, optional
+            Threads at most; by default as many as the machine has. Draws do not depend on it.
+        seed : int or SeedSequence, optional
+            For the first call; the same seed gives the same draws.
+        start : mapping of node or name to value, optional
+            Start values of the first call; they win over the automatic start.
+        progress_bar : bool
+            Show progress where there is a terminal or notebook.
+        tune_throughout : bool
+            Go on adapting after burn-in (the draws are then not exactly from the posterior).
+
+        Returns
+        -------
+        MCMC
+            Itself. Ctrl-C keeps what was drawn and says so.
+
+        Raises
+        ------
+        ModelError
+            For impossible arguments; the accepted keywords are listed for an unknown one.
+        ImproperPosterior
+            If a scale collapses.
+        ZeroProbability
+            If no start or no component can explain the data.
+        """
+        if unknown:
+            raise TypeError(f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, chains, cores, seed, start, progress_bar, tune_throughout")
+        iterations, burn_in, step = _checked_lengths(iter, burn, thin)
+        self._set_up(chains, seed, start)
+        made = self.assembled
+        out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
+        interrupted = run(self._runners, out, iterations, burn_in, step, cores=cores, tune_throughout=tune_throughout, progress_bar=progress_bar)
+        self.sampling_seconds = max(r.sampled_seconds for r in self._runners)
+        rows = min(r.rows for r in self._runners)
+        if interrupted:
+            print(f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here", file=sys.stderr)
+        if rows > 0:
+            self._calls.append(collected(made, out, rows))
+        return self
+
+    def _set_up(self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None) -> None:
+        if self._runners:
+            if (chains is not None and chains != len(self._runners)) or seed is not None or start is not None:
+                raise ModelError(f"sample: the chains have started ({len(self._runners)} of them); chains, seed and start belong to the first call")
+            return
+        n_chains = 4 if chains is None else int(chains)
+        if n_chains < 1:
+            raise ModelError(f"sample: chains expected at least 1, got {chains}")
+        made = self.assembled
+        warn_of_ties(made.structure)
+        given = self._given(start or {})
+        self.seed_sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+        entropy, key = self.seed_sequence.entropy, self.seed_sequence.spawn_key
+        children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(n_chains)]
+        self._runners = [runner(made, i, child, given) for i, child in enumerate(children)]
+
+    def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
+        """Start values by node: what nodes were given as value=, then what the call says."""
+        found = {n: n.given for n in self.model.stochastics if n.given is not None}
+        for key, value in start.items():
+            node = key if isinstance(key, Node) else self._node(str(key), "start")
+            if not isinstance(node, Stochastic) or node not in self.model.stochastics:
+                raise ModelError(f"start: expected unknowns of the model, got {key!r}")
+            if np.shape(value) not in ((), node.shape):
+                raise ModelError(f"start: {node.name} expected shape {node.shape}, got {np.shape(value)}")
+            found[node] = value
+        return found
+
+    # ---------------------------------------------------------------- draws
+
+    def draws(self, calls: str | None = None) -> Draws:
+        """Draws of the last call, or of all calls with ``calls="all"``.
+
+        Raises
+        ------
+        ModelError
+            If nothing was drawn yet.
+        """
+        if not self._calls:
+            raise ModelError("nothing was drawn yet; call sample() first")
+        if calls not in (None, "all", "last"):
+            raise ModelError(f"calls: expected 'last' or 'all', got {calls!r}")
+        return joined(self._calls) if calls == "all" else self._calls[-1]
+
+    def trace(self, name: Any, chain: int | None = None, calls: str | None = None) -> Trace:
+        """Draws of one variable.
+
+        Parameters
+        ----------
+        name : str or node
+        chain : int, optional
+            One chain; by default all.
+        calls : {"last", "all"}, optional
+
+        Raises
+        ------
+        ModelError
+            If there is no such variable (the names are listed) or its draws were not kept (and why).
+        """
+        draws = self.draws(calls)
+        key = name.name if isinstance(name, Node) else str(name)
+        if key not in draws.variables:
+            raise ModelError(self._missing(key, draws))
+        values = draws.variables[key]
+        if chain is not None:
+            if not -draws.n_chains <= chain < draws.n_chains:
+                raise ModelError(f"trace: chain expected 0 to {draws.n_chains - 1}, got {chain}")
+            values = values[[chain]]
+        return Trace(key, values)
+
+    def _missing(self, key: str, draws: Draws) -> str:
+        labels = {n.name for n in self.assembled.labels}
+        if key in labels:
+            return f"trace: the labels of {key!r} were not kept (they exceed label_budget={self.label_budget} bytes); use memberships({key!r}), or thin"
+        if key in self.assembled.per_row:
+            return f"trace: {key!r} has one entry per row and is not kept unasked; make MCMC(..., trace=[{key!r}])"
+        return f"trace: no variable named {key!r}; there are {', '.join(sorted(draws.variables))}"
+
+    def _node(self, name: str, what: str) -> Node:
+        try:
+            return self.model.get_node(name)
+        except KeyError as error:
+            raise ModelError(f"{what}: {error.args[0]}") from error
+
+    # ---------------------------------------------------------------- reports
+
+    def stats(self, variables: Sequence[str] | None = None, alpha: float = 0.05, start: int = 0, batches: int = 100,
+              chain: int | None = None, quantiles: Sequence[float] = (2.5, 25, 50, 75, 97.5), calls: str | None = None) -> dict[str, dict[str, Any]]:  # fmt: skip
+        """Per variable: n, mean, standard deviation, mc error, quantiles, and the highest-density interval.
+
+        The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape (2, *shape).
+        """
+        draws = self.draws(calls)
+        names = self._reported(draws) if variables is None else list(variables)
+        found = {}
+        for name in names:
+            values = self.trace(name, chain, calls)._draws[:, start:]
+            found[name] = node_statistics(values, alpha=alpha, batches=batches, quantiles=tuple(quantiles))
+        return found
+
+    def summary(self, variables: Sequence[str] | None = None, alpha: float = 0.05, calls: str | None = None) -> Any:
+        """A pandas DataFrame: mean, sd, interval, Monte Carlo errors, effective draws and R-hat of every element."""
+        draws = self.draws(calls)
+        names = self._reported(draws) if variables is None else [self.trace(v).name for v in variables]
+        return frames.summary_frame(draws, names, alpha=alpha)
+
+    def _reported(self, draws: Draws) -> list[str]:
+        labels = {n.name for n in self.assembled.labels}
+        return [name for name in draws.variables if name not in labels]
+
+    def memberships(self, name: str | None = None, at_most: int = 1000) -> np.ndarray:
+        """Posterior probability of each label for each unit, from soft passes over thinned draws.
+
+        Labels are as sampled: where components are exchangeable, relabel before reading them.
+
+        Returns
+        -------
+        ndarray, shape (units, K)
+        """
+        nodes = [b.label.node for b in self.assembled.structure.blocks]
+        if not nodes:
+            raise ModelError("memberships: the model has no label vector")
+        node = nodes[0] if name is None else self._node(name, "memberships")
+        assert isinstance(node, Stochastic)
+        return replay.memberships(self.assembled, self.draws(), node, at_most)
+
+    def predictive_density(self, name: str | None, grid: Any, n_draws: int = 200) -> np.ndarray:
+        """Density of a new row of a data node at each grid point, at thinned draws, labels summed out.
+
+        Returns
+        -------
+        ndarray, shape (n_draws, grid)
+        """
+        return self.component_densities(name, grid, n_draws).sum(axis=1)
+
+    def component_densities(self, name: str | None, grid: Any, n_draws: int = 200) -> np.ndarray:
+        """As :meth:`predictive_density`, each component apart and times its weight; shape (n_draws, K, grid)."""
+        node = self._data(name)
+        return replay.component_densities(self.assembled, self.draws(), node, np.asarray(grid, dtype=float), n_draws)
+
+    def observed_data(self) -> dict[str, np.ndarray]:
+        """The data by node name."""
+        return {n.name: np.asarray(n.value) for n in self.model.observed_stochastics}
+
+    def is_discrete(self, name: str) -> bool:
+        """Whether a data node takes whole numbers only."""
+        family = self._data(name).family
+        return bool(family is not None and family.support.discrete)
+
+    def _data(self, name: str | None) -> Stochastic:
+        data = self.model.observed_stochastics
+        if name is None and len(data) != 1:
+            raise ModelError(f"which data node? there are {', '.join(n.name for n in data) or 'none'}")
+        node = data[0] if name is None else self._node(name, "density")
+        assert isinstance(node, Stochastic)
+        return node
+
+    def to_arviz(self, *, log_likelihood: bool = False, log_prior: bool = False, at_most: int = 1000, calls: str | None = None) -> Any:
+        """Everything for ArviZ: groups posterior, sample_stats, observed_data, and two more on request.
+
+        Parameters
+        ----------
+        log_likelihood : bool
+            One entry per unit of the label vector, labels summed out, on at most `at_most` evenly thinned draws (stated
+            in the group's attributes and on the screen); ``az.loo`` is then meaningful. The posterior is thinned alike.
+        log_prior : bool
+            Log prior density of every unknown but labels.
+        at_most : int
+            Draws of all chains together for log_likelihood.
+        calls : {"last", "all"}, optional
+
+        Returns
+        -------
+        arviz.InferenceData (ArviZ 0.x) or xarray.DataTree (ArviZ 1.x)
+        """
+        from mcmix.api.export import exported
+
+        return exported(self, self.draws(calls), log_likelihood, log_prior, at_most)
+
+    def __repr__(self) -> str:
+        drawn = f"{len(self._runners)} chains x {self._calls[-1].n_draws} draws" if self._calls else "not sampled yet"
+        return f"<MCMC of {self.model!r}: {drawn}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<b>{escape(repr(self))}</b><pre>{escape(str(explanation(self.assembled)))}</pre>"
+
+
+def _checked_lengths(iterations: float, burn: float, thin: float) -> tuple[int, int, int]:
+    """Whole numbers, or a refusal that says what was expected."""
+    n, b, t = (_floored(v, name) for v, name in ((iterations, "iter"), (burn, "burn"), (thin, "thin")))
+    if n <= 0:
+        raise ModelError(f"sample: iter expected a positive number, got {iterations}")
+    if not 0 <= b < n:
+        raise ModelError(f"sample: burn expected 0 <= burn < iter = {n}, got {burn}")
+    if t < 1:
+        raise ModelError(f"sample: thin expected at least 1, got {thin}")
+    if (n - b) // t < 1:
+        raise ModelError(f"sample: nothing would be kept of {n} sweeps after burn = {b} with thin = {t}")
+    return n, b, t
+
+
+def _floored(value: Any, name: str) -> int:
+    try:
+        return int(np.floor(float(value)))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelError(f"sample: {name} expected a number, got {value!r}") from error
+
+
+__all__ = ["MCMC", "Trace"]

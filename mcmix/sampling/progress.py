@@ -1,0 +1,51 @@
+"""One progress bar for all chains: quiet when there is nobody to see it."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+
+def in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this process."""
+    shell = sys.modules.get("IPython")
+    running = shell.get_ipython() if shell is not None and hasattr(shell, "get_ipython") else None
+    return running is not None and type(running).__name__ == "ZMQInteractiveShell"
+
+
+class Progress:
+    """Sweeps done by all chains, with their rate and the time left.
+
+    Parameters
+    ----------
+    total : int
+        Sweeps of all chains together.
+    shown : bool
+        Asked for by the user; without a terminal or notebook it stays quiet all the same.
+    """
+
+    def __init__(self, total: int, shown: bool, label: str):
+        self.bar = self._bar(total, label) if shown and (in_notebook() or sys.stderr.isatty()) else None
+
+    def _bar(self, total: int, label: str) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tqdm's remark that a notebook lacks ipywidgets
+            from tqdm.auto import tqdm
+
+            try:
+                return tqdm(total=total, desc=label, unit=" sweeps", unit_scale=True, dynamic_ncols=True, leave=in_notebook())
+            except ImportError:  # a notebook without ipywidgets
+                from tqdm import tqdm as plain
+
+                return plain(total=total, desc=label, unit=" sweeps", unit_scale=True, leave=True)
+
+    def at(self, done: int) -> None:
+        """Show how many sweeps are done."""
+        if self.bar is not None and done > self.bar.n:
+            self.bar.update(done - self.bar.n)
+
+    def close(self) -> None:
+        """Finish the bar."""
+        if self.bar is not None:
+            self.bar.close()

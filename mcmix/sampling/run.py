@@ -1,0 +1,251 @@
+"""The loop: chains on threads, burn-in and thinning, progress, interrupts, failures."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ImproperPosterior, McmixError, ZeroProbability
+from mcmix.kernels import density_steps, driver, gibbs, labels
+from mcmix.kernels.base import address_of
+from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.progress import Progress
+from mcmix.sampling.start import start
+from mcmix.steps.base import Call, Chain
+from mcmix.steps.plan import Assembled, lowest_label, per_label_bytes
+from mcmix.traces.memory import Draws
+
+POLL = 0.05  # seconds between looks at the chains
+TUNING = 0  # word of a descriptor
+
+
+@dataclass
+class Runner:
+    """One chain, bound and ready: its memory, its sweep, its frame."""
+
+    made: Assembled
+    number: int
+    chain: Chain
+    calls: list[Call]
+    frame: np.ndarray
+    stop: np.ndarray
+    kept: list[Any] = field(default_factory=list)
+    status: int = 0
+    sampled_seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """Rows recorded in the present call."""
+        return int(self.frame[driver.FRAME_ROW])
+
+    @property
+    def sweeps(self) -> int:
+        """Sweeps done since the chain began."""
+        return int(self.frame[driver.FRAME_SWEEP])
+
+    def tune(self, on: bool) -> None:
+        """Switch adaptation on or off."""
+        for call in self.calls:
+            if call.tuned:
+                call.words[TUNING] = int(on)
+
+    def advance(self, sweeps: int) -> None:
+        """Run sweeps until done, stopped or failed."""
+        if self.status == 0 and sweeps > 0:
+            self.frame[driver.FRAME_SWEEPS] = sweeps
+            before = time.perf_counter()
+            self.status = driver.run_frame(self.frame)
+            self.sampled_seconds += time.perf_counter() - before
+
+
+def runner(made: Assembled, number: int, sequence: np.random.SeedSequence, given: Mapping[Stochastic, Any]) -> Runner:
+    """Make a chain: memory, bound sweep, start, frame."""
+    chain = Chain(made.plan.layout, sequence)
+    calls = [call for step in made.steps for call in step.bind(chain)]
+    start(made, chain, calls, given)
+    frame, stop = np.zeros(driver.FRAME_WIDTH, np.int64), np.zeros(1, np.int64)
+    table = np.array([[c.kernel, address_of(c.words), address_of(c.reals)] for c in calls], dtype=np.int64)
+    segments = np.array([[chain.address(s.key), s.size, int(s.log_kept)] for s in made.segments], dtype=np.int64)
+    assert made.record is not None
+    record = chain.bound(made.record)
+    frame[driver.FRAME_STEPS], frame[driver.FRAME_TABLE] = len(table), address_of(table)
+    frame[driver.FRAME_STREAM], frame[driver.FRAME_STOP] = chain.stream, address_of(stop)
+    frame[driver.FRAME_SEGMENTS], frame[driver.FRAME_SEGMENT_TABLE] = len(segments), address_of(segments)
+    frame[driver.FRAME_ROW_WIDTH] = segments[:, 1].sum()
+    frame[driver.FRAME_PROGRAM], frame[driver.FRAME_LENGTH] = record.words
+    frame[driver.FRAME_MACHINE] = MACHINE.address
+    made_runner = Runner(made, number, chain, calls, frame, stop, [table, segments])
+    made_runner.tune(False)
+    return made_runner
+
+
+@dataclass
+class Buffers:
+    """Where a call's draws go: numbers by chain, draw and place; labels apart."""
+
+    numbers: np.ndarray
+    labels: dict[Stochastic, np.ndarray]
+
+
+def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers:
+    """Allocate a call's draws; labels only while they fit the budget in bytes."""
+    width = sum(s.size for s in made.segments)
+    found: dict[Stochastic, np.ndarray] = {}
+    for node in made.labels:
+        size = per_label_bytes(node, made)
+        needed = size * n_chains * n_rows * node.shape[0]
+        if node.trace_by_default and needed <= budget:
+            budget -= needed
+            found[node] = np.zeros((n_chains, n_rows, node.shape[0]), dtype=np.uint8 if size == 1 else np.uint16)
+    return Buffers(np.zeros((n_chains, n_rows, width)), found)
+
+
+def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
+    """Point a chain's frame to where its draws of this call go."""
+    made = r.made
+    table = np.zeros((max(len(out.labels), 1), driver.LABEL_WIDTH), np.int64)
+    for j, (node, array) in enumerate(out.labels.items()):
+        lowest = lowest_label(node, made)
+        table[j] = [r.chain.address(node), node.shape[0], lowest, address_of(array[r.number]), array.itemsize]
+    r.kept = r.kept[:2] + [table, out]
+    r.frame[driver.FRAME_LABELS], r.frame[driver.FRAME_LABEL_TABLE] = len(out.labels), address_of(table)
+    r.frame[driver.FRAME_OUT] = address_of(out.numbers[r.number])
+    r.frame[driver.FRAME_ROW], r.frame[driver.FRAME_THIN] = 0, thin
+    r.frame[driver.FRAME_BURN] = r.sweeps + burn
+    r.stop[0], r.status, r.sampled_seconds = 0, 0, 0.0
+
+
+def run(runners: Sequence[Runner], out: Buffers, iterations: int, burn: int, thin: int, *, cores: int | None = None,
+        tune_throughout: bool = False, progress_bar: bool = True) -> bool:  # fmt: skip
+    """Advance all chains; return whether the user interrupted.
+
+    The calling thread only waits, so that Ctrl-C is seen at once; it sets the stop words, and every chain ends after the
+    sweep it is in.
+
+    Raises
+    ------
+    McmixError
+        If a chain failed: what happened, where, and what helps.
+    """
+    for r in runners:
+        prepare(r, out, burn, thin)
+    before = [r.sweeps for r in runners]
+    waiting = list(runners)
+    lock = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                if not waiting:
+                    return
+                r = waiting.pop(0)
+            r.tune(True)
+            r.advance(burn)
+            r.tune(tune_throughout)
+            r.advance(iterations - burn)
+            if r.status > 0:
+                _stop(runners)
+
+    interrupted = _waited(runners, work, _threads(len(runners), cores), before, iterations, progress_bar)
+    for r in runners:
+        r.tune(False)
+    _refuse_failures(runners)
+    return interrupted
+
+
+def _threads(n_chains: int, cores: int | None) -> int:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    return max(1, min(n_chains, cores if cores is not None else available))
+
+
+def _stop(runners: Sequence[Runner]) -> None:
+    for r in runners:
+        r.stop[0] = 1
+
+
+def _waited(runners: Sequence[Runner], work: Any, n_threads: int, before: list[int], iterations: int, progress_bar: bool) -> bool:
+    """Run `work` on threads and wait for them, showing progress; a KeyboardInterrupt stops them."""
+    progress = Progress(iterations * len(runners), progress_bar, f"{len(runners)} chain{'s' * (len(runners) > 1)}")
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(n_threads)]
+    interrupted = False
+    for t in threads:
+        t.start()
+    while any(t.is_alive() for t in threads):
+        try:
+            for t in threads:
+                t.join(POLL if progress.bar is not None or interrupted else 10 * POLL)
+            progress.at(sum(r.sweeps - b for r, b in zip(runners, before, strict=True)))
+        except KeyboardInterrupt:
+            interrupted = True
+            _stop(runners)
+    progress.close()
+    return interrupted
+
+
+def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:
+    """The call's draws by name, the first n_rows of each chain."""
+    variables: dict[str, np.ndarray] = {}
+    statistics: dict[str, np.ndarray] = {}
+    at = 0
+    for segment in made.segments:
+        values = out.numbers[:, :n_rows, at : at + segment.size].reshape(out.numbers.shape[0], n_rows, *segment.shape)
+        at += segment.size
+        if segment.name == "lp":
+            statistics["lp"] = values
+        elif segment.name.startswith("accepted "):
+            statistics[f"acceptance {segment.name[9:]}"] = _rate(values)
+        else:
+            variables[segment.name] = values.astype(segment.dtype) if np.dtype(segment.dtype).kind in "iub" else values
+    for node, array in out.labels.items():
+        lowest = lowest_label(node, made)
+        variables[node.name] = array[:, :n_rows] if lowest == 0 else array[:, :n_rows].astype(np.int32) + lowest
+    return Draws(variables, statistics)
+
+
+def _rate(counts: np.ndarray) -> np.ndarray:
+    """Accepted share of the moves between one kept draw and the next, from running (proposals, acceptances)."""
+    moves = np.diff(counts, axis=1, prepend=counts[:, :1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = np.where(moves[..., 0] > 0, moves[..., 1] / np.maximum(moves[..., 0], 1), 0.0)
+    if rate.shape[1] > 1:
+        rate[:, 0] = rate[:, 1]
+    return np.asarray(rate)
+
+
+def _refuse_failures(runners: Sequence[Runner]) -> None:
+    for r in runners:
+        if r.status > 0:
+            where = int(r.frame[driver.FRAME_FAILED])
+            step = r.calls[where].step if 0 <= where < len(r.calls) else None
+            names = ", ".join(v.name for v in step.variables) if step is not None else "the recorded values"
+            if r.chain.error is not None:
+                error, r.chain.error = r.chain.error, None
+                raise error
+            raise _failure(r.status, f"chain {r.number}, sweep {r.sweeps + 1}, {names}")
+
+
+def _failure(status: int, where: str) -> McmixError:
+    if status == gibbs.COLLAPSED:
+        return ImproperPosterior(
+            f"{where}: a scale collapsed. A component has shrunk onto equal data values: under this prior the posterior "
+            "cannot be normalised. Give the scale a prior that vanishes at zero, e.g. InverseGamma on the variance or "
+            "Gamma on the precision, or a lower bound above the data's rounding"
+        )
+    texts = {
+        gibbs.IMPOSSIBLE: "its full conditional cannot be normalised; give it a proper prior",
+        labels.IMPOSSIBLE_ROW: "a row of data has probability zero under every component",
+        labels.NOT_A_NUMBER_ROW: "the log density of a row is not a number; look at what the parameters do there",
+        density_steps.NOT_A_NUMBER: "its log density is not a number; look at the functions below it",
+        density_steps.LOST: "its present value has probability zero",
+        BAD_INDEX: "a look-up went out of range",
+        PYTHON_FAILED: "a user's function failed",
+    }
+    kind = ZeroProbability if status in (labels.IMPOSSIBLE_ROW, density_steps.LOST) else McmixError
+    return kind(f"{where}: {texts.get(status, f'status {status}')}")

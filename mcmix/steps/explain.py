@@ -1,0 +1,28 @@
+"""What was understood of a model, one line per variable: its step, why, and what a sweep of it costs."""
+
+from __future__ import annotations
+
+from mcmix.nodes.deterministic import Deterministic
+from mcmix.steps.base import Step
+from mcmix.steps.labels import LabelGibbs
+from mcmix.steps.plan import Assembled
+
+
+def explanation(made: Assembled) -> str:
+    """The lines, as text."""
+    lines = [_line(step) for step in made.steps]
+    for step in made.steps:
+        if isinstance(step, LabelGibbs):
+            lines.append(f"{step.variables[0].name}: {step.exchange_note}")
+    for node, reason in made.recording.opaque.items():
+        kind = "function" if isinstance(node, Deterministic) else "log density"
+        lines.append(
+            f"{node.name}: its {kind} could not be recorded ({reason}); it is called as written at every evaluation, "
+            "which is exact and slow"
+        )
+    return "\n".join(lines)
+
+
+def _line(step: Step) -> str:
+    names = ", ".join(v.name for v in step.variables)
+    return f"{names}: {step.name}; {step.reason}" + (f"; per sweep {step.cost}" if step.cost else "")
