@@ -28,15 +28,13 @@ def exported(m: MCMC, draws: Draws, log_likelihood: bool, log_prior: bool, at_mo
     dims, coords = dimensions(made)
     attributes: dict[str, Any] = {"inference_library": "mcmix", "inference_library_version": __version__, "sampling_time": m.sampling_seconds}
     attributes |= {f"step {v.name}": f"{s.name}: {s.reason}" for s in made.steps for v in s.variables}
-    if log_prior:
-        groups["log_prior"] = replay.log_prior(made, draws)
     if log_likelihood:
         groups["log_likelihood"], draws = _likelihood(made, draws, at_most)
         groups["posterior"], groups["sample_stats"] = dict(draws.variables), dict(draws.statistics)
-        if log_prior:
-            groups["log_prior"] = replay.log_prior(made, draws)
         dims |= {name: ["unit"] if " and " in name else dims.get(name, [f"{name}_row"]) for name in groups["log_likelihood"]}
         dims = _consistent(dims, groups["log_likelihood"], coords)
+    if log_prior:
+        groups["log_prior"] = replay.log_prior(made, draws)
     return arviz_bridge.to_inference_data(groups, dims, coords, attributes)
 
 

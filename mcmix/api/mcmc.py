@@ -17,9 +17,11 @@ from mcmix.report import frames
 from mcmix.report.statistics import node_statistics
 
 from mcmix.sampling import replay
+from mcmix.sampling.agreement import disagreement
 from mcmix.sampling.run import Runner, buffers, collected, run, runner
+from mcmix.sampling.start import seeds_of
 from mcmix.steps.explain import explanation
-from mcmix.steps.plan import Assembled, assemble
+from mcmix.steps.plan import Assembled, assemble, exchangeable
 from mcmix.structure.ties import warn_of_ties
 from mcmix.traces.memory import Draws, joined
 
@@ -183,7 +185,15 @@ class MCMC:
             print(f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here", file=sys.stderr)
         if rows > 0:
             self._calls.append(collected(made, out, rows))
+            self._say_disagreement()
         return self
+
+    def _say_disagreement(self) -> None:
+        """Say on the screen when chains tell different stories."""
+        exchanged = exchangeable(self.assembled)
+        found = disagreement(self.draws(), {n.name for n in self.assembled.labels}, exchanged)
+        if found is not None:
+            print(f"chains disagree: {found}; run longer, look at each chain (trace(name, chain)), or start elsewhere", file=sys.stderr)
 
     def _set_up(self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None) -> None:
         if self._runners:
@@ -199,7 +209,8 @@ class MCMC:
         self.seed_sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
         entropy, key = self.seed_sequence.entropy, self.seed_sequence.spawn_key
         children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(n_chains)]
-        self._runners = [runner(made, i, child, given) for i, child in enumerate(children)]
+        pools = seeds_of(made, self.seed_sequence)
+        self._runners = [runner(made, i, child, given, pools) for i, child in enumerate(children)]
 
     def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
         """Start values by node: what nodes were given as value=, then what the call says."""

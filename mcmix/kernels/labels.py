@@ -53,8 +53,8 @@ def workspace_size(n_labels: int) -> int:
 
 @inline
 def exp_of_nonpositive(x):
-    """Exponential for x <= 0, to 1e-14, in plain arithmetic that vectorises; about 1e-308 below -708."""
-    x = x if x > -708.0 else -708.0
+    """Exponential for x <= 0, to 1e-14, in plain arithmetic that vectorises; about 1e-308 below -708; NaN stays NaN."""
+    x = -708.0 if x < -708.0 else x
     shifted = x * _LOG2_E + _MAGIC
     whole = shifted - _MAGIC
     r = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
@@ -170,43 +170,64 @@ def _tile_logs(slot, scratch, work, first_unit, m):
 @inline
 def _draw_two(scratch, uniforms, label, m):
     """Labels for K = 2 with one exponential a row; the comparison is the general one, term for term."""
-    lowest, check = math.inf, 0.0
+    first, second = scratch[:m], scratch[TILE : TILE + m]
+    bad = 0
     for i in range(m):
-        first, second = scratch[i], scratch[TILE + i]
-        high = first if first > second else second
-        lowest = high if high < lowest else lowest
-        check += first + second
-        small = exp_of_nonpositive(-abs(second - first))
-        reached = small if second > first else 1.0
+        difference = second[i] - first[i]
+        small = exp_of_nonpositive(-abs(difference))
+        bad += 1 if small != small else 0
+        reached = small if difference > 0.0 else 1.0
         label[i] = 1.0 if reached < uniforms[i] * (1.0 + small) else 0.0
-    return lowest, check
+    return bad
 
 
 @inline
 def _draw_many(scratch, uniforms, label, highest, m, n_labels):
-    """Labels for any K: the number of partial sums below the uniform's share of the total."""
-    check, lowest = 0.0, math.inf
+    """Labels for any K: the number of partial sums below the uniform's share of the total.
+
+    Returns the number of rows whose total is not a number: one that is impossible under every label, or has a NaN. The
+    scratch holds partial sums afterwards.
+    """
+    before = scratch[:m]
     for i in range(m):
-        highest[i] = scratch[i]
-        check += scratch[i]
+        highest[i] = before[i]
     for k in range(1, n_labels):
+        row = scratch[k * TILE : k * TILE + m]
         for i in range(m):
-            value = scratch[k * TILE + i]
-            check += value
-            highest[i] = value if value > highest[i] else highest[i]
+            highest[i] = row[i] if row[i] > highest[i] else highest[i]
     for i in range(m):
-        lowest = highest[i] if highest[i] < lowest else lowest
-        scratch[i] = exp_of_nonpositive(scratch[i] - highest[i])
+        before[i] = exp_of_nonpositive(before[i] - highest[i])
         label[i] = 0.0
     for k in range(1, n_labels):
+        row = scratch[k * TILE : k * TILE + m]
         for i in range(m):
-            scratch[k * TILE + i] = scratch[(k - 1) * TILE + i] + exp_of_nonpositive(scratch[k * TILE + i] - highest[i])
+            row[i] = before[i] + exp_of_nonpositive(row[i] - highest[i])
+        before = row
+    bad = 0
     for i in range(m):
-        uniforms[i] *= scratch[(n_labels - 1) * TILE + i]
+        uniforms[i] *= before[i]
+        bad += 1 if before[i] != before[i] else 0
     for k in range(n_labels - 1):
+        row = scratch[k * TILE : k * TILE + m]
         for i in range(m):
-            label[i] += 1.0 if scratch[k * TILE + i] < uniforms[i] else 0.0
-    return lowest, check
+            label[i] += 1.0 if row[i] < uniforms[i] else 0.0
+    return bad
+
+
+@inline
+def _trouble(slot, space, work, first, m):
+    """What is wrong with a tile in which some row has no proper total."""
+    status = _tile_logs(slot, space, work, first, m)
+    for i in range(m):
+        highest = -math.inf
+        for k in range(slot[PASS_LABELS]):
+            value = space[k * TILE + i]
+            if value != value or value == math.inf:
+                return NOT_A_NUMBER_ROW
+            highest = max(highest, value)
+        if highest == -math.inf:
+            return IMPOSSIBLE_ROW
+    return status if status != 0 else NOT_A_NUMBER_ROW
 
 
 @inline
@@ -342,13 +363,11 @@ def hard_pass(descriptor, reals, stream):
                 return status
             fill_uniforms(state, uniforms, m)
             if n_labels == 2:
-                lowest, check = _draw_two(space, uniforms, label, m)
+                bad = _draw_two(space, uniforms, label, m)
             else:
-                lowest, check = _draw_many(space, uniforms, label, cell, m, n_labels)
-            if check != check:
-                return NOT_A_NUMBER_ROW
-            if not lowest > -math.inf:
-                return IMPOSSIBLE_ROW
+                bad = _draw_many(space, uniforms, label, cell, m, n_labels)
+            if bad != 0:
+                return _trouble(slot, space, work, first, m)
             for i in range(m):
                 drawn[first + i] = slot[PASS_LOWEST] + label[i]
             if slot[PASS_COLLECT] != 0:
@@ -408,22 +427,24 @@ def soft_pass(descriptor, reals, stream):
 
 @inline
 def _weigh(scratch, highest, total, m, n_labels):
-    """Turn log weights into probabilities; `total` becomes the log of their sum."""
+    """Turn log weights into probabilities; `total` becomes their sum before that (highest taken out)."""
+    first = scratch[:m]
     for i in range(m):
-        highest[i] = scratch[i]
-    for k in range(1, n_labels):
-        for i in range(m):
-            value = scratch[k * TILE + i]
-            highest[i] = value if value > highest[i] else highest[i]
-    for i in range(m):
+        highest[i] = first[i]
         total[i] = 0.0
-    for k in range(n_labels):
+    for k in range(1, n_labels):
+        row = scratch[k * TILE : k * TILE + m]
         for i in range(m):
-            scratch[k * TILE + i] = exp_of_nonpositive(scratch[k * TILE + i] - highest[i])
-            total[i] += scratch[k * TILE + i]
+            highest[i] = row[i] if row[i] > highest[i] else highest[i]
     for k in range(n_labels):
+        row = scratch[k * TILE : k * TILE + m]
         for i in range(m):
-            scratch[k * TILE + i] /= total[i]
+            row[i] = exp_of_nonpositive(row[i] - highest[i])
+            total[i] += row[i]
+    for k in range(n_labels):
+        row = scratch[k * TILE : k * TILE + m]
+        for i in range(m):
+            row[i] /= total[i]
 
 
 @inline

@@ -198,10 +198,11 @@ def _checked(x: np.ndarray) -> np.ndarray:
 def _dataset(group: str, arrays: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
     leading = [] if "data" in group else ["chain", "draw"]
     keyword = "default_dims" if generation() == 0 else "sample_dims"
+    named = {k: v for k, v in options["dims"].items() if k in arrays and len(v) == np.ndim(arrays[k]) - len(leading)}
     with warnings.catch_warnings():
         for notice in ("More chains", "Found chain dimension"):  # four chains of three draws are no slip of the axes
             warnings.filterwarnings("ignore", message=notice, category=UserWarning)
-        return _arviz().dict_to_dataset(dict(arrays), **{keyword: leading}, **options)
+        return _arviz().dict_to_dataset(dict(arrays), **{keyword: leading}, **{**options, "dims": named})
 
 
 def _arviz() -> Any:

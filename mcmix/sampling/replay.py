@@ -18,7 +18,7 @@ from mcmix.steps.labels import LabelGibbs, Pass
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import LabelBlock
-from mcmix.structure.expression import Expression, constant, reduce
+from mcmix.structure.expression import Expression, constant
 from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
 from mcmix.structure.recording import Factor
 from mcmix.structure.rewrite import substitute
@@ -172,16 +172,33 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
 
 
 def log_prior(made: Assembled, draws: Draws) -> dict[str, np.ndarray]:
-    """Log prior density of every kept unknown except labels, shape (chains, draws) each."""
+    """Log prior density of every kept unknown except labels, per element (one number for a simplex).
+
+    Returns
+    -------
+    dict of str to ndarray, shape (chains, draws, *shape of the log density)
+    """
     replay = Replay(made, draws)
     positions = draws.thinned(draws.n_chains * draws.n_draws)
     labels = {b.label.node for b in made.structure.blocks} | {c.node for c in made.structure.entangled}
     factors = [f for f in made.recording.factors if f.node in replay.nodes and f.node not in labels]
-    found: dict[str, list[float]] = {f.node.name: [] for f in factors}
-    for leaves in replay.at(positions):
-        for f in factors:
-            found[f.node.name].append(float(evaluate(reduce("sum", f.elements), leaves)))
-    return {name: np.reshape(values, (draws.n_chains, -1)) for name, values in found.items()}
+    factors = [f for f in factors if not {x.extra for x in f.elements.leaves} & set(replay.absent)]
+    at_once = {f.node.name: f for f in factors if f.family is not None and all(p.is_constant for p in f.parameters.values())}
+    one_by_one = {f.node.name: f for f in factors if f.node.name not in at_once}
+    answers = {name: _prior_at_once(f, draws.variables[name]) for name, f in at_once.items()}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in one_by_one}
+    for leaves in replay.at(positions) if one_by_one else ():
+        known: dict[Expression, np.ndarray] = {}
+        for name, f in one_by_one.items():
+            found[name].append(evaluate(f.elements, leaves, known))
+    shape = (draws.n_chains, draws.n_draws)
+    return answers | {name: np.reshape(values, (*shape, *np.shape(values[0]))) for name, values in found.items()}
+
+
+def _prior_at_once(factor: Factor, values: np.ndarray) -> np.ndarray:
+    """A prior with known parameters, over all draws in one call."""
+    assert factor.family is not None
+    return factor.family.logpdf(values, *[p.value for p in factor.parameters.values()])
 
 
 # -------------------------------------------------------------------- densities of new rows

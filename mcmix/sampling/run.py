@@ -17,7 +17,8 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.progress import Progress
-from mcmix.sampling.start import start
+from mcmix.sampling.seeding import Pool
+from mcmix.sampling.start import Seeds, start
 from mcmix.steps.base import Call, Chain
 from mcmix.steps.plan import Assembled, lowest_label, per_label_bytes
 from mcmix.traces.memory import Draws
@@ -65,11 +66,11 @@ class Runner:
             self.sampled_seconds += time.perf_counter() - before
 
 
-def runner(made: Assembled, number: int, sequence: np.random.SeedSequence, given: Mapping[Stochastic, Any]) -> Runner:
+def runner(made: Assembled, number: int, sequence: np.random.SeedSequence, given: Mapping[Stochastic, Any], pools: Mapping[Stochastic, Pool | None]) -> Runner:
     """Make a chain: memory, bound sweep, start, frame."""
     chain = Chain(made.plan.layout, sequence)
     calls = [call for step in made.steps for call in step.bind(chain)]
-    start(made, chain, calls, given)
+    start(made, chain, calls, given, Seeds(pools, number))
     frame, stop = np.zeros(driver.FRAME_WIDTH, np.int64), np.zeros(1, np.int64)
     table = np.array([[c.kernel, address_of(c.words), address_of(c.reals)] for c in calls], dtype=np.int64)
     segments = np.array([[chain.address(s.key), s.size, int(s.log_kept)] for s in made.segments], dtype=np.int64)

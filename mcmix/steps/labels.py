@@ -185,6 +185,7 @@ class LabelGibbs(Step):
         self.compiled = Pass(block, structure.blocks.index(block))
         found = exchange_of(block, structure)
         self.exchange = found if isinstance(found, Exchange) and differing(found, block, structure) else None
+        self.names_are_free = found if isinstance(found, Exchange) and self.exchange is None else None
         self.exchange_note = _exchange_note(found, self.exchange)
 
     @property

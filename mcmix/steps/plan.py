@@ -177,3 +177,12 @@ def lowest_label(node: Stochastic, made: Assembled) -> int:
     """Smallest value of a label vector."""
     block = made.structure.block_of(node)
     return block.label.lowest if block else next(c.lowest for c in made.structure.entangled if c.node is node)
+
+
+def exchangeable(made: Assembled) -> dict[str, str]:
+    """Variables whose components may swap names freely, and the label vector that they belong to."""
+    found = {}
+    for step in made.steps:
+        if isinstance(step, LabelGibbs) and step.names_are_free is not None:
+            found |= {v.name: step.variables[0].name for v in step.names_are_free.variables}
+    return found

@@ -105,7 +105,7 @@ def _prior_alone(node: Law, structure: Structure) -> Conjugate | str:
 
 def _added(start: Any, messages: list[Any], v: Expression) -> Expression:
     total = _filled(start, v)
-    for m in messages:
+    for m in filter(lambda part: part is not None, messages):
         total = elementwise("add", total, m)
     return total
 

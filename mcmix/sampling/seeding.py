@@ -1,0 +1,133 @@
+"""Where the components of a mixture start: seedings that are good, and different from chain to chain.
+
+A seeding is k-means from a small random subsample of the rows, seeded by the greedy rule of k-means++ (Arthur and
+Vassilvitskii 2007). A pool of seedings is drawn from the run's seed, whatever the number of chains; those that fit the
+data much worse than the best are dropped, and the rest are put into an order in which each differs most from the ones
+before it. Chain i takes seeding i: on a posterior with several modes, chains start in different ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcmix.steps.labels import Pass
+
+POOL = 8
+PER_LABEL = 25  # rows of a subsample per label
+FEWEST = 50
+LLOYD_ROUNDS = 5
+JUDGED_ON = 4000  # rows on which seedings are compared
+TOLERATED = 1.25  # times the best within-cluster sum of squares
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Seedings of one label vector, in the order in which chains take them.
+
+    Attributes
+    ----------
+    features : ndarray, shape (units, columns)
+    centres : list of ndarray, shape (K, columns)
+    share : float
+        Rows of a subsample as a fraction of all: how strong a start's belief may be.
+    """
+
+    features: np.ndarray
+    centres: list[np.ndarray]
+    share: float
+
+    def labels(self, chain: int, rng: np.random.Generator) -> np.ndarray:
+        """Label numbers 0 .. K-1 of all units for a chain: its seeding, components in random order."""
+        centres = self.centres[chain % len(self.centres)]
+        return nearest(self.features, centres[rng.permutation(len(centres))])
+
+
+def share_of(p: Pass) -> float:
+    """Rows of a subsample as a fraction of all."""
+    return min(1.0, max(FEWEST, PER_LABEL * p.label.n_labels) / p.label.n_units)
+
+
+def pool(p: Pass, sequence: np.random.SeedSequence) -> Pool | None:
+    """Seedings for a label vector, or None where no data column hangs on it."""
+    x = features(p)
+    if x is None:
+        return None
+    rng = np.random.default_rng(sequence)
+    size = max(1, round(share_of(p) * len(x)))
+    judged = x[rng.choice(len(x), min(JUDGED_ON, len(x)), replace=False)]
+    found = [k_means(x[rng.choice(len(x), size, replace=False)], p.label.n_labels, rng) for _ in range(POOL)]
+    costs = np.array([_cost(judged, centres) for centres in found])
+    good = [found[i] for i in np.argsort(costs, kind="stable") if costs[i] <= TOLERATED * costs.min()]
+    return Pool(x, _most_different_first(good), share_of(p))
+
+
+def features(p: Pass) -> np.ndarray | None:
+    """One standardised column per data node that hangs on the label, averaged over a unit's rows."""
+    columns = []
+    for s in p.block.factors:
+        x = s.rows.arguments[0] if s.rows.op == "density" else s.factor.x
+        if x is None or not x.is_constant or x.size != s.rows.size:
+            continue
+        values = np.asarray(x.value, dtype=float).ravel()
+        if s.units is not None:
+            counts = np.bincount(s.units, minlength=p.label.n_units)
+            values = np.bincount(s.units, values, p.label.n_units) / np.maximum(counts, 1)
+        spread = float(np.std(values))
+        columns.append((values - values.mean()) / (spread if spread > 0.0 else 1.0))
+    return np.column_stack(columns) if columns else None
+
+
+def k_means(x: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarray:
+    """Centres of a few rounds of k-means from greedy k-means++ seeds, shape (K, columns)."""
+    centres = _seeds(x, n_labels, rng)
+    for _ in range(LLOYD_ROUNDS):
+        closest = nearest(x, centres)
+        counts = np.bincount(closest, minlength=n_labels)
+        for column in range(x.shape[1]):
+            sums = np.bincount(closest, x[:, column], n_labels)
+            centres[counts > 0, column] = sums[counts > 0] / counts[counts > 0]
+    return centres
+
+
+def _seeds(x: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarray:
+    """Each next centre is the best of a few rows drawn with probability proportional to squared distance."""
+    tries = 2 + int(np.log(n_labels))
+    centres = [x[rng.integers(len(x))]]
+    distance = ((x - centres[0]) ** 2).sum(1)
+    for _ in range(n_labels - 1):
+        total = distance.sum()
+        weights = distance / total if total > 0.0 else None
+        candidates = x[rng.choice(len(x), tries, p=weights)]
+        reduced = np.minimum(distance, ((x[None] - candidates[:, None]) ** 2).sum(2))
+        best = int(reduced.sum(1).argmin())
+        centres.append(candidates[best])
+        distance = reduced[best]
+    return np.array(centres)
+
+
+def nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Number of the nearest centre for each point; one centre at a time, so that nothing has rows x centres."""
+    best, found = np.full(len(points), np.inf), np.zeros(len(points), np.int64)
+    for k, centre in enumerate(centres):
+        distance = ((points - centre) ** 2).sum(1)
+        closer = distance < best
+        best[closer], found[closer] = distance[closer], k
+    return found
+
+
+def _cost(x: np.ndarray, centres: np.ndarray) -> float:
+    """Within-cluster sum of squares."""
+    return float(((x - centres[nearest(x, centres)]) ** 2).sum())
+
+
+def _most_different_first(found: list[np.ndarray]) -> list[np.ndarray]:
+    """The best seeding, then always the one farthest from those chosen (components in sorted order)."""
+    points = np.array([centres[np.lexsort(centres.T[::-1])].ravel() for centres in found])
+    order, distance = [0], ((points - points[0]) ** 2).sum(1)
+    while len(order) < len(points):
+        distance[order] = -1.0
+        order.append(int(distance.argmax()))
+        distance = np.minimum(distance, ((points - points[order[-1]]) ** 2).sum(1))
+    return [found[i] for i in order]
