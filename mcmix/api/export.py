@@ -26,12 +26,18 @@ def exported(m: MCMC, draws: Draws, log_likelihood: bool, log_prior: bool, at_mo
         "observed_data": m.observed_data(),
     }
     dims, coords = dimensions(made)
-    attributes: dict[str, Any] = {"inference_library": "mcmix", "inference_library_version": __version__, "sampling_time": m.sampling_seconds}
+    attributes: dict[str, Any] = {
+        "inference_library": "mcmix",
+        "inference_library_version": __version__,
+        "sampling_time": m.sampling_seconds,
+    }
     attributes |= {f"step {v.name}": f"{s.name}: {s.reason}" for s in made.steps for v in s.variables}
     if log_likelihood:
         groups["log_likelihood"], draws = _likelihood(made, draws, at_most)
         groups["posterior"], groups["sample_stats"] = dict(draws.variables), dict(draws.statistics)
-        dims |= {name: ["unit"] if " and " in name else dims.get(name, [f"{name}_row"]) for name in groups["log_likelihood"]}
+        dims |= {
+            name: ["unit"] if " and " in name else dims.get(name, [f"{name}_row"]) for name in groups["log_likelihood"]
+        }
         dims = _consistent(dims, groups["log_likelihood"], coords)
     if log_prior:
         groups["log_prior"] = replay.log_prior(made, draws)
@@ -44,8 +50,13 @@ def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, 
     kept = np.unique(positions[:, 1])
     if len(kept) < draws.n_draws:
         size = sum(a.nbytes for a in found.values()) / 2**20
-        print(f"log_likelihood: on {len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB", file=sys.stderr)
-    thinned = Draws({k: v[:, kept] for k, v in draws.variables.items()}, {k: v[:, kept] for k, v in draws.statistics.items()})
+        print(
+            f"log_likelihood: on {len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB",
+            file=sys.stderr,
+        )
+    thinned = Draws(
+        {k: v[:, kept] for k, v in draws.variables.items()}, {k: v[:, kept] for k, v in draws.statistics.items()}
+    )
     return found, thinned
 
 
@@ -61,7 +72,13 @@ def dimensions(made: Assembled) -> tuple[dict[str, list[str]], dict[str, Any]]:
         coords[name] = made.structure.blocks[number].label.values
         for other in made.model.variables:
             shape = np.shape(other.value)
-            if other.name not in dims and shape and shape[0] == n_labels and other is not node and _looked_up(other, node, made):
+            if (
+                other.name not in dims
+                and shape
+                and shape[0] == n_labels
+                and other is not node
+                and _looked_up(other, node, made)
+            ):
                 dims[other.name] = [name, *[f"{other.name}_dim_{i}" for i in range(1, len(shape))]]
         _rows(node.name, node.shape, None, dims, coords)
     return dims, coords
@@ -72,7 +89,9 @@ def _rows(name: str, shape: tuple[int, ...], index: Any, dims: dict[str, list[st
         return
     labels = np.arange(shape[0]) if index is None else index
     row = "observation"
-    if row in coords and (len(coords[row]) != shape[0] or (index is not None and not np.array_equal(coords[row], labels))):
+    if row in coords and (
+        len(coords[row]) != shape[0] or (index is not None and not np.array_equal(coords[row], labels))
+    ):
         row = f"observation_{name}"
     coords.setdefault(row, labels)
     dims[name] = [row, *[f"{name}_dim_{i}" for i in range(1, len(shape))]]
@@ -89,12 +108,16 @@ def _looked_up(node: Any, label: Any, made: Assembled) -> bool:
     return any(value.leaves & s.rows.leaves for s in block.factors)
 
 
-def _consistent(dims: dict[str, list[str]], arrays: dict[str, np.ndarray], coords: dict[str, Any]) -> dict[str, list[str]]:
+def _consistent(
+    dims: dict[str, list[str]], arrays: dict[str, np.ndarray], coords: dict[str, Any]
+) -> dict[str, list[str]]:
     """Drop dimension names that do not fit an array (a likelihood by unit beside data by row)."""
     found = dict(dims)
     for name, array in arrays.items():
         sizes = array.shape[2:]
         names = found.get(name, [])
-        if len(names) != len(sizes) or any(n in coords and len(coords[n]) != s for n, s in zip(names, sizes, strict=False)):
+        if len(names) != len(sizes) or any(
+            n in coords and len(coords[n]) != s for n, s in zip(names, sizes, strict=False)
+        ):
             found[name] = [f"{name}_unit"]
     return found

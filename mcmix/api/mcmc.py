@@ -13,9 +13,7 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import frames
-
 from mcmix.report.statistics import node_statistics
-
 from mcmix.sampling import replay
 from mcmix.sampling.agreement import disagreement
 from mcmix.sampling.run import Runner, buffers, collected, run, runner
@@ -173,16 +171,30 @@ class MCMC:
             If no start or no component can explain the data.
         """
         if unknown:
-            raise TypeError(f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, chains, cores, seed, start, progress_bar, tune_throughout")
+            raise TypeError(
+                f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, chains, cores, seed, start, progress_bar, tune_throughout"
+            )
         iterations, burn_in, step = _checked_lengths(iter, burn, thin)
         self._set_up(chains, seed, start)
         made = self.assembled
         out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
-        interrupted = run(self._runners, out, iterations, burn_in, step, cores=cores, tune_throughout=tune_throughout, progress_bar=progress_bar)
+        interrupted = run(
+            self._runners,
+            out,
+            iterations,
+            burn_in,
+            step,
+            cores=cores,
+            tune_throughout=tune_throughout,
+            progress_bar=progress_bar,
+        )
         self.sampling_seconds = max(r.sampled_seconds for r in self._runners)
         rows = min(r.rows for r in self._runners)
         if interrupted:
-            print(f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here", file=sys.stderr)
+            print(
+                f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here",
+                file=sys.stderr,
+            )
         if rows > 0:
             self._calls.append(collected(made, out, rows))
             self._say_disagreement()
@@ -193,12 +205,17 @@ class MCMC:
         exchanged = exchangeable(self.assembled)
         found = disagreement(self.draws(), {n.name for n in self.assembled.labels}, exchanged)
         if found is not None:
-            print(f"chains disagree: {found}; run longer, look at each chain (trace(name, chain)), or start elsewhere", file=sys.stderr)
+            print(
+                f"chains disagree: {found}; run longer, look at each chain (trace(name, chain)), or start elsewhere",
+                file=sys.stderr,
+            )
 
     def _set_up(self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None) -> None:
         if self._runners:
             if (chains is not None and chains != len(self._runners)) or seed is not None or start is not None:
-                raise ModelError(f"sample: the chains have started ({len(self._runners)} of them); chains, seed and start belong to the first call")
+                raise ModelError(
+                    f"sample: the chains have started ({len(self._runners)} of them); chains, seed and start belong to the first call"
+                )
             return
         n_chains = 4 if chains is None else int(chains)
         if n_chains < 1:
@@ -353,7 +370,9 @@ class MCMC:
         assert isinstance(node, Stochastic)
         return node
 
-    def to_arviz(self, *, log_likelihood: bool = False, log_prior: bool = False, at_most: int = 1000, calls: str | None = None) -> Any:
+    def to_arviz(
+        self, *, log_likelihood: bool = False, log_prior: bool = False, at_most: int = 1000, calls: str | None = None
+    ) -> Any:
         """Everything for ArviZ: groups posterior, sample_stats, observed_data, and two more on request.
 
         Parameters

@@ -6,4 +6,12 @@ from mcmix.steps.density import AdaptiveMetropolis, Enumeration, Metropolis, Sli
 from mcmix.steps.gibbs import ConjugateGibbs
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
 
-__all__ = ["AdaptiveMetropolis", "ConjugateGibbs", "EntangledLabels", "Enumeration", "LabelGibbs", "Metropolis", "Slice"]
+__all__ = [
+    "AdaptiveMetropolis",
+    "ConjugateGibbs",
+    "EntangledLabels",
+    "Enumeration",
+    "LabelGibbs",
+    "Metropolis",
+    "Slice",
+]

@@ -1,0 +1,1 @@
+"""The distributions of mcmix, one family a file."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import carray, cfunc, njit, types
+from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -86,7 +86,7 @@ class AddressedKernel:
         from numba.core.ccallback import CFunc
 
         signature = types.int64(*[types.int64] * self.n_arguments)
-        compiled = CFunc(self.function, (signature.args, signature.return_type), locals={}, options=dict(_OPTIONS))
+        compiled: Any = CFunc(self.function, (signature.args, signature.return_type), locals={}, options=dict(_OPTIONS))
         compiled.enable_caching()
         _share_stamp(compiled._cache)
         if self.variant:  # numba would key a closure by its pickled cells, which differ in every process

@@ -1,7 +1,7 @@
 """Moves that need nothing but the log density of one variable given the rest: slice, Metropolis, enumeration.
 
-The log density is a program of the machine: it reads the variable in the chain's memory and leaves one number at a known
-place (for programs that serve single elements, the sum of that element's terms).
+The log density is a program of the machine: it reads the variable in the chain's memory and leaves one number at a
+known place (for programs that serve single elements, the sum of that element's terms).
 
 Descriptor (whole numbers): 0 tuning flag, 1 machine, 2 program, 3 instructions, 4 elements, 5 address of the variable,
 6 address of the log density, 7 whether the program serves single elements, 8 transform, 9 lower and 10 upper bound
@@ -92,7 +92,9 @@ def slice_elements(words, reals, stream):
         y = now
         while True:
             y = left + (right - left) * uniform(stream)
-            if _density_at(slot, variable, i, y, low, high, answer) > level or abs(right - left) < 1e-14 * (1.0 + abs(now)):
+            if _density_at(slot, variable, i, y, low, high, answer) > level or abs(right - left) < 1e-14 * (
+                1.0 + abs(now)
+            ):
                 break
             if y < now:
                 left = y

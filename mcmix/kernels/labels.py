@@ -13,7 +13,7 @@ import math
 
 from numba import njit
 
-from mcmix.kernels.base import _OPTIONS, bits_of, call, double_of, floats, inline, integers, step_kernel, words
+from mcmix.kernels.base import bits_of, call, double_of, floats, inline, integers, step_kernel, words
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import STREAM_WORDS, fill_uniforms
 

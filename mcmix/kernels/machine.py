@@ -1,6 +1,6 @@
 """A small machine that evaluates recorded functions over arrays: the reason why nothing is compiled per model.
 
-A program is a matrix of whole numbers, one instruction a row: an operation, a count, an output and up to four operands.
+A program is a matrix of whole numbers, one instruction a row: operation, count, output and up to four operands.
 An operand is (address, step between elements, bytes to advance per row); the last serves programs that run over tiles
 of rows or over one element of a vector. `mcmix.structure.expression` names the operations and holds their NumPy twins.
 """
@@ -217,7 +217,14 @@ def _whole(op, instruction, row, n):
     """Instructions over whole arrays whose sizes stand in the extra columns."""
     outer, length, inner = instruction[EXTRA], instruction[EXTRA + 1], instruction[EXTRA + 2]
     if op == REDUCE:
-        _reduce(n, floats(instruction[OUT], outer * inner), floats(instruction[A], outer * length * inner), outer, length, inner)
+        _reduce(
+            n,
+            floats(instruction[OUT], outer * inner),
+            floats(instruction[A], outer * length * inner),
+            outer,
+            length,
+            inner,
+        )
     elif op == CUMSUM:
         out, x = floats(instruction[OUT], outer * length * inner), floats(instruction[A], outer * length * inner)
         for i in range(outer):
@@ -345,7 +352,6 @@ def integers_at(program, j):
     """Instruction j of a program."""
     from_words = integers(program + 8 * WIDTH * j, WIDTH)
     return from_words
-
 
 
 MACHINE = AddressedKernel(run_program, 4)

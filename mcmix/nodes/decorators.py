@@ -154,7 +154,9 @@ def _nested_functions(function: Callable[..., Any], name: str, nested: set[str])
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError) as error:
-        raise ModelError(f"{name}: the source of the long form cannot be read; pass logp= and random= to Stochastic") from error
+        raise ModelError(
+            f"{name}: the source of the long form cannot be read; pass logp= and random= to Stochastic"
+        ) from error
     definition = tree.body[0]
     assert isinstance(definition, ast.FunctionDef)
     definition.decorator_list = []
@@ -168,4 +170,3 @@ def _nested_functions(function: Callable[..., Any], name: str, nested: set[str])
     if "rand" in found:
         found["random"] = found.pop("rand")
     return found
-

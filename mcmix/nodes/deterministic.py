@@ -163,7 +163,13 @@ def _symbolic(value: Any) -> bool:
 
 def _unary(symbol: str, function: Callable[[Any], Any]) -> Any:
     def method(self: Node) -> Any:
-        return Deterministic(lambda value: function(value), f"{symbol}{self.name}", f"{symbol}({self.name})", {"value": self}, trace=False)
+        return Deterministic(
+            lambda value: function(value),
+            f"{symbol}{self.name}",
+            f"{symbol}({self.name})",
+            {"value": self},
+            trace=False,
+        )
 
     return method
 

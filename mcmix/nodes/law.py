@@ -79,7 +79,12 @@ class Law(Stochastic):
         shapes = self._parameter_shapes()
         batch = self._broadcast(shapes)
         if size is not None:
-            batch = self._fit(batch, (int(size),) if np.isscalar(size) else tuple(int(n) for n in size), "size", shapes)
+            batch = self._fit(
+                batch,
+                (int(size),) if isinstance(size, (int, np.integer)) else tuple(int(n) for n in size),
+                "size",
+                shapes,
+            )
         full = (*batch, *self.event_shape)
         if value is None:
             return full
@@ -95,14 +100,18 @@ class Law(Stochastic):
             listed = ", ".join(f"{k} {v}" for k, v in shapes.items())
             raise ModelError(f"{self.name}: expected parameters whose shapes broadcast, got {listed}") from error
 
-    def _fit(self, batch: tuple[int, ...], wanted: tuple[int, ...], what: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    def _fit(
+        self, batch: tuple[int, ...], wanted: tuple[int, ...], what: str, shapes: Mapping[str, tuple[int, ...]]
+    ) -> tuple[int, ...]:
         try:
             fits = np.broadcast_shapes(batch, wanted) == wanted
         except ValueError:
             fits = False
         if not fits:
             listed = ", ".join(f"{k} {v}" for k, v in shapes.items() if v)
-            raise ModelError(f"{self.name}: {what} has shape {wanted}, which the parameters ({listed}) do not broadcast to")
+            raise ModelError(
+                f"{self.name}: {what} has shape {wanted}, which the parameters ({listed}) do not broadcast to"
+            )
         return wanted
 
     # ---------------------------------------------------------------- checks
@@ -120,7 +129,8 @@ class Law(Stochastic):
         if np.asarray(self.given).dtype.kind == "f" and not np.isfinite(self.given).all():
             raise ModelError(f"{self.name}: expected a finite value, got {short(np.asarray(self.given))}")
         parents = self.parents
-        lower, upper = (self._limit(end, parents) for end in (self.family.support.lower, self.family.support.upper))
+        lower: Any = self._limit(self.family.support.lower, parents)
+        upper: Any = self._limit(self.family.support.upper, parents)
         values = np.asarray(self.given, dtype=float)
         wrong = np.zeros(values.shape, bool)
         if lower is not None:
@@ -176,7 +186,9 @@ def check_constraint(node: str, parameter: str, constraint: str, value: np.ndarr
         total = value.sum(-1)
         if (value < -1e-12).any() or (np.abs(total - 1.0) > 1e-6).any():
             worst = np.ravel(total)[np.argmax(np.abs(np.ravel(total) - 1.0))]
-            raise SupportError(f"{node}: {parameter} expected weights of at least 0 with sum 1, got {short(value)} with sum {worst:.6g}")
+            raise SupportError(
+                f"{node}: {parameter} expected weights of at least 0 with sum 1, got {short(value)} with sum {worst:.6g}"
+            )
         return
     tests = {
         "positive": (value > 0, "a positive number"), "positive vector": (value > 0, "positive numbers"),
@@ -201,7 +213,9 @@ def parents_of(family: Family, node: str, positional: tuple[Any, ...], keywords:
     """
     names = [p.name for p in family.parameters]
     if len(positional) > len(names):
-        raise TypeError(f"{node}: {family.name} takes {len(names)} parameters ({', '.join(names)}), got {len(positional)}")
+        raise TypeError(
+            f"{node}: {family.name} takes {len(names)} parameters ({', '.join(names)}), got {len(positional)}"
+        )
     found: dict[str, Any] = dict(zip(names, positional, strict=False))
     alternatives: dict[str, Any] = {}
     for keyword, value in keywords.items():
@@ -219,7 +233,9 @@ def parents_of(family: Family, node: str, positional: tuple[Any, ...], keywords:
     return {p.name: _plain(found.get(p.name, p.default)) for p in family.parameters}
 
 
-def _place(family: Family, node: str, keyword: str, value: Any, found: dict[str, Any], alternatives: dict[str, Any]) -> None:
+def _place(
+    family: Family, node: str, keyword: str, value: Any, found: dict[str, Any], alternatives: dict[str, Any]
+) -> None:
     for parameter in family.parameters:
         if keyword in (parameter.name, parameter.alias):
             if parameter.name in found:
@@ -250,8 +266,9 @@ def law(family: Family) -> type[Law]:
     for p in family.parameters:
         default = inspect.Parameter.empty if p.default is None else p.default
         parameters.append(inspect.Parameter(p.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default))
-    for keyword, default in {"value": None, "observed": False, "size": None, "trace": True, "doc": None}.items():
-        parameters.append(inspect.Parameter(keyword, inspect.Parameter.KEYWORD_ONLY, default=default))
+    common: dict[str, Any] = {"value": None, "observed": False, "size": None, "trace": True, "doc": None}
+    for keyword, start in common.items():
+        parameters.append(inspect.Parameter(keyword, inspect.Parameter.KEYWORD_ONLY, default=start))
     made = type(family.name, (Law,), {"family": family, "__doc__": _documentation(family), "__module__": "mcmix"})
     made.__signature__ = inspect.Signature(_ordered(parameters))  # type: ignore[attr-defined]
     return made

@@ -128,7 +128,9 @@ class Model:
     def _repr_html_(self) -> str:
         from html import escape
 
-        rows = "".join(f"<tr><td style='text-align:left'><code>{escape(line)}</code></td></tr>" for line in str(self).splitlines())
+        rows = "".join(
+            f"<tr><td style='text-align:left'><code>{escape(line)}</code></td></tr>" for line in str(self).splitlines()
+        )
         return f"<table>{rows}</table>"
 
     def __str__(self) -> str:
@@ -208,7 +210,11 @@ def _collected(listed: list[Node]) -> list[Node]:
             continue
         found[node] = None
         waiting += node.parent_nodes
-        waiting += [c for c in _by_name(node.extended_children) if isinstance(c, Potential) or (isinstance(c, Stochastic) and c.observed)]
+        waiting += [
+            c
+            for c in _by_name(node.extended_children)
+            if isinstance(c, Potential) or (isinstance(c, Stochastic) and c.observed)
+        ]
     return list(found)
 
 

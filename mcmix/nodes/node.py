@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +37,16 @@ class Node:
         self.children: weakref.WeakSet[Node] = weakref.WeakSet()
         for parent in self.parent_nodes:
             parent.children.add(self)
+
+    if TYPE_CHECKING:  # the operators are set in a loop by mcmix.nodes.deterministic
+
+        def _operation(self, other: Any) -> Any: ...
+
+        def _one_sided(self) -> Any: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operation
+        __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __matmul__ = _operation
+        __neg__ = __abs__ = _one_sided
 
     @property
     def name(self) -> str:

@@ -117,7 +117,9 @@ class Stochastic(Node):
         except ZeroProbability:
             return -np.inf
         if answer.ndim:
-            raise ModelError(f"{self.name}: its logp expected to return one number, got an array of shape {answer.shape}; sum it")
+            raise ModelError(
+                f"{self.name}: its logp expected to return one number, got an array of shape {answer.shape}; sum it"
+            )
         if np.isnan(answer):
             raise ModelError(f"{self.name}: its logp returned NaN at {self.name}={value} with parents {dict(parents)}")
         return float(answer)

@@ -1,0 +1,1 @@
+"""The sampling of mcmix."""

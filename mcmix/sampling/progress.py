@@ -34,7 +34,9 @@ class Progress:
             from tqdm.auto import tqdm
 
             try:
-                return tqdm(total=total, desc=label, unit=" sweeps", unit_scale=True, dynamic_ncols=True, leave=in_notebook())
+                return tqdm(
+                    total=total, desc=label, unit=" sweeps", unit_scale=True, dynamic_ncols=True, leave=in_notebook()
+                )
             except ImportError:  # a notebook without ipywidgets
                 from tqdm import tqdm as plain
 

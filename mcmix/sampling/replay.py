@@ -59,7 +59,9 @@ class Replay:
         """Refuse when one of these was not kept."""
         missing = [n.name for n in nodes if n in self.absent]
         if missing:
-            raise ModelError(f"{what} needs the draws of {', '.join(missing)}, which were not kept; sample with trace=[...]")
+            raise ModelError(
+                f"{what} needs the draws of {', '.join(missing)}, which were not kept; sample with trace=[...]"
+            )
 
 
 def passes_of(made: Assembled) -> list[Pass]:
@@ -89,7 +91,9 @@ def unit_log_likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[di
         found[name] = _by_block(compiled, replay, positions, made).reshape(n_chains, -1, compiled.label.n_units)
     for factor in made.recording.factors:
         if isinstance(factor.node, Stochastic) and factor.node.observed and factor not in done:
-            found[factor.node.name] = _by_row(factor, replay, positions, made).reshape(n_chains, len(positions) // n_chains, -1)
+            found[factor.node.name] = _by_row(factor, replay, positions, made).reshape(
+                n_chains, len(positions) // n_chains, -1
+            )
     return found, positions
 
 
@@ -100,7 +104,10 @@ def _data_of(block: LabelBlock) -> tuple[str, list[Factor]]:
 
 def _by_block(compiled: Pass, replay: Replay, positions: np.ndarray, made: Assembled) -> np.ndarray:
     others = {other for s in compiled.block.factors for other in s.labels if other is not compiled.label}
-    replay.require([n for n in made.model.stochastics if n not in [c.node for c in others] and n is not compiled.label.node], "log_likelihood")
+    replay.require(
+        [n for n in made.model.stochastics if n not in [c.node for c in others] and n is not compiled.label.node],
+        "log_likelihood",
+    )
     if others:
         return _over_products(compiled.block, replay, positions)
     out = np.zeros(compiled.label.n_units)
@@ -146,7 +153,9 @@ def _with_labels(s: SeparableFactor, values: Mapping[Any, int]) -> Expression:
 
 def _by_row(factor: Factor, replay: Replay, positions: np.ndarray, made: Assembled) -> np.ndarray:
     """Data without labels that can be summed out: each row's log density."""
-    replay.require([n for n in made.model.stochastics if made.recording.leaves[n] in factor.elements.leaves], "log_likelihood")
+    replay.require(
+        [n for n in made.model.stochastics if made.recording.leaves[n] in factor.elements.leaves], "log_likelihood"
+    )
     return np.array([np.ravel(evaluate(factor.elements, leaves)) for leaves in replay.at(positions)])
 
 
@@ -183,7 +192,9 @@ def log_prior(made: Assembled, draws: Draws) -> dict[str, np.ndarray]:
     labels = {b.label.node for b in made.structure.blocks} | {c.node for c in made.structure.entangled}
     factors = [f for f in made.recording.factors if f.node in replay.nodes and f.node not in labels]
     factors = [f for f in factors if not {x.extra for x in f.elements.leaves} & set(replay.absent)]
-    at_once = {f.node.name: f for f in factors if f.family is not None and all(p.is_constant for p in f.parameters.values())}
+    at_once = {
+        f.node.name: f for f in factors if f.family is not None and all(p.is_constant for p in f.parameters.values())
+    }
     one_by_one = {f.node.name: f for f in factors if f.node.name not in at_once}
     answers = {name: _prior_at_once(f, draws.variables[name]) for name, f in at_once.items()}
     found: dict[str, list[np.ndarray]] = {name: [] for name in one_by_one}
@@ -240,5 +251,6 @@ def _predictive(made: Assembled, factor: Factor) -> tuple[Expression | None, lis
     parameters = list(factor.parameters.values())
     if factor.family is not None and factor.family.scalar_logpdf is not None and all(p.size == 1 for p in parameters):
         return None, parameters
-    raise ModelError(f"{factor.node.name}: a density for new rows needs parameters that depend on one label alone, not on the row or its group")
-
+    raise ModelError(
+        f"{factor.node.name}: a density for new rows needs parameters that depend on one label alone, not on the row or its group"
+    )

@@ -66,7 +66,13 @@ class Runner:
             self.sampled_seconds += time.perf_counter() - before
 
 
-def runner(made: Assembled, number: int, sequence: np.random.SeedSequence, given: Mapping[Stochastic, Any], pools: Mapping[Stochastic, Pool | None]) -> Runner:
+def runner(
+    made: Assembled,
+    number: int,
+    sequence: np.random.SeedSequence,
+    given: Mapping[Stochastic, Any],
+    pools: Mapping[Stochastic, Pool | None],
+) -> Runner:
     """Make a chain: memory, bound sweep, start, frame."""
     chain = Chain(made.plan.layout, sequence)
     calls = [call for step in made.steps for call in step.bind(chain)]
@@ -171,7 +177,9 @@ def _stop(runners: Sequence[Runner]) -> None:
         r.stop[0] = 1
 
 
-def _waited(runners: Sequence[Runner], work: Any, n_threads: int, before: list[int], iterations: int, progress_bar: bool) -> bool:
+def _waited(
+    runners: Sequence[Runner], work: Any, n_threads: int, before: list[int], iterations: int, progress_bar: bool
+) -> bool:
     """Run `work` on threads and wait for them, showing progress; a KeyboardInterrupt stops them."""
     progress = Progress(iterations * len(runners), progress_bar, f"{len(runners)} chain{'s' * (len(runners) > 1)}")
     threads = [threading.Thread(target=work, daemon=True) for _ in range(n_threads)]

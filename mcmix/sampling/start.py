@@ -1,7 +1,7 @@
 """Where chains start: over-dispersed, but sensible.
 
-Unknowns without labels start from their prior. A mixture starts from a seeding (see `mcmix.sampling.seeding`) that gives
-every row a label. A few sweeps over the component parameters follow with counts and sums shrunk to the size of a small
+Unknowns without labels start from their prior. A mixture starts from a seeding (see `mcmix.sampling.seeding`) that
+gives every row a label. A few sweeps over the component parameters follow with counts and sums shrunk to the size of a small
 subsample, which leaves chains as spread as a posterior from so few rows; a few soft passes (EM with draws for the
 M step, on shrunk expected sums) let the start settle. Values given by the user win.
 """
@@ -41,7 +41,12 @@ class Seeds:
 def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochastic, Pool | None]:
     """Seedings of every label vector; they depend on the run's seed alone."""
     passes = [s.compiled for s in made.steps if isinstance(s, LabelGibbs)]
-    return {p.label.node: pool(p, np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2**31, p.number))) for p in passes}
+    return {
+        p.label.node: pool(
+            p, np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2**31, p.number))
+        )
+        for p in passes
+    }
 
 
 def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:

@@ -94,7 +94,9 @@ class Plan:
     layout: Layout = field(default_factory=Layout)
     programs: list[Program] = field(default_factory=list)
 
-    def compiled(self, outputs: Sequence[tuple[Expression, Any]], tile_rows: int | None = None, private: bool = False) -> Program:
+    def compiled(
+        self, outputs: Sequence[tuple[Expression, Any]], tile_rows: int | None = None, private: bool = False
+    ) -> Program:
         """Compile expressions to one program."""
         program = Compiler(self.layout, tile_rows, private).program(outputs)
         self.programs.append(program)
@@ -148,7 +150,9 @@ def words(*values: int) -> np.ndarray:
     return np.array(values, dtype=np.int64)
 
 
-def kernel_call(step: Step, kernel: AddressedKernel, slots: Sequence[int], reals: np.ndarray | None = None, tuned: bool = False) -> Call:
+def kernel_call(
+    step: Step, kernel: AddressedKernel, slots: Sequence[int], reals: np.ndarray | None = None, tuned: bool = False
+) -> Call:
     """A call whose descriptor starts with the tuning flag and the machine."""
     numbers = np.ascontiguousarray(reals if reals is not None else np.zeros(1), dtype=float)
     return Call(kernel.address, words(0, MACHINE.address, *slots), numbers, step, tuned)

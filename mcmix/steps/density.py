@@ -12,8 +12,8 @@ from mcmix.nodes.law import Law
 from mcmix.nodes.node import holds_nodes
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
-from mcmix.structure.evidence import Structure
 from mcmix.structure.evaluate import ordered
+from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.rewrite import NotSeparable, follow_rows
 
@@ -65,7 +65,9 @@ def _aligned(part: Expression, leaf: Expression) -> bool:
     def on_part(x: Expression) -> bool:
         if x is leaf:
             return False
-        if x.op == "take" and (leaf in x.leaves or x.arguments[0].shape == leaf.shape and x.arguments[0].op not in ("leaf", "constant")):
+        if x.op == "take" and (
+            leaf in x.leaves or x.arguments[0].shape == leaf.shape and x.arguments[0].op not in ("leaf", "constant")
+        ):
             raise NotSeparable("looked up")
         if any(a.size == 1 and a.shape != leaf.shape and leaf in a.leaves for a in x.arguments):
             raise NotSeparable("all elements enter")
@@ -195,7 +197,11 @@ class Metropolis(DensityStep):
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
         scales = np.append(np.ones(self.n), 0.0)
-        return [kernel_call(self, kernels.metropolis_elements, self.slots(chain, int(is_discrete(self.node))), scales, tuned=True)]
+        return [
+            kernel_call(
+                self, kernels.metropolis_elements, self.slots(chain, int(is_discrete(self.node))), scales, tuned=True
+            )
+        ]
 
     def counters(self) -> list[object]:
         """Proposals and acceptances."""
@@ -210,7 +216,9 @@ class AdaptiveMetropolis(DensityStep):
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
         super().__init__(variables, structure, reason or "chosen by the user")
         if is_discrete(self.node):
-            raise TypeError(f"{self.node.name}: the block step moves continuous variables; use Metropolis for whole numbers")
+            raise TypeError(
+                f"{self.node.name}: the block step moves continuous variables; use Metropolis for whole numbers"
+            )
 
     @property
     def workspace(self) -> int:
@@ -237,7 +245,9 @@ class Enumeration(DensityStep):
         super().__init__(variables, structure, reason or "chosen by the user")
         found = values_of(self.node)
         if found is None:
-            raise TypeError(f"{self.node.name}: enumeration needs a discrete variable with at most {MOST_ENUMERATED} known values")
+            raise TypeError(
+                f"{self.node.name}: enumeration needs a discrete variable with at most {MOST_ENUMERATED} known values"
+            )
         self.lowest, self.n_values = found
         self.lower = np.full(self.n, float(self.lowest))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mcmix.kernels import gibbs
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.structure.conjugacy import Conjugate, conjugate
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import constant
-
-import numpy as np
 
 KERNELS = {
     "normal": gibbs.draw_normal,
@@ -50,7 +50,11 @@ class ConjugateGibbs(Step):
         node, n = self.variables[0], self.conditional.first.size
         slots = [*chain.bound(self.program).words, n, *[chain.address(k) for k in self.keys], chain.address(node)]
         last_axis = node.shape[-1] if self.conditional.kind == "dirichlet" else 0
-        return [kernel_call(self, KERNELS[self.conditional.kind], [*slots, last_axis], np.array([self.conditional.exponent]))]
+        return [
+            kernel_call(
+                self, KERNELS[self.conditional.kind], [*slots, last_axis], np.array([self.conditional.exponent])
+            )
+        ]
 
     @property
     def cost(self) -> str:

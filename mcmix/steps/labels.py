@@ -26,7 +26,9 @@ class Pass:
     def __init__(self, block: LabelBlock, number: int):
         self.block = block
         self.number = number
-        self.tables: dict[SeparableFactor, list[Expression] | None] = {s: parameter_tables(s, block.label) for s in block.factors}
+        self.tables: dict[SeparableFactor, list[Expression] | None] = {
+            s: parameter_tables(s, block.label) for s in block.factors
+        }
         self.programs: dict[SeparableFactor, Any] = {}
 
     @property
@@ -90,10 +92,11 @@ class Pass:
 
     def descriptor(self, chain: Chain) -> np.ndarray:
         """The pass's descriptor for one chain."""
-        factors = np.array([self._factor(s, chain) for s in self.block.factors], dtype=np.int64).reshape(-1, kernels.FACTOR_WIDTH)
+        factors = np.array([self._factor(s, chain) for s in self.block.factors], dtype=np.int64).reshape(
+            -1, kernels.FACTOR_WIDTH
+        )
         prelude = chain.bound(self.prelude)
         out = words(*[0] * kernels.PASS_WIDTH)
-        from mcmix.kernels.machine import MACHINE
 
         weights = chain.address(("log weights", self)) if self.block.log_weights is not None else 0
         streams = chain.row_streams(self.label.node, self.number, self.label.n_units)
@@ -128,7 +131,9 @@ class Pass:
         for i in range(3):
             j = min(i, len(tables) - 1)
             row[kernels.FACTOR_A + 2 * i] = chain.address(("table", self, s, j))
-            row[kernels.FACTOR_A_STEP + 2 * i] = 1 if tables[j].size > 1 or tables[j].shape == (self.label.n_labels,) else 0
+            row[kernels.FACTOR_A_STEP + 2 * i] = (
+                1 if tables[j].size > 1 or tables[j].shape == (self.label.n_labels,) else 0
+            )
 
     def _column(self, x: Expression, chain: Chain) -> int:
         if x.op == "leaf":
@@ -152,7 +157,12 @@ class Pass:
         table = np.zeros((max(len(cells.columns), 1), kernels.COLUMN_WIDTH), np.int64)
         for j, column in enumerate(cells.columns):
             squares = chain.address(("square", node, j)) if cells.squares[j] else 0
-            table[j] = [address_of(column), chain.address(("shifts", node)) + 8 * j, chain.address(("sum", node, j)), squares]
+            table[j] = [
+                address_of(column),
+                chain.address(("shifts", node)) + 8 * j,
+                chain.address(("sum", node, j)),
+                squares,
+            ]
         row[kernels.FACTOR_COLUMNS], row[kernels.FACTOR_COLUMN_TABLE] = len(cells.columns), address_of(table)
         row[kernels.FACTOR_COUNT], row[kernels.FACTOR_CELLS] = chain.address(("count", node)), cells.size
         row[kernels.FACTOR_STRIDE] = cells.strides[self.label]
@@ -254,7 +264,9 @@ class EntangledLabels(Step):
         label = next((c for c in structure.entangled if c.node is variables[0]), None)
         if label is None:
             raise TypeError(f"{variables[0].name}: its rows separate; the label pass serves it")
-        super().__init__(variables, f"not separable by row ({structure.entangled[label]}); K + 1 evaluations of everything")
+        super().__init__(
+            variables, f"not separable by row ({structure.entangled[label]}); K + 1 evaluations of everything"
+        )
         self.label = label
         about = [e.elements for e in structure.about(variables[0])]
         rows: Expression = constant(np.zeros(label.n_units))

@@ -96,7 +96,12 @@ def assemble(model: Model, asked: Collection[str] = (), wanted: Mapping[Stochast
     for node, variable in recording.leaves.items():
         plan.layout.place(node, max(variable.size, 1))
     made = Assembled(model, recording, structure, plan)
-    made.steps = _ordered([requested((wanted or {})[n], n, structure) if n in (wanted or {}) else step_for(n, structure) for n in model.stochastics])
+    made.steps = _ordered(
+        [
+            requested((wanted or {})[n], n, structure) if n in (wanted or {}) else step_for(n, structure)
+            for n in model.stochastics
+        ]
+    )
     for step in made.steps:
         step.compile(plan)
     _recorded(made, asked)
@@ -131,13 +136,20 @@ def _recorded(made: Assembled, asked: Collection[str]) -> None:
             made.labels.append(node)
         elif node.trace_by_default:
             made.segments.append(Segment(node.name, node, node.shape, is_log_kept(node), _dtype(node)))
-    for node in made.model.deterministics:
-        if node.name in asked or (node.trace_by_default and _is_number(node)):
-            if _is_per_row(node, made) and node.name not in asked:
-                made.per_row.append(node.name)
+    for function in made.model.deterministics:
+        if function.name in asked or (function.trace_by_default and _is_number(function)):
+            if _is_per_row(function, made) and function.name not in asked:
+                made.per_row.append(function.name)
                 continue
-            outputs.append((made.recording.values[node], ("recorded", node)))
-            made.segments.append(Segment(node.name, ("recorded", node), np.shape(node.value), dtype=np.asarray(node.value).dtype))
+            outputs.append((made.recording.values[function], ("recorded", function)))
+            made.segments.append(
+                Segment(
+                    function.name,
+                    ("recorded", function),
+                    np.shape(function.value),
+                    dtype=np.asarray(function.value).dtype,
+                )
+            )
     made.segments.insert(0, Segment("lp", LOG_DENSITY, ()))
     for step in made.steps:
         for key in step.counters():
@@ -181,7 +193,7 @@ def lowest_label(node: Stochastic, made: Assembled) -> int:
 
 def exchangeable(made: Assembled) -> dict[str, str]:
     """Variables whose components may swap names freely, and the label vector that they belong to."""
-    found = {}
+    found: dict[str, str] = {}
     for step in made.steps:
         if isinstance(step, LabelGibbs) and step.names_are_free is not None:
             found |= {v.name: step.variables[0].name for v in step.names_are_free.variables}

@@ -1,7 +1,7 @@
 """From symbolic expressions to programs of the machine, over one chain's memory.
 
-A :class:`Layout` hands out places in a chain's memory (one array of doubles). A :class:`Program` is code whose addresses
-are still relative to that memory where they point into it; :meth:`Program.bound` makes them absolute for one chain.
+A :class:`Layout` hands out places in a chain's memory (one array of doubles). A :class:`Program` is code whose
+addresses are still relative to that memory where they point into it; :meth:`Program.bound` makes them absolute for one chain.
 Constants are shared by all chains and stay where they are.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from mcmix.kernels import machine
 from mcmix.kernels.base import address_of, python_callback
-from mcmix.kernels.machine import A, B, C, COUNT, D, EXTRA, OP, OUT, OUT_ROW, TILE, TILED, WIDTH
+from mcmix.kernels.machine import COUNT, EXTRA, OP, OUT, OUT_ROW, TILE, TILED, WIDTH, A, B, C, D
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant, elementwise, reshape
 
 OPCODES = {
@@ -112,7 +112,9 @@ class PythonCall:
     instruction: int
     function: Callable[..., Any]
     label: str
-    arguments: list[tuple[int, bool, np.ndarray | None, tuple[int, ...], str]]  # offset, relative, constant, shape, kind
+    arguments: list[
+        tuple[int, bool, np.ndarray | None, tuple[int, ...], str]
+    ]  # offset, relative, constant, shape, kind
     output: int
     size: int
 
@@ -257,7 +259,13 @@ class Compiler:
         if x.op == "take":
             table, index = self.value(x.arguments[0]), self.value(x.arguments[1])
             out = self._register(x)
-            self._emit(machine.TAKE, self._count(x), out, [Place(table.address, table.relative, 1, 0), index], [x.arguments[0].size])
+            self._emit(
+                machine.TAKE,
+                self._count(x),
+                out,
+                [Place(table.address, table.relative, 1, 0), index],
+                [x.arguments[0].size],
+            )
             return out
         operands = [self._spread(a, x.shape) for a in x.arguments]
         out = self._register(x)
@@ -305,7 +313,7 @@ class Compiler:
             self._emit(machine.COPY, max(n, 1), target, [Place(source.address, source.relative, source.step, 0)])
 
     def _python(self, x: Expression, out: Place) -> None:
-        arguments = []
+        arguments: list[tuple[int, bool, np.ndarray | None, tuple[int, ...], str]] = []
         for a in x.arguments:
             if a.is_constant:
                 arguments.append((0, False, np.asarray(a.value), a.shape, a.kind))
@@ -318,7 +326,13 @@ class Compiler:
     # ---------------------------------------------------------------- streams over many rows
 
     def _streams(self, x: Expression) -> bool:
-        return self.streaming is None and self.tile_rows is None and x.ndim == 1 and x.size > STREAMED_FROM and row_by_row(x)
+        return (
+            self.streaming is None
+            and self.tile_rows is None
+            and x.ndim == 1
+            and x.size > STREAMED_FROM
+            and row_by_row(x)
+        )
 
     def _scattered(self, x: Expression) -> Place:
         values, index = x.arguments
@@ -365,7 +379,9 @@ def finished(program: Program, layout: Layout) -> Program:
     program.outputs = [o + layout.size - SCRATCH if o >= SCRATCH else o for o in program.outputs]
     for call in program.python:
         call.output += layout.size - SCRATCH if call.output >= SCRATCH else 0
-        call.arguments = [(o + layout.size - SCRATCH if o >= SCRATCH else o, r, k, s, t) for o, r, k, s, t in call.arguments]
+        call.arguments = [
+            (o + layout.size - SCRATCH if o >= SCRATCH else o, r, k, s, t) for o, r, k, s, t in call.arguments
+        ]
     return program
 
 

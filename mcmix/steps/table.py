@@ -58,7 +58,9 @@ def _slice(node: Stochastic, structure: Structure) -> str | None:
     if density.is_discrete(node) or _is_simplex(node):
         return None
     target = density.target_of(node, structure)
-    if not target.single and (target.size > density.CHEAP or node.shape and int(np.prod(node.shape)) > density.MOST_ONE_BY_ONE):
+    if not target.single and (
+        target.size > density.CHEAP or node.shape and int(np.prod(node.shape)) > density.MOST_ONE_BY_ONE
+    ):
         return None
     if _calls_python(target) or target.size > 256:
         return None

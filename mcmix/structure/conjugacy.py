@@ -99,7 +99,14 @@ def _prior_alone(node: Law, structure: Structure) -> Conjugate | str:
         found = prior(own.parameters, 1.0) if family == node.family.name else None
         if found is not None:
             ends = _filled(found.lower, v), _filled(found.upper, v)
-            return Conjugate(kind, _filled(found.first, v), _filled(found.second, v), *ends, 1.0, f"nothing depends on it: {family} prior")
+            return Conjugate(
+                kind,
+                _filled(found.first, v),
+                _filled(found.second, v),
+                *ends,
+                1.0,
+                f"nothing depends on it: {family} prior",
+            )
     return f"nothing depends on it, and its {node.family.name} prior has no direct draw"
 
 
@@ -162,7 +169,9 @@ def _spread(x: Any, e: Evidence) -> Expression:
     return part if part.shape == shape else ex.broadcast_to(part, shape)
 
 
-def _normal_link(name: str, first: Expression, second: Expression, parameter: Expression, v: Expression, leaf: Expression) -> _Read:
+def _normal_link(
+    name: str, first: Expression, second: Expression, parameter: Expression, v: Expression, leaf: Expression
+) -> _Read:
     link = affine(parameter, v, leaf)
     if link is None:
         raise _NotConjugate(f"{name}'s mean is no affine look-up of it")
@@ -175,14 +184,22 @@ def _is_zero(x: Expression) -> bool:
     return x.is_constant and not np.any(x.value)
 
 
-def _gamma_link(name: str, first: Expression, second: Expression, parameter: Expression, v: Expression, leaf: Expression) -> _Read:
+def _gamma_link(
+    name: str, first: Expression, second: Expression, parameter: Expression, v: Expression, leaf: Expression
+) -> _Read:
     link = power(parameter, v, leaf)
     if link is None:
         raise _NotConjugate(f"{name}'s parameter is no power of it")
-    return _Read(_collected(first * link.mask, link.index, v), _collected(second * link.factor * link.mask, link.index, v), link.exponent)
+    return _Read(
+        _collected(first * link.mask, link.index, v),
+        _collected(second * link.factor * link.mask, link.index, v),
+        link.exponent,
+    )
 
 
-def _beta_link(name: str, first: Expression, second: Expression, parameter: Expression, v: Expression, leaf: Expression) -> _Read:
+def _beta_link(
+    name: str, first: Expression, second: Expression, parameter: Expression, v: Expression, leaf: Expression
+) -> _Read:
     link = affine(parameter, v, leaf)
     if link is None:
         raise _NotConjugate(f"{name}'s probability is no look-up of it")
@@ -213,7 +230,11 @@ def _collected(values: Expression, index: Expression, v: Expression) -> Expressi
     if values.size == 1 and index.size == 1:
         values, index = ex.reshape(values, (1,)), ex.reshape(index, (1,))
     elif values.ndim != 1:
-        index = index if index.shape == values.shape else ex.broadcast_to(index, np.broadcast_shapes(values.shape, index.shape))
+        index = (
+            index
+            if index.shape == values.shape
+            else ex.broadcast_to(index, np.broadcast_shapes(values.shape, index.shape))
+        )
         values = values if values.shape == index.shape else ex.broadcast_to(values, index.shape)
         values, index = ex.reshape(values, (-1,)), ex.reshape(index, (-1,))
     return scatter(values, index, v.size)
@@ -276,7 +297,9 @@ _PRIORS: dict[tuple[str, str], Callable[[Mapping[str, Any], float], _Prior | Non
     # dv = t**(1/q - 1) dt / |q| for t = v**q: a flat prior on v is a power of t
     ("gamma", "Uniform"): lambda p, q: _Prior(1.0 / q - 1.0, 0.0, _at_least_zero(p["lower"]), p["upper"]),
     ("beta", "Beta"): lambda p, _: _Prior(p["alpha"] - 1.0, p["beta"] - 1.0, 0.0, 1.0),
-    ("beta", "Uniform"): lambda p, _: _Prior(0.0, 0.0, _at_least_zero(p["lower"]), elementwise("minimum", p["upper"], 1.0)),
+    ("beta", "Uniform"): lambda p, _: _Prior(
+        0.0, 0.0, _at_least_zero(p["lower"]), elementwise("minimum", p["upper"], 1.0)
+    ),
     ("dirichlet", "Dirichlet"): lambda p, _: _Prior(p["concentration"] - 1.0, 0.0, 0.0, 1.0),
 }
 

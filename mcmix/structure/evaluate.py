@@ -34,7 +34,7 @@ def evaluate(x: Expression, leaves: Mapping[Any, Any], known: dict[Expression, n
 
 
 def ordered(x: Expression) -> list[Expression]:
-    """x and everything below it, arguments first, each once."""
+    """X and everything below it, arguments first, each once."""
     found: dict[Expression, None] = {}
     waiting = [(x, False)]
     while waiting:

@@ -111,7 +111,9 @@ def structure_of(recording: Recording) -> Structure:
     return structure
 
 
-def _separated(recording: Recording, candidates: list[LabelVector], structure: Structure) -> dict[Factor, SeparableFactor]:
+def _separated(
+    recording: Recording, candidates: list[LabelVector], structure: Structure
+) -> dict[Factor, SeparableFactor]:
     """Separate every factor that touches labels; drop label vectors that cannot be separated, and start again."""
     while True:
         labels = {c.variable: c for c in candidates if c not in structure.entangled}
@@ -177,7 +179,7 @@ def _row_sums(factor: Factor) -> Sums | None:
         return None
     x = factor.x
     with np.errstate(all="ignore"):
-        columns = [as_expression(c.transform(x.value if x.is_constant else x)) for c in family.statistics.columns]
+        columns = [as_expression(c.transform(x.known if x.is_constant else x)) for c in family.statistics.columns]
     squares = tuple(c * c if spec.square else None for c, spec in zip(columns, family.statistics.columns, strict=True))
     return Sums(constant(1.0), tuple(columns), squares, tuple(0.0 for _ in columns))
 

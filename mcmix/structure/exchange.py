@@ -143,7 +143,9 @@ def differing(found: Exchange, block: LabelBlock, structure: Structure) -> bool:
         if not own or any(not _same_for_all(p) for p in evidence.parameters.values()):
             return True
     for family in found.families:
-        laws = {(type(v), tuple(repr(p) for p in structure.recording.factor_of(v).parameters.values())) for v, _ in family}
+        laws = {
+            (type(v), tuple(repr(p) for p in structure.recording.factor_of(v).parameters.values())) for v, _ in family
+        }
         if len(laws) > 1:
             return True
     return any(not _symmetric(v) for v in found.complements)

@@ -1,7 +1,7 @@
 """Symbolic arrays: what a user's NumPy function does, recorded as a graph.
 
-An :class:`Expression` stands where an array would and records operators, NumPy functions and indexing. Equal expressions
-are one object (they are interned), constants fold at once, and everything it cannot record raises
+An :class:`Expression` stands where an array would and records operators, NumPy functions and indexing. Equal
+expressions are one object (they are interned), constants fold at once, and everything it cannot record raises
 :class:`~mcmix.errors.TraceError`; the caller then falls back to calling the user's function as written.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.special
@@ -39,7 +39,13 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "prod": np.prod, "ma
 YES_OR_NO = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "and", "or", "not"}
 
 _UFUNC_NAMES = {function: name for name, function in {**UNARY, **BINARY}.items()}
-_UFUNC_NAMES |= {np.bitwise_and: "and", np.bitwise_or: "or", np.invert: "not", np.fabs: "absolute", scipy.special.loggamma: "gammaln"}
+_UFUNC_NAMES |= {
+    np.bitwise_and: "and",
+    np.bitwise_or: "or",
+    np.invert: "not",
+    np.fabs: "absolute",
+    scipy.special.loggamma: "gammaln",
+}
 
 _interned: weakref.WeakValueDictionary[Any, Expression] = weakref.WeakValueDictionary()
 
@@ -71,6 +77,16 @@ class Expression:
     value: np.ndarray | None
     leaves: frozenset[Expression]
 
+    if TYPE_CHECKING:  # the operators are set in a loop below the class
+
+        def _operation(self, other: Any) -> Any: ...
+
+        def _one_sided(self) -> Any: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operation
+        __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __matmul__ = _operation
+        __neg__ = __abs__ = _one_sided
+
     # ---------------------------------------------------------------- what an array has
 
     @property
@@ -92,6 +108,13 @@ class Expression:
     def T(self) -> Expression:  # noqa: N802  (NumPy's name)
         """Transposed."""
         return transpose(self)
+
+    @property
+    def known(self) -> np.ndarray:
+        """The value of a constant."""
+        if self.value is None:
+            raise TypeError(f"{self!r} is not known before a chain runs")
+        return self.value
 
     @property
     def is_constant(self) -> bool:
@@ -143,7 +166,9 @@ class Expression:
         self._no("writes into an array")
 
     def __getitem__(self, index: Any) -> Expression:
-        return _index(self, index)
+        from mcmix.structure.indexing import index as look_up
+
+        return look_up(self, index)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -183,7 +208,9 @@ class Expression:
 
     def take(self, indices: Any, axis: int | None = None) -> Expression:
         """Elements at positions along an axis."""
-        return _take_along(self, indices, axis)
+        from mcmix.structure.indexing import take_along
+
+        return take_along(self, indices, axis)
 
     def reshape(self, *shape: Any) -> Expression:
         """Same elements in another shape."""
@@ -194,7 +221,10 @@ class Expression:
         return reshape(self, (-1,))
 
     flatten = ravel
-    squeeze = lambda self: reshape(self, tuple(n for n in self.shape if n != 1))  # noqa: E731
+
+    def squeeze(self) -> Expression:
+        """Without axes of length one."""
+        return reshape(self, tuple(n for n in self.shape if n != 1))
 
     def copy(self) -> Expression:
         """The same: expressions never change."""
@@ -221,9 +251,12 @@ class Expression:
         return inputs[0] if ufunc is np.positive else elementwise(_UFUNC_NAMES[ufunc], *inputs)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
-        if function not in _FUNCTIONS:
-            raise TraceError(f"calls numpy.{getattr(function, '__name__', function)}, which is not among the recorded functions")
-        return _FUNCTIONS[function](*arguments, **keywords)
+        from mcmix.structure.array_functions import FUNCTIONS
+
+        if function not in FUNCTIONS:
+            name = getattr(function, "__name__", function)
+            raise TraceError(f"calls numpy.{name}, which is not among the recorded functions")
+        return FUNCTIONS[function](*arguments, **keywords)
 
 
 def _operator(name: str, swapped: bool = False) -> Any:
@@ -254,13 +287,22 @@ setattr(Expression, "__invert__", lambda self: elementwise("not", self))  # noqa
 # -------------------------------------------------------------------- building
 
 
-def _make(op: str, arguments: tuple[Expression, ...], shape: tuple[int, ...], extra: Any = None, kind: str = "float") -> Expression:
+def _make(
+    op: str, arguments: tuple[Expression, ...], shape: tuple[int, ...], extra: Any = None, kind: str = "float"
+) -> Expression:
     key = (op, tuple(id(a) for a in arguments), shape, extra, kind)
     found = _interned.get(key)
     if found is not None:
         return found
     made = object.__new__(Expression)
-    made.op, made.arguments, made.shape, made.extra, made.kind, made.value = op, arguments, tuple(shape), extra, kind, None
+    made.op, made.arguments, made.shape, made.extra, made.kind, made.value = (
+        op,
+        arguments,
+        tuple(shape),
+        extra,
+        kind,
+        None,
+    )
     own = frozenset([made]) if op == "leaf" else frozenset[Expression]()
     made.leaves = own.union(*[a.leaves for a in arguments]) if arguments else own
     _interned[key] = made
@@ -280,7 +322,10 @@ def constant(value: Any) -> Expression:
         return found
     made = object.__new__(Expression)
     made.op, made.arguments, made.shape, made.extra, made.kind = "constant", (), shape, None, kind
-    made.value, made.leaves = (value if isinstance(value, np.ndarray) and array.size > 64 else array.reshape(shape)), frozenset()
+    made.value, made.leaves = (
+        (value if isinstance(value, np.ndarray) and array.size > 64 else array.reshape(shape)),
+        frozenset(),
+    )
     _interned[key] = made
     return made
 
@@ -294,7 +339,7 @@ def as_expression(value: Any) -> Expression:
     """Arrays, numbers and (nested) lists that may hold expressions, as one expression."""
     if isinstance(value, Expression):
         return value
-    if isinstance(value, (list, tuple)) and _holds_expression(value):
+    if isinstance(value, (list, tuple)) and holds_expression(value):
         return stack([as_expression(v) for v in value])
     try:
         return constant(np.asarray(value))
@@ -302,9 +347,10 @@ def as_expression(value: Any) -> Expression:
         raise TraceError(f"works with {type(value).__name__}, which is no array") from error
 
 
-def _holds_expression(value: Any) -> bool:
+def holds_expression(value: Any) -> bool:
+    """Whether a nested list holds a symbolic value."""
     if isinstance(value, (list, tuple)):
-        return any(_holds_expression(v) for v in value)
+        return any(holds_expression(v) for v in value)
     return isinstance(value, Expression)
 
 
@@ -314,7 +360,9 @@ def elementwise(name: str, *arguments: Any) -> Expression:
     try:
         shape = np.broadcast_shapes(*[p.shape for p in parts])
     except ValueError as error:
-        raise TraceError(f"combines shapes {' and '.join(str(p.shape) for p in parts)}, which do not broadcast") from error
+        raise TraceError(
+            f"combines shapes {' and '.join(str(p.shape) for p in parts)}, which do not broadcast"
+        ) from error
     if all(p.is_constant for p in parts):
         with np.errstate(all="ignore"):
             return constant(ELEMENTWISE[name](*[p.value for p in parts]))
@@ -328,11 +376,30 @@ def _kind_of(name: str, parts: tuple[Expression, ...]) -> str:
     if name in YES_OR_NO:
         return "bool"
     whole = all(p.kind in ("int", "bool") for p in parts[-2:])
-    return "int" if whole and name in ("add", "subtract", "multiply", "negative", "absolute", "floor_divide", "remainder", "where", "maximum", "minimum") else "float"
+    return (
+        "int"
+        if whole
+        and name
+        in (
+            "add",
+            "subtract",
+            "multiply",
+            "negative",
+            "absolute",
+            "floor_divide",
+            "remainder",
+            "where",
+            "maximum",
+            "minimum",
+        )
+        else "float"
+    )
 
 
 def _is(value: Expression, number: float) -> bool:
-    return value.is_constant and value.value is not None and value.size == 1 and float(value.value.reshape(())) == number
+    return (
+        value.is_constant and value.value is not None and value.size == 1 and float(value.value.reshape(())) == number
+    )
 
 
 def _simplified(name: str, parts: tuple[Expression, ...], shape: tuple[int, ...]) -> Expression | None:
@@ -344,7 +411,12 @@ def _simplified(name: str, parts: tuple[Expression, ...], shape: tuple[int, ...]
         return first.arguments[0]
     if len(parts) == 2 and first.kind != "bool" and parts[1].kind != "bool":
         second = parts[1]
-        if first.shape == shape and (name in ("multiply", "divide", "power") and _is(second, 1.0) or name in ("add", "subtract") and _is(second, 0.0)):
+        if first.shape == shape and (
+            name in ("multiply", "divide", "power")
+            and _is(second, 1.0)
+            or name in ("add", "subtract")
+            and _is(second, 0.0)
+        ):
             return first if first.kind == "float" or second.kind == "int" else None
         if second.shape == shape and (name == "multiply" and _is(first, 1.0) or name == "add" and _is(first, 0.0)):
             return second if second.kind == "float" or first.kind == "int" else None
@@ -365,7 +437,7 @@ def reshape(value: Any, shape: Any, **_: Any) -> Expression:
     if wanted == x.shape:
         return x
     if x.is_constant:
-        return constant(np.reshape(x.value, wanted))  # type: ignore[arg-type]
+        return constant(np.reshape(x.known, wanted))
     if x.op == "reshape":
         return reshape(x.arguments[0], wanted)
     return _make("reshape", (x,), wanted, None, x.kind)
@@ -375,15 +447,15 @@ def gather(table: Any, positions: Any) -> Expression:
     """Elements of the flattened table at whole-number positions; the result has the positions' shape."""
     x, index = as_expression(table), as_expression(positions)
     if x.is_constant and index.is_constant:
-        return constant(np.reshape(x.value, -1)[index.value])  # type: ignore[arg-type, index]
-    if index.is_constant and index.size == x.size and np.array_equal(np.ravel(index.value), np.arange(x.size)):  # type: ignore[arg-type]
+        return constant(np.reshape(x.known, -1)[index.known])
+    if index.is_constant and index.size == x.size and np.array_equal(np.ravel(index.known), np.arange(x.size)):
         return reshape(x, index.shape)
     if x.op == "reshape":
         return gather(x.arguments[0], index)
     if x.op == "take" and index.is_constant and x.arguments[1].is_constant:
-        return gather(x.arguments[0], np.reshape(x.arguments[1].value, -1)[index.value])  # type: ignore[arg-type, index]
+        return gather(x.arguments[0], np.reshape(x.arguments[1].known, -1)[index.known])
     if x.op == "concatenate" and index.is_constant:
-        return _gather_from_parts(x, np.asarray(index.value))
+        return _gather_from_parts(x, index.known)
     return _make("take", (x, index), index.shape, None, x.kind)
 
 
@@ -430,7 +502,7 @@ def concatenate(values: Sequence[Any], axis: int | None = 0, **_: Any) -> Expres
     """Join along an axis."""
     parts = [as_expression(v) for v in values]
     if all(p.is_constant for p in parts):
-        return constant(np.concatenate([np.atleast_1d(p.value) for p in parts], axis))  # type: ignore[arg-type]
+        return constant(np.concatenate([np.atleast_1d(p.known) for p in parts], axis))
     kind = "float" if any(p.kind == "float" for p in parts) else parts[0].kind
     flat = _make("concatenate", tuple(reshape(p, (-1,)) for p in parts), (sum(p.size for p in parts),), None, kind)
     if axis is None or all(p.ndim == 1 for p in parts):
@@ -444,7 +516,7 @@ def reduce(name: str, value: Any, axis: Any = None, keepdims: bool = False, **_:
     """Reduce all elements or one axis."""
     x = as_expression(value)
     if x.is_constant:
-        return constant(REDUCTIONS[name](x.value, axis=axis, keepdims=keepdims))
+        return constant(REDUCTIONS[name](x.known, axis=axis, keepdims=keepdims))
     if axis is None or x.ndim == 1:
         shape = (1,) * x.ndim if keepdims else ()
         whole = x if x.size == 1 else _make(name, (x,), (), (1, x.size, 1), x.kind if x.kind != "bool" else "int")
@@ -463,7 +535,7 @@ def cumulative_sum(value: Any, axis: int | None = None, **_: Any) -> Expression:
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     if x.is_constant:
-        return constant(np.cumsum(x.value, axis=axis))  # type: ignore[arg-type]
+        return constant(np.cumsum(x.known, axis=axis))
     axis = axis % x.ndim
     outer, inner = int(np.prod(x.shape[:axis], dtype=int)), int(np.prod(x.shape[axis + 1 :], dtype=int))
     return _make("cumsum", (x,), x.shape, (outer, x.shape[axis], inner), x.kind)
@@ -475,7 +547,7 @@ def matmul(left: Any, right: Any, **_: Any) -> Expression:
     if x.ndim == 0 or y.ndim == 0:
         return elementwise("multiply", x, y)
     if x.is_constant and y.is_constant:
-        return constant(np.matmul(x.value, y.value))  # type: ignore[arg-type]
+        return constant(np.matmul(x.known, y.known))
     if x.ndim > 2 or y.ndim > 2 or x.shape[-1] != y.shape[0]:
         raise TraceError(f"multiplies matrices of shapes {x.shape} and {y.shape}")
     sizes = (x.shape[0] if x.ndim == 2 else 1, y.shape[0], y.shape[1] if y.ndim == 2 else 1)
@@ -494,105 +566,25 @@ def scatter(values: Any, positions: Any, size: int) -> Expression:
     """Vector of length `size`: the sum of the values at each position."""
     x, index = as_expression(values), as_expression(positions)
     shape = np.broadcast_shapes(x.shape, index.shape)
-    if index.is_constant and index.size == size and index.shape == shape and np.array_equal(np.ravel(index.value), np.arange(size)):  # type: ignore[arg-type]
+    if (
+        index.is_constant
+        and index.size == size
+        and index.shape == shape
+        and np.array_equal(np.ravel(index.known), np.arange(size))
+    ):
         return reshape(broadcast_to(x, shape), (size,))
     if size == 1 and index.is_constant:
         return reshape(reduce("sum", broadcast_to(x, shape) if x.shape != shape else x), (1,))
     if x.is_constant and index.is_constant:
-        weights = np.broadcast_to(np.asarray(x.value, float), shape).ravel()
-        positions_known = np.broadcast_to(np.asarray(index.value), shape).ravel()
+        weights = np.broadcast_to(np.asarray(x.known, float), shape).ravel()
+        positions_known = np.broadcast_to(index.known, shape).ravel()
         return constant(np.bincount(positions_known, weights, size))
     return _make("scatter", (x, index), (size,), None)
 
 
-def python(function: Callable[..., Any], arguments: Sequence[Any], shape: tuple[int, ...], kind: str, label: str) -> Expression:
+def python(
+    function: Callable[..., Any], arguments: Sequence[Any], shape: tuple[int, ...], kind: str, label: str
+) -> Expression:
     """A function that could not be recorded, called as written whenever its value is needed."""
     parts = tuple(as_expression(a) for a in arguments)
     return _make("python", parts, tuple(shape), (function, label), kind)
-
-
-# -------------------------------------------------------------------- indexing
-
-
-def _index(x: Expression, index: Any) -> Expression:
-    if isinstance(index, Expression) and index.is_constant:
-        index = index.value
-    parts = list(index) if isinstance(index, tuple) else [index]
-    parts = [p.value if isinstance(p, Expression) and p.is_constant else p for p in parts]
-    parts = [as_expression(p) if isinstance(p, (list, tuple)) and _holds_expression(p) else p for p in parts]
-    if not any(isinstance(p, Expression) for p in parts):
-        positions = np.arange(x.size).reshape(x.shape)[tuple(parts) if isinstance(index, tuple) else parts[0]]
-        return gather(x, np.ascontiguousarray(positions).reshape(np.shape(positions)))
-    return _index_by_values(x, parts)
-
-
-def _index_by_values(x: Expression, parts: list[Any]) -> Expression:
-    """Positions that are themselves values: whole numbers per axis from the front, full slices for the rest."""
-    parts = parts + [slice(None)] * (x.ndim - len(parts))
-    if len(parts) > x.ndim or any(isinstance(p, Expression) and p.kind == "bool" and x.ndim != 1 for p in parts):
-        raise TraceError("indexes with a mask of values")
-    if any(isinstance(p, Expression) and p.kind == "bool" for p in parts):
-        raise TraceError("indexes with a mask of values")
-    advanced = [isinstance(p, Expression) or not isinstance(p, slice) for p in parts]
-    count = sum(advanced)
-    if any(advanced[count:]) or any(p != slice(None) for p in parts[count:]):
-        raise TraceError("mixes slices and values in one index")
-    return _gather_front(x, [as_expression(p) for p in parts[:count]])
-
-
-def _gather_front(x: Expression, indices: list[Expression]) -> Expression:
-    rest = x.shape[len(indices) :]
-    stride = int(np.prod(rest, dtype=int))
-    position: Any = None
-    for index, length in reversed(list(zip(indices, x.shape, strict=False))):
-        term = elementwise("multiply", index, stride) if stride != 1 else index
-        position = term if position is None else elementwise("add", term, position)
-        stride *= length
-    if rest:
-        inner = np.arange(int(np.prod(rest, dtype=int))).reshape(rest)
-        position = elementwise("add", reshape(position, position.shape + (1,) * len(rest)), inner)
-    return gather(x, position)
-
-
-def _take_along(value: Any, indices: Any, axis: int | None = None, **_: Any) -> Expression:
-    x = as_expression(value)
-    if axis is None:
-        return gather(x, indices)
-    if axis % x.ndim != 0:
-        raise TraceError("takes along an axis other than the first")
-    return _index(x, as_expression(indices))
-
-
-def _take_along_axis(values: Any, indices: Any, axis: int = -1, **_: Any) -> Expression:
-    """One element of the last axis per row, as ``numpy.take_along_axis`` with one index a row."""
-    x, index = as_expression(values), as_expression(indices)
-    if axis not in (-1, x.ndim - 1):
-        raise TraceError("takes along an axis other than the last")
-    rows = np.arange(x.size // x.shape[-1]).reshape((*x.shape[:-1], 1)) * x.shape[-1]
-    return gather(x, elementwise("add", rows, index))
-
-
-def _full_like(value: Any, number: Any) -> Expression:
-    return constant(np.full(as_expression(value).shape, float(number)))
-
-
-_FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.where: where, np.reshape: reshape, np.ravel: lambda x, **_: reshape(x, (-1,)), np.transpose: transpose,
-    np.stack: stack, np.concatenate: concatenate, np.hstack: lambda v: concatenate([reshape(a, (-1,)) if as_expression(a).ndim < 1 else a for a in v], 0 if as_expression(v[0]).ndim < 2 else 1),
-    np.vstack: lambda v: stack(v) if as_expression(v[0]).ndim == 1 else concatenate(v, 0),
-    np.append: lambda a, b: concatenate([reshape(a, (-1,)), reshape(b, (-1,))]),
-    np.column_stack: lambda v: stack(v, axis=1), np.broadcast_to: broadcast_to, np.take: _take_along,
-    np.sum: lambda x, axis=None, **k: reduce("sum", x, axis, k.get("keepdims", False)),
-    np.prod: lambda x, axis=None, **k: reduce("prod", x, axis, k.get("keepdims", False)),
-    np.max: lambda x, axis=None, **k: reduce("max", x, axis, k.get("keepdims", False)),
-    np.min: lambda x, axis=None, **k: reduce("min", x, axis, k.get("keepdims", False)),
-    np.mean: lambda x, axis=None, **k: as_expression(x).mean(axis), np.cumsum: cumulative_sum, np.dot: matmul,
-    np.clip: lambda x, low, high: elementwise("minimum", elementwise("maximum", x, low), high),
-    np.zeros_like: lambda x, **_: _full_like(x, 0.0), np.ones_like: lambda x, **_: _full_like(x, 1.0),
-    np.full_like: lambda x, number, **_: _full_like(x, number), np.shape: lambda x: as_expression(x).shape,
-    np.size: lambda x: as_expression(x).size, np.ndim: lambda x: as_expression(x).ndim,
-    np.expand_dims: lambda x, axis: reshape(x, np.expand_dims(np.empty(as_expression(x).shape, np.int8), axis).shape),
-    np.squeeze: lambda x, **_: as_expression(x).squeeze(), np.atleast_1d: lambda x: reshape(x, as_expression(x).shape or (1,)),
-    np.take_along_axis: _take_along_axis,
-    np.diff: lambda x: as_expression(x)[1:] - as_expression(x)[:-1],
-}  # fmt: skip

@@ -195,16 +195,18 @@ def row_elements(factor: Factor) -> Expression:
 def _use(uses: dict[LabelVector, np.ndarray | None], label: LabelVector, units: np.ndarray | None) -> None:
     if units is not None and len(units) == label.n_units and np.array_equal(units, np.arange(label.n_units)):
         units = None
-    if label in uses:
-        same = uses[label] is None and units is None or (uses[label] is not None and units is not None and np.array_equal(uses[label], units))  # type: ignore[arg-type]
-        if not same:
-            raise NotSeparable("one row depends on several labels of the same vector")
+    if label in uses and not _same_units(uses[label], units):
+        raise NotSeparable("one row depends on several labels of the same vector")
     uses[label] = units
+
+
+def _same_units(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    return (a is None and b is None) or (a is not None and b is not None and np.array_equal(a, b))
 
 
 def _sorted_by_unit(factor: Factor, rows: Expression, uses: dict[LabelVector, np.ndarray | None]) -> SeparableFactor:
     maps = list(uses.values())
-    if any((a is None) != (b is None) or (a is not None and b is not None and not np.array_equal(a, b)) for a in maps for b in maps):
+    if not all(_same_units(maps[0], other) for other in maps):
         raise NotSeparable("two label vectors belong to different units of the same rows")
     units = maps[0] if maps else None
     order = None
@@ -284,7 +286,9 @@ def _groupings(parameters: tuple[Expression, ...], count: int, s: SeparableFacto
     return list(found)
 
 
-def _assembled(s: SeparableFactor, x: np.ndarray, parameters: tuple[Expression, ...], groupings: list[Expression]) -> Cells | None:
+def _assembled(
+    s: SeparableFactor, x: np.ndarray, parameters: tuple[Expression, ...], groupings: list[Expression]
+) -> Cells | None:
     groups, group_index = _grouped(groupings)
     n_groups = 1 if groups is None else int(groups.max()) + 1
     size, strides = n_groups, dict[LabelVector, int]()
@@ -314,7 +318,9 @@ def _grouped(groupings: list[Expression]) -> tuple[np.ndarray | None, list[np.nd
 def _per_cell(s: SeparableFactor, size: int, strides: dict[LabelVector, int], groupings: list[Expression],
               group_index: list[np.ndarray], n_groups: int) -> dict[Expression, Expression]:  # fmt: skip
     cell = np.arange(size)
-    replacements = {g: constant(np.ascontiguousarray(v[cell % n_groups])) for g, v in zip(groupings, group_index, strict=True)}
+    replacements = {
+        g: constant(np.ascontiguousarray(v[cell % n_groups])) for g, v in zip(groupings, group_index, strict=True)
+    }
     for label, stride in strides.items():
         values = constant(label.values[(cell // stride) % label.n_labels])
         replacements[label.variable] = values
@@ -325,6 +331,7 @@ def _per_cell(s: SeparableFactor, size: int, strides: dict[LabelVector, int], gr
 
 
 def looked_up(x: Expression, variable: Expression) -> list[Expression]:
+    """Every look-up of a variable by position inside x."""
     from mcmix.structure.evaluate import ordered
 
     return [p for p in ordered(x) if p.op == "take" and p.arguments[0] is variable]
@@ -353,9 +360,13 @@ def _with_sums(s: SeparableFactor, x: np.ndarray, size: int, strides: dict[Label
     assert statistics is not None
     with np.errstate(all="ignore"):
         columns = _columns(statistics, x)
-    if any(not parameters[name].is_constant for name in statistics.known) or not all(np.isfinite(c).all() for c in columns):
+    if any(not parameters[name].is_constant for name in statistics.known) or not all(
+        np.isfinite(c).all() for c in columns
+    ):
         return None
-    shifts = tuple(float(np.mean(c)) if spec.shifted else 0.0 for c, spec in zip(columns, statistics.columns, strict=True))
+    shifts = tuple(
+        float(np.mean(c)) if spec.shifted else 0.0 for c, spec in zip(columns, statistics.columns, strict=True)
+    )
     squares = [spec.square for spec in statistics.columns]
     if s.labels:
         key = s.factor.node
@@ -381,7 +392,8 @@ def _known_sums(columns: list[np.ndarray], squares: list[bool], shifts: tuple[fl
     return Sums(
         as_expression(np.bincount(where, minlength=size).astype(float)),
         tuple(as_expression(np.bincount(where, c, size)) for c in about),
-        tuple(as_expression(np.bincount(where, c * c, size)) if q else None for c, q in zip(about, squares, strict=True)),
+        tuple(
+            as_expression(np.bincount(where, c * c, size)) if q else None for c, q in zip(about, squares, strict=True)
+        ),
         shifts,
     )
-

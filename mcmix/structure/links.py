@@ -86,7 +86,10 @@ def _affine_step(x: Expression, read: list[Affine | None]) -> Affine | None:
 def _reindexed(x: Expression, link: Affine, how: Callable[[Expression], Expression]) -> Affine:
     table = x.arguments[0]
     index = link.index if link.index.shape == table.shape else ex.broadcast_to(link.index, table.shape)
-    slope, offset = (p if p.size == 1 or p.shape == table.shape else ex.broadcast_to(p, table.shape) for p in (link.slope, link.offset))
+    slope, offset = (
+        p if p.size == 1 or p.shape == table.shape else ex.broadcast_to(p, table.shape)
+        for p in (link.slope, link.offset)
+    )
     return Affine(_moved(x, slope, how), _moved(x, offset, how), how(index))
 
 
@@ -146,7 +149,10 @@ def _raised(link: Power, exponent: float) -> Power | None:
 def _power_reindexed(x: Expression, link: Power, how: Callable[[Expression], Expression]) -> Power:
     table = x.arguments[0]
     index = link.index if link.index.shape == table.shape else ex.broadcast_to(link.index, table.shape)
-    factor, mask = (p if p.size == 1 or p.shape == table.shape else ex.broadcast_to(p, table.shape) for p in (link.factor, link.mask))
+    factor, mask = (
+        p if p.size == 1 or p.shape == table.shape else ex.broadcast_to(p, table.shape)
+        for p in (link.factor, link.mask)
+    )
     return Power(_moved(x, factor, how), link.exponent, how(index), _moved(x, mask, how))
 
 

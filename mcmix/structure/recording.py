@@ -86,7 +86,9 @@ def record(model: Model) -> Recording:
     for node in model.ordered():
         if isinstance(node, Stochastic):
             recording.values[node] = _variable(node, recording)
-            recording.factors.append(_law_factor(node, recording) if isinstance(node, Law) else _own_factor(node, recording))
+            recording.factors.append(
+                _law_factor(node, recording) if isinstance(node, Law) else _own_factor(node, recording)
+            )
         elif isinstance(node, Deterministic):
             recording.values[node] = _called(node, node.function, node.parents, recording, np.shape(node.value))
         elif isinstance(node, Potential):
@@ -152,7 +154,9 @@ def _symbolic(value: Any) -> bool:
     return any(_symbolic(v) for v in value) if isinstance(value, (list, tuple)) else isinstance(value, Expression)
 
 
-def _called(node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording, shape: tuple[int, ...]) -> Expression:
+def _called(
+    node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording, shape: tuple[int, ...]
+) -> Expression:
     """A function of the parents: recorded where that works and agrees with the function itself, else opaque."""
     reason = "answers differently for symbolic values"
     for wrap_constants in (False, True):
@@ -160,7 +164,7 @@ def _called(node: Node, function: Callable[..., Any], parents: Mapping[str, Any]
             answer = as_expression(function(**_arguments(parents, recording, wrap_constants)))
             if answer.shape != shape:
                 reason = f"answers with shape {answer.shape} for symbolic values, {shape} for numbers"
-            elif _agrees(node, answer, function, parents, recording):
+            elif _agrees(answer, function, parents, recording):
                 return answer
         except TraceError as error:
             reason = str(error)
@@ -172,9 +176,16 @@ def _called(node: Node, function: Callable[..., Any], parents: Mapping[str, Any]
 
 def _arguments(parents: Mapping[str, Any], recording: Recording, wrap_constants: bool) -> dict[str, Any]:
     def plain(value: Any) -> Any:
-        return constant(value) if wrap_constants and isinstance(value, np.ndarray) and value.dtype != object and value.ndim else value
+        return (
+            constant(value)
+            if wrap_constants and isinstance(value, np.ndarray) and value.dtype != object and value.ndim
+            else value
+        )
 
-    return {k: mapped(p, lambda n: _presented(recording.values[n])) if holds_nodes(p) else plain(p) for k, p in parents.items()}
+    return {
+        k: mapped(p, lambda n: _presented(recording.values[n])) if holds_nodes(p) else plain(p)
+        for k, p in parents.items()
+    }
 
 
 def _presented(x: Expression) -> Any:
@@ -182,16 +193,22 @@ def _presented(x: Expression) -> Any:
     return x.value[()] if x.is_constant and x.value is not None and x.ndim == 0 else x
 
 
-def _agrees(node: Node, answer: Expression, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording) -> bool:
+def _agrees(answer: Expression, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording) -> bool:
     """Compare the recording with the function at two points: hidden state and wrong dtypes show here."""
     for shift in (0.0, 0.013):
-        values = {n: _moved(n, shift) for n in recording.leaves}
-        with np.errstate(all="ignore"):
-            expected = np.asarray(function(**{k: mapped(p, lambda n: _number(n, values, recording)) for k, p in parents.items()}), float)
+        values: dict[Node, Any] = {n: _moved(n, shift) for n in recording.leaves}
+        expected = _answered(function, parents, values)
         found = evaluate(answer, {n: np.log(v) if is_log_kept(n) else v for n, v in values.items()})
         if not np.allclose(expected, found, rtol=1e-9, atol=1e-12, equal_nan=True):
             return False
     return True
+
+
+def _answered(function: Callable[..., Any], parents: Mapping[str, Any], values: Mapping[Node, Any]) -> np.ndarray:
+    """What the function itself answers at given values."""
+    with np.errstate(all="ignore"):
+        answer = function(**{k: mapped(p, lambda n: _number(n, values)) for k, p in parents.items()})
+    return np.asarray(answer, dtype=np.float64)
 
 
 def _moved(node: Stochastic, shift: float) -> np.ndarray:
@@ -199,21 +216,27 @@ def _moved(node: Stochastic, shift: float) -> np.ndarray:
     value = np.asarray(node.value)
     if value.dtype.kind != "f" or shift == 0.0:
         return value
-    return (value + shift) / (1.0 + shift * value.shape[-1]) if is_log_kept(node) else value * (1.0 + shift) + shift * (value == 0.0)
+    return (
+        (value + shift) / (1.0 + shift * value.shape[-1])
+        if is_log_kept(node)
+        else value * (1.0 + shift) + shift * (value == 0.0)
+    )
 
 
-def _number(node: Node, values: Mapping[Node, Any], recording: Recording) -> Any:
+def _number(node: Node, values: Mapping[Node, Any]) -> Any:
     """A node's value with the unknowns at given values; whole numbers stay whole."""
     if node in values:
         found = values[node]
         return found if np.ndim(found) else np.asarray(found)[()]
     if isinstance(node, Stochastic):
         return node.value
-    found = node.function(**{k: mapped(p, lambda n: _number(n, values, recording)) for k, p in node.parents.items()})  # type: ignore[attr-defined]
-    return found
+    assert isinstance(node, Deterministic)
+    return node.function(**{k: mapped(p, lambda n: _number(n, values)) for k, p in node.parents.items()})
 
 
-def _as_written(node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording, shape: tuple[int, ...]) -> Expression:
+def _as_written(
+    node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording, shape: tuple[int, ...]
+) -> Expression:
     """An opaque function of the nodes among its parents."""
     nodes: list[Node] = list(dict.fromkeys(_all_nodes(parents)))
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mcmix.structure import expression as ex
-from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
 from mcmix.structure.evaluate import ordered
+from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
 
 
 class NotSeparable(Exception):
@@ -16,7 +16,7 @@ class NotSeparable(Exception):
 
 
 def substitute(x: Expression, replacements: Mapping[Expression, Expression]) -> Expression:
-    """x with parts replaced; shapes follow where every operation in between is elementwise or a look-up.
+    """X with parts replaced; shapes follow where every operation in between is elementwise or a look-up.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def follow_rows(x: Expression, rows: int, on_part: Callable[[Expression], bool])
 
 
 def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
-    """x with its rows in another order (row-wise expressions only; tables that are looked up stay)."""
+    """X with its rows in another order (row-wise expressions only; tables that are looked up stay)."""
     done: dict[Expression, Expression] = {}
 
     def visit(part: Expression) -> Expression:

@@ -47,7 +47,7 @@ def _look_at(evidence: Evidence, structure: Structure) -> None:
     parameter = evidence.parameters[name]
     for node, leaf in structure.recording.leaves.items():
         link = power(parameter, structure.recording.values[node], leaf)
-        if link is not None and isinstance(node, Law) and _diverges(node, link, ties, float(np.std(x.value))):
+        if link is not None and isinstance(node, Law) and _diverges(node, link, ties, float(np.std(x.known))):
             _warn(evidence.factor.node.name, node.name, values[counts.argmax()], ties)
 
 

@@ -1,0 +1,73 @@
+"""The NumPy functions that can be recorded beside the elementwise ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mcmix.structure.expression import (
+    Expression,
+    as_expression,
+    broadcast_to,
+    concatenate,
+    constant,
+    cumulative_sum,
+    elementwise,
+    matmul,
+    reduce,
+    reshape,
+    stack,
+    transpose,
+    where,
+)
+from mcmix.structure.indexing import take_along, take_along_axis
+
+
+def _hstack(values: Sequence[Any]) -> Expression:
+    parts = [reshape(v, as_expression(v).shape or (1,)) for v in values]
+    return concatenate(parts, 0 if parts[0].ndim < 2 else 1)
+
+
+def _vstack(values: Sequence[Any]) -> Expression:
+    return stack(values) if as_expression(values[0]).ndim == 1 else concatenate(values, 0)
+
+
+def _reduction(name: str) -> Callable[..., Expression]:
+    return lambda x, axis=None, **keywords: reduce(name, x, axis, keywords.get("keepdims", False))
+
+
+def _expanded(x: Any, axis: Any) -> Expression:
+    return reshape(x, np.expand_dims(np.empty(as_expression(x).shape, np.int8), axis).shape)
+
+
+def _clip(x: Any, low: Any, high: Any) -> Expression:
+    return elementwise("minimum", elementwise("maximum", x, low), high)
+
+
+def _full_like(value: Any, number: Any) -> Expression:
+    return constant(np.full(as_expression(value).shape, float(number)))
+
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.where: where, np.reshape: reshape, np.ravel: lambda x, **_: reshape(x, (-1,)), np.transpose: transpose,
+    np.stack: stack, np.concatenate: concatenate, np.hstack: _hstack,
+    np.vstack: _vstack,
+    np.append: lambda a, b: concatenate([reshape(a, (-1,)), reshape(b, (-1,))]),
+    np.column_stack: lambda v: stack(v, axis=1), np.broadcast_to: broadcast_to, np.take: take_along,
+    np.sum: _reduction("sum"),
+    np.prod: _reduction("prod"),
+    np.max: _reduction("max"),
+    np.min: _reduction("min"),
+    np.mean: lambda x, axis=None, **k: as_expression(x).mean(axis), np.cumsum: cumulative_sum, np.dot: matmul,
+    np.clip: _clip,
+    np.zeros_like: lambda x, **_: _full_like(x, 0.0), np.ones_like: lambda x, **_: _full_like(x, 1.0),
+    np.full_like: lambda x, number, **_: _full_like(x, number), np.shape: lambda x: as_expression(x).shape,
+    np.size: lambda x: as_expression(x).size, np.ndim: lambda x: as_expression(x).ndim,
+    np.expand_dims: _expanded,
+    np.squeeze: lambda x, **_: as_expression(x).squeeze(),
+    np.atleast_1d: lambda x: reshape(x, as_expression(x).shape or (1,)),
+    np.take_along_axis: take_along_axis,
+    np.diff: lambda x: as_expression(x)[1:] - as_expression(x)[:-1],
+}  # fmt: skip
