@@ -78,5 +78,6 @@ __all__ = [
     "Exponential", "Gamma", "HalfCauchy", "HalfNormal", "ImproperPosterior", "ImproperPosteriorWarning", "Index",
     "InverseGamma", "Lambda", "Law", "Lognormal", "McmixError", "Model", "ModelError", "NegativeBinomial", "Node",
     "Normal", "Poisson", "Potential", "Stochastic", "StudentT", "SupportError", "TraceError", "Uniform",
-    "ZeroProbability", "__version__", "deterministic", "errors", "observed", "plots", "potential", "steps", "stochastic",
+    "ZeroProbability", "__version__", "deterministic", "errors", "observed", "plots", "potential", "steps",
+    "stochastic",
 ]  # fmt: skip

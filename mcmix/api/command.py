@@ -19,8 +19,8 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help="fit a two-component mixture to simulated data and write figures and draws into a folder",
-        description="Simulates 700 draws of Normal(150, sd 10) and 300 of Normal(200, sd 20), fits the mixture with four "
-        "chains, prints the posterior beside an EM point estimate, and writes figures (PNG) and draws (netCDF).",
+        description="Simulates 700 draws of Normal(150, sd 10) and 300 of Normal(200, sd 20), fits the mixture with "
+        "four chains, prints the posterior beside an EM point estimate, and writes figures (PNG) and draws (netCDF).",
     )
     demo.add_argument("--folder", type=Path, default=Path("mcmix-demo"), help="where to write (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=1, help="seed of data and chains (default: %(default)s)")

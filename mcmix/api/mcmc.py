@@ -46,7 +46,8 @@ class Trace:
     __call__ = gettrace
 
     def __repr__(self) -> str:
-        return f"<Trace of {self.name}: {self._draws.shape[0]} chains x {self._draws.shape[1]} draws, shape {self._draws.shape[2:]}>"
+        n_chains, n_draws, *shape = self._draws.shape
+        return f"<Trace of {self.name}: {n_chains} chains x {n_draws} draws, shape {tuple(shape)}>"
 
 
 class MCMC:
@@ -77,8 +78,17 @@ class MCMC:
     True
     """
 
-    def __init__(self, input: Any, *, trace: Collection[str] = (), name: str = "MCMC", label_budget: int = LABEL_BUDGET,  # noqa: A002
-                 db: str = "ram", calc_deviance: bool = False, verbose: int = -1):  # fmt: skip
+    def __init__(
+        self,
+        input: Any,
+        *,
+        trace: Collection[str] = (),
+        name: str = "MCMC",
+        label_budget: int = LABEL_BUDGET,
+        db: str = "ram",
+        calc_deviance: bool = False,
+        verbose: int = -1,
+    ):
         self.model = input if isinstance(input, Model) else Model(input)
         self.name = name
         self.label_budget = label_budget
@@ -130,9 +140,20 @@ class MCMC:
 
     # ---------------------------------------------------------------- the run
 
-    def sample(self, iter: float, burn: float = 0, thin: int = 1, *, chains: int | None = None, cores: int | None = None,  # noqa: A002
-               seed: Any = None, start: Mapping[Any, Any] | None = None, progress_bar: bool = True,
-               tune_throughout: bool = False, **unknown: Any) -> MCMC:  # fmt: skip
+    def sample(
+        self,
+        iter: float,
+        burn: float = 0,
+        thin: int = 1,
+        *,
+        chains: int | None = None,
+        cores: int | None = None,
+        seed: Any = None,
+        start: Mapping[Any, Any] | None = None,
+        progress_bar: bool = True,
+        tune_throughout: bool = False,
+        **unknown: Any,
+    ) -> MCMC:
         """Draw from the posterior; every call goes on from where the chains stand.
 
         Parameters
@@ -172,7 +193,8 @@ class MCMC:
         """
         if unknown:
             raise TypeError(
-                f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, chains, cores, seed, start, progress_bar, tune_throughout"
+                f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, chains, cores, "
+                "seed, start, progress_bar, tune_throughout"
             )
         iterations, burn_in, step = _checked_lengths(iter, burn, thin)
         self._set_up(chains, seed, start)
@@ -214,7 +236,8 @@ class MCMC:
         if self._runners:
             if (chains is not None and chains != len(self._runners)) or seed is not None or start is not None:
                 raise ModelError(
-                    f"sample: the chains have started ({len(self._runners)} of them); chains, seed and start belong to the first call"
+                    f"sample: the chains have started ({len(self._runners)} of them); chains, seed and start belong to "
+                    "the first call"
                 )
             return
         n_chains = 4 if chains is None else int(chains)
@@ -286,7 +309,10 @@ class MCMC:
     def _missing(self, key: str, draws: Draws) -> str:
         labels = {n.name for n in self.assembled.labels}
         if key in labels:
-            return f"trace: the labels of {key!r} were not kept (they exceed label_budget={self.label_budget} bytes); use memberships({key!r}), or thin"
+            return (
+                f"trace: the labels of {key!r} were not kept (they exceed label_budget={self.label_budget} bytes); "
+                f"use memberships({key!r}), or thin"
+            )
         if key in self.assembled.per_row:
             return f"trace: {key!r} has one entry per row and is not kept unasked; make MCMC(..., trace=[{key!r}])"
         return f"trace: no variable named {key!r}; there are {', '.join(sorted(draws.variables))}"
@@ -299,8 +325,16 @@ class MCMC:
 
     # ---------------------------------------------------------------- reports
 
-    def stats(self, variables: Sequence[str] | None = None, alpha: float = 0.05, start: int = 0, batches: int = 100,
-              chain: int | None = None, quantiles: Sequence[float] = (2.5, 25, 50, 75, 97.5), calls: str | None = None) -> dict[str, dict[str, Any]]:  # fmt: skip
+    def stats(
+        self,
+        variables: Sequence[str] | None = None,
+        alpha: float = 0.05,
+        start: int = 0,
+        batches: int = 100,
+        chain: int | None = None,
+        quantiles: Sequence[float] = (2.5, 25, 50, 75, 97.5),
+        calls: str | None = None,
+    ) -> dict[str, dict[str, Any]]:
         """Per variable: n, mean, standard deviation, mc error, quantiles, and the highest-density interval.
 
         The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape (2, *shape).

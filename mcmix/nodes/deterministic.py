@@ -33,8 +33,18 @@ class Deterministic(Node):
     0.25
     """
 
-    def __init__(self, eval: Callable[..., Any], doc: str, name: str, parents: Mapping[str, Any], dtype: Any = None,  # noqa: A002
-                 trace: bool = True, cache_depth: int = 2, plot: Any = None, verbose: int = -1):  # fmt: skip
+    def __init__(
+        self,
+        eval: Callable[..., Any],
+        doc: str,
+        name: str,
+        parents: Mapping[str, Any],
+        dtype: Any = None,
+        trace: bool = True,
+        cache_depth: int = 2,
+        plot: Any = None,
+        verbose: int = -1,
+    ):
         super().__init__(name, parents, doc or "", trace)
         self.function = eval
         self._cached: tuple[Any, Any] | None = None
@@ -114,8 +124,16 @@ class Potential(Node):
 
     is_potential = True
 
-    def __init__(self, logp: Callable[..., float], doc: str, name: str, parents: Mapping[str, Any],
-                 cache_depth: int = 2, plot: Any = None, verbose: int = -1):  # fmt: skip
+    def __init__(
+        self,
+        logp: Callable[..., float],
+        doc: str,
+        name: str,
+        parents: Mapping[str, Any],
+        cache_depth: int = 2,
+        plot: Any = None,
+        verbose: int = -1,
+    ):
         super().__init__(name, parents, doc or "", trace=False)
         self.function = logp
 
@@ -147,8 +165,11 @@ def _as_operand(value: Any) -> Any:
 def _binary(symbol: str, function: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
     def method(self: Node, other: Any) -> Any:
         left, right = (_as_operand(other), self) if swapped else (self, _as_operand(other))
-        return Deterministic(lambda left, right: function(_array(left), _array(right)), f"{short(left)} {symbol} {short(right)}",
-                             f"({short(left)} {symbol} {short(right)})", {"left": left, "right": right}, trace=False)  # fmt: skip
+        text = f"({short(left)} {symbol} {short(right)})"
+        parents = {"left": left, "right": right}
+        return Deterministic(
+            lambda left, right: function(_array(left), _array(right)), text, text, parents, trace=False
+        )
 
     return method
 
@@ -177,7 +198,8 @@ def _unary(symbol: str, function: Callable[[Any], Any]) -> Any:
 def _refused(symbol: str) -> Any:
     def method(self: Node, other: Any) -> Any:
         raise NotImplementedError(
-            f"{self.name!r} {symbol} ...: nodes do not change in place; write a new node, e.g. y = {self.name} {symbol[:-1]} ..."
+            f"{self.name!r} {symbol} ...: nodes do not change in place; write a new node, "
+            f"e.g. y = {self.name} {symbol[:-1]} ..."
         )
 
     return method
@@ -261,8 +283,12 @@ for _name, _symbol in _SYMBOLS.items():
 for _name, _symbol in {"neg": "-", "abs": "abs", "invert": "~", "pos": "+"}.items():
     setattr(Node, f"__{_name}__", _unary(_symbol, getattr(operator, _name)))
 for _name, _method in {
-    "getitem": _get, "iter": _iterate, "len": _length, "array_ufunc": _ufunc, "array_function": _array_function,
-}.items():  # fmt: skip
+    "getitem": _get,
+    "iter": _iterate,
+    "len": _length,
+    "array_ufunc": _ufunc,
+    "array_function": _array_function,
+}.items():
     setattr(Node, f"__{_name}__", _method)
 
 __all__ = ["Deterministic", "Index", "Lambda", "Potential", "mapped", "nodes_in", "parents_from_defaults", "value_of"]

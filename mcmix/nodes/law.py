@@ -22,9 +22,23 @@ class Law(Stochastic):
 
     family: Family
 
-    def __init__(self, name: str, *positional: Any, value: Any = None, observed: bool = False, size: Any = None,
-                 trace: bool = True, doc: str | None = None, dtype: Any = None, plates: Any = None, rseed: Any = None,
-                 debug: bool = False, plot: Any = None, verbose: int = -1, **keywords: Any):  # fmt: skip
+    def __init__(
+        self,
+        name: str,
+        *positional: Any,
+        value: Any = None,
+        observed: bool = False,
+        size: Any = None,
+        trace: bool = True,
+        doc: str | None = None,
+        dtype: Any = None,
+        plates: Any = None,
+        rseed: Any = None,
+        debug: bool = False,
+        plot: Any = None,
+        verbose: int = -1,
+        **keywords: Any,
+    ):
         parents = parents_of(self.family, name, positional, keywords)
         Node.__init__(self, name, parents, doc or "", trace)
         self.logp_function = self._logp
@@ -126,13 +140,14 @@ class Law(Stochastic):
 
     def _check_support(self) -> None:
         """Refuse a value that the law cannot produce whatever its unknown parents are."""
-        if np.asarray(self.given).dtype.kind == "f" and not np.isfinite(self.given).all():
-            raise ModelError(f"{self.name}: expected a finite value, got {short(np.asarray(self.given))}")
+        given = np.asarray(self.given)
+        if given.dtype.kind == "f" and not np.isfinite(given).all():
+            raise ModelError(f"{self.name}: expected a finite value, got {short(given)}")
         parents = self.parents
         lower: Any = self._limit(self.family.support.lower, parents)
         upper: Any = self._limit(self.family.support.upper, parents)
-        values = np.asarray(self.given, dtype=float)
-        wrong = np.zeros(values.shape, bool)
+        values = given.astype(float)
+        wrong: Any = np.zeros(values.shape, bool)
         if lower is not None:
             wrong |= values < lower
         if upper is not None:
@@ -187,12 +202,14 @@ def check_constraint(node: str, parameter: str, constraint: str, value: np.ndarr
         if (value < -1e-12).any() or (np.abs(total - 1.0) > 1e-6).any():
             worst = np.ravel(total)[np.argmax(np.abs(np.ravel(total) - 1.0))]
             raise SupportError(
-                f"{node}: {parameter} expected weights of at least 0 with sum 1, got {short(value)} with sum {worst:.6g}"
+                f"{node}: {parameter} expected weights of at least 0 with sum 1, got {short(value)} "
+                f"with sum {worst:.6g}"
             )
         return
     tests = {
         "positive": (value > 0, "a positive number"), "positive vector": (value > 0, "positive numbers"),
-        "nonnegative": (value >= 0, "a number of at least 0"), "probability": ((value >= 0) & (value <= 1), "a probability in [0, 1]"),
+        "nonnegative": (value >= 0, "a number of at least 0"),
+        "probability": ((value >= 0) & (value <= 1), "a probability in [0, 1]"),
         "count": ((value >= 0) & (value == np.round(value)), "a whole number of at least 0"),
     }  # fmt: skip
     if constraint in tests and not tests[constraint][0].all():
@@ -299,6 +316,7 @@ def _documentation(family: Family) -> str:
         "size : int or tuple of int, optional", "    Shape of the value (plates in front of any event axis).",
         "trace : bool", "    Whether draws are kept.", "doc : str, optional", "", "Raises", "------",
         "TypeError", "    For unknown, missing or doubled parameters; the accepted names are listed.",
-        "ModelError, SupportError", "    For shapes that do not broadcast, values outside the support, parameters out of range.",
+        "ModelError, SupportError",
+        "    For shapes that do not broadcast, values outside the support, parameters out of range.",
     ]  # fmt: skip
     return "\n".join(lines)

@@ -39,10 +39,23 @@ class Stochastic(Node):
     is_random = True
     family: Any = None
 
-    def __init__(self, logp: Callable[..., float], doc: str, name: str, parents: Mapping[str, Any],
-                 random: Callable[..., Any] | None = None, trace: bool = True, value: Any = None, dtype: Any = None,
-                 rseed: bool = False, observed: bool = False, cache_depth: int = 2, plot: Any = None,
-                 verbose: int = -1, check_logp: bool = True):  # fmt: skip
+    def __init__(
+        self,
+        logp: Callable[..., float],
+        doc: str,
+        name: str,
+        parents: Mapping[str, Any],
+        random: Callable[..., Any] | None = None,
+        trace: bool = True,
+        value: Any = None,
+        dtype: Any = None,
+        rseed: bool = False,
+        observed: bool = False,
+        cache_depth: int = 2,
+        plot: Any = None,
+        verbose: int = -1,
+        check_logp: bool = True,
+    ):
         super().__init__(name, parents, doc or "", trace)
         self.logp_function = logp
         self.random_function = random

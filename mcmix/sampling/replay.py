@@ -252,5 +252,6 @@ def _predictive(made: Assembled, factor: Factor) -> tuple[Expression | None, lis
     if factor.family is not None and factor.family.scalar_logpdf is not None and all(p.size == 1 for p in parameters):
         return None, parameters
     raise ModelError(
-        f"{factor.node.name}: a density for new rows needs parameters that depend on one label alone, not on the row or its group"
+        f"{factor.node.name}: a density for new rows needs parameters that depend on one label alone, "
+        "not on the row or its group"
     )

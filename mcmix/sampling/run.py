@@ -129,12 +129,21 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     r.stop[0], r.status, r.sampled_seconds = 0, 0, 0.0
 
 
-def run(runners: Sequence[Runner], out: Buffers, iterations: int, burn: int, thin: int, *, cores: int | None = None,
-        tune_throughout: bool = False, progress_bar: bool = True) -> bool:  # fmt: skip
+def run(
+    runners: Sequence[Runner],
+    out: Buffers,
+    iterations: int,
+    burn: int,
+    thin: int,
+    *,
+    cores: int | None = None,
+    tune_throughout: bool = False,
+    progress_bar: bool = True,
+) -> bool:
     """Advance all chains; return whether the user interrupted.
 
-    The calling thread only waits, so that Ctrl-C is seen at once; it sets the stop words, and every chain ends after the
-    sweep it is in.
+    The calling thread only waits, so that Ctrl-C is seen at once; it sets the stop words, and every chain ends after
+    the sweep it is in.
 
     Raises
     ------
@@ -243,9 +252,9 @@ def _refuse_failures(runners: Sequence[Runner]) -> None:
 def _failure(status: int, where: str) -> McmixError:
     if status == gibbs.COLLAPSED:
         return ImproperPosterior(
-            f"{where}: a scale collapsed. A component has shrunk onto equal data values: under this prior the posterior "
-            "cannot be normalised. Give the scale a prior that vanishes at zero, e.g. InverseGamma on the variance or "
-            "Gamma on the precision, or a lower bound above the data's rounding"
+            f"{where}: a scale collapsed. A component has shrunk onto equal data values: under this prior the "
+            "posterior cannot be normalised. Give the scale a prior that vanishes at zero, e.g. InverseGamma on "
+            "the variance or Gamma on the precision, or a lower bound above the data's rounding"
         )
     texts = {
         gibbs.IMPOSSIBLE: "its full conditional cannot be normalised; give it a proper prior",

@@ -1,9 +1,9 @@
 """Where chains start: over-dispersed, but sensible.
 
 Unknowns without labels start from their prior. A mixture starts from a seeding (see `mcmix.sampling.seeding`) that
-gives every row a label. A few sweeps over the component parameters follow with counts and sums shrunk to the size of a small
-subsample, which leaves chains as spread as a posterior from so few rows; a few soft passes (EM with draws for the
-M step, on shrunk expected sums) let the start settle. Values given by the user win.
+gives every row a label. A few sweeps over the component parameters follow with counts and sums shrunk to the size of
+a small subsample, which leaves chains as spread as a posterior from so few rows; a few soft passes (EM with draws for
+the M step, on shrunk expected sums) let the start settle. Values given by the user win.
 """
 
 from __future__ import annotations

@@ -157,8 +157,9 @@ class DensityStep(Step):
         bound = chain.bound(self.program)
         answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
         places = [chain.address((key, self)) for key in ("lower", "upper")]
-        return [*bound.words, self.n, chain.address(self.node), answer, int(self.target.single), self.transform, *places, extra,
-                chain.address(("counter", self)), chain.address(("work", self))]  # fmt: skip
+        single = int(self.target.single)
+        return [*bound.words, self.n, chain.address(self.node), answer, single, self.transform, *places, extra,
+                                chain.address(("counter", self)), chain.address(("work", self))]  # fmt: skip
 
     @property
     def cost(self) -> str:

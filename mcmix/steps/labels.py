@@ -101,8 +101,8 @@ class Pass:
         weights = chain.address(("log weights", self)) if self.block.log_weights is not None else 0
         streams = chain.row_streams(self.label.node, self.number, self.label.n_units)
         out[: kernels.PASS_UNIT_LOG] = [
-            0, MACHINE.address, *prelude.words, self.label.n_units, self.label.n_labels, weights, chain.address(self.label.node),
-            self.label.lowest, len(factors), address_of(factors), address_of(streams),
+            0, MACHINE.address, *prelude.words, self.label.n_units, self.label.n_labels, weights,
+            chain.address(self.label.node), self.label.lowest, len(factors), address_of(factors), address_of(streams),
             chain.address(("workspace", self)), chain.address(("units", self.label.node)),
         ]  # fmt: skip
         out[kernels.PASS_COLLECT] = 1
@@ -223,8 +223,8 @@ class LabelGibbs(Step):
         bound = chain.bound(self.ratio)
         chain.kept += [families, complements]
         answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
-        slots = [*bound.words, answer, n_labels, len(exchange.families), address_of(families), len(exchange.complements),
-                 address_of(complements), chain.address(("exchange", self))]  # fmt: skip
+        slots = [*bound.words, answer, n_labels, len(exchange.families), address_of(families),
+                 len(exchange.complements), address_of(complements), chain.address(("exchange", self))]  # fmt: skip
         return kernel_call(self, exchange_kernels.transpose_components, slots)
 
     def counters(self) -> list[Any]:
@@ -288,9 +288,10 @@ class EntangledLabels(Step):
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
         rows, joint = chain.bound(self.row_program), chain.bound(self.joint_program)
-        slots = [*rows.words, self.label.n_units, self.label.n_labels, self.label.lowest, chain.address(self.label.node),
-                 chain.address(("rows", self)), *joint.words, chain.address(("joint", self)), chain.address(("work", self)),
-                 chain.address(("counter", self))]  # fmt: skip
+        first = [*rows.words, self.label.n_units, self.label.n_labels, self.label.lowest]
+        places = [chain.address(self.label.node), chain.address(("rows", self))]
+        rest = [chain.address((key, self)) for key in ("joint", "work", "counter")]
+        slots = [*first, *places, *joint.words, *rest]
         return [kernel_call(self, exchange_kernels.entangled_labels, slots, np.array([16.0, 0.0, 0.0]), tuned=True)]
 
     def counters(self) -> list[Any]:

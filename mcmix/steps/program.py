@@ -1,8 +1,8 @@
 """From symbolic expressions to programs of the machine, over one chain's memory.
 
 A :class:`Layout` hands out places in a chain's memory (one array of doubles). A :class:`Program` is code whose
-addresses are still relative to that memory where they point into it; :meth:`Program.bound` makes them absolute for one chain.
-Constants are shared by all chains and stay where they are.
+addresses are still relative to that memory where they point into it; :meth:`Program.bound` makes them absolute for
+one chain. Constants are shared by all chains and stay where they are.
 """
 
 from __future__ import annotations

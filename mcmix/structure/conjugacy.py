@@ -263,7 +263,7 @@ def _weights_message(e: Evidence, kind: str, v: Expression, leaf: Expression) ->
 def _label_counts(e: Evidence, weights: Expression) -> Expression:
     if e.over == "labels":
         assert e.sums is not None
-        return e.sums.n  # type: ignore[no-any-return]
+        return ex.as_expression(e.sums.n)
     x = e.factor.x
     if weights.ndim != 1 or x is None:
         raise _NotConjugate(f"{e.factor.node.name}'s weights vary by row")

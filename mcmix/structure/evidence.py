@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -179,7 +180,8 @@ def _row_sums(factor: Factor) -> Sums | None:
         return None
     x = factor.x
     with np.errstate(all="ignore"):
-        columns = [as_expression(c.transform(x.known if x.is_constant else x)) for c in family.statistics.columns]
+        values: Any = x.known if x.is_constant else x
+        columns = [as_expression(c.transform(values)) for c in family.statistics.columns]
     squares = tuple(c * c if spec.square else None for c, spec in zip(columns, family.statistics.columns, strict=True))
     return Sums(constant(1.0), tuple(columns), squares, tuple(0.0 for _ in columns))
 

@@ -34,7 +34,7 @@ BINARY: dict[str, Callable[..., Any]] = {
     "greater_equal": np.greater_equal, "equal": np.equal, "not_equal": np.not_equal, "and": np.logical_and,
     "or": np.logical_or, "xlogy": scipy.special.xlogy, "logaddexp": np.logaddexp,
 }  # fmt: skip
-ELEMENTWISE = {**UNARY, **BINARY, "where": np.where}
+ELEMENTWISE: dict[str, Any] = {**UNARY, **BINARY, "where": np.where}
 REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min}
 YES_OR_NO = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "and", "or", "not"}
 
@@ -267,14 +267,26 @@ def _operator(name: str, swapped: bool = False) -> Any:
 
 
 for _symbol, _name in {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "mod": "remainder",
-    "floordiv": "floor_divide", "and": "and", "or": "or",
-}.items():  # fmt: skip
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "pow": "power",
+    "mod": "remainder",
+    "floordiv": "floor_divide",
+    "and": "and",
+    "or": "or",
+}.items():
     setattr(Expression, f"__{_symbol}__", _operator(_name))
     setattr(Expression, f"__r{_symbol}__", _operator(_name, swapped=True))
 for _symbol, _name in {
-    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
-}.items():  # fmt: skip
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+}.items():
     setattr(Expression, f"__{_symbol}__", _operator(_name))
 setattr(Expression, "__matmul__", lambda self, other: matmul(self, other))  # noqa: B010
 setattr(Expression, "__rmatmul__", lambda self, other: matmul(other, self))  # noqa: B010
@@ -365,7 +377,7 @@ def elementwise(name: str, *arguments: Any) -> Expression:
         ) from error
     if all(p.is_constant for p in parts):
         with np.errstate(all="ignore"):
-            return constant(ELEMENTWISE[name](*[p.value for p in parts]))
+            return constant(ELEMENTWISE[name](*[p.known for p in parts]))
     simpler = _simplified(name, parts, shape)
     if simpler is not None:
         return simpler
@@ -472,7 +484,7 @@ def _gather_from_parts(x: Expression, positions: np.ndarray) -> Expression:
 def broadcast_to(value: Any, shape: Any, **_: Any) -> Expression:
     """Repeat along new or length-one axes."""
     x = as_expression(value)
-    wanted = (int(shape),) if np.isscalar(shape) else tuple(shape)
+    wanted = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)
     if x.shape == wanted:
         return x
     return gather(x, np.broadcast_to(np.arange(x.size).reshape(x.shape), wanted).copy())

@@ -315,8 +315,14 @@ def _grouped(groupings: list[Expression]) -> tuple[np.ndarray | None, list[np.nd
     return np.ravel(groups).astype(np.int64), list(distinct.T)
 
 
-def _per_cell(s: SeparableFactor, size: int, strides: dict[LabelVector, int], groupings: list[Expression],
-              group_index: list[np.ndarray], n_groups: int) -> dict[Expression, Expression]:  # fmt: skip
+def _per_cell(
+    s: SeparableFactor,
+    size: int,
+    strides: dict[LabelVector, int],
+    groupings: list[Expression],
+    group_index: list[np.ndarray],
+    n_groups: int,
+) -> dict[Expression, Expression]:
     cell = np.arange(size)
     replacements = {
         g: constant(np.ascontiguousarray(v[cell % n_groups])) for g, v in zip(groupings, group_index, strict=True)
@@ -354,8 +360,14 @@ def _constant_rows_as_scalars(x: Expression, count: int) -> Expression:
     return visit(x)
 
 
-def _with_sums(s: SeparableFactor, x: np.ndarray, size: int, strides: dict[LabelVector, int], groups: np.ndarray | None,
-               parameters: dict[str, Expression]) -> Cells | None:  # fmt: skip
+def _with_sums(
+    s: SeparableFactor,
+    x: np.ndarray,
+    size: int,
+    strides: dict[LabelVector, int],
+    groups: np.ndarray | None,
+    parameters: dict[str, Expression],
+) -> Cells | None:
     statistics = s.factor.family.statistics  # type: ignore[union-attr]
     assert statistics is not None
     with np.errstate(all="ignore"):
@@ -385,8 +397,14 @@ def _columns(statistics: Statistics, x: np.ndarray) -> list[np.ndarray]:
     return [np.ascontiguousarray(c.transform(x), dtype=float) for c in statistics.columns]
 
 
-def _known_sums(columns: list[np.ndarray], squares: list[bool], shifts: tuple[float, ...], groups: np.ndarray | None,
-                size: int, count: int) -> Sums:  # fmt: skip
+def _known_sums(
+    columns: list[np.ndarray],
+    squares: list[bool],
+    shifts: tuple[float, ...],
+    groups: np.ndarray | None,
+    size: int,
+    count: int,
+) -> Sums:
     where = np.zeros(count, np.int64) if groups is None else groups
     about = [c - shift for c, shift in zip(columns, shifts, strict=True)]
     return Sums(

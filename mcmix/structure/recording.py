@@ -169,7 +169,8 @@ def _called(
         except TraceError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001  anything may go wrong in a user's function fed with symbols
-            reason = f"cannot take symbolic values ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
+            first_line = (str(error).splitlines() or [""])[0]
+            reason = f"cannot take symbolic values ({type(error).__name__}: {first_line})"
     recording.opaque[node] = reason
     return _as_written(node, function, parents, recording, shape)
 

@@ -70,7 +70,8 @@ def _diverges(node: Law, link: Power, ties: int, spread: float) -> bool:
 
 def _warn(data: str, scale: str, value: float, ties: int) -> None:
     warnings.warn(
-        f"{data}: the value {value:g} occurs {ties} times, and the prior of {scale!r} does not vanish at zero fast enough: "
+        f"{data}: the value {value:g} occurs {ties} times, and the prior of {scale!r} does not vanish at zero fast "
+        "enough: "
         "a component can shrink onto equal values, so the posterior is improper and a chain may collapse. "
         f"Give {scale!r} a prior that keeps scales away from zero, e.g. InverseGamma on the variance, Gamma on the "
         "precision, or a lower bound above the data's rounding",
