@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -98,7 +99,8 @@ class MCMC:
         self._runners: list[Runner] = []
         self._calls: list[Draws] = []
         self.seed_sequence: np.random.SeedSequence | None = None
-        self.sampling_seconds = 0.0
+        self.sampling_seconds = 0.0  # of the slowest chain in the last call
+        self.sampling_wall_seconds = 0.0  # of the last call, waiting for all chains
         if not self.model.stochastics:
             raise ModelError("the model has nothing to sample: every random node is observed")
 
@@ -200,6 +202,7 @@ class MCMC:
         self._set_up(chains, seed, start)
         made = self.assembled
         out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
+        before = time.perf_counter()
         interrupted = run(
             self._runners,
             out,
@@ -210,6 +213,7 @@ class MCMC:
             tune_throughout=tune_throughout,
             progress_bar=progress_bar,
         )
+        self.sampling_wall_seconds = time.perf_counter() - before
         self.sampling_seconds = max(r.sampled_seconds for r in self._runners)
         rows = min(r.rows for r in self._runners)
         if interrupted:

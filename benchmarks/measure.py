@@ -1,0 +1,197 @@
+"""Measurements, each a list of rows (dicts). Every comparison is taken in the same run, one thread for both sides."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
+
+from benchmarks.cases import many_components, many_rows, two_components
+from mcmix.kernels import labels as kernels
+from mcmix.kernels.driver import run_step
+from mcmix.report.arviz_bridge import ess, rhat
+from mcmix.sampling.replay import passes_of
+
+Row = dict[str, Any]
+ROOT = Path(__file__).parent.parent
+
+
+def median_seconds(run: Callable[[], object], repeats: int = 5) -> float:
+    """Median wall time of a few runs."""
+    times = []
+    for _ in range(repeats):
+        before = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - before)
+    return float(np.median(times))
+
+
+def em_iteration(x: np.ndarray, k: int) -> float:
+    """Seconds of one EM iteration of scikit-learn's GaussianMixture on one thread: the slope over iterations."""
+    columns = x[:, None]
+
+    def fit(iterations: int) -> float:
+        start = np.linspace(x.min(), x.max(), k)[:, None]
+        mixture = GaussianMixture(
+            k, max_iter=iterations, tol=0.0, means_init=start, init_params="random_from_data", random_state=0
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return median_seconds(lambda: mixture.fit(columns), 3)
+
+    with threadpool_limits(1):
+        return max(fit(7) - fit(2), 1e-9) / 5
+
+
+def passes(sizes: list[int], labels: list[int]) -> Iterator[Row]:
+    """Hard and soft pass, and one whole sweep, beside one EM iteration on the same data."""
+    for n in sizes:
+        for k in labels:
+            x = many_rows(n, k)
+            m = many_components(x, k)
+            m.sample(2, chains=1, seed=1, cores=1)
+            em = em_iteration(x, k)
+            chain = m._runners[0].chain
+            descriptor = passes_of(m.assembled)[0].descriptor(chain)
+            repeats = max(3, int(2e6 / (n * k)))
+
+            def repeated(
+                kernel: Any, descriptor: np.ndarray = descriptor, chain: Any = chain, repeats: int = repeats
+            ) -> float:
+                def run() -> None:
+                    for _ in range(repeats):
+                        run_step(kernel, descriptor, np.zeros(1), chain.stream)
+
+                return median_seconds(run) / repeats
+
+            for name, seconds in (
+                ("hard pass", repeated(kernels.hard_pass)),
+                ("soft pass", repeated(kernels.soft_pass)),
+                ("sweep", _sweep(m, repeats)),
+            ):
+                yield {
+                    "what": name,
+                    "n": n,
+                    "k": k,
+                    "value": seconds / (n * k) * 1e9,
+                    "unit": "ns per row and component",
+                }
+                yield {"what": f"{name} / EM iteration", "n": n, "k": k, "value": seconds / em, "unit": "ratio"}
+            yield {
+                "what": "EM iteration, scikit-learn",
+                "n": n,
+                "k": k,
+                "value": em / (n * k) * 1e9,
+                "unit": "ns per row and component",
+            }
+
+
+def _sweep(m: Any, sweeps: int) -> float:
+    def run() -> None:
+        m.sample(sweeps, thin=sweeps, cores=1)
+
+    run()
+    times = []
+    for _ in range(5):
+        run()
+        times.append(m.sampling_seconds / sweeps)
+    return float(np.median(times))
+
+
+def whole_model(sweeps: int = 40_000) -> Iterator[Row]:
+    """Sweeps per second of the two-component model, N = 1000: one chain, and two chains on two threads."""
+    one, two = two_components(), two_components()
+    one.sample(2000, 1000, chains=1, seed=1)
+    two.sample(2000, 1000, chains=2, seed=1)
+    rates: dict[str, list[float]] = {"one": [], "two": []}
+    for _ in range(7):  # interleaved, so that a slow minute hits both
+        one.sample(sweeps)
+        rates["one"].append(sweeps / one.sampling_seconds)
+        two.sample(sweeps, cores=2)
+        rates["two"].append(2 * sweeps / two.sampling_seconds)
+    single, double = float(np.median(rates["one"])), float(np.median(rates["two"]))
+    yield {"what": "whole model, one chain", "n": 1000, "k": 2, "value": single, "unit": "sweeps per second"}
+    yield {"what": "two chains on two threads beside one", "n": 1000, "k": 2, "value": double / single, "unit": "ratio"}
+
+
+def effective(seeds: int = 5) -> Iterator[Row]:
+    """Smallest bulk ESS per second of sampling (burn-in included), four chains, and the largest R-hat."""
+    rates, worst = [], 0.0
+    for seed in range(seeds):
+        m = two_components()
+        m.sample(4500, 500, chains=4, seed=seed)
+        values = [m.draws().variables[v] for v in ("p", "mu", "sd")]
+        rates.append(min(float(np.min(ess(v))) for v in values) / m.sampling_wall_seconds)
+        worst = max([worst, *[float(np.max(rhat(v))) for v in values]])
+    yield {
+        "what": "smallest bulk ESS, four chains",
+        "n": 1000,
+        "k": 2,
+        "value": float(np.median(rates)),
+        "unit": "per second",
+    }
+    yield {
+        "what": f"largest R-hat over {seeds} seeds, 4 x 4000 after 500",
+        "n": 1000,
+        "k": 2,
+        "value": worst,
+        "unit": "",
+    }
+
+
+def starts() -> Iterator[Row]:
+    """Import, and the demo the first time ever and again, each in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        clean = {
+            **os.environ,
+            "NUMBA_CACHE_DIR": f"{folder}/cache",
+            "MPLCONFIGDIR": f"{folder}/mpl",
+            "PYTHONPATH": str(ROOT),
+        }
+        demo = [sys.executable, "-m", "mcmix", "demo", "--folder", f"{folder}/demo"]
+        for what in ("demo, nothing compiled", "demo, second time"):
+            yield {"what": what, "n": 1000, "k": 2, "value": _process(demo, clean), "unit": "s"}
+        code = "import time; t = time.perf_counter(); import mcmix; print(time.perf_counter() - t)"
+        times = [
+            float(
+                subprocess.run(
+                    [sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True
+                ).stdout
+            )
+            for _ in range(5)
+        ]
+        yield {"what": "import mcmix, warm", "n": 0, "k": 0, "value": float(np.median(times)), "unit": "s"}
+
+
+def _process(command: list[str], environment: dict[str, str]) -> float:
+    before = time.perf_counter()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return time.perf_counter() - before
+
+
+def memory(n: int = 1_000_000, k: int = 10, draws: int = 500) -> Iterator[Row]:
+    """Peak memory of a process that fits n rows with four chains, labels not kept."""
+    code = (
+        "import resource; from benchmarks.cases import *; "
+        f"m = many_components(many_rows({n}, {k}), {k}); m.sample({draws} + 100, 100, chains=4, seed=1); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    out = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    yield {
+        "what": f"peak memory, 4 x {draws} draws, labels not kept",
+        "n": n,
+        "k": k,
+        "value": float(out.stdout.split()[-1]),
+        "unit": "GiB",
+    }
