@@ -53,7 +53,7 @@ Poisson = law(FAMILIES["Poisson"])
 StudentT = law(FAMILIES["StudentT"])
 Uniform = law(FAMILIES["Uniform"])
 
-_LATER = {"MCMC": ("mcmix.api.mcmc", "MCMC"), "plots": ("mcmix.report.plots", None), "steps": ("mcmix.api.steps", None)}
+_LATER = {"MCMC": ("mcmix.api.mcmc", "MCMC"), "plots": ("mcmix.report.plots", None), "steps": ("mcmix.steps", None)}
 
 
 def __getattr__(name: str) -> Any:

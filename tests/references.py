@@ -176,6 +176,48 @@ def normal_mean_and_precision(
     return Component(logsumexp(logs, axis=1) - np.log(len(tau)), expected)
 
 
+def units_of_rows(component: Component, group: np.ndarray, n_units: int) -> Component:
+    """The same for units that own several rows: a subset of units owns all their rows."""
+    rows = subsets(n_units)[:, group] @ 2 ** np.arange(len(group))
+    return Component(component.log_evidence[rows], {name: e[rows] for name, e in component.expected.items()})
+
+
+def both(first: Component, second: Component) -> Component:
+    """Two data columns on one label vector: evidences multiply, expectations stand side by side under '1' and '2'."""
+    named = {f"{name} {i}": e for i, c in ((1, first), (2, second)) for name, e in c.expected.items()}
+    return Component(first.log_evidence + second.log_evidence, named)
+
+
+def linear_normal(design: np.ndarray, x: np.ndarray, mean: Any, precision: Any, data_precision: Any) -> dict[str, np.ndarray]:
+    """Normal rows whose means are design @ coefficients, for every design (V, N, P); independent normal priors.
+
+    Returns
+    -------
+    dict with log_evidence (V,), mean and sd (V, P) of the coefficients.
+    """
+    mean, precision = (np.broadcast_to(np.asarray(v, float), design.shape[2:]) for v in (mean, precision))
+    known = np.broadcast_to(np.asarray(data_precision, float), np.shape(x))
+    spread = np.eye(len(x)) / known + np.einsum("vnp,p,vmp->vnm", design, 1 / precision, design)
+    away = x - design @ mean
+    solved = np.linalg.solve(spread, away[..., None])[..., 0]
+    logs = -0.5 * (away * solved).sum(1) - 0.5 * np.linalg.slogdet(spread)[1] - 0.5 * len(x) * LOG_TWO_PI
+    covariance = np.linalg.inv(np.diag(precision) + np.einsum("vnp,n,vnq->vpq", design, known, design))
+    centre = (covariance @ (precision * mean + np.einsum("vnp,n->vp", design, known * x))[..., None])[..., 0]
+    return {"log_evidence": logs, "mean": centre, "sd": np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))}
+
+
+def forward_backward(log_prior: np.ndarray, log_pairs: np.ndarray) -> np.ndarray:
+    """Marginals (N, K) of a chain: masses of the first label (K,) and of neighbours (N - 1, K, K), as logs."""
+    n, k = len(log_pairs) + 1, len(log_prior)
+    ahead, back = np.zeros((n, k)), np.zeros((n, k))
+    ahead[0] = log_prior
+    for i in range(1, n):
+        ahead[i] = logsumexp(ahead[i - 1][:, None] + log_pairs[i - 1], axis=0)
+    for i in range(n - 2, -1, -1):
+        back[i] = logsumexp(log_pairs[i] + back[i + 1][None, :], axis=1)
+    return normalised(ahead + back, 1)
+
+
 # -------------------------------------------------------------------- quadrature
 
 

@@ -25,7 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "sampling": {"steps", "traces", "structure", "nodes", "distributions", "kernels"},
     "report": {"traces", "structure", "nodes", "distributions", "kernels"},
 }
-LAYERS["api"] = set(LAYERS)
+LAYERS["api"] = {*LAYERS, "__init__"}  # the demo is written as a user would write it
 LAYERS["__main__"] = LAYERS["__init__"] = {*LAYERS, "__init__", "__main__"}
 
 HOMES = {

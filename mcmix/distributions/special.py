@@ -105,21 +105,22 @@ def log_rising(start, rise):  # type: ignore[no-untyped-def]
     return rise * math.log(start) + ((start + rise - 0.5) * log_one_plus(rise / start) - rise) + rest
 
 
-def plain(values: np.ndarray) -> np.ndarray:
-    """Float copy (or view) of the data: a column of a sufficient statistic."""
-    return np.asarray(values, dtype=float)
+def plain(values: Any) -> Any:
+    """Float copy (or view) of the data: a column of a sufficient statistic. Symbolic values pass as they are."""
+    numeric = isinstance(values, (np.ndarray, np.generic, list, tuple, int, float))
+    return np.asarray(values, dtype=float) if numeric else values
 
 
-def log_of(values: np.ndarray) -> np.ndarray:
+def log_of(values: Any) -> Any:
     """Natural logs of data >= 0; a zero gives minus infinity quietly."""
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(plain(values)))
+        return np.log(plain(values))
 
 
-def log_complement_of(values: np.ndarray) -> np.ndarray:
+def log_complement_of(values: Any) -> Any:
     """log(1 - data) for data <= 1; a one gives minus infinity quietly."""
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log1p(-plain(values)))
+        return np.log1p(-plain(values))
 
 
 def minus_log_factorial(counts: np.ndarray) -> np.ndarray:

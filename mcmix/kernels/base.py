@@ -185,6 +185,19 @@ def address_of(array: np.ndarray) -> int:
     return int(array.ctypes.data)
 
 
+CACHE_LINE = 64
+PADDING = 4 * CACHE_LINE  # processors fetch neighbouring lines in pairs
+
+
+def apart(shape: int | tuple[int, ...], dtype: Any = np.float64) -> np.ndarray:
+    """Zeros that share no cache line with other arrays: what one chain writes must not slow another down."""
+    count = int(np.prod(shape, dtype=int))
+    item = np.dtype(dtype).itemsize
+    room = np.zeros(count * item + 2 * PADDING, dtype=np.uint8)
+    start = PADDING - address_of(room) % CACHE_LINE
+    return room[start : start + count * item].view(dtype).reshape(shape)
+
+
 def python_callback(function: Callable[[], int]) -> tuple[Any, int]:
     """A Python function that compiled code can call by address (it takes the GIL meanwhile)."""
     kept = ctypes.CFUNCTYPE(ctypes.c_int64)(function)

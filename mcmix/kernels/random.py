@@ -17,7 +17,7 @@ import numpy as np
 import numpy.random._generator as numpy_generator
 from numba import types
 
-from mcmix.kernels.base import double_of, inline
+from mcmix.kernels.base import apart, double_of, inline
 
 _library = ctypes.CDLL(numpy_generator.__file__)
 
@@ -129,7 +129,7 @@ def seeded_streams(sequence: np.random.SeedSequence, n_blocks: int) -> np.ndarra
     ndarray of uint64, shape (n_blocks, STREAM_WORDS)
         Seeded and warmed up as NumPy's SFC64 is.
     """
-    states = np.empty((n_blocks, STREAM_WORDS), dtype=np.uint64)
+    states = apart((n_blocks, STREAM_WORDS), np.uint64)
     for block in range(n_blocks):
         child = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 1, block))
         for lane, lane_sequence in enumerate(child.spawn(LANES)):

@@ -13,7 +13,7 @@ import numpy as np
 
 from mcmix.errors import ImproperPosterior, McmixError, ZeroProbability
 from mcmix.kernels import density_steps, driver, gibbs, labels
-from mcmix.kernels.base import address_of
+from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.progress import Progress
@@ -77,7 +77,7 @@ def runner(
     chain = Chain(made.plan.layout, sequence)
     calls = [call for step in made.steps for call in step.bind(chain)]
     start(made, chain, calls, given, Seeds(pools, number))
-    frame, stop = np.zeros(driver.FRAME_WIDTH, np.int64), np.zeros(1, np.int64)
+    frame, stop = apart(driver.FRAME_WIDTH, np.int64), apart(1, np.int64)
     table = np.array([[c.kernel, address_of(c.words), address_of(c.reals)] for c in calls], dtype=np.int64)
     segments = np.array([[chain.address(s.key), s.size, int(s.log_kept)] for s in made.segments], dtype=np.int64)
     assert made.record is not None

@@ -1,1 +1,23 @@
-"""The steps of mcmix."""
+"""Steps: how variables move. The classes named here can be asked for: ``m.use_step_method(mc.steps.Slice, node)``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "AdaptiveMetropolis": "density",
+    "ConjugateGibbs": "gibbs",
+    "EntangledLabels": "labels",
+    "Enumeration": "density",
+    "LabelGibbs": "labels",
+    "Metropolis": "density",
+    "Slice": "density",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a step's home when it is first asked for: ``import mcmix`` stays quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mcmix.steps' has no attribute {name!r}; there are {', '.join(_HOMES)}")
+    return getattr(import_module(f"mcmix.steps.{_HOMES[name]}"), name)

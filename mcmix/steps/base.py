@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.kernels.base import AddressedKernel, address_of
+from mcmix.kernels.base import AddressedKernel, address_of, apart
 from mcmix.kernels.labels import n_blocks
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.random import seeded_streams
@@ -32,7 +32,7 @@ class Chain:
 
     def __init__(self, layout: Layout, sequence: np.random.SeedSequence):
         self.layout = layout
-        self.memory = np.zeros(layout.size + layout.scratch)
+        self.memory = apart(layout.size + layout.scratch)
         self.sequence = sequence
         self.rng = np.random.Generator(np.random.SFC64(sequence))
         self.stream = int(self.rng.bit_generator.ctypes.bit_generator.value)

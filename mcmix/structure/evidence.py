@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Sums
+from mcmix.errors import TraceError
 from mcmix.nodes.node import Node
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
 from mcmix.structure.labels import LabelVector, SeparableFactor, label_candidates, separate, without_labels
@@ -181,7 +182,10 @@ def _row_sums(factor: Factor) -> Sums | None:
     x = factor.x
     with np.errstate(all="ignore"):
         values: Any = x.known if x.is_constant else x
-        columns = [as_expression(c.transform(values)) for c in family.statistics.columns]
+        try:
+            columns = [as_expression(c.transform(values)) for c in family.statistics.columns]
+        except TraceError:
+            return None
     squares = tuple(c * c if spec.square else None for c, spec in zip(columns, family.statistics.columns, strict=True))
     return Sums(constant(1.0), tuple(columns), squares, tuple(0.0 for _ in columns))
 
