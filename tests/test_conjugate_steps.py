@@ -10,7 +10,6 @@ from scipy import stats
 from scipy.special import gammaln, logsumexp
 
 import mcmix as mc
-from mcmix.api import steps
 from tests.references import Gridded, assert_below, assert_law, assert_masses, assert_mean, chains_of, gridded, gridded_pair, normalised  # fmt: skip
 
 REALS = np.array([1.2, 2.9, 0.4, 2.2, 3.1, 1.8])
@@ -660,14 +659,14 @@ def test_counts_with_their_own_rate():
 
 def test_steps_are_found_under_their_public_name_after_sampling():
     sampled([mc.Normal("mu", 1.0, 0.5)], seed=105, iterations=20, burn=10)
-    assert mc.steps.Slice is steps.Slice
+    assert {mc.steps.Slice.name, mc.steps.Metropolis.name, mc.steps.AdaptiveMetropolis.name} == {SLICE, METROPOLIS, BLOCK}
 
 
 @pytest.mark.parametrize("step", ["Slice", "Metropolis", "AdaptiveMetropolis"])
 def test_a_step_on_request_has_the_same_posterior(step):
     mu = mc.Normal("mu", 1.0, 0.5)
     made = mc.MCMC([mc.Normal("y", mu, 1.5, value=REALS, observed=True)])
-    made.use_step_method(getattr(steps, step), mu)
+    made.use_step_method(getattr(mc.steps, step), mu)
     sampler = made.sample(41000, 1000, chains=4, seed=105, progress_bar=False)
     assert step_name(sampler, "mu") == {"Slice": SLICE, "Metropolis": METROPOLIS, "AdaptiveMetropolis": BLOCK}[step]
     assert_law(chains_of(sampler, "mu"), gridded(by_mean(stats.norm(1.0, 0.5**-0.5)), -3, 6), "mu")
@@ -683,9 +682,70 @@ def test_steps_on_bounded_ranges(step, prior, law, ends):
     family, *parameters = prior
     tau = getattr(mc, family)("tau", *parameters)
     made = mc.MCMC([mc.Normal("y", 2.0, tau, value=REALS, observed=True)])
-    made.use_step_method(getattr(steps, step), tau)
+    made.use_step_method(getattr(mc.steps, step), tau)
     sampler = made.sample(31000, 1000, chains=4, seed=106, progress_bar=False)
     assert_law(chains_of(sampler, "tau"), gridded(by_precision(law), *ends), "tau")
+
+
+@pytest.mark.parametrize("step", ["Slice", "Metropolis", "AdaptiveMetropolis"])
+@pytest.mark.parametrize("family", ["Normal", "Gamma"])
+def test_steps_on_vectors_whose_elements_stand_alone(step, family):
+    rows = np.array([2.0, 0.5, 4.0])
+    v = mc.Normal("v", [0.0, 1.0, 2.0], 1.0, size=3) if family == "Normal" else mc.Gamma("v", [2.0, 1.5, 3.0], 1.0, size=3)
+    priors = [stats.norm(m) if family == "Normal" else gamma_scale(s, 1.0) for m, s in zip([0.0, 1.0, 2.0], [2.0, 1.5, 3.0], strict=True)]
+    made = mc.MCMC([mc.Normal("y", v, 1.5, value=rows, observed=True)])
+    made.use_step_method(getattr(mc.steps, step), v)
+    sampler = made.sample(42000, 2000, chains=4, seed=109, progress_bar=False)
+    for i in range(3):
+        logs = lambda v, i=i: priors[i].logpdf(v) + stats.norm.logpdf(rows[i], v, 1.5**-0.5)  # noqa: E731
+        assert_law(chains_of(sampler, "v")[..., i], gridded(logs, -6 if family == "Normal" else 0, 9), f"v[{i}]")
+
+
+@pytest.mark.parametrize("step", ["Slice", "Metropolis", "AdaptiveMetropolis"])
+def test_steps_on_a_matrix(step):
+    v = mc.Normal("v", 1.0, 2.0, size=(2, 2))
+    made = mc.MCMC([mc.Normal("y", v, 1.5, value=[[0.0, 1.0], [2.0, 3.0]], observed=True)])
+    made.use_step_method(getattr(mc.steps, step), v)
+    sampler = made.sample(42000, 2000, chains=4, seed=110, progress_bar=False)
+    centre = (2.0 + 1.5 * np.arange(4)) / 3.5
+    for i in range(4):
+        assert_law(chains_of(sampler, "v").reshape(4, -1, 4)[..., i], stats.norm(centre[i], 3.5**-0.5), f"v[{i}]")
+
+
+@pytest.mark.parametrize("step", ["Metropolis", "Enumeration"])
+def test_steps_on_vectors_of_whole_numbers(step):
+    n = mc.Binomial("n", 4, 0.5, size=3)
+    made = mc.MCMC([mc.Poisson("y", n + 0.5, value=[0, 3, 6], observed=True)])
+    made.use_step_method(getattr(mc.steps, step), n)
+    sampler = made.sample(42000, 2000, chains=4, seed=111, progress_bar=False)
+    values = np.arange(5)
+    for i, count in enumerate([0, 3, 6]):
+        masses = normalised(stats.binom.logpmf(values, 4, 0.5) + stats.poisson.logpmf(count, values + 0.5))
+        assert_masses(chains_of(sampler, "n")[..., i], masses, f"n[{i}]")
+
+
+@pytest.mark.parametrize("concentration", [[1.0, 2.0, 1.5], [[1.0, 2.0, 1.5], [3.0, 0.7, 1.0]]], ids=["one for all", "one each"])
+def test_several_simplexes_under_a_potential(concentration):
+    """Each row of a (2, 3) node sums to one and keeps its own law."""
+    w = mc.Dirichlet("w", concentration) if np.ndim(concentration) == 2 else mc.Dirichlet("w", concentration, size=2)
+    tilt = mc.Potential(lambda w: np.log(w[0, 0]) + 2.0 * np.log(w[1, 2]), "", "tilt", {"w": w})
+    sampler = sampled([w, tilt], seed=112, iterations=61000, burn=5000)
+    after = np.broadcast_to(concentration, (2, 3)) + np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 2.0]])
+    draws = chains_of(sampler, "w")
+    assert np.allclose(draws.sum(-1), 1.0)
+    for g in range(2):
+        for k in range(3):
+            assert_law(draws[..., g, k], stats.beta(after[g, k], after[g].sum() - after[g, k]), f"w[{g}, {k}]")
+
+
+def test_several_simplexes_of_observed_labels():
+    w = mc.Dirichlet("w", [1.0, 2.0, 1.5], size=2)
+    group, seen = np.array([0, 0, 1, 1, 1]), np.array([2, 0, 1, 1, 2])
+    sampler = sampled([mc.Categorical("y", w[group], value=seen, observed=True)], seed=113, iterations=61000, burn=5000)
+    after = np.array([[2.0, 2.0, 2.5], [1.0, 4.0, 2.5]])
+    for g in range(2):
+        for k in range(3):
+            assert_law(chains_of(sampler, "w")[..., g, k], stats.beta(after[g, k], after[g].sum() - after[g, k]), f"w[{g}, {k}]")
 
 
 def test_a_block_of_correlated_elements():

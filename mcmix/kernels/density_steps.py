@@ -147,38 +147,47 @@ def metropolis_elements(words, reals, stream):
 
 
 @inline
-def _all_to_free(kind, variable, free, lows, highs, n):
-    """Free coordinates of a whole variable; n - 1 of them for a simplex kept as logarithms."""
+def _all_to_free(kind, variable, free, lows, highs, n, k):
+    """Free coordinates of a whole variable; k - 1 of them for each simplex of k logarithms."""
     if kind == SIMPLEX:
-        for i in range(n - 1):
-            free[i] = variable[i] - variable[n - 1]
+        at = 0
+        for start in range(0, n, k):
+            for i in range(start, start + k - 1):
+                free[at] = variable[i] - variable[start + k - 1]
+                at += 1
     else:
         for i in range(n):
             free[i] = to_free(kind, variable[i], lows[i], highs[i])
 
 
 @inline
-def _all_from_free(kind, variable, free, lows, highs, n):
-    """Set the whole variable from free coordinates; return the log-Jacobian (minus infinity beyond an end).
-
-    A simplex from log ratios to its last entry has the product of all its entries as Jacobian (Aitchison 1986).
-    """
+def _all_from_free(kind, variable, free, lows, highs, n, k):
+    """Set the whole variable from free coordinates; return the log-Jacobian (minus infinity beyond an end)."""
     total = 0.0
-    if kind != SIMPLEX:
-        for i in range(n):
-            variable[i] = from_free(kind, free[i], lows[i], highs[i])
-            if kind != IDENTITY and not (lows[i] < variable[i] < highs[i]):
-                return -math.inf
-            total += log_jacobian(kind, free[i], lows[i], highs[i])
+    if kind == SIMPLEX:
+        for j in range(n // k):
+            total += _simplex_from_free(variable[j * k :], free[j * (k - 1) :], k)
         return total
+    for i in range(n):
+        variable[i] = from_free(kind, free[i], lows[i], highs[i])
+        if kind != IDENTITY and not (lows[i] < variable[i] < highs[i]):
+            return -math.inf
+        total += log_jacobian(kind, free[i], lows[i], highs[i])
+    return total
+
+
+@inline
+def _simplex_from_free(variable, free, k):
+    """Logs of one simplex from log ratios to its last entry; the Jacobian is the product of all entries (Aitchison 1986)."""
     highest = 0.0
-    for i in range(n - 1):
+    for i in range(k - 1):
         highest = max(highest, free[i])
     mass = math.exp(-highest)
-    for i in range(n - 1):
+    for i in range(k - 1):
         mass += math.exp(free[i] - highest)
-    for i in range(n):
-        variable[i] = (free[i] if i < n - 1 else 0.0) - highest - math.log(mass)
+    total = 0.0
+    for i in range(k):
+        variable[i] = (free[i] if i < k - 1 else 0.0) - highest - math.log(mass)
         total += variable[i]
     return total
 
@@ -187,17 +196,19 @@ def _all_from_free(kind, variable, free, lows, highs, n):
 def metropolis_block(words, reals, stream):
     """Adaptive Metropolis on all elements at once, in the free coordinates (Haario et al. 2001, scaled as above).
 
+    11: entries of one simplex.
     reals: log scale, count, mean (d), lower Cholesky factor (d, d). workspace: kept (n), now, noise, proposal (d each).
     While tuning, mean and factor follow the history (rank-one updates of the factor), the scale the acceptance rate.
     """
     slot = integers(words, 14)
     n = slot[4]
-    d = n - 1 if slot[8] == SIMPLEX else n
+    k = slot[11]
+    d = n - n // k if slot[8] == SIMPLEX else n
     memory, variable, answer = floats(reals, 2 + d + d * d), floats(slot[5], n), floats(slot[6], 1)
     lows, highs, counter, work = floats(slot[9], n), floats(slot[10], n), floats(slot[12], 2), floats(slot[13], 4 * n)
     now, noise, proposal = work[n:], work[2 * n :], work[3 * n :]
-    _all_to_free(slot[8], variable, now, lows, highs, n)
-    jacobian = _all_from_free(slot[8], variable, now, lows, highs, n)
+    _all_to_free(slot[8], variable, now, lows, highs, n, k)
+    jacobian = _all_from_free(slot[8], variable, now, lows, highs, n, k)
     for i in range(n):
         work[i] = variable[i]
     call(slot[1], (slot[2], slot[3], 0, 1))
@@ -211,7 +222,7 @@ def metropolis_block(words, reals, stream):
         for j in range(i + 1):
             step += memory[2 + d + i * d + j] * noise[j]
         proposal[i] = now[i] + math.exp(memory[0]) * step
-    jacobian = _all_from_free(slot[8], variable, proposal, lows, highs, n)
+    jacobian = _all_from_free(slot[8], variable, proposal, lows, highs, n, k)
     accepted = False
     if jacobian > -math.inf:
         call(slot[1], (slot[2], slot[3], 0, 1))

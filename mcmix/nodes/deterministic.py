@@ -223,6 +223,12 @@ class Index(Deterministic):
 def _look_up(x: Any, index: Any) -> Any:
     if isinstance(x, (list, tuple)):
         x = np.array(x) if not _symbolic(x) else stacked(x)
+    yes_or_no = isinstance(index, (np.ndarray, np.bool_)) and index.dtype == bool
+    if yes_or_no and isinstance(x, np.ndarray) and np.shape(index) != x.shape[: np.ndim(index)]:
+        raise ModelError(
+            f"look-up by yes/no values of shape {np.shape(index)} in a table of shape {x.shape}: NumPy reads them as a "
+            "mask; write table[1 * index], or np.where(index, table[1], table[0])"
+        )
     return x[index]
 
 

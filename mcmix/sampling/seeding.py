@@ -8,11 +8,12 @@ before it. Chain i takes seeding i: on a posterior with several modes, chains st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mcmix.steps.labels import Pass
+from mcmix.steps.labels import EntangledLabels, Pass
 
 POOL = 8
 PER_LABEL = 25  # rows of a subsample per label
@@ -46,21 +47,42 @@ class Pool:
 
 def share_of(p: Pass) -> float:
     """Rows of a subsample as a fraction of all."""
-    return min(1.0, max(FEWEST, PER_LABEL * p.label.n_labels) / p.label.n_units)
+    return _share(p.label.n_labels, p.label.n_units)
+
+
+def _share(n_labels: int, n_units: int) -> float:
+    return min(1.0, max(FEWEST, PER_LABEL * n_labels) / n_units)
+
+
+def entangled_pool(step: EntangledLabels, data: Sequence[np.ndarray], sequence: np.random.SeedSequence) -> Pool | None:
+    """Seedings for labels whose dependence on data is not seen through: from data with one entry per label."""
+    n = step.label.n_units
+    columns = [_standardised(x) for x in data if x.shape == (n,)]
+    if not columns:
+        return None
+    return pool_from(np.column_stack(columns), step.label.n_labels, _share(step.label.n_labels, n), sequence)
+
+
+def _standardised(x: np.ndarray) -> np.ndarray:
+    spread = float(np.std(x))
+    return np.asarray((x - np.mean(x)) / (spread if spread > 0.0 else 1.0), dtype=float)
 
 
 def pool(p: Pass, sequence: np.random.SeedSequence) -> Pool | None:
     """Seedings for a label vector, or None where no data column hangs on it."""
     x = features(p)
-    if x is None:
-        return None
+    return None if x is None else pool_from(x, p.label.n_labels, share_of(p), sequence)
+
+
+def pool_from(x: np.ndarray, n_labels: int, share: float, sequence: np.random.SeedSequence) -> Pool:
+    """Seedings from feature columns, shape (units, columns)."""
     rng = np.random.default_rng(sequence)
-    size = max(1, round(share_of(p) * len(x)))
+    size = max(1, round(share * len(x)))
     judged = x[rng.choice(len(x), min(JUDGED_ON, len(x)), replace=False)]
-    found = [k_means(x[rng.choice(len(x), size, replace=False)], p.label.n_labels, rng) for _ in range(POOL)]
+    found = [k_means(x[rng.choice(len(x), size, replace=False)], n_labels, rng) for _ in range(POOL)]
     costs = np.array([_cost(judged, centres) for centres in found])
     good = [found[i] for i in np.argsort(costs, kind="stable") if costs[i] <= TOLERATED * costs.min()]
-    return Pool(x, _most_different_first(good), share_of(p))
+    return Pool(x, _most_different_first(good), share)
 
 
 def features(p: Pass) -> np.ndarray | None:
@@ -74,8 +96,7 @@ def features(p: Pass) -> np.ndarray | None:
         if s.units is not None:
             counts = np.bincount(s.units, minlength=p.label.n_units)
             values = np.bincount(s.units, values, p.label.n_units) / np.maximum(counts, 1)
-        spread = float(np.std(values))
-        columns.append((values - values.mean()) / (spread if spread > 0.0 else 1.0))
+        columns.append(_standardised(values))
     return np.column_stack(columns) if columns else None
 
 

@@ -19,15 +19,17 @@ from mcmix.kernels import labels as kernels
 from mcmix.kernels.driver import run_machine, run_step
 from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.seeding import Pool, pool, share_of
+from mcmix.sampling.seeding import Pool, entangled_pool, pool, share_of
 from mcmix.steps.base import Call, Chain
-from mcmix.steps.labels import LabelGibbs, Pass
+from mcmix.steps.labels import EntangledLabels, LabelGibbs, Pass
 from mcmix.steps.plan import Assembled
 from mcmix.structure.recording import is_log_kept
 
 TRIES = 100
 ROUNDS = 5  # sweeps over the parameters at each stage
 SOFT_ROUNDS = 3
+ENTANGLED_STARTS = 4  # where nothing shows which names fit, the best of a few starts is taken
+ENTANGLED_ROUNDS = 100
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,15 @@ class Seeds:
 
 def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochastic, Pool | None]:
     """Seedings of every label vector; they depend on the run's seed alone."""
-    passes = [s.compiled for s in made.steps if isinstance(s, LabelGibbs)]
-    return {
-        p.label.node: pool(
-            p, np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2**31, p.number))
-        )
-        for p in passes
-    }
+    data = [np.asarray(n.value, dtype=float) for n in made.model.observed_stochastics]
+    found: dict[Stochastic, Pool | None] = {}
+    for number, step in enumerate(made.steps):
+        child = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2**31, number))
+        if isinstance(step, LabelGibbs):
+            found[step.variables[0]] = pool(step.compiled, child)
+        elif isinstance(step, EntangledLabels):
+            found[step.variables[0]] = entangled_pool(step, data, child)
+    return found
 
 
 def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
@@ -67,13 +71,21 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
     ZeroProbability
         If no start with positive probability is found; the factor that forbids it is named.
     """
+    wanted = ENTANGLED_STARTS if any(isinstance(c.step, EntangledLabels) for c in calls) else 1
+    found: list[tuple[float, np.ndarray]] = []
     for _ in range(TRIES):
         for node, value in {**made.model.draw_with(chain.rng), **given}.items():
             put(chain, node, value)
         _seed_labels(chain, calls, given, seeds)
-        if _possible(made, chain):
-            return
-    raise ZeroProbability(_explained(made, chain))
+        _seed_entangled(chain, calls, given, seeds)
+        density = log_density_now(made, chain)
+        if np.isfinite(density):
+            found.append((density, chain.memory.copy()))
+        if len(found) == wanted:
+            break
+    if not found:
+        raise ZeroProbability(_explained(made, chain))
+    chain.memory[:] = max(found, key=lambda start: start[0])[1]
 
 
 def put(chain: Chain, node: Stochastic, value: Any) -> None:
@@ -82,10 +94,6 @@ def put(chain: Chain, node: Stochastic, value: Any) -> None:
     with np.errstate(divide="ignore"):
         kept = np.log(array) if is_log_kept(node) else array
     chain.view(node)[:] = np.broadcast_to(kept, node.shape).ravel()
-
-
-def _possible(made: Assembled, chain: Chain) -> bool:
-    return bool(np.isfinite(log_density_now(made, chain)))
 
 
 def log_density_now(made: Assembled, chain: Chain) -> float:
@@ -152,6 +160,21 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
             run_step(kernels.hard_pass, descriptors[step.compiled], np.zeros(1), chain.stream)
     for descriptor in descriptors.values():
         run_step(kernels.count_labels, descriptor, np.zeros(1), chain.stream)
+
+
+def _seed_entangled(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
+    """Labels that are not seen through: seed them from data of their length, then let the rest settle."""
+    entangled = [c for c in calls if isinstance(c.step, EntangledLabels)]
+    for call in entangled:
+        node = call.step.variables[0]
+        pool_of = seeds.pools.get(node)
+        if node not in given and pool_of is not None and isinstance(call.step, EntangledLabels):
+            chain.view(node)[:] = call.step.label.values[pool_of.labels(seeds.chain, chain.rng)]
+    if entangled:
+        rest = [c for c in calls if c not in entangled and not set(c.step.variables) & set(given)]
+        for call in rest:
+            call.words[0] = int(call.tuned)
+        _rounds(rest, chain, ENTANGLED_ROUNDS)
 
 
 def _rounds(parameters: Sequence[Call], chain: Chain, n: int) -> None:

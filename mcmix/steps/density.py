@@ -41,12 +41,12 @@ class Target:
     size: int
 
 
-def target_of(node: Stochastic, structure: Structure) -> Target:
-    """Everything that depends on a variable, added up."""
+def target_of(node: Stochastic, structure: Structure, whole: bool = False) -> Target:
+    """Everything that depends on a variable, added up; per element where elements stand alone, unless `whole`."""
     leaf = structure.recording.leaves[node]
     parts = [e.elements for e in structure.about(node)]
     cost = max(max(x.size for x in ordered(p)) for p in parts)
-    if leaf.ndim == 1 and all(_aligned(p, leaf) for p in parts):
+    if not whole and leaf.ndim == 1 and all(_aligned(p, leaf) for p in parts):
         total = parts[0]
         for p in parts[1:]:
             total = elementwise("add", total, p)
@@ -128,10 +128,12 @@ def values_of(node: Stochastic) -> tuple[int, int] | None:
 class DensityStep(Step):
     """Base of the steps that evaluate a target."""
 
+    as_a_whole = False
+
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str):
         super().__init__(variables, reason)
         self.node = self.variables[0]
-        self.target = target_of(self.node, structure)
+        self.target = target_of(self.node, structure, self.as_a_whole)
         self.n = int(np.prod(self.node.shape, dtype=int))
         self.lower, self.upper = bounds_of(self.node)
         self.transform = transform_of(self.node, self.lower, self.upper)
@@ -213,6 +215,7 @@ class AdaptiveMetropolis(DensityStep):
     """Metropolis on all elements at once; the proposal's covariance follows the history while tuning."""
 
     name = "adaptive Metropolis, block"
+    as_a_whole = True
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
         super().__init__(variables, structure, reason or "chosen by the user")
@@ -228,9 +231,10 @@ class AdaptiveMetropolis(DensityStep):
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
-        d = self.n - 1 if self.transform == kernels.SIMPLEX else self.n
+        entries = self.node.shape[-1] if self.transform == kernels.SIMPLEX else 1
+        d = self.n - self.n // entries if self.transform == kernels.SIMPLEX else self.n
         reals = np.concatenate([[np.log(2.38 / np.sqrt(max(d, 1))), 0.0], np.zeros(d), (0.3 * np.eye(d)).ravel()])
-        return [kernel_call(self, kernels.metropolis_block, self.slots(chain), reals, tuned=True)]
+        return [kernel_call(self, kernels.metropolis_block, self.slots(chain, entries), reals, tuned=True)]
 
     def counters(self) -> list[object]:
         """Proposals and acceptances."""

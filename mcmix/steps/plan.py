@@ -91,7 +91,7 @@ def assemble(model: Model, asked: Collection[str] = (), wanted: Mapping[Stochast
     if not model.stochastics:
         raise ModelError("the model has nothing to sample: every random node is observed")
     recording = record(model)
-    structure = structure_of(recording)
+    structure = structure_of(recording, [n for n, step in (wanted or {}).items() if step is not LabelGibbs])
     plan = Plan(structure)
     for node, variable in recording.leaves.items():
         plan.layout.place(node, max(variable.size, 1))

@@ -246,6 +246,8 @@ _LINKED: dict[str, Callable[..., _Read]] = {"normal": _normal_link, "gamma": _ga
 def _weights_message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
     """Counts of labels to the weights they are drawn with."""
     name, weights = e.factor.node.name, e.parameters["probabilities"]
+    if kind == "dirichlet" and weights.ndim == 2 and e.over != "labels":
+        return _row_weights_message(e, weights, v, leaf)
     counts = _label_counts(e, weights)
     if kind == "dirichlet":
         if weights is not v or v.ndim != 1:
@@ -258,6 +260,22 @@ def _weights_message(e: Evidence, kind: str, v: Expression, leaf: Expression) ->
         raise _NotConjugate(f"{name}'s weights are no look-up of it")
     same, opposite = _as_it_is_or_complement(link, name)
     return _Read(_collected(counts * same, link.index, v), _collected(counts * opposite, link.index, v))
+
+
+def _row_weights_message(e: Evidence, weights: Expression, v: Expression, leaf: Expression) -> _Read:
+    """Counts of (simplex, category) pairs, where each row's weights are one of the variable's simplexes."""
+    name, x = e.factor.node.name, e.factor.x
+    link = affine(weights, v, leaf)
+    if link is None or x is None or not _is_one(link.slope) or not _is_zero(link.offset):
+        raise _NotConjugate(f"{name}'s weights are no look-up of it")
+    n_rows, n_categories = weights.shape
+    chosen = elementwise("add", np.arange(n_rows) * n_categories, x)
+    index = ex.gather(ex.broadcast_to(link.index, weights.shape), chosen)
+    return _Read(scatter(constant(1.0), index, v.size), None)
+
+
+def _is_one(x: Expression) -> bool:
+    return x.is_constant and bool(np.all(x.known == 1.0))
 
 
 def _label_counts(e: Evidence, weights: Expression) -> Expression:

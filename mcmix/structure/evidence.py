@@ -6,7 +6,7 @@ keeps; a conditional then costs the same however many rows there are. Else it is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,10 +96,11 @@ class Structure:
         return next((b for b in self.blocks if b.label.node is node), None)
 
 
-def structure_of(recording: Recording) -> Structure:
-    """Find label blocks and prepare every factor."""
+def structure_of(recording: Recording, apart: Collection[Node] = ()) -> Structure:
+    """Find label blocks and prepare every factor; label vectors in `apart` are served by a step of the user's choice."""
     structure = Structure(recording)
     candidates = label_candidates(recording)
+    structure.entangled |= {c: "another step was asked for" for c in candidates if c.node in apart}
     separable = _separated(recording, candidates, structure)
     labels = [c for c in candidates if c not in structure.entangled]
     for label in labels:

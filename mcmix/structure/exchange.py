@@ -15,7 +15,8 @@ import numpy as np
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure
 from mcmix.structure.expression import ELEMENTWISE, Expression, elementwise, reduce
-from mcmix.structure.labels import parameter_tables
+from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
+from mcmix.structure.rewrite import follow_rows, substitute
 
 
 @dataclass(eq=False)
@@ -47,19 +48,46 @@ def exchange_of(block: LabelBlock, structure: Structure) -> Exchange | str:
     """What an exchange of two components changes, or why there is none."""
     found = Exchange()
     try:
+        if block.label.n_labels < 2:
+            raise _Broken("there is one component")
         if block.log_weights is None:
             raise _Broken("weights vary by row")
         _weights(block, structure, found)
         for s in block.factors:
-            tables = parameter_tables(s, block.label)
-            if tables is None:
-                raise _Broken(f"{s.factor.node.name} does not depend on the label through tables alone")
-            for table in tables:
+            for table in _tables_of(s, block)[0]:
                 _table(table, block.label.n_labels, structure, found)
         _closed(found, block, structure)
     except _Broken as reason:
         return str(reason)
     return found
+
+
+def _tables_of(s: SeparableFactor, block: LabelBlock) -> tuple[list[Expression], list[Expression]]:
+    """Every table that a factor looks up by the label, and what its rows are made of besides.
+
+    The factor must depend on the label in no other way.
+    """
+    label = block.label
+    tables = parameter_tables(s, label)
+    if tables is not None:
+        return tables, []
+    found: list[Expression] = []
+    beside: list[Expression] = []
+    positions = {label.variable, *looked_up(s.rows, label.variable)}
+
+    def on_part(part: Expression) -> bool:
+        if part.op == "take" and part.arguments[1] in positions and label.lowest == 0:
+            found.append(part.arguments[0])
+            return False
+        if part in positions:
+            raise _Broken(f"{s.factor.node.name} uses the label as a number")
+        beside.extend(a for a in part.arguments if a.shape != s.rows.shape)
+        if part.op == "leaf":
+            beside.append(part)
+        return True
+
+    follow_rows(s.rows, s.rows.shape[0], on_part)
+    return found, beside
 
 
 def _weights(block: LabelBlock, structure: Structure, found: Exchange) -> None:
@@ -73,14 +101,27 @@ def _weights(block: LabelBlock, structure: Structure, found: Exchange) -> None:
 
 
 def _complement_of(weights: Expression, structure: Structure) -> Stochastic | None:
-    """p, where the weights are exactly log [p, 1 - p]."""
+    """p, where the weights are exactly log [p, 1 - p], or those of a Bernoulli law."""
+    nodes = {leaf: node for node, leaf in structure.recording.leaves.items()}
+    if weights.op == "density" and weights.extra.name == "Bernoulli":
+        probability = _unshaped(weights.arguments[1])
+        found = [
+            n
+            for leaf, n in nodes.items()
+            if leaf.size == 1 and (probability is leaf or probability is _complement(leaf))
+        ]
+        return found[0] if found else None
     if weights.op != "log" or weights.arguments[0].op != "concatenate" or weights.size != 2:
         return None
     first, second = (_unshaped(a) for a in weights.arguments[0].arguments)
-    for node, leaf in structure.recording.leaves.items():
-        if leaf.size == 1 and first is leaf and second is _unshaped(elementwise("subtract", 1, leaf)):
+    for leaf, node in nodes.items():
+        if leaf.size == 1 and first is leaf and second is _complement(leaf):
             return node
     return None
+
+
+def _complement(leaf: Expression) -> Expression:
+    return _unshaped(elementwise("subtract", 1, leaf))
 
 
 def _unshaped(x: Expression) -> Expression:
@@ -100,15 +141,24 @@ def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) 
     elif x in nodes:
         _add(found, [(nodes[x], k) for k in range(n_labels)])
     elif x.op == "concatenate" and all(a.size == 1 for a in x.arguments):
-        parts = [nodes.get(_unshaped(a)) for a in x.arguments]
-        if any(p is None for p in parts) or len(set(parts)) != n_labels:
-            raise _Broken("a table is made of functions of other variables")
-        _add(found, [(p, 0) for p in parts if p is not None])
+        _add(found, [(nodes[leaf], 0) for leaf in _alike(x.arguments, set(nodes))])
     elif x.op in ELEMENTWISE:
         for a in x.arguments:
             _table(a, n_labels, structure, found)
     else:
         raise _Broken(f"a table is made by {x.op}")
+
+
+def _alike(parts: Sequence[Expression], known: set[Expression]) -> list[Expression]:
+    """The one scalar variable in each part, where all parts are the same function of theirs."""
+    leaves = [next(iter(p.leaves)) if len(p.leaves) == 1 else None for p in parts]
+    if any(leaf is None or leaf not in known or leaf.size != 1 for leaf in leaves) or len(set(leaves)) != len(parts):
+        raise _Broken("a table is no list of like functions of one scalar variable each")
+    found = [leaf for leaf in leaves if leaf is not None]
+    skeletons = {substitute(_unshaped(p), {v: found[0]}) for p, v in zip(parts, found, strict=True)}
+    if len(skeletons) > 1:
+        raise _Broken("a table is made of different functions of its variables")
+    return found
 
 
 def _add(found: Exchange, family: list[tuple[Stochastic, int]]) -> None:
@@ -123,10 +173,10 @@ def _closed(found: Exchange, block: LabelBlock, structure: Structure) -> None:
     if len(set(slots)) != len(slots):
         raise _Broken("one variable stands in two tables")
     for s in block.factors:
-        for table in parameter_tables(s, block.label) or []:
-            for part in _scalars(table, block.label.n_labels):
-                if part.leaves & leaves:
-                    raise _Broken("a variable enters both by label and as a whole")
+        tables, beside = _tables_of(s, block)
+        parts = [part for table in tables for part in _scalars(table, block.label.n_labels)] + beside
+        if any(part.leaves & leaves for part in parts):
+            raise _Broken("a variable enters both by label and as a whole")
 
 
 def _scalars(x: Expression, n_labels: int) -> list[Expression]:

@@ -160,7 +160,7 @@ class Expression:
         return int(self._no("uses a value as a position in something that cannot be recorded"))
 
     def __array__(self, *unused: Any, **keywords: Any) -> np.ndarray:
-        return np.asarray(self._no("turns a value into a plain array"))
+        return np.asarray(self._no("turns values into a plain array (numpy.stack of values can be recorded, numpy.array cannot)"))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._no("writes into an array")
@@ -421,6 +421,10 @@ def _simplified(name: str, parts: tuple[Expression, ...], shape: tuple[int, ...]
         return first.arguments[0]
     if name == "exp" and first.op == "log":
         return first.arguments[0]
+    if name == "where" and first.is_constant and len(shape) == 1 and all(p.size == 1 for p in parts[1:]):
+        return gather(
+            concatenate([reshape(p, (1,)) for p in parts[1:]]), np.where(np.broadcast_to(first.known, shape), 0, 1)
+        )
     if len(parts) == 2 and first.kind != "bool" and parts[1].kind != "bool":
         second = parts[1]
         if first.shape == shape and (
@@ -452,6 +456,10 @@ def reshape(value: Any, shape: Any, **_: Any) -> Expression:
         return constant(np.reshape(x.known, wanted))
     if x.op == "reshape":
         return reshape(x.arguments[0], wanted)
+    if x.op == "take":
+        return gather(x.arguments[0], reshape(x.arguments[1], wanted))
+    if x.op in ELEMENTWISE and x.size > 1 and all(a.size == 1 or a.shape == x.shape for a in x.arguments):
+        return elementwise(x.op, *[reshape(a, () if a.size == 1 else wanted) for a in x.arguments])
     return _make("reshape", (x,), wanted, None, x.kind)
 
 
@@ -466,9 +474,26 @@ def gather(table: Any, positions: Any) -> Expression:
         return gather(x.arguments[0], index)
     if x.op == "take" and index.is_constant and x.arguments[1].is_constant:
         return gather(x.arguments[0], np.reshape(x.arguments[1].known, -1)[index.known])
+    if index.is_constant and index.size <= x.size and (x.op in ELEMENTWISE or x.op == "take"):
+        return _gather_below(x, index.known)
     if x.op == "concatenate" and index.is_constant:
         return _gather_from_parts(x, index.known)
     return _make("take", (x, index), index.shape, None, x.kind)
+
+
+def _gather_below(x: Expression, positions: np.ndarray) -> Expression:
+    """Take elements before computing with them: fewer are computed, and look-ups by labels stay visible."""
+    if x.op == "take":
+        return gather(x.arguments[0], gather(x.arguments[1], positions))
+
+    def part(a: Expression) -> Expression:
+        if a.size == 1:
+            return reshape(a, ())
+        places = np.broadcast_to(np.arange(a.size).reshape(a.shape), x.shape)
+        return gather(a, np.ascontiguousarray(places.reshape(-1)[positions]))
+
+    made = elementwise(x.op, *[part(a) for a in x.arguments])
+    return broadcast_to(made, positions.shape)
 
 
 def _gather_from_parts(x: Expression, positions: np.ndarray) -> Expression:
@@ -515,6 +540,9 @@ def concatenate(values: Sequence[Any], axis: int | None = 0, **_: Any) -> Expres
     parts = [as_expression(v) for v in values]
     if all(p.is_constant for p in parts):
         return constant(np.concatenate([np.atleast_1d(p.known) for p in parts], axis))
+    same_table = _pieces_of_one_table(parts)
+    if same_table is not None and (axis is None or all(p.ndim == 1 for p in parts)):
+        return same_table
     kind = "float" if any(p.kind == "float" for p in parts) else parts[0].kind
     flat = _make("concatenate", tuple(reshape(p, (-1,)) for p in parts), (sum(p.size for p in parts),), None, kind)
     if axis is None or all(p.ndim == 1 for p in parts):
@@ -522,6 +550,16 @@ def concatenate(values: Sequence[Any], axis: int | None = 0, **_: Any) -> Expres
     ends = np.cumsum([0, *[p.size for p in parts]])
     blocks = [np.arange(s, s + p.size).reshape(p.shape) for s, p in zip(ends, parts, strict=False)]
     return gather(flat, np.ascontiguousarray(np.concatenate(blocks, axis)))
+
+
+def _pieces_of_one_table(parts: Sequence[Expression]) -> Expression | None:
+    """Known look-ups of one table, joined: one look-up."""
+    pieces = [p.arguments[0] if p.op == "reshape" else p for p in parts]
+    if any(
+        p.op != "take" or p.arguments[0] is not pieces[0].arguments[0] or not p.arguments[1].is_constant for p in pieces
+    ):
+        return None
+    return gather(pieces[0].arguments[0], np.concatenate([np.ravel(p.arguments[1].known) for p in pieces]))
 
 
 def reduce(name: str, value: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Expression:

@@ -109,7 +109,9 @@ def _law_factor(node: Law, recording: Recording) -> Factor:
     values = [_parameter(p, recording) for p in node.parents.values()]
     x = recording.values[node]
     if node.family.expression is not None:
-        elements = as_expression(node.family.expression(_unwrapped(x), *map(_unwrapped, values)))
+        known = x.is_constant and all(v.is_constant for v in values)
+        parameters = [v.known for v in values] if known else values
+        elements = as_expression(node.family.expression(x.known if x.is_constant else x, *parameters))
         elements = _repeated(elements, node.shape[: len(node.shape) - node.family.event_ndim])
     else:
         elements = density(node.family, x, values)
@@ -120,10 +122,6 @@ def _repeated(elements: Expression, shape: tuple[int, ...]) -> Expression:
     from mcmix.structure.expression import broadcast_to
 
     return elements if elements.shape == shape else broadcast_to(elements, shape)
-
-
-def _unwrapped(x: Expression) -> Any:
-    return x.value if x.is_constant else x
 
 
 def _parameter(parent: Any, recording: Recording) -> Expression:
