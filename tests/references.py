@@ -71,7 +71,9 @@ class Enumeration:
         return np.tensordot(self.probabilities, values, 1)
 
 
-def enumerated(components: Sequence[Component], n_units: int, log_prior: Callable[[np.ndarray], np.ndarray]) -> Enumeration:
+def enumerated(
+    components: Sequence[Component], n_units: int, log_prior: Callable[[np.ndarray], np.ndarray]
+) -> Enumeration:
     """Posterior over labels; `log_prior` maps label vectors (V, N) to log masses (V,)."""
     labels = label_vectors(n_units, len(components))
     hot = labels[:, :, None] == np.arange(len(components))
@@ -102,7 +104,9 @@ def fixed_label_prior(weights: Any) -> Callable[[np.ndarray], np.ndarray]:
     return log_prior
 
 
-def dirichlet_expectations(found: Enumeration, concentration: Sequence[float], cuts: np.ndarray) -> dict[str, np.ndarray]:
+def dirichlet_expectations(
+    found: Enumeration, concentration: Sequence[float], cuts: np.ndarray
+) -> dict[str, np.ndarray]:
     """Mean of each weight, and the chance that it is below each cut (K, cuts)."""
     a = np.asarray(concentration, float) + found.counts
     rest = a.sum(1, keepdims=True) - a
@@ -157,7 +161,13 @@ def success_probability(x: np.ndarray, trials: int, alpha: float, beta: float, c
 
 
 def normal_mean_and_precision(
-    x: np.ndarray, mean: float, precision: float, shape: float, rate: float, cuts: np.ndarray, precision_cuts: np.ndarray
+    x: np.ndarray,
+    mean: float,
+    precision: float,
+    shape: float,
+    rate: float,
+    cuts: np.ndarray,
+    precision_cuts: np.ndarray,
 ) -> Component:
     """Normal rows; normal prior on the mean, independent gamma prior on the precision, which is put on a grid."""
     tau = stats.gamma(shape, scale=1 / rate).ppf(midpoints(4000))
@@ -188,7 +198,9 @@ def both(first: Component, second: Component) -> Component:
     return Component(first.log_evidence + second.log_evidence, named)
 
 
-def linear_normal(design: np.ndarray, x: np.ndarray, mean: Any, precision: Any, data_precision: Any) -> dict[str, np.ndarray]:
+def linear_normal(
+    design: np.ndarray, x: np.ndarray, mean: Any, precision: Any, data_precision: Any
+) -> dict[str, np.ndarray]:
     """Normal rows whose means are design @ coefficients, for every design (V, N, P); independent normal priors.
 
     Returns
@@ -311,9 +323,7 @@ class TwoNormals:
         guess = np.array([0.8, *np.quantile(self.x, [0.3, 0.9]), 2.3, 2.8])
         best = optimize.minimize(lambda f: -self.log_density(f), guess, method="BFGS").x
         steps = 1e-3 * np.eye(5)
-        curvature = np.array(
-            [[self._second_difference(best, steps[i], steps[j]) for j in range(5)] for i in range(5)]
-        )
+        curvature = np.array([[self._second_difference(best, steps[i], steps[j]) for j in range(5)] for i in range(5)])
         return best, np.linalg.inv(-curvature)
 
     def _second_difference(self, at: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
@@ -405,7 +415,7 @@ RARE = 0.005
 
 
 def assert_shares(happened: np.ndarray, shares: Any, what: str = "") -> None:
-    """Events (chains, draws, ...) happen as often as stated; batch means say little of rare ones, so those are bounded."""
+    """Events (chains, draws, ...) happen as often as stated; rare ones, where batch means say little, are bounded."""
     shares = np.broadcast_to(np.asarray(shares, float), happened.shape[2:])
     rare = (shares < RARE) | (shares > 1 - RARE)
     found = happened.mean((0, 1))
@@ -433,4 +443,3 @@ def assert_masses(draws: np.ndarray, masses: Mapping[int, float] | np.ndarray, w
     items = masses.items() if isinstance(masses, Mapping) else enumerate(masses)
     values, expected = (np.array(v) for v in zip(*items, strict=True))
     assert_shares(np.asarray(draws)[..., None] == values, expected, what)
-

@@ -10,7 +10,17 @@ from scipy import stats
 from scipy.special import gammaln, logsumexp
 
 import mcmix as mc
-from tests.references import Gridded, assert_below, assert_law, assert_masses, assert_mean, chains_of, gridded, gridded_pair, normalised  # fmt: skip
+from tests.references import (
+    Gridded,
+    assert_below,
+    assert_law,
+    assert_masses,
+    assert_mean,
+    chains_of,
+    gridded,
+    gridded_pair,
+    normalised,
+)
 
 REALS = np.array([1.2, 2.9, 0.4, 2.2, 3.1, 1.8])
 WAITS = np.array([0.3, 1.9, 0.7, 2.8, 0.2])
@@ -122,77 +132,339 @@ def truncated_normal(mean, precision, low, high):
 
 
 CASES = [
-    Case("normal mean", EXACT, lambda: mc.Normal("v", 1.0, 0.5), mean_data, by_mean(stats.norm(1.0, 0.5**-0.5)), (-3, 6)),
-    Case("normal mean, uniform prior", EXACT, lambda: mc.Uniform("v", 1.5, 2.5), mean_data, by_mean(stats.uniform(1.5, 1.0)), (1.5, 2.5)),
-    Case("normal mean, uniform prior far off", EXACT, lambda: mc.Uniform("v", 4.0, 9.0), mean_data, by_mean(stats.uniform(4.0, 5.0)), (4, 9)),
-    Case("normal mean, half-normal prior", EXACT, lambda: mc.HalfNormal("v", 0.3), mean_data, by_mean(stats.halfnorm(scale=0.3**-0.5)), (0, 7)),
-    Case("normal mean, t prior", SLICE, lambda: mc.StudentT("v", 0.0, 4.0, 3.0), mean_data, by_mean(stats.t(3, scale=0.5)), (-3, 6)),
-    Case("normal mean, lognormal prior", SLICE, lambda: mc.Lognormal("v", 0.0, 1.0), mean_data, by_mean(stats.lognorm(1.0)), (0, 7)),
-    Case("normal mean, gamma prior", SLICE, lambda: mc.Gamma("v", 2.0, 1.0), mean_data, by_mean(gamma_scale(2.0, 1.0)), (0, 7)),
-    Case("normal mean, affine link", EXACT, lambda: mc.Normal("v", 1.0, 0.5),
-         lambda v: observed("Normal", 2.0 * v - 3.0, 1.5, value=REALS),
-         lambda v: stats.norm.logpdf(v, 1.0, 0.5**-0.5) + normal_rows(2.0 * v - 3.0, 1.5), (-1, 6)),
-    Case("normal mean, subtracted and divided", EXACT, lambda: mc.Normal("v", 1.0, 0.5),
-         lambda v: observed("Normal", (4.0 - v) / 2.0 + 1.0, 1.5, value=REALS),
-         lambda v: stats.norm.logpdf(v, 1.0, 0.5**-0.5) + normal_rows((4.0 - v) / 2.0 + 1.0, 1.5), (-3, 8)),
-    Case("slope of a covariate", EXACT, lambda: mc.Normal("v", 1.0, 0.5),
-         lambda v: observed("Normal", v * COVARIATE + 1.0, 1.5, value=REALS),
-         lambda v: stats.norm.logpdf(v, 1.0, 0.5**-0.5) + normal_rows(v * COVARIATE[:, None] + 1.0, 1.5), (-4, 5)),
-    Case("known precisions by row", EXACT, lambda: mc.Normal("v", 1.0, 0.5),
-         lambda v: observed("Normal", v, PRECISIONS, value=REALS),
-         lambda v: stats.norm.logpdf(v, 1.0, 0.5**-0.5) + stats.norm.logpdf(REALS[:, None], v, PRECISIONS[:, None] ** -0.5).sum(0), (-3, 6)),
-    Case("lognormal mean", EXACT, lambda: mc.Normal("v", 0.0, 0.5), lambda v: observed("Lognormal", v, 1.5, value=WAITS),
-         lambda v: stats.norm.logpdf(v, 0.0, 0.5**-0.5) + normal_rows(v, 1.5, np.log(WAITS)), (-4, 4)),
-    Case("gamma precision", EXACT, lambda: mc.Gamma("v", 2.0, 1.0), precision_data, by_precision(gamma_scale(2.0, 1.0)), (0, 8)),
-    Case("gamma precision, exponential prior", EXACT, lambda: mc.Exponential("v", 0.7), precision_data, by_precision(stats.expon(scale=1 / 0.7)), (0, 9)),
-    Case("uniform precision", EXACT, lambda: mc.Uniform("v", 0.2, 2.0), precision_data, by_precision(stats.uniform(0.2, 1.8)), (0.2, 2)),
-    Case("precision times known factors", EXACT, lambda: mc.Gamma("v", 2.0, 1.0),
-         lambda v: observed("Normal", 2.0, v * PRECISIONS, value=REALS),
-         lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.norm.logpdf(REALS[:, None], 2.0, (v * PRECISIONS[:, None]) ** -0.5).sum(0), (0, 9)),
-    Case("lognormal precision", EXACT, lambda: mc.Gamma("v", 2.0, 1.0), lambda v: observed("Lognormal", 0.2, v, value=WAITS),
-         lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.norm.logpdf(np.log(WAITS)[:, None], 0.2, v**-0.5).sum(0), (0, 9)),
-    Case("half-normal precision", EXACT, lambda: mc.Gamma("v", 2.0, 1.0), lambda v: observed("HalfNormal", v, value=WAITS),
-         lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.norm.logpdf(WAITS[:, None], 0, v**-0.5).sum(0), (0, 9)),
+    Case(
+        "normal mean", EXACT, lambda: mc.Normal("v", 1.0, 0.5), mean_data, by_mean(stats.norm(1.0, 0.5**-0.5)), (-3, 6)
+    ),
+    Case(
+        "normal mean, uniform prior",
+        EXACT,
+        lambda: mc.Uniform("v", 1.5, 2.5),
+        mean_data,
+        by_mean(stats.uniform(1.5, 1.0)),
+        (1.5, 2.5),
+    ),
+    Case(
+        "normal mean, uniform prior far off",
+        EXACT,
+        lambda: mc.Uniform("v", 4.0, 9.0),
+        mean_data,
+        by_mean(stats.uniform(4.0, 5.0)),
+        (4, 9),
+    ),
+    Case(
+        "normal mean, half-normal prior",
+        EXACT,
+        lambda: mc.HalfNormal("v", 0.3),
+        mean_data,
+        by_mean(stats.halfnorm(scale=0.3**-0.5)),
+        (0, 7),
+    ),
+    Case(
+        "normal mean, t prior",
+        SLICE,
+        lambda: mc.StudentT("v", 0.0, 4.0, 3.0),
+        mean_data,
+        by_mean(stats.t(3, scale=0.5)),
+        (-3, 6),
+    ),
+    Case(
+        "normal mean, lognormal prior",
+        SLICE,
+        lambda: mc.Lognormal("v", 0.0, 1.0),
+        mean_data,
+        by_mean(stats.lognorm(1.0)),
+        (0, 7),
+    ),
+    Case(
+        "normal mean, gamma prior",
+        SLICE,
+        lambda: mc.Gamma("v", 2.0, 1.0),
+        mean_data,
+        by_mean(gamma_scale(2.0, 1.0)),
+        (0, 7),
+    ),
+    Case(
+        "normal mean, affine link",
+        EXACT,
+        lambda: mc.Normal("v", 1.0, 0.5),
+        lambda v: observed("Normal", 2.0 * v - 3.0, 1.5, value=REALS),
+        lambda v: stats.norm.logpdf(v, 1.0, 0.5**-0.5) + normal_rows(2.0 * v - 3.0, 1.5),
+        (-1, 6),
+    ),
+    Case(
+        "normal mean, subtracted and divided",
+        EXACT,
+        lambda: mc.Normal("v", 1.0, 0.5),
+        lambda v: observed("Normal", (4.0 - v) / 2.0 + 1.0, 1.5, value=REALS),
+        lambda v: stats.norm.logpdf(v, 1.0, 0.5**-0.5) + normal_rows((4.0 - v) / 2.0 + 1.0, 1.5),
+        (-3, 8),
+    ),
+    Case(
+        "slope of a covariate",
+        EXACT,
+        lambda: mc.Normal("v", 1.0, 0.5),
+        lambda v: observed("Normal", v * COVARIATE + 1.0, 1.5, value=REALS),
+        lambda v: stats.norm.logpdf(v, 1.0, 0.5**-0.5) + normal_rows(v * COVARIATE[:, None] + 1.0, 1.5),
+        (-4, 5),
+    ),
+    Case(
+        "known precisions by row",
+        EXACT,
+        lambda: mc.Normal("v", 1.0, 0.5),
+        lambda v: observed("Normal", v, PRECISIONS, value=REALS),
+        lambda v: (
+            stats.norm.logpdf(v, 1.0, 0.5**-0.5)
+            + stats.norm.logpdf(REALS[:, None], v, PRECISIONS[:, None] ** -0.5).sum(0)
+        ),
+        (-3, 6),
+    ),
+    Case(
+        "lognormal mean",
+        EXACT,
+        lambda: mc.Normal("v", 0.0, 0.5),
+        lambda v: observed("Lognormal", v, 1.5, value=WAITS),
+        lambda v: stats.norm.logpdf(v, 0.0, 0.5**-0.5) + normal_rows(v, 1.5, np.log(WAITS)),
+        (-4, 4),
+    ),
+    Case(
+        "gamma precision",
+        EXACT,
+        lambda: mc.Gamma("v", 2.0, 1.0),
+        precision_data,
+        by_precision(gamma_scale(2.0, 1.0)),
+        (0, 8),
+    ),
+    Case(
+        "gamma precision, exponential prior",
+        EXACT,
+        lambda: mc.Exponential("v", 0.7),
+        precision_data,
+        by_precision(stats.expon(scale=1 / 0.7)),
+        (0, 9),
+    ),
+    Case(
+        "uniform precision",
+        EXACT,
+        lambda: mc.Uniform("v", 0.2, 2.0),
+        precision_data,
+        by_precision(stats.uniform(0.2, 1.8)),
+        (0.2, 2),
+    ),
+    Case(
+        "precision times known factors",
+        EXACT,
+        lambda: mc.Gamma("v", 2.0, 1.0),
+        lambda v: observed("Normal", 2.0, v * PRECISIONS, value=REALS),
+        lambda v: (
+            gamma_scale(2.0, 1.0).logpdf(v)
+            + stats.norm.logpdf(REALS[:, None], 2.0, (v * PRECISIONS[:, None]) ** -0.5).sum(0)
+        ),
+        (0, 9),
+    ),
+    Case(
+        "lognormal precision",
+        EXACT,
+        lambda: mc.Gamma("v", 2.0, 1.0),
+        lambda v: observed("Lognormal", 0.2, v, value=WAITS),
+        lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.norm.logpdf(np.log(WAITS)[:, None], 0.2, v**-0.5).sum(0),
+        (0, 9),
+    ),
+    Case(
+        "half-normal precision",
+        EXACT,
+        lambda: mc.Gamma("v", 2.0, 1.0),
+        lambda v: observed("HalfNormal", v, value=WAITS),
+        lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.norm.logpdf(WAITS[:, None], 0, v**-0.5).sum(0),
+        (0, 9),
+    ),
     Case("sd, uniform prior", EXACT, lambda: mc.Uniform("v", 0, 100), sd_data, by_sd(stats.uniform(0, 100)), (0, 20)),
-    Case("sd, uniform prior with ends that bite", EXACT, lambda: mc.Uniform("v", 0.9, 1.2), sd_data, by_sd(stats.uniform(0.9, 0.3)), (0.9, 1.2)),
-    Case("sd, half-normal prior", SLICE, lambda: mc.HalfNormal("v", sigma=2.0), sd_data, by_sd(stats.halfnorm(scale=2.0)), (0, 9)),
-    Case("sd, half-Cauchy prior", SLICE, lambda: mc.HalfCauchy("v", 0.0, 2.0), sd_data, by_sd(stats.halfcauchy(scale=2.0)), (0, 20)),
-    Case("sd, half-Cauchy prior by keyword", SLICE, lambda: mc.HalfCauchy("v", scale=2.0), sd_data, by_sd(stats.halfcauchy(scale=2.0)), (0, 20)),
+    Case(
+        "sd, uniform prior with ends that bite",
+        EXACT,
+        lambda: mc.Uniform("v", 0.9, 1.2),
+        sd_data,
+        by_sd(stats.uniform(0.9, 0.3)),
+        (0.9, 1.2),
+    ),
+    Case(
+        "sd, half-normal prior",
+        SLICE,
+        lambda: mc.HalfNormal("v", sigma=2.0),
+        sd_data,
+        by_sd(stats.halfnorm(scale=2.0)),
+        (0, 9),
+    ),
+    Case(
+        "sd, half-Cauchy prior",
+        SLICE,
+        lambda: mc.HalfCauchy("v", 0.0, 2.0),
+        sd_data,
+        by_sd(stats.halfcauchy(scale=2.0)),
+        (0, 20),
+    ),
+    Case(
+        "sd, half-Cauchy prior by keyword",
+        SLICE,
+        lambda: mc.HalfCauchy("v", scale=2.0),
+        sd_data,
+        by_sd(stats.halfcauchy(scale=2.0)),
+        (0, 20),
+    ),
     Case("sd, gamma prior", SLICE, lambda: mc.Gamma("v", 3.0, 2.0), sd_data, by_sd(gamma_scale(3.0, 2.0)), (0, 9)),
     Case("sd, lognormal prior", SLICE, lambda: mc.Lognormal("v", 0.0, 1.0), sd_data, by_sd(stats.lognorm(1.0)), (0, 9)),
-    Case("variance, inverse gamma prior", EXACT, lambda: mc.InverseGamma("v", 3.0, 2.0), variance_data, by_variance(stats.invgamma(3.0, scale=2.0)), (0, 20)),
-    Case("variance, uniform prior", EXACT, lambda: mc.Uniform("v", 0.0, 6.0), variance_data, by_variance(stats.uniform(0, 6)), (0, 6)),
+    Case(
+        "variance, inverse gamma prior",
+        EXACT,
+        lambda: mc.InverseGamma("v", 3.0, 2.0),
+        variance_data,
+        by_variance(stats.invgamma(3.0, scale=2.0)),
+        (0, 20),
+    ),
+    Case(
+        "variance, uniform prior",
+        EXACT,
+        lambda: mc.Uniform("v", 0.0, 6.0),
+        variance_data,
+        by_variance(stats.uniform(0, 6)),
+        (0, 6),
+    ),
     Case("gamma-Poisson", EXACT, lambda: mc.Gamma("v", 2.0, 1.0), rate_data, by_rate(gamma_scale(2.0, 1.0)), (0, 9)),
-    Case("gamma-Poisson, exponential prior", EXACT, lambda: mc.Exponential("v", 0.7), rate_data, by_rate(stats.expon(scale=1 / 0.7)), (0, 9)),
-    Case("gamma-Poisson, uniform prior", EXACT, lambda: mc.Uniform("v", 0, 3), rate_data, by_rate(stats.uniform(0, 3)), (0, 3)),
-    Case("gamma-Poisson with exposures", EXACT, lambda: mc.Gamma("v", 2.0, 1.0), lambda v: observed("Poisson", v * EXPOSURE, value=COUNTS),
-         by_rate(gamma_scale(2.0, 1.0), EXPOSURE), (0, 12)),
-    Case("Poisson, lognormal prior", SLICE, lambda: mc.Lognormal("v", 0.5, 2.0), rate_data, by_rate(stats.lognorm(2**-0.5, scale=np.exp(0.5))), (0, 9)),
-    Case("gamma-exponential", EXACT, lambda: mc.Gamma("v", 2.0, 1.0), wait_data, by_waits(gamma_scale(2.0, 1.0)), (0, 6)),
-    Case("exponential by its mean", EXACT, lambda: mc.InverseGamma("v", 2.5, 1.5), lambda v: observed("Exponential", mean=v, value=WAITS),
-         lambda v: stats.invgamma(2.5, scale=1.5).logpdf(v) + stats.expon.logpdf(WAITS[:, None], scale=v).sum(0), (0, 20)),
-    Case("gamma rate of a gamma", EXACT, lambda: mc.Gamma("v", 2.0, 1.0), lambda v: observed("Gamma", 1.7, v, value=WAITS),
-         lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.gamma.logpdf(WAITS[:, None], 1.7, scale=1 / v).sum(0), (0, 9)),
-    Case("gamma scale of an inverse gamma", EXACT, lambda: mc.Gamma("v", 2.0, 1.0), lambda v: observed("InverseGamma", 1.7, v, value=WAITS),
-         lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.invgamma.logpdf(WAITS[:, None], 1.7, scale=v).sum(0), (0, 9)),
-    Case("shape of a gamma", SLICE, lambda: mc.Gamma("v", 2.0, 1.0), lambda v: observed("Gamma", v, 1.3, value=WAITS),
-         lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.gamma.logpdf(WAITS[:, None], v, scale=1 / 1.3).sum(0), (0, 9)),
+    Case(
+        "gamma-Poisson, exponential prior",
+        EXACT,
+        lambda: mc.Exponential("v", 0.7),
+        rate_data,
+        by_rate(stats.expon(scale=1 / 0.7)),
+        (0, 9),
+    ),
+    Case(
+        "gamma-Poisson, uniform prior",
+        EXACT,
+        lambda: mc.Uniform("v", 0, 3),
+        rate_data,
+        by_rate(stats.uniform(0, 3)),
+        (0, 3),
+    ),
+    Case(
+        "gamma-Poisson with exposures",
+        EXACT,
+        lambda: mc.Gamma("v", 2.0, 1.0),
+        lambda v: observed("Poisson", v * EXPOSURE, value=COUNTS),
+        by_rate(gamma_scale(2.0, 1.0), EXPOSURE),
+        (0, 12),
+    ),
+    Case(
+        "Poisson, lognormal prior",
+        SLICE,
+        lambda: mc.Lognormal("v", 0.5, 2.0),
+        rate_data,
+        by_rate(stats.lognorm(2**-0.5, scale=np.exp(0.5))),
+        (0, 9),
+    ),
+    Case(
+        "gamma-exponential", EXACT, lambda: mc.Gamma("v", 2.0, 1.0), wait_data, by_waits(gamma_scale(2.0, 1.0)), (0, 6)
+    ),
+    Case(
+        "exponential by its mean",
+        EXACT,
+        lambda: mc.InverseGamma("v", 2.5, 1.5),
+        lambda v: observed("Exponential", mean=v, value=WAITS),
+        lambda v: stats.invgamma(2.5, scale=1.5).logpdf(v) + stats.expon.logpdf(WAITS[:, None], scale=v).sum(0),
+        (0, 20),
+    ),
+    Case(
+        "gamma rate of a gamma",
+        EXACT,
+        lambda: mc.Gamma("v", 2.0, 1.0),
+        lambda v: observed("Gamma", 1.7, v, value=WAITS),
+        lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.gamma.logpdf(WAITS[:, None], 1.7, scale=1 / v).sum(0),
+        (0, 9),
+    ),
+    Case(
+        "gamma scale of an inverse gamma",
+        EXACT,
+        lambda: mc.Gamma("v", 2.0, 1.0),
+        lambda v: observed("InverseGamma", 1.7, v, value=WAITS),
+        lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.invgamma.logpdf(WAITS[:, None], 1.7, scale=v).sum(0),
+        (0, 9),
+    ),
+    Case(
+        "shape of a gamma",
+        SLICE,
+        lambda: mc.Gamma("v", 2.0, 1.0),
+        lambda v: observed("Gamma", v, 1.3, value=WAITS),
+        lambda v: gamma_scale(2.0, 1.0).logpdf(v) + stats.gamma.logpdf(WAITS[:, None], v, scale=1 / 1.3).sum(0),
+        (0, 9),
+    ),
     Case("beta-Bernoulli", EXACT, lambda: mc.Beta("v", 2.0, 3.0), hit_data, by_hits(stats.beta(2.0, 3.0)), (0, 1)),
-    Case("beta-Bernoulli, uniform prior", EXACT, lambda: mc.Uniform("v", 0, 1), hit_data, by_hits(stats.uniform(0, 1)), (0, 1)),
-    Case("beta-Bernoulli, ends that bite", EXACT, lambda: mc.Uniform("v", 0.1, 0.5), hit_data, by_hits(stats.uniform(0.1, 0.4)), (0.1, 0.5)),
-    Case("beta-Bernoulli, complement", EXACT, lambda: mc.Beta("v", 2.0, 3.0), lambda v: hit_data(1 - v),
-         lambda v: stats.beta(2.0, 3.0).logpdf(v) + stats.bernoulli.logpmf(HITS[:, None], 1 - v).sum(0), (0, 1)),
-    Case("Bernoulli, half of a probability", SLICE, lambda: mc.Beta("v", 2.0, 3.0), lambda v: hit_data(v / 2),
-         lambda v: stats.beta(2.0, 3.0).logpdf(v) + stats.bernoulli.logpmf(HITS[:, None], v / 2).sum(0), (0, 1)),
-    Case("beta-binomial", EXACT, lambda: mc.Beta("v", 2.0, 3.0), lambda v: observed("Binomial", 7, v, value=COUNTS),
-         lambda v: stats.beta(2.0, 3.0).logpdf(v) + stats.binom.logpmf(COUNTS[:, None], 7, v).sum(0), (0, 1)),
-    Case("beta-binomial, trials by row", EXACT, lambda: mc.Beta("v", 2.0, 3.0), lambda v: observed("Binomial", [5, 3, 6, 9, 4], v, value=COUNTS),
-         lambda v: stats.beta(2.0, 3.0).logpdf(v) + stats.binom.logpmf(COUNTS[:, None], np.array([[5], [3], [6], [9], [4]]), v).sum(0), (0, 1)),
-    Case("degrees of freedom", SLICE, lambda: mc.Uniform("v", 1, 30), lambda v: observed("StudentT", 2.0, 1.0, v, value=REALS),
-         lambda v: stats.t.logpdf(REALS[:, None] - 2.0, v).sum(0), (1, 30)),
-    Case("through an exponential", SLICE, lambda: mc.Normal("v", 0.0, 1.0), lambda v: rate_data(np.exp(v)),
-         lambda v: stats.norm.logpdf(v) + stats.poisson.logpmf(COUNTS[:, None], np.exp(v)).sum(0), (-4, 4)),
-]  # fmt: skip
+    Case(
+        "beta-Bernoulli, uniform prior",
+        EXACT,
+        lambda: mc.Uniform("v", 0, 1),
+        hit_data,
+        by_hits(stats.uniform(0, 1)),
+        (0, 1),
+    ),
+    Case(
+        "beta-Bernoulli, ends that bite",
+        EXACT,
+        lambda: mc.Uniform("v", 0.1, 0.5),
+        hit_data,
+        by_hits(stats.uniform(0.1, 0.4)),
+        (0.1, 0.5),
+    ),
+    Case(
+        "beta-Bernoulli, complement",
+        EXACT,
+        lambda: mc.Beta("v", 2.0, 3.0),
+        lambda v: hit_data(1 - v),
+        lambda v: stats.beta(2.0, 3.0).logpdf(v) + stats.bernoulli.logpmf(HITS[:, None], 1 - v).sum(0),
+        (0, 1),
+    ),
+    Case(
+        "Bernoulli, half of a probability",
+        SLICE,
+        lambda: mc.Beta("v", 2.0, 3.0),
+        lambda v: hit_data(v / 2),
+        lambda v: stats.beta(2.0, 3.0).logpdf(v) + stats.bernoulli.logpmf(HITS[:, None], v / 2).sum(0),
+        (0, 1),
+    ),
+    Case(
+        "beta-binomial",
+        EXACT,
+        lambda: mc.Beta("v", 2.0, 3.0),
+        lambda v: observed("Binomial", 7, v, value=COUNTS),
+        lambda v: stats.beta(2.0, 3.0).logpdf(v) + stats.binom.logpmf(COUNTS[:, None], 7, v).sum(0),
+        (0, 1),
+    ),
+    Case(
+        "beta-binomial, trials by row",
+        EXACT,
+        lambda: mc.Beta("v", 2.0, 3.0),
+        lambda v: observed("Binomial", [5, 3, 6, 9, 4], v, value=COUNTS),
+        lambda v: (
+            stats.beta(2.0, 3.0).logpdf(v)
+            + stats.binom.logpmf(COUNTS[:, None], np.array([[5], [3], [6], [9], [4]]), v).sum(0)
+        ),
+        (0, 1),
+    ),
+    Case(
+        "degrees of freedom",
+        SLICE,
+        lambda: mc.Uniform("v", 1, 30),
+        lambda v: observed("StudentT", 2.0, 1.0, v, value=REALS),
+        lambda v: stats.t.logpdf(REALS[:, None] - 2.0, v).sum(0),
+        (1, 30),
+    ),
+    Case(
+        "through an exponential",
+        SLICE,
+        lambda: mc.Normal("v", 0.0, 1.0),
+        lambda v: rate_data(np.exp(v)),
+        lambda v: stats.norm.logpdf(v) + stats.poisson.logpmf(COUNTS[:, None], np.exp(v)).sum(0),
+        (-4, 4),
+    ),
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -207,12 +479,17 @@ def test_one_unknown(case):
 
 
 PRIORS = {
-    "Normal": (("v", 1.0, 4.0), stats.norm(1.0, 0.5)), "Uniform": (("v", -1.0, 3.0), stats.uniform(-1.0, 4.0)),
-    "Beta": (("v", 2.0, 0.7), stats.beta(2.0, 0.7)), "Gamma": (("v", 0.6, 2.0), gamma_scale(0.6, 2.0)),
-    "InverseGamma": (("v", 3.0, 2.0), stats.invgamma(3.0, scale=2.0)), "Exponential": (("v", 2.0), stats.expon(scale=0.5)),
-    "Lognormal": (("v", 0.5, 4.0), stats.lognorm(0.5, scale=np.exp(0.5))), "HalfNormal": (("v", 4.0), stats.halfnorm(scale=0.5)),
-    "HalfCauchy": (("v", 0.0, 2.0), stats.halfcauchy(scale=2.0)), "StudentT": (("v", 1.0, 4.0, 5.0), stats.t(5, 1.0, 0.5)),
-}  # fmt: skip
+    "Normal": (("v", 1.0, 4.0), stats.norm(1.0, 0.5)),
+    "Uniform": (("v", -1.0, 3.0), stats.uniform(-1.0, 4.0)),
+    "Beta": (("v", 2.0, 0.7), stats.beta(2.0, 0.7)),
+    "Gamma": (("v", 0.6, 2.0), gamma_scale(0.6, 2.0)),
+    "InverseGamma": (("v", 3.0, 2.0), stats.invgamma(3.0, scale=2.0)),
+    "Exponential": (("v", 2.0), stats.expon(scale=0.5)),
+    "Lognormal": (("v", 0.5, 4.0), stats.lognorm(0.5, scale=np.exp(0.5))),
+    "HalfNormal": (("v", 4.0), stats.halfnorm(scale=0.5)),
+    "HalfCauchy": (("v", 0.0, 2.0), stats.halfcauchy(scale=2.0)),
+    "StudentT": (("v", 1.0, 4.0, 5.0), stats.t(5, 1.0, 0.5)),
+}
 
 
 @pytest.mark.parametrize("family", PRIORS)
@@ -284,9 +561,11 @@ def test_mean_and_precision_together():
     mu, tau = mc.Normal("mu", 1.0, 0.5), mc.Gamma("tau", 2.0, 1.0)
     sampler = sampled([mc.Normal("y", mu, tau, value=REALS, observed=True)], seed=71)
     logs = lambda m, t: (  # noqa: E731
-        stats.norm.logpdf(m, 1.0, 0.5**-0.5) + gamma_scale(2.0, 1.0).logpdf(t) + 3 * np.log(t)
+        stats.norm.logpdf(m, 1.0, 0.5**-0.5)
+        + gamma_scale(2.0, 1.0).logpdf(t)
+        + 3 * np.log(t)
         - 0.5 * t * (np.sum(REALS**2) - 2 * m * REALS.sum() + 6 * m**2)
-    )  # fmt: skip
+    )
     mean, precision = gridded_pair(logs, (-3, 6), (0, 8))
     assert step_name(sampler, "mu") == step_name(sampler, "tau") == EXACT
     assert_law(chains_of(sampler, "mu"), mean, "mu")
@@ -295,14 +574,24 @@ def test_mean_and_precision_together():
 
 @pytest.mark.parametrize("prior", ["Uniform", "HalfNormal", "HalfCauchy"])
 def test_mean_and_sd_together(prior):
-    sd = {"Uniform": lambda: mc.Uniform("sd", 0, 10), "HalfNormal": lambda: mc.HalfNormal("sd", sigma=2), "HalfCauchy": lambda: mc.HalfCauchy("sd", 0, 2)}[prior]()  # fmt: skip
-    law = {"Uniform": stats.uniform(0, 10), "HalfNormal": stats.halfnorm(scale=2), "HalfCauchy": stats.halfcauchy(scale=2)}[prior]  # fmt: skip
+    sd = {
+        "Uniform": lambda: mc.Uniform("sd", 0, 10),
+        "HalfNormal": lambda: mc.HalfNormal("sd", sigma=2),
+        "HalfCauchy": lambda: mc.HalfCauchy("sd", 0, 2),
+    }[prior]()
+    law = {
+        "Uniform": stats.uniform(0, 10),
+        "HalfNormal": stats.halfnorm(scale=2),
+        "HalfCauchy": stats.halfcauchy(scale=2),
+    }[prior]
     mu = mc.Normal("mu", 1.0, 0.5)
     sampler = sampled([mc.Normal("y", mu, 1 / sd**2, value=REALS, observed=True)], seed=72)
     logs = lambda m, s: (  # noqa: E731
-        stats.norm.logpdf(m, 1.0, 0.5**-0.5) + law.logpdf(s) - 6 * np.log(s)
+        stats.norm.logpdf(m, 1.0, 0.5**-0.5)
+        + law.logpdf(s)
+        - 6 * np.log(s)
         - 0.5 * (np.sum(REALS**2) - 2 * m * REALS.sum() + 6 * m**2) / s**2
-    )  # fmt: skip
+    )
     mean, scale = gridded_pair(logs, (-4, 7), (0.05, 10))
     assert_law(chains_of(sampler, "mu"), mean, "mu")
     assert_law(chains_of(sampler, "sd"), scale, "sd")
@@ -328,7 +617,9 @@ def test_hierarchical_normal_mean_of_means():
     assert {step_name(sampler, n) for n in ("top", "tau", "theta")} == {EXACT}
     assert_law(chains_of(sampler, "top"), exact, "top")
     assert_mean(chains_of(sampler, "tau") < 1.0, (precision.points < 1.0) @ precision.probabilities, "tau below 1")
-    shrunk = (chains_of(sampler, "tau")[..., None] * chains_of(sampler, "top")[..., None] + 2 * x) / (chains_of(sampler, "tau")[..., None] + 2)  # fmt: skip
+    shrunk = (chains_of(sampler, "tau")[..., None] * chains_of(sampler, "top")[..., None] + 2 * x) / (
+        chains_of(sampler, "tau")[..., None] + 2
+    )
     assert_mean(chains_of(sampler, "theta") - shrunk, 0.0, "theta given the rest")
 
 
@@ -345,7 +636,10 @@ def test_two_children_send_their_messages_to_one_mean():
 
 def test_a_rate_shared_by_counts_and_waits():
     rate = mc.Gamma("rate", 2.0, 1.0)
-    nodes = [mc.Poisson("n", 3 * rate, value=COUNTS, observed=True), mc.Exponential("t", rate, value=WAITS, observed=True)]
+    nodes = [
+        mc.Poisson("n", 3 * rate, value=COUNTS, observed=True),
+        mc.Exponential("t", rate, value=WAITS, observed=True),
+    ]
     sampler = sampled(nodes, seed=75)
     assert step_name(sampler, "rate") == EXACT
     assert_law(chains_of(sampler, "rate"), gamma_scale(2.0 + COUNTS.sum() + 5, 1.0 + 15 + WAITS.sum()), "rate")
@@ -354,7 +648,10 @@ def test_a_rate_shared_by_counts_and_waits():
 def test_different_powers_of_one_variable_are_no_conjugate_pair():
     """A precision in one child and a variance in the other."""
     v = mc.Gamma("v", 2.0, 1.0)
-    nodes = [mc.Normal("a", 2.0, v, value=REALS, observed=True), mc.Normal("b", 0.0, 1 / v, value=[0.5, 1.2], observed=True)]
+    nodes = [
+        mc.Normal("a", 2.0, v, value=REALS, observed=True),
+        mc.Normal("b", 0.0, 1 / v, value=[0.5, 1.2], observed=True),
+    ]
     sampler = sampled(nodes, seed=76)
 
     def logs(v):
@@ -410,9 +707,11 @@ def test_lists_of_scalar_nodes_make_a_table():
     for k, (m, s, r) in enumerate([(0.0, 2.0, 1.0), (3.0, 3.0, 2.0)]):
         rows, precision = REALS[known == k], [0.5, 0.7][k]
         logs = lambda v, t, m=m, s=s, r=r, rows=rows, precision=precision: (  # noqa: E731
-            stats.norm.logpdf(v, m, precision**-0.5) + gamma_scale(s, r).logpdf(t) + 1.5 * np.log(t)
+            stats.norm.logpdf(v, m, precision**-0.5)
+            + gamma_scale(s, r).logpdf(t)
+            + 1.5 * np.log(t)
             - 0.5 * t * (np.sum(rows**2) - 2 * v * rows.sum() + 3 * v**2)
-        )  # fmt: skip
+        )
         mean, rate = gridded_pair(logs, (-4, 8), (0, 9))
         assert step_name(sampler, f"mu{k}") == step_name(sampler, f"tau{k}") == EXACT
         assert_law(chains_of(sampler, f"mu{k}"), mean, f"mu{k}")
@@ -437,6 +736,18 @@ def test_slice_on_a_vector_moves_every_element():
     for i in range(3):
         logs = lambda v, i=i: stats.lognorm.logpdf(v, 1.0) + stats.norm.logpdf(rows[i], v, 1.5**-0.5)  # noqa: E731
         assert_law(chains_of(sampler, "v")[..., i], gridded(logs, 0, 9), f"v[{i}]")
+
+
+@pytest.mark.parametrize("total", [np.sum, lambda b: np.sum(b**2), lambda b: np.max(np.exp(b)), lambda b: b @ (2 * b)])
+def test_elements_that_share_a_sum_over_another_vector(total):
+    """The other vector has as many elements and is all but known: a function of all of it enters every row."""
+    known, rows = np.array([0.5, -0.5, 1.0]), np.array([2.0, 3.0, 4.0])
+    v, b = mc.Lognormal("v", 0.0, 1.0, size=3), mc.Normal("b", known, 1e8, size=3)
+    mean = mc.Deterministic(lambda v, b: v + total(b), "", "shifted", {"v": v, "b": b})
+    sampler = sampled([mc.Normal("y", mean, 1.5, value=rows, observed=True)], seed=84)
+    for i in range(3):
+        logs = lambda v, i=i: stats.lognorm.logpdf(v, 1.0) + stats.norm.logpdf(rows[i], v + total(known), 1.5**-0.5)  # noqa: E731
+        assert_law(chains_of(sampler, "v")[..., i], gridded(logs, 0, 12), f"v[{i}]")
 
 
 def test_bounds_that_are_themselves_unknown():
@@ -476,9 +787,12 @@ def test_a_soft_potential_is_one_more_factor():
     soft = mc.Potential(lambda mu: -0.5 * 4.0 * (mu - 1.0) ** 2, "", "soft", {"mu": mu})
     sampler = sampled([mc.Normal("y", mu, tau, value=REALS, observed=True), soft], seed=92)
     logs = lambda m, t: (  # noqa: E731
-        -0.25 * m**2 - 2.0 * (m - 1.0) ** 2 + gamma_scale(2.0, 1.0).logpdf(t) + 3 * np.log(t)
+        -0.25 * m**2
+        - 2.0 * (m - 1.0) ** 2
+        + gamma_scale(2.0, 1.0).logpdf(t)
+        + 3 * np.log(t)
         - 0.5 * t * (np.sum(REALS**2) - 2 * m * REALS.sum() + 6 * m**2)
-    )  # fmt: skip
+    )
     mean, precision = gridded_pair(logs, (-3, 5), (0, 8))
     assert step_name(sampler, "mu") == SLICE
     assert step_name(sampler, "tau") == EXACT
@@ -568,7 +882,9 @@ def test_switchpoint_by_enumeration():
     assert step_name(sampler, "switch") == "enumeration"
     assert_masses(chains_of(sampler, "switch"), masses, "switch")
     cuts = np.array([1.0, 2.0, 3.0, 4.0])
-    assert_below(chains_of(sampler, "early"), cuts, sum(m * law.cdf(cuts) for m, law in zip(masses, laws, strict=True)), "early")
+    assert_below(
+        chains_of(sampler, "early"), cuts, sum(m * law.cdf(cuts) for m, law in zip(masses, laws, strict=True)), "early"
+    )
 
 
 def test_a_scalar_indicator_chooses_between_models():
@@ -639,7 +955,9 @@ def test_a_vector_of_unbounded_whole_numbers():
     values = np.arange(40)
     for i, x in enumerate([2.6, 7.1]):
         masses = normalised(stats.poisson.logpmf(values, 4.0) + stats.norm.logpdf(x, values, 0.5**-0.5))
-        assert_masses(chains_of(sampler, "hidden")[..., i], dict(zip(values[:12], masses, strict=False)), f"hidden[{i}]")
+        assert_masses(
+            chains_of(sampler, "hidden")[..., i], dict(zip(values[:12], masses, strict=False)), f"hidden[{i}]"
+        )
 
 
 def test_counts_with_their_own_rate():
@@ -659,7 +977,11 @@ def test_counts_with_their_own_rate():
 
 def test_steps_are_found_under_their_public_name_after_sampling():
     sampled([mc.Normal("mu", 1.0, 0.5)], seed=105, iterations=20, burn=10)
-    assert {mc.steps.Slice.name, mc.steps.Metropolis.name, mc.steps.AdaptiveMetropolis.name} == {SLICE, METROPOLIS, BLOCK}
+    assert {mc.steps.Slice.name, mc.steps.Metropolis.name, mc.steps.AdaptiveMetropolis.name} == {
+        SLICE,
+        METROPOLIS,
+        BLOCK,
+    }
 
 
 @pytest.mark.parametrize("step", ["Slice", "Metropolis", "AdaptiveMetropolis"])
@@ -675,7 +997,10 @@ def test_a_step_on_request_has_the_same_posterior(step):
 @pytest.mark.parametrize("step", ["Slice", "Metropolis", "AdaptiveMetropolis"])
 @pytest.mark.parametrize(
     ("prior", "law", "ends"),
-    [(("Uniform", 0.5, 1.5), stats.uniform(0.5, 1.0), (0.5, 1.5)), (("Gamma", 2.0, 1.0), gamma_scale(2.0, 1.0), (0, 8))],
+    [
+        (("Uniform", 0.5, 1.5), stats.uniform(0.5, 1.0), (0.5, 1.5)),
+        (("Gamma", 2.0, 1.0), gamma_scale(2.0, 1.0), (0, 8)),
+    ],
     ids=["two ends", "one end"],
 )
 def test_steps_on_bounded_ranges(step, prior, law, ends):
@@ -691,8 +1016,15 @@ def test_steps_on_bounded_ranges(step, prior, law, ends):
 @pytest.mark.parametrize("family", ["Normal", "Gamma"])
 def test_steps_on_vectors_whose_elements_stand_alone(step, family):
     rows = np.array([2.0, 0.5, 4.0])
-    v = mc.Normal("v", [0.0, 1.0, 2.0], 1.0, size=3) if family == "Normal" else mc.Gamma("v", [2.0, 1.5, 3.0], 1.0, size=3)
-    priors = [stats.norm(m) if family == "Normal" else gamma_scale(s, 1.0) for m, s in zip([0.0, 1.0, 2.0], [2.0, 1.5, 3.0], strict=True)]
+    v = (
+        mc.Normal("v", [0.0, 1.0, 2.0], 1.0, size=3)
+        if family == "Normal"
+        else mc.Gamma("v", [2.0, 1.5, 3.0], 1.0, size=3)
+    )
+    priors = [
+        stats.norm(m) if family == "Normal" else gamma_scale(s, 1.0)
+        for m, s in zip([0.0, 1.0, 2.0], [2.0, 1.5, 3.0], strict=True)
+    ]
     made = mc.MCMC([mc.Normal("y", v, 1.5, value=rows, observed=True)])
     made.use_step_method(getattr(mc.steps, step), v)
     sampler = made.sample(42000, 2000, chains=4, seed=109, progress_bar=False)
@@ -724,7 +1056,9 @@ def test_steps_on_vectors_of_whole_numbers(step):
         assert_masses(chains_of(sampler, "n")[..., i], masses, f"n[{i}]")
 
 
-@pytest.mark.parametrize("concentration", [[1.0, 2.0, 1.5], [[1.0, 2.0, 1.5], [3.0, 0.7, 1.0]]], ids=["one for all", "one each"])
+@pytest.mark.parametrize(
+    "concentration", [[1.0, 2.0, 1.5], [[1.0, 2.0, 1.5], [3.0, 0.7, 1.0]]], ids=["one for all", "one each"]
+)
 def test_several_simplexes_under_a_potential(concentration):
     """Each row of a (2, 3) node sums to one and keeps its own law."""
     w = mc.Dirichlet("w", concentration) if np.ndim(concentration) == 2 else mc.Dirichlet("w", concentration, size=2)
@@ -745,7 +1079,11 @@ def test_several_simplexes_of_observed_labels():
     after = np.array([[2.0, 2.0, 2.5], [1.0, 4.0, 2.5]])
     for g in range(2):
         for k in range(3):
-            assert_law(chains_of(sampler, "w")[..., g, k], stats.beta(after[g, k], after[g].sum() - after[g, k]), f"w[{g}, {k}]")
+            assert_law(
+                chains_of(sampler, "w")[..., g, k],
+                stats.beta(after[g, k], after[g].sum() - after[g, k]),
+                f"w[{g}, {k}]",
+            )
 
 
 def test_a_block_of_correlated_elements():
@@ -756,14 +1094,17 @@ def test_a_block_of_correlated_elements():
     def total(beta=beta):
         return np.exp(0.1 * np.sum(beta)) + beta[0]
 
-    sampler = sampled([mc.Normal("y", total, 4.0, value=[2.0, 2.4], observed=True)], seed=107, iterations=120000, burn=20000)
+    sampler = sampled(
+        [mc.Normal("y", total, 4.0, value=[2.0, 2.4], observed=True)], seed=107, iterations=120000, burn=20000
+    )
     assert step_name(sampler, "beta") == BLOCK
     rest = stats.norm(0, np.sqrt(14))
     logs = lambda first, others: (  # noqa: E731
-        stats.norm.logpdf(first) + rest.logpdf(others)
+        stats.norm.logpdf(first)
+        + rest.logpdf(others)
         + stats.norm.logpdf(2.0, np.exp(0.1 * (first + others)) + first, 0.5)
         + stats.norm.logpdf(2.4, np.exp(0.1 * (first + others)) + first, 0.5)
-    )  # fmt: skip
+    )
     first, others = gridded_pair(logs, (-5, 6), (-16, 16))
     assert_law(chains_of(sampler, "beta")[..., 0], first, "beta[0]")
     assert_law(chains_of(sampler, "beta")[..., 1:].sum(-1), others, "the others")

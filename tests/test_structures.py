@@ -38,7 +38,9 @@ def labels(n, k=2, name="z"):
 def assert_memberships(sampler, exact, name="z"):
     """Exact memberships (N, K), and how often neighbouring units share a label."""
     drawn = chains_of(sampler, name)
-    assert_shares(drawn[..., None] == np.arange(exact.memberships.shape[1]), exact.memberships, f"memberships of {name}")
+    assert_shares(
+        drawn[..., None] == np.arange(exact.memberships.shape[1]), exact.memberships, f"memberships of {name}"
+    )
     together = (exact.labels[:, 1:] == exact.labels[:, :-1]).astype(float)
     assert_shares(drawn[..., 1:] == drawn[..., :-1], exact.average(together), f"neighbours in {name}")
 
@@ -170,7 +172,9 @@ def test_a_mixture_of_regressions():
     x, covariate = X[:6], np.array([-1.0, 0.5, 0.0, 1.0, 2.0, 1.5])
     z = labels(6)
     intercept, slope = mc.Normal("intercept", 0.0, 0.3, size=2), mc.Normal("slope", 1.0, 0.5, size=2)
-    sampler = sampled([mc.Normal("y", intercept[z] + slope[z] * covariate, 1.5, value=x, observed=True)], seed=213, iterations=41000)
+    sampler = sampled(
+        [mc.Normal("y", intercept[z] + slope[z] * covariate, 1.5, value=x, observed=True)], seed=213, iterations=41000
+    )
     vectors = ref.label_vectors(6, 2)
     found = ref.linear_normal(regression_designs(vectors, covariate), x, [0, 0, 1, 1], [0.3, 0.3, 0.5, 0.5], 1.5)
     mass = normalised(found["log_evidence"] + FLAT(vectors))
@@ -275,12 +279,19 @@ def test_one_table_for_two_data_sets():
     """Two label vectors of different lengths look up the same means."""
     first, second = labels(3, name="z1"), labels(4, name="z2")
     mu = mc.Normal("mu", 1.0, 0.2, size=2)
-    nodes = [mc.Normal("y1", mu[first], 1.5, value=X[:3], observed=True), mc.Normal("y2", mu[second], 1.5, value=X[3:7], observed=True)]
+    nodes = [
+        mc.Normal("y1", mu[first], 1.5, value=X[:3], observed=True),
+        mc.Normal("y2", mu[second], 1.5, value=X[3:7], observed=True),
+    ]
     sampler = sampled(nodes, seed=233)
     exact = ref.enumerated([two_normal_means(X[:7])] * 2, 7, lambda v: FLAT(v[:, :3]) + FLAT(v[:, 3:]))
     together = np.concatenate([chains_of(sampler, "z1"), chains_of(sampler, "z2")], -1)
     assert_shares(together == 0, exact.memberships[:, 0], "labels")
-    assert_shares(together[..., 1:] == together[..., :-1], exact.average(exact.labels[:, 1:] == exact.labels[:, :-1]), "neighbours")
+    assert_shares(
+        together[..., 1:] == together[..., :-1],
+        exact.average(exact.labels[:, 1:] == exact.labels[:, :-1]),
+        "neighbours",
+    )
     assert_table(sampler, "mu", exact)
 
 
@@ -323,7 +334,11 @@ def test_a_table_by_two_label_vectors():
     assert name_of_step(sampler, "z1") == name_of_step(sampler, "z2") == "label pass"
     assert name_of_step(sampler, "table") == "conjugate Gibbs"
     assert_shares(chains_of(sampler, "z1") == 0, mass @ (v1 == 0), "z1")
-    assert_shares(chains_of(sampler, "z2")[..., None] == np.arange(3), np.einsum("v,vnk->nk", mass, v2[:, :, None] == np.arange(3)), "z2")
+    assert_shares(
+        chains_of(sampler, "z2")[..., None] == np.arange(3),
+        np.einsum("v,vnk->nk", mass, v2[:, :, None] == np.arange(3)),
+        "z2",
+    )
     assert_linear(sampler, mass, found, {"table": list(range(6))})
 
 
@@ -418,7 +433,9 @@ def test_latent_rows_between_labels_and_data():
     assert name_of_step(sampler, "latent") == name_of_step(sampler, "mu") == "conjugate Gibbs"
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact)
-    given = (2.0 * np.take_along_axis(chains_of(sampler, "mu"), chains_of(sampler, "z").astype(int), -1) + 3.0 * x) / 5.0
+    given = (
+        2.0 * np.take_along_axis(chains_of(sampler, "mu"), chains_of(sampler, "z").astype(int), -1) + 3.0 * x
+    ) / 5.0
     assert_mean(chains_of(sampler, "latent") - given, 0.0, "latent rows")
 
 
@@ -520,7 +537,7 @@ def test_explain_names_the_function_that_was_not_understood(capsys):
 @pytest.mark.parametrize("served", [None, mc.steps.EntangledLabels], ids=["chosen", "entangled labels"])
 def test_an_untraceable_look_up_has_the_same_posterior(served):
     z, nodes = untraceable_model(X[:6])
-    sampler = sampled(nodes, seed=261, iterations=8000, served=[] if served is None else [(served, z)])
+    sampler = sampled(nodes, seed=261, iterations=6000, served=[] if served is None else [(served, z)])
     exact = ref.enumerated([two_normal_means(X[:6])] * 2, 6, FLAT)
     assert name_of_step(sampler, "z") == ("enumeration" if served is None else "entangled labels")
     assert_memberships(sampler, exact)
@@ -590,7 +607,7 @@ def test_untraceable_dependence_across_rows(served):
         return neighbours_mean(z, [float(v) for v in mu])
 
     nodes = [mc.Normal("y", carried_over, 1.5, value=x, observed=True)]
-    sampler = sampled(nodes, seed=264, iterations=16000, served=[] if served is None else [(served, z)])
+    sampler = sampled(nodes, seed=264, iterations=9000, served=[] if served is None else [(served, z)])
     vectors = ref.label_vectors(6, 2)
     offset = 0.8 * np.pad(vectors[:, :-1] == 1, ((0, 0), (1, 0)))
     design = (vectors[:, :, None] == np.arange(2)).astype(float)
@@ -604,16 +621,16 @@ def test_untraceable_dependence_across_rows(served):
 
 
 def test_untraceable_dependence_across_many_rows():
-    """Forty rows with known parameters: a chain of labels, whose memberships the forward-backward sums give."""
+    """Thirty rows with known parameters: a chain of labels, whose memberships the forward-backward sums give."""
     rng = np.random.default_rng(7)
-    x, table, w = rng.normal(1.5, 1.5, 40), np.array([0.0, 2.5]), np.array([0.55, 0.45])
-    z = mc.Categorical("z", w, size=40)
+    x, table, w = rng.normal(1.5, 1.5, 30), np.array([0.0, 2.5]), np.array([0.55, 0.45])
+    z = mc.Categorical("z", w, size=30)
 
     @mc.deterministic
     def carried_over(z=z):
         return neighbours_mean(z, table)
 
-    sampler = sampled([mc.Normal("y", carried_over, 1.5, value=x, observed=True)], seed=265, iterations=16000)
+    sampler = sampled([mc.Normal("y", carried_over, 1.5, value=x, observed=True)], seed=265, iterations=9000)
     first = np.log(w) + stats.norm.logpdf(x[0], table, 1.5**-0.5)
     mean = table[None, :] + 0.8 * np.array([0.0, 1.0])[:, None]
     pairs = np.log(w)[None, None, :] + stats.norm.logpdf(x[1:, None, None], mean[None], 1.5**-0.5)
@@ -631,7 +648,7 @@ def test_an_untraceable_scale():
     def copied(tau=tau):
         return np.array([float(v) for v in tau])
 
-    sampler = sampled([mc.Normal("y", mu[z], copied[z], value=x, observed=True)], seed=266, iterations=16000)
+    sampler = sampled([mc.Normal("y", mu[z], copied[z], value=x, observed=True)], seed=266, iterations=9000)
     component = ref.normal_mean_and_precision(x, 1.0, 0.2, 2.0, 1.0, CUTS, RATE_CUTS)
     exact = ref.enumerated([component] * 2, 6, FLAT)
     assert name_of_step(sampler, "z") == "label pass"

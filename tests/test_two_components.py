@@ -146,7 +146,18 @@ def lists_of_scalars(x):
     return [mc.Normal("y", mc.Index("mu_i", means, z), tau_i, value=x, observed=True), mu, sd]
 
 
-WAYS = [decorated, operators, sigma_keyword, lambdas, arrays_made_inside, chosen_by_where, index_nodes, dirichlet_weights, bernoulli_labels, lists_of_scalars]  # fmt: skip
+WAYS = [
+    decorated,
+    operators,
+    sigma_keyword,
+    lambdas,
+    arrays_made_inside,
+    chosen_by_where,
+    index_nodes,
+    dirichlet_weights,
+    bernoulli_labels,
+    lists_of_scalars,
+]
 
 
 def sampled(nodes, iterations, burn, seed):

@@ -178,7 +178,7 @@ def _all_from_free(kind, variable, free, lows, highs, n, k):
 
 @inline
 def _simplex_from_free(variable, free, k):
-    """Logs of one simplex from log ratios to its last entry; the Jacobian is the product of all entries (Aitchison 1986)."""
+    """Logs of one simplex from log ratios to its last entry; the Jacobian is their product (Aitchison 1986)."""
     highest = 0.0
     for i in range(k - 1):
         highest = max(highest, free[i])

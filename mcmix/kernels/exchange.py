@@ -56,6 +56,7 @@ def transpose_components(words, reals, stream):
     return 0
 
 
+MOST_ALONE = 64  # units tried alone per sweep where the block move is accepted rarely
 FLOOR = -600.0  # a label that looks impossible alone keeps a small chance to be proposed
 
 
@@ -143,7 +144,7 @@ def entangled_labels(words, reals, stream):
     if slot[0] != 0:
         tuning[1] += 1.0
         tuning[2] += 1.0 if accepted else 0.0
-        tuning[0] = 1.0 if tuning[2] > 0.5 * tuning[1] else 16.0
+        tuning[0] = 1.0 if tuning[2] > 0.5 * tuning[1] else float(min(n, MOST_ALONE))
     for _ in range(int(tuning[0])):
         i = min(int(uniform(stream) * n), n - 1)
         before, k = labels[i], _drawn(stream, work, n, n_labels, i)

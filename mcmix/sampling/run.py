@@ -77,7 +77,7 @@ def runner(
     chain = Chain(made.plan.layout, sequence)
     calls = [call for step in made.steps for call in step.bind(chain)]
     start(made, chain, calls, given, Seeds(pools, number))
-    frame, stop = apart(driver.FRAME_WIDTH, np.int64), apart(1, np.int64)
+    frame, stop = apart(driver.FRAME_WIDTH, np.int64), chain.stop
     table = np.array([[c.kernel, address_of(c.words), address_of(c.reals)] for c in calls], dtype=np.int64)
     segments = np.array([[chain.address(s.key), s.size, int(s.log_kept)] for s in made.segments], dtype=np.int64)
     assert made.record is not None
@@ -166,7 +166,7 @@ def run(
             r.advance(burn)
             r.tune(tune_throughout)
             r.advance(iterations - burn)
-            if r.status > 0:
+            if r.status > 0 or r.chain.error is not None:
                 _stop(runners)
 
     interrupted = _waited(runners, work, _threads(len(runners), cores), before, iterations, progress_bar)
@@ -239,13 +239,14 @@ def _rate(counts: np.ndarray) -> np.ndarray:
 
 def _refuse_failures(runners: Sequence[Runner]) -> None:
     for r in runners:
+        if r.chain.error is not None:
+            error, r.chain.error = r.chain.error, None
+            raise error
+    for r in runners:
         if r.status > 0:
             where = int(r.frame[driver.FRAME_FAILED])
             step = r.calls[where].step if 0 <= where < len(r.calls) else None
             names = ", ".join(v.name for v in step.variables) if step is not None else "the recorded values"
-            if r.chain.error is not None:
-                error, r.chain.error = r.chain.error, None
-                raise error
             raise _failure(r.status, f"chain {r.number}, sweep {r.sweeps + 1}, {names}")
 
 

@@ -104,6 +104,7 @@ def log_density_now(made: Assembled, chain: Chain) -> float:
     chain.kept.pop()
     if chain.error is not None:
         error, chain.error = chain.error, None
+        chain.stop[0] = 0
         raise error
     return made.log_density_of(chain) if status == 0 else -np.inf
 

@@ -38,6 +38,7 @@ class Chain:
         self.stream = int(self.rng.bit_generator.ctypes.bit_generator.value)
         self.kept: list[Any] = []
         self.error: BaseException | None = None
+        self.stop = apart(1, np.int64)
         self._row_streams: dict[Any, np.ndarray] = {}
 
     def view(self, key: Any) -> np.ndarray:
@@ -58,13 +59,14 @@ class Chain:
 
     def bound(self, program: Program) -> BoundProgram:
         """A program with this chain's addresses."""
-        bound = program.bound(self.memory, self.report)
+        bound = program.bound(self.memory, self)
         self.kept.append(bound)
         return bound
 
     def report(self, error: BaseException) -> None:
-        """Keep what a user's function raised inside the compiled stretch."""
+        """Keep what a user's function raised inside the compiled stretch, and end the run after this sweep."""
         self.error = error
+        self.stop[0] = 1
 
 
 @dataclass

@@ -50,7 +50,6 @@ class Pass:
                 row_expressions[s] = self._hoisted(s, prelude)
             else:
                 prelude += [(t, ("table", self, s, i)) for i, t in enumerate(tables)]
-        self._place_sums(plan)
         self.prelude = plan.compiled(prelude, private=True)
         for s, x in row_expressions.items():
             self.programs[s] = plan.compiled([(x, None)], tile_rows=x.shape[0])
@@ -76,7 +75,8 @@ class Pass:
         visit(x)
         return substitute(x, replaced)
 
-    def _place_sums(self, plan: Plan) -> None:
+    def place_sums(self, plan: Plan) -> None:
+        """Places of counts and sums: other steps' programs read them, so they come before any is compiled."""
         plan.layout.place(("units", self.label.node), self.label.n_labels)
         for s in self.block.factors:
             if s.cells is not None:
@@ -301,7 +301,8 @@ class EntangledLabels(Step):
     @property
     def cost(self) -> str:
         """Cost of one sweep."""
-        return f"{self.label.n_labels + 2} to {self.label.n_labels + 18} evaluations of {self.label.n_units} rows"
+        most = self.label.n_labels + 2 + min(self.label.n_units, exchange_kernels.MOST_ALONE)
+        return f"{self.label.n_labels + 2} to {most} evaluations of {self.label.n_units} rows"
 
 
 __all__ = ["EntangledLabels", "LabelGibbs", "Pass"]

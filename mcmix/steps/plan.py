@@ -103,6 +103,9 @@ def assemble(model: Model, asked: Collection[str] = (), wanted: Mapping[Stochast
         ]
     )
     for step in made.steps:
+        if isinstance(step, LabelGibbs):
+            step.compiled.place_sums(plan)
+    for step in made.steps:
         step.compile(plan)
     _recorded(made, asked)
     plan.finish()

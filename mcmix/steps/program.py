@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -36,6 +36,15 @@ OPCODES = {
 REDUCE_KINDS = {"sum": machine.BY_SUM, "prod": machine.BY_PROD, "max": machine.BY_MAX, "min": machine.BY_MIN}
 
 STREAMED_FROM = 2 * TILE  # shorter rows are evaluated whole
+
+
+class Watcher(Protocol):
+    """Who hears of an error in a user's function: a chain."""
+
+    error: BaseException | None
+
+    def report(self, error: BaseException) -> None:
+        """Keep the error, and end the run."""
 
 
 @dataclass
@@ -79,12 +88,12 @@ class Program:
         """Number of instructions."""
         return len(self.code)
 
-    def bound(self, memory: np.ndarray, on_error: Callable[[BaseException], None]) -> BoundProgram:
-        """The program for one chain's memory."""
+    def bound(self, memory: np.ndarray, watcher: Watcher) -> BoundProgram:
+        """The program for one chain's memory; `watcher` hears of errors in users' functions."""
         code = np.ascontiguousarray(self.code + self.relative * address_of(memory))
         kept: list[Any] = [*self.kept]
         for call in self.python:
-            callback, address = python_callback(call.bound(memory, on_error))
+            callback, address = python_callback(call.bound(memory, watcher))
             code[call.instruction, EXTRA] = address
             kept.append(callback)
         return BoundProgram(code, memory, self.outputs, kept)
@@ -118,7 +127,7 @@ class PythonCall:
     output: int
     size: int
 
-    def bound(self, memory: np.ndarray, on_error: Callable[[BaseException], None]) -> Callable[[], int]:
+    def bound(self, memory: np.ndarray, watcher: Watcher) -> Callable[[], int]:
         """A function of no arguments that reads one chain's memory and writes the answer there."""
         views = []
         for offset, _, known, shape, kind in self.arguments:
@@ -127,11 +136,15 @@ class PythonCall:
         answer = memory[self.output : self.output + self.size]
 
         def run() -> int:
+            if watcher.error is not None:  # the run is ending; do not call the function again
+                answer[:] = np.nan
+                return 1
             try:
                 values = [_presented(view, shape, kind) for view, shape, kind in views]
                 answer[:] = np.reshape(np.asarray(self.function(*values), dtype=float), -1)
             except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it
-                on_error(error)
+                watcher.report(error)
+                answer[:] = np.nan
                 return 1
             return 0
 

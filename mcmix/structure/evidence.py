@@ -97,7 +97,7 @@ class Structure:
 
 
 def structure_of(recording: Recording, apart: Collection[Node] = ()) -> Structure:
-    """Find label blocks and prepare every factor; label vectors in `apart` are served by a step of the user's choice."""
+    """Find label blocks and prepare every factor; those in `apart` get a step of the user's choice."""
     structure = Structure(recording)
     candidates = label_candidates(recording)
     structure.entangled |= {c: "another step was asked for" for c in candidates if c.node in apart}

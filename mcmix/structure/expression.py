@@ -160,7 +160,7 @@ class Expression:
         return int(self._no("uses a value as a position in something that cannot be recorded"))
 
     def __array__(self, *unused: Any, **keywords: Any) -> np.ndarray:
-        return np.asarray(self._no("turns values into a plain array (numpy.stack of values can be recorded, numpy.array cannot)"))
+        return np.asarray(self._no("turns values into a plain array; numpy.stack can be recorded"))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._no("writes into an array")
@@ -474,7 +474,7 @@ def gather(table: Any, positions: Any) -> Expression:
         return gather(x.arguments[0], index)
     if x.op == "take" and index.is_constant and x.arguments[1].is_constant:
         return gather(x.arguments[0], np.reshape(x.arguments[1].known, -1)[index.known])
-    if index.is_constant and index.size <= x.size and (x.op in ELEMENTWISE or x.op == "take"):
+    if index.is_constant and (x.op == "take" or (x.op in ELEMENTWISE and index.size <= x.size)):
         return _gather_below(x, index.known)
     if x.op == "concatenate" and index.is_constant:
         return _gather_from_parts(x, index.known)
@@ -486,14 +486,17 @@ def _gather_below(x: Expression, positions: np.ndarray) -> Expression:
     if x.op == "take":
         return gather(x.arguments[0], gather(x.arguments[1], positions))
 
-    def part(a: Expression) -> Expression:
-        if a.size == 1:
-            return reshape(a, ())
-        places = np.broadcast_to(np.arange(a.size).reshape(a.shape), x.shape)
-        return gather(a, np.ascontiguousarray(places.reshape(-1)[positions]))
+    places = [places_of(a, x.shape, positions) for a in x.arguments]
+    parts = [reshape(a, ()) if p is None else gather(a, p) for a, p in zip(x.arguments, places, strict=True)]
+    return broadcast_to(elementwise(x.op, *parts), positions.shape)
 
-    made = elementwise(x.op, *[part(a) for a in x.arguments])
-    return broadcast_to(made, positions.shape)
+
+def places_of(a: Expression, shape: tuple[int, ...], positions: np.ndarray) -> np.ndarray | None:
+    """Which elements of an operand stand at positions of the (flattened) result; None for a single number."""
+    if a.size == 1:
+        return None
+    places = np.broadcast_to(np.arange(a.size).reshape(a.shape), shape)
+    return np.ascontiguousarray(places.reshape(-1)[positions])
 
 
 def _gather_from_parts(x: Expression, positions: np.ndarray) -> Expression:
@@ -543,6 +546,9 @@ def concatenate(values: Sequence[Any], axis: int | None = 0, **_: Any) -> Expres
     same_table = _pieces_of_one_table(parts)
     if same_table is not None and (axis is None or all(p.ndim == 1 for p in parts)):
         return same_table
+    same_function = _like_functions(parts)
+    if same_function is not None:
+        return same_function
     kind = "float" if any(p.kind == "float" for p in parts) else parts[0].kind
     flat = _make("concatenate", tuple(reshape(p, (-1,)) for p in parts), (sum(p.size for p in parts),), None, kind)
     if axis is None or all(p.ndim == 1 for p in parts):
@@ -550,6 +556,17 @@ def concatenate(values: Sequence[Any], axis: int | None = 0, **_: Any) -> Expres
     ends = np.cumsum([0, *[p.size for p in parts]])
     blocks = [np.arange(s, s + p.size).reshape(p.shape) for s, p in zip(ends, parts, strict=False)]
     return gather(flat, np.ascontiguousarray(np.concatenate(blocks, axis)))
+
+
+def _like_functions(parts: Sequence[Expression]) -> Expression | None:
+    """[f(a), f(b), ...] of single numbers as f([a, b, ...])."""
+    pieces = [p.arguments[0] if p.op == "reshape" else p for p in parts]
+    first = pieces[0]
+    if len(parts) < 2 or first.op not in ELEMENTWISE or any(p.op != first.op or p.size != 1 for p in pieces):
+        return None
+    columns = list(zip(*[p.arguments for p in pieces], strict=True))
+    joined = [c[0] if all(a is c[0] for a in c) else concatenate([reshape(a, (1,)) for a in c]) for c in columns]
+    return broadcast_to(elementwise(first.op, *joined), (len(parts),))
 
 
 def _pieces_of_one_table(parts: Sequence[Expression]) -> Expression | None:

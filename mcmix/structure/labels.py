@@ -18,7 +18,7 @@ from mcmix.nodes.law import Law
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
 from mcmix.structure.recording import Factor, Recording
-from mcmix.structure.rewrite import NotSeparable, follow_rows, permuted_rows, substitute
+from mcmix.structure.rewrite import NotSeparable, exposed, follow_rows, permuted_rows, substitute
 
 MOST_VALUES = 4096  # a discrete variable with more values is no label
 MOST_CELLS = 65536
@@ -158,7 +158,7 @@ def separate(factor: Factor, labels: Mapping[Expression, LabelVector]) -> Separa
     NotSeparable
         With the reason in words.
     """
-    rows = row_elements(factor)
+    rows = exposed(row_elements(factor), set(labels))
     count = rows.shape[0]
     uses: dict[LabelVector, np.ndarray | None] = {}
 

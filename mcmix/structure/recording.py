@@ -17,6 +17,7 @@ from mcmix.nodes.node import Node, holds_nodes, mapped
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression, as_expression, constant, density, elementwise, leaf, python, reduce
+from mcmix.structure.stand_in import recordable
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +141,7 @@ def _own_factor(node: Stochastic, recording: Recording) -> Factor:
 def _own_logp(node: Stochastic) -> Callable[..., Any]:
     def logp(value: Any, **parents: Any) -> Any:
         if isinstance(value, Expression) or any(_symbolic(p) for p in parents.values()):
-            return node.logp_function(value, **parents)
+            return recordable(node.logp_function)(value, **parents)
         return node.log_density(value, parents)
 
     return logp
@@ -159,7 +160,7 @@ def _called(
     reason = "answers differently for symbolic values"
     for wrap_constants in (False, True):
         try:
-            answer = as_expression(function(**_arguments(parents, recording, wrap_constants)))
+            answer = as_expression(recordable(function)(**_arguments(parents, recording, wrap_constants)))
             if answer.shape != shape:
                 reason = f"answers with shape {answer.shape} for symbolic values, {shape} for numbers"
             elif _agrees(answer, function, parents, recording):

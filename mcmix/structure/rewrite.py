@@ -48,6 +48,29 @@ def _rebuilt(x: Expression, arguments: list[Expression]) -> Expression:
     raise NotSeparable(f"{x.op} cannot be rewritten")
 
 
+def exposed(x: Expression, variables: set[Expression]) -> Expression:
+    """X with known look-ups moved below the operations that involve the variables: f(a)[group] becomes f(a[group])."""
+    done: dict[Expression, Expression] = {}
+    for part in ordered(x):
+        made = _rebuilt(part, [done[a] for a in part.arguments])
+        if made.op == "take" and made.arguments[1].is_constant and made.arguments[0].leaves & variables:
+            made = _moved_below(*made.arguments)
+        done[part] = made
+    return done[x]
+
+
+def _moved_below(table: Expression, positions: Expression) -> Expression:
+    if table.op not in ELEMENTWISE and table.op not in ("take", "reshape"):
+        return ex.gather(table, positions)
+    if table.op == "reshape":
+        return _moved_below(table.arguments[0], positions)
+    if table.op == "take":
+        return ex.gather(table.arguments[0], _moved_below(table.arguments[1], positions))
+    places = [ex.places_of(a, table.shape, positions.known) for a in table.arguments]
+    parts = [a if p is None else _moved_below(a, constant(p)) for a, p in zip(table.arguments, places, strict=True)]
+    return ex.elementwise(table.op, *parts)
+
+
 def follow_rows(x: Expression, rows: int, on_part: Callable[[Expression], bool]) -> None:
     """Walk the per-row part of an expression of shape (rows,): only operations that keep row i with row i.
 

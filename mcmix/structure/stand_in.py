@@ -1,0 +1,66 @@
+"""NumPy's stand-in while a function is recorded.
+
+``numpy.array([p, 1 - p])`` cannot be intercepted by the values inside: NumPy asks each for a plain array. So a function
+is recorded with ``numpy`` in its globals and closure replaced by an object that answers ``array`` and ``asarray`` of
+symbolic values itself and passes everything else on. The user's function is not touched.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mcmix.structure.expression import Expression, as_expression, holds_expression
+
+
+def _array(value: Any, dtype: Any = None, *rest: Any, **keywords: Any) -> Any:
+    if not (isinstance(value, Expression) or holds_expression(value)):
+        return np.array(value, dtype, *rest, **keywords)
+    made = as_expression(value)
+    return made if dtype is None else made.astype(dtype)
+
+
+class _NumpyStandIn(types.ModuleType):
+    """NumPy, but for the functions that turn values into arrays."""
+
+    array = staticmethod(_array)
+    asarray = staticmethod(_array)
+    asanyarray = staticmethod(_array)
+    ascontiguousarray = staticmethod(_array)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+
+_STAND_IN = _NumpyStandIn("numpy")
+_REPLACED = {id(np): _STAND_IN, id(np.array): _array, id(np.asarray): _array}
+
+
+def recordable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function with NumPy's stand-in; functions that are not plain Python come back as they are."""
+    if not isinstance(function, types.FunctionType):
+        return function
+    names = function.__code__.co_names
+    found = {name: function.__globals__[name] for name in names if id(function.__globals__.get(name)) in _REPLACED}
+    if not found and not any(id(_content(cell)) in _REPLACED for cell in function.__closure__ or ()):
+        return function
+    scope = {**function.__globals__, **{name: _REPLACED[id(value)] for name, value in found.items()}}
+    closure = tuple(_replaced(cell) for cell in function.__closure__ or ())
+    made = types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, closure or None)
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
+
+
+def _replaced(cell: types.CellType) -> types.CellType:
+    content = _content(cell)
+    return types.CellType(_REPLACED[id(content)]) if id(content) in _REPLACED else cell
