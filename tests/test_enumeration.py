@@ -169,6 +169,148 @@ def test_components_of_a_family_without_sums():
     assert_components(sampler, exact, "mu", CUTS + 0.004)  # halfway between grid points
 
 
+def on_a_grid(x, log_density, prior, ends, cuts, cells=3000):
+    """A component with one unknown parameter, by the midpoint rule."""
+    points = ends[0] + (ends[1] - ends[0]) * ref.midpoints(cells)
+    with np.errstate(all="ignore"):
+        rows = log_density(x[:, None], points)
+        impossible = (ref.subsets(len(x)) @ np.isneginf(rows)) > 0
+        logs = np.where(impossible, -np.inf, ref.subsets(len(x)) @ np.where(np.isneginf(rows), 0.0, rows))
+    logs = logs + prior.logpdf(points)
+    return ref.Component(
+        ref.logsumexp(logs, 1) + np.log((ends[1] - ends[0]) / cells),
+        {"below": np.stack([(ref.normalised(logs, 1) * (points < c)).sum(1) for c in cuts], -1)},
+    )
+
+
+def gamma_law(shape, rate):
+    return ref.stats.gamma(shape, scale=1 / rate)
+
+
+GAMMA_PRIOR = (lambda: mc.Gamma("v", 2.0, 1.0, size=2), gamma_law(2.0, 1.0), (0.0, 25.0))
+NORMAL_PRIOR = (lambda: mc.Normal("v", 0.5, 0.5, size=2), ref.stats.norm(0.5, 2**0.5), (-8.0, 9.0))
+UNIFORM_PRIOR = (lambda: mc.Uniform("v", 0.0, 8.0, size=2), ref.stats.uniform(0.0, 8.0), (0.0, 8.0))
+BETA_PRIOR = (lambda: mc.Beta("v", 1.5, 2.0, size=2), ref.stats.beta(1.5, 2.0), (0.0, 1.0))
+SHARES = np.array([0.2, 0.4, 0.55, 0.8, 0.95, 0.6])
+law = ref.stats
+COMPONENTS = {
+    "Normal mean": (NORMAL_PRIOR, REALS, lambda v: ("Normal", v, 0.7), lambda x, v: law.norm.logpdf(x, v, 0.7**-0.5)),
+    "Normal sd": (UNIFORM_PRIOR, REALS, lambda v: ("Normal", 1.0, v**-2), lambda x, v: law.norm.logpdf(x, 1.0, v)),
+    "Normal precision": (GAMMA_PRIOR, REALS, lambda v: ("Normal", 1.0, v), lambda x, v: law.norm.logpdf(x, 1, v**-0.5)),
+    "Lognormal mean": (
+        NORMAL_PRIOR,
+        WAITS,
+        lambda v: ("Lognormal", v, 0.7),
+        lambda x, v: law.norm.logpdf(np.log(x), v, 0.7**-0.5) - np.log(x),
+    ),
+    "StudentT location": (
+        NORMAL_PRIOR,
+        REALS,
+        lambda v: ("StudentT", v, 0.7, 4.0),
+        lambda x, v: law.t.logpdf(x, 4, v, 0.7**-0.5),
+    ),
+    "Exponential rate": (
+        GAMMA_PRIOR,
+        WAITS,
+        lambda v: ("Exponential", v),
+        lambda x, v: law.expon.logpdf(x, scale=1 / v),
+    ),
+    "Gamma rate": (GAMMA_PRIOR, WAITS, lambda v: ("Gamma", 1.5, v), lambda x, v: law.gamma.logpdf(x, 1.5, scale=1 / v)),
+    "Gamma shape": (
+        GAMMA_PRIOR,
+        WAITS,
+        lambda v: ("Gamma", v, 1.2),
+        lambda x, v: law.gamma.logpdf(x, v, scale=1 / 1.2),
+    ),
+    "InverseGamma scale": (
+        GAMMA_PRIOR,
+        WAITS,
+        lambda v: ("InverseGamma", 1.5, v),
+        lambda x, v: law.invgamma.logpdf(x, 1.5, scale=v),
+    ),
+    "HalfNormal precision": (
+        GAMMA_PRIOR,
+        WAITS,
+        lambda v: ("HalfNormal", v),
+        lambda x, v: law.halfnorm.logpdf(x, scale=v**-0.5),
+    ),
+    "HalfCauchy scale": (
+        GAMMA_PRIOR,
+        WAITS,
+        lambda v: ("HalfCauchy", 0.0, v),
+        lambda x, v: law.halfcauchy.logpdf(x, scale=v),
+    ),
+    "Uniform upper end": (
+        UNIFORM_PRIOR,
+        WAITS,
+        lambda v: ("Uniform", 0.0, v),
+        lambda x, v: law.uniform.logpdf(x, 0, v),
+    ),
+    "Beta alpha": (GAMMA_PRIOR, SHARES, lambda v: ("Beta", v, 1.2), lambda x, v: law.beta.logpdf(x, v, 1.2)),
+    "Poisson mean": (GAMMA_PRIOR, COUNTS, lambda v: ("Poisson", v), lambda x, v: law.poisson.logpmf(x, v)),
+    "NegativeBinomial mean": (
+        GAMMA_PRIOR,
+        COUNTS,
+        lambda v: ("NegativeBinomial", v, 1.7),
+        lambda x, v: law.nbinom.logpmf(x, 1.7, 1.7 / (1.7 + v)),
+    ),
+    "Binomial probability": (
+        BETA_PRIOR,
+        SUCCESSES,
+        lambda v: ("Binomial", 5, v),
+        lambda x, v: law.binom.logpmf(x, 5, v),
+    ),
+    "Bernoulli probability": (BETA_PRIOR, HITS, lambda v: ("Bernoulli", v), lambda x, v: law.bernoulli.logpmf(x, v)),
+}
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_every_family_makes_components(name):
+    (prior, prior_law, ends), x, arguments, log_density = COMPONENTS[name]
+    x = x[:5]
+    z = mc.Categorical("z", mc.Dirichlet("w", [1.5, 1.5]), size=5)
+    v = prior()
+    family, *parameters = arguments(v[z])
+    cuts = prior_law.ppf([0.1, 0.3, 0.5, 0.7, 0.9])
+    sampler = sampled([getattr(mc, family)("y", *parameters, value=x, observed=True)], seed=28)
+    component = on_a_grid(x, log_density, prior_law, ends, cuts)
+    exact = ref.enumerated([component] * 2, 5, ref.dirichlet_label_prior([1.5, 1.5]))
+    assert step_of(sampler, "z").name == "label pass"
+    assert_labels(sampler, exact)
+    assert_components(sampler, exact, "v", cuts)
+
+
+def test_a_precision_that_also_scales_the_prior_of_the_mean():
+    """The conjugate prior of textbooks: two messages to each precision, and a transposition that moves both tables."""
+    x = REALS[:6]
+    z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 2.0]), size=6)
+    tau = mc.Gamma("tau", [2.0, 3.0], [1.0, 2.0], size=2)
+    mu = mc.Normal("mu", [0.0, 2.0], 0.5 * tau, size=2)
+    sampler = sampled([mc.Normal("y", mu[z], tau[z], value=x, observed=True)], seed=29)
+    components = [scaled_normal(x, 0.0, 2.0, 1.0), scaled_normal(x, 2.0, 3.0, 2.0)]
+    exact = ref.enumerated(components, 6, ref.dirichlet_label_prior([1.0, 2.0]))
+    assert step_of(sampler, "tau").name == step_of(sampler, "mu").name == "conjugate Gibbs"
+    assert step_of(sampler, "z").exchange is not None
+    assert_labels(sampler, exact)
+    assert_components(sampler, exact, "mu", CUTS)
+    assert_below(chains_of(sampler, "tau"), RATE_CUTS, exact.expected("precision below"), "tau")
+
+
+def scaled_normal(x, mean, shape, rate, strength=0.5):
+    """Normal rows under the normal-gamma prior, in closed form."""
+    inside = ref.subsets(len(x))
+    n, s, q = inside.sum(1), inside @ x, inside @ x**2
+    total = strength + n
+    centre = (strength * mean + s) / total
+    a, b = shape + n / 2, rate + 0.5 * (q + strength * mean**2 - total * centre**2)
+    logs = ref.gammaln(a) - a * np.log(b) + 0.5 * np.log(strength / total) - 0.5 * n * ref.LOG_TWO_PI
+    logs += shape * np.log(rate) - ref.gammaln(shape)
+    margin = ref.stats.t(2 * a, centre, np.sqrt(b / (a * total)))
+    precision = ref.stats.gamma(a, scale=1 / b)
+    below = {"below": (margin, CUTS), "precision below": (precision, RATE_CUTS)}
+    return ref.Component(logs, {key: np.stack([v.cdf(c) for c in cuts], -1) for key, (v, cuts) in below.items()})
+
+
 # -------------------------------------------------------------------- weights
 
 

@@ -57,7 +57,7 @@ def bound(outputs, values, tile_rows=None):
     chain = Chain(layout, np.random.SeedSequence(0))
     for key in layout.places:
         if key in values:
-            chain.view(key)[:] = np.ravel(values[key])
+            chain.view(key)[: np.size(values[key])] = np.ravel(values[key])
     return chain, chain.bound(program)
 
 
@@ -204,7 +204,8 @@ class Maker:
     def binary(self, shape, depth):
         other = () if self.rng.random() < 0.3 else shape
         pair = [self.made(shape, depth), self.made(other, depth)]
-        return elementwise(self.choose(self.PAIRS), *(pair if self.rng.random() < 0.5 else pair[::-1]))
+        x = elementwise(self.choose(self.PAIRS), *(pair if self.rng.random() < 0.5 else pair[::-1]))
+        return elementwise("where", x, 1.0, 0.0) if x.kind == "bool" else x  # NumPy gives functions of bools 11 bits
 
     def where(self, shape, depth):
         test = elementwise("less", self.made(shape, depth), self.made((), 0))

@@ -342,6 +342,25 @@ def test_a_table_by_two_label_vectors():
     assert_linear(sampler, mass, found, {"table": list(range(6))})
 
 
+@pytest.mark.parametrize("crossed", [False, True], ids=["the same units", "crossed units"])
+def test_two_label_vectors_with_several_rows_per_unit(crossed):
+    """Rows belong to a customer and to a product, each with a label of its own."""
+    x = X[:6]
+    customer = np.array([0, 1, 2, 0, 1, 2])
+    product = np.array([0, 0, 1, 2, 1, 2]) if crossed else customer
+    first, second = labels(3, name="z1"), labels(3, name="z2")
+    mu, nu = mc.Normal("mu", [0.0, 2.0], 0.5, size=2), mc.Normal("nu", [0.0, 1.0], 1.0, size=2)
+    y = mc.Normal("y", mu[first[customer]] + nu[second[product]], 1.5, value=x, observed=True)
+    sampler = sampled([y], seed=238, iterations=41000)
+    v1, v2 = pairs_of_vectors(3, 2, 2)
+    one, two = v1[:, customer, None] == np.arange(2), v2[:, product, None] == np.arange(2)
+    found = ref.linear_normal(np.concatenate([one, two], -1).astype(float), x, [0, 2, 0, 1], [0.5, 0.5, 1, 1], 1.5)
+    mass = normalised(found["log_evidence"] + FLAT(v1) + FLAT(v2))
+    assert_shares(chains_of(sampler, "z1") == 0, mass @ (v1 == 0), "z1")
+    assert_shares(chains_of(sampler, "z2") == 0, mass @ (v2 == 0), "z2")
+    assert_linear(sampler, mass, found, {"mu": [0, 1], "nu": [2, 3]})
+
+
 def test_mean_by_one_label_vector_and_precision_by_another():
     x, precisions = X[:4], np.array([0.3, 4.0])
     first, second = labels(4, name="z1"), labels(4, name="z2")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
-from mcmix.nodes.node import Node
-from mcmix.nodes.stochastic import Stochastic
+from mcmix.nodes.node import Node, short
+from mcmix.nodes.stochastic import Stochastic, as_numbers
 from mcmix.report import frames
 from mcmix.report.statistics import node_statistics
 from mcmix.sampling import replay
@@ -86,10 +87,11 @@ class MCMC:
         trace: Collection[str] = (),
         name: str = "MCMC",
         label_budget: int = LABEL_BUDGET,
-        db: str = "ram",
-        calc_deviance: bool = False,
-        verbose: int = -1,
+        **unknown: Any,
     ):
+        if unknown:
+            listed = ", ".join(map(repr, unknown))
+            raise TypeError(f"MCMC: unknown keyword {listed}; accepted: trace, name, label_budget")
         self.model = input if isinstance(input, Model) else Model(input)
         self.name = name
         self.label_budget = label_budget
@@ -199,6 +201,7 @@ class MCMC:
                 "seed, start, progress_bar, tune_throughout"
             )
         iterations, burn_in, step = _checked_lengths(iter, burn, thin)
+        cores = None if cores is None else _at_least_one(cores, "cores")
         self._set_up(chains, seed, start)
         made = self.assembled
         out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
@@ -244,13 +247,12 @@ class MCMC:
                     "the first call"
                 )
             return
-        n_chains = 4 if chains is None else int(chains)
-        if n_chains < 1:
-            raise ModelError(f"sample: chains expected at least 1, got {chains}")
+        n_chains = _at_least_one(4 if chains is None else chains, "chains")
+        sequence = _sequence(seed)
         made = self.assembled
         warn_of_ties(made.structure)
         given = self._given(start or {})
-        self.seed_sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+        self.seed_sequence = sequence
         entropy, key = self.seed_sequence.entropy, self.seed_sequence.spawn_key
         children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(n_chains)]
         pools = seeds_of(made, self.seed_sequence)
@@ -263,10 +265,18 @@ class MCMC:
             node = key if isinstance(key, Node) else self._node(str(key), "start")
             if not isinstance(node, Stochastic) or node not in self.model.stochastics:
                 raise ModelError(f"start: expected unknowns of the model, got {key!r}")
-            if np.shape(value) not in ((), node.shape):
-                raise ModelError(f"start: {node.name} expected shape {node.shape}, got {np.shape(value)}")
-            found[node] = value
+            found[node] = self._start_value(node, value)
         return found
+
+    def _start_value(self, node: Stochastic, value: Any) -> np.ndarray:
+        array = np.asarray(as_numbers(f"start: {node.name}", value))
+        if array.shape not in ((), node.shape):
+            raise ModelError(f"start: {node.name} expected shape {node.shape}, got {array.shape}")
+        if not np.isfinite(array).all():
+            raise ModelError(f"start: {node.name} expected finite numbers, got {short(array)}")
+        if isinstance(node, Law):
+            node.check_value(np.broadcast_to(array, node.shape))
+        return array
 
     # ---------------------------------------------------------------- draws
 
@@ -454,6 +464,21 @@ def _checked_lengths(iterations: float, burn: float, thin: float) -> tuple[int, 
     if (n - b) // t < 1:
         raise ModelError(f"sample: nothing would be kept of {n} sweeps after burn = {b} with thin = {t}")
     return n, b, t
+
+
+def _at_least_one(value: Any, name: str) -> int:
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    raise ModelError(f"sample: {name} expected a whole number of at least 1, got {value!r}")
+
+
+def _sequence(seed: Any) -> np.random.SeedSequence:
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    try:
+        return np.random.SeedSequence(seed)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"sample: seed expected a whole number of at least 0, got {seed!r}") from error
 
 
 def _floored(value: Any, name: str) -> int:

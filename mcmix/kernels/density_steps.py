@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.base import call, floats, inline, integers, step_kernel
+from mcmix.kernels.gibbs import COLLAPSED, SMALLEST_SCALE
 from mcmix.kernels.random import standard_exponential, standard_normal, uniform
 
 IDENTITY, LOG, LOGIT, UPPER, SIMPLEX = 0, 1, 2, 3, 4
@@ -51,6 +52,12 @@ def log_jacobian(kind, y, low, high):
 
 
 @inline
+def _collapsed(kind, x, low, floor):
+    """Whether a positive variable has run into zero (or infinity): a posterior that cannot be normalised."""
+    return (kind == LOG or kind == LOGIT) and low == 0.0 and not (floor < x < 1.0 / floor)
+
+
+@inline
 def _density_at(slot, variable, i, y, low, high, answer):
     """Log density in the free coordinate of element i at y; minus infinity for NaN's sake is never hidden."""
     x = from_free(slot[8], y, low, high)
@@ -76,6 +83,8 @@ def slice_elements(words, reals, stream):
         now = to_free(slot[8], variable[i], low, high)
         start = _density_at(slot, variable, i, now, low, high, answer)
         if not start > -math.inf:
+            if _collapsed(slot[8], variable[i], low, 1e-100):
+                return COLLAPSED
             return NOT_A_NUMBER if start != start else LOST
         level = start - standard_exponential(stream)
         left = now - width[i] * uniform(stream)
@@ -100,6 +109,8 @@ def slice_elements(words, reals, stream):
                 left = y
             else:
                 right = y
+        if _collapsed(slot[8], variable[i], low, SMALLEST_SCALE):
+            return COLLAPSED
         if slot[0] != 0:
             width[i] += 0.05 * (2.5 * abs(y - now) + 1e-12 - width[i])
     return 0
@@ -129,7 +140,7 @@ def metropolis_elements(words, reals, stream):
         start = _density_at(slot, variable, i, now, low, high, answer)
         variable[i] = before
         if start != start:
-            return NOT_A_NUMBER
+            return COLLAPSED if _collapsed(slot[8], before, low, 1e-100) else NOT_A_NUMBER
         step = scale[i] * standard_normal(stream)
         if slot[11] != 0:
             step = math.floor(step) if step < 0.0 else math.ceil(step)
@@ -137,6 +148,8 @@ def metropolis_elements(words, reals, stream):
         accepted = change > -standard_exponential(stream)
         if not accepted:
             variable[i] = before
+        if _collapsed(slot[8], variable[i], low, SMALLEST_SCALE):
+            return COLLAPSED
         counter[0] += 1.0
         counter[1] += 1.0 if accepted else 0.0
         if slot[0] != 0:

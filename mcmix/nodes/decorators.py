@@ -36,7 +36,7 @@ def deterministic(function: Callable[..., Any] | None = None, **keywords: Any) -
     """
 
     def build(function: Callable[..., Any]) -> Deterministic:
-        name, doc, rest = _name_and_doc(function, keywords)
+        name, doc, rest = _name_and_doc(function, keywords, Deterministic)
         return Deterministic(function, doc, name, parents_from_defaults(function, name), **rest)
 
     return build if function is None else build(function)
@@ -57,7 +57,7 @@ def potential(function: Callable[..., float] | None = None, **keywords: Any) -> 
     """
 
     def build(function: Callable[..., float]) -> Potential:
-        name, doc, rest = _name_and_doc(function, keywords)
+        name, doc, rest = _name_and_doc(function, keywords, Potential)
         return Potential(function, doc, name, parents_from_defaults(function, name), **rest)
 
     return build if function is None else build(function)
@@ -86,7 +86,7 @@ def stochastic(function: Callable[..., Any] | None = None, **keywords: Any) -> A
     """
 
     def build(function: Callable[..., Any]) -> Stochastic:
-        name, doc, rest = _name_and_doc(function, keywords)
+        name, doc, rest = _name_and_doc(function, keywords, Stochastic)
         if "value" not in inspect.signature(function).parameters:
             raise ModelError(f"{name}: a @stochastic function expects an argument named 'value', got none")
         start, parents = _start_and_parents(function, name)
@@ -114,7 +114,21 @@ def observed(thing: Any = None, **keywords: Any) -> Any:
     return stochastic(thing, observed=True, **keywords)
 
 
-def _name_and_doc(function: Callable[..., Any], keywords: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
+_COMMON = ("name", "doc", "trace", "cache_depth", "plot", "verbose")
+_ACCEPTED = {
+    Deterministic: (*_COMMON, "dtype"),
+    Potential: tuple(k for k in _COMMON if k != "trace"),
+    Stochastic: (*_COMMON, "dtype", "observed", "value", "rseed", "check_logp"),
+}
+
+
+def _name_and_doc(
+    function: Callable[..., Any], keywords: dict[str, Any], kind: type[Node]
+) -> tuple[str, str, dict[str, Any]]:
+    unknown = [k for k in keywords if k not in _ACCEPTED[kind]]
+    if unknown:
+        listed = ", ".join(map(repr, unknown))
+        raise TypeError(f"{function.__name__}: unknown keyword {listed}; accepted: {', '.join(_ACCEPTED[kind])}")
     rest = dict(keywords)
     return rest.pop("name", function.__name__), rest.pop("doc", function.__doc__ or ""), rest
 

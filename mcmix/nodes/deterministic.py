@@ -217,7 +217,15 @@ class Index(Deterministic):
     """
 
     def __init__(self, name: str, x: Any, index: Any, doc: str = "", **keywords: Any):
-        super().__init__(_look_up, doc or f"{short(x)}[{short(index)}]", name, {"x": x, "index": index}, **keywords)
+        text = f"{short(x)}[{short(index)}]"
+
+        def look_up(x: Any, index: Any) -> Any:
+            try:
+                return _look_up(x, index)
+            except IndexError as error:
+                raise ModelError(f"{name}: the look-up {text} goes out of range ({error})") from error
+
+        super().__init__(look_up, doc or text, name, {"x": x, "index": index}, **keywords)
 
 
 def _look_up(x: Any, index: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from mcmix.distributions.family import Family
 from mcmix.errors import ModelError, SupportError
 from mcmix.nodes.node import Node, holds_nodes, short, value_of
-from mcmix.nodes.stochastic import Stochastic
+from mcmix.nodes.stochastic import Stochastic, as_numbers, labels_of, refuse_non_finite
 
 EVENT_CONSTRAINTS = ("simplex", "positive vector")
 _COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype")
@@ -41,15 +41,18 @@ class Law(Stochastic):
     ):
         parents = parents_of(self.family, name, positional, keywords)
         Node.__init__(self, name, parents, doc or "", trace)
-        self.logp_function = self._logp
-        self.random_function = self._random
+        value = value if value is None else self._labelled(value)
         size = plates if size is None else size
         self.event_shape = self._event_shape()
         self._shape = self._full_shape(size, value)
-        self._set_up(value, observed, self.family.dtype if dtype is None else dtype)
         self._check_parameters()
-        if self.given is not None:
-            self._check_support()
+        if value is not None:
+            self.observed = bool(observed)
+            if observed:
+                refuse_non_finite(name, value)
+            self.check_value(value)
+        self._set_up(value, observed, self.family.dtype if dtype is None else dtype)
+        self.index = self._index
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,7 +64,24 @@ class Law(Stochastic):
         """Number of elements of the value."""
         return int(np.prod(self._shape, dtype=int))
 
+    _index: Any = None
+
+    def _labelled(self, value: Any) -> np.ndarray:
+        """The value as numbers; row labels of a data frame are remembered."""
+        self._index = labels_of(value)
+        return as_numbers(self.name, value)
+
     # ---------------------------------------------------------------- the law
+
+    @property
+    def logp_function(self) -> Any:  # type: ignore[override]
+        """``logp(value, **parents)``."""
+        return self._logp
+
+    @property
+    def random_function(self) -> Any:  # type: ignore[override]
+        """``random(rng, **parents)``."""
+        return self._random
 
     def _logp(self, value: Any, **parents: Any) -> float:
         return float(np.sum(self.family.logpdf(value, *[as_array(v) for v in parents.values()])))
@@ -93,12 +113,7 @@ class Law(Stochastic):
         shapes = self._parameter_shapes()
         batch = self._broadcast(shapes)
         if size is not None:
-            batch = self._fit(
-                batch,
-                (int(size),) if isinstance(size, (int, np.integer)) else tuple(int(n) for n in size),
-                "size",
-                shapes,
-            )
+            batch = self._fit(batch, self._wanted(size), "size", shapes)
         full = (*batch, *self.event_shape)
         if value is None:
             return full
@@ -106,6 +121,13 @@ class Law(Stochastic):
         if size is not None and given != full:
             raise ModelError(f"{self.name}: expected a value of shape {full} (from size={size}), got shape {given}")
         return full if given == full else self._fit(full, given, "value", shapes)
+
+    def _wanted(self, size: Any) -> tuple[int, ...]:
+        """Size as a shape of whole numbers."""
+        given = size if isinstance(size, (tuple, list, np.ndarray)) else (size,)
+        if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in given):
+            raise ModelError(f"{self.name}: size expected whole numbers of at least 0, got {size!r}")
+        return tuple(int(n) for n in given)
 
     def _broadcast(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
         try:
@@ -137,15 +159,27 @@ class Law(Stochastic):
                 check_constraint(self.name, parameter.name, "simplex", as_array(value_of(given)))
             elif not holds_nodes(given):
                 check_constraint(self.name, parameter.name, parameter.constraint, as_array(given))
+        ends = [self.parents.get(end) for end in ("lower", "upper")]
+        if all(end is not None and not holds_nodes(end) for end in ends):
+            low, high = (np.asarray(end, float) for end in ends)
+            if np.any(low > high) or (not self.family.support.discrete and np.any(low == high)):
+                raise SupportError(f"{self.name}: lower expected below upper, got {short(low)} and {short(high)}")
 
-    def _check_support(self) -> None:
-        """Refuse a value that the law cannot produce whatever its unknown parents are."""
-        given = np.asarray(self.given)
+    def check_value(self, value: Any) -> None:
+        """Refuse a value that the law cannot produce whatever its unknown parents are.
+
+        Raises
+        ------
+        ModelError
+            If it is not finite, or of another shape.
+        SupportError
+            If it lies outside the support.
+        """
+        given = np.asarray(as_numbers(self.name, value))
         if given.dtype.kind == "f" and not np.isfinite(given).all():
             raise ModelError(f"{self.name}: expected a finite value, got {short(given)}")
-        parents = self.parents
-        lower: Any = self._limit(self.family.support.lower, parents)
-        upper: Any = self._limit(self.family.support.upper, parents)
+        lower: Any = self._limit(self.family.support.lower, self.parents)
+        upper: Any = self._upper_limit()
         values = given.astype(float)
         wrong: Any = np.zeros(values.shape, bool)
         if lower is not None:
@@ -154,13 +188,22 @@ class Law(Stochastic):
             wrong |= values > upper
         if self.family.support.discrete:
             wrong |= values != np.round(values)
-        if self.family.name == "Categorical":
-            upper = np.shape(as_array(value_of(parents["probabilities"])))[-1] - 1
-            wrong |= values > upper
-        if self.family.support.simplex:
-            wrong |= (np.abs(values.sum(-1) - 1.0) > 1e-6)[..., None]
         if wrong.any():
             self._refuse_support(values, wrong, lower, upper)
+        if self.family.support.simplex:
+            self._check_sum(values)
+
+    def _upper_limit(self) -> Any:
+        if self.family.name == "Categorical":
+            return np.shape(as_array(value_of(self.parents["probabilities"])))[-1] - 1
+        return 1 if self.family.name == "Bernoulli" else self._limit(self.family.support.upper, self.parents)
+
+    def _check_sum(self, values: np.ndarray) -> None:
+        sums = np.atleast_1d(values.sum(-1))
+        off = np.abs(sums - 1.0) > 1e-6
+        if off.any():
+            row = int(np.flatnonzero(off.ravel())[0])
+            raise SupportError(f"{self.name}: expected weights with sum 1, got {sums.ravel()[row]:.6g} in row {row}")
 
     def _limit(self, end: float | str, parents: Mapping[str, Any]) -> Any:
         if not isinstance(end, str):
@@ -193,10 +236,8 @@ def check_constraint(node: str, parameter: str, constraint: str, value: np.ndarr
         Naming the node, what was expected and what came.
     """
     value = np.asarray(value, dtype=float)
-    if not np.isfinite(value).all() and constraint != "real":
+    if not np.isfinite(value).all():
         raise SupportError(f"{node}: {parameter} expected finite numbers, got {short(value)}")
-    if np.isnan(value).any():
-        raise SupportError(f"{node}: {parameter} expected numbers, got NaN")
     if constraint == "simplex":
         total = value.sum(-1)
         if (value < -1e-12).any() or (np.abs(total - 1.0) > 1e-6).any():

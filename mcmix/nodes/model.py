@@ -210,11 +210,19 @@ def _collected(listed: list[Node]) -> list[Node]:
             continue
         found[node] = None
         waiting += node.parent_nodes
-        waiting += [
-            c
-            for c in _by_name(node.extended_children)
-            if isinstance(c, Potential) or (isinstance(c, Stochastic) and c.observed)
-        ]
+        waiting += [c for c in _descendants(node) if isinstance(c, Potential) or getattr(c, "observed", False)]
+    return list(found)
+
+
+def _descendants(node: Node) -> list[Node]:
+    """Everything below a node, in an order that does not depend on the process."""
+    found: dict[Node, None] = {}
+    waiting = _by_name(node.children)
+    while waiting:
+        child = waiting.pop(0)
+        if child not in found:
+            found[child] = None
+            waiting += _by_name(child.children)
     return list(found)
 
 

@@ -110,19 +110,25 @@ class Node:
         return f"<b>{escape(repr(self))}</b><table>{rows}</table>"
 
 
-def nodes_in(value: Any) -> Iterator[Node]:
-    """Every node in a value: itself, or inside lists, tuples, sets, dicts and arrays of objects."""
+def nodes_in(value: Any, inside: frozenset[int] = frozenset()) -> Iterator[Node]:
+    """Every node in a value: itself, or inside lists, tuples, sets, dicts and arrays of objects.
+
+    A container that holds itself (``locals()`` stored in a variable) is walked once.
+    """
     if isinstance(value, Node):
         yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from nodes_in(item)
+        return
+    if id(value) in inside:
+        return
+    items: Any = ()
+    if isinstance(value, Mapping):
+        items = list(value.values())
     elif isinstance(value, (list, tuple, set, frozenset)):
-        for item in value:
-            yield from nodes_in(item)
+        items = value
     elif isinstance(value, np.ndarray) and value.dtype == object:
-        for item in value.ravel():
-            yield from nodes_in(item)
+        items = value.ravel()
+    for item in items:
+        yield from nodes_in(item, inside | {id(value)})
 
 
 def holds_nodes(value: Any) -> bool:
@@ -130,17 +136,22 @@ def holds_nodes(value: Any) -> bool:
     return next(nodes_in(value), None) is not None
 
 
-def mapped(value: Any, function: Any) -> Any:
-    """The same structure of containers with every node replaced by `function(node)`; arrays of nodes become lists."""
+def mapped(value: Any, function: Any, join: Any = np.array) -> Any:
+    """The same structure of containers with every node replaced by `function(node)`; arrays go through `join`."""
     if isinstance(value, Node):
         return function(value)
     if isinstance(value, Mapping):
-        return {key: mapped(item, function) for key, item in value.items()}
+        return {key: mapped(item, function, join) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)([mapped(item, function) for item in value]) if holds_nodes(value) else value
+        return _alike(value, [mapped(item, function, join) for item in value]) if holds_nodes(value) else value
     if isinstance(value, np.ndarray) and value.dtype == object and holds_nodes(value):
-        return [mapped(item, function) for item in value]
+        return join([mapped(item, function, list) for item in value])
     return value
+
+
+def _alike(container: Any, items: list[Any]) -> Any:
+    """A list, tuple or named tuple of the same kind with other items."""
+    return type(container)(*items) if hasattr(container, "_fields") else type(container)(items)
 
 
 def value_of(value: Any) -> Any:

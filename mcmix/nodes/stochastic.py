@@ -65,7 +65,7 @@ class Stochastic(Node):
 
     def _set_up(self, value: Any, observed: bool, dtype: Any) -> None:
         self.observed = bool(observed)
-        self.index = _labels_of(value)
+        self.index = labels_of(value)
         self.dtype = np.dtype(dtype) if dtype is not None else _type_of(value)
         self.given = None if value is None else self._checked(value)
         if self.observed and self.given is None:
@@ -76,12 +76,10 @@ class Stochastic(Node):
 
     def _checked(self, value: Any) -> Any:
         """The value as an array of the node's type; data must be finite."""
-        array = np.asarray(value)
-        if array.dtype == object:
-            array = _from_objects(array, self.name)
+        array = as_numbers(self.name, value)
         if self.observed:
             refuse_non_finite(self.name, array)
-        converted = np.array(array, dtype=self.dtype)
+        converted = np.array(np.ma.getdata(array), dtype=self.dtype)
         converted.flags.writeable = False
         return converted if converted.ndim else converted[()]
 
@@ -96,7 +94,10 @@ class Stochastic(Node):
     def value(self, new: Any) -> None:
         if self.observed:
             raise ModelError(f"{self.name}: the value of an observed node is data and cannot be set")
-        self._value = self._checked(new)
+        checked = self._checked(new)
+        if np.shape(checked) != self.shape:
+            raise ModelError(f"{self.name}: expected a value of shape {self.shape}, got shape {np.shape(checked)}")
+        self._value = checked
         self._version += 1
 
     @property
@@ -174,38 +175,48 @@ class Stochastic(Node):
         return f"{kind}({self.name!r}, shape {shape}{', observed' if self.observed else ''})"
 
 
-def _labels_of(value: Any) -> Any:
+def labels_of(value: Any) -> Any:
     """Row labels that a data frame or series brings along (its index), else None."""
     index = getattr(value, "index", None)
     return None if index is None or callable(index) else np.asarray(index)
 
 
 def _type_of(value: Any) -> np.dtype[Any]:
-    kind = np.asarray(value).dtype if value is not None else np.dtype(float)
+    kind = as_numbers("", value).dtype if value is not None else np.dtype(float)
     return np.dtype(float) if kind.kind not in "iub" else kind
 
 
-def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
+def as_numbers(name: str, value: Any) -> np.ndarray:
+    """A value as an array of numbers (a masked array stays one).
+
+    Raises
+    ------
+    ModelError
+        If it holds something else, or rows of different lengths.
+    """
     try:
-        return array.astype(float)
+        array = value if np.ma.isMaskedArray(value) else np.asarray(value)
+        return array.astype(float) if array.dtype.kind not in "fiub" else array
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{name}: expected numbers, got {array.ravel()[:3].tolist()}...") from error
+        shown = repr(value) if len(repr(value)) < 60 else repr(value)[:57] + "..."
+        raise ModelError(f"{name}: expected an array of numbers, got {shown}") from error
 
 
 def refuse_non_finite(name: str, array: np.ndarray) -> None:
-    """Refuse NaN and infinity in data, with the row numbers.
+    """Refuse NaN, infinity and masked entries in data, with the row numbers.
 
     Raises
     ------
     ModelError
     """
-    if np.ma.isMaskedArray(array) and np.ma.getmaskarray(array).any():
-        raise ModelError(f"{name}: expected complete data, got masked entries; missing data are not supported yet")
-    if array.dtype.kind != "f" or np.isfinite(array).all():
+    wrong = np.ma.getmaskarray(array).copy() if np.ma.isMaskedArray(array) else np.zeros(np.shape(array), bool)
+    if array.dtype.kind == "f":
+        wrong |= ~np.isfinite(np.ma.getdata(array))
+    if not wrong.any():
         return
-    bad = np.unique(np.argwhere(~np.isfinite(np.atleast_1d(array)))[:, 0])
+    bad = np.unique(np.argwhere(np.atleast_1d(wrong))[:, 0])
     shown = ", ".join(map(str, bad[:10])) + (", ..." if bad.size > 10 else "")
     raise ModelError(
-        f"{name}: expected finite data, got NaN or infinity in {bad.size} row{'s' * (bad.size > 1)} ({shown}); "
-        "remove them (missing data are not supported yet)"
+        f"{name}: expected finite data, got NaN, infinity or masked entries in {bad.size} row{'s' * (bad.size > 1)} "
+        f"({shown}); remove them (missing data are not supported yet)"
     )

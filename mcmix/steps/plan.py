@@ -17,6 +17,7 @@ from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.steps.program import Program
 from mcmix.steps.table import requested, step_for
+from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Structure, structure_of
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.recording import Recording, is_log_kept, record
@@ -175,10 +176,20 @@ def _is_labels(node: Stochastic, made: Assembled) -> bool:
 
 
 def _is_per_row(node: Node, made: Assembled) -> bool:
-    """One entry per row of data or per label: too much to keep unasked."""
+    """One entry per row of data or per label: too much to keep unasked.
+
+    An array of the data's or a label vector's shape that depends on labels, on known arrays of that shape, or on a
+    function that was not seen through; a function of as many components as there are rows is none.
+    """
     shape = np.shape(node.value)
     rows = {n.shape for n in made.model.observed_stochastics} | {n.shape for n in made.labels}
-    return bool(shape) and shape in {r for r in rows if r and r[0] > 1}
+    if not shape or shape not in {r for r in rows if r and r[0] > 1}:
+        return False
+    value = made.recording.values[node]
+    labels = {made.recording.leaves[n] for n in made.labels}
+    return any(
+        part in labels or part.op == "python" or (part.is_constant and part.shape == shape) for part in ordered(value)
+    )
 
 
 def per_label_bytes(node: Stochastic, made: Assembled) -> int:

@@ -466,6 +466,8 @@ def reshape(value: Any, shape: Any, **_: Any) -> Expression:
 def gather(table: Any, positions: Any) -> Expression:
     """Elements of the flattened table at whole-number positions; the result has the positions' shape."""
     x, index = as_expression(table), as_expression(positions)
+    if index.is_constant and index.size and not (0 <= index.known.min() and index.known.max() < x.size):
+        raise TraceError(f"looks up position {index.known.max():g} in a table of {x.size}")
     if x.is_constant and index.is_constant:
         return constant(np.reshape(x.known, -1)[index.known])
     if index.is_constant and index.size == x.size and np.array_equal(np.ravel(index.known), np.arange(x.size)):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mcmix.distributions.family import Statistics, Sums
+from mcmix.errors import ModelError, TraceError
 from mcmix.nodes.law import Law
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
@@ -214,7 +215,13 @@ def _sorted_by_unit(factor: Factor, rows: Expression, uses: dict[LabelVector, np
         order = np.argsort(units, kind="stable")
         rows, units = permuted_rows(rows, rows.shape[0], order), units[order]
     made = SeparableFactor(factor, rows, list(uses), units, order=order)
-    made.cells = _cells(made)
+    try:
+        made.cells = _cells(made)
+        for label in made.labels:
+            parameter_tables(made, label)
+    except TraceError as error:
+        listed = " and ".join(f"{label.node.name} (values up to {label.values[-1]})" for label in made.labels)
+        raise ModelError(f"{factor.node.name}: with the labels {listed}, one {error}") from error
     return made
 
 

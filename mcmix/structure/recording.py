@@ -126,7 +126,7 @@ def _repeated(elements: Expression, shape: tuple[int, ...]) -> Expression:
 
 
 def _parameter(parent: Any, recording: Recording) -> Expression:
-    resolved = mapped(parent, lambda node: recording.values[node])
+    resolved = mapped(parent, lambda node: recording.values[node], as_expression)
     return as_expression(resolved if holds_nodes(parent) else as_array(parent))
 
 
@@ -183,7 +183,7 @@ def _arguments(parents: Mapping[str, Any], recording: Recording, wrap_constants:
         )
 
     return {
-        k: mapped(p, lambda n: _presented(recording.values[n])) if holds_nodes(p) else plain(p)
+        k: mapped(p, lambda n: _presented(recording.values[n]), as_expression) if holds_nodes(p) else plain(p)
         for k, p in parents.items()
     }
 

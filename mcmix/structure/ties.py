@@ -1,8 +1,10 @@
-"""Equal data values and a scale prior that does not vanish at zero: a mixture's posterior is then improper.
+"""Equal data values and a scale prior that does not vanish at zero: the posterior is then improper.
 
 A component whose location sits on m equal values has a likelihood that grows as scale**-(m - 1) once the location is
 integrated out. With a prior density that behaves like scale**s at zero, the posterior can be normalised only if
-s > m - 2: a uniform prior (s = 0) fails at the first pair of equal values.
+s > m - 2: a uniform prior (s = 0) fails at the first pair of equal values. Without labels, or with one scale for all
+components, the same holds once every row can sit on a location: N rows with d distinct values and at least d components
+count as m = N - d + 1 ties.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ import numpy as np
 
 from mcmix.errors import ImproperPosteriorWarning
 from mcmix.nodes.law import Law
+from mcmix.nodes.node import holds_nodes
 from mcmix.structure.evidence import Evidence, Structure
 from mcmix.structure.links import Power, power
 
 NEAR = (1e-10, 1e-12)  # scales, relative to the data's spread, at which the prior's slope is read
-LOCATION_SCALE = {"Normal": "precision", "Lognormal": "precision"}
+LOCATION_SCALE = {"Normal": "precision", "Lognormal": "precision", "StudentT": "precision"}
+LOCATION = {"Normal": "mean", "Lognormal": "mean", "StudentT": "location"}
 
 
 def warn_of_ties(structure: Structure) -> None:
@@ -28,33 +32,38 @@ def warn_of_ties(structure: Structure) -> None:
     ImproperPosteriorWarning
         Names the data node, the tied value, how often it occurs, the scale, and a prior that cures it.
     """
-    for block in structure.blocks:
-        for s in block.factors:
-            evidence = next(e for e in structure.evidence if e.factor is s.factor)
-            if block.label.n_labels > 1 and evidence.factor.family is not None:
-                _look_at(evidence, structure)
+    in_blocks = {s.factor: b.label.n_labels for b in structure.blocks for s in b.factors}
+    for evidence in structure.evidence:
+        family, x = evidence.factor.family, evidence.factor.x
+        if family is not None and family.name in LOCATION_SCALE and x is not None and x.is_constant and x.size > 1:
+            _look_at(evidence, in_blocks.get(evidence.factor, 1), structure)
 
 
-def _look_at(evidence: Evidence, structure: Structure) -> None:
-    name = LOCATION_SCALE.get(evidence.factor.family.name)  # type: ignore[union-attr]
-    x = evidence.factor.x
-    if name is None or x is None or not x.is_constant:
+def _look_at(evidence: Evidence, n_labels: int, structure: Structure) -> None:
+    family, x = evidence.factor.family, evidence.factor.x
+    assert family is not None and x is not None
+    location, parameter = evidence.parameters[LOCATION[family.name]], evidence.parameters[LOCATION_SCALE[family.name]]
+    if not location.leaves:  # a known location is met by no value by chance alone
         return
-    values, counts = np.unique(np.asarray(x.value), return_counts=True)
-    ties = int(counts.max())
-    if ties < 2:
-        return
-    parameter = evidence.parameters[name]
+    values, counts = np.unique(x.known, return_counts=True)
     for node, leaf in structure.recording.leaves.items():
         link = power(parameter, structure.recording.values[node], leaf)
-        if link is not None and isinstance(node, Law) and _diverges(node, link, ties, float(np.std(x.known))):
-            _warn(evidence.factor.node.name, node.name, values[counts.argmax()], ties)
+        if link is None or not isinstance(node, Law):
+            continue
+        ties = _ties(counts, n_labels, leaf.size)
+        if ties > 1 and _diverges(node, link, ties, float(np.std(x.known))):
+            _warn(evidence.factor.node.name, node.name, values[counts.argmax()], int(counts.max()))
+
+
+def _ties(counts: np.ndarray, n_labels: int, n_scales: int) -> int:
+    """How many equal values one scale can shrink onto."""
+    if n_labels > 1 and n_scales > 1:
+        return int(counts.max())
+    return int(counts.sum()) - len(counts) + 1 if len(counts) <= n_labels else 1
 
 
 def _diverges(node: Law, link: Power, ties: int, spread: float) -> bool:
     """Whether the prior's power at scale zero is too small for so many ties."""
-    from mcmix.nodes.node import holds_nodes
-
     if any(holds_nodes(p) for p in node.parents.values()):
         return False
     scales = np.array(NEAR) * (spread or 1.0)

@@ -1,0 +1,184 @@
+"""Ctrl-C: a real process is interrupted at twenty random moments, keeps what it drew, says so and goes on."""
+
+import json
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mcmix as mc
+
+FOREVER = 10**8
+BUSY = 0.03  # seconds of processor time after which the chains are certainly under way
+MORE = 30  # sweeps after each interrupt
+
+# -------------------------------------------------------------------- the process that is interrupted
+
+
+def mixture(n_rows, n_labels, untraceable=False):
+    rows = np.random.default_rng(5).normal(np.arange(n_rows) % n_labels * 20.0, 3.0)
+    z = mc.Categorical("z", mc.Dirichlet("w", np.ones(n_labels)), size=n_rows)
+    mu = mc.Normal("mu", 0, 0.001, size=n_labels)
+
+    @mc.deterministic
+    def mu_i(z=z, mu=mu):
+        if untraceable and z[0] > n_labels:
+            return 0.0 * z
+        return mu[z]
+
+    tau = mc.Gamma("tau", 2, 2, size=n_labels)
+    y = mc.Normal("y", mu_i, tau[z], value=rows, observed=True)
+    return mc.MCMC([y], label_budget=0)
+
+
+MODELS = {
+    "short sweeps": lambda: mixture(60, 2),
+    "long sweeps": lambda: mixture(200_000, 3),
+    "user's Python": lambda: mixture(8, 2, untraceable=True),
+}
+
+
+def say(**words):
+    print(json.dumps(words), flush=True)
+
+
+def say_when_busy():
+    """Tell the parent once the process has computed for a while, which waiting does not do."""
+    begun, still = time.process_time(), threading.Event()
+    while time.process_time() - begun < BUSY:
+        still.wait(0.002)
+    say(at="sampling")
+
+
+def state_of(m):
+    draws = m.draws()
+    finite = all(bool(np.isfinite(values).all()) for values in draws.variables.values())
+    return {"chains": draws.n_chains, "kept": draws.n_draws, "finite": finite}
+
+
+def child(kind):
+    """Sample for ever, again and again, with the keywords that come line by line."""
+    m = MODELS[kind]()
+    m.sample(10, seed=1)
+    say(at="ready", **state_of(m))
+    for line in sys.stdin:
+        threading.Thread(target=say_when_busy).start()
+        ended = "returned"
+        try:
+            m.sample(FOREVER, **json.loads(line))
+        except BaseException as error:  # noqa: BLE001  whatever comes out is what the test is about
+            ended = repr(error)
+        say(at="back", ended=ended, **state_of(m))
+        m.sample(MORE)
+        say(at="gone on", total=m.draws(calls="all").n_draws, **state_of(m))
+
+
+# -------------------------------------------------------------------- the one who interrupts
+
+
+class Interrupted:
+    """A child process and the lines it says."""
+
+    def __init__(self, kind):
+        code = f"from tests.test_interrupt import child; child({kind!r})"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(json.loads(line))
+        self.lines.put({"at": "the end"})
+
+    def hear(self, at, seconds):
+        said = self.lines.get(timeout=seconds)
+        if said["at"] == "the end":
+            raise AssertionError(f"waited for {at!r}, the process ended: {self.process.stderr.read()[-2000:]}")
+        assert said["at"] == at, said
+        return said
+
+    def silent_for(self, seconds):
+        try:
+            said = self.lines.get(timeout=seconds)
+        except queue.Empty:
+            return
+        raise AssertionError(f"the run ended by itself: {said}")
+
+    def interrupt(self, delay, **keywords):
+        """Send SIGINT so many seconds after sampling has begun; what came back, and how soon."""
+        self.process.stdin.write(json.dumps(keywords) + "\n")
+        self.process.stdin.flush()
+        self.hear("sampling", 20)
+        self.silent_for(delay)
+        sent = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        back = self.hear("back", 20)
+        return back, time.monotonic() - sent
+
+    def finish(self):
+        _, complaints = self.process.communicate(timeout=20)
+        return complaints
+
+
+@pytest.fixture
+def interrupted(request):
+    one = Interrupted(request.param)
+    yield one
+    one.process.kill()
+    one.process.wait()
+    for stream in (one.process.stdin, one.process.stdout, one.process.stderr):
+        stream.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize(
+    ("interrupted", "moments", "thin"),
+    [("short sweeps", 10, 20), ("long sweeps", 4, 20), ("user's Python", 6, 20)],
+    indirect=["interrupted"],
+)
+def test_an_interrupt_keeps_the_draws_and_the_chains(interrupted, moments, thin):
+    total = interrupted.hear("ready", 60)["kept"]
+    kept = []
+    # at least so long that a run of long sweeps keeps a draw or two; then anywhere in a quarter of a second
+    for delay in 0.15 + np.random.default_rng(2024).uniform(0, 0.25, moments):
+        back, seconds = interrupted.interrupt(float(delay), thin=thin if moments > 4 else 1)
+        assert back["ended"] == "returned"
+        assert seconds < 1.0
+        assert back["chains"] == 4
+        assert back["finite"]
+        kept.append(back["kept"])
+        gone_on = interrupted.hear("gone on", 20)
+        assert gone_on["kept"] == MORE
+        assert gone_on["finite"]
+        total += back["kept"] + MORE
+        assert gone_on["total"] == total
+    assert min(kept) > 0
+    said = [int(number) for number in re.findall(r"kept (\d+) draws", interrupted.finish())]
+    assert said == kept
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("interrupted", ["short sweeps"], indirect=True)
+def test_an_interrupt_during_burn_in_loses_nothing(interrupted):
+    before = interrupted.hear("ready", 60)["kept"]
+    back, seconds = interrupted.interrupt(0.05, burn=FOREVER // 2, thin=20)
+    assert back["ended"] == "returned"
+    assert seconds < 1.0
+    assert back["kept"] == before  # the last call that drew something
+    gone_on = interrupted.hear("gone on", 20)
+    assert gone_on["total"] == before + MORE
+    assert "kept 0 draws" in interrupted.finish()
