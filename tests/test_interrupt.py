@@ -15,7 +15,8 @@ import pytest
 
 import mcmix as mc
 
-FOREVER = 10**8
+FOREVER = {"iter": 10**8, "thin": 20}
+LONG = {"iter": 10**6}  # sweeps that take milliseconds each
 BUSY = 0.03  # seconds of processor time after which the chains are certainly under way
 MORE = 30  # sweeps after each interrupt
 
@@ -64,7 +65,7 @@ def state_of(m):
 
 
 def child(kind):
-    """Sample for ever, again and again, with the keywords that come line by line."""
+    """Sample without end, again and again, with the keywords that come line by line."""
     m = MODELS[kind]()
     m.sample(10, seed=1)
     say(at="ready", **state_of(m))
@@ -72,7 +73,7 @@ def child(kind):
         threading.Thread(target=say_when_busy).start()
         ended = "returned"
         try:
-            m.sample(FOREVER, **json.loads(line))
+            m.sample(**json.loads(line))
         except BaseException as error:  # noqa: BLE001  whatever comes out is what the test is about
             ended = repr(error)
         say(at="back", ended=ended, **state_of(m))
@@ -146,16 +147,16 @@ def interrupted(request):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize(
-    ("interrupted", "moments", "thin"),
-    [("short sweeps", 10, 20), ("long sweeps", 4, 20), ("user's Python", 6, 20)],
+    ("interrupted", "moments", "keywords"),
+    [("short sweeps", 10, FOREVER), ("long sweeps", 4, LONG), ("user's Python", 6, FOREVER)],
     indirect=["interrupted"],
 )
-def test_an_interrupt_keeps_the_draws_and_the_chains(interrupted, moments, thin):
+def test_an_interrupt_keeps_the_draws_and_the_chains(interrupted, moments, keywords):
     total = interrupted.hear("ready", 60)["kept"]
     kept = []
     # at least so long that a run of long sweeps keeps a draw or two; then anywhere in a quarter of a second
     for delay in 0.15 + np.random.default_rng(2024).uniform(0, 0.25, moments):
-        back, seconds = interrupted.interrupt(float(delay), thin=thin if moments > 4 else 1)
+        back, seconds = interrupted.interrupt(float(delay), **keywords)
         assert back["ended"] == "returned"
         assert seconds < 1.0
         assert back["chains"] == 4
@@ -175,7 +176,7 @@ def test_an_interrupt_keeps_the_draws_and_the_chains(interrupted, moments, thin)
 @pytest.mark.parametrize("interrupted", ["short sweeps"], indirect=True)
 def test_an_interrupt_during_burn_in_loses_nothing(interrupted):
     before = interrupted.hear("ready", 60)["kept"]
-    back, seconds = interrupted.interrupt(0.05, burn=FOREVER // 2, thin=20)
+    back, seconds = interrupted.interrupt(0.05, **FOREVER, burn=10**7)
     assert back["ended"] == "returned"
     assert seconds < 1.0
     assert back["kept"] == before  # the last call that drew something

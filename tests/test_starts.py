@@ -88,7 +88,7 @@ def test_a_start_without_probability_is_tried_again():
 def test_a_start_value_outside_the_support_is_refused():
     sd = mc.Uniform("sd", 0, 1)
     y = mc.Normal("y", 0, 1 / sd**2, value=[0.1, 0.2], observed=True)
-    with pytest.raises(mc.ZeroProbability, match="sd"):
+    with pytest.raises(mc.SupportError, match="sd"):
         mc.MCMC([y]).sample(10, seed=1, start={"sd": 5.0})
 
 

@@ -69,7 +69,7 @@ def _unary(op, x):
     if op == NOT:
         return 1.0 if x == 0.0 else 0.0
     if op == SIGN:
-        return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else 0.0)
+        return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x * 0.0 if x == x else x)
     return _rarer_unary(op, x)
 
 
@@ -112,6 +112,19 @@ def _rarer_unary(op, x):
 
 
 @inline
+def _floor_divide(x, y):
+    """Floor of x / y as NumPy takes it: from the remainder, so that it fits it."""
+    if y == 0.0:
+        return x / y
+    rest = np.fmod(x, y)
+    quotient = (x - rest) / y
+    if rest != 0.0 and (rest < 0.0) != (y < 0.0):
+        quotient -= 1.0
+    floor = float(np.floor(quotient))
+    return floor + 1.0 if quotient - floor > 0.5 else floor
+
+
+@inline
 def _binary(op, x, y):
     """Two-argument functions, by number; comparisons answer 1.0 or 0.0."""
     if op == POWER:
@@ -137,16 +150,18 @@ def _binary(op, x, y):
     if op == OR:
         return 1.0 if x != 0.0 or y != 0.0 else 0.0
     if op == XLOGY:
-        return 0.0 if x == 0.0 else x * math.log(y)
+        return 0.0 if x == 0.0 and y == y else x * math.log(y)
     if op == FLOOR_DIVIDE:
-        return float(np.floor(x / y))
+        return _floor_divide(x, y)
     if op == REMAINDER:
-        return x - np.floor(x / y) * y
+        rest = np.fmod(x, y)
+        return rest + y if rest != 0.0 and (rest < 0.0) != (y < 0.0) else rest
     if op == ARCTAN2:
         return math.atan2(x, y)
     if op == LOGADDEXP:
-        high, low = max(x, y), min(x, y)
-        return high if low == -math.inf else high + math.log1p(math.exp(low - high))
+        if x == y:
+            return x + math.log(2.0)
+        return x + math.log1p(math.exp(y - x)) if x > y else y + math.log1p(math.exp(x - y))
     return math.nan
 
 

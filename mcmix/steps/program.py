@@ -7,7 +7,8 @@ one chain. Constants are shared by all chains and stay where they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -172,9 +173,11 @@ class Compiler:
         self.kept: list[Any] = []
         self.python: list[PythonCall] = []
         self.found: dict[Expression, Place] = {}
+        self.found_whole: dict[Expression, Place] = {}
         self.used = 0
         self.private = private_scratch
         self.streaming: int | None = None
+        self.untiled = False
 
     # ---------------------------------------------------------------- outside
 
@@ -203,8 +206,18 @@ class Compiler:
             self.found[x] = self._computed(x)
         return self.found[x]
 
+    @contextmanager
+    def _whole_arrays(self) -> Iterator[None]:
+        """Compile what follows for whole arrays: sums and tables need all rows, not the tile's."""
+        if self.tile_rows is None or self.untiled:
+            yield
+            return
+        before, self.found, self.untiled = self.found, self.found_whole, True
+        yield
+        self.found, self.untiled = before, False
+
     def _is_tiled(self, x: Expression) -> bool:
-        if self.tile_rows is not None and x.shape == (self.tile_rows,) and not self.streaming:
+        if self.tile_rows is not None and x.shape == (self.tile_rows,) and not self.streaming and not self.untiled:
             return True
         return self.streaming is not None and x.shape == (self.streaming,)
 
@@ -234,7 +247,9 @@ class Compiler:
         if x.op == "sum" and x.shape == () and self._streams(x.arguments[0]):
             return self._streamed(x, x.arguments[0], None)
         if x.op == "scatter":
-            return self._scattered(x)
+            with self._whole_arrays():
+                place = self._scattered(x)
+            return _by_row(place) if self._is_tiled(x) else place
         return self._whole(x)
 
     def _constant(self, x: Expression) -> Place:
@@ -270,7 +285,9 @@ class Compiler:
 
     def _per_element(self, x: Expression) -> Place:
         if x.op == "take":
-            table, index = self.value(x.arguments[0]), self.value(x.arguments[1])
+            with self._whole_arrays():
+                table = self._dense(x.arguments[0])
+            index = self.value(x.arguments[1])
             out = self._register(x)
             self._emit(
                 machine.TAKE,
@@ -291,6 +308,11 @@ class Compiler:
         return out
 
     def _whole(self, x: Expression) -> Place:
+        with self._whole_arrays():
+            place = self._computed_whole(x)
+        return _by_row(place) if self._is_tiled(x) else place
+
+    def _computed_whole(self, x: Expression) -> Place:
         out = self._register(x)
         if x.op in REDUCTIONS or x.op == "cumsum":
             source = self._dense(x.arguments[0])

@@ -378,6 +378,8 @@ def elementwise(name: str, *arguments: Any) -> Expression:
     if all(p.is_constant for p in parts):
         with np.errstate(all="ignore"):
             return constant(ELEMENTWISE[name](*[p.known for p in parts]))
+    if name == "reciprocal" and parts[0].kind == "int":
+        return _make("trunc", (elementwise("divide", 1.0, parts[0]),), shape, None, "int")  # as NumPy does
     simpler = _simplified(name, parts, shape)
     if simpler is not None:
         return simpler
@@ -498,7 +500,7 @@ def places_of(a: Expression, shape: tuple[int, ...], positions: np.ndarray) -> n
     if a.size == 1:
         return None
     places = np.broadcast_to(np.arange(a.size).reshape(a.shape), shape)
-    return np.ascontiguousarray(places.reshape(-1)[positions])
+    return np.reshape(places.reshape(-1)[positions], np.shape(positions))
 
 
 def _gather_from_parts(x: Expression, positions: np.ndarray) -> Expression:
