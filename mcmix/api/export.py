@@ -26,6 +26,7 @@ def exported(m: MCMC, draws: Draws, log_likelihood: bool, log_prior: bool, at_mo
         "observed_data": m.observed_data(),
     }
     dims, coords = dimensions(made)
+    own_dims: dict[str, dict[str, list[str]]] = {}
     attributes: dict[str, Any] = {
         "inference_library": "mcmix",
         "inference_library_version": __version__,
@@ -35,13 +36,10 @@ def exported(m: MCMC, draws: Draws, log_likelihood: bool, log_prior: bool, at_mo
     if log_likelihood:
         groups["log_likelihood"], draws = _likelihood(made, draws, at_most)
         groups["posterior"], groups["sample_stats"] = dict(draws.variables), dict(draws.statistics)
-        dims |= {
-            name: ["unit"] if " and " in name else dims.get(name, [f"{name}_row"]) for name in groups["log_likelihood"]
-        }
-        dims = _consistent(dims, groups["log_likelihood"], coords)
+        own_dims["log_likelihood"] = _unit_dims(dims, groups["log_likelihood"], coords)
     if log_prior:
         groups["log_prior"] = replay.log_prior(made, draws)
-    return arviz_bridge.to_inference_data(groups, dims, coords, attributes)
+    return arviz_bridge.to_inference_data(groups, dims, coords, attributes, own_dims)
 
 
 def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], Draws]:
@@ -87,7 +85,7 @@ def dimensions(made: Assembled) -> tuple[dict[str, list[str]], dict[str, Any]]:
 def _rows(name: str, shape: tuple[int, ...], index: Any, dims: dict[str, list[str]], coords: dict[str, Any]) -> None:
     if not shape:
         return
-    labels = np.arange(shape[0]) if index is None else index
+    labels = np.arange(shape[0]) if index is None else _plain_labels(index)
     row = "observation"
     if row in coords and (
         len(coords[row]) != shape[0] or (index is not None and not np.array_equal(coords[row], labels))
@@ -95,6 +93,13 @@ def _rows(name: str, shape: tuple[int, ...], index: Any, dims: dict[str, list[st
         row = f"observation_{name}"
     coords.setdefault(row, labels)
     dims[name] = [row, *[f"{name}_dim_{i}" for i in range(1, len(shape))]]
+
+
+def _plain_labels(index: np.ndarray) -> np.ndarray:
+    """Row labels in a form that files can hold: numbers, dates and text as they are, anything else as text."""
+    if index.dtype.kind in "fiubmMU":
+        return index
+    return np.array([" ".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in index])
 
 
 def _looked_up(node: Any, label: Any, made: Assembled) -> bool:
@@ -108,16 +113,15 @@ def _looked_up(node: Any, label: Any, made: Assembled) -> bool:
     return any(value.leaves & s.rows.leaves for s in block.factors)
 
 
-def _consistent(
+def _unit_dims(
     dims: dict[str, list[str]], arrays: dict[str, np.ndarray], coords: dict[str, Any]
 ) -> dict[str, list[str]]:
-    """Drop dimension names that do not fit an array (a likelihood by unit beside data by row)."""
-    found = dict(dims)
-    for name, array in arrays.items():
-        sizes = array.shape[2:]
-        names = found.get(name, [])
-        if len(names) != len(sizes) or any(
-            n in coords and len(coords[n]) != s for n, s in zip(names, sizes, strict=False)
-        ):
-            found[name] = [f"{name}_unit"]
-    return found
+    """Dimension names of a log likelihood: those of the data where it has one entry per row, else of its own."""
+
+    def names_for(name: str, sizes: tuple[int, ...]) -> list[str]:
+        names = dims.get(name, [])
+        own = [f"{name} unit", *[f"{name} dim {i}" for i in range(1, len(sizes))]][: len(sizes)]
+        fits = [len(coords.get(n, range(s))) == s for n, s in zip(names, sizes, strict=False)]
+        return names if len(names) == len(sizes) and all(fits) else own
+
+    return {name: names_for(name, array.shape[2:]) for name, array in arrays.items()}

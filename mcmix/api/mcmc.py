@@ -134,9 +134,8 @@ class MCMC:
         for node in nodes:
             if node not in self.model.stochastics:
                 raise ModelError(f"use_step_method: expected an unknown of the model, got {node!r}")
-            self._wanted[node] = step
-        self._assembled = None
-        _ = self.assembled
+        wanted = {**self._wanted, **dict.fromkeys(nodes, step)}
+        self._assembled, self._wanted = assemble(self.model, self._asked, wanted), wanted
 
     def explain(self) -> None:
         """Print one line per variable: its step, why it got it, and what one sweep of it costs."""
@@ -341,7 +340,7 @@ class MCMC:
 
     def stats(
         self,
-        variables: Sequence[str] | None = None,
+        variables: Sequence[Any] | str | None = None,
         alpha: float = 0.05,
         start: int = 0,
         batches: int = 100,
@@ -354,17 +353,23 @@ class MCMC:
         The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape (2, *shape).
         """
         draws = self.draws(calls)
-        names = self._reported(draws) if variables is None else list(variables)
+        names = self._reported(draws) if variables is None else _listed(variables)
         found = {}
         for name in names:
             values = self.trace(name, chain, calls)._draws[:, start:]
             found[name] = node_statistics(values, alpha=alpha, batches=batches, quantiles=tuple(quantiles))
         return found
 
-    def summary(self, variables: Sequence[str] | None = None, alpha: float = 0.05, calls: str | None = None) -> Any:
+    def summary(
+        self, variables: Sequence[Any] | str | None = None, alpha: float = 0.05, calls: str | None = None
+    ) -> Any:
         """A pandas DataFrame: mean, sd, interval, Monte Carlo errors, effective draws and R-hat of every element."""
         draws = self.draws(calls)
-        names = self._reported(draws) if variables is None else [self.trace(v).name for v in variables]
+        names = (
+            self._reported(draws)
+            if variables is None
+            else [self.trace(v, calls=calls).name for v in _listed(variables)]
+        )
         return frames.summary_frame(draws, names, alpha=alpha)
 
     def _reported(self, draws: Draws) -> list[str]:
@@ -464,6 +469,11 @@ def _checked_lengths(iterations: float, burn: float, thin: float) -> tuple[int, 
     if (n - b) // t < 1:
         raise ModelError(f"sample: nothing would be kept of {n} sweeps after burn = {b} with thin = {t}")
     return n, b, t
+
+
+def _listed(variables: Sequence[Any] | str | Node) -> list[Any]:
+    """One name or several, as a list."""
+    return [variables] if isinstance(variables, (str, Node)) else list(variables)
 
 
 def _at_least_one(value: Any, name: str) -> int:

@@ -147,14 +147,18 @@ def entangled_labels(words, reals, stream):
         tuning[0] = 1.0 if tuning[2] > 0.5 * tuning[1] else float(min(n, MOST_ALONE))
     for _ in range(int(tuning[0])):
         i = min(int(uniform(stream) * n), n - 1)
-        before, k = labels[i], _drawn(stream, work, n, n_labels, i)
+        before = labels[i]
+        by_table = uniform(stream) < 0.5  # the table may hold a label for hopeless that the others make likely
+        k = _drawn(stream, work, n, n_labels, i) if by_table else min(int(uniform(stream) * n_labels), n_labels - 1)
         if k == int(before - slot[6]):
             continue
         labels[i] = slot[6] + k
         status = call(slot[1], (slot[9], slot[10], 0, 1))
         if status != 0:
             return status
-        ratio = joint[0] - now + work[int(before - slot[6]) * n + i] - work[k * n + i]
+        ratio = joint[0] - now
+        if by_table:
+            ratio += work[int(before - slot[6]) * n + i] - work[k * n + i]
         counter[2] += 1.0
         if ratio > -standard_exponential(stream):
             now = joint[0]

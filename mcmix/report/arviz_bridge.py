@@ -29,6 +29,7 @@ def to_inference_data(
     dims: Mapping[str, Sequence[str]] | None = None,
     coords: Mapping[str, Any] | None = None,
     attributes: Mapping[str, Any] | None = None,
+    own_dims: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
 ) -> Any:
     """Arrays by group and name as ArviZ's own container.
 
@@ -43,6 +44,8 @@ def to_inference_data(
     coords : mapping of dimension to labels, optional
     attributes : mapping of str to str or number, optional
         Written on the container and on each group.
+    own_dims : mapping of group to mapping of name to names of dimensions, optional
+        Names that hold in one group only (a log likelihood per unit beside data per row).
 
     Returns
     -------
@@ -54,8 +57,9 @@ def to_inference_data(
     >>> data["posterior"]["mu"].dims
     ('chain', 'draw', 'component')
     """
-    options = {"dims": dims or {}, "coords": coords or {}, "attrs": dict(attributes or {})}
-    datasets = {group: _dataset(group, arrays, options) for group, arrays in groups.items() if arrays}
+    options = {"coords": coords or {}, "attrs": dict(attributes or {})}
+    named = {group: {**(dims or {}), **(own_dims or {}).get(group, {})} for group in groups}
+    datasets = {g: _dataset(g, arrays, {**options, "dims": named[g]}) for g, arrays in groups.items() if arrays}
     if generation() == 0:
         return _arviz().InferenceData(attrs=options["attrs"], **datasets)
     from xarray import DataTree

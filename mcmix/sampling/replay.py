@@ -91,9 +91,8 @@ def unit_log_likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[di
         found[name] = _by_block(compiled, replay, positions, made).reshape(n_chains, -1, compiled.label.n_units)
     for factor in made.recording.factors:
         if isinstance(factor.node, Stochastic) and factor.node.observed and factor not in done:
-            found[factor.node.name] = _by_row(factor, replay, positions, made).reshape(
-                n_chains, len(positions) // n_chains, -1
-            )
+            rows = _by_row(factor, replay, positions, made)
+            found[factor.node.name] = rows.reshape(n_chains, len(positions) // n_chains, *rows.shape[1:])
     return found, positions
 
 
@@ -156,7 +155,7 @@ def _by_row(factor: Factor, replay: Replay, positions: np.ndarray, made: Assembl
     replay.require(
         [n for n in made.model.stochastics if made.recording.leaves[n] in factor.elements.leaves], "log_likelihood"
     )
-    return np.array([np.ravel(evaluate(factor.elements, leaves)) for leaves in replay.at(positions)])
+    return np.array([evaluate(factor.elements, leaves) for leaves in replay.at(positions)])
 
 
 def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -> np.ndarray:

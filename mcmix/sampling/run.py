@@ -20,10 +20,12 @@ from mcmix.sampling.progress import Progress
 from mcmix.sampling.seeding import Pool
 from mcmix.sampling.start import Seeds, start
 from mcmix.steps.base import Call, Chain
-from mcmix.steps.plan import Assembled, lowest_label, per_label_bytes
+from mcmix.steps.plan import Assembled, per_label_bytes, recorded_from
 from mcmix.traces.memory import Draws
 
 POLL = 0.05  # seconds between looks at the chains
+STRETCH = 0.05  # seconds that a chain runs before another gets its turn: chains stay abreast on few cores
+FIRST_STRETCH = 16  # sweeps
 TUNING = 0  # word of a descriptor
 
 
@@ -40,6 +42,9 @@ class Runner:
     kept: list[Any] = field(default_factory=list)
     status: int = 0
     sampled_seconds: float = 0.0
+    swept: int = 0
+    burn_left: int = 0
+    left: int = 0
 
     @property
     def rows(self) -> int:
@@ -57,13 +62,30 @@ class Runner:
             if call.tuned:
                 call.words[TUNING] = int(on)
 
-    def advance(self, sweeps: int) -> None:
-        """Run sweeps until done, stopped or failed."""
-        if self.status == 0 and sweeps > 0:
-            self.frame[driver.FRAME_SWEEPS] = sweeps
-            before = time.perf_counter()
-            self.status = driver.run_frame(self.frame)
-            self.sampled_seconds += time.perf_counter() - before
+    @property
+    def finished(self) -> bool:
+        """Whether the present call has nothing more to do here."""
+        return self.status != 0 or self.chain.error is not None or self.left == 0
+
+    def advance(self, tune_throughout: bool) -> None:
+        """Run a stretch of about STRETCH seconds, within burn-in or after it."""
+        done = self.sweeps
+        sweeps = min(self._stretch(), self.burn_left or self.left)
+        self.tune(tune_throughout or self.burn_left > 0)
+        self.frame[driver.FRAME_SWEEPS] = sweeps
+        before = time.perf_counter()
+        self.status = driver.run_frame(self.frame)
+        self.sampled_seconds += time.perf_counter() - before
+        done = self.sweeps - done
+        self.swept += done
+        self.left -= done
+        self.burn_left = max(0, self.burn_left - done)
+
+    def _stretch(self) -> int:
+        """Sweeps that take about STRETCH seconds; what a stretch is changes no draw."""
+        if self.swept == 0:
+            return FIRST_STRETCH
+        return max(1, int(STRETCH * self.swept / max(self.sampled_seconds, 1e-9)))
 
 
 def runner(
@@ -119,14 +141,14 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     made = r.made
     table = np.zeros((max(len(out.labels), 1), driver.LABEL_WIDTH), np.int64)
     for j, (node, array) in enumerate(out.labels.items()):
-        lowest = lowest_label(node, made)
+        lowest = recorded_from(node, made)
         table[j] = [r.chain.address(node), node.shape[0], lowest, address_of(array[r.number]), array.itemsize]
     r.kept = r.kept[:2] + [table, out]
     r.frame[driver.FRAME_LABELS], r.frame[driver.FRAME_LABEL_TABLE] = len(out.labels), address_of(table)
     r.frame[driver.FRAME_OUT] = address_of(out.numbers[r.number])
     r.frame[driver.FRAME_ROW], r.frame[driver.FRAME_THIN] = 0, thin
     r.frame[driver.FRAME_BURN] = r.sweeps + burn
-    r.stop[0], r.status, r.sampled_seconds = 0, 0, 0.0
+    r.stop[0], r.status, r.sampled_seconds, r.swept = 0, 0, 0.0, 0
 
 
 def run(
@@ -152,6 +174,7 @@ def run(
     """
     for r in runners:
         prepare(r, out, burn, thin)
+        r.burn_left, r.left = burn, iterations
     before = [r.sweeps for r in runners]
     waiting = list(runners)
     lock = threading.Lock()
@@ -159,15 +182,16 @@ def run(
     def work() -> None:
         while True:
             with lock:
-                if not waiting:
+                r = min((r for r in waiting), key=lambda r: -r.left, default=None)
+                if r is None:
                     return
-                r = waiting.pop(0)
-            r.tune(True)
-            r.advance(burn)
-            r.tune(tune_throughout)
-            r.advance(iterations - burn)
+                waiting.remove(r)
+            r.advance(tune_throughout)
             if r.status > 0 or r.chain.error is not None:
                 _stop(runners)
+            if not r.finished:
+                with lock:
+                    waiting.append(r)
 
     interrupted = _waited(runners, work, _threads(len(runners), cores), before, iterations, progress_bar)
     for r in runners:
@@ -215,14 +239,14 @@ def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:
     for segment in made.segments:
         values = out.numbers[:, :n_rows, at : at + segment.size].reshape(out.numbers.shape[0], n_rows, *segment.shape)
         at += segment.size
-        if segment.name == "lp":
+        if segment.kind == "log density":
             statistics["lp"] = values
-        elif segment.name.startswith("accepted "):
-            statistics[f"acceptance {segment.name[9:]}"] = _rate(values)
+        elif segment.kind == "counter":
+            statistics[f"acceptance {segment.name}"] = _rate(values)
         else:
             variables[segment.name] = values.astype(segment.dtype) if np.dtype(segment.dtype).kind in "iub" else values
     for node, array in out.labels.items():
-        lowest = lowest_label(node, made)
+        lowest = recorded_from(node, made)
         variables[node.name] = array[:, :n_rows] if lowest == 0 else array[:, :n_rows].astype(np.int32) + lowest
     return Draws(variables, statistics)
 

@@ -28,7 +28,7 @@ from mcmix.structure.recording import is_log_kept
 TRIES = 100
 ROUNDS = 5  # sweeps over the parameters at each stage
 SOFT_ROUNDS = 3
-ENTANGLED_STARTS = 4  # where nothing shows which names fit, the best of a few starts is taken
+NAMED_STARTS = 4  # where components cannot be exchanged later, the best of a few starts is taken
 ENTANGLED_ROUNDS = 100
 
 
@@ -71,7 +71,7 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
     ZeroProbability
         If no start with positive probability is found; the factor that forbids it is named.
     """
-    wanted = ENTANGLED_STARTS if any(isinstance(c.step, EntangledLabels) for c in calls) else 1
+    wanted = NAMED_STARTS if any(_names_may_stick(c) for c in calls) else 1
     found: list[tuple[float, np.ndarray]] = []
     for _ in range(TRIES):
         for node, value in {**made.model.draw_with(chain.rng), **given}.items():
@@ -176,6 +176,14 @@ def _seed_entangled(chain: Chain, calls: Sequence[Call], given: Mapping[Stochast
         for call in rest:
             call.words[0] = int(call.tuned)
         _rounds(rest, chain, ENTANGLED_ROUNDS)
+
+
+def _names_may_stick(call: Call) -> bool:
+    """Whether a label vector's components differ in a way that no exchange can put right once a chain runs."""
+    step = call.step
+    return isinstance(step, EntangledLabels) or (
+        isinstance(step, LabelGibbs) and step.exchange is None and step.names_are_free is None
+    )
 
 
 def _rounds(parameters: Sequence[Call], chain: Chain, n: int) -> None:

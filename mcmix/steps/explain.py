@@ -11,9 +11,6 @@ from mcmix.steps.plan import Assembled
 def explanation(made: Assembled) -> str:
     """The lines, as text."""
     lines = [_line(step) for step in made.steps]
-    for step in made.steps:
-        if isinstance(step, LabelGibbs):
-            lines.append(f"{step.variables[0].name}: {step.exchange_note}")
     for node, reason in made.recording.opaque.items():
         kind = "function" if isinstance(node, Deterministic) else "log density"
         lines.append(
@@ -25,4 +22,5 @@ def explanation(made: Assembled) -> str:
 
 def _line(step: Step) -> str:
     names = ", ".join(v.name for v in step.variables)
-    return f"{names}: {step.name}; {step.reason}" + (f"; per sweep {step.cost}" if step.cost else "")
+    note = f"; {step.exchange_note}" if isinstance(step, LabelGibbs) else ""
+    return f"{names}: {step.name}; {step.reason}{note}" + (f"; per sweep {step.cost}" if step.cost else "")

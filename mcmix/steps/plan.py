@@ -34,6 +34,7 @@ class Segment:
     shape: tuple[int, ...]
     log_kept: bool = False
     dtype: Any = float
+    kind: str = "variable"
 
     @property
     def size(self) -> int:
@@ -154,10 +155,10 @@ def _recorded(made: Assembled, asked: Collection[str]) -> None:
                     dtype=np.asarray(function.value).dtype,
                 )
             )
-    made.segments.insert(0, Segment("lp", LOG_DENSITY, ()))
+    made.segments.insert(0, Segment("lp", LOG_DENSITY, (), kind="log density"))
     for step in made.steps:
         for key in step.counters():
-            made.segments.append(Segment(f"accepted {step.variables[0].name}", key, (2,)))
+            made.segments.append(Segment(step.variables[0].name, key, (2,), kind="counter"))
     made.record = made.plan.compiled(outputs)
 
 
@@ -199,10 +200,12 @@ def per_label_bytes(node: Stochastic, made: Assembled) -> int:
     return 1 if count <= 256 else 2
 
 
-def lowest_label(node: Stochastic, made: Assembled) -> int:
-    """Smallest value of a label vector."""
+def recorded_from(node: Stochastic, made: Assembled) -> int:
+    """What is subtracted from a label vector's values before they are recorded: 0 where they fit as they are."""
     block = made.structure.block_of(node)
-    return block.label.lowest if block else next(c.lowest for c in made.structure.entangled if c.node is node)
+    values = block.label.values if block else next(c.values for c in made.structure.entangled if c.node is node)
+    fits = values[0] >= 0 and values[-1] < 256 ** per_label_bytes(node, made)
+    return 0 if fits else int(values[0])
 
 
 def exchangeable(made: Assembled) -> dict[str, str]:
