@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.cases import many_components, many_rows, two_components
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.driver import run_step
+from mcmix.kernels.soft import soft_pass
 from mcmix.report.arviz_bridge import ess, rhat
 from mcmix.sampling.replay import passes_of
 
@@ -76,7 +77,7 @@ def passes(sizes: list[int], labels: list[int]) -> Iterator[Row]:
 
             for name, seconds in (
                 ("hard pass", repeated(kernels.hard_pass)),
-                ("soft pass", repeated(kernels.soft_pass)),
+                ("soft pass", repeated(soft_pass)),
                 ("sweep", _sweep(m, repeats)),
             ):
                 yield {

@@ -39,7 +39,26 @@ def exported(m: MCMC, draws: Draws, log_likelihood: bool, log_prior: bool, at_mo
         own_dims["log_likelihood"] = _unit_dims(dims, groups["log_likelihood"], coords)
     if log_prior:
         groups["log_prior"] = replay.log_prior(made, draws)
-    return arviz_bridge.to_inference_data(groups, dims, coords, attributes, own_dims)
+    return arviz_bridge.to_inference_data(*_without_clashes(groups, dims, coords, own_dims, attributes))
+
+
+def _without_clashes(
+    groups: dict[str, dict[str, np.ndarray]],
+    dims: dict[str, list[str]],
+    coords: dict[str, Any],
+    own_dims: dict[str, dict[str, list[str]]],
+    attributes: dict[str, Any],
+) -> tuple[Any, ...]:
+    """Rename variables that are called like a dimension: one container cannot hold both. The attributes say so."""
+    taken = {"chain", "draw", *coords, *[d for names in dims.values() for d in names]}
+    clashes = {name: f"{name}_variable" for arrays in groups.values() for name in arrays if name in taken}
+
+    def renamed(mapping: dict[str, Any]) -> dict[str, Any]:
+        return {clashes.get(name, name): value for name, value in mapping.items()}
+
+    told = {f"name {new}": f"the variable {old!r}, which is also a dimension" for old, new in clashes.items()}
+    named = {group: renamed(arrays) for group, arrays in groups.items()}
+    return named, renamed(dims), coords, attributes | told, {g: renamed(d) for g, d in own_dims.items()}
 
 
 def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], Draws]:

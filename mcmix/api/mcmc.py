@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.api.arguments import at_least_one, checked_lengths, listed, sequence_from
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
@@ -199,8 +200,8 @@ class MCMC:
                 f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, chains, cores, "
                 "seed, start, progress_bar, tune_throughout"
             )
-        iterations, burn_in, step = _checked_lengths(iter, burn, thin)
-        cores = None if cores is None else _at_least_one(cores, "cores")
+        iterations, burn_in, step = checked_lengths(iter, burn, thin)
+        cores = None if cores is None else at_least_one(cores, "cores")
         self._set_up(chains, seed, start)
         made = self.assembled
         out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
@@ -246,8 +247,8 @@ class MCMC:
                     "the first call"
                 )
             return
-        n_chains = _at_least_one(4 if chains is None else chains, "chains")
-        sequence = _sequence(seed)
+        n_chains = at_least_one(4 if chains is None else chains, "chains")
+        sequence = sequence_from(seed)
         made = self.assembled
         warn_of_ties(made.structure)
         given = self._given(start or {})
@@ -353,7 +354,7 @@ class MCMC:
         The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape (2, *shape).
         """
         draws = self.draws(calls)
-        names = self._reported(draws) if variables is None else _listed(variables)
+        names = self._reported(draws) if variables is None else listed(variables)
         found = {}
         for name in names:
             values = self.trace(name, chain, calls)._draws[:, start:]
@@ -366,9 +367,7 @@ class MCMC:
         """A pandas DataFrame: mean, sd, interval, Monte Carlo errors, effective draws and R-hat of every element."""
         draws = self.draws(calls)
         names = (
-            self._reported(draws)
-            if variables is None
-            else [self.trace(v, calls=calls).name for v in _listed(variables)]
+            self._reported(draws) if variables is None else [self.trace(v, calls=calls).name for v in listed(variables)]
         )
         return frames.summary_frame(draws, names, alpha=alpha)
 
@@ -455,47 +454,6 @@ class MCMC:
         from html import escape
 
         return f"<b>{escape(repr(self))}</b><pre>{escape(str(explanation(self.assembled)))}</pre>"
-
-
-def _checked_lengths(iterations: float, burn: float, thin: float) -> tuple[int, int, int]:
-    """Whole numbers, or a refusal that says what was expected."""
-    n, b, t = (_floored(v, name) for v, name in ((iterations, "iter"), (burn, "burn"), (thin, "thin")))
-    if n <= 0:
-        raise ModelError(f"sample: iter expected a positive number, got {iterations}")
-    if not 0 <= b < n:
-        raise ModelError(f"sample: burn expected 0 <= burn < iter = {n}, got {burn}")
-    if t < 1:
-        raise ModelError(f"sample: thin expected at least 1, got {thin}")
-    if (n - b) // t < 1:
-        raise ModelError(f"sample: nothing would be kept of {n} sweeps after burn = {b} with thin = {t}")
-    return n, b, t
-
-
-def _listed(variables: Sequence[Any] | str | Node) -> list[Any]:
-    """One name or several, as a list."""
-    return [variables] if isinstance(variables, (str, Node)) else list(variables)
-
-
-def _at_least_one(value: Any, name: str) -> int:
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
-        return int(value)
-    raise ModelError(f"sample: {name} expected a whole number of at least 1, got {value!r}")
-
-
-def _sequence(seed: Any) -> np.random.SeedSequence:
-    if isinstance(seed, np.random.SeedSequence):
-        return seed
-    try:
-        return np.random.SeedSequence(seed)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"sample: seed expected a whole number of at least 0, got {seed!r}") from error
-
-
-def _floored(value: Any, name: str) -> int:
-    try:
-        return int(np.floor(float(value)))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ModelError(f"sample: {name} expected a number, got {value!r}") from error
 
 
 __all__ = ["MCMC", "Trace"]

@@ -150,7 +150,7 @@ def _program(slot, factor, k, row, n):
 
 
 @inline
-def _tile_logs(slot, scratch, work, first_unit, m):
+def tile_logs(slot, scratch, work, first_unit, m):
     """Unnormalised log probabilities of every label for the units of a tile: scratch, shape (K, TILE)."""
     n_labels = slot[PASS_LABELS]
     weights = floats(slot[PASS_LOG_WEIGHTS], n_labels)
@@ -217,7 +217,7 @@ def _draw_many(scratch, uniforms, label, highest, m, n_labels):
 @inline
 def _trouble(slot, space, work, first, m):
     """What is wrong with a tile in which some row has no proper total."""
-    status = _tile_logs(slot, space, work, first, m)
+    status = tile_logs(slot, space, work, first, m)
     for i in range(m):
         highest = -math.inf
         for k in range(slot[PASS_LABELS]):
@@ -231,7 +231,16 @@ def _trouble(slot, space, work, first, m):
 
 
 @inline
-def _cells_of(factor, label, cell, first_unit, m, row, n):
+def rows_of_units(factor, first_unit, m):
+    """First row and end of the rows that m units own."""
+    if factor[FACTOR_OFFSETS] == 0:
+        return first_unit, first_unit + m
+    offsets = integers(factor[FACTOR_OFFSETS], first_unit + m + 1)
+    return offsets[first_unit], offsets[first_unit + m]
+
+
+@inline
+def cells_of(factor, label, cell, first_unit, m, row, n):
     """Cell number of each of n rows from `row` on, from the tile's labels and known groups."""
     stride = factor[FACTOR_STRIDE]
     if factor[FACTOR_OFFSETS] == 0:
@@ -289,7 +298,7 @@ def _collect(factor, cell, centred, row, n):
 
 
 @inline
-def _clear(slot):
+def clear(slot):
     """Zero every count and sum that the pass collects."""
     if slot[PASS_COUNTS] != 0:
         counts = floats(slot[PASS_COUNTS], slot[PASS_LABELS])
@@ -330,13 +339,10 @@ def _collect_tile(slot, label, cell, centred, first_unit, m):
         factor = integers(slot[PASS_FACTOR_TABLE] + 8 * FACTOR_WIDTH * j, FACTOR_WIDTH)
         if factor[FACTOR_COUNT] == 0:
             continue
-        start, end = first_unit, first_unit + m
-        if factor[FACTOR_OFFSETS] != 0:
-            offsets = integers(factor[FACTOR_OFFSETS], first_unit + m + 1)
-            start, end = offsets[first_unit], offsets[first_unit + m]
+        start, end = rows_of_units(factor, first_unit, m)
         while start < end:
             n = min(TILE, end - start)
-            _cells_of(factor, label, cell, first_unit, m, start, n)
+            cells_of(factor, label, cell, first_unit, m, start, n)
             _collect(factor, cell, centred, start, n)
             start += n
 
@@ -353,12 +359,12 @@ def hard_pass(descriptor, reals, stream):
     work = space[n_labels * TILE :]
     uniforms, label, cell, centred = work[TILE:], work[2 * TILE :], work[3 * TILE :], work[4 * TILE :]
     drawn = floats(slot[PASS_OUT], n_units)
-    _clear(slot)
+    clear(slot)
     for block in range((n_units + BLOCK - 1) // BLOCK):
         state = words(slot[PASS_STREAMS] + 8 * STREAM_WORDS * block, STREAM_WORDS)
         for first in range(block * BLOCK, min((block + 1) * BLOCK, n_units), TILE):
             m = min(TILE, n_units - first)
-            status = _tile_logs(slot, space, work, first, m)
+            status = tile_logs(slot, space, work, first, m)
             if status != 0:
                 return status
             fill_uniforms(state, uniforms, m)
@@ -384,7 +390,7 @@ def count_labels(descriptor, reals, stream):
     work = space[n_labels * TILE :]
     label, cell, centred = work[2 * TILE :], work[3 * TILE :], work[4 * TILE :]
     drawn = floats(slot[PASS_OUT], n_units)
-    _clear(slot)
+    clear(slot)
     for first in range(0, n_units, TILE):
         m = min(TILE, n_units - first)
         for i in range(m):
@@ -393,121 +399,9 @@ def count_labels(descriptor, reals, stream):
     return 0
 
 
-@step_kernel
-def soft_pass(descriptor, reals, stream):
-    """Weigh every label of every unit instead of drawing one.
-
-    Writes the log density of each unit with its label summed out (PASS_UNIT_LOG), adds the label probabilities to
-    PASS_MEMBERSHIP (units, K), and collects expected counts and sums, each where its address is given.
-    """
-    slot = integers(descriptor, PASS_WIDTH)
-    n_labels, n_units = slot[PASS_LABELS], slot[PASS_UNITS]
-    status = call(slot[PASS_MACHINE], (slot[PASS_PRELUDE], slot[PASS_PRELUDE_LENGTH], 0, 0))
-    if status != 0:
-        return status
-    space = floats(slot[PASS_WORKSPACE], (n_labels + WORKSPACE_ROWS) * TILE)
-    work = space[n_labels * TILE :]
-    highest, total, cell, label = work[TILE:], work[2 * TILE :], work[3 * TILE :], work[4 * TILE :]
-    if slot[PASS_COLLECT] != 0:
-        _clear(slot)
-    for first in range(0, n_units, TILE):
-        m = min(TILE, n_units - first)
-        status = _tile_logs(slot, space, work, first, m)
-        if status != 0:
-            return status
-        _weigh(space, highest, total, m, n_labels)
-        _report(slot, space, highest, total, first, m)
-        if slot[PASS_COLLECT] != 0:
-            for k in range(n_labels):
-                for i in range(m):
-                    label[i] = k
-                _collect_weighted(slot, space[k * TILE :], label, cell, first, m, k)
-    return 0
-
-
-@inline
-def _weigh(scratch, highest, total, m, n_labels):
-    """Turn log weights into probabilities; `total` becomes their sum before that (highest taken out)."""
-    first = scratch[:m]
-    for i in range(m):
-        highest[i] = first[i]
-        total[i] = 0.0
-    for k in range(1, n_labels):
-        row = scratch[k * TILE : k * TILE + m]
-        for i in range(m):
-            highest[i] = row[i] if row[i] > highest[i] else highest[i]
-    for k in range(n_labels):
-        row = scratch[k * TILE : k * TILE + m]
-        for i in range(m):
-            row[i] = exp_of_nonpositive(row[i] - highest[i])
-            total[i] += row[i]
-    for k in range(n_labels):
-        row = scratch[k * TILE : k * TILE + m]
-        for i in range(m):
-            row[i] /= total[i]
-
-
-@inline
-def _report(slot, scratch, highest, total, first, m):
-    """Write the log density of each unit and add its label probabilities."""
-    n_labels = slot[PASS_LABELS]
-    if slot[PASS_UNIT_LOG] != 0:
-        out = floats(slot[PASS_UNIT_LOG], first + m)
-        for i in range(m):
-            out[first + i] = highest[i] + math.log(total[i]) if highest[i] > -math.inf else -math.inf
-    if slot[PASS_MEMBERSHIP] != 0:
-        membership = floats(slot[PASS_MEMBERSHIP], (first + m) * n_labels)
-        for k in range(n_labels):
-            for i in range(m):
-                membership[(first + i) * n_labels + k] += scratch[k * TILE + i]
-
-
-@inline
-def _collect_weighted(slot, weight, label, cell, first_unit, m, k):
-    """Expected counts and sums: every unit counts for label k with its probability."""
-    if slot[PASS_COUNTS] != 0:
-        counts = floats(slot[PASS_COUNTS], slot[PASS_LABELS])
-        for i in range(m):
-            counts[k] += weight[i]
-    for j in range(slot[PASS_FACTORS]):
-        factor = integers(slot[PASS_FACTOR_TABLE] + 8 * FACTOR_WIDTH * j, FACTOR_WIDTH)
-        if factor[FACTOR_COUNT] == 0:
-            continue
-        start, end = first_unit, first_unit + m
-        if factor[FACTOR_OFFSETS] != 0:
-            offsets = integers(factor[FACTOR_OFFSETS], first_unit + m + 1)
-            start, end = offsets[first_unit], offsets[first_unit + m]
-        while start < end:
-            n = min(TILE, end - start)
-            _cells_of(factor, label, cell, first_unit, m, start, n)
-            _collect_rows_weighted(factor, weight, cell, first_unit, start, n)
-            start += n
-
-
-@inline
-def _collect_rows_weighted(factor, weight, cell, first_unit, row, n):
-    """Add n weighted rows to a factor's counts and sums."""
-    size = factor[FACTOR_CELLS]
-    counts = floats(factor[FACTOR_COUNT], size)
-    grouped = factor[FACTOR_OFFSETS] != 0
-    units = integers(factor[FACTOR_UNITS], row + n)
-    for i in range(n):
-        counts[int(cell[i])] += weight[units[row + i] - first_unit if grouped else i]
-    for j in range(factor[FACTOR_COLUMNS]):
-        column = integers(factor[FACTOR_COLUMN_TABLE] + 8 * COLUMN_WIDTH * j, COLUMN_WIDTH)
-        data, shift = floats(column[COLUMN_DATA] + 8 * row, n), floats(column[COLUMN_SHIFT], 1)[0]
-        sums, squares = floats(column[COLUMN_SUM], size), floats(column[COLUMN_SQUARE], size)
-        for i in range(n):
-            w = weight[units[row + i] - first_unit if grouped else i]
-            value = data[i] - shift
-            sums[int(cell[i])] += w * value
-            if column[COLUMN_SQUARE] != 0:
-                squares[int(cell[i])] += w * value * value
-
-
 def n_blocks(n_units: int) -> int:
     """Number of blocks that units are cut into."""
     return (n_units + BLOCK - 1) // BLOCK
 
 
-__all__ = ["count_labels", "hard_pass", "n_blocks", "soft_pass", "workspace_size"]
+__all__ = ["count_labels", "hard_pass", "n_blocks", "workspace_size"]

@@ -11,6 +11,7 @@ from mcmix.errors import ModelError
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
+from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.start import put
 from mcmix.steps.base import Chain
@@ -114,7 +115,7 @@ def _by_block(compiled: Pass, replay: Replay, positions: np.ndarray, made: Assem
     descriptor[kernels.PASS_UNIT_LOG], descriptor[kernels.PASS_COLLECT] = address_of(out), 0
     rows = []
     for _ in replay.at(positions):
-        run_step(kernels.soft_pass, descriptor, np.zeros(1), replay.chain.stream)
+        run_step(soft_pass, descriptor, np.zeros(1), replay.chain.stream)
         rows.append(out.copy())
     return np.array(rows)
 
@@ -175,7 +176,7 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
     descriptor = compiled.descriptor(replay.chain)
     descriptor[kernels.PASS_MEMBERSHIP], descriptor[kernels.PASS_COLLECT] = address_of(out), 0
     for _ in replay.at(positions):
-        run_step(kernels.soft_pass, descriptor, np.zeros(1), replay.chain.stream)
+        run_step(soft_pass, descriptor, np.zeros(1), replay.chain.stream)
     return out / len(positions)
 
 

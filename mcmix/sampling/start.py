@@ -18,6 +18,7 @@ from mcmix.errors import ZeroProbability
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.driver import run_machine, run_step
 from mcmix.kernels.machine import MACHINE
+from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.seeding import Pool, entangled_pool, pool, share_of
 from mcmix.steps.base import Call, Chain
@@ -153,7 +154,7 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
     _rounds(parameters, chain, ROUNDS)
     for _ in range(SOFT_ROUNDS):
         for p, descriptor in descriptors.items():
-            run_step(kernels.soft_pass, descriptor, np.zeros(1), chain.stream)
+            run_step(soft_pass, descriptor, np.zeros(1), chain.stream)
             _scale(p, chain, share_of(p))
         _rounds(parameters, chain, 1)
     for step in steps.values():

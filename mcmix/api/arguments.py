@@ -1,0 +1,54 @@
+"""Checks of what users pass to the sampler: each says what was expected and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.nodes.node import Node
+
+
+def checked_lengths(iterations: float, burn: float, thin: float) -> tuple[int, int, int]:
+    """Whole numbers, or a refusal that says what was expected."""
+    n, b, t = (_floored(v, name) for v, name in ((iterations, "iter"), (burn, "burn"), (thin, "thin")))
+    if n <= 0:
+        raise ModelError(f"sample: iter expected a positive number, got {iterations}")
+    if not 0 <= b < n:
+        raise ModelError(f"sample: burn expected 0 <= burn < iter = {n}, got {burn}")
+    if t < 1:
+        raise ModelError(f"sample: thin expected at least 1, got {thin}")
+    if (n - b) // t < 1:
+        raise ModelError(f"sample: nothing would be kept of {n} sweeps after burn = {b} with thin = {t}")
+    return n, b, t
+
+
+def listed(variables: Sequence[Any] | str | Node) -> list[Any]:
+    """One name or several, as a list."""
+    return [variables] if isinstance(variables, (str, Node)) else list(variables)
+
+
+def at_least_one(value: Any, name: str) -> int:
+    """A whole number of at least one, or a refusal that names the keyword."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    raise ModelError(f"sample: {name} expected a whole number of at least 1, got {value!r}")
+
+
+def sequence_from(seed: Any) -> np.random.SeedSequence:
+    """A seed as NumPy takes it, or a refusal."""
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    try:
+        return np.random.SeedSequence(seed)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"sample: seed expected a whole number of at least 0, got {seed!r}") from error
+
+
+def _floored(value: Any, name: str) -> int:
+    try:
+        return int(np.floor(float(value)))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelError(f"sample: {name} expected a number, got {value!r}") from error
