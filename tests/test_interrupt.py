@@ -17,6 +17,7 @@ import mcmix as mc
 
 FOREVER = {"iter": 10**8, "thin": 20}
 LONG = {"iter": 10**6}  # sweeps that take milliseconds each
+ALONE = {"iter": 10**6, "cores": 1}  # every chain waits for the one before it
 BUSY = 0.03  # seconds of processor time after which the chains are certainly under way
 MORE = 30  # sweeps after each interrupt
 
@@ -58,18 +59,11 @@ def say_when_busy():
     say(at="sampling")
 
 
-def state_of(m, before=0):
-    """How many draws of each chain there are in all, how many came since, and whether the last ones are numbers."""
-    total = m.draws(calls="all").n_draws
-    finite = all(bool(np.isfinite(values).all()) for values in m.draws().variables.values())
-    return {"chains": m.draws().n_chains, "total": total, "kept": total - before, "finite": finite}
-
-
 def child(kind):
     """Sample without end, again and again, with the keywords that come line by line."""
     m = MODELS[kind]()
     m.sample(10, seed=1)
-    say(at="ready", **state_of(m))
+    say(at="ready")
     for line in sys.stdin:
         before = m.draws(calls="all").n_draws
         threading.Thread(target=say_when_busy).start()
@@ -78,10 +72,12 @@ def child(kind):
             m.sample(**json.loads(line))
         except BaseException as error:  # whatever comes out is what the test is about
             ended = repr(error)
-        back = state_of(m, before)
-        say(at="back", ended=ended, **back)
-        m.sample(MORE)
-        say(at="gone on", last=m.draws().n_draws, **state_of(m, back["total"]))
+        say(at="back", ended=ended)
+        m.sample(MORE)  # at once, while anything that might still be running still runs
+        draws = m.draws(calls="all")
+        finite = all(bool(np.isfinite(values).all()) for values in draws.variables.values())
+        kept = draws.n_draws - before - MORE
+        say(at="gone on", kept=kept, last=m.draws().n_draws, chains=draws.n_chains, finite=finite)
 
 
 # -------------------------------------------------------------------- the one who interrupts
@@ -150,26 +146,26 @@ def interrupted(request):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize(
-    ("interrupted", "moments", "keywords"),
-    [("short sweeps", 10, FOREVER), ("long sweeps", 4, LONG), ("user's Python", 6, FOREVER)],
+    ("interrupted", "calls"),
+    [("short sweeps", [FOREVER] * 8), ("long sweeps", [LONG, ALONE] * 3), ("user's Python", [FOREVER] * 6)],
     ids=["short sweeps", "long sweeps", "user's Python"],
     indirect=["interrupted"],
 )
-def test_an_interrupt_keeps_the_draws_and_the_chains(interrupted, moments, keywords):
+def test_an_interrupt_keeps_the_draws_and_the_chains(interrupted, calls):
     interrupted.hear("ready", 60)
     kept = []
     # at least so long that every chain comes to a draw that is kept; then anywhere in a quarter of a second
-    for delay in 0.15 + np.random.default_rng(2024).uniform(0, 0.25, moments):
+    moments = 0.15 + np.random.default_rng(2024).uniform(0, 0.25, len(calls))
+    for keywords, delay in zip(calls, moments, strict=True):
         back, seconds = interrupted.interrupt(float(delay), **keywords)
         assert back["ended"] == "returned"
         assert seconds < 1.0
-        assert back["chains"] == 4
-        assert back["kept"] > 0
-        assert back["finite"]
-        kept.append(back["kept"])
-        gone_on = interrupted.hear("gone on", 20)
-        assert gone_on["kept"] == gone_on["last"] == MORE
+        gone_on = interrupted.hear("gone on", 10)
+        assert gone_on["chains"] == 4
+        assert gone_on["kept"] > 0
+        assert gone_on["last"] == MORE
         assert gone_on["finite"]
+        kept.append(gone_on["kept"])
     said = [int(number) for number in re.findall(r"kept (\d+) draws", interrupted.finish())]
     assert said == kept
 
@@ -181,6 +177,7 @@ def test_an_interrupt_during_burn_in_loses_nothing(interrupted):
     back, seconds = interrupted.interrupt(0.05, **FOREVER, burn=10**7)
     assert back["ended"] == "returned"
     assert seconds < 1.0
-    assert back["kept"] == 0
-    assert interrupted.hear("gone on", 20)["kept"] == MORE
+    gone_on = interrupted.hear("gone on", 10)
+    assert gone_on["kept"] == 0
+    assert gone_on["last"] == MORE
     assert "kept 0 draws" in interrupted.finish()

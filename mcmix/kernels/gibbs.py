@@ -21,6 +21,7 @@ from mcmix.kernels.random import (
 WELL, COLLAPSED, IMPOSSIBLE = 0, 10, 11
 SMALLEST_SCALE = 1e-140
 TRIES = 200
+WINDOW = 1400.0  # in log v: the range of doubles
 
 
 @step_kernel
@@ -50,11 +51,14 @@ def draw_normal(words, reals, stream):
 def _sliced_gamma(stream, v, shape, rate, power, low, high):
     """One slice move of v = t**(1/power) under t**(shape - 1) exp(-rate t) dt within [low, high] (Neal 2003).
 
-    The window starts as the whole range, bounded above only where `high` is finite, on the scale of log v.
+    On the scale of log v. The window is placed at random around the present value, as wide as doubles go, and cut at
+    the bounds.
     """
-    bottom = math.log(low) if low > 0.0 else math.log(v) - 60.0
-    top = math.log(high) if high < math.inf else math.log(v) + 60.0
     now = math.log(v)
+    bottom = now - WINDOW * uniform(stream)
+    top = bottom + WINDOW
+    bottom = max(bottom, math.log(low)) if low > 0.0 else bottom
+    top = min(top, math.log(high)) if high < math.inf else top
     level = shape * power * now - rate * math.exp(power * now) - standard_exponential(stream)
     while True:
         x = bottom + (top - bottom) * uniform(stream)

@@ -149,6 +149,7 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     r.frame[driver.FRAME_ROW], r.frame[driver.FRAME_THIN] = 0, thin
     r.frame[driver.FRAME_BURN] = r.sweeps + burn
     r.stop[0], r.status, r.sampled_seconds, r.swept = 0, 0, 0.0, 0
+    r.chain.error = None
 
 
 def run(
