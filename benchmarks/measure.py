@@ -48,7 +48,7 @@ def em_iteration(x: np.ndarray, k: int) -> float:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return median_seconds(lambda: mixture.fit(columns), 3)
+            return median_seconds(lambda: mixture.fit(columns), 3 if len(x) * k < 5e6 else 1)
 
     with threadpool_limits(1):
         return max(fit(7) - fit(2), 1e-9) / 5

@@ -37,21 +37,36 @@ from mcmix.nodes.stochastic import Stochastic
 
 Bernoulli = law(FAMILIES["Bernoulli"])
 Beta = law(FAMILIES["Beta"])
+BetaBinomial = law(FAMILIES["BetaBinomial"])
 Binomial = law(FAMILIES["Binomial"])
 Categorical = law(FAMILIES["Categorical"])
+Cauchy = law(FAMILIES["Cauchy"])
+Chi2 = law(FAMILIES["Chi2"])
+ChiSquared = Chi2
 Dirichlet = law(FAMILIES["Dirichlet"])
 DiscreteUniform = law(FAMILIES["DiscreteUniform"])
 Exponential = law(FAMILIES["Exponential"])
 Gamma = law(FAMILIES["Gamma"])
+Geometric = law(FAMILIES["Geometric"])
 HalfCauchy = law(FAMILIES["HalfCauchy"])
 HalfNormal = law(FAMILIES["HalfNormal"])
+HurdleNegativeBinomial = law(FAMILIES["HurdleNegativeBinomial"])
+HurdlePoisson = law(FAMILIES["HurdlePoisson"])
 InverseGamma = law(FAMILIES["InverseGamma"])
+Laplace = law(FAMILIES["Laplace"])
+Logistic = law(FAMILIES["Logistic"])
 Lognormal = law(FAMILIES["Lognormal"])
 NegativeBinomial = law(FAMILIES["NegativeBinomial"])
 Normal = law(FAMILIES["Normal"])
 Poisson = law(FAMILIES["Poisson"])
+SkewNormal = law(FAMILIES["SkewNormal"])
 StudentT = law(FAMILIES["StudentT"])
 Uniform = law(FAMILIES["Uniform"])
+VonMises = law(FAMILIES["VonMises"])
+Weibull = law(FAMILIES["Weibull"])
+ZeroInflatedBinomial = law(FAMILIES["ZeroInflatedBinomial"])
+ZeroInflatedNegativeBinomial = law(FAMILIES["ZeroInflatedNegativeBinomial"])
+ZeroInflatedPoisson = law(FAMILIES["ZeroInflatedPoisson"])
 
 _LATER = {"MCMC": ("mcmix.api.mcmc", "MCMC"), "plots": ("mcmix.report.plots", None), "steps": ("mcmix.steps", None)}
 
@@ -74,10 +89,12 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "MCMC", "Bernoulli", "Beta", "Binomial", "Categorical", "Deterministic", "Dirichlet", "DiscreteUniform",
-    "Exponential", "Gamma", "HalfCauchy", "HalfNormal", "ImproperPosterior", "ImproperPosteriorWarning", "Index",
-    "InverseGamma", "Lambda", "Law", "Lognormal", "McmixError", "Model", "ModelError", "NegativeBinomial", "Node",
-    "Normal", "Poisson", "Potential", "Stochastic", "StudentT", "SupportError", "TraceError", "Uniform",
+    "MCMC", "Bernoulli", "Beta", "BetaBinomial", "Binomial", "Categorical", "Cauchy", "Chi2", "ChiSquared",
+    "Deterministic", "Dirichlet", "DiscreteUniform", "Exponential", "Gamma", "Geometric", "HalfCauchy", "HalfNormal",
+    "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior", "ImproperPosteriorWarning", "Index", "InverseGamma",
+    "Lambda", "Laplace", "Law", "Logistic", "Lognormal", "McmixError", "Model", "ModelError", "NegativeBinomial",
+    "Node", "Normal", "Poisson", "Potential", "SkewNormal", "Stochastic", "StudentT", "SupportError", "TraceError",
+    "Uniform", "VonMises", "Weibull", "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson",
     "ZeroProbability", "__version__", "deterministic", "errors", "observed", "plots", "potential", "steps",
     "stochastic",
 ]  # fmt: skip

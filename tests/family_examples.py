@@ -68,6 +68,85 @@ class CutCauchy:
         return float("nan")
 
 
+class CircleLaw:
+    """Von Mises law on [-pi, pi]; scipy's lives on the whole line, wrapped around."""
+
+    def __init__(self, location: float, concentration: float):
+        self.whole = stats.vonmises(concentration, location)
+
+    def logpdf(self, x: Any) -> Any:
+        """Log density, on one turn only."""
+        return np.where(np.abs(x) <= np.pi, self.whole.logpdf(x), -np.inf)
+
+    def cdf(self, x: Any) -> Any:
+        """Mass between -pi and x."""
+        return self.whole.cdf(x) - self.whole.cdf(-np.pi)
+
+    def mean(self) -> float:
+        """Not compared: the mean on the line depends on where the circle is cut."""
+        return float("nan")
+
+    def var(self) -> float:
+        """Not compared."""
+        return float("nan")
+
+
+class ExtraZeros:
+    """A mixture of a structural zero and one of scipy's laws of counts."""
+
+    def __init__(self, extra: float, counts: Any):
+        self.extra, self.counts = extra, counts
+
+    def logpmf(self, x: Any) -> Any:
+        """Log mass, the two sources of zeros added."""
+        from_counts = np.log1p(-self.extra) + self.counts.logpmf(x)
+        return np.where(np.asarray(x) == 0.0, np.logaddexp(np.log(self.extra), from_counts), from_counts)
+
+    def cdf(self, x: Any) -> Any:
+        """Mass up to x."""
+        return np.where(np.asarray(x) >= 0.0, self.extra, 0.0) + (1.0 - self.extra) * self.counts.cdf(x)
+
+    def mean(self) -> Any:
+        """Mean."""
+        return (1.0 - self.extra) * self.counts.mean()
+
+    def var(self) -> Any:
+        """Variance, from the second moment."""
+        return (1.0 - self.extra) * (self.counts.var() + self.counts.mean() ** 2) - self.mean() ** 2
+
+
+class ZerosApart(ExtraZeros):
+    """Zero with a probability of its own, else one of scipy's laws of counts given that it is above zero."""
+
+    def __init__(self, zero: float, counts: Any):
+        super().__init__(zero, counts)
+        self.above = counts.sf(0)
+        self.share = (1.0 - zero) / self.above
+
+    def logpmf(self, x: Any) -> Any:
+        """Log mass."""
+        above = np.log1p(-self.extra) - np.log(self.above) + self.counts.logpmf(x)
+        return np.where(np.asarray(x) == 0.0, np.log(self.extra), above)
+
+    def cdf(self, x: Any) -> Any:
+        """Mass up to x."""
+        below = self.extra + self.share * (self.counts.cdf(x) - self.counts.cdf(0))
+        return np.where(np.asarray(x) >= 0.0, below, 0.0)
+
+    def mean(self) -> Any:
+        """Mean."""
+        return self.share * self.counts.mean()
+
+    def var(self) -> Any:
+        """Variance, from the second moment."""
+        return self.share * (self.counts.var() + self.counts.mean() ** 2) - self.mean() ** 2
+
+
+def negative_binomial(mean: float, dispersion: float) -> Any:
+    """scipy's law in our parameters."""
+    return stats.nbinom(dispersion, dispersion / (dispersion + mean))
+
+
 REAL_LINE = (-1e10, -1e3, -7.5, -1.0, -1e-3, 0.0, 1e-8, 0.4, 1.0, 3.25, 40.0, 1e4, 1e12)
 HALF_LINE = (1e-12, 1e-5, 0.03, 0.5, 1.0, 2.75, 30.0, 1e3, 1e7)
 UNIT_INTERVAL = (0.0, 1e-300, 1e-20, 1e-4, 0.2, 0.5, 0.875, 1.0 - 1e-9, float(np.nextafter(1.0, 0.0)), 1.0)
@@ -145,7 +224,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "NegativeBinomial": Example(
         parameters=((3.2, 1.5), (40.0, 0.02), (0.01, 7.0), (1e4, 30.0)),
-        law=lambda mean, dispersion: stats.nbinom(dispersion, dispersion / (dispersion + mean)),
+        law=negative_binomial,
         points=COUNTS,
         outside=OFF_COUNTS,
         border=((0.0, 2.0),),
@@ -197,6 +276,113 @@ EXAMPLES: dict[str, Example] = {
         parameters=(((2.0, 0.5, 3.0),), ((1.0, 1.0),), ((0.1,) * 5,)),
         law=lambda concentration: stats.dirichlet(concentration),
         broken=(((0.0, 1.0),), ((-1.0, 3.0),)),
+    ),
+    "Weibull": Example(
+        parameters=((1.7, 2.5), (1.0, 3.0), (0.3, 1e-3), (30.0, 1e3)),
+        law=lambda shape, scale: stats.weibull_min(shape, scale=scale),
+        points=(0.0, *HALF_LINE),
+        outside=OFF_HALF_LINE,
+        broken=((0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (1.0, -1.0)),
+    ),
+    "Laplace": Example(
+        parameters=((0.3, 1.7), (-2.0, 0.01), (30.0, 400.0)),
+        law=lambda mean, rate: stats.gennorm(1.0, mean, 1.0 / rate),  # its `laplace` takes logs of underflown densities
+        points=REAL_LINE,
+        outside=(float("inf"), float("-inf")),
+        broken=((0.0, 0.0), (0.0, -1.0)),
+    ),
+    "Cauchy": Example(
+        parameters=((0.3, 1.7), (-2.0, 0.01), (30.0, 400.0)),
+        law=stats.cauchy,
+        points=REAL_LINE,
+        outside=(float("inf"), float("-inf")),
+        broken=((0.0, 0.0), (0.0, -1.0)),
+    ),
+    "Logistic": Example(
+        parameters=((0.3, 1.7), (-2.0, 0.01), (30.0, 400.0)),
+        law=lambda location, rate: stats.logistic(location, 1.0 / rate),
+        points=REAL_LINE,
+        outside=(float("inf"), float("-inf")),
+        broken=((0.0, 0.0), (0.0, -1.0)),
+    ),
+    "SkewNormal": Example(
+        parameters=((0.3, 1.7, 2.0), (-2.0, 0.01, -0.6), (30.0, 400.0, 0.0), (0.0, 1.0, 25.0)),
+        law=lambda location, precision, skewness: stats.skewnorm(skewness, location, precision**-0.5),
+        points=REAL_LINE,
+        outside=(float("inf"), float("-inf")),
+        broken=((0.0, 0.0, 1.0), (0.0, -1.0, 1.0)),
+    ),
+    "Chi2": Example(
+        parameters=((3.5,), (2.0,), (0.1,), (600.0,)),
+        law=stats.chi2,
+        points=(0.0, *HALF_LINE),
+        outside=OFF_HALF_LINE,
+        broken=((0.0,), (-1.0,)),
+    ),
+    "VonMises": Example(
+        parameters=((0.3, 1.7), (-2.0, 0.01), (3.1, 35.0), (7.0, 400.0)),
+        law=CircleLaw,
+        points=(-np.pi, -3.0, -1.2, -1e-9, 0.0, 0.29, 0.5, 2.0, np.pi),
+        outside=(float("inf"), float("-inf"), 3.2, -1e10, -3.1416),
+        border=((0.3, 0.0),),
+        broken=((0.0, -1e-9), (0.0, float("inf"))),
+    ),
+    "Geometric": Example(
+        parameters=((0.3,), (1e-4,), (0.999,)),
+        law=stats.geom,
+        points=COUNTS,
+        outside=(*OFF_COUNTS, 0.0),
+        border=((1.0,),),
+        broken=((0.0,), (-1e-9,), (1.0 + 1e-9,)),
+    ),
+    "BetaBinomial": Example(
+        parameters=((2.5, 0.7, 8.0), (1.0, 1.0, 25.0), (0.02, 30.0, 400.0), (1e3, 800.0, 25.0)),
+        law=lambda alpha, beta, trials: stats.betabinom(trials, alpha, beta),
+        points=COUNTS,
+        outside=OFF_COUNTS,
+        border=((2.0, 3.0, 0.0),),
+        broken=((0.0, 1.0, 8.0), (1.0, 0.0, 8.0), (1.0, 1.0, 8.5), (1.0, 1.0, -1.0)),
+    ),
+    "ZeroInflatedPoisson": Example(
+        parameters=((0.3, 3.2), (1e-8, 0.02), (0.999, 40.0), (1e-20, 60.0)),
+        law=lambda extra, mean: ExtraZeros(extra, stats.poisson(mean)),
+        points=COUNTS,
+        outside=OFF_COUNTS,
+        border=((0.0, 3.2), (1.0, 3.2), (0.4, 0.0)),
+        broken=((-1e-9, 1.0), (1.0 + 1e-9, 1.0), (0.5, -1e-9)),
+    ),
+    "ZeroInflatedBinomial": Example(
+        parameters=((0.3, 8.0, 0.35), (1e-9, 25.0, 1e-4), (0.9, 400.0, 0.98)),
+        law=lambda extra, trials, probability: ExtraZeros(extra, stats.binom(trials, probability)),
+        points=COUNTS,
+        outside=OFF_COUNTS,
+        border=((0.0, 8.0, 0.3), (1.0, 8.0, 0.3), (0.4, 8.0, 0.0), (0.4, 8.0, 1.0), (0.4, 0.0, 0.3)),
+        broken=((-0.1, 8.0, 0.3), (1.1, 8.0, 0.3), (0.5, 8.5, 0.3), (0.5, -1.0, 0.3), (0.5, 8.0, 1.1)),
+        known=("trials",),
+    ),
+    "ZeroInflatedNegativeBinomial": Example(
+        parameters=((0.3, 3.2, 1.5), (1e-9, 40.0, 0.02), (0.9, 1e3, 30.0)),
+        law=lambda extra, mean, dispersion: ExtraZeros(extra, negative_binomial(mean, dispersion)),
+        points=COUNTS,
+        outside=OFF_COUNTS,
+        border=((0.0, 3.2, 1.5), (1.0, 3.2, 1.5), (0.4, 0.0, 1.5)),
+        broken=((-0.1, 1.0, 1.0), (1.1, 1.0, 1.0), (0.5, -1.0, 1.0), (0.5, 1.0, 0.0)),
+    ),
+    "HurdlePoisson": Example(
+        parameters=((0.3, 3.2), (1e-8, 0.02), (0.999, 40.0), (0.5, 1e-3)),
+        law=lambda zero, mean: ZerosApart(zero, stats.poisson(mean)),
+        points=COUNTS,
+        outside=OFF_COUNTS,
+        border=((0.0, 3.2), (1.0, 3.2)),
+        broken=((-1e-9, 1.0), (1.0 + 1e-9, 1.0), (0.5, 0.0), (0.5, -1.0)),
+    ),
+    "HurdleNegativeBinomial": Example(
+        parameters=((0.3, 3.2, 1.5), (1e-9, 40.0, 0.02), (0.9, 1e3, 30.0), (0.5, 0.02, 7.0)),
+        law=lambda zero, mean, dispersion: ZerosApart(zero, negative_binomial(mean, dispersion)),
+        points=COUNTS,
+        outside=OFF_COUNTS,
+        border=((0.0, 3.2, 1.5), (1.0, 3.2, 1.5)),
+        broken=((-0.1, 1.0, 1.0), (1.1, 1.0, 1.0), (0.5, 0.0, 1.0), (0.5, 1.0, 0.0)),
     ),
 }
 

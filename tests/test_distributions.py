@@ -446,6 +446,10 @@ def test_messages_are_the_likelihood_of_their_target(name: str, target: str, shi
         ("InverseGamma", "mean", 1.5, {"shape": 3.0}, 3.0),
         ("Exponential", "scale", 0.5, {}, 2.0),
         ("Exponential", "mean", 0.5, {}, 2.0),
+        ("Laplace", "scale", 0.5, {"mean": 1.0}, 2.0),
+        ("Logistic", "scale", 0.5, {"location": 1.0}, 2.0),
+        ("SkewNormal", "scale", 0.5, {"location": 0.0, "skewness": 3.0}, 4.0),
+        ("SkewNormal", "sigma", 0.5, {"location": 0.0, "skewness": 3.0}, 4.0),
     ],
 )
 def test_alternatives_convert(
@@ -488,6 +492,15 @@ def test_parameters_keep_the_order_and_keywords_of_pymc_2() -> None:
         "DiscreteUniform": "lower upper",
         "Categorical": "p",
         "Dirichlet": "theta",
+        "Weibull": "alpha beta",
+        "Laplace": "mu tau",
+        "Cauchy": "alpha beta",
+        "Logistic": "mu tau",
+        "Geometric": "p",
+        "Chi2": "nu",
+        "SkewNormal": "mu tau alpha",
+        "VonMises": "mu kappa",
+        "BetaBinomial": "alpha beta n",
     }
     actual = {name: " ".join(p.alias or p.name for p in family.parameters) for name, family in FAMILIES.items()}
     assert {name: actual[name] for name in expected} == expected

@@ -49,14 +49,16 @@ def _without_clashes(
     own_dims: dict[str, dict[str, list[str]]],
     attributes: dict[str, Any],
 ) -> tuple[Any, ...]:
-    """Rename variables that are called like a dimension: one container cannot hold both. The attributes say so."""
+    """Rename variables that a container or file cannot hold under their name; the attributes say which."""
     taken = {"chain", "draw", *coords, *[d for names in dims.values() for d in names]}
-    clashes = {name: f"{name}_variable" for arrays in groups.values() for name in arrays if name in taken}
+    names = [name for arrays in groups.values() for name in arrays]
+    clashes = {name: f"{name}_variable" for name in names if name in taken}
+    clashes |= {name: name.replace("/", " per ") for name in names if "/" in name}  # files read it as a path
 
     def renamed(mapping: dict[str, Any]) -> dict[str, Any]:
         return {clashes.get(name, name): value for name, value in mapping.items()}
 
-    told = {f"name {new}": f"the variable {old!r}, which is also a dimension" for old, new in clashes.items()}
+    told = {f"name {new}": f"stands for the variable {old!r}" for old, new in clashes.items()}
     named = {group: renamed(arrays) for group, arrays in groups.items()}
     return named, renamed(dims), coords, attributes | told, {g: renamed(d) for g, d in own_dims.items()}
 

@@ -251,6 +251,8 @@ class MCMC:
         sequence = sequence_from(seed)
         made = self.assembled
         warn_of_ties(made.structure)
+        if not self.model.observed_stochastics and not self.model.potentials:
+            print("the model has no data: these are draws from the prior", file=sys.stderr)
         given = self._given(start or {})
         self.seed_sequence = sequence
         entropy, key = self.seed_sequence.entropy, self.seed_sequence.spawn_key

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from mcmix.distributions.bernoulli import BERNOULLI
 from mcmix.distributions.beta import BETA
+from mcmix.distributions.beta_binomial import BETA_BINOMIAL
 from mcmix.distributions.binomial import BINOMIAL
 from mcmix.distributions.categorical import CATEGORICAL
+from mcmix.distributions.cauchy import CAUCHY
+from mcmix.distributions.chi_squared import CHI_SQUARED
 from mcmix.distributions.dirichlet import DIRICHLET
 from mcmix.distributions.discrete_uniform import DISCRETE_UNIFORM
 from mcmix.distributions.exponential import EXPONENTIAL
 from mcmix.distributions.family import Family
 from mcmix.distributions.gamma import GAMMA
+from mcmix.distributions.geometric import GEOMETRIC
 from mcmix.distributions.half_cauchy import HALF_CAUCHY
 from mcmix.distributions.half_normal import HALF_NORMAL
+from mcmix.distributions.hurdle_negative_binomial import HURDLE_NEGATIVE_BINOMIAL
+from mcmix.distributions.hurdle_poisson import HURDLE_POISSON
 from mcmix.distributions.inverse_gamma import INVERSE_GAMMA
+from mcmix.distributions.laplace import LAPLACE
+from mcmix.distributions.logistic import LOGISTIC
 from mcmix.distributions.lognormal import LOGNORMAL
 from mcmix.distributions.negative_binomial import NEGATIVE_BINOMIAL
 from mcmix.distributions.normal import NORMAL
 from mcmix.distributions.poisson import POISSON
+from mcmix.distributions.skew_normal import SKEW_NORMAL
 from mcmix.distributions.student_t import STUDENT_T
 from mcmix.distributions.uniform import UNIFORM
+from mcmix.distributions.von_mises import VON_MISES
+from mcmix.distributions.weibull import WEIBULL
+from mcmix.distributions.zero_inflated_binomial import ZERO_INFLATED_BINOMIAL
+from mcmix.distributions.zero_inflated_negative_binomial import ZERO_INFLATED_NEGATIVE_BINOMIAL
+from mcmix.distributions.zero_inflated_poisson import ZERO_INFLATED_POISSON
 
 _ALL = (
     NORMAL,
@@ -39,6 +53,20 @@ _ALL = (
     DISCRETE_UNIFORM,
     CATEGORICAL,
     DIRICHLET,
+    WEIBULL,
+    LAPLACE,
+    CAUCHY,
+    LOGISTIC,
+    SKEW_NORMAL,
+    CHI_SQUARED,
+    VON_MISES,
+    GEOMETRIC,
+    BETA_BINOMIAL,
+    ZERO_INFLATED_POISSON,
+    ZERO_INFLATED_BINOMIAL,
+    ZERO_INFLATED_NEGATIVE_BINOMIAL,
+    HURDLE_POISSON,
+    HURDLE_NEGATIVE_BINOMIAL,
 )
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}

@@ -22,7 +22,8 @@ class Stochastic(Node):
     doc, name : str
     parents : mapping of str to anything
     random : callable, optional
-        ``random(**parents)`` draws a value (it may take ``rng`` too, a numpy Generator).
+        ``random(**parents)`` draws a value. Let it take ``rng`` too, a numpy Generator, and draw from that: the same
+        seed then gives the same starts.
     trace : bool
         Keep draws of it.
     value : array_like, optional

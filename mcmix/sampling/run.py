@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.errors import ImproperPosterior, McmixError, ZeroProbability
+from mcmix.errors import ImproperPosterior, McmixError, ModelError, ZeroProbability
 from mcmix.kernels import density_steps, driver, gibbs, labels
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
@@ -133,7 +133,14 @@ def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers
         if node.trace_by_default and needed <= budget:
             budget -= needed
             found[node] = np.zeros((n_chains, n_rows, node.shape[0]), dtype=np.uint8 if size == 1 else np.uint16)
-    return Buffers(np.zeros((n_chains, n_rows, width)), found)
+    try:
+        return Buffers(np.zeros((n_chains, n_rows, width)), found)
+    except MemoryError as error:
+        gibibytes = 8 * n_chains * n_rows * width / 2**30
+        raise ModelError(
+            f"sample: the draws would take {gibibytes:.1f} GiB ({n_chains} chains x {n_rows} draws x {width} numbers); "
+            "use thin=, fewer iterations, or several calls"
+        ) from error
 
 
 def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
@@ -214,22 +221,36 @@ def _stop(runners: Sequence[Runner]) -> None:
 def _waited(
     runners: Sequence[Runner], work: Any, n_threads: int, before: list[int], iterations: int, progress_bar: bool
 ) -> bool:
-    """Run `work` on threads and wait for them, showing progress; a KeyboardInterrupt stops them."""
+    """Run `work` on threads and wait for them, showing progress; a KeyboardInterrupt stops them.
+
+    Each thread says itself when it has ended: Python 3.11 takes a thread for ended whose `join` was interrupted.
+    """
     progress = Progress(iterations * len(runners), progress_bar, f"{len(runners)} chain{'s' * (len(runners) > 1)}")
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(n_threads)]
+    ended = [threading.Event() for _ in range(n_threads)]
+    for event in ended:
+        threading.Thread(target=_told, args=(work, event), daemon=True).start()
     interrupted = False
-    for t in threads:
-        t.start()
-    while any(t.is_alive() for t in threads):
+    while True:
         try:
-            for t in threads:
-                t.join(POLL if progress.bar is not None or interrupted else 10 * POLL)
+            if interrupted:
+                _stop(runners)
+            for event in ended:
+                event.wait(POLL if progress.bar is not None or interrupted else 10 * POLL)
             progress.at(sum(r.sweeps - b for r, b in zip(runners, before, strict=True)))
+            if all(event.is_set() for event in ended):
+                break
         except KeyboardInterrupt:
             interrupted = True
-            _stop(runners)
     progress.close()
     return interrupted
+
+
+def _told(work: Any, event: threading.Event) -> None:
+    """Do the work and say that it has ended, however it did."""
+    try:
+        work()
+    finally:
+        event.set()
 
 
 def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family
-from mcmix.errors import TraceError
+from mcmix.errors import SupportError, TraceError
 from mcmix.nodes.deterministic import Deterministic, Potential
 from mcmix.nodes.law import Law, as_array
 from mcmix.nodes.model import Model
@@ -109,6 +109,9 @@ def _variable(node: Stochastic, recording: Recording) -> Expression:
 def _law_factor(node: Law, recording: Recording) -> Factor:
     values = [_parameter(p, recording) for p in node.parents.values()]
     x = recording.values[node]
+    for name, parameter in zip(node.parents, values, strict=True):
+        if _constraint(node, name) == "simplex" and not parameter.is_constant:
+            _check_weights(node, parameter, recording)
     if node.family.expression is not None:
         known = x.is_constant and all(v.is_constant for v in values)
         parameters = [v.known for v in values] if known else values
@@ -117,6 +120,22 @@ def _law_factor(node: Law, recording: Recording) -> Factor:
     else:
         elements = density(node.family, x, values)
     return Factor(node, elements, node.family, x, dict(zip(node.parents, values, strict=True)))
+
+
+def _constraint(node: Law, name: str) -> str:
+    return next(p.constraint for p in node.family.parameters if p.name == name)
+
+
+def _check_weights(node: Law, weights: Expression, recording: Recording) -> None:
+    """Weights that are functions of unknowns must sum to one wherever these are, not at their present values alone."""
+    for shift in (0.0, 0.013):
+        values = {n: np.log(_moved(n, shift)) if is_log_kept(n) else _moved(n, shift) for n in recording.leaves}
+        totals = evaluate(reduce("sum", weights, -1), values)
+        if (np.abs(totals - 1.0) > 1e-6).any():
+            raise SupportError(
+                f"{node.name}: its weights expected to sum to 1 whatever the unknowns are, got "
+                f"{np.ravel(totals)[0]:.6g} near their present values; write the last as 1 minus the others"
+            )
 
 
 def _repeated(elements: Expression, shape: tuple[int, ...]) -> Expression:

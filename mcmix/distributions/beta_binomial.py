@@ -1,0 +1,43 @@
+"""Beta-binomial: successes in a number of trials whose common probability is a beta draw."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Family, Parameter, Support
+from mcmix.distributions.special import is_shape, is_whole, log_gamma, log_rising
+
+
+def logpdf(x, alpha, beta, trials):  # type: ignore[no-untyped-def]
+    """Log mass of one count of successes; smooth up to the binomial law that large shapes approach."""
+    if not is_shape(alpha) or not is_shape(beta) or not is_whole(trials) or not is_whole(x) or not 0.0 <= x <= trials:
+        return -math.inf
+    ways = log_gamma(trials + 1.0) - log_gamma(x + 1.0) - log_gamma(trials - x + 1.0)
+    return ways + log_rising(alpha, x) + log_rising(beta, trials - x) - log_rising(alpha + beta, trials)
+
+
+def draw(rng: np.random.Generator, size: Any, alpha: Any, beta: Any, trials: Any) -> np.ndarray:
+    """Draws of the given size: binomial draws, each with a beta draw of its own."""
+    alpha, beta, trials = np.broadcast_arrays(alpha, beta, trials)
+    return np.asarray(rng.binomial(trials.astype(np.int64), rng.beta(alpha, beta, size), size))
+
+
+BETA_BINOMIAL = Family(
+    name="BetaBinomial",
+    parameters=(
+        Parameter("alpha", "positive"),
+        Parameter("beta", "positive"),
+        Parameter("trials", "count", alias="n"),
+    ),
+    support=Support(0.0, "trials", discrete=True),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    dtype=int,
+    summary=(
+        "Beta-binomial law of successes in trials: binomial with a probability drawn once for all trials from"
+        " Beta(alpha, beta), mass C(trials, x) B(x + alpha, trials - x + beta) / B(alpha, beta)."
+    ),
+)

@@ -1,0 +1,51 @@
+"""Chi-squared: degrees of freedom; a gamma law with half of them as its shape and the rate 1/2."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln
+
+from mcmix.distributions.family import Column, Family, Parameter, Statistics, Sums, Support
+from mcmix.distributions.special import is_shape, log_gamma, log_of, plain, times_log
+
+LOG_TWO = math.log(2.0)
+
+
+def logpdf(x, degrees_of_freedom):  # type: ignore[no-untyped-def]
+    """Log density of one value; plus infinity at 0 for fewer than two degrees of freedom."""
+    if not is_shape(degrees_of_freedom) or not 0.0 <= x < math.inf:
+        return -math.inf
+    half = 0.5 * degrees_of_freedom
+    return times_log(half - 1.0, x) - 0.5 * x - half * LOG_TWO - log_gamma(half)
+
+
+def draw(rng: np.random.Generator, size: Any, degrees_of_freedom: Any) -> np.ndarray:
+    """Draws of the given size, kept off 0, where rounding would put draws with few degrees of freedom."""
+    return np.asarray(np.maximum(rng.chisquare(degrees_of_freedom, size), np.finfo(float).tiny))
+
+
+def minus_half(values: np.ndarray) -> np.ndarray:
+    """The part of the log density that depends on the data alone."""
+    return np.asarray(-0.5 * plain(values))
+
+
+def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities from count and the sum of log x, without half the sum of x."""
+    half = 0.5 * parameters["degrees_of_freedom"]
+    return (half - 1.0) * sums.total(0) - sums.n * (half * LOG_TWO + gammaln(half))
+
+
+CHI_SQUARED = Family(
+    name="Chi2",
+    parameters=(Parameter("degrees_of_freedom", "positive", alias="nu"),),
+    support=Support(lower=0.0),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    base=minus_half,
+    statistics=Statistics(columns=(Column(log_of),), log_likelihood=log_likelihood),
+    summary="Chi-squared law on x >= 0, density proportional to x**(degrees_of_freedom / 2 - 1) exp(-x / 2).",
+)

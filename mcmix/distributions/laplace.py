@@ -1,0 +1,35 @@
+"""Laplace, the double exponential: mean and rate (one over the scale)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Alternative, Family, Parameter, Support
+
+LOG_TWO = math.log(2.0)
+
+
+def logpdf(x, mean, rate):  # type: ignore[no-untyped-def]
+    """Log density of one value."""
+    if not 0.0 < rate < math.inf or not abs(mean) < math.inf:
+        return -math.inf
+    return math.log(rate) - LOG_TWO - rate * abs(x - mean)
+
+
+def draw(rng: np.random.Generator, size: Any, mean: Any, rate: Any) -> np.ndarray:
+    """Draws of the given size."""
+    return np.asarray(rng.laplace(mean, 1.0 / np.asarray(rate), size))
+
+
+LAPLACE = Family(
+    name="Laplace",
+    parameters=(Parameter("mean", "real", alias="mu"), Parameter("rate", "positive", alias="tau")),
+    support=Support(),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    alternatives={"scale": Alternative("rate", lambda scale, others: 1.0 / scale)},
+    summary="Laplace law on the real line, density rate / 2 exp(-rate |x - mean|); the variance is 2 / rate**2.",
+)

@@ -1,0 +1,38 @@
+"""Logistic: location (the mean) and rate (one over the scale)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Alternative, Family, Parameter, Support
+from mcmix.distributions.special import log_one_plus
+
+
+def logpdf(x, location, rate):  # type: ignore[no-untyped-def]
+    """Log density of one value, written in the distance from the location because it is symmetric about it."""
+    if not 0.0 < rate < math.inf or not abs(location) < math.inf:
+        return -math.inf
+    distance = rate * abs(x - location)
+    return math.log(rate) - distance - 2.0 * log_one_plus(math.exp(-distance))
+
+
+def draw(rng: np.random.Generator, size: Any, location: Any, rate: Any) -> np.ndarray:
+    """Draws of the given size."""
+    return np.asarray(rng.logistic(location, 1.0 / np.asarray(rate), size))
+
+
+LOGISTIC = Family(
+    name="Logistic",
+    parameters=(Parameter("location", "real", alias="mu"), Parameter("rate", "positive", alias="tau")),
+    support=Support(),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    alternatives={"scale": Alternative("rate", lambda scale, others: 1.0 / scale)},
+    summary=(
+        "Logistic law on the real line, distribution function 1 / (1 + exp(-rate (x - location)));"
+        " the variance is pi**2 / (3 rate**2)."
+    ),
+)

@@ -1,0 +1,74 @@
+"""Von Mises: an angle about a location, more closely the higher the concentration."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Family, Parameter, Support
+from mcmix.distributions.special import LARGEST
+from mcmix.kernels.base import inline
+
+LOG_TWO_PI = math.log(2.0 * math.pi)
+
+# From here on the expansion for large arguments is exact to rounding; below, the power series is.
+LARGE = 30.0
+
+
+@inline
+def bessel_series(value):  # type: ignore[no-untyped-def]
+    """Bessel function I0 for 0 <= value <= 30, to 1e-15: the power series, Abramowitz and Stegun 9.6.12."""
+    square = 0.25 * value * value
+    total = 1.0
+    for m in range(45, 0, -1):
+        total = 1.0 + square * (total * (1.0 / (m * m)))
+    return total
+
+
+@inline
+def bessel_expansion(value):  # type: ignore[no-untyped-def]
+    """sqrt(2 pi value) exp(-value) I0(value) for value >= 30, to 1e-15: Abramowitz and Stegun 9.7.1."""
+    reciprocal = 1.0 / value
+    total = 1.0
+    for m in range(20, 0, -1):
+        total = 1.0 + reciprocal * (total * ((2.0 * m - 1.0) * (2.0 * m - 1.0) / (8.0 * m)))
+    return total
+
+
+@inline
+def log_scaled_bessel(value):  # type: ignore[no-untyped-def]
+    """log(exp(-value) I0(value)) for value >= 0."""
+    if value < LARGE:
+        return math.log(bessel_series(value)) - value
+    return math.log(bessel_expansion(value)) - 0.5 * (LOG_TWO_PI + math.log(value))
+
+
+def logpdf(x, location, concentration):  # type: ignore[no-untyped-def]
+    """Log density of one angle; 1 - cos of the distance is taken as twice the squared sine of its half."""
+    if not 0.0 <= concentration < LARGEST or not abs(location) < math.inf or not abs(x) <= math.pi:
+        return -math.inf
+    sine = math.sin(0.5 * (x - location))
+    return -2.0 * concentration * (sine * sine) - LOG_TWO_PI - log_scaled_bessel(concentration)
+
+
+def draw(rng: np.random.Generator, size: Any, location: Any, concentration: Any) -> np.ndarray:
+    """Draws of the given size."""
+    return np.asarray(np.clip(rng.vonmises(location, concentration, size), -math.pi, math.pi))
+
+
+VON_MISES = Family(
+    name="VonMises",
+    parameters=(
+        Parameter("location", "real", alias="mu"),
+        Parameter("concentration", "nonnegative", alias="kappa"),
+    ),
+    support=Support(-math.pi, math.pi),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    summary=(
+        "Von Mises law of an angle in [-pi, pi], density proportional to exp(concentration cos(x - location));"
+        " a concentration of 0 is the uniform law."
+    ),
+)

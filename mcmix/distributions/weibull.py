@@ -1,0 +1,52 @@
+"""Weibull: shape and scale."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Family, Parameter, Support
+from mcmix.distributions.special import is_shape, log_one_plus, times_log
+from mcmix.kernels.base import inline
+
+# exp of more than this overflows; the density there is below any double, and so is its log.
+LARGEST_EXPONENT = 709.7
+
+
+@inline
+def log_ratio(x, scale):  # type: ignore[no-untyped-def]
+    """log(x / scale) for positive numbers, exact to rounding where the two are close."""
+    gap = (x - scale) / scale
+    return log_one_plus(gap) if abs(gap) < 0.5 else math.log(x) - math.log(scale)
+
+
+def logpdf(x, shape, scale):  # type: ignore[no-untyped-def]
+    """Log density of one value; plus infinity at 0 for a shape below 1."""
+    if not is_shape(shape) or not is_shape(scale) or not 0.0 <= x < math.inf:
+        return -math.inf
+    constant = math.log(shape) - math.log(scale)
+    if x == 0.0:
+        return constant + times_log(shape - 1.0, x)
+    ratio = log_ratio(x, scale)
+    exponent = shape * ratio
+    return constant + (shape - 1.0) * ratio - math.exp(exponent) if exponent < LARGEST_EXPONENT else -math.inf
+
+
+def draw(rng: np.random.Generator, size: Any, shape: Any, scale: Any) -> np.ndarray:
+    """Draws of the given size, kept off 0 and infinity, where rounding would put draws with tiny shapes."""
+    limits = np.finfo(float)
+    shape, scale = np.broadcast_arrays(shape, scale)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.clip(scale * rng.weibull(shape, size), limits.tiny, limits.max))
+
+
+WEIBULL = Family(
+    name="Weibull",
+    parameters=(Parameter("shape", "positive", alias="alpha"), Parameter("scale", "positive", alias="beta")),
+    support=Support(lower=0.0),
+    draw=draw,
+    scalar_logpdf=logpdf,
+    summary="Weibull law on x >= 0, density proportional to x**(shape - 1) exp(-(x / scale)**shape).",
+)
