@@ -116,9 +116,10 @@ class Sums:
         return self.sums[j] + self.n * self.shifts[j]
 
     def squared_distance(self, j: int, centre: Any) -> Any:
-        """Sum of (column j - centre)**2."""
+        """Sum of (column j - centre)**2; never below zero, where rounding may put rows that all sit on the centre."""
         distance = centre - self.shifts[j]
-        return self.squares[j] - 2.0 * distance * self.sums[j] + self.n * distance * distance
+        squares = self.squares[j] - 2.0 * distance * self.sums[j] + self.n * distance * distance
+        return np.maximum(squares, 0.0)
 
 
 @dataclass(frozen=True)

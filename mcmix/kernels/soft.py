@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from numba import njit
+
 from mcmix.kernels.base import call, floats, inline, integers, step_kernel
 from mcmix.kernels.labels import (
     COLUMN_DATA,
@@ -15,7 +17,9 @@ from mcmix.kernels.labels import (
     FACTOR_COLUMN_TABLE,
     FACTOR_COLUMNS,
     FACTOR_COUNT,
+    FACTOR_GROUPS,
     FACTOR_OFFSETS,
+    FACTOR_OTHER,
     FACTOR_UNITS,
     FACTOR_WIDTH,
     PASS_COLLECT,
@@ -97,9 +101,39 @@ def _collect_weighted(slot, weight, label, cell, first_unit, m, k):
             start += n
 
 
+@njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _weighted_sums(weight, data, shift, n):
+    """Sums of weights, weighted values about a shift, and weighted squares; sums may be regrouped into vectors."""
+    count, total, squares = 0.0, 0.0, 0.0
+    for i in range(n):
+        value = data[i] - shift
+        count += weight[i]
+        total += weight[i] * value
+        squares += weight[i] * value * value
+    return count, total, squares
+
+
+@inline
+def _collect_one_cell(factor, weight, k, row, n):
+    """As below, where all rows of a tile fall into one cell."""
+    counts = floats(factor[FACTOR_COUNT], factor[FACTOR_CELLS])
+    for j in range(factor[FACTOR_COLUMNS]):
+        column = integers(factor[FACTOR_COLUMN_TABLE] + 8 * COLUMN_WIDTH * j, COLUMN_WIDTH)
+        data, shift = floats(column[COLUMN_DATA] + 8 * row, n), floats(column[COLUMN_SHIFT], 1)[0]
+        count, total, squares = _weighted_sums(weight, data, shift, n)
+        floats(column[COLUMN_SUM] + 8 * k, 1)[0] += total
+        if column[COLUMN_SQUARE] != 0:
+            floats(column[COLUMN_SQUARE] + 8 * k, 1)[0] += squares
+        if j == 0:
+            counts[k] += count
+
+
 @inline
 def _collect_rows_weighted(factor, weight, cell, first_unit, row, n):
     """Add n weighted rows to a factor's counts and sums."""
+    if factor[FACTOR_OFFSETS] == 0 and factor[FACTOR_GROUPS] == 0 and factor[FACTOR_OTHER] == 0:
+        _collect_one_cell(factor, weight, int(cell[0]), row, n)
+        return
     size = factor[FACTOR_CELLS]
     counts = floats(factor[FACTOR_COUNT], size)
     grouped = factor[FACTOR_OFFSETS] != 0
