@@ -31,7 +31,7 @@ def deterministic(function: Callable[..., Any] | None = None, **keywords: Any) -
     >>> @mc.deterministic
     ... def tau(sd=sd):
     ...     return 1 / sd**2
-    >>> tau.value
+    >>> float(tau.value)
     0.25
     """
 

@@ -29,7 +29,8 @@ class Deterministic(Node):
     --------
     >>> import mcmix as mc
     >>> sd = mc.Uniform("sd", 0, 100, value=2.0)
-    >>> mc.Deterministic(eval=lambda sd: 1 / sd**2, doc="precision", name="tau", parents={"sd": sd}).value
+    >>> tau = mc.Deterministic(eval=lambda sd: 1 / sd**2, doc="precision", name="tau", parents={"sd": sd})
+    >>> float(tau.value)
     0.25
     """
 
@@ -103,7 +104,7 @@ class Lambda(Deterministic):
     --------
     >>> import mcmix as mc
     >>> sd = mc.Uniform("sd", 0, 100, value=2.0)
-    >>> mc.Lambda("tau", lambda sd=sd: 1 / sd**2).value
+    >>> float(mc.Lambda("tau", lambda sd=sd: 1 / sd**2).value)
     0.25
     """
 
@@ -212,7 +213,7 @@ class Index(Deterministic):
     --------
     >>> import mcmix as mc
     >>> mu = mc.Normal("mu", 0, 1, size=2, value=[3.0, 4.0])
-    >>> mu[1].value
+    >>> float(mu[1].value)
     4.0
     """
 
