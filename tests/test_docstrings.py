@@ -11,9 +11,7 @@ import pytest
 
 import mcmix as mc
 
-MODULES = sorted(
-    name for _, name, _ in pkgutil.walk_packages(mc.__path__, "mcmix.") if not name.endswith("__main__")
-)
+MODULES = sorted(name for _, name, _ in pkgutil.walk_packages(mc.__path__, "mcmix.") if not name.endswith("__main__"))
 
 
 @pytest.mark.parametrize("name", ["mcmix", *MODULES])
