@@ -160,8 +160,10 @@ def test_observed_descendants_are_collected_from_anywhere(listed):
 def test_a_potential_below_what_is_collected_counts():
     nodes = two_components()
     ordered = mc.Potential(logp=lambda mu: -1.5, doc="", name="ordered", parents={"mu": nodes["mu"]})
-    model = mc.Model([nodes["y"]])
+    assert mc.Model([nodes["y"]]).left_out == [ordered]  # neither listed nor below what is listed: told, not taken
+    model = mc.Model([nodes["y"], nodes["mu"]])
     assert list(model.potentials) == [ordered]
+    assert model.left_out == []
     others = two_components()
     assert model.logp == pytest.approx(mc.Model([others["y"]]).logp - 1.5)
 

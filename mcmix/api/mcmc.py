@@ -21,6 +21,7 @@ from mcmix.sampling import replay
 from mcmix.sampling.agreement import disagreement
 from mcmix.sampling.run import Runner, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
+from mcmix.steps.base import Step
 from mcmix.steps.explain import explanation
 from mcmix.steps.plan import Assembled, assemble, exchangeable
 from mcmix.structure.ties import warn_of_ties
@@ -116,14 +117,14 @@ class MCMC:
             self._assembled = assemble(self.model, self._asked, self._wanted)
         return self._assembled
 
-    def use_step_method(self, step: type, *nodes: Stochastic) -> None:
+    def use_step_method(self, step: Any, *nodes: Any) -> None:
         """Serve nodes with a step of your choice instead of the one from the table.
 
         Parameters
         ----------
         step : class
             ``mc.steps.Slice``, ``mc.steps.Metropolis``, ``mc.steps.AdaptiveMetropolis``, ...
-        nodes : Stochastic
+        nodes : Stochastic, name, or list of these
 
         Raises
         ------
@@ -132,10 +133,15 @@ class MCMC:
         """
         if self._runners:
             raise ModelError("use_step_method: the chains have started; make a new MCMC object")
-        for node in nodes:
-            if node not in self.model.stochastics:
+        if not (isinstance(step, type) and issubclass(step, Step)):
+            raise ModelError(f"use_step_method: expected a step class such as mc.steps.Slice, got {step!r}")
+        flat = [n for node in nodes for n in (node if isinstance(node, (list, tuple)) else [node])]
+        chosen = [self._node(n, "use_step_method") if isinstance(n, str) else n for n in flat]
+        for node in chosen:
+            if not any(node is n for n in self.model.stochastics):
                 raise ModelError(f"use_step_method: expected an unknown of the model, got {node!r}")
-        wanted = {**self._wanted, **dict.fromkeys(nodes, step)}
+        wanted = dict(self._wanted)
+        wanted.update((node, step) for node in chosen if isinstance(node, Stochastic))
         self._assembled, self._wanted = assemble(self.model, self._asked, wanted), wanted
 
     def explain(self) -> None:
@@ -159,6 +165,9 @@ class MCMC:
         **unknown: Any,
     ) -> MCMC:
         """Draw from the posterior; every call goes on from where the chains stand.
+
+        What is reported afterwards (trace, stats, summary, to_arviz, plots) reads the draws of the last call; pass
+        ``calls="all"`` to join those of all calls.
 
         Parameters
         ----------
@@ -221,7 +230,8 @@ class MCMC:
         rows = min(r.rows for r in self._runners)
         if interrupted:
             print(
-                f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here",
+                f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here, "
+                "and calls='all' joins the draws of all calls",
                 file=sys.stderr,
             )
         if rows > 0:
@@ -253,6 +263,12 @@ class MCMC:
         warn_of_ties(made.structure)
         if not self.model.observed_stochastics and not self.model.potentials:
             print("the model has no data: these are draws from the prior", file=sys.stderr)
+        if self.model.left_out:
+            names = ", ".join(n.name for n in self.model.left_out)
+            print(
+                f"not in the model, though it depends on its unknowns (list it to include it): {names}",
+                file=sys.stderr,
+            )
         given = self._given(start or {})
         self.seed_sequence = sequence
         entropy, key = self.seed_sequence.entropy, self.seed_sequence.spawn_key
@@ -371,6 +387,8 @@ class MCMC:
         names = (
             self._reported(draws) if variables is None else [self.trace(v, calls=calls).name for v in listed(variables)]
         )
+        if not names:
+            raise ModelError("summary: only labels were sampled; look at memberships()")
         return frames.summary_frame(draws, names, alpha=alpha)
 
     def _reported(self, draws: Draws) -> list[str]:

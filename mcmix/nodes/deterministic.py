@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.errors import ModelError
+from mcmix.errors import ModelError, ZeroProbability
 from mcmix.nodes.node import Node, holds_nodes, mapped, nodes_in, short, value_of
 
 
@@ -112,6 +112,11 @@ class Lambda(Deterministic):
         super().__init__(lam_fun, doc, name, parents_from_defaults(lam_fun, name), **keywords)
 
 
+YES_OR_NO_POTENTIAL = (
+    "a potential expected to return a log density, got yes or no; write np.where(condition, 0.0, -np.inf)"
+)
+
+
 class Potential(Node):
     """A factor of the joint density that is no distribution of a variable: a constraint or a soft preference.
 
@@ -141,7 +146,25 @@ class Potential(Node):
     @property
     def logp(self) -> float:
         """Log density at the parents' current values."""
-        return float(self.function(**self.parent_values()))
+        return self.log_density(self.parent_values())
+
+    def log_density(self, parents: Mapping[str, Any]) -> float:
+        """Log density at given values of the parents; minus infinity where impossible.
+
+        Raises
+        ------
+        ModelError
+            If the function answers yes or no, several numbers, or nothing.
+        """
+        try:
+            answer = self.function(**parents)
+        except ZeroProbability:
+            return -np.inf
+        if isinstance(answer, (bool, np.bool_)):
+            raise ModelError(f"{self.name}: {YES_OR_NO_POTENTIAL}")
+        if answer is None or np.ndim(answer):
+            raise ModelError(f"{self.name}: a potential expected to return one number, got {short(answer)}")
+        return float(answer)
 
     @property
     def value(self) -> Any:

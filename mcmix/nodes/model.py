@@ -15,7 +15,7 @@ from mcmix.nodes.stochastic import Stochastic
 
 
 class Model:
-    """The nodes of a model: what is listed, every ancestor, and the observed descendants and potentials.
+    """The nodes of a model: what is listed, the data and potentials below it, and every ancestor of these.
 
     Parameters
     ----------
@@ -78,6 +78,12 @@ class Model:
         """All nodes, parents before children, in the order of listing within a generation."""
         for generation in self.generations:
             yield from generation
+
+    @property
+    def left_out(self) -> list[Node]:
+        """Data and potentials that depend on unknowns of the model but were neither listed nor lie below what was."""
+        found = dict.fromkeys(c for n in self.stochastics for c in _descendants(n) if _speaks(c))
+        return [n for n in found if n not in self.nodes]
 
     def get_node(self, name: str) -> Node:
         """The node with this name.
@@ -201,17 +207,21 @@ def _listed(source: Any) -> Iterator[Node]:
 
 
 def _collected(listed: list[Node]) -> list[Node]:
-    """Listed nodes, their ancestors, and below all of these the observed nodes and potentials with their ancestors."""
+    """Listed nodes, the data and potentials below them, and the ancestors of all these."""
+    below = [c for node in listed for c in _descendants(node) if _speaks(c)]
     found: dict[Node, None] = {}
-    waiting = list(listed)
+    waiting = [*listed, *below]
     while waiting:
         node = waiting.pop(0)
-        if node in found:
-            continue
-        found[node] = None
-        waiting += node.parent_nodes
-        waiting += [c for c in _descendants(node) if isinstance(c, Potential) or getattr(c, "observed", False)]
+        if node not in found:
+            found[node] = None
+            waiting += node.parent_nodes
     return list(found)
+
+
+def _speaks(node: Node) -> bool:
+    """Whether it says something about its ancestors: data, or a potential."""
+    return isinstance(node, Potential) or bool(getattr(node, "observed", False))
 
 
 def _descendants(node: Node) -> list[Node]:

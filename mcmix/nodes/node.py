@@ -94,6 +94,21 @@ class Node:
     def __hash__(self) -> int:
         return id(self)
 
+    def __eq__(self, other: object) -> bool:
+        """Identity, as nodes are kept in sets; a comparison with numbers is a mistake that must not pass for False."""
+        if isinstance(other, (int, float, np.ndarray, np.generic)):
+            raise TypeError(
+                f"{self.name} == {short(other)}: == asks whether two names stand for one node; write "
+                f"np.equal({self.name}, {short(other)}) for a node that compares values"
+            )
+        return self is other
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"{self.name}: whether it is true is not known before a chain runs; decide with np.where, or in a "
+            "@deterministic function"
+        )
+
     def _describe(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 

@@ -29,7 +29,7 @@ from mcmix.structure.recording import is_log_kept
 TRIES = 100
 ROUNDS = 5  # sweeps over the parameters at each stage
 SOFT_ROUNDS = 3
-NAMED_STARTS = 4  # where components cannot be exchanged later, the best of a few starts is taken
+NAMED_STARTS = 6  # where components cannot be exchanged later, the best of a few starts is taken
 ENTANGLED_ROUNDS = 100
 
 
@@ -182,9 +182,7 @@ def _seed_entangled(chain: Chain, calls: Sequence[Call], given: Mapping[Stochast
 def _names_may_stick(call: Call) -> bool:
     """Whether a label vector's components differ in a way that no exchange can put right once a chain runs."""
     step = call.step
-    return isinstance(step, EntangledLabels) or (
-        isinstance(step, LabelGibbs) and step.exchange is None and step.names_are_free is None
-    )
+    return isinstance(step, EntangledLabels) or (isinstance(step, LabelGibbs) and step.names_stick)
 
 
 def _rounds(parameters: Sequence[Call], chain: Chain, n: int) -> None:

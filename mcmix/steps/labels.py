@@ -14,7 +14,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.program import row_by_row
 from mcmix.structure.evidence import LabelBlock, Structure
-from mcmix.structure.exchange import Exchange, differing, exchange_of, ratio_target
+from mcmix.structure.exchange import Exchange, differing, exchange_of, names_may_stick, ratio_target
 from mcmix.structure.expression import Expression, constant, elementwise, leaf, reduce
 from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
 from mcmix.structure.rewrite import substitute
@@ -195,6 +195,7 @@ class LabelGibbs(Step):
         self.compiled = Pass(block, structure.blocks.index(block))
         found = exchange_of(block, structure)
         self.exchange = found if isinstance(found, Exchange) and differing(found, block, structure) else None
+        self.names_stick = not isinstance(found, Exchange) or names_may_stick(found, block, structure)
         self.names_are_free = found if isinstance(found, Exchange) and self.exchange is None else None
         self.exchange_note = _exchange_note(found, self.exchange)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure
 from mcmix.structure.expression import ELEMENTWISE, Expression, elementwise, reduce
 from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
@@ -115,7 +116,8 @@ def _complement_of(weights: Expression, structure: Structure) -> Stochastic | No
         return None
     first, second = (_unshaped(a) for a in weights.arguments[0].arguments)
     for leaf, node in nodes.items():
-        if leaf.size == 1 and first is leaf and second is _complement(leaf):
+        pair = {id(first), id(second)}
+        if leaf.size == 1 and pair == {id(leaf), id(_complement(leaf))}:
             return node
     return None
 
@@ -135,8 +137,8 @@ def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) 
         return
     if x.shape != (n_labels,):
         raise _Broken(f"a table has shape {x.shape} instead of one entry per label")
-    if x.is_constant:
-        if np.unique(np.asarray(x.value)).size > 1:
+    if not x.leaves:
+        if np.unique(evaluate(x, {})).size > 1:
             raise _Broken("a known table differs between labels")
     elif x in nodes:
         _add(found, [(nodes[x], k) for k in range(n_labels)])
@@ -153,7 +155,7 @@ def _alike(parts: Sequence[Expression], known: set[Expression]) -> list[Expressi
     """The one scalar variable in each part, where all parts are the same function of theirs."""
     leaves = [next(iter(p.leaves)) if len(p.leaves) == 1 else None for p in parts]
     if any(leaf is None or leaf not in known or leaf.size != 1 for leaf in leaves) or len(set(leaves)) != len(parts):
-        raise _Broken("a table is no list of like functions of one scalar variable each")
+        raise _Broken("a list that is looked up is no list of like variables")
     found = [leaf for leaf in leaves if leaf is not None]
     skeletons = {substitute(_unshaped(p), {v: found[0]}) for p, v in zip(parts, found, strict=True)}
     if len(skeletons) > 1:
@@ -220,6 +222,12 @@ def outside(found: Exchange, block: LabelBlock, structure: Structure) -> list[Ev
     inside = {s.factor for s in block.factors} | {structure.recording.factor_of(block.label.node)}
     leaves = {structure.recording.leaves[v] for v in found.variables}
     return [e for e in structure.evidence if e.factor not in inside and e.elements.leaves & leaves]
+
+
+def names_may_stick(found: Exchange, block: LabelBlock, structure: Structure) -> bool:
+    """Whether more than priors speaks against an exchange (an ordering, other data): it may then never be accepted."""
+    priors = [structure.recording.factor_of(v) for v in found.variables]
+    return any(e.factor not in priors for e in outside(found, block, structure))
 
 
 def ratio_target(found: Exchange, block: LabelBlock, structure: Structure) -> Expression:

@@ -423,6 +423,9 @@ def _simplified(name: str, parts: tuple[Expression, ...], shape: tuple[int, ...]
         return first.arguments[0]
     if name == "exp" and first.op == "log":
         return first.arguments[0]
+    if name == "where" and first.kind == "bool" and not first.is_constant and first.shape == shape and len(shape) == 1:
+        if all(p.size == 1 for p in parts[1:]):  # a look-up in [no, yes]
+            return gather(concatenate([reshape(p, (1,)) for p in reversed(parts[1:])]), first)
     if name == "where" and first.is_constant and len(shape) == 1 and all(p.size == 1 for p in parts[1:]):
         return gather(
             concatenate([reshape(p, (1,)) for p in parts[1:]]), np.where(np.broadcast_to(first.known, shape), 0, 1)
@@ -467,7 +470,9 @@ def reshape(value: Any, shape: Any, **_: Any) -> Expression:
 
 def gather(table: Any, positions: Any) -> Expression:
     """Elements of the flattened table at whole-number positions; the result has the positions' shape."""
-    x, index = as_expression(table), as_expression(positions)
+    x, index = as_expression(table), _bare_index(as_expression(positions))
+    if index.is_constant and index.kind == "bool":  # no and yes as positions 0 and 1, never as a mask
+        index = constant(index.known.astype(np.int64))
     if index.is_constant and index.size and not (0 <= index.known.min() and index.known.max() < x.size):
         raise TraceError(f"looks up position {index.known.max():g} in a table of {x.size}")
     if x.is_constant and index.is_constant:
@@ -483,6 +488,18 @@ def gather(table: Any, positions: Any) -> Expression:
     if x.op == "concatenate" and index.is_constant:
         return _gather_from_parts(x, index.known)
     return _make("take", (x, index), index.shape, None, x.kind)
+
+
+def _bare_index(index: Expression) -> Expression:
+    """Whole or yes/no values as positions: 1 * z, z + 0 and z.astype(int) are z."""
+    if index.op == "trunc" and index.arguments[0].kind != "float":
+        return _bare_index(index.arguments[0])
+    if index.op in ("multiply", "add"):
+        neutral = 1.0 if index.op == "multiply" else 0.0
+        for one, other in (index.arguments, index.arguments[::-1]):
+            if _is(one, neutral) and other.shape == index.shape and other.kind != "float":
+                return _bare_index(other)
+    return index
 
 
 def _gather_below(x: Expression, positions: np.ndarray) -> Expression:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family
-from mcmix.errors import SupportError, TraceError
-from mcmix.nodes.deterministic import Deterministic, Potential
+from mcmix.errors import ModelError, SupportError, TraceError
+from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Potential
 from mcmix.nodes.law import Law, as_array
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, holds_nodes, mapped
@@ -93,7 +93,9 @@ def record(model: Model) -> Recording:
         elif isinstance(node, Deterministic):
             recording.values[node] = _called(node, node.function, node.parents, recording, np.shape(node.value))
         elif isinstance(node, Potential):
-            total = _called(node, node.function, node.parents, recording, ())
+            total = _called(node, _own_potential(node), node.parents, recording, ())
+            if total.kind == "bool":
+                raise ModelError(f"{node.name}: {YES_OR_NO_POTENTIAL}")
             recording.factors.append(Factor(node, reduce("sum", total)))
     return recording
 
@@ -155,6 +157,18 @@ def _own_factor(node: Stochastic, recording: Recording) -> Factor:
     logp = _own_logp(node)
     total = _called(node, logp, parents, recording, ())
     return Factor(node, reduce("sum", total), x=recording.values[node])
+
+
+def _own_potential(node: Potential) -> Callable[..., Any]:
+    """The potential's function; an impossible value is minus infinity also where the function raises it."""
+    function = recordable(node.function)
+
+    def logp(**parents: Any) -> Any:
+        if any(_symbolic(p) for p in parents.values()):
+            return function(**parents)
+        return node.log_density(parents)
+
+    return logp
 
 
 def _own_logp(node: Stochastic) -> Callable[..., Any]:
