@@ -157,3 +157,17 @@ def test_nodes_of_a_step_by_name_or_in_a_list():
     m.use_step_method(mc.steps.Slice, "mu")
     m.use_step_method(mc.steps.Slice, [nu])
     assert {s.name for s in m.assembled.steps} == {"slice"}
+
+
+def test_an_error_in_a_users_function_says_which_node():
+    mu = mc.Normal("mu", 0, 1, size=2)
+    broken = mc.Lambda("broken", lambda mu=mu: mu[7])
+    with pytest.raises(IndexError) as caught:
+        _ = broken.value
+    assert "broken" in " ".join(caught.value.__notes__)
+
+
+def test_a_function_without_a_return_is_refused():
+    nothing = mc.Lambda("nothing", lambda: None)
+    with pytest.raises(mc.ModelError, match="nothing.*return"):
+        _ = nothing.value

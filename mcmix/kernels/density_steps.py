@@ -64,7 +64,10 @@ def _density_at(slot, variable, i, y, low, high, answer):
     variable[i] = x
     if slot[8] != IDENTITY and not (low < x < high):  # rounded onto an end
         return -math.inf
-    call(slot[1], (slot[2], slot[3], i if slot[7] != 0 else 0, 1))
+    if slot[8] == IDENTITY and not (low <= x <= high):  # functions are not asked about values that cannot be
+        return -math.inf
+    if call(slot[1], (slot[2], slot[3], i if slot[7] != 0 else 0, 1)) != 0:
+        return -math.inf
     return answer[0] + log_jacobian(slot[8], y, low, high)
 
 
@@ -80,7 +83,8 @@ def slice_elements(words, reals, stream):
     lows, highs = floats(slot[9], n), floats(slot[10], n)
     for i in range(n):
         low, high = lows[i], highs[i]
-        now = to_free(slot[8], variable[i], low, high)
+        before = variable[i]
+        now = to_free(slot[8], before, low, high)
         start = _density_at(slot, variable, i, now, low, high, answer)
         if not start > -math.inf:
             if _collapsed(slot[8], variable[i], low, 1e-100):
@@ -101,9 +105,10 @@ def slice_elements(words, reals, stream):
         y = now
         while True:
             y = left + (right - left) * uniform(stream)
-            if _density_at(slot, variable, i, y, low, high, answer) > level or abs(right - left) < 1e-14 * (
-                1.0 + abs(now)
-            ):
+            if y == now:  # shrunk onto the present value
+                variable[i] = before
+                break
+            if _density_at(slot, variable, i, y, low, high, answer) > level:
                 break
             if y < now:
                 left = y
@@ -112,7 +117,7 @@ def slice_elements(words, reals, stream):
         if _collapsed(slot[8], variable[i], low, SMALLEST_SCALE):
             return COLLAPSED
         if slot[0] != 0:
-            width[i] += 0.05 * (2.5 * abs(y - now) + 1e-12 - width[i])
+            width[i] += 0.05 * (2.5 * abs(y - now) - width[i])
     return 0
 
 
@@ -224,7 +229,9 @@ def metropolis_block(words, reals, stream):
     jacobian = _all_from_free(slot[8], variable, now, lows, highs, n, k)
     for i in range(n):
         work[i] = variable[i]
-    call(slot[1], (slot[2], slot[3], 0, 1))
+    status = call(slot[1], (slot[2], slot[3], 0, 1))
+    if status != 0:
+        return status
     start = answer[0] + jacobian
     if start != start:
         return NOT_A_NUMBER
@@ -237,8 +244,7 @@ def metropolis_block(words, reals, stream):
         proposal[i] = now[i] + math.exp(memory[0]) * step
     jacobian = _all_from_free(slot[8], variable, proposal, lows, highs, n, k)
     accepted = False
-    if jacobian > -math.inf:
-        call(slot[1], (slot[2], slot[3], 0, 1))
+    if jacobian > -math.inf and call(slot[1], (slot[2], slot[3], 0, 1)) == 0:
         accepted = answer[0] + jacobian - start > -standard_exponential(stream)
     if not accepted:
         for i in range(n):
@@ -287,7 +293,9 @@ def enumerate_elements(words, reals, stream):
         highest = -math.inf
         for j in range(k):
             variable[i] = lows[i] + j
-            call(slot[1], (slot[2], slot[3], i if slot[7] != 0 else 0, 1))
+            status = call(slot[1], (slot[2], slot[3], i if slot[7] != 0 else 0, 1))
+            if status != 0:
+                return status
             weight[j] = answer[0]
             if weight[j] != weight[j]:
                 return NOT_A_NUMBER

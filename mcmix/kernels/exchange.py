@@ -42,18 +42,18 @@ def transpose_components(words, reals, stream):
     j = min(int(uniform(stream) * n_labels), n_labels - 1)
     k = min(int(uniform(stream) * (n_labels - 1)), n_labels - 2)
     k += 1 if k >= j else 0
-    call(slot[1], (slot[2], slot[3], 0, 1))
+    status = call(slot[1], (slot[2], slot[3], 0, 1))
     before = answer[0]
     _swap(families, slot[6], n_labels, j, k)
     _complement(complements, slot[8])
-    call(slot[1], (slot[2], slot[3], 0, 1))
-    accepted = answer[0] - before > -standard_exponential(stream)
+    status = max(status, call(slot[1], (slot[2], slot[3], 0, 1)))
+    accepted = status == 0 and answer[0] - before > -standard_exponential(stream)
     if not accepted:
         _swap(families, slot[6], n_labels, j, k)
         _complement(complements, slot[8])
     counter[0] += 1.0
     counter[1] += 1.0 if accepted else 0.0
-    return 0
+    return status
 
 
 MOST_ALONE = 64  # units tried alone per sweep where the block move is accepted rarely

@@ -18,10 +18,11 @@ from mcmix.kernels.random import (
     uniform,
 )
 
-WELL, COLLAPSED, IMPOSSIBLE = 0, 10, 11
+WELL, COLLAPSED, IMPOSSIBLE, NOT_A_NUMBER = 0, 10, 11, 12
 SMALLEST_SCALE = 1e-140
 TRIES = 200
 WINDOW = 1400.0  # in log v: the range of doubles
+NEXT_TO_ZERO, NEXT_TO_ONE = 5e-324, 0.9999999999999999
 
 
 @step_kernel
@@ -33,6 +34,8 @@ def draw_normal(words, reals, stream):
     precision, linear, low, high = floats(slot[5], n), floats(slot[6], n), floats(slot[7], n), floats(slot[8], n)
     out = floats(slot[9], n)
     for i in range(n):
+        if precision[i] != precision[i] or linear[i] != linear[i] or not low[i] <= high[i]:
+            return NOT_A_NUMBER
         if precision[i] > 0.0:
             mean, scale = linear[i] / precision[i], 1.0 / math.sqrt(precision[i])
             if low[i] == -math.inf and high[i] == math.inf:
@@ -60,6 +63,8 @@ def _sliced_gamma(stream, v, shape, rate, power, low, high):
     bottom = max(bottom, math.log(low)) if low > 0.0 else bottom
     top = min(top, math.log(high)) if high < math.inf else top
     level = shape * power * now - rate * math.exp(power * now) - standard_exponential(stream)
+    if level != level:
+        return level
     while True:
         x = bottom + (top - bottom) * uniform(stream)
         if shape * power * x - rate * math.exp(power * x) >= level:
@@ -122,12 +127,14 @@ def draw_beta(words, reals, stream):
     for i in range(n):
         drawn = False
         for _ in range(TRIES):
-            v = beta_draw(stream, first[i] + 1.0, second[i] + 1.0)
-            if low[i] <= v <= high[i] and 0.0 < v < 1.0:
+            v = min(max(beta_draw(stream, first[i] + 1.0, second[i] + 1.0), NEXT_TO_ZERO), NEXT_TO_ONE)
+            if low[i] <= v <= high[i]:
                 out[i], drawn = v, True
                 break
         if not drawn:
             out[i] = _sliced_beta(stream, out[i], first[i], second[i], low[i], high[i])
+        if out[i] != out[i]:
+            return NOT_A_NUMBER
     return status
 
 
@@ -135,6 +142,8 @@ def draw_beta(words, reals, stream):
 def _sliced_beta(stream, v, first, second, low, high):
     """One slice move under v**first (1 - v)**second within [low, high]."""
     level = first * math.log(v) + second * math.log1p(-v) - standard_exponential(stream)
+    if level != level:
+        return level
     bottom, top = max(low, 0.0), min(high, 1.0)
     while True:
         x = bottom + (top - bottom) * uniform(stream)

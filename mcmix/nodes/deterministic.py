@@ -55,8 +55,19 @@ class Deterministic(Node):
         """Value at the parents' current values; computed again only when one of them changed."""
         version = self.version
         if self._cached is None or self._cached[0] != version:
-            self._cached = (version, _plain(self.function(**self.parent_values())))
+            self._cached = (version, _plain(self._answer()))
         return self._cached[1]
+
+    def _answer(self) -> Any:
+        """What the function returns; its errors say which node they come from."""
+        try:
+            answer = self.function(**self.parent_values())
+        except Exception as error:
+            error.add_note(f"in the function of the deterministic node {self.name!r}")
+            raise
+        if answer is None:
+            raise ModelError(f"{self.name}: its function returned None; is a return statement missing?")
+        return answer
 
     @property
     def shape(self) -> tuple[int, ...]:

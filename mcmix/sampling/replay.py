@@ -132,7 +132,8 @@ def _over_products(block: LabelBlock, replay: Replay, positions: np.ndarray) -> 
             total = np.zeros(labels[0].n_units)
             for label, value in zip(labels, values, strict=True):
                 weights = blocks[label].log_weights
-                assert weights is not None
+                if weights is None:
+                    raise ModelError(f"log_likelihood: the weights of {label.node.name} vary by row; not supported yet")
                 total = total + evaluate(weights, leaves)[int(value) - label.lowest]
             for s in block.factors:
                 x = _with_labels(s, dict(zip(labels, values, strict=True)))

@@ -305,6 +305,7 @@ def _failure(status: int, where: str) -> McmixError:
         )
     texts = {
         gibbs.IMPOSSIBLE: "its full conditional cannot be normalised; give it a proper prior",
+        gibbs.NOT_A_NUMBER: "its full conditional is not a number; look at what its children's parameters do there",
         labels.IMPOSSIBLE_ROW: "a row of data has probability zero under every component",
         labels.NOT_A_NUMBER_ROW: "the log density of a row is not a number; look at what the parameters do there",
         density_steps.NOT_A_NUMBER: "its log density is not a number; look at the functions below it",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.distributions.family import Sums
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.model import Model
@@ -18,7 +19,7 @@ from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.steps.program import Program
 from mcmix.steps.table import requested, step_for
 from mcmix.structure.evaluate import ordered
-from mcmix.structure.evidence import Structure, structure_of
+from mcmix.structure.evidence import Evidence, Structure, structure_of
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.recording import Recording, is_log_kept, record
 
@@ -124,10 +125,33 @@ def log_density(structure: Structure) -> Expression:
     total = constant(0.0)
     for e in structure.evidence:
         total = elementwise("add", total, reduce("sum", e.elements))
-        family, x = e.factor.family, e.factor.x
-        if e.over == "cells" and family is not None and family.base is not None and x is not None:
-            total = elementwise("add", total, float(np.sum(family.base(np.asarray(x.value, float)))))
+        if e.over == "cells":
+            total = elementwise("add", total, _left_out_by_sums(e))
     return total
+
+
+_ANYWHERE = {"probability": 0.5, "positive": 1.0, "nonnegative": 1.0, "real": 0.0, "count": 1.0}
+
+
+def _left_out_by_sums(e: Evidence) -> float:
+    """What the log likelihood from sums leaves out: a constant of the data, read off at some allowed parameters."""
+    family, x = e.factor.family, e.factor.x
+    assert family is not None and family.statistics is not None and x is not None
+    values = {
+        p.name: np.asarray(e.parameters[p.name].known) if p.name in family.statistics.known else _ANYWHERE[p.constraint]
+        for p in family.parameters
+    }
+    y = np.asarray(x.known, dtype=float)
+    columns = [np.asarray(c.transform(y), dtype=float) for c in family.statistics.columns]
+    asks = [c.square for c in family.statistics.columns]
+    sums = Sums(
+        float(y.size),
+        tuple(c.sum() for c in columns),
+        tuple((c * c).sum() if q else None for c, q in zip(columns, asks, strict=True)),
+        tuple(0.0 for _ in columns),
+    )
+    exact = family.logpdf(y, *values.values()).sum()
+    return float(exact - np.sum(family.statistics.log_likelihood(sums, values)))
 
 
 def _recorded(made: Assembled, asked: Collection[str]) -> None:

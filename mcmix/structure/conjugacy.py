@@ -313,13 +313,20 @@ _PRIORS: dict[tuple[str, str], Callable[[Mapping[str, Any], float], _Prior | Non
     ("gamma", "InverseGamma"): lambda p, q: _Prior(p["shape"] - 1.0, p["scale"], 0.0, _INF) if q == -1.0 else None,
     ("gamma", "HalfNormal"): lambda p, q: _Prior(-0.5, 0.5 * p["precision"], 0.0, _INF) if q == 2.0 else None,
     # dv = t**(1/q - 1) dt / |q| for t = v**q: a flat prior on v is a power of t
-    ("gamma", "Uniform"): lambda p, q: _Prior(1.0 / q - 1.0, 0.0, _at_least_zero(p["lower"]), p["upper"]),
+    ("gamma", "Uniform"): lambda p, q: (
+        _Prior(1.0 / q - 1.0, 0.0, _at_least_zero(p["lower"]), p["upper"]) if _one_sided(p["lower"], q) else None
+    ),
     ("beta", "Beta"): lambda p, _: _Prior(p["alpha"] - 1.0, p["beta"] - 1.0, 0.0, 1.0),
     ("beta", "Uniform"): lambda p, _: _Prior(
         0.0, 0.0, _at_least_zero(p["lower"]), elementwise("minimum", p["upper"], 1.0)
     ),
     ("dirichlet", "Dirichlet"): lambda p, _: _Prior(p["concentration"] - 1.0, 0.0, 0.0, 1.0),
 }
+
+
+def _one_sided(lower: Expression, exponent: float) -> bool:
+    """Whether v is positive: known from its bound, or because no even power lets a negative v through."""
+    return exponent % 2.0 != 0.0 or (lower.is_constant and bool(np.all(lower.known >= 0.0)))
 
 
 def _at_least_zero(x: Any) -> Expression:

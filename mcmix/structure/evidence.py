@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.distributions.family import Sums
+from mcmix.distributions.family import Family, Sums
 from mcmix.errors import TraceError
 from mcmix.nodes.node import Node
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
@@ -169,10 +169,29 @@ def _evidence(factor: Factor, separable: SeparableFactor | None, structure: Stru
     if cells is not None and (separable is not None or cells.size < factor.elements.size):
         assert factor.family is not None and factor.family.statistics is not None
         likelihood = factor.family.statistics.log_likelihood(cells.sums, cells.parameters)
+        likelihood = _where_allowed(factor.family, cells.parameters, likelihood)
         elements = elementwise("where", elementwise("greater", cells.sums.n, 0), likelihood, 0.0)
         return Evidence(factor, elements, cells.sums, cells.parameters, "cells")
     over = "rows" if factor.elements.ndim else "whole"
     return Evidence(factor, factor.elements, _row_sums(factor), factor.parameters, over)
+
+
+def _where_allowed(family: Family, parameters: Mapping[str, Expression], likelihood: Expression) -> Expression:
+    """Minus infinity where a parameter that is not known breaks its constraint: sums alone may not show it."""
+    for p in family.parameters:
+        value = parameters[p.name]
+        if value.is_constant or p.constraint not in _ALLOWED:
+            continue
+        for comparison, end in _ALLOWED[p.constraint]:
+            likelihood = elementwise("where", elementwise(comparison, value, end), likelihood, -np.inf)
+    return likelihood
+
+
+_ALLOWED = {
+    "positive": [("greater", 0.0)],
+    "nonnegative": [("greater_equal", 0.0)],
+    "probability": [("greater_equal", 0.0), ("less_equal", 1.0)],
+}
 
 
 def _row_sums(factor: Factor) -> Sums | None:

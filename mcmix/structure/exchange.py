@@ -15,9 +15,9 @@ import numpy as np
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure
-from mcmix.structure.expression import ELEMENTWISE, Expression, elementwise, reduce
+from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, elementwise, reduce
 from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
-from mcmix.structure.rewrite import follow_rows, substitute
+from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
 
 
 @dataclass(eq=False)
@@ -58,7 +58,7 @@ def exchange_of(block: LabelBlock, structure: Structure) -> Exchange | str:
             for table in _tables_of(s, block)[0]:
                 _table(table, block.label.n_labels, structure, found)
         _closed(found, block, structure)
-    except _Broken as reason:
+    except (_Broken, NotSeparable) as reason:
         return str(reason)
     return found
 
@@ -82,9 +82,10 @@ def _tables_of(s: SeparableFactor, block: LabelBlock) -> tuple[list[Expression],
             return False
         if part in positions:
             raise _Broken(f"{s.factor.node.name} uses the label as a number")
-        beside.extend(a for a in part.arguments if a.shape != s.rows.shape)
-        if part.op == "leaf":
+        if label.variable not in part.leaves:
             beside.append(part)
+            return False
+        beside.extend(a for a in part.arguments if a.shape != s.rows.shape)
         return True
 
     follow_rows(s.rows, s.rows.shape[0], on_part)
@@ -177,8 +178,25 @@ def _closed(found: Exchange, block: LabelBlock, structure: Structure) -> None:
     for s in block.factors:
         tables, beside = _tables_of(s, block)
         parts = [part for table in tables for part in _scalars(table, block.label.n_labels)] + beside
-        if any(part.leaves & leaves for part in parts):
+        if not all(_invariant(part, leaves, block, structure) for part in parts):
             raise _Broken("a variable enters both by label and as a whole")
+    weights = block.log_weights
+    if weights is not None and _complement_of(weights, structure) is None:
+        if not all(_invariant(part, leaves, block, structure) for part in _scalars(weights, block.label.n_labels)):
+            raise _Broken("a variable enters the weights both by label and as a whole")
+
+
+def _invariant(x: Expression, leaves: set[Expression], block: LabelBlock, structure: Structure) -> bool:
+    """Whether a part that all labels share stays as it is when the variables' entries change places."""
+    if not x.leaves & leaves:
+        return True
+    if x.op in REDUCTIONS and x.arguments[0].shape == (block.label.n_labels,):
+        try:
+            _table(x.arguments[0], block.label.n_labels, structure, Exchange())
+        except _Broken:
+            return False
+        return all(_invariant(p, leaves, block, structure) for p in _scalars(x.arguments[0], block.label.n_labels))
+    return x.op in (*ELEMENTWISE, "reshape") and all(_invariant(a, leaves, block, structure) for a in x.arguments)
 
 
 def _scalars(x: Expression, n_labels: int) -> list[Expression]:
@@ -192,7 +210,9 @@ def differing(found: Exchange, block: LabelBlock, structure: Structure) -> bool:
     """Whether anything outside the likelihood tells the components apart (else an exchange changes only names)."""
     for evidence in outside(found, block, structure):
         own = [v for v in found.variables if structure.recording.factor_of(v) is evidence.factor]
-        if not own or any(not _same_for_all(p) for p in evidence.parameters.values()):
+        if not own or evidence.factor.family is None:
+            return True
+        if any(not _same_for_all(p) for p in evidence.parameters.values()):
             return True
     for family in found.families:
         laws = {

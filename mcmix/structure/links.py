@@ -49,7 +49,7 @@ def _read(x: Expression, v: Expression, leaf: Expression, step: Callable[..., An
     """Walk down to v; `step` combines what was read below each operation."""
     if x is v:
         return own
-    if leaf not in x.leaves:
+    if leaf not in x.leaves or not x.arguments:
         return None
     read = [_read(a, v, leaf, step, own) if leaf in a.leaves else None for a in x.arguments]
     if any(r is None and leaf in a.leaves for r, a in zip(read, x.arguments, strict=True)):

@@ -127,6 +127,8 @@ def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
             return ex.gather(part, order)
         if part.op == "take":
             return ex.gather(part.arguments[0], visit(part.arguments[1]))
+        if part.op not in ELEMENTWISE and part.op != "density":  # rows that were made together: ordered afterwards
+            return ex.gather(part, order)
         return _rebuilt(part, [visit(a) for a in part.arguments])
 
     return visit(x)
