@@ -158,3 +158,17 @@ def test_the_recorded_log_density_is_that_of_the_model(seed):
     for node in m.model.stochastics:
         node.value = draws.variables[node.name][0, -1]
     assert draws.statistics["lp"][0, -1] == pytest.approx(m.model.logp, abs=1e-8)
+
+
+def test_data_with_several_columns_are_labelled_row_by_row():
+    """They take the exact way for entangled labels, whose block move is then always accepted."""
+    rng = np.random.default_rng(9)
+    labels = rng.integers(0, 2, 120)
+    x = rng.normal(np.array([[0.0, 0.0], [3.0, -3.0]])[labels], 1.0)
+    z = mc.Categorical("z", [0.5, 0.5], size=120)
+    mu = mc.Normal("mu", np.array([[0.0, 0.0], [3.0, -3.0]]), 1.0, size=(2, 2))
+    y = mc.Normal("y", mu[z], 1.0, value=x, observed=True)
+    m = mc.MCMC([y]).sample(1500, 500, seed=1, chains=2)
+    assert m.draws().statistics["acceptance z"].mean() > 0.99
+    assert np.mean((m.trace("z")[:].mean(0) > 0.5) == labels) > 0.95
+    assert np.abs(m.trace("mu")[:].mean(0) - [[0, 0], [3, -3]]).max() < 0.4

@@ -57,7 +57,8 @@ def _share(n_labels: int, n_units: int) -> float:
 def entangled_pool(step: EntangledLabels, data: Sequence[np.ndarray], sequence: np.random.SeedSequence) -> Pool | None:
     """Seedings for labels whose dependence on data is not seen through: from data with one entry per label."""
     n = step.label.n_units
-    columns = [_standardised(x) for x in data if x.shape == (n,)]
+    fitting = [x.reshape(n, -1) for x in data if x.ndim and x.shape[0] == n]
+    columns = [_standardised(column) for x in fitting for column in x.T]
     if not columns:
         return None
     return pool_from(np.column_stack(columns), step.label.n_labels, _share(step.label.n_labels, n), sequence)

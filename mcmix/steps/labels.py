@@ -15,7 +15,7 @@ from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.program import row_by_row
 from mcmix.structure.evidence import LabelBlock, Structure
 from mcmix.structure.exchange import Exchange, differing, exchange_of, names_may_stick, ratio_target
-from mcmix.structure.expression import Expression, constant, elementwise, leaf, reduce
+from mcmix.structure.expression import Expression, constant, elementwise, leaf, reduce, reshape
 from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
 from mcmix.structure.rewrite import substitute
 
@@ -274,8 +274,8 @@ class EntangledLabels(Step):
         joint: Expression = constant(0.0)
         for x in about:
             joint = elementwise("add", joint, reduce("sum", x))
-            if x.shape == (label.n_units,):
-                rows = elementwise("add", rows, x)
+            if x.ndim and x.shape[0] == label.n_units:  # several columns count together
+                rows = elementwise("add", rows, reduce("sum", reshape(x, (label.n_units, -1)), 1) if x.ndim > 1 else x)
         self.rows, self.joint = rows, joint
 
     def compile(self, plan: Plan) -> None:
