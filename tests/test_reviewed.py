@@ -172,3 +172,15 @@ def test_data_with_several_columns_are_labelled_row_by_row():
     assert m.draws().statistics["acceptance z"].mean() > 0.99
     assert np.mean((m.trace("z")[:].mean(0) > 0.5) == labels) > 0.95
     assert np.abs(m.trace("mu")[:].mean(0) - [[0, 0], [3, -3]]).max() < 0.4
+
+
+def test_memberships_from_kept_labels_where_a_parameter_was_not_kept():
+    x = np.array([-2.0, -1.8, 0.1, 2.0, 2.2])
+    z = mc.Categorical("z", mc.Dirichlet("w", [3, 3]), size=5)
+    mu = mc.Normal("mu", [-2, 2], 4.0, size=2, trace=False)
+    m = mc.MCMC([mc.Normal("y", mu[z], 1.0, value=x, observed=True)]).sample(3000, 100, seed=1)
+    found = m.memberships()
+    np.testing.assert_allclose(found.sum(axis=1), 1.0)
+    np.testing.assert_allclose(found[:, 1], (m.trace("z")[:] == 1).mean(0))
+    assert found[0, 0] > 0.9
+    assert found[-1, 1] > 0.9

@@ -13,7 +13,11 @@ LARGEST = 1.2  # split R-hat from which chains are said to disagree
 
 
 def split_rhat(x: np.ndarray) -> np.ndarray:
-    """Split R-hat of draws, shape (chains, draws, ...): Gelman et al. (2013), Bayesian Data Analysis, section 11.4."""
+    """Split R-hat of draws, shape (chains, draws, ...): Gelman et al. (2013), Bayesian Data Analysis, section 11.4.
+
+    Reports take ArviZ's rank-normalised one; this plain one is for the word after every run, which must not wait a
+    second for ArviZ to be imported.
+    """
     half = x.shape[1] // 2
     parts = np.concatenate([x[:, :half], x[:, -half:]], axis=0)
     within = parts.var(axis=1, ddof=1).mean(axis=0)

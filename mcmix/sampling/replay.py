@@ -163,6 +163,8 @@ def _by_row(factor: Factor, replay: Replay, positions: np.ndarray, made: Assembl
 def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -> np.ndarray:
     """Posterior probability of each label for each unit, averaged over thinned draws (Rao-Blackwellised).
 
+    Where a parameter's draws were not kept but the labels were, the labels' frequencies over all draws.
+
     Returns
     -------
     ndarray, shape (units, K)
@@ -172,7 +174,11 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
         raise ModelError(f"memberships: {node.name!r} is no label vector that is drawn by the label pass")
     positions = draws.thinned(at_most)
     replay = Replay(made, draws)
-    replay.require([n for n in made.model.stochastics if n is not node], "memberships")
+    needed = [n for n in made.model.stochastics if n is not node]
+    if any(n in replay.absent for n in needed) and node.name in draws.variables:
+        kept = draws.variables[node.name]  # without the parameters' draws: how often each label was drawn
+        return np.stack([(kept == value).mean(axis=(0, 1)) for value in compiled.label.values], axis=1)
+    replay.require(needed, "memberships")
     out = np.zeros((compiled.label.n_units, compiled.label.n_labels))
     descriptor = compiled.descriptor(replay.chain)
     descriptor[kernels.PASS_MEMBERSHIP], descriptor[kernels.PASS_COLLECT] = address_of(out), 0

@@ -17,7 +17,7 @@ import numpy as np
 from mcmix.kernels import machine
 from mcmix.kernels.base import address_of, python_callback
 from mcmix.kernels.machine import COUNT, EXTRA, OP, OUT, OUT_ROW, TILE, TILED, WIDTH, A, B, C, D
-from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant, elementwise, reshape
+from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
 
 OPCODES = {
     "negative": machine.NEGATIVE, "absolute": machine.ABSOLUTE, "exp": machine.EXP, "log": machine.LOG,
@@ -458,4 +458,4 @@ def _broadcast(x: Expression, shape: tuple[int, ...]) -> Expression:
     return gather(x, np.broadcast_to(np.arange(x.size).reshape(x.shape), shape).copy())
 
 
-__all__ = ["BoundProgram", "Compiler", "Layout", "Program", "elementwise", "finished", "reshape"]
+__all__ = ["BoundProgram", "Compiler", "Layout", "Program", "finished"]
