@@ -50,17 +50,31 @@ def assert_nothing_drawn(m):
 
 MISSING = {
     "NaN": ([0.1, np.nan, 0.3, np.nan], ("1", "3")),
-    "infinity": ([0.1, 0.2, np.inf, -np.inf], ("2", "3")),
     "a table": ([[0.1, 0.2], [np.nan, 0.3], [0.4, 0.5]], ("1",)),
     "None": ([0.1, None, 0.3], ("1",)),
-    "a series": (pd.Series([0.1, None, 0.3, np.inf]), ("1", "3")),
+    "a series": (pd.Series([0.1, None, 0.3, None]), ("1", "3")),
     "a nullable series": (pd.Series([1, 2, None], dtype="Int64"), ("2",)),
     "masked": (np.ma.masked_array([0.1, 0.2, 0.3], [False, False, True]), ("2",)),
 }
 
 
+INFINITE = {
+    "infinity": ([0.1, 0.2, np.inf, -np.inf], ("2", "3")),
+    "beside a gap": ([0.1, np.nan, np.inf], ("2",)),
+    "a series": (pd.Series([0.1, None, 0.3, np.inf]), ("3",)),
+}
+
+
 @pytest.mark.parametrize(("rows", "numbers"), MISSING.values(), ids=MISSING)
-def test_missing_or_infinite_data_are_refused_with_row_numbers(rows, numbers):
+def test_missing_entries_become_unknown(rows, numbers):
+    node = mc.Normal("height", 0, 1, value=rows, observed=True)
+    assert not node.observed
+    assert [str(row) for row in np.argwhere(node.mask)[:, 0]] == list(numbers)
+    assert np.isfinite(node.value).all()
+
+
+@pytest.mark.parametrize(("rows", "numbers"), INFINITE.values(), ids=INFINITE)
+def test_infinite_data_are_refused_with_row_numbers(rows, numbers):
     refused(("height", "finite", *numbers), lambda: mc.Normal("height", 0, 1, value=rows, observed=True))
 
 
@@ -70,20 +84,14 @@ def test_many_bad_rows_are_counted_and_not_all_listed():
     assert len(message) < 400
 
 
-@pytest.mark.parametrize("law", ["Poisson", "Categorical", "Bernoulli"])
-def test_missing_counts_and_labels_are_refused_too(law):
-    parameter = {"Poisson": 3.0, "Categorical": [0.5, 0.5], "Bernoulli": 0.5}[law]
-    refused(("y", "1"), lambda: getattr(mc, law)("y", parameter, value=[0, np.nan, 1], observed=True))
+@pytest.mark.parametrize("law", ["Dirichlet", "Categorical"])
+def test_data_that_are_missing_altogether_are_refused(law):
+    value = [[np.nan, np.nan]] if law == "Dirichlet" else [np.nan, np.nan]
+    refused(("y",), lambda: getattr(mc, law)("y", [0.5, 0.5], value=value, observed=True))
 
 
-def test_missing_data_of_an_own_law_are_refused():
-    def bell(value):
-        return -np.sum(np.square(value))
-
-    refused(
-        ("height", "1"),
-        lambda: mc.Stochastic(logp=bell, doc="", name="height", parents={}, value=[0.1, np.nan], observed=True),
-    )
+def test_parts_of_a_simplex_are_refused():
+    refused(("y", "complete"), lambda: mc.Dirichlet("y", [1.0, 1.0], value=[[0.3, 0.7], [np.nan, 0.5]], observed=True))
 
 
 @pytest.mark.parametrize("rows", [["low", "high"], "high", [[1.0, 2.0], [3.0]]], ids=repr)

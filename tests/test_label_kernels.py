@@ -15,7 +15,6 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.random import LANES, STREAM_WORDS, fill_uniforms, seeded_streams
 from mcmix.kernels.soft import soft_pass
-from mcmix.sampling.start import put
 from mcmix.steps.base import Chain
 
 BLOCK = 16384
@@ -117,8 +116,13 @@ class Bound:
 
     def sums(self, node, j=0):
         """(counts, sums, sums of squares) of a data node's cells."""
-        keys = [("count", node), ("sum", node, j), ("square", node, j)]
+        factor = self.step.structure.recording.factor_of(node)
+        keys = [("count", factor), ("sum", factor, j), ("square", factor, j)]
         return [self.chain.view(k).copy() for k in keys if k in self.chain.layout.places]
+
+    def shift(self, node):
+        """The number about which a data node's sums are taken."""
+        return self.chain.view(("shifts", self.step.structure.recording.factor_of(node)))[0]
 
     @property
     def units(self):
@@ -132,7 +136,7 @@ def bound(nodes, values, seed=11):
     chain = Chain(made.plan.layout, np.random.SeedSequence(seed))
     call = step.bind(chain)[-1]
     for node in made.model.stochastics:
-        put(chain, node, values[node.name] if node.name in values else np.zeros(node.shape))
+        chain.put(node, values[node.name] if node.name in values else np.zeros(node.shape))
     n = step.block.label.n_units
     return Bound(chain, step, call, chain.row_streams(step.variables[0], step.compiled.number, n).copy())
 
@@ -194,7 +198,7 @@ def test_hard_pass(n, k):
     assert b.run(kernels.hard_pass) == 0
     labels = drawn(logs, uniforms_of(b.states, n))
     assert np.array_equal(b.labels, labels)
-    shift = b.chain.view(("shifts", y))[0]
+    shift = b.shift(y)
     for found, exact in zip(b.sums(y), sums_by_label(labels, x, k, shift), strict=True):
         np.testing.assert_allclose(found, exact, rtol=1e-11, atol=1e-9)
     assert np.array_equal(b.units, np.bincount(labels.astype(int), minlength=k))
@@ -219,7 +223,7 @@ def test_counting_labels_as_they_stand(n, k):
     b = bound([y], {**values, "z": labels})
     assert b.run(kernels.count_labels) == 0
     assert np.array_equal(b.labels, labels)
-    shift = b.chain.view(("shifts", y))[0]
+    shift = b.shift(y)
     for found, exact in zip(b.sums(y), sums_by_label(labels, x, k, shift), strict=True):
         np.testing.assert_allclose(found, exact, rtol=1e-11, atol=1e-9)
     assert np.array_equal(b.units, np.bincount(labels, minlength=k))
@@ -235,7 +239,7 @@ def test_soft_pass(n, k):
     assert b.run(soft_pass) == 0
     total = logsumexp(logs, axis=1)
     weights = np.exp(logs - total[:, None])
-    about = x - b.chain.view(("shifts", y))[0]
+    about = x - b.shift(y)
     np.testing.assert_allclose(unit_log, total, rtol=1e-12)
     np.testing.assert_allclose(memberships, weights, rtol=1e-10, atol=1e-15)
     for found, exact in zip(b.sums(y), (weights.sum(0), weights.T @ about, weights.T @ about**2), strict=True):
@@ -282,7 +286,7 @@ def test_several_rows_per_unit(group_of, n):
     logs = np.log(values["w"]) + np.stack([np.bincount(group, rows[:, j], n) for j in range(k)], 1)
     labels = drawn(logs, uniforms_of(b.states, n))
     assert np.array_equal(b.labels, labels)
-    shift = b.chain.view(("shifts", y))[0]
+    shift = b.shift(y)
     for found, exact in zip(b.sums(y), sums_by_label(labels[group], x, k, shift), strict=True):
         np.testing.assert_allclose(found, exact, rtol=1e-11, atol=1e-9)
     assert np.array_equal(b.units, np.bincount(labels.astype(int), minlength=k))
@@ -330,7 +334,7 @@ def test_two_data_nodes_and_known_groups(n):
         assert np.array_equal(b.sums(c)[0], np.bincount(labels.astype(int), minlength=k))
         assert np.array_equal(b.sums(c)[1], np.bincount(labels.astype(int), counts, k))
         cell = labels.astype(int) * n_groups + group
-        about = x - b.chain.view(("shifts", y))[0]
+        about = x - b.shift(y)
         np.testing.assert_allclose(b.sums(y)[0], np.bincount(cell, minlength=k * n_groups))
         np.testing.assert_allclose(b.sums(y)[1], np.bincount(cell, about, k * n_groups), rtol=1e-11, atol=1e-9)
         np.testing.assert_allclose(b.sums(y)[2], np.bincount(cell, about**2, k * n_groups), rtol=1e-11, atol=1e-9)

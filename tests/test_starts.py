@@ -66,7 +66,8 @@ def test_start_values_win():
 
 def test_value_of_an_unknown_is_its_start():
     k = mc.Poisson("k", 5.0, value=400)
-    m = mc.MCMC([k])
+    y = mc.Normal("y", k, 1e-6, value=0.0, observed=True)
+    m = mc.MCMC([k, y])
     m.sample(1, chains=1, seed=1)
     assert m.trace("k")[0] > 350
 

@@ -14,6 +14,7 @@ from mcmix.traces.memory import Draws
 
 if TYPE_CHECKING:
     from mcmix.api.mcmc import MCMC
+    from mcmix.nodes.stochastic import Stochastic
     from mcmix.steps.plan import Assembled
 
 
@@ -26,7 +27,7 @@ def exported(m: MCMC, draws: Draws, log_likelihood: bool, log_prior: bool, at_mo
         "observed_data": m.observed_data(),
     }
     dims, coords = dimensions(made)
-    own_dims: dict[str, dict[str, list[str]]] = {}
+    own_dims: dict[str, dict[str, list[str]]] = {"posterior": _missing_dims(made, coords)}
     attributes: dict[str, Any] = {
         "inference_library": "mcmix",
         "inference_library_version": __version__,
@@ -83,7 +84,7 @@ def dimensions(made: Assembled) -> tuple[dict[str, list[str]], dict[str, Any]]:
     """Names of axes: ``component`` for what a label looks up, ``observation`` for rows, labelled by a pandas index."""
     dims: dict[str, list[str]] = {}
     coords: dict[str, Any] = {}
-    for node in made.model.observed_stochastics:
+    for node in made.model.data:
         _rows(node.name, node.shape, node.index, dims, coords)
     blocks = {b.label.node: b.label.n_labels for b in made.structure.blocks}
     for number, (node, n_labels) in enumerate(blocks.items()):
@@ -101,6 +102,24 @@ def dimensions(made: Assembled) -> tuple[dict[str, list[str]], dict[str, Any]]:
                 dims[other.name] = [name, *[f"{other.name}_dim_{i}" for i in range(1, len(shape))]]
         _rows(node.name, node.shape, None, dims, coords)
     return dims, coords
+
+
+def _missing_dims(made: Assembled, coords: dict[str, Any]) -> dict[str, list[str]]:
+    """Missing entries are a vector of their own, labelled by where they belong."""
+    dims = {}
+    for node in made.model.stochastics:
+        if node.mask is not None:
+            dims[node.name] = [f"{node.name}_missing"]
+            coords[f"{node.name}_missing"] = _places(node)
+    return dims
+
+
+def _places(node: Stochastic) -> np.ndarray:
+    where = np.argwhere(np.atleast_1d(node.mask))
+    if where.shape[1] == 1:
+        rows = where[:, 0]
+        return rows if node.index is None else _plain_labels(node.index)[rows]
+    return np.array([", ".join(map(str, place)) for place in where])
 
 
 def _rows(name: str, shape: tuple[int, ...], index: Any, dims: dict[str, list[str]], coords: dict[str, Any]) -> None:

@@ -261,7 +261,7 @@ class MCMC:
         sequence = sequence_from(seed)
         made = self.assembled
         warn_of_ties(made.structure)
-        if not self.model.observed_stochastics and not self.model.potentials:
+        if not self.model.data and not self.model.potentials:
             print("the model has no data: these are draws from the prior", file=sys.stderr)
         if self.model.left_out:
             names = ", ".join(n.name for n in self.model.left_out)
@@ -426,8 +426,8 @@ class MCMC:
         return replay.component_densities(self.assembled, self.draws(), node, np.asarray(grid, dtype=float), n_draws)
 
     def observed_data(self) -> dict[str, np.ndarray]:
-        """The data by node name."""
-        return {n.name: np.asarray(n.value) for n in self.model.observed_stochastics}
+        """The data by node name; NaN where an entry is missing."""
+        return {n.name: _with_gaps(n) for n in self.model.data}
 
     def is_discrete(self, name: str) -> bool:
         """Whether a data node takes whole numbers only."""
@@ -435,7 +435,7 @@ class MCMC:
         return bool(family is not None and family.support.discrete)
 
     def _data(self, name: str | None) -> Stochastic:
-        data = self.model.observed_stochastics
+        data = self.model.data
         if name is None and len(data) != 1:
             raise ModelError(f"which data node? there are {', '.join(n.name for n in data) or 'none'}")
         node = data[0] if name is None else self._node(name, "density")
@@ -474,6 +474,10 @@ class MCMC:
         from html import escape
 
         return f"<b>{escape(repr(self))}</b><pre>{escape(str(explanation(self.assembled)))}</pre>"
+
+
+def _with_gaps(node: Stochastic) -> np.ndarray:
+    return np.asarray(node.value) if node.mask is None else np.where(node.mask, np.nan, node.known)
 
 
 __all__ = ["MCMC", "Trace"]

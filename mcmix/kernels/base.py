@@ -198,7 +198,7 @@ def apart(shape: int | tuple[int, ...], dtype: Any = np.float64) -> np.ndarray:
     return room[start : start + count * item].view(dtype).reshape(shape)
 
 
-def python_callback(function: Callable[[], int]) -> tuple[Any, int]:
-    """A Python function that compiled code can call by address (it takes the GIL meanwhile)."""
-    kept = ctypes.CFUNCTYPE(ctypes.c_int64)(function)
+def python_callback(function: Callable[..., int], n_arguments: int = 0) -> tuple[Any, int]:
+    """A Python function of whole numbers that compiled code can call by address (it takes the GIL meanwhile)."""
+    kept = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * n_arguments)(function)
     return kept, ctypes.cast(kept, ctypes.c_void_p).value or 0

@@ -107,10 +107,7 @@ def observed(thing: Any = None, **keywords: Any) -> Any:
     True
     """
     if isinstance(thing, Stochastic):
-        thing.observed = True
-        thing.given = thing._checked(thing.value)
-        thing._value = thing.given
-        return thing
+        return thing.observe(thing.value)
     return stochastic(thing, observed=True, **keywords)
 
 

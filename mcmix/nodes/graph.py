@@ -28,5 +28,5 @@ def _style(node: Node) -> str:
     if isinstance(node, Potential):
         return f'label="{label}", shape=diamond'
     law = type(node).__name__
-    filled = ', style=filled, fillcolor="grey85"' if getattr(node, "observed", False) else ""
+    filled = ', style=filled, fillcolor="grey85"' if getattr(node, "holds_data", False) else ""
     return f'label="{label}\\n{law}", shape=ellipse{filled}'

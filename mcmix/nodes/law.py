@@ -10,6 +10,7 @@ import numpy as np
 
 from mcmix.distributions.family import Family
 from mcmix.errors import ModelError, SupportError
+from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node, holds_nodes, short, value_of
 from mcmix.nodes.stochastic import Stochastic, as_numbers, labels_of, refuse_non_finite
 
@@ -46,13 +47,25 @@ class Law(Stochastic):
         self.event_shape = self._event_shape()
         self._shape = self._full_shape(size, value)
         self._check_parameters()
-        if value is not None:
-            self.observed = bool(observed)
-            if observed:
-                refuse_non_finite(name, value)
-            self.check_value(value)
+        self._accept(value, observed)
         self._set_up(value, observed, self.family.dtype if dtype is None else dtype)
         self.index = self._index
+
+    def _accept(self, value: Any, observed: bool) -> None:
+        """Refuse data and start values that the law cannot produce; missing entries are looked at by nobody."""
+        if value is None:
+            return
+        mask = missing_entries(self.name, value) if observed else None
+        if mask is None:
+            if observed:
+                refuse_non_finite(self.name, value)
+            self.check_value(value)
+            return
+        if self.family.event_ndim and (self.family.support.simplex or self.family.support.discrete):
+            raise ModelError(f"{self.name}: expected complete vectors of {self.family.name}, got missing entries")
+        known = without_missing(self.name, value, mask)
+        refuse_non_finite(self.name, known)
+        self.check_value(known, mask)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -165,8 +178,14 @@ class Law(Stochastic):
             if np.any(low > high) or (not self.family.support.discrete and np.any(low == high)):
                 raise SupportError(f"{self.name}: lower expected below upper, got {short(low)} and {short(high)}")
 
-    def check_value(self, value: Any) -> None:
+    def check_value(self, value: Any, ignored: np.ndarray | None = None) -> None:
         """Refuse a value that the law cannot produce whatever its unknown parents are.
+
+        Parameters
+        ----------
+        value : array_like
+        ignored : ndarray of bool, optional
+            Entries that are not looked at.
 
         Raises
         ------
@@ -188,6 +207,8 @@ class Law(Stochastic):
             wrong |= values > upper
         if self.family.support.discrete:
             wrong |= values != np.round(values)
+        if ignored is not None:
+            wrong &= ~ignored
         if wrong.any():
             self._refuse_support(values, wrong, lower, upper)
         if self.family.support.simplex:
@@ -236,7 +257,7 @@ def check_constraint(node: str, parameter: str, constraint: str, value: np.ndarr
         Naming the node, what was expected and what came.
     """
     value = np.asarray(value, dtype=float)
-    if not np.isfinite(value).all():
+    if np.isnan(value).any() or (constraint != "bound" and np.isinf(value).any()):
         raise SupportError(f"{node}: {parameter} expected finite numbers, got {short(value)}")
     if constraint == "simplex":
         total = value.sum(-1)
@@ -318,7 +339,7 @@ def _plain(value: Any) -> Any:
     return as_array(value)
 
 
-def law(family: Family) -> type[Law]:
+def law(family: Family, base: type[Law] = Law) -> type[Law]:
     """The node class of a family."""
     parameters = [inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     for p in family.parameters:
@@ -327,7 +348,7 @@ def law(family: Family) -> type[Law]:
     common: dict[str, Any] = {"value": None, "observed": False, "size": None, "trace": True, "doc": None}
     for keyword, start in common.items():
         parameters.append(inspect.Parameter(keyword, inspect.Parameter.KEYWORD_ONLY, default=start))
-    made = type(family.name, (Law,), {"family": family, "__doc__": _documentation(family), "__module__": "mcmix"})
+    made = type(family.name, (base,), {"family": family, "__doc__": _documentation(family), "__module__": "mcmix"})
     made.__signature__ = inspect.Signature(_ordered(parameters))  # type: ignore[attr-defined]
     return made
 

@@ -60,6 +60,11 @@ class Model:
         return [n for n in self.ordered() if isinstance(n, Stochastic) and n.observed]
 
     @property
+    def data(self) -> list[Stochastic]:
+        """Nodes that hold data, those with missing entries included (their missing part is unknown)."""
+        return [n for n in self.ordered() if isinstance(n, Stochastic) and n.holds_data]
+
+    @property
     def deterministics(self) -> list[Deterministic]:
         """Functions of other nodes."""
         return [n for n in self.ordered() if isinstance(n, Deterministic)]
@@ -121,14 +126,14 @@ class Model:
         """Draw the unknowns with a given generator without touching the nodes' own values."""
         drawn: dict[Node, Any] = {}
         for node in self.stochastics:
-            drawn[node] = node.draw_given(rng, parents_given(node, drawn)) if node.can_draw else node.value
+            drawn[node] = _drawn(node, rng, parents_given(node, drawn))
         return {n: np.asarray(v) for n, v in drawn.items() if isinstance(n, Stochastic)}
 
     # ---------------------------------------------------------------- looks
 
     def __repr__(self) -> str:
         unknown = ", ".join(n.name for n in self.stochastics)
-        data = ", ".join(n.name for n in self.observed_stochastics)
+        data = ", ".join(n.name for n in self.data)
         return f"<Model: {len(self.stochastics)} unknown ({unknown})" + (f", data {data}>" if data else ", no data>")
 
     def _repr_html_(self) -> str:
@@ -180,6 +185,13 @@ class Model:
                 )
 
 
+def _drawn(node: Stochastic, rng: np.random.Generator, parents: dict[str, Any]) -> Any:
+    """A start value: drawn where the node can be drawn; known entries of data stay as they are."""
+    if not node.can_draw and node.mask is None:
+        return node.value
+    return node.completed(node.state_of(node.start_given(rng, parents)))
+
+
 def parents_given(node: Node, values: Mapping[Node, Any]) -> dict[str, Any]:
     """The parents' values where some nodes take given values instead of their own."""
     from mcmix.nodes.node import mapped
@@ -221,7 +233,7 @@ def _collected(listed: list[Node]) -> list[Node]:
 
 def _speaks(node: Node) -> bool:
     """Whether it says something about its ancestors: data, or a potential."""
-    return isinstance(node, Potential) or bool(getattr(node, "observed", False))
+    return isinstance(node, Potential) or bool(getattr(node, "holds_data", False))
 
 
 def _descendants(node: Node) -> list[Node]:
@@ -260,4 +272,4 @@ def _sign(node: Node) -> str:
 
 
 def _kind(node: Node) -> str:
-    return type(node).__name__ + (" data" if getattr(node, "observed", False) else "")
+    return type(node).__name__ + (" data" if getattr(node, "holds_data", False) else "")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError, ZeroProbability
+from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node
 
 
@@ -30,15 +31,24 @@ class Stochastic(Node):
         The data when `observed`, else a start value.
     dtype : type, optional
     observed : bool
+        Masked and NaN entries of data are missing: they become unknowns that are sampled, and `mask` says where.
+
+    Attributes
+    ----------
+    mask : ndarray of bool, or None
+        Where data are missing. Such a node is no longer ``observed``: its missing entries are unknown.
+    last_value : array
+        The value before the last change.
 
     Raises
     ------
     ModelError
-        If there is neither a value nor a way to draw one, or observed data are missing or not finite.
+        If there is neither a value nor a way to draw one, observed data are absent, or infinite.
     """
 
     is_random = True
     family: Any = None
+    mask: np.ndarray | None = None
 
     def __init__(
         self,
@@ -67,13 +77,20 @@ class Stochastic(Node):
     def _set_up(self, value: Any, observed: bool, dtype: Any) -> None:
         self.observed = bool(observed)
         self.index = labels_of(value)
-        self.dtype = np.dtype(dtype) if dtype is not None else _type_of(value)
-        self.given = None if value is None else self._checked(value)
-        if self.observed and self.given is None:
-            raise ModelError(f"{self.name}: observed=True expects data, got none; pass value=...")
-        self._value: Any = self.given
         self._version = 0
         self._rng: np.random.Generator | None = None
+        if self.observed and value is None:
+            raise ModelError(f"{self.name}: observed=True expects data, got none; pass value=...")
+        value = None if value is None else as_numbers(self.name, value)
+        self.mask = missing_entries(self.name, value) if self.observed else None
+        if self.mask is not None:
+            value = without_missing(self.name, value, self.mask, dtype)
+        self.dtype = np.dtype(dtype) if dtype is not None else _type_of(value)
+        self.known = None if value is None else self._checked(value)
+        self.observed = self.observed and self.mask is None
+        self.given = self.known if self.mask is None else None
+        self._value: Any = self.given
+        self.last_value: Any = self._value
 
     def _checked(self, value: Any) -> Any:
         """The value as an array of the node's type; data must be finite."""
@@ -84,11 +101,82 @@ class Stochastic(Node):
         converted.flags.writeable = False
         return converted if converted.ndim else converted[()]
 
+    # ---------------------------------------------------------------- data
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether it is data, if only in part."""
+        return self.observed or self.mask is not None
+
+    @property
+    def state_shape(self) -> tuple[int, ...]:
+        """Shape of what is sampled: the value's, or one axis over the missing entries."""
+        return self.shape if self.mask is None else (int(self.mask.sum()),)
+
+    def state_of(self, value: Any) -> Any:
+        """The part of a value that is sampled."""
+        return value if self.mask is None else np.broadcast_to(value, self.shape)[self.mask]
+
+    def completed(self, state: Any) -> Any:
+        """The full value for sampled missing entries (leading axes, such as draws, are kept)."""
+        if self.mask is None:
+            return state
+        entries = np.asarray(state)
+        full = np.empty((*entries.shape[:-1], *self.shape), dtype=np.result_type(entries.dtype, self.dtype))
+        full[...] = self.known
+        full[..., self.mask] = entries
+        return full
+
+    def observe(self, value: Any, mask: Any = None) -> Stochastic:
+        """Make it data from now on.
+
+        Parameters
+        ----------
+        value : array_like
+            Of the node's shape; NaN and masked entries are missing.
+        mask : array_like of bool, optional
+            True where the value is missing: those entries are sampled.
+
+        Returns
+        -------
+        Stochastic
+            Itself. MCMC objects whose chains have started keep the model they started with and refuse to go on.
+
+        Raises
+        ------
+        ModelError
+            If the shape is another one, or the value cannot be.
+        """
+        array = as_numbers(self.name, value)
+        if mask is not None:
+            where = np.broadcast_to(np.asarray(mask, bool), np.shape(array))
+            array = np.ma.array(array, mask=np.ma.getmaskarray(array) | where)
+        if np.shape(array) != self.shape:
+            raise ModelError(f"{self.name}: observe expects a value of shape {self.shape}, got shape {np.shape(array)}")
+        self._new_status(array, True)
+        return self
+
+    def unobserve(self) -> Stochastic:
+        """Make it unknown, all of it; its present value stays as the start value. Returns itself."""
+        self._new_status(self.value if self.holds_data else self.given, False)
+        return self
+
+    def _accept(self, value: Any, observed: bool) -> None:
+        """Refuse a value that the law cannot produce: known families look at their support."""
+
+    def _new_status(self, value: Any, observed: bool) -> None:
+        self._accept(value, observed)
+        version, index = self._version, self.index
+        self._set_up(value, observed, self.dtype)
+        self._version, self.index = version + 1, index
+
+    # ---------------------------------------------------------------- value
+
     @property
     def value(self) -> Any:
-        """Current value; drawn from the law given the parents' current values when none was given."""
+        """Current value; drawn from the law given the parents' current values where none was given."""
         if self._value is None:
-            self._value = self._checked(self._draw(self._own_rng()))
+            self._value = self._merged(self._draw(self._own_rng()))
         return self._value
 
     @value.setter
@@ -96,10 +184,23 @@ class Stochastic(Node):
         if self.observed:
             raise ModelError(f"{self.name}: the value of an observed node is data and cannot be set")
         checked = self._checked(new)
+        if self.mask is not None and np.shape(checked) == self.state_shape != self.shape:
+            checked = self.completed(checked)
         if np.shape(checked) != self.shape:
             raise ModelError(f"{self.name}: expected a value of shape {self.shape}, got shape {np.shape(checked)}")
-        self._value = checked
+        self.last_value = self._value
+        self._value = self._merged(checked)
         self._version += 1
+
+    def revert(self) -> None:
+        """Go back to the value before the last change."""
+        if self.last_value is not None:
+            self._value = self.last_value
+            self._version += 1
+
+    def _merged(self, value: Any) -> Any:
+        """A value whose known entries are the data."""
+        return self._checked(value if self.mask is None else self.completed(self.state_of(value)))
 
     @property
     def version(self) -> Any:
@@ -141,10 +242,11 @@ class Stochastic(Node):
 
     def random(self) -> Any:
         """Draw a new value given the parents' current values, set it (unless observed) and return it."""
-        drawn = self._checked(self._draw(self._own_rng()))
-        if not self.observed:
-            self.value = drawn
-        return drawn
+        drawn = self._draw(self._own_rng())
+        if self.observed:
+            return self._checked(drawn)
+        self.value = drawn
+        return self.value
 
     rand = random
 
@@ -162,7 +264,13 @@ class Stochastic(Node):
         return self.random_function is not None
 
     def _draw(self, rng: np.random.Generator) -> Any:
-        return self.draw_given(rng, self.parent_values())
+        return self.start_given(rng, self.parent_values())
+
+    def start_given(self, rng: np.random.Generator, parents: Mapping[str, Any]) -> Any:
+        """A start value: drawn from the law; missing entries of a law without random() are drawn from the data."""
+        if self.can_draw or self.mask is None:
+            return self.draw_given(rng, parents)
+        return self.completed(rng.choice(np.asarray(self.known)[~self.mask], self.state_shape))
 
     def _own_rng(self) -> np.random.Generator:
         """Seeded by the name, so that a notebook shows the same start values every time."""
@@ -173,7 +281,8 @@ class Stochastic(Node):
     def _describe(self) -> str:
         shape = np.shape(self.given) if self._value is None and self.given is not None else np.shape(self.value)
         kind = type(self).__name__
-        return f"{kind}({self.name!r}, shape {shape}{', observed' if self.observed else ''})"
+        missing = "" if self.mask is None else f", data with {self.mask.sum()} missing"
+        return f"{kind}({self.name!r}, shape {shape}{', observed' if self.observed else missing})"
 
 
 def labels_of(value: Any) -> Any:
@@ -197,27 +306,30 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     """
     try:
         array = value if np.ma.isMaskedArray(value) else np.asarray(value)
+        if array.dtype.kind == "O" and not np.ma.isMaskedArray(array):
+            array = np.where(_absent(array).astype(bool), np.nan, array)
         return array.astype(float) if array.dtype.kind not in "fiub" else array
     except (TypeError, ValueError) as error:
         shown = repr(value) if len(repr(value)) < 60 else repr(value)[:57] + "..."
         raise ModelError(f"{name}: expected an array of numbers, got {shown}") from error
 
 
+_absent = np.frompyfunc(lambda x: x is None or type(x).__name__ == "NAType", 1, 1)  # pandas' NA equals nothing
+
+
 def refuse_non_finite(name: str, array: np.ndarray) -> None:
-    """Refuse NaN, infinity and masked entries in data, with the row numbers.
+    """Refuse infinite data, with the row numbers.
 
     Raises
     ------
     ModelError
     """
-    wrong = np.ma.getmaskarray(array).copy() if np.ma.isMaskedArray(array) else np.zeros(np.shape(array), bool)
-    if array.dtype.kind == "f":
-        wrong |= ~np.isfinite(np.ma.getdata(array))
+    wrong = ~np.isfinite(np.ma.getdata(array)) if array.dtype.kind == "f" else np.zeros(np.shape(array), bool)
     if not wrong.any():
         return
     bad = np.unique(np.argwhere(np.atleast_1d(wrong))[:, 0])
     shown = ", ".join(map(str, bad[:10])) + (", ..." if bad.size > 10 else "")
     raise ModelError(
-        f"{name}: expected finite data, got NaN, infinity or masked entries in {bad.size} row{'s' * (bad.size > 1)} "
-        f"({shown}); remove them (missing data are not supported yet)"
+        f"{name}: expected finite data (NaN or masked where missing), got infinity in {bad.size} row"
+        f"{'s' * (bad.size > 1)} ({shown}); remove them, or censor them with Censored"
     )

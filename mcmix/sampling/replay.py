@@ -13,7 +13,6 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.start import put
 from mcmix.steps.base import Chain
 from mcmix.steps.labels import LabelGibbs, Pass
 from mcmix.steps.plan import Assembled
@@ -52,8 +51,8 @@ class Replay:
             leaves: dict[Any, np.ndarray] = {}
             for node in self.nodes:
                 value = np.asarray(self.draws.variables[node.name][chain, draw], dtype=float)
-                put(self.chain, node, value)
-                leaves[node] = self.chain.view(node).reshape(node.shape).copy()
+                self.chain.put(node, value)
+                leaves[node] = self.chain.view(node).reshape(node.state_shape).copy()
             yield leaves
 
     def require(self, nodes: Sequence[Stochastic], what: str) -> None:

@@ -129,10 +129,10 @@ def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers
     found: dict[Stochastic, np.ndarray] = {}
     for node in made.labels:
         size = per_label_bytes(node, made)
-        needed = size * n_chains * n_rows * node.shape[0]
+        needed = size * n_chains * n_rows * node.state_shape[0]
         if node.trace_by_default and needed <= budget:
             budget -= needed
-            found[node] = np.zeros((n_chains, n_rows, node.shape[0]), dtype=np.uint8 if size == 1 else np.uint16)
+            found[node] = np.zeros((n_chains, n_rows, node.state_shape[0]), dtype=np.uint8 if size == 1 else np.uint16)
     try:
         return Buffers(np.zeros((n_chains, n_rows, width)), found)
     except MemoryError as error:
@@ -149,7 +149,7 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     table = np.zeros((max(len(out.labels), 1), driver.LABEL_WIDTH), np.int64)
     for j, (node, array) in enumerate(out.labels.items()):
         lowest = recorded_from(node, made)
-        table[j] = [r.chain.address(node), node.shape[0], lowest, address_of(array[r.number]), array.itemsize]
+        table[j] = [r.chain.address(node), node.state_shape[0], lowest, address_of(array[r.number]), array.itemsize]
     r.kept = r.kept[:2] + [table, out]
     r.frame[driver.FRAME_LABELS], r.frame[driver.FRAME_LABEL_TABLE] = len(out.labels), address_of(table)
     r.frame[driver.FRAME_OUT] = address_of(out.numbers[r.number])

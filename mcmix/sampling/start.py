@@ -24,7 +24,6 @@ from mcmix.sampling.seeding import Pool, entangled_pool, pool, share_of
 from mcmix.steps.base import Call, Chain
 from mcmix.steps.labels import EntangledLabels, LabelGibbs, Pass
 from mcmix.steps.plan import Assembled
-from mcmix.structure.recording import is_log_kept
 
 TRIES = 100
 ROUNDS = 5  # sweeps over the parameters at each stage
@@ -43,7 +42,7 @@ class Seeds:
 
 def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochastic, Pool | None]:
     """Seedings of every label vector; they depend on the run's seed alone."""
-    data = [np.asarray(n.value, dtype=float) for n in made.model.observed_stochastics]
+    data = [np.asarray(n.value, dtype=float) for n in made.model.data]
     found: dict[Stochastic, Pool | None] = {}
     for number, step in enumerate(made.steps):
         child = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2**31, number))
@@ -76,7 +75,7 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
     found: list[tuple[float, np.ndarray]] = []
     for _ in range(TRIES):
         for node, value in {**made.model.draw_with(chain.rng), **given}.items():
-            put(chain, node, value)
+            chain.put(node, value)
         _seed_labels(chain, calls, given, seeds)
         _seed_entangled(chain, calls, given, seeds)
         density = log_density_now(made, chain)
@@ -87,14 +86,6 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
     if not found:
         raise ZeroProbability(_explained(made, chain))
     chain.memory[:] = max(found, key=lambda start: start[0])[1]
-
-
-def put(chain: Chain, node: Stochastic, value: Any) -> None:
-    """Write a variable's value into a chain, in the form in which the chain keeps it."""
-    array = np.asarray(value, dtype=float)
-    with np.errstate(divide="ignore"):
-        kept = np.log(array) if is_log_kept(node) else array
-    chain.view(node)[:] = np.broadcast_to(kept, node.shape).ravel()
 
 
 def log_density_now(made: Assembled, chain: Chain) -> float:
@@ -128,7 +119,7 @@ def _explained(made: Assembled, chain: Chain) -> str:
 
 
 def _shape(key: Any, chain: Chain) -> tuple[int, ...]:
-    return key.shape if isinstance(key, Stochastic) else (chain.layout.places[key][1],)
+    return key.state_shape if isinstance(key, Stochastic) else (chain.layout.places[key][1],)
 
 
 def _is_scratch(key: Any) -> bool:
@@ -198,7 +189,7 @@ def _scale(p: Pass, chain: Chain, share: float) -> None:
     for s in p.block.factors:
         if s.cells is None:
             continue
-        node = s.factor.node
+        node = s.factor
         keys = [("count", node), *[("sum", node, j) for j in range(len(s.cells.squares))]]
         keys += [("square", node, j) for j, squared in enumerate(s.cells.squares) if squared]
         for key in keys:
@@ -212,4 +203,4 @@ def _put_labels(p: Pass, chain: Chain, given: Mapping[Stochastic, Any], seeds: S
         chain.view(p.label.node)[:] = p.label.values[found.labels(seeds.chain, chain.rng)]
 
 
-__all__ = ["Seeds", "log_density_now", "put", "seeds_of", "start"]
+__all__ = ["Seeds", "log_density_now", "seeds_of", "start"]

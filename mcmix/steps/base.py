@@ -17,6 +17,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.program import BoundProgram, Compiler, Layout, Program, finished
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression
+from mcmix.structure.recording import is_log_kept
 
 
 class Chain:
@@ -45,6 +46,21 @@ class Chain:
         """The doubles of a place, to read and write."""
         offset, n = self.layout.places[key]
         return self.memory[offset : offset + n]
+
+    def put(self, node: Stochastic, value: Any) -> None:
+        """Write a variable's value, in the form in which the chain keeps it; of data, the missing entries alone."""
+        array = np.asarray(value, dtype=float)
+        if node.mask is not None and array.shape == node.shape:
+            array = array[node.mask]
+        with np.errstate(divide="ignore"):
+            kept = np.log(array) if is_log_kept(node) else array
+        self.view(node)[:] = np.broadcast_to(kept, node.state_shape).ravel()
+
+    def get(self, node: Stochastic) -> np.ndarray:
+        """A copy of a variable's value as users see it; data with their missing entries filled in."""
+        state = self.view(node).reshape(node.state_shape)
+        value = np.exp(state) if is_log_kept(node) else state.astype(node.dtype)
+        return np.asarray(node.completed(value))
 
     def address(self, key: Any) -> int:
         """Where a place is."""

@@ -82,14 +82,14 @@ def _aligned(part: Expression, leaf: Expression) -> bool:
 
 def bounds_of(node: Stochastic) -> tuple[np.ndarray, np.ndarray]:
     """Known ends of a variable's range, one per element (infinite where they depend on other unknowns)."""
-    n = int(np.prod(node.shape, dtype=int))
+    n = int(np.prod(node.state_shape, dtype=int))
     lower, upper = np.full(n, -np.inf), np.full(n, np.inf)
     if isinstance(node, Law):
         for end, out in ((node.family.support.lower, lower), (node.family.support.upper, upper)):
             if not isinstance(end, str):
                 out[:] = end
             elif not holds_nodes(node.parents[end]):
-                out[:] = np.broadcast_to(np.asarray(node.parents[end], float), node.shape).ravel()
+                out[:] = np.ravel(node.state_of(np.broadcast_to(np.asarray(node.parents[end], float), node.shape)))
     return lower, upper
 
 
@@ -134,7 +134,7 @@ class DensityStep(Step):
         super().__init__(variables, reason)
         self.node = self.variables[0]
         self.target = target_of(self.node, structure, self.as_a_whole)
-        self.n = int(np.prod(self.node.shape, dtype=int))
+        self.n = int(np.prod(self.node.state_shape, dtype=int))
         self.lower, self.upper = bounds_of(self.node)
         self.transform = transform_of(self.node, self.lower, self.upper)
 

@@ -80,7 +80,7 @@ class Pass:
         plan.layout.place(("units", self.label.node), self.label.n_labels)
         for s in self.block.factors:
             if s.cells is not None:
-                node = s.factor.node
+                node = s.factor
                 plan.layout.place(("count", node), s.cells.size)
                 plan.layout.place(("shifts", node), max(len(s.cells.columns), 1))
                 for j, squared in enumerate(s.cells.squares):
@@ -151,7 +151,7 @@ class Pass:
         row[kernels.FACTOR_UNITS], row[kernels.FACTOR_OFFSETS] = address_of(units), address_of(offsets)
 
     def _sums(self, s: SeparableFactor, chain: Chain, row: np.ndarray) -> None:
-        cells, node = s.cells, s.factor.node
+        cells, node = s.cells, s.factor
         assert cells is not None
         chain.view(("shifts", node))[: len(cells.columns)] = cells.sums.shifts
         table = np.zeros((max(len(cells.columns), 1), kernels.COLUMN_WIDTH), np.int64)

@@ -15,6 +15,7 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
+from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.steps.program import Program
 from mcmix.steps.table import requested, step_for
@@ -116,14 +117,16 @@ def assemble(model: Model, asked: Collection[str] = (), wanted: Mapping[Stochast
 
 
 def _ordered(steps: list[Step]) -> list[Step]:
+    """Labels first; what no data hang on last, parents before children."""
     first = [s for s in steps if isinstance(s, (LabelGibbs, EntangledLabels))]
-    return first + [s for s in steps if s not in first]
+    last = [s for s in steps if isinstance(s, DrawFromPrior)]
+    return first + [s for s in steps if s not in first and s not in last] + last
 
 
 def log_density(structure: Structure) -> Expression:
     """Log density of everything unknown and the data, labels at their present values."""
     total = constant(0.0)
-    for e in structure.evidence:
+    for e in [*structure.evidence, *structure.idle]:
         total = elementwise("add", total, reduce("sum", e.elements))
         if e.over == "cells":
             total = elementwise("add", total, _left_out_by_sums(e))
@@ -164,7 +167,7 @@ def _recorded(made: Assembled, asked: Collection[str]) -> None:
         if _is_labels(node, made):
             made.labels.append(node)
         elif node.trace_by_default:
-            made.segments.append(Segment(node.name, node, node.shape, is_log_kept(node), _dtype(node)))
+            made.segments.append(Segment(node.name, node, node.state_shape, is_log_kept(node), _dtype(node)))
     for function in made.model.deterministics:
         if function.name in asked or (function.trace_by_default and _is_number(function)):
             if _is_per_row(function, made) and function.name not in asked:
@@ -207,7 +210,7 @@ def _is_per_row(node: Node, made: Assembled) -> bool:
     function that was not seen through; a function of as many components as there are rows is none.
     """
     shape = np.shape(node.value)
-    rows = {n.shape for n in made.model.observed_stochastics} | {n.shape for n in made.labels}
+    rows = {n.shape for n in made.model.data} | {n.shape for n in made.labels}
     if not shape or shape not in {r for r in rows if r and r[0] > 1}:
         return False
     value = made.recording.values[node]

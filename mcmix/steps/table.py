@@ -17,6 +17,7 @@ from mcmix.nodes.law import Law
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps import density, gibbs
 from mcmix.steps.base import Step
+from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.structure.conjugacy import conjugate
 from mcmix.structure.evidence import Structure
@@ -39,7 +40,7 @@ def _label_pass(node: Stochastic, structure: Structure) -> str | None:
 
 def _enumeration(node: Stochastic, structure: Structure) -> str | None:
     found = density.values_of(node)
-    size = int(np.prod(node.shape, dtype=int))
+    size = int(np.prod(node.state_shape, dtype=int))
     if found is None or (size > MOST_ENTANGLED_ENUMERATED and any(c.node is node for c in structure.entangled)):
         return None
     return f"{found[1]} possible values" + (f" for each of {size} elements" if size > 1 else "")
@@ -59,7 +60,7 @@ def _slice(node: Stochastic, structure: Structure) -> str | None:
         return None
     target = density.target_of(node, structure)
     if not target.single and (
-        target.size > density.CHEAP or node.shape and int(np.prod(node.shape)) > density.MOST_ONE_BY_ONE
+        target.size > density.CHEAP or node.state_shape and int(np.prod(node.state_shape)) > density.MOST_ONE_BY_ONE
     ):
         return None
     if _calls_python(target) or target.size > 256:
@@ -70,7 +71,7 @@ def _slice(node: Stochastic, structure: Structure) -> str | None:
 def _block(node: Stochastic, structure: Structure) -> str | None:
     if density.is_discrete(node):
         return None
-    size = int(np.prod(node.shape, dtype=int))
+    size = int(np.prod(node.state_shape, dtype=int))
     if _is_simplex(node) or (size > density.MOST_ONE_BY_ONE and not density.target_of(node, structure).single):
         return f"{size} elements whose log density is one; {_not_conjugate(node, structure)}"
     return None
@@ -92,7 +93,12 @@ def _calls_python(target: density.Target) -> bool:
     return any(x.op == "python" for x in ordered(target.expression))
 
 
+def _idle(node: Stochastic, structure: Structure) -> str | None:
+    return "no data hang on it" if structure.is_idle(node) else None
+
+
 TABLE: list[Row] = [
+    Row(DrawFromPrior, _idle, lambda n, s, why: DrawFromPrior([n], s, why)),
     Row(LabelGibbs, _label_pass, lambda n, s, why: LabelGibbs([n], s)),
     Row(gibbs.ConjugateGibbs, gibbs.competence, lambda n, s, why: gibbs.ConjugateGibbs([n], s)),
     Row(density.Enumeration, _enumeration, lambda n, s, why: density.Enumeration([n], s, why)),

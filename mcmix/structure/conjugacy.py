@@ -61,9 +61,9 @@ def conjugate(node: Node, structure: Structure) -> Conjugate | str:
     """The conjugate conditional of an unknown, or the reason why there is none."""
     if not isinstance(node, Law):
         return "its law is user-written"
-    own = structure.recording.factor_of(node)
-    if all(e.factor is own for e in structure.about(node)):
-        return _prior_alone(node, structure)
+    own = structure.recording.own_factor(node)
+    if structure.is_idle(node) or all(e.factor is own for e in structure.about(node)):
+        return prior_alone(node, structure)
     kinds = ("dirichlet",) if node.family.support.simplex else ("normal", "gamma", "beta")
     reasons = []
     for kind in kinds:
@@ -76,8 +76,10 @@ def conjugate(node: Node, structure: Structure) -> Conjugate | str:
 
 def _of_kind(node: Law, kind: str, structure: Structure) -> Conjugate:
     recording = structure.recording
-    leaf, v = recording.leaves[node], recording.values[node]
-    own = recording.factor_of(node)
+    leaf, v = recording.leaves[node], recording.sampled(node)
+    own = recording.own_factor(node)
+    if own.x is not v:
+        raise _NotConjugate("its missing entries are parts of larger rows")
     children = [e for e in structure.about(node) if e.factor is not own]
     if any(leaf in p.leaves for p in own.parameters.values()):
         raise _NotConjugate("its law depends on itself")
@@ -92,9 +94,11 @@ def _of_kind(node: Law, kind: str, structure: Structure) -> Conjugate:
                      f"conjugate: {_words(node, kind, read[0].exponent)} with {names}")  # fmt: skip
 
 
-def _prior_alone(node: Law, structure: Structure) -> Conjugate | str:
+def prior_alone(node: Law, structure: Structure) -> Conjugate | str:
     """A variable that nothing depends on: its own law, where that is one of the known families."""
-    v, own = structure.recording.values[node], structure.recording.factor_of(node)
+    v, own = structure.recording.sampled(node), structure.recording.own_factor(node)
+    if own.x is not v:
+        return "its missing entries are parts of larger rows"
     for (kind, family), prior in _PRIORS.items():
         found = prior(own.parameters, 1.0) if family == node.family.name else None
         if found is not None:

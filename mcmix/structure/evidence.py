@@ -15,8 +15,10 @@ import numpy as np
 from mcmix.distributions.family import Family, Sums
 from mcmix.errors import TraceError
 from mcmix.nodes.node import Node
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
 from mcmix.structure.labels import LabelVector, SeparableFactor, label_candidates, separate, without_labels
+from mcmix.structure.missing import cut
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
 
@@ -79,17 +81,25 @@ class Structure:
     entangled : dict of LabelVector to str
         Label vectors that some factor is not separable in, and why.
     evidence : list of Evidence
+    idle : list of Evidence
+        Of variables that no data hang on: drawn forward at the end of a sweep, and no evidence about anything else.
     """
 
     recording: Recording
     blocks: list[LabelBlock] = field(default_factory=list)
     entangled: dict[LabelVector, str] = field(default_factory=dict)
     evidence: list[Evidence] = field(default_factory=list)
+    idle: list[Evidence] = field(default_factory=list)
 
     def about(self, node: Node) -> list[Evidence]:
         """Evidence that depends on a variable, its own law included."""
         variable = self.recording.leaves[node]  # type: ignore[index]
-        return [e for e in self.evidence if e.touches(variable)]
+        own = [e for e in self.idle if e.factor.node is node and e.touches(variable)]
+        return own or [e for e in self.evidence if e.touches(variable)]
+
+    def is_idle(self, node: Node) -> bool:
+        """Whether no data hang on what is sampled of a node."""
+        return any(e.factor.node is node for e in self.idle)
 
     def block_of(self, node: Node) -> LabelBlock | None:
         """The label block of a node, if it is one."""
@@ -98,31 +108,63 @@ class Structure:
 
 def structure_of(recording: Recording, apart: Collection[Node] = ()) -> Structure:
     """Find label blocks and prepare every factor; those in `apart` get a step of the user's choice."""
+    cut(recording)
     structure = Structure(recording)
-    candidates = label_candidates(recording)
+    idle = idle_factors(recording, apart)
+    active = [f for f in recording.factors if f not in idle]
+    candidates = [c for c in label_candidates(recording) if recording.own_factor(c.node) not in idle]
     structure.entangled |= {c: "another step was asked for" for c in candidates if c.node in apart}
-    separable = _separated(recording, candidates, structure)
+    separable = _separated(active, candidates, structure)
     labels = [c for c in candidates if c not in structure.entangled]
     for label in labels:
-        own = recording.factor_of(label.node)
+        own = recording.own_factor(label.node)
         prior = separable.get(own)
         weights = shared_weights(prior, label) if prior is not None else None
         factors = [s for f, s in separable.items() if label in s.labels and not (f is own and weights is not None)]
         counts = leaf(("units", label.node), (label.n_labels,))
         structure.blocks.append(LabelBlock(label, weights, factors, counts))
-    structure.evidence = [_evidence(f, separable.get(f), structure) for f in recording.factors]
+    structure.evidence = [_evidence(f, separable.get(f), structure) for f in active]
+    structure.idle = [Evidence(f, f.elements, None, f.parameters, "rows") for f in idle]
     return structure
 
 
+def idle_factors(recording: Recording, apart: Collection[Node] = ()) -> list[Factor]:
+    """Laws of variables that no data hang on, children first.
+
+    Such a variable carries no evidence: the rest is sampled as if it were not there, and it is drawn from its law
+    given the rest at the end of every sweep. That is exact (its density integrates to one), and the rest mixes better.
+    """
+    found: list[Factor] = []
+    waiting = list(recording.factors)
+    while True:
+        more = [f for f in waiting if _is_idle(f, waiting, recording, apart)]
+        if not more:
+            return found
+        found += more
+        waiting = [f for f in waiting if f not in more]
+
+
+def _is_idle(factor: Factor, others: list[Factor], recording: Recording, apart: Collection[Node]) -> bool:
+    node = factor.node
+    if not isinstance(node, Stochastic) or node.observed or node in apart or not node.can_draw:
+        return False
+    leaf = recording.leaves[node]
+    if factor.x is None or leaf not in factor.x.leaves or any(leaf in p.leaves for p in factor.parameters.values()):
+        return False
+    if node.mask is not None and factor.x is not leaf:  # parts of vectors have a step of their own
+        return False
+    return not any(f is not factor and f.touches(leaf) for f in others)
+
+
 def _separated(
-    recording: Recording, candidates: list[LabelVector], structure: Structure
+    factors: list[Factor], candidates: list[LabelVector], structure: Structure
 ) -> dict[Factor, SeparableFactor]:
     """Separate every factor that touches labels; drop label vectors that cannot be separated, and start again."""
     while True:
         labels = {c.variable: c for c in candidates if c not in structure.entangled}
         found: dict[Factor, SeparableFactor] = {}
         trouble = False
-        for factor in recording.factors:
+        for factor in factors:
             touched = [c for v, c in labels.items() if factor.touches(v)]
             if not touched:
                 continue
@@ -163,7 +205,7 @@ def shared_weights(prior: SeparableFactor, label: LabelVector) -> Expression | N
 
 def _evidence(factor: Factor, separable: SeparableFactor | None, structure: Structure) -> Evidence:
     block = structure.block_of(factor.node)
-    if block is not None and block.log_weights is not None:
+    if block is not None and block.log_weights is not None and factor.touches(block.label.variable):
         return _label_evidence(factor, block)
     cells = separable.cells if separable is not None else without_labels(factor)
     if cells is not None and (separable is not None or cells.size < factor.elements.size):

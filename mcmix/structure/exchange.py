@@ -239,7 +239,7 @@ def _symmetric(node: Stochastic) -> bool:
 
 def outside(found: Exchange, block: LabelBlock, structure: Structure) -> list[Evidence]:
     """Everything that depends on the exchanged variables except the likelihood and label prior of the block."""
-    inside = {s.factor for s in block.factors} | {structure.recording.factor_of(block.label.node)}
+    inside = {s.factor for s in block.factors} | {structure.recording.own_factor(block.label.node)}
     leaves = {structure.recording.leaves[v] for v in found.variables}
     return [e for e in structure.evidence if e.factor not in inside and e.elements.leaves & leaves]
 

@@ -118,7 +118,7 @@ def label_candidates(recording: Recording) -> list[LabelVector]:
     """Unknown vectors of discrete variables with finitely many values."""
     found = []
     for node, variable in recording.leaves.items():
-        values = _values_of(node) if isinstance(node, Law) and len(node.shape) == 1 else None
+        values = _values_of(node) if isinstance(node, Law) and len(node.state_shape) == 1 else None
         if values is not None:
             assert isinstance(node, Law)
             found.append(LabelVector(node, variable, values))
@@ -388,7 +388,7 @@ def _with_sums(
     )
     squares = [spec.square for spec in statistics.columns]
     if s.labels:
-        key = s.factor.node
+        key = s.factor
         sums = Sums(
             leaf(("count", key), (size,)),
             tuple(leaf(("sum", key, j), (size,)) for j in range(len(columns))),

@@ -16,7 +16,19 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, holds_nodes, mapped
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.expression import Expression, as_expression, constant, density, elementwise, leaf, python, reduce
+from mcmix.structure.expression import (
+    Expression,
+    as_expression,
+    concatenate,
+    constant,
+    density,
+    elementwise,
+    gather,
+    leaf,
+    python,
+    reduce,
+    reshape,
+)
 from mcmix.structure.stand_in import recordable
 
 
@@ -72,8 +84,28 @@ class Recording:
     opaque: dict[Node, str] = field(default_factory=dict)
 
     def factor_of(self, node: Node) -> Factor:
-        """The factor that a node contributes."""
+        """The factor that a node contributes (of data with missing entries: that of the known rows)."""
         return next(f for f in self.factors if f.node is node)
+
+    def own_factor(self, node: Stochastic) -> Factor:
+        """The factor whose value is what is sampled of a node."""
+        leaf = self.leaves[node]
+        own = [f for f in self.factors if f.node is node]
+        return next((f for f in own if f.x is not None and leaf in f.x.leaves), own[0])
+
+    def sampled(self, node: Stochastic) -> Expression:
+        """What is sampled of a node, on the scale that users see."""
+        return self.leaves[node] if node.mask is not None else self.values[node]
+
+
+def full_value(node: Stochastic, entries: Expression) -> Expression:
+    """Known and missing entries together, in the node's shape."""
+    mask = np.asarray(node.mask).ravel()
+    known = np.ravel(node.known)[~mask]
+    positions = np.empty(mask.size, dtype=np.int64)
+    positions[~mask] = np.arange(known.size)
+    positions[mask] = known.size + np.arange(int(mask.sum()))
+    return reshape(gather(concatenate([constant(known), entries]), positions), node.shape)
 
 
 def is_log_kept(node: Node) -> bool:
@@ -104,7 +136,9 @@ def _variable(node: Stochastic, recording: Recording) -> Expression:
     if node.observed:
         return constant(np.asarray(node.value))
     kind = {"i": "int", "u": "int", "b": "bool"}.get(np.dtype(node.dtype).kind, "float")
-    recording.leaves[node] = leaf(node, node.shape, kind)
+    recording.leaves[node] = leaf(node, node.state_shape, kind)
+    if node.mask is not None:
+        return full_value(node, recording.leaves[node])
     return elementwise("exp", recording.leaves[node]) if is_log_kept(node) else recording.leaves[node]
 
 
@@ -131,7 +165,7 @@ def _constraint(node: Law, name: str) -> str:
 def _check_weights(node: Law, weights: Expression, recording: Recording) -> None:
     """Weights that are functions of unknowns must sum to one wherever these are, not at their present values alone."""
     for shift in (0.0, 0.013):
-        values = {n: np.log(_moved(n, shift)) if is_log_kept(n) else _moved(n, shift) for n in recording.leaves}
+        values = {n: _kept(n, _moved(n, shift)) for n in recording.leaves}
         totals = evaluate(reduce("sum", weights, -1), values)
         if (np.abs(totals - 1.0) > 1e-6).any():
             raise SupportError(
@@ -231,7 +265,7 @@ def _agrees(answer: Expression, function: Callable[..., Any], parents: Mapping[s
     for shift in (0.0, 0.013):
         values: dict[Node, Any] = {n: _moved(n, shift) for n in recording.leaves}
         expected = _answered(function, parents, values)
-        found = evaluate(answer, {n: np.log(v) if is_log_kept(n) else v for n, v in values.items()})
+        found = evaluate(answer, {n: _kept(n, v) for n, v in values.items()})
         if not np.allclose(expected, found, rtol=1e-9, atol=1e-12, equal_nan=True):
             return False
     return True
@@ -244,16 +278,21 @@ def _answered(function: Callable[..., Any], parents: Mapping[str, Any], values: 
     return np.asarray(answer, dtype=np.float64)
 
 
+def _kept(node: Node, value: np.ndarray) -> np.ndarray:
+    """A value as it stands in a chain's memory."""
+    assert isinstance(node, Stochastic)
+    return np.log(value) if is_log_kept(node) else np.asarray(node.state_of(value))
+
+
 def _moved(node: Stochastic, shift: float) -> np.ndarray:
     """The node's value, for continuous ones pushed a little (inside a simplex: towards its centre)."""
     value = np.asarray(node.value)
     if value.dtype.kind != "f" or shift == 0.0:
         return value
-    return (
-        (value + shift) / (1.0 + shift * value.shape[-1])
-        if is_log_kept(node)
-        else value * (1.0 + shift) + shift * (value == 0.0)
-    )
+    if is_log_kept(node):
+        return np.asarray((value + shift) / (1.0 + shift * value.shape[-1]))
+    moved = value * (1.0 + shift) + shift * (value == 0.0)
+    return np.asarray(node.completed(node.state_of(moved)))
 
 
 def _number(node: Node, values: Mapping[Node, Any]) -> Any:

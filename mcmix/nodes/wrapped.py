@@ -1,0 +1,174 @@
+"""Laws around laws: values known only to lie beyond a bound, and values that lie between bounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.bounds import renamed
+from mcmix.distributions.censored import censored
+from mcmix.distributions.family import Family
+from mcmix.distributions.table import FAMILIES
+from mcmix.distributions.truncated import truncated
+from mcmix.errors import ModelError, SupportError
+from mcmix.nodes.law import _COMMON, Law, as_array, parents_of
+from mcmix.nodes.node import holds_nodes, short
+
+
+class _Bounded(Law):
+    """What both have in common: a law's own parameters by its own names, and the bounds."""
+
+    inner: Family
+    ends_matter = False  # whether bounds at the ends of the law's own support stand for left-out ones
+
+    def __init__(
+        self, name: str, law: type[Law], *parameters: Any, lower: Any = None, upper: Any = None, **keywords: Any
+    ):
+        self.inner = _family_of(name, law, type(self).__name__)
+        common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
+        own = parents_of(self.inner, name, parameters, keywords)
+        bounds = {"lower": _bound(lower, -np.inf), "upper": _bound(upper, np.inf)}
+        _check_bounds(name, bounds["lower"], bounds["upper"])
+        self.family = self._derived()
+        super().__init__(name, **{renamed(k): v for k, v in own.items()}, **bounds, **common)
+
+    def _derived(self) -> Family:
+        raise NotImplementedError
+
+
+class Censored(_Bounded):
+    """Data of a law, some of which are only known to lie at or beyond a bound.
+
+    A value at or above `upper` counts as "somewhere at or above upper" and contributes the log of that probability, a
+    value at or below `lower` as "somewhere at or below lower"; those in between contribute their density.
+
+    Parameters
+    ----------
+    name : str
+    law : law class
+        Such as ``mc.Weibull``; one with cumulative functions.
+    *parameters
+        The law's own, by position or by its keywords, ``sigma=`` and the like included; they may hang on labels.
+    lower, upper : array_like or node, optional
+        One bound for all values or one each; infinite or left out for none.
+    value : array_like
+        The data.
+    **keywords
+        The law's parameters, and ``size``, ``trace`` and so on as for every law.
+
+    Raises
+    ------
+    TypeError
+        If `law` is no law class or has no cumulative functions.
+    ModelError
+        If there are no data: values beyond a bound cannot be sampled.
+    SupportError
+        If a lower bound is not below the upper one, or the law cannot produce an uncensored value.
+
+    Examples
+    --------
+    >>> import numpy as np, mcmix as mc
+    >>> days, follow_up = np.array([1.3, 4.0, 2.2, 5.0]), np.array([6.0, 4.0, 6.0, 5.0])
+    >>> rate = mc.Gamma("rate", 1.0, 1.0)
+    >>> y = mc.Censored("y", mc.Exponential, rate, upper=follow_up, value=days, observed=True)
+    """
+
+    def __init__(self, name: str, law: type[Law], *parameters: Any, observed: bool = True, **keywords: Any):
+        if not observed:
+            raise ModelError(f"{name}: a censored law is a law of data; pass value=..., observed=True")
+        super().__init__(name, law, *parameters, observed=True, **keywords)
+
+    def _derived(self) -> Family:
+        return censored(self.inner)
+
+    def check_value(self, value: Any, ignored: np.ndarray | None = None) -> None:
+        """Refuse missing entries, and uncensored ones that the law cannot produce; see :meth:`Law.check_value`."""
+        if ignored is not None and np.any(ignored):
+            raise ModelError(f"{self.name}: a censored value cannot be missing; leave its row out")
+        super().check_value(value)
+        if any(holds_nodes(self.parents[end]) for end in ("lower", "upper")):
+            return
+        values = np.asarray(value, dtype=float)
+        seen = (values > as_array(self.parents["lower"])) & (values < as_array(self.parents["upper"]))
+        ends = (self.inner.support.lower, self.inner.support.upper)
+        lower, upper = (self._limit(renamed(e) if isinstance(e, str) else e, self.parents) for e in ends)
+        wrong = np.zeros(values.shape, dtype=bool)
+        for limit, is_beyond in ((lower, np.less), (upper, np.greater)):
+            if limit is not None:
+                wrong |= seen & is_beyond(values, limit)
+        if wrong.any():
+            self._refuse_support(values, wrong, lower, upper)
+
+
+class Truncated(_Bounded):
+    """A law given that its value lies between bounds, both included: its density over the mass between them.
+
+    Parameters
+    ----------
+    name : str
+    law : law class
+        Such as ``mc.Gamma``; one with cumulative functions.
+    *parameters
+        The law's own, by position or by its keywords, ``sigma=`` and the like included; they may hang on labels.
+    lower, upper : array_like or node, optional
+        One bound for all values or one each; infinite or left out for none.
+    **keywords
+        The law's parameters, and ``value``, ``observed``, ``size`` and so on as for every law.
+
+    Raises
+    ------
+    TypeError
+        If `law` is no law class or has no cumulative functions.
+    SupportError
+        If a lower bound is not below the upper one, or a value lies outside of the bounds.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> shape = mc.Truncated("shape", mc.Gamma, 2.0, 1.0, lower=1.0)
+    >>> bool(shape.value >= 1.0)
+    True
+    """
+
+    def _derived(self) -> Family:
+        return truncated(self.inner)
+
+    def _limit(self, end: float | str, parents: Any) -> Any:
+        """The tighter of the bound and the end of the law's own support, where that is a number."""
+        limit = super()._limit(end, parents)
+        own = self.inner.support.lower if end == "lower" else self.inner.support.upper
+        if isinstance(own, str) or limit is None:
+            return limit
+        return np.maximum(limit, own) if end == "lower" else np.minimum(limit, own)
+
+
+def _family_of(node: str, law: Any, wrapper: str) -> Family:
+    """The family of a law class; one with cumulative functions."""
+    if not (isinstance(law, type) and issubclass(law, Law) and isinstance(getattr(law, "family", None), Family)):
+        raise TypeError(f"{node}: {wrapper} expected a law class such as mc.Normal before its parameters, got {law!r}")
+    if not law.family.is_cumulative:
+        having = ", ".join(sorted(f.name for f in FAMILIES.values() if f.is_cumulative))
+        raise TypeError(
+            f"{node}: {wrapper} needs P(X <= x), which {law.family.name} does not have here; these laws have it: "
+            f"{having}, and those from mc.from_scipy"
+        )
+    return law.family
+
+
+def _bound(given: Any, otherwise: float) -> Any:
+    return otherwise if given is None else given
+
+
+def _check_bounds(node: str, lower: Any, upper: Any) -> None:
+    """Refuse known bounds that leave nothing between them."""
+    if holds_nodes(lower) or holds_nodes(upper):
+        return
+    low, high = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
+    try:
+        wrong = np.any(low >= high)
+    except ValueError as error:
+        shapes = f"{low.shape} and {high.shape}"
+        raise ModelError(f"{node}: expected bounds whose shapes broadcast, got {shapes}") from error
+    if wrong:
+        raise SupportError(f"{node}: lower expected below upper, got {short(low)} and {short(high)}")

@@ -1,0 +1,110 @@
+"""Data with missing entries: the full value as an expression, and factors cut into rows that are alike.
+
+The full value looks known and missing entries up in one array, known ones first. A factor of many rows is cut by which
+of the nodes with missing entries a row meets: known rows keep their constants (and so their counts and sums), missing
+rows look at the unknown entries alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure import expression as ex
+from mcmix.structure.evaluate import ordered
+from mcmix.structure.expression import Expression, gather
+from mcmix.structure.recording import Factor, Recording
+from mcmix.structure.rewrite import NotSeparable, permuted_rows
+
+MOST_PARTS = 8
+
+
+def cut(recording: Recording) -> None:
+    """Cut every factor that meets partly missing data into its rows of one kind."""
+    leaves = {leaf: n for n, leaf in recording.leaves.items() if n.mask is not None}
+    if leaves:
+        recording.factors = [part for f in recording.factors for part in _parts(f, leaves)]
+
+
+def _parts(factor: Factor, leaves: dict[Expression, Stochastic]) -> list[Factor]:
+    if not factor.elements.leaves & set(leaves):
+        return [factor]
+    whole = _as_rows(factor)
+    if whole is None:
+        return [factor]
+    kinds = _kinds(whole, leaves)
+    found = np.unique(kinds)
+    if found.size == 1 or found.size > MOST_PARTS:
+        return [factor]
+    try:
+        return [_rows(whole, np.flatnonzero(kinds == kind)) for kind in found]
+    except NotSeparable:
+        return [factor]
+
+
+def _as_rows(factor: Factor) -> Factor | None:
+    """The factor with one element per row; arrays of independent elements are laid out as one row each."""
+    elements = factor.elements
+    if elements.op == "sum" and elements.shape == () and elements.arguments[0].ndim == 1:
+        return replace(factor, elements=elements.arguments[0])
+    if elements.ndim == 1:
+        return factor
+    if elements.ndim == 0 or elements.op != "density" or factor.x is None:
+        return None
+    everywhere = np.arange(elements.size)
+
+    def flat(a: Expression) -> Expression:
+        places = ex.places_of(a, elements.shape, everywhere)
+        return ex.reshape(a, ()) if places is None else gather(a, places)
+
+    parts = [flat(a) for a in elements.arguments]
+    named = dict(zip(factor.parameters, parts[1:], strict=True))
+    return replace(factor, elements=ex.density(elements.extra, parts[0], parts[1:]), x=parts[0], parameters=named)
+
+
+def _kinds(whole: Factor, leaves: dict[Expression, Stochastic]) -> np.ndarray:
+    """A number per row: which partly missing arrays it meets at a missing entry.
+
+    Rows whose own value is missing are of one kind, so that they stay together and can be drawn together.
+    """
+    rows = whole.elements
+    kinds, own = np.zeros(rows.size, dtype=np.int64), np.zeros(rows.size, dtype=bool)
+    for positions, table in _meetings(rows, leaves):
+        missing = positions >= table.arguments[0].size
+        kinds = 2 * kinds + missing
+        if leaves[table.arguments[1]] is whole.node:
+            own |= missing
+    return np.where(own, -1, kinds)
+
+
+def _meetings(rows: Expression, leaves: dict[Expression, Stochastic]) -> Iterable[tuple[np.ndarray, Expression]]:
+    """Per look-up in an array of known and missing entries: the positions, and that array."""
+    for part in ordered(rows):
+        if part.shape != rows.shape:
+            continue
+        if _is_completed(part, leaves):
+            yield np.arange(part.size), part
+        elif part.op == "take" and part.arguments[1].is_constant and _is_completed(part.arguments[0], leaves):
+            yield np.asarray(part.arguments[1].known), part.arguments[0]
+
+
+def _is_completed(x: Expression, leaves: dict[Expression, Stochastic]) -> bool:
+    return x.op == "concatenate" and len(x.arguments) == 2 and x.arguments[1] in leaves
+
+
+def _rows(factor: Factor, chosen: np.ndarray) -> Factor:
+    """The factor of some of the rows."""
+    count = factor.elements.size
+
+    def at(x: Expression) -> Expression:
+        return permuted_rows(x, count, chosen) if x.shape == (count,) else x
+
+    return replace(
+        factor,
+        elements=at(factor.elements),
+        x=None if factor.x is None else at(factor.x),
+        parameters={name: at(p) for name, p in factor.parameters.items()},
+    )
