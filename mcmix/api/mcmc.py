@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import weakref
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -19,11 +20,14 @@ from mcmix.report import frames
 from mcmix.report.statistics import node_statistics
 from mcmix.sampling import replay
 from mcmix.sampling.agreement import disagreement
-from mcmix.sampling.run import Runner, buffers, collected, run, runner
+from mcmix.sampling.run import Runner, Tuning, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
-from mcmix.steps.base import Step
+from mcmix.steps.base import TUNE_INTERVAL, Step
 from mcmix.steps.explain import explanation
+from mcmix.steps.methods import NoStepper
+from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import Assembled, assemble, exchangeable
+from mcmix.steps.table import Choice
 from mcmix.structure.ties import warn_of_ties
 from mcmix.traces.memory import Draws, joined
 
@@ -98,8 +102,10 @@ class MCMC:
         self.name = name
         self.label_budget = label_budget
         self._asked = (trace,) if isinstance(trace, str) else tuple(trace)
-        self._wanted: dict[Stochastic, type] = {}
+        self._choices: list[Choice] = []
+        self._draw_from_prior = True
         self._assembled: Assembled | None = None
+        self._status: tuple[Any, ...] = ()
         self._runners: list[Runner] = []
         self._calls: list[Draws] = []
         self.seed_sequence: np.random.SeedSequence | None = None
@@ -113,36 +119,102 @@ class MCMC:
     @property
     def assembled(self) -> Assembled:
         """The model made ready to run: structure seen, steps chosen, programs compiled."""
+        status = tuple(n.status for n in self.model.nodes if isinstance(n, Stochastic))
+        if self._assembled is not None and status != self._status:
+            if self._runners:
+                raise ModelError(
+                    "a node was observed or unobserved after the chains had started; make a new MCMC object"
+                )
+            self._assembled = None
         if self._assembled is None:
-            self._assembled = assemble(self.model, self._asked, self._wanted)
+            self._status = status
+            self._assembled = self._made(self._choices)
         return self._assembled
 
-    def use_step_method(self, step: Any, *nodes: Any) -> None:
+    def _made(self, choices: Sequence[Choice]) -> Assembled:
+        return assemble(self.model, self._asked, choices, self._draw_from_prior)
+
+    def use_step_method(self, step: Any, *nodes: Any, **options: Any) -> None:
         """Serve nodes with a step of your choice instead of the one from the table.
 
         Parameters
         ----------
         step : class
-            ``mc.steps.Slice``, ``mc.steps.Metropolis``, ``mc.steps.AdaptiveMetropolis``, ...
+            ``mc.Slicer``, ``mc.Metropolis``, ``mc.AdaptiveMetropolis``, ``mc.NoStepper`` ..., or your own subclass of
+            ``mc.StepMethod``.
         nodes : Stochastic, name, or list of these
+            A list goes to one AdaptiveMetropolis (or one step of yours) that moves its members together; other steps
+            are made for each. What follows the nodes goes to the step's constructor.
+        options
+            Keywords of the step's constructor, such as ``proposal_sd=2.0``.
 
         Raises
         ------
         ModelError
             If the chains have started, a node is not in the model, or the step cannot serve it.
+
+        Examples
+        --------
+        >>> import mcmix as mc
+        >>> mu = mc.Normal("mu", 0, 1)
+        >>> y = mc.Normal("y", mu, 1, value=[0.5, 1.5], observed=True)
+        >>> m = mc.MCMC([mu, y])
+        >>> m.use_step_method(mc.Metropolis, mu, proposal_sd=0.5)
+        >>> m.step_method_dict[mu]
+        [<adaptive Metropolis step for mu: chosen by the user>]
         """
-        if self._runners:
-            raise ModelError("use_step_method: the chains have started; make a new MCMC object")
+        self._refuse_started("use_step_method")
         if not (isinstance(step, type) and issubclass(step, Step)):
-            raise ModelError(f"use_step_method: expected a step class such as mc.steps.Slice, got {step!r}")
-        flat = [n for node in nodes for n in (node if isinstance(node, (list, tuple)) else [node])]
-        chosen = [self._node(n, "use_step_method") if isinstance(n, str) else n for n in flat]
+            raise ModelError(f"use_step_method: expected a step class such as mc.Slicer, got {step!r}")
+        groups = [n for n in nodes if _names_nodes(n)]
+        rest = tuple(n for n in nodes if not _names_nodes(n))
+        if not groups:
+            raise ModelError(f"use_step_method: expected a node for {step.__name__}, got none")
+        together = issubclass(step, StepMethod) and (step.several or not step.__module__.startswith("mcmix."))
+        wanted = [g for group in groups for g in self._groups(group, together)]
+        choices = [*self._choices, *[Choice(step, tuple(g), rest, options) for g in wanted]]
+        self._assembled, self._choices = self._made(choices), choices
+
+    def _groups(self, group: Any, together: bool) -> list[list[Stochastic]]:
+        """The nodes named, each with a step of its own or all with one."""
+        named = group if isinstance(group, (list, tuple)) else [group]
+        chosen = [self._node(n, "use_step_method") if isinstance(n, str) else n for n in named]
         for node in chosen:
             if not any(node is n for n in self.model.stochastics):
                 raise ModelError(f"use_step_method: expected an unknown of the model, got {node!r}")
-        wanted = dict(self._wanted)
-        wanted.update((node, step) for node in chosen if isinstance(node, Stochastic))
-        self._assembled, self._wanted = assemble(self.model, self._asked, wanted), wanted
+        return [chosen] if together else [[node] for node in chosen]
+
+    def remove_step_method(self, step: Any) -> None:
+        """Take back a step (or several) that was asked for; its nodes get one from the table again."""
+        self._refuse_started("remove_step_method")
+        removed = list(step) if isinstance(step, (list, tuple, set)) else [step]
+        for one in removed:
+            if one not in self.step_methods:
+                raise ModelError(f"remove_step_method: expected one of this sampler's step_methods, got {one!r}")
+        nodes = {n for one in removed for n in one.variables}
+        self._choices = [c for c in self._choices if not nodes & set(c.nodes)]
+        self._assembled = None
+
+    def assign_step_methods(self, verbose: int = -1, draw_from_prior_when_possible: bool = True) -> None:
+        """Choose steps now (sample() does it otherwise); optionally sample what no data hang on like the rest."""
+        self._refuse_started("assign_step_methods")
+        self._draw_from_prior, self._assembled = draw_from_prior_when_possible, None
+        _ = self.assembled
+
+    @property
+    def step_methods(self) -> list[Step]:
+        """The steps, in the order of a sweep."""
+        return list(self.assembled.steps)
+
+    @property
+    def step_method_dict(self) -> dict[Stochastic, list[Step]]:
+        """The steps that serve each unknown."""
+        steps = self.step_methods
+        return {n: [s for s in steps if any(v is n for v in s.variables)] for n in self.model.stochastics}
+
+    def _refuse_started(self, what: str) -> None:
+        if self._runners:
+            raise ModelError(f"{what}: the chains have started; make a new MCMC object")
 
     def explain(self) -> None:
         """Print one line per variable: its step, why it got it, and what one sweep of it costs."""
@@ -155,13 +227,18 @@ class MCMC:
         iter: float,
         burn: float = 0,
         thin: int = 1,
+        tune_interval: int = TUNE_INTERVAL,
+        tune_throughout: bool = False,
+        save_interval: int | None = None,
+        burn_till_tuned: bool = False,
+        stop_tuning_after: int = 5,
+        verbose: int = 0,
+        progress_bar: bool = True,
         *,
         chains: int | None = None,
         cores: int | None = None,
         seed: Any = None,
         start: Mapping[Any, Any] | None = None,
-        progress_bar: bool = True,
-        tune_throughout: bool = False,
         **unknown: Any,
     ) -> MCMC:
         """Draw from the posterior; every call goes on from where the chains stand.
@@ -187,8 +264,16 @@ class MCMC:
             Start values of the first call; they win over the automatic start.
         progress_bar : bool
             Show progress where there is a terminal or notebook.
+        tune_interval : int
+            Sweeps between two looks at acceptance rates; steps written in Python adapt at these.
         tune_throughout : bool
-            Go on adapting after burn-in (the draws are then not exactly from the posterior).
+            Go on adapting after burn-in (the draws are then not exactly from the posterior), until the acceptance
+            rates were sensible at `stop_tuning_after` looks in a row.
+        burn_till_tuned : bool
+            Put sweeps before burn-in until every step is tuned in this sense (at most 100 intervals).
+        stop_tuning_after : int
+        save_interval, verbose : optional
+            Accepted for PyMC 2's sake: draws stay in memory, and the progress bar says how far a run is.
 
         Returns
         -------
@@ -206,11 +291,16 @@ class MCMC:
         """
         if unknown:
             raise TypeError(
-                f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, chains, cores, "
-                "seed, start, progress_bar, tune_throughout"
+                f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, "
+                "tune_interval, tune_throughout, save_interval, burn_till_tuned, stop_tuning_after, verbose, "
+                "progress_bar, chains, cores, seed, start"
             )
         iterations, burn_in, step = checked_lengths(iter, burn, thin)
         cores = None if cores is None else at_least_one(cores, "cores")
+        interval, enough = (
+            at_least_one(tune_interval, "tune_interval"),
+            at_least_one(stop_tuning_after, "stop_tuning_after"),
+        )
         self._set_up(chains, seed, start)
         made = self.assembled
         out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
@@ -222,9 +312,11 @@ class MCMC:
             burn_in,
             step,
             cores=cores,
-            tune_throughout=tune_throughout,
+            tuning=Tuning(interval, enough, bool(tune_throughout)),
+            till_tuned=bool(burn_till_tuned),
             progress_bar=progress_bar,
         )
+        self._release_nodes()
         self.sampling_wall_seconds = time.perf_counter() - before
         self.sampling_seconds = max(r.sampled_seconds for r in self._runners)
         rows = min(r.rows for r in self._runners)
@@ -236,8 +328,20 @@ class MCMC:
             )
         if rows > 0:
             self._calls.append(collected(made, out, rows))
+            for node in self.model.nodes:
+                node.sampler = weakref.ref(self)
             self._say_disagreement()
         return self
+
+    def halt(self) -> None:
+        """End the run after the present sweep, keeping what was drawn (from another thread, or from a step of yours)."""
+        for r in self._runners:
+            r.stop[0] = 1
+
+    def _release_nodes(self) -> None:
+        """After steps in Python: nodes draw from streams of their own again."""
+        for node in self.model.stochastics:
+            node._rng = None
 
     def _say_disagreement(self) -> None:
         """Say on the screen when chains tell different stories."""
@@ -279,6 +383,8 @@ class MCMC:
     def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
         """Start values by node: what nodes were given as value=, then what the call says."""
         found = {n: n.given for n in self.model.stochastics if n.given is not None}
+        held = [n for s in self.assembled.steps if isinstance(s, NoStepper) for n in s.variables]
+        found |= {n: n.value for n in held}
         for key, value in start.items():
             node = key if isinstance(key, Node) else self._node(str(key), "start")
             if not isinstance(node, Stochastic) or node not in self.model.stochastics:
@@ -474,6 +580,12 @@ class MCMC:
         from html import escape
 
         return f"<b>{escape(repr(self))}</b><pre>{escape(str(explanation(self.assembled)))}</pre>"
+
+
+def _names_nodes(value: Any) -> bool:
+    """Whether it is a node, a name, or a list of these."""
+    named = value if isinstance(value, (list, tuple)) and value else [value]
+    return all(isinstance(n, (Node, str)) for n in named)
 
 
 def _with_gaps(node: Stochastic) -> np.ndarray:

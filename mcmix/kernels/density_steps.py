@@ -16,7 +16,8 @@ from mcmix.kernels.base import call, floats, inline, integers, step_kernel
 from mcmix.kernels.gibbs import COLLAPSED, SMALLEST_SCALE
 from mcmix.kernels.random import standard_exponential, standard_normal, uniform
 
-IDENTITY, LOG, LOGIT, UPPER, SIMPLEX = 0, 1, 2, 3, 4
+IDENTITY, LOG, LOGIT, UPPER, SIMPLEX, POSITIVE_DEFINITE = range(6)
+PIECE_WIDTH = 6  # of a block: address, entries, transform, entries of one simplex or matrix row, lower, upper bounds
 MOST_STEPS = 200
 NOT_A_NUMBER, LOST = 20, 21
 
@@ -165,14 +166,27 @@ def metropolis_elements(words, reals, stream):
 
 
 @inline
+def free_size(kind, n, k):
+    """Free coordinates of n entries: fewer for simplexes of k entries and for symmetric matrices with k rows."""
+    if kind == SIMPLEX:
+        return n - n // k
+    if kind == POSITIVE_DEFINITE:
+        return n // (k * k) * (k * (k + 1) // 2)
+    return n
+
+
+@inline
 def _all_to_free(kind, variable, free, lows, highs, n, k):
-    """Free coordinates of a whole variable; k - 1 of them for each simplex of k logarithms."""
+    """Free coordinates of a whole variable."""
     if kind == SIMPLEX:
         at = 0
         for start in range(0, n, k):
             for i in range(start, start + k - 1):
                 free[at] = variable[i] - variable[start + k - 1]
                 at += 1
+    elif kind == POSITIVE_DEFINITE:
+        for j in range(n // (k * k)):
+            _matrix_to_free(variable[j * k * k :], free[j * (k * (k + 1) // 2) :], k)
     else:
         for i in range(n):
             free[i] = to_free(kind, variable[i], lows[i], highs[i])
@@ -186,11 +200,51 @@ def _all_from_free(kind, variable, free, lows, highs, n, k):
         for j in range(n // k):
             total += _simplex_from_free(variable[j * k :], free[j * (k - 1) :], k)
         return total
+    if kind == POSITIVE_DEFINITE:
+        for j in range(n // (k * k)):
+            total += _matrix_from_free(variable[j * k * k :], free[j * (k * (k + 1) // 2) :], k)
+        return total
     for i in range(n):
         variable[i] = from_free(kind, free[i], lows[i], highs[i])
         if kind != IDENTITY and not (lows[i] < variable[i] < highs[i]):
             return -math.inf
         total += log_jacobian(kind, free[i], lows[i], highs[i])
+    return total
+
+
+@inline
+def _matrix_to_free(matrix, free, k):
+    """Lower Cholesky factor by rows, its diagonal as logarithms (Pinheiro and Bates 1996, log-Cholesky)."""
+    for i in range(k):
+        for j in range(i + 1):
+            total = matrix[i * k + j]
+            for m in range(j):
+                left = free[i * (i + 1) // 2 + m]
+                right = free[j * (j + 1) // 2 + m] if i != j else left
+                total -= left * right
+            if i == j:
+                free[i * (i + 1) // 2 + i] = 0.5 * math.log(total)
+            else:
+                free[i * (i + 1) // 2 + j] = total / math.exp(free[j * (j + 1) // 2 + j])
+
+
+@inline
+def _matrix_from_free(matrix, free, k):
+    """A matrix from its log-Cholesky factor; the Jacobian is 2**k prod L_ii**(k + 1 - i), i = 0 .. k - 1, with logs."""
+    total = k * math.log(2.0)
+    for i in range(k):
+        total += (k + 1 - i) * free[i * (i + 1) // 2 + i]
+        for j in range(i + 1):
+            entry = 0.0
+            for m in range(j + 1):
+                left, right = free[i * (i + 1) // 2 + m], free[j * (j + 1) // 2 + m]
+                if m == i:
+                    left = math.exp(left)
+                if m == j:
+                    right = math.exp(right)
+                entry += left * right
+            matrix[i * k + j] = entry
+            matrix[j * k + i] = entry
     return total
 
 
@@ -210,25 +264,73 @@ def _simplex_from_free(variable, free, k):
     return total
 
 
+@inline
+def _block_to_free(pieces, n_pieces, free, kept):
+    """Free coordinates of several variables, one after another; their entries are copied to `kept`."""
+    at, entry = 0, 0
+    for j in range(n_pieces):
+        piece = pieces[PIECE_WIDTH * j : PIECE_WIDTH * (j + 1)]
+        n = piece[1]
+        variable = floats(piece[0], n)
+        for i in range(n):
+            kept[entry + i] = variable[i]
+        _all_to_free(piece[2], variable, free[at:], floats(piece[4], n), floats(piece[5], n), n, piece[3])
+        at += free_size(piece[2], n, piece[3])
+        entry += n
+
+
+@inline
+def _block_from_free(pieces, n_pieces, free):
+    """Set several variables from free coordinates; return the log-Jacobian of all."""
+    at, total = 0, 0.0
+    for j in range(n_pieces):
+        piece = pieces[PIECE_WIDTH * j : PIECE_WIDTH * (j + 1)]
+        n = piece[1]
+        lows, highs = floats(piece[4], n), floats(piece[5], n)
+        total += _all_from_free(piece[2], floats(piece[0], n), free[at:], lows, highs, n, piece[3])
+        at += free_size(piece[2], n, piece[3])
+    return total
+
+
+@inline
+def _within(pieces, n_pieces):
+    """Whether values that move on their own scale lie inside their bounds: functions are not asked about others."""
+    for j in range(n_pieces):
+        piece = pieces[PIECE_WIDTH * j : PIECE_WIDTH * (j + 1)]
+        if piece[2] == IDENTITY:
+            variable, lows, highs = floats(piece[0], piece[1]), floats(piece[4], piece[1]), floats(piece[5], piece[1])
+            for i in range(piece[1]):
+                if not (lows[i] <= variable[i] <= highs[i]):
+                    return False
+    return True
+
+
+@inline
+def _put_back(pieces, n_pieces, kept):
+    """Undo a rejected move, bit for bit."""
+    entry = 0
+    for j in range(n_pieces):
+        variable = floats(pieces[PIECE_WIDTH * j], pieces[PIECE_WIDTH * j + 1])
+        for i in range(pieces[PIECE_WIDTH * j + 1]):
+            variable[i] = kept[entry + i]
+        entry += pieces[PIECE_WIDTH * j + 1]
+
+
 @step_kernel
 def metropolis_block(words, reals, stream):
-    """Adaptive Metropolis on all elements at once, in the free coordinates (Haario et al. 2001, scaled as above).
+    """Adaptive Metropolis on all entries of a few variables at once, in their free coordinates (Haario et al. 2001).
 
-    11: entries of one simplex.
-    reals: log scale, count, mean (d), lower Cholesky factor (d, d). workspace: kept (n), now, noise, proposal (d each).
+    4 entries in all, 5 table of variables (PIECE_WIDTH words each), 7 number of variables, 8 free coordinates d.
+    reals: log scale, count, mean (d), lower Cholesky factor (d, d). workspace: entries (n), now, noise, proposal (d).
     While tuning, mean and factor follow the history (rank-one updates of the factor), the scale the acceptance rate.
     """
     slot = integers(words, 14)
-    n = slot[4]
-    k = slot[11]
-    d = n - n // k if slot[8] == SIMPLEX else n
-    memory, variable, answer = floats(reals, 2 + d + d * d), floats(slot[5], n), floats(slot[6], 1)
-    lows, highs, counter, work = floats(slot[9], n), floats(slot[10], n), floats(slot[12], 2), floats(slot[13], 4 * n)
-    now, noise, proposal = work[n:], work[2 * n :], work[3 * n :]
-    _all_to_free(slot[8], variable, now, lows, highs, n, k)
-    jacobian = _all_from_free(slot[8], variable, now, lows, highs, n, k)
-    for i in range(n):
-        work[i] = variable[i]
+    n, n_pieces, d = slot[4], slot[7], slot[8]
+    memory, pieces, answer = floats(reals, 2 + d + d * d), integers(slot[5], PIECE_WIDTH * n_pieces), floats(slot[6], 1)
+    counter, kept, free = floats(slot[12], 2), floats(slot[13], n + 3 * d), floats(slot[13] + 8 * n, 3 * d)
+    now, noise, proposal = free[:d], free[d : 2 * d], free[2 * d :]
+    _block_to_free(pieces, n_pieces, now, kept)
+    jacobian = _block_from_free(pieces, n_pieces, now)
     status = call(slot[1], (slot[2], slot[3], 0, 1))
     if status != 0:
         return status
@@ -242,13 +344,12 @@ def metropolis_block(words, reals, stream):
         for j in range(i + 1):
             step += memory[2 + d + i * d + j] * noise[j]
         proposal[i] = now[i] + math.exp(memory[0]) * step
-    jacobian = _all_from_free(slot[8], variable, proposal, lows, highs, n, k)
+    jacobian = _block_from_free(pieces, n_pieces, proposal)
     accepted = False
-    if jacobian > -math.inf and call(slot[1], (slot[2], slot[3], 0, 1)) == 0:
+    if jacobian > -math.inf and _within(pieces, n_pieces) and call(slot[1], (slot[2], slot[3], 0, 1)) == 0:
         accepted = answer[0] + jacobian - start > -standard_exponential(stream)
     if not accepted:
-        for i in range(n):
-            variable[i] = work[i]
+        _put_back(pieces, n_pieces, kept)
     counter[0] += 1.0
     counter[1] += 1.0 if accepted else 0.0
     if slot[0] != 0:

@@ -331,7 +331,19 @@ for _name, _symbol in _SYMBOLS.items():
         setattr(Node, f"__i{_name}__", _refused(f"{_symbol}="))
 for _name, _symbol in {"neg": "-", "abs": "abs", "invert": "~", "pos": "+"}.items():
     setattr(Node, f"__{_name}__", _unary(_symbol, getattr(operator, _name)))
+
+
+def _divided(self: Node, other: Any) -> tuple[Any, Any]:
+    return self // other, self % other
+
+
+def _dividing(self: Node, other: Any) -> tuple[Any, Any]:
+    return other // self, other % self
+
+
 for _name, _method in {
+    "divmod": _divided,
+    "rdivmod": _dividing,
     "getitem": _get,
     "iter": _iterate,
     "len": _length,

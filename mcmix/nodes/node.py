@@ -33,7 +33,9 @@ class Node:
         self.__name__ = name
         self.__doc__ = doc
         self.trace_by_default = trace
-        self.parents: dict[str, Any] = dict(parents)
+        from mcmix.nodes.containers import contained  # containers are made of nodes
+
+        self.parents: dict[str, Any] = {key: contained(parent) for key, parent in parents.items()}
         self.children: weakref.WeakSet[Node] = weakref.WeakSet()
         for parent in self.parent_nodes:
             parent.children.add(self)
@@ -74,8 +76,48 @@ class Node:
             found |= {child} if child.is_random or child.is_potential else child.extended_children
         return found
 
+    @property
+    def coparents(self) -> set[Node]:
+        """Random nodes with which it shares a child."""
+        return {p for child in self.extended_children for p in child.extended_parents} - {self}
+
+    @property
+    def moral_neighbors(self) -> set[Node]:
+        """Random parents, children and coparents."""
+        return self.extended_parents | self.extended_children | self.coparents
+
+    @property
+    def markov_blanket(self) -> set[Node]:
+        """Itself and its moral neighbours."""
+        return self.moral_neighbors | {self}
+
+    @property
+    def keep_trace(self) -> bool:
+        """Whether draws of it are kept by default."""
+        return self.trace_by_default
+
     is_random = False
     is_potential = False
+    sampler: Any = None  # a weak reference to the MCMC object that sampled it last
+
+    def _sampled(self) -> Any:
+        found = self.sampler() if self.sampler is not None else None
+        if found is None:
+            raise ModelError(f"{self.name}: no draws; call MCMC(...).sample() first, and keep the MCMC object")
+        return found
+
+    @property
+    def trace(self) -> Any:
+        """Draws from the MCMC object that sampled it last: ``node.trace()``, ``node.trace[-1]``."""
+        return self._sampled().trace(self.name)
+
+    def stats(self, **options: Any) -> Any:
+        """Mean, standard deviation, quantiles and more of its draws; see :meth:`MCMC.stats`."""
+        return self._sampled().stats([self.name], **options)[self.name]
+
+    def summary(self, **options: Any) -> Any:
+        """Summary of its draws, one row per element; see :meth:`MCMC.summary`."""
+        return self._sampled().summary([self.name], **options)
 
     @property
     def value(self) -> Any:
@@ -108,6 +150,14 @@ class Node:
             f"{self.name}: whether it is true is not known before a chain runs; decide with np.where, or in a "
             "@deterministic function"
         )
+
+    def __float__(self) -> float:
+        raise TypeError(
+            f"{self.name}: a node is no number, and its present one would not follow it; write {self.name}.value for the "
+            "number, numpy functions (np.exp) for nodes"
+        )
+
+    __int__ = __complex__ = __float__  # type: ignore[assignment]
 
     def _describe(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -159,6 +209,8 @@ def mapped(value: Any, function: Any, join: Any = np.array) -> Any:
         return {key: mapped(item, function, join) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return _alike(value, [mapped(item, function, join) for item in value]) if holds_nodes(value) else value
+    if isinstance(value, (set, frozenset)) and holds_nodes(value):
+        return {mapped(item, function, join) for item in value}
     if isinstance(value, np.ndarray) and value.dtype == object and holds_nodes(value):
         return join([mapped(item, function, list) for item in value])
     return value
@@ -166,7 +218,11 @@ def mapped(value: Any, function: Any, join: Any = np.array) -> Any:
 
 def _alike(container: Any, items: list[Any]) -> Any:
     """A list, tuple or named tuple of the same kind with other items."""
-    return type(container)(*items) if hasattr(container, "_fields") else type(container)(items)
+    return (
+        type(container)(*items)
+        if hasattr(container, "_fields")
+        else getattr(container, "plain", type(container))(items)
+    )
 
 
 def value_of(value: Any) -> Any:

@@ -109,6 +109,11 @@ class Stochastic(Node):
         return self.observed or self.mask is not None
 
     @property
+    def status(self) -> tuple[Any, ...]:
+        """Changes when it is observed or unobserved."""
+        return id(self), id(self.known), self.observed
+
+    @property
     def state_shape(self) -> tuple[int, ...]:
         """Shape of what is sampled: the value's, or one axis over the missing entries."""
         return self.shape if self.mask is None else (int(self.mask.sum()),)
@@ -197,6 +202,14 @@ class Stochastic(Node):
         if self.last_value is not None:
             self._value = self.last_value
             self._version += 1
+
+    def _show(self, value: Any, rng: np.random.Generator) -> None:
+        """Show a chain's value, and draw from the chain's stream, while a step in Python works on it."""
+        value = np.asarray(value)
+        value.flags.writeable = False
+        self._value = value if value.ndim else value[()]
+        self._version += 1
+        self._rng = rng
 
     def _merged(self, value: Any) -> Any:
         """A value whose known entries are the data."""

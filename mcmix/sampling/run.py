@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.progress import Progress
 from mcmix.sampling.seeding import Pool
 from mcmix.sampling.start import Seeds, start
-from mcmix.steps.base import Call, Chain
+from mcmix.steps.base import TUNE_INTERVAL, Call, Chain, Step
+from mcmix.steps.density import BlockMetropolis, ElementMetropolis
+from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import Assembled, per_label_bytes, recorded_from
 from mcmix.traces.memory import Draws
 
@@ -27,6 +30,8 @@ POLL = 0.05  # seconds between looks at the chains
 STRETCH = 0.05  # seconds that a chain runs before another gets its turn: chains stay abreast on few cores
 FIRST_STRETCH = 16  # sweeps
 TUNING = 0  # word of a descriptor
+TUNED = (0.1, 0.7)  # acceptance rates of a tuned step: targets are 0.44 for one element, 0.23 for a block
+MOST_LOOKS = 100  # intervals after which a step that cannot be tuned is taken as it is
 
 
 @dataclass
@@ -45,6 +50,8 @@ class Runner:
     swept: int = 0
     burn_left: int = 0
     left: int = 0
+    tuning: Tuning = field(default_factory=lambda: Tuning())
+    waiting: bool = False  # for its steps to be tuned, before burn-in begins
 
     @property
     def rows(self) -> int:
@@ -67,25 +74,81 @@ class Runner:
         """Whether the present call has nothing more to do here."""
         return self.status != 0 or self.chain.error is not None or self.left == 0
 
-    def advance(self, tune_throughout: bool) -> None:
+    def advance(self) -> None:
         """Run a stretch of about STRETCH seconds, within burn-in or after it."""
         done = self.sweeps
         sweeps = min(self._stretch(), self.burn_left or self.left)
-        self.tune(tune_throughout or self.burn_left > 0)
+        if self.waiting or self.tuning.throughout:
+            sweeps = min(
+                self._stretch(), self.tuning.to_next_look(self.sweeps), sweeps if not self.waiting else sys.maxsize
+            )
+        self.tune(self.waiting or self.burn_left > 0 or (self.tuning.throughout and not self.tuning.settled))
         self.frame[driver.FRAME_SWEEPS] = sweeps
         before = time.perf_counter()
         self.status = driver.run_frame(self.frame)
         self.sampled_seconds += time.perf_counter() - before
         done = self.sweeps - done
         self.swept += done
-        self.left -= done
-        self.burn_left = max(0, self.burn_left - done)
+        if self.waiting:
+            self.frame[driver.FRAME_BURN] += done
+        else:
+            self.left -= done
+            self.burn_left = max(0, self.burn_left - done)
+        if self.waiting or self.tuning.throughout:
+            self.tuning.look(self)
+            self.waiting = self.waiting and not self.tuning.settled
 
     def _stretch(self) -> int:
         """Sweeps that take about STRETCH seconds; what a stretch is changes no draw."""
         if self.swept == 0:
             return FIRST_STRETCH
         return max(1, int(STRETCH * self.swept / max(self.sampled_seconds, 1e-9)))
+
+
+@dataclass
+class Tuning:
+    """When adaptation counts as finished: enough intervals in a row with sensible acceptance rates.
+
+    Attributes
+    ----------
+    interval : int
+        Sweeps between two looks.
+    enough : int
+        Tuned intervals in a row.
+    throughout : bool
+        Adapt after burn-in too, until finished.
+    """
+
+    interval: int = TUNE_INTERVAL
+    enough: int = 5
+    throughout: bool = False
+    good: int = 0
+    looks: int = 0
+    settled: bool = False
+    before: dict[Any, np.ndarray] = field(default_factory=dict)
+
+    def to_next_look(self, sweeps: int) -> int:
+        """Sweeps until the next look; looks come at multiples of the interval, whatever a stretch is."""
+        return self.interval - sweeps % self.interval
+
+    def look(self, r: Runner) -> None:
+        """Compare acceptance since the last look with what a tuned step has."""
+        if r.sweeps % self.interval != 0 or self.settled:
+            return
+        self.looks += 1
+        self.good = self.good + 1 if all([self._is_tuned(s, r.chain) for s in r.made.steps]) else 0
+        self.settled = self.good >= self.enough or self.looks >= MOST_LOOKS
+
+    def _is_tuned(self, step: Step, chain: Chain) -> bool:
+        if not isinstance(step, (ElementMetropolis, BlockMetropolis, StepMethod)):
+            return True
+        rates = []
+        for key in step.counters():
+            now = chain.view(key).copy()
+            moves, accepted = now - self.before.get(key, np.zeros(2))
+            self.before[key] = now
+            rates.append(accepted / moves if moves > 0 else 0.5)
+        return all(TUNED[0] <= rate <= TUNED[1] for rate in rates)
 
 
 def runner(
@@ -167,10 +230,13 @@ def run(
     thin: int,
     *,
     cores: int | None = None,
-    tune_throughout: bool = False,
+    tuning: Tuning | None = None,
+    till_tuned: bool = False,
     progress_bar: bool = True,
 ) -> bool:
-    """Advance all chains; return whether the user interrupted.
+    """Advance all chains; return whether the user interrupted (or a step halted the run).
+
+    With `till_tuned`, burn-in begins in each chain when its steps are tuned.
 
     The calling thread only waits, so that Ctrl-C is seen at once; it sets the stop words, and every chain ends after
     the sweep it is in.
@@ -183,6 +249,8 @@ def run(
     for r in runners:
         prepare(r, out, burn, thin)
         r.burn_left, r.left = burn, iterations
+        r.tuning, r.waiting = replace(tuning or Tuning(), before={}), till_tuned
+        r.chain.tune_interval = r.tuning.interval
     before = [r.sweeps for r in runners]
     waiting = list(runners)
     lock = threading.Lock()
@@ -194,18 +262,19 @@ def run(
                 if r is None:
                     return
                 waiting.remove(r)
-            r.advance(tune_throughout)
+            r.advance()
             if r.status > 0 or r.chain.error is not None:
                 _stop(runners)
             if not r.finished:
                 with lock:
                     waiting.append(r)
 
-    interrupted = _waited(runners, work, _threads(len(runners), cores), before, iterations, progress_bar)
+    threads = 1 if any(isinstance(s, StepMethod) for s in runners[0].made.steps) else _threads(len(runners), cores)
+    interrupted = _waited(runners, work, threads, before, iterations, progress_bar)
     for r in runners:
         r.tune(False)
     _refuse_failures(runners)
-    return interrupted
+    return interrupted or any(r.status == driver.STOPPED for r in runners)
 
 
 def _threads(n_chains: int, cores: int | None) -> int:

@@ -1,4 +1,4 @@
-"""Steps: how variables move. The classes named here can be asked for: ``m.use_step_method(mc.steps.Slice, node)``."""
+"""Steps: how variables move. The classes named here can be asked for: ``m.use_step_method(mc.steps.Slicer, node)``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "AdaptiveMetropolis": "density",
+    "AdaptiveMetropolis": "methods",
+    "BinaryMetropolis": "methods",
     "ConjugateGibbs": "gibbs",
+    "DiscreteMetropolis": "methods",
+    "DrawFromPrior": "forward",
     "EntangledLabels": "labels",
     "Enumeration": "density",
     "LabelGibbs": "labels",
-    "Metropolis": "density",
+    "Metropolis": "methods",
+    "NoStepper": "methods",
+    "PDMatrixMetropolis": "methods",
     "Slice": "density",
+    "Slicer": "methods",
+    "StepMethod": "own",
 }
 
 

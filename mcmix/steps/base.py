@@ -20,6 +20,9 @@ from mcmix.structure.expression import Expression
 from mcmix.structure.recording import is_log_kept
 
 
+TUNE_INTERVAL = 100  # sweeps of burn-in after which steps written in Python adapt
+
+
 class Chain:
     """One chain's memory: every value, statistic and register in one array, and its random streams.
 
@@ -40,6 +43,7 @@ class Chain:
         self.kept: list[Any] = []
         self.error: BaseException | None = None
         self.stop = apart(1, np.int64)
+        self.tune_interval = TUNE_INTERVAL
         self._row_streams: dict[Any, np.ndarray] = {}
 
     def view(self, key: Any) -> np.ndarray:

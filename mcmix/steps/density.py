@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcmix.kernels import density_steps as kernels
+from mcmix.kernels.base import address_of
 from mcmix.nodes.law import Law
 from mcmix.nodes.node import holds_nodes
 from mcmix.nodes.stochastic import Stochastic
@@ -41,12 +42,12 @@ class Target:
     size: int
 
 
-def target_of(node: Stochastic, structure: Structure, whole: bool = False) -> Target:
-    """Everything that depends on a variable, added up; per element where elements stand alone, unless `whole`."""
+def target_of(node: Stochastic, structure: Structure) -> Target:
+    """Everything that depends on a variable, added up; per element where elements stand alone."""
     leaf = structure.recording.leaves[node]
     parts = [e.elements for e in structure.about(node)]
     cost = max(max(x.size for x in ordered(p)) for p in parts)
-    if not whole and leaf.ndim == 1 and all(_aligned(p, leaf) for p in parts):
+    if leaf.ndim == 1 and all(_aligned(p, leaf) for p in parts):
         total = parts[0]
         for p in parts[1:]:
             total = elementwise("add", total, p)
@@ -55,6 +56,14 @@ def target_of(node: Stochastic, structure: Structure, whole: bool = False) -> Ta
     for p in parts:
         total = elementwise("add", total, reduce("sum", p))
     return Target(total, False, cost)
+
+
+def joint_target(nodes: Sequence[Stochastic], structure: Structure) -> Expression:
+    """Log density of several variables given the rest: everything that depends on any of them, added up."""
+    total = constant(0.0)
+    for e in dict.fromkeys(e for node in nodes for e in structure.about(node)):
+        total = elementwise("add", total, reduce("sum", e.elements))
+    return total
 
 
 def _aligned(part: Expression, leaf: Expression) -> bool:
@@ -97,12 +106,20 @@ def transform_of(node: Stochastic, lower: np.ndarray, upper: np.ndarray) -> int:
     """The one transform of the variable's support to the whole line."""
     if isinstance(node, Law) and node.family.support.simplex:
         return kernels.SIMPLEX
+    if isinstance(node, Law) and node.family.support.positive_definite:
+        return kernels.POSITIVE_DEFINITE
     if is_discrete(node):
         return kernels.IDENTITY
     low, high = np.isfinite(lower).all(), np.isfinite(upper).all()
     if low and high:
         return kernels.LOGIT
     return kernels.LOG if low else (kernels.UPPER if high else kernels.IDENTITY)
+
+
+def moves_as_block(node: Stochastic) -> bool:
+    """Whether its elements cannot move one by one: simplexes, and symmetric positive definite matrices."""
+    support = node.family.support if isinstance(node, Law) else None
+    return support is not None and (support.simplex or support.positive_definite)
 
 
 def is_discrete(node: Stochastic) -> bool:
@@ -128,15 +145,13 @@ def values_of(node: Stochastic) -> tuple[int, int] | None:
 class DensityStep(Step):
     """Base of the steps that evaluate a target."""
 
-    as_a_whole = False
-
-    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str):
+    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str, own_scale: bool = False):
         super().__init__(variables, reason)
         self.node = self.variables[0]
-        self.target = target_of(self.node, structure, self.as_a_whole)
+        self.target = target_of(self.node, structure)
         self.n = int(np.prod(self.node.state_shape, dtype=int))
         self.lower, self.upper = bounds_of(self.node)
-        self.transform = transform_of(self.node, self.lower, self.upper)
+        self.transform = kernels.IDENTITY if own_scale else transform_of(self.node, self.lower, self.upper)
 
     def compile(self, plan: Plan) -> None:
         """The target's program, and places for bounds and counters."""
@@ -175,70 +190,158 @@ class Slice(DensityStep):
 
     name = "slice"
 
-    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
-        super().__init__(variables, structure, reason or "chosen by the user")
-        if is_discrete(self.node) or self.transform == kernels.SIMPLEX:
-            raise TypeError(f"{self.node.name}: slice sampling moves continuous variables other than simplexes")
+    def __init__(
+        self, variables: Sequence[Stochastic], structure: Structure, reason: str = "", width: float | None = None
+    ):
+        super().__init__(variables, structure, reason or "chosen by the user", own_scale=width is not None)
+        if is_discrete(self.node) or moves_as_block(self.node):
+            raise TypeError(
+                f"{self.node.name}: slice sampling moves numbers on a line, no whole ones, simplexes, matrices"
+            )
+        self.width = width
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
         spread = np.std(np.atleast_1d(self.node.value).astype(float)) if self.transform == kernels.IDENTITY else 1.0
-        widths = np.full(self.n, max(float(spread), 1.0))
+        widths = np.full(self.n, max(float(spread), 1.0) if self.width is None else self.width)
         return [kernel_call(self, kernels.slice_elements, self.slots(chain), widths, tuned=True)]
 
 
-class Metropolis(DensityStep):
-    """Random-walk Metropolis, element by element, with scales that follow the acceptance rate while tuning."""
+class ElementMetropolis(DensityStep):
+    """Random-walk Metropolis, element by element, with scales that follow the acceptance rate while tuning.
+
+    With `proposal_sd` the walk goes on the variable's own scale; without, on that of its unconstrained coordinate.
+    """
 
     name = "adaptive Metropolis"
 
-    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
-        super().__init__(variables, structure, reason or "chosen by the user")
-        if self.transform == kernels.SIMPLEX:
-            raise TypeError(f"{self.node.name}: a simplex moves as a block; use AdaptiveMetropolis")
+    def __init__(
+        self,
+        variables: Sequence[Stochastic],
+        structure: Structure,
+        reason: str = "",
+        scale: float = 1.0,
+        proposal_sd: np.ndarray | None = None,
+    ):
+        super().__init__(variables, structure, reason or "chosen by the user", own_scale=proposal_sd is not None)
+        if moves_as_block(self.node):
+            raise TypeError(f"{self.node.name}: its elements move as a block; use AdaptiveMetropolis")
+        self.scales = np.full(self.n, scale) if proposal_sd is None else scale * np.broadcast_to(proposal_sd, self.n)
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
-        scales = np.append(np.ones(self.n), 0.0)
-        return [
-            kernel_call(
-                self, kernels.metropolis_elements, self.slots(chain, int(is_discrete(self.node))), scales, tuned=True
-            )
-        ]
+        discrete = int(is_discrete(self.node))
+        scales = np.append(self.scales, 0.0)
+        return [kernel_call(self, kernels.metropolis_elements, self.slots(chain, discrete), scales, tuned=True)]
 
     def counters(self) -> list[object]:
         """Proposals and acceptances."""
         return [("counter", self)]
 
 
-class AdaptiveMetropolis(DensityStep):
-    """Metropolis on all elements at once; the proposal's covariance follows the history while tuning."""
+@dataclass(frozen=True)
+class Piece:
+    """One variable of a block: its transform, its bounds, and the entries of one of its simplexes or matrix rows."""
 
-    name = "adaptive Metropolis, block"
-    as_a_whole = True
-
-    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
-        super().__init__(variables, structure, reason or "chosen by the user")
-        if is_discrete(self.node):
-            raise TypeError(
-                f"{self.node.name}: the block step moves continuous variables; use Metropolis for whole numbers"
-            )
+    node: Stochastic
+    transform: int
+    lower: np.ndarray
+    upper: np.ndarray
+    entries: int
 
     @property
-    def workspace(self) -> int:
-        """Kept value, present point, noise, proposal."""
-        return 4 * self.n
+    def size(self) -> int:
+        """Numbers in a chain's memory."""
+        return len(self.lower)
+
+    @property
+    def free(self) -> int:
+        """Free coordinates."""
+        size = getattr(kernels.free_size, "py_func", kernels.free_size)  # as plain Python: nothing to compile here
+        return int(size(self.transform, self.size, self.entries))
+
+
+def piece_of(node: Stochastic, own_scale: bool = False) -> Piece:
+    """How a variable takes part in a block; on its own scale or in free coordinates."""
+    lower, upper = bounds_of(node)
+    transform = transform_of(node, lower, upper)
+    if own_scale and not moves_as_block(node):
+        transform = kernels.IDENTITY
+    return Piece(node, transform, lower, upper, node.state_shape[-1] if moves_as_block(node) else 1)
+
+
+class BlockMetropolis(Step):
+    """Metropolis on all entries of one or several variables; the proposal's covariance follows while tuning.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (d, d), optional
+        Of the proposal at the start, on the variables' own scale; without it, a ball in the free coordinates.
+    """
+
+    name = "adaptive Metropolis, block"
+
+    def __init__(
+        self,
+        variables: Sequence[Stochastic],
+        structure: Structure,
+        reason: str = "",
+        covariance: np.ndarray | None = None,
+    ):
+        super().__init__(variables, reason or "chosen by the user")
+        for node in self.variables:
+            if is_discrete(node):
+                raise TypeError(f"{node.name}: the block step moves continuous variables; use DiscreteMetropolis")
+        self.pieces = [piece_of(node, covariance is not None) for node in self.variables]
+        self.target = joint_target(self.variables, structure)
+        self.n, self.d = sum(p.size for p in self.pieces), sum(p.free for p in self.pieces)
+        self.factor = 0.3 * np.eye(self.d) if covariance is None else self._factor(covariance)
+
+    def _factor(self, covariance: np.ndarray) -> np.ndarray:
+        names = ", ".join(v.name for v in self.variables)
+        if covariance.shape != (self.d, self.d):
+            raise TypeError(f"{names}: cov expected shape {(self.d, self.d)}, got {covariance.shape}")
+        try:
+            return np.linalg.cholesky(covariance)
+        except np.linalg.LinAlgError as error:
+            smallest = np.linalg.eigvalsh(covariance)[0]
+            raise TypeError(
+                f"{names}: cov expected positive definite, its smallest eigenvalue is {smallest:g}"
+            ) from error
+
+    def compile(self, plan: Plan) -> None:
+        """The target's program, and places for bounds, counters and workspace."""
+        self.program = plan.compiled([(self.target, None)])
+        for i, piece in enumerate(self.pieces):
+            plan.layout.place(("lower", self, i), piece.size)
+            plan.layout.place(("upper", self, i), piece.size)
+        plan.layout.place(("counter", self), 2)
+        plan.layout.place(("work", self), self.n + 3 * self.d)
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
-        entries = self.node.shape[-1] if self.transform == kernels.SIMPLEX else 1
-        d = self.n - self.n // entries if self.transform == kernels.SIMPLEX else self.n
-        reals = np.concatenate([[np.log(2.38 / np.sqrt(max(d, 1))), 0.0], np.zeros(d), (0.3 * np.eye(d)).ravel()])
-        return [kernel_call(self, kernels.metropolis_block, self.slots(chain, entries), reals, tuned=True)]
+        table = []
+        for i, p in enumerate(self.pieces):
+            chain.view(("lower", self, i))[:], chain.view(("upper", self, i))[:] = p.lower, p.upper
+            ends = [chain.address((key, self, i)) for key in ("lower", "upper")]
+            table.append([chain.address(p.node), p.size, p.transform, p.entries, *ends])
+        pieces = np.array(table, dtype=np.int64)
+        chain.kept.append(pieces)
+        bound = chain.bound(self.program)
+        answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
+        places = [chain.address(("counter", self)), chain.address(("work", self))]
+        slots = [*bound.words, self.n, address_of(pieces), answer, len(self.pieces), self.d, 0, 0, 0, *places]
+        start = np.concatenate([[np.log(2.38 / np.sqrt(max(self.d, 1))), 0.0], np.zeros(self.d), self.factor.ravel()])
+        return [kernel_call(self, kernels.metropolis_block, slots, start, tuned=True)]
 
     def counters(self) -> list[object]:
         """Proposals and acceptances."""
         return [("counter", self)]
+
+    @property
+    def cost(self) -> str:
+        """Cost of one sweep."""
+        return f"1 x {max(x.size for x in ordered(self.target))} terms"
 
 
 class Enumeration(DensityStep):

@@ -35,7 +35,9 @@ class DrawFromPrior(Step):
         super().__init__(variables, reason or "no data hang on it")
         node = self.variables[0]
         if not structure.is_idle(node):
-            raise TypeError(f"{node.name}: data hang on it, or it has no random(); a draw from its prior would ignore them")
+            raise TypeError(
+                f"{node.name}: data hang on it, or it has no random(); a draw from its prior would ignore them"
+            )
         self.inner = _inner(node, structure)
 
     def compile(self, plan: Plan) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +18,15 @@ from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.steps.program import Program
-from mcmix.steps.table import requested, step_for
+from mcmix.steps.own import fittest_own
+from mcmix.steps.table import Choice, step_for
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Evidence, Structure, structure_of
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.recording import Recording, is_log_kept, record
 
 LOG_DENSITY = "log density"
+BETTER_THAN_ALL = 3
 
 
 @dataclass
@@ -76,7 +78,9 @@ class Assembled:
         return float(chain.view(LOG_DENSITY)[0])
 
 
-def assemble(model: Model, asked: Collection[str] = (), wanted: Mapping[Stochastic, type] | None = None) -> Assembled:
+def assemble(
+    model: Model, asked: Collection[str] = (), choices: Sequence[Choice] = (), draw_from_prior: bool = True
+) -> Assembled:
     """Record a model, see its structure, choose steps, compile programs.
 
     Parameters
@@ -84,8 +88,10 @@ def assemble(model: Model, asked: Collection[str] = (), wanted: Mapping[Stochast
     model : Model
     asked : collection of str
         Names of per-row deterministics to record all the same.
-    wanted : mapping of Stochastic to a Step class, optional
+    choices : sequence of Choice
         What `use_step_method` asked for.
+    draw_from_prior : bool
+        Draw what no data hang on from its law; else such variables are sampled like any other.
 
     Raises
     ------
@@ -95,17 +101,18 @@ def assemble(model: Model, asked: Collection[str] = (), wanted: Mapping[Stochast
     if not model.stochastics:
         raise ModelError("the model has nothing to sample: every random node is observed")
     recording = record(model)
-    structure = structure_of(recording, [n for n, step in (wanted or {}).items() if step is not LabelGibbs])
+    choices = [*choices, *_own_choices(model, choices)]
+    taken = {n for c in choices for n in c.nodes}
+    apart = [n for c in choices for n in c.nodes if c.step not in (LabelGibbs, DrawFromPrior)]
+    structure = structure_of(recording, apart, draw_from_prior)
     plan = Plan(structure)
     for node, variable in recording.leaves.items():
         plan.layout.place(node, max(variable.size, 1))
     made = Assembled(model, recording, structure, plan)
-    made.steps = _ordered(
-        [
-            requested((wanted or {})[n], n, structure) if n in (wanted or {}) else step_for(n, structure)
-            for n in model.stochastics
-        ]
-    )
+    chosen = [c.made(structure) for c in choices]
+    place = {n: i for i, n in enumerate(model.stochastics)}
+    steps = chosen + [step_for(n, structure) for n in model.stochastics if n not in taken]
+    made.steps = _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables)))
     for step in made.steps:
         if isinstance(step, LabelGibbs):
             step.compiled.place_sums(plan)
@@ -114,6 +121,13 @@ def assemble(model: Model, asked: Collection[str] = (), wanted: Mapping[Stochast
     _recorded(made, asked)
     plan.finish()
     return made
+
+
+def _own_choices(model: Model, choices: Sequence[Choice]) -> list[Choice]:
+    """Users' step classes that call themselves better than anything else for a node."""
+    taken = {n for c in choices for n in c.nodes}
+    found = [(n, *fittest_own(n)) for n in model.stochastics if n not in taken]
+    return [Choice(own, (n,)) for n, own, fitness in found if own is not None and fitness >= BETTER_THAN_ALL]
 
 
 def _ordered(steps: list[Step]) -> list[Step]:

@@ -27,6 +27,7 @@ OPCODES = {
     "sign": machine.SIGN, "gammaln": machine.GAMMALN, "expit": machine.EXPIT, "logit": machine.LOGIT,
     "not": machine.NOT, "log2": machine.LOG2, "log10": machine.LOG10, "arcsin": machine.ARCSIN,
     "arccos": machine.ARCCOS, "erf": machine.ERF, "rint": machine.RINT, "trunc": machine.TRUNC,
+    "ndtr": machine.NDTR, "log_ndtr": machine.LOG_NDTR,
     "add": machine.ADD, "subtract": machine.SUBTRACT, "multiply": machine.MULTIPLY, "divide": machine.DIVIDE,
     "power": machine.POWER, "maximum": machine.MAXIMUM, "minimum": machine.MINIMUM, "remainder": machine.REMAINDER,
     "floor_divide": machine.FLOOR_DIVIDE, "arctan2": machine.ARCTAN2, "less": machine.LESS,

@@ -1,24 +1,25 @@
 """Which step serves which variable: the first row of the table that is competent wins.
 
 A new step is a new class, and a row here. The order of the rows is the rule for ties: exact joint draws before exact
-single draws, those before slice sampling, that before Metropolis.
+single draws, those before slice sampling, that before Metropolis. A user's own step class goes before a row whose rank
+its competence reaches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.nodes.law import Law
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps import density, gibbs
 from mcmix.steps.base import Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
+from mcmix.steps.own import StepMethod, fittest_own
 from mcmix.structure.conjugacy import conjugate
 from mcmix.structure.evidence import Structure
 
@@ -32,6 +33,7 @@ class Row:
     step: type[Step]
     competence: Callable[[Stochastic, Structure], str | None]
     build: Callable[[Stochastic, Structure, str], Step]
+    rank: int = 3  # how fit it is, on the scale of StepMethod.competence: 3 exact, 2 iterative
 
 
 def _label_pass(node: Stochastic, structure: Structure) -> str | None:
@@ -56,7 +58,7 @@ def _not_conjugate(node: Stochastic, structure: Structure) -> str:
 
 
 def _slice(node: Stochastic, structure: Structure) -> str | None:
-    if density.is_discrete(node) or _is_simplex(node):
+    if density.is_discrete(node) or density.moves_as_block(node):
         return None
     target = density.target_of(node, structure)
     if not target.single and (
@@ -72,19 +74,17 @@ def _block(node: Stochastic, structure: Structure) -> str | None:
     if density.is_discrete(node):
         return None
     size = int(np.prod(node.state_shape, dtype=int))
-    if _is_simplex(node) or (size > density.MOST_ONE_BY_ONE and not density.target_of(node, structure).single):
+    if density.moves_as_block(node) or (
+        size > density.MOST_ONE_BY_ONE and not density.target_of(node, structure).single
+    ):
         return f"{size} elements whose log density is one; {_not_conjugate(node, structure)}"
     return None
 
 
 def _metropolis(node: Stochastic, structure: Structure) -> str | None:
-    if _is_simplex(node):
+    if density.moves_as_block(node):
         return None
     return f"serves everything else; {_not_conjugate(node, structure)}"
-
-
-def _is_simplex(node: Stochastic) -> bool:
-    return isinstance(node, Law) and node.family.support.simplex
 
 
 def _calls_python(target: density.Target) -> bool:
@@ -97,43 +97,73 @@ def _idle(node: Stochastic, structure: Structure) -> str | None:
     return "no data hang on it" if structure.is_idle(node) else None
 
 
+ITERATIVE = 2
+
 TABLE: list[Row] = [
     Row(DrawFromPrior, _idle, lambda n, s, why: DrawFromPrior([n], s, why)),
     Row(LabelGibbs, _label_pass, lambda n, s, why: LabelGibbs([n], s)),
     Row(gibbs.ConjugateGibbs, gibbs.competence, lambda n, s, why: gibbs.ConjugateGibbs([n], s)),
     Row(density.Enumeration, _enumeration, lambda n, s, why: density.Enumeration([n], s, why)),
     Row(EntangledLabels, _entangled, lambda n, s, why: EntangledLabels([n], s)),
-    Row(density.Slice, _slice, lambda n, s, why: density.Slice([n], s, why)),
-    Row(density.AdaptiveMetropolis, _block, lambda n, s, why: density.AdaptiveMetropolis([n], s, why)),
-    Row(density.Metropolis, _metropolis, lambda n, s, why: density.Metropolis([n], s, why)),
+    Row(density.Slice, _slice, lambda n, s, why: density.Slice([n], s, why), ITERATIVE),
+    Row(density.BlockMetropolis, _block, lambda n, s, why: density.BlockMetropolis([n], s, why), ITERATIVE),
+    Row(density.ElementMetropolis, _metropolis, lambda n, s, why: density.ElementMetropolis([n], s, why), ITERATIVE),
 ]
 
 
 def step_for(node: Stochastic, structure: Structure) -> Step:
-    """The step of the first competent row.
+    """The step of the first competent row, or a user's own step class that calls itself as fit.
 
     Raises
     ------
     ModelError
         If no row is competent; the node is named.
     """
+    own, fitness = fittest_own(node)
     for row in TABLE:
         why = row.competence(node, structure)
         if why is not None:
-            return row.build(node, structure, why)
+            return own(node) if own is not None and fitness >= row.rank else row.build(node, structure, why)
+    if own is not None:
+        return own(node)
     kind = "integer" if density.is_discrete(node) else "real"
     raise ModelError(f"no step method can update {node.name!r} ({kind}): pass one with use_step_method(Step, node)")
 
 
-def requested(step: type[Any], node: Stochastic, structure: Structure) -> Step:
+@dataclass(frozen=True)
+class Choice:
     """A step that the user asked for.
 
-    Raises
-    ------
-    ModelError
-        If it cannot serve the node; the reason is given.
+    Attributes
+    ----------
+    step : class
+    nodes : tuple of Stochastic
+    arguments, keywords : what else goes to its constructor
     """
-    try:
-        return step([node], structure)
-    except TypeError as error:
-        raise ModelError(f"use_step_method: {step.__name__} cannot serve {node.name!r}: {error}") from error
+
+    step: type[Any]
+    nodes: tuple[Stochastic, ...]
+    arguments: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+
+    def made(self, structure: Structure) -> Step:
+        """The step, or the compiled one that does what it says.
+
+        Raises
+        ------
+        ModelError
+            If it cannot serve the nodes; the reason is given.
+        """
+        try:
+            if not issubclass(self.step, StepMethod):
+                return cast(Step, self.step(list(self.nodes), structure, *self.arguments, **self.keywords))
+            return self._own().served_by(structure)
+        except TypeError as error:
+            names = ", ".join(repr(n.name) for n in self.nodes)
+            raise ModelError(f"use_step_method: {self.step.__name__} cannot serve {names}: {error}") from error
+
+    def _own(self) -> StepMethod:
+        nodes = list(self.nodes) if len(self.nodes) > 1 or self.step.several else self.nodes[0]
+        made = cast(StepMethod, self.step(nodes, *self.arguments, **self.keywords))
+        made.again = self._own
+        return made

@@ -60,6 +60,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.prod: _reduction("prod"),
     np.max: _reduction("max"),
     np.min: _reduction("min"),
+    np.any: lambda x, axis=None, **_: reduce("max", elementwise("not_equal", x, 0), axis),
+    np.all: lambda x, axis=None, **_: reduce("min", elementwise("not_equal", x, 0), axis),
     np.mean: lambda x, axis=None, **k: as_expression(x).mean(axis), np.cumsum: cumulative_sum, np.dot: matmul,
     np.clip: _clip,
     np.zeros_like: lambda x, **_: _full_like(x, 0.0), np.ones_like: lambda x, **_: _full_like(x, 1.0),

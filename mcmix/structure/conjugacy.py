@@ -310,6 +310,9 @@ _INF = np.inf
 # (kind of message, prior) -> natural parameters of the prior and bounds, on the scale of the message.
 _PRIORS: dict[tuple[str, str], Callable[[Mapping[str, Any], float], _Prior | None]] = {
     ("normal", "Normal"): lambda p, _: _Prior(p["precision"], p["precision"] * p["mean"], -_INF, _INF),
+    ("normal", "TruncatedNormal"): lambda p, _: _Prior(
+        p["precision"], p["precision"] * p["mean"], p["lower"], p["upper"]
+    ),
     ("normal", "Uniform"): lambda p, _: _Prior(0.0, 0.0, p["lower"], p["upper"]),
     ("normal", "HalfNormal"): lambda p, _: _Prior(p["precision"], 0.0, 0.0, _INF),
     ("gamma", "Gamma"): lambda p, q: _Prior(p["shape"] - 1.0, p["rate"], 0.0, _INF) if q == 1.0 else None,

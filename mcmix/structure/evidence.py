@@ -106,11 +106,11 @@ class Structure:
         return next((b for b in self.blocks if b.label.node is node), None)
 
 
-def structure_of(recording: Recording, apart: Collection[Node] = ()) -> Structure:
+def structure_of(recording: Recording, apart: Collection[Node] = (), draw_from_prior: bool = True) -> Structure:
     """Find label blocks and prepare every factor; those in `apart` get a step of the user's choice."""
     cut(recording)
     structure = Structure(recording)
-    idle = idle_factors(recording, apart)
+    idle = idle_factors(recording, apart) if draw_from_prior else []
     active = [f for f in recording.factors if f not in idle]
     candidates = [c for c in label_candidates(recording) if recording.own_factor(c.node) not in idle]
     structure.entangled |= {c: "another step was asked for" for c in candidates if c.node in apart}

@@ -25,7 +25,7 @@ UNARY: dict[str, Callable[..., Any]] = {
     "floor": np.floor, "ceil": np.ceil, "sign": np.sign, "gammaln": scipy.special.gammaln,
     "expit": scipy.special.expit, "logit": scipy.special.logit, "not": np.logical_not, "log2": np.log2,
     "log10": np.log10, "arcsin": np.arcsin, "arccos": np.arccos, "erf": scipy.special.erf, "rint": np.rint,
-    "trunc": np.trunc,
+    "trunc": np.trunc, "ndtr": scipy.special.ndtr, "log_ndtr": scipy.special.log_ndtr,
 }  # fmt: skip
 BINARY: dict[str, Callable[..., Any]] = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "power": np.power,
@@ -238,6 +238,10 @@ class Expression:
         if wanted in "iu":
             return _make("trunc", (self,), self.shape, None, "int")
         return self._no(f"converts to {np.dtype(kind)}")
+
+    def _density_of(self, family: Any, x: Any, parameters: Sequence[Any]) -> Expression:
+        """How families, which know nothing of expressions, record a density with a symbolic argument."""
+        return density(family, x, parameters)
 
     # ---------------------------------------------------------------- NumPy's doors
 
@@ -644,9 +648,11 @@ def matmul(left: Any, right: Any, **_: Any) -> Expression:
 
 
 def density(family: Any, x: Any, parameters: Sequence[Any]) -> Expression:
-    """Log density of each element of x under a family with scalar parameters."""
+    """Log density of each element of x under a family with scalar parameters, as a call where it has no kernel."""
     parts = tuple(as_expression(v) for v in (x, *parameters))
     shape = np.broadcast_shapes(*[p.shape for p in parts])
+    if family.scalar_logpdf is None:
+        return python(family.logpdf, parts, shape, "float", family.name)
     return _make("density", parts, shape, family)
 
 
