@@ -28,12 +28,24 @@ from mcmix.errors import (
     TraceError,
     ZeroProbability,
 )
+from mcmix.nodes.containers import Container
 from mcmix.nodes.decorators import deterministic, observed, potential, stochastic
 from mcmix.nodes.deterministic import Deterministic, Index, Lambda, Potential
+from mcmix.nodes.from_scipy import from_scipy
+from mcmix.nodes.functions import (
+    CompletedDirichlet,
+    InvLogit,
+    LinearCombination,
+    Logit,
+    equal,
+    pfunc,
+    robust_init,
+)
 from mcmix.nodes.law import Law, law
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.nodes.wrapped import Censored, Truncated
 
 Bernoulli = law(FAMILIES["Bernoulli"])
 Beta = law(FAMILIES["Beta"])
@@ -56,19 +68,76 @@ InverseGamma = law(FAMILIES["InverseGamma"])
 Laplace = law(FAMILIES["Laplace"])
 Logistic = law(FAMILIES["Logistic"])
 Lognormal = law(FAMILIES["Lognormal"])
+Multinomial = law(FAMILIES["Multinomial"])
+MvNormal = law(FAMILIES["MvNormal"])
+MvNormalChol = law(FAMILIES["MvNormalChol"])
+MvNormalCov = law(FAMILIES["MvNormalCov"])
 NegativeBinomial = law(FAMILIES["NegativeBinomial"])
 Normal = law(FAMILIES["Normal"])
 Poisson = law(FAMILIES["Poisson"])
 SkewNormal = law(FAMILIES["SkewNormal"])
 StudentT = law(FAMILIES["StudentT"])
+TruncatedNormal = law(FAMILIES["TruncatedNormal"])
 Uniform = law(FAMILIES["Uniform"])
 VonMises = law(FAMILIES["VonMises"])
 Weibull = law(FAMILIES["Weibull"])
+Wishart = law(FAMILIES["Wishart"])
+WishartCov = law(FAMILIES["WishartCov"])
 ZeroInflatedBinomial = law(FAMILIES["ZeroInflatedBinomial"])
 ZeroInflatedNegativeBinomial = law(FAMILIES["ZeroInflatedNegativeBinomial"])
 ZeroInflatedPoisson = law(FAMILIES["ZeroInflatedPoisson"])
 
-_LATER = {"MCMC": ("mcmix.api.mcmc", "MCMC"), "plots": ("mcmix.report.plots", None), "steps": ("mcmix.steps", None)}
+_LATER = {
+    "MCMC": ("mcmix.api.mcmc", "MCMC"),
+    "MAP": ("mcmix.api.mode", "MAP"),
+    "NormApprox": ("mcmix.api.mode", "NormApprox"),
+    **{
+        name: (f"mcmix.steps.{home}", name)
+        for name, home in {
+            "AdaptiveMetropolis": "methods",
+            "BinaryMetropolis": "methods",
+            "DiscreteMetropolis": "methods",
+            "DrawFromPrior": "forward",
+            "Metropolis": "methods",
+            "NoStepper": "methods",
+            "PDMatrixMetropolis": "methods",
+            "Slicer": "methods",
+            "StepMethod": "own",
+        }.items()
+    },
+    **{
+        name: ("numpy", name)
+        for name in (
+            "sum",
+            "any",
+            "all",
+            "abs",
+            "exp",
+            "log",
+            "sqrt",
+            "expm1",
+            "log1p",
+            "sin",
+            "cos",
+            "tan",
+            "arcsin",
+            "arccos",
+            "arctan",
+            "sinh",
+            "cosh",
+            "tanh",
+            "arcsinh",
+            "arccosh",
+            "arctanh",
+            "arctan2",
+            "hypot",
+        )
+    },  # NumPy's own functions: they make nodes of nodes
+    "logit": ("scipy.special", "logit"),
+    "invlogit": ("scipy.special", "expit"),
+    "plots": ("mcmix.report.plots", None),
+    "steps": ("mcmix.steps", None),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -89,12 +158,16 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "MCMC", "Bernoulli", "Beta", "BetaBinomial", "Binomial", "Categorical", "Cauchy", "Chi2", "ChiSquared",
-    "Deterministic", "Dirichlet", "DiscreteUniform", "Exponential", "Gamma", "Geometric", "HalfCauchy", "HalfNormal",
-    "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior", "ImproperPosteriorWarning", "Index", "InverseGamma",
-    "Lambda", "Laplace", "Law", "Logistic", "Lognormal", "McmixError", "Model", "ModelError", "NegativeBinomial",
-    "Node", "Normal", "Poisson", "Potential", "SkewNormal", "Stochastic", "StudentT", "SupportError", "TraceError",
-    "Uniform", "VonMises", "Weibull", "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson",
-    "ZeroProbability", "__version__", "deterministic", "errors", "observed", "plots", "potential", "steps",
-    "stochastic",
+    "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical",
+    "Cauchy", "Censored", "Chi2", "ChiSquared", "CompletedDirichlet", "Container", "Deterministic", "Dirichlet",
+    "DiscreteMetropolis", "DiscreteUniform", "DrawFromPrior", "Exponential", "Gamma", "Geometric", "HalfCauchy",
+    "HalfNormal", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior", "ImproperPosteriorWarning",
+    "Index", "InvLogit", "InverseGamma", "Lambda", "Laplace", "Law", "LinearCombination", "Logistic", "Logit",
+    "Lognormal", "MAP", "MCMC", "McmixError", "Metropolis", "Model", "ModelError", "Multinomial", "MvNormal",
+    "MvNormalChol", "MvNormalCov", "NegativeBinomial", "NoStepper", "Node", "NormApprox", "Normal",
+    "PDMatrixMetropolis", "Poisson", "Potential", "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT",
+    "SupportError", "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VonMises", "Weibull", "Wishart",
+    "WishartCov", "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability",
+    "__version__", "deterministic", "equal", "errors", "from_scipy", "observed", "pfunc", "plots", "potential",
+    "robust_init", "steps", "stochastic",
 ]  # fmt: skip

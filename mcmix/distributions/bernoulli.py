@@ -19,6 +19,20 @@ def logpdf(x, probability):  # type: ignore[no-untyped-def]
     return times_log(x, probability) + times_log_complement(1.0 - x, probability)
 
 
+def log_cdf(x, probability):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    if not 0.0 <= probability <= 1.0 or not x >= 0.0:
+        return -math.inf
+    return times_log_complement(1.0, probability) if x < 1.0 else 0.0
+
+
+def log_survival(x, probability):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    if not 0.0 <= probability <= 1.0 or not x < 1.0:
+        return -math.inf
+    return times_log(1.0, probability) if x >= 0.0 else 0.0
+
+
 def draw(rng: np.random.Generator, size: Any, probability: Any) -> np.ndarray:
     """Draws of the given size, bool."""
     return np.asarray(rng.binomial(1, probability, size), dtype=bool)
@@ -42,6 +56,8 @@ BERNOULLI = Family(
     support=Support(0.0, 1.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     statistics=Statistics(
         columns=(Column(plain, shifted=False),),
         log_likelihood=log_likelihood,

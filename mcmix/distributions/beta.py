@@ -18,6 +18,7 @@ from mcmix.distributions.special import (
     times_log,
     times_log_complement,
 )
+from mcmix.kernels.special import log_beta_below
 
 BELOW_ONE = float(np.nextafter(1.0, 0.0))
 
@@ -28,6 +29,16 @@ def logpdf(x, alpha, beta):  # type: ignore[no-untyped-def]
         return -math.inf
     constant = log_gamma(alpha + beta) - log_gamma(alpha) - log_gamma(beta)
     return constant + times_log(alpha - 1.0, x) + times_log_complement(beta - 1.0, x)
+
+
+def log_cdf(x, alpha, beta):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    return log_beta_below(alpha, beta, x, 1.0 - x) if is_shape(alpha) and is_shape(beta) else -math.inf
+
+
+def log_survival(x, alpha, beta):  # type: ignore[no-untyped-def]
+    """Log mass above x: that of the mirrored law below."""
+    return log_beta_below(beta, alpha, 1.0 - x, x) if is_shape(alpha) and is_shape(beta) else -math.inf
 
 
 def draw(rng: np.random.Generator, size: Any, alpha: Any, beta: Any) -> np.ndarray:
@@ -48,6 +59,8 @@ BETA = Family(
     support=Support(0.0, 1.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     statistics=Statistics(columns=(Column(log_of), Column(log_complement_of)), log_likelihood=log_likelihood),
     summary="Beta law on [0, 1], density proportional to x**(alpha - 1) (1 - x)**(beta - 1).",
 )

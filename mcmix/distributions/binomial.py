@@ -22,6 +22,7 @@ from mcmix.distributions.special import (
     times_log_complement,
     weighted,
 )
+from mcmix.kernels.special import log_beta_below
 
 
 def logpdf(x, trials, probability):  # type: ignore[no-untyped-def]
@@ -30,6 +31,24 @@ def logpdf(x, trials, probability):  # type: ignore[no-untyped-def]
         return -math.inf
     ways = log_gamma(trials + 1.0) - log_gamma(x + 1.0) - log_gamma(trials - x + 1.0)
     return ways + times_log(x, probability) + times_log_complement(trials - x, probability)
+
+
+def log_cdf(x, trials, probability):  # type: ignore[no-untyped-def]
+    """Log mass of counts up to x, from the beta law (Abramowitz and Stegun 26.5.24)."""
+    if not 0.0 <= probability <= 1.0 or not is_whole(trials) or not trials >= 0.0 or not x >= 0.0:
+        return -math.inf
+    if x >= trials:
+        return 0.0
+    return log_beta_below(trials - np.floor(x), np.floor(x) + 1.0, 1.0 - probability, probability)
+
+
+def log_survival(x, trials, probability):  # type: ignore[no-untyped-def]
+    """Log mass of counts above x."""
+    if not 0.0 <= probability <= 1.0 or not is_whole(trials) or not trials >= 0.0 or not x < trials:
+        return -math.inf
+    if not x >= 0.0:
+        return 0.0
+    return log_beta_below(np.floor(x) + 1.0, trials - np.floor(x), probability, 1.0 - probability)
 
 
 def draw(rng: np.random.Generator, size: Any, trials: Any, probability: Any) -> np.ndarray:
@@ -56,6 +75,8 @@ BINOMIAL = Family(
     support=Support(0.0, "trials", discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     base=minus_log_factorial,
     statistics=Statistics(
         columns=(Column(plain, shifted=False),),

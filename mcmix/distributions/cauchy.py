@@ -9,6 +9,7 @@ import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import log_one_plus
+from mcmix.kernels.base import inline
 
 LOG_PI = math.log(math.pi)
 
@@ -27,6 +28,28 @@ def logpdf(x, location, scale):  # type: ignore[no-untyped-def]
     return math.log(scale) - LOG_PI - 2.0 * math.log(distance)
 
 
+@inline
+def log_above(distance, scale):  # type: ignore[no-untyped-def]
+    """Log mass above a point, by its signed distance from the location: the angle under which it is seen, over pi."""
+    if distance < 0.0:
+        return math.log1p(-math.atan2(scale, -distance) / math.pi)
+    if distance == math.inf:
+        return -math.inf
+    if distance < FAR * scale:
+        return math.log(math.atan2(scale, distance) / math.pi)
+    return math.log(scale) - math.log(distance) - LOG_PI
+
+
+def log_cdf(x, location, scale):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    return log_above(location - x, scale) if 0.0 < scale < math.inf and abs(location) < math.inf else -math.inf
+
+
+def log_survival(x, location, scale):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    return log_above(x - location, scale) if 0.0 < scale < math.inf and abs(location) < math.inf else -math.inf
+
+
 def draw(rng: np.random.Generator, size: Any, location: Any, scale: Any) -> np.ndarray:
     """Draws of the given size, from a uniform angle."""
     location, scale = np.broadcast_arrays(location, scale)
@@ -40,5 +63,7 @@ CAUCHY = Family(
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     summary="Cauchy law on the real line, density 1 / (pi scale (1 + ((x - location) / scale)**2)).",
 )

@@ -11,6 +11,7 @@ from scipy.special import gammaln
 
 from mcmix.distributions.family import Column, Family, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import is_shape, log_gamma, log_of, plain, times_log
+from mcmix.kernels.special import log_gamma_above, log_gamma_below
 
 LOG_TWO = math.log(2.0)
 
@@ -21,6 +22,16 @@ def logpdf(x, degrees_of_freedom):  # type: ignore[no-untyped-def]
         return -math.inf
     half = 0.5 * degrees_of_freedom
     return times_log(half - 1.0, x) - 0.5 * x - half * LOG_TWO - log_gamma(half)
+
+
+def log_cdf(x, degrees_of_freedom):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    return log_gamma_below(0.5 * degrees_of_freedom, 0.5 * x) if is_shape(degrees_of_freedom) else -math.inf
+
+
+def log_survival(x, degrees_of_freedom):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    return log_gamma_above(0.5 * degrees_of_freedom, 0.5 * x) if is_shape(degrees_of_freedom) else -math.inf
 
 
 def draw(rng: np.random.Generator, size: Any, degrees_of_freedom: Any) -> np.ndarray:
@@ -45,6 +56,8 @@ CHI_SQUARED = Family(
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     base=minus_half,
     statistics=Statistics(columns=(Column(log_of),), log_likelihood=log_likelihood),
     summary="Chi-squared law on x >= 0, density proportional to x**(degrees_of_freedom / 2 - 1) exp(-x / 2).",

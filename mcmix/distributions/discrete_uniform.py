@@ -9,6 +9,7 @@ import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import is_whole
+from mcmix.kernels.special import log_share
 
 
 def logpdf(x, lower, upper):  # type: ignore[no-untyped-def]
@@ -16,6 +17,20 @@ def logpdf(x, lower, upper):  # type: ignore[no-untyped-def]
     if not is_whole(lower) or not is_whole(upper) or not is_whole(x) or not lower <= x <= upper:
         return -math.inf
     return -math.log(upper - lower + 1.0)
+
+
+def log_cdf(x, lower, upper):  # type: ignore[no-untyped-def]
+    """Log mass of whole numbers up to x."""
+    if not is_whole(lower) or not is_whole(upper) or not lower <= upper:
+        return -math.inf
+    return log_share(np.floor(x) + 1.0 - lower, upper - np.floor(x))
+
+
+def log_survival(x, lower, upper):  # type: ignore[no-untyped-def]
+    """Log mass of whole numbers above x."""
+    if not is_whole(lower) or not is_whole(upper) or not lower <= upper:
+        return -math.inf
+    return log_share(upper - np.floor(x), np.floor(x) + 1.0 - lower)
 
 
 def draw(rng: np.random.Generator, size: Any, lower: Any, upper: Any) -> np.ndarray:
@@ -30,6 +45,8 @@ DISCRETE_UNIFORM = Family(
     support=Support("lower", "upper", discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     dtype=int,
     summary="Uniform law on the whole numbers from lower to upper, both included.",
 )

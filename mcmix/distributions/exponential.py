@@ -10,6 +10,7 @@ import numpy as np
 
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import plain
+from mcmix.kernels.special import log_complement
 
 
 def logpdf(x, rate):  # type: ignore[no-untyped-def]
@@ -17,6 +18,20 @@ def logpdf(x, rate):  # type: ignore[no-untyped-def]
     if not 0.0 < rate < math.inf or not x >= 0.0:
         return -math.inf
     return math.log(rate) - rate * x
+
+
+def log_cdf(x, rate):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    if not 0.0 < rate < math.inf or not x > 0.0:
+        return -math.inf
+    return log_complement(-rate * x)
+
+
+def log_survival(x, rate):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    if not 0.0 < rate < math.inf:
+        return -math.inf
+    return -rate * x if x > 0.0 else 0.0
 
 
 def draw(rng: np.random.Generator, size: Any, rate: Any) -> np.ndarray:
@@ -41,6 +56,8 @@ EXPONENTIAL = Family(
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     alternatives={
         "scale": Alternative("rate", lambda scale, others: 1.0 / scale),
         "mean": Alternative("rate", lambda mean, others: 1.0 / mean),

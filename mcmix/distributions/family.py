@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from mcmix.kernels.base import AddressedKernel
 from mcmix.kernels.densities import density_kernel, elementwise
+from mcmix.kernels.events import event_densities, event_kernel
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,10 @@ class Parameter:
     ----------
     name : str
         Whole word, e.g. ``precision``.
-    constraint : {"real", "positive", "nonnegative", "probability", "simplex", "count", "positive vector"}
-        What is checked at the border where the value is known; kernels return minus infinity where it is broken.
+    constraint : {"real", "positive", "nonnegative", "probability", "simplex", "count", "positive vector", "bound", \
+        "vector", "positive definite", "lower factor"}
+        What is checked at the border where the value is known; kernels return minus infinity where it is broken. A
+        "bound" is a real number or infinite.
     alias : str, optional
         PyMC 2's keyword for it (``tau``).
     default : float, optional
@@ -32,6 +35,11 @@ class Parameter:
     constraint: str
     alias: str | None = None
     default: float | None = None
+
+    @property
+    def event_ndim(self) -> int:
+        """Axes of one value of it."""
+        return EVENT_NDIM.get(self.constraint, 0)
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ class Support:
     upper: float | str = np.inf
     discrete: bool = False
     simplex: bool = False
+    positive_definite: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,23 @@ class Statistics:
     known: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Event:
+    """The log density of vectors and matrices, for kernels.
+
+    Attributes
+    ----------
+    prepare, logpdf : callable
+        As :mod:`mcmix.kernels.events` takes them.
+    """
+
+    prepare: Callable[..., None]
+    logpdf: Callable[..., float]
+
+
+EVENT_NDIM = {"simplex": 1, "positive vector": 1, "vector": 1, "positive definite": 2, "lower factor": 2}
+
+
 @dataclass(frozen=True, eq=False)
 class Family:
     """A family of distributions.
@@ -161,8 +187,17 @@ class Family:
         Plain scalar function (x, *parameters) -> float that numba can compile; includes every constant; minus infinity
         outside the support or where a parameter breaks its constraint. Absent for families with vector parameters,
         which give `expression` instead.
+    scalar_log_cdf, scalar_log_survival : callable, optional
+        Plain scalar functions (x, *parameters) -> log P(X <= x) and log P(X > x) that numba can compile, for any real
+        or infinite x; minus infinity where a parameter breaks its constraint.
     expression : callable, optional
         (x, *parameters) -> log density of each event, written with NumPy functions on arrays or symbolic values.
+    event : Event, optional
+        Of families with vector or matrix parameters whose density is no elementwise expression.
+    check : callable, optional
+        What a single parameter's constraint cannot say: {name: known value} -> complaint, or None.
+    check_value : callable, optional
+        What the support cannot say of a value: (value, {name: known value}) -> complaint, or None.
     base : callable, optional
         x -> the part of the log density that depends on the data alone and is costly (log x!); the statistics'
         log likelihood leaves it out.
@@ -181,7 +216,12 @@ class Family:
     support: Support
     draw: Callable[..., np.ndarray]
     scalar_logpdf: Callable[..., float] | None = None
+    scalar_log_cdf: Callable[..., float] | None = None
+    scalar_log_survival: Callable[..., float] | None = None
     expression: Callable[..., Any] | None = None
+    event: Event | None = None
+    check: Callable[[Mapping[str, np.ndarray]], str | None] | None = None
+    check_value: Callable[[np.ndarray, Mapping[str, np.ndarray]], str | None] | None = None
     base: Callable[[np.ndarray], np.ndarray] | None = None
     alternatives: Mapping[str, Alternative] = field(default_factory=dict)
     statistics: Statistics | None = None
@@ -199,6 +239,73 @@ class Family:
             raise TypeError(f"{self.name} has vector parameters and no elementwise kernel")
         return density_kernel(self.name, self.scalar_logpdf, len(self.parameters))
 
+    @cached_property
+    def cumulative(self) -> Family:
+        """Stand-in whose "log density" at x is log P(X <= x), so that it goes wherever a log density goes."""
+        return self._standing_in("cumulative", self.scalar_log_cdf)
+
+    @cached_property
+    def survival(self) -> Family:
+        """Stand-in whose "log density" at x is log P(X > x)."""
+        return self._standing_in("survival", self.scalar_log_survival)
+
+    @property
+    def is_cumulative(self) -> bool:
+        """Whether it knows P(X <= x) and P(X > x)."""
+        return self.scalar_log_cdf is not None and self.scalar_log_survival is not None
+
+    @cached_property
+    def event_density(self) -> AddressedKernel:
+        """The kernel that adds log densities of vectors or matrices; compiled when its address is first asked for."""
+        if self.event is None:
+            raise TypeError(f"{self.name} has no density of events")
+        return event_kernel(self.name, self.event.prepare, self.event.logpdf)
+
+    def batch_shape(self, x_shape: tuple[int, ...], parameter_shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+        """Shape of the log density: what is left of value and parameters without their event axes."""
+        shapes = [s[: len(s) - p.event_ndim] for s, p in zip(parameter_shapes, self.parameters, strict=True)]
+        return np.broadcast_shapes(x_shape[: len(x_shape) - self.event_ndim], *shapes)
+
+    def _event_logpdf(self, x: np.ndarray, parameters: list[np.ndarray]) -> np.ndarray:
+        event = x.shape[x.ndim - self.event_ndim :]
+        batch = self.batch_shape(x.shape, [p.shape for p in parameters])
+        flat = []
+        for value, p in zip(parameters, self.parameters, strict=True):
+            own = value.shape[value.ndim - p.event_ndim :]
+            size = int(np.prod(own, dtype=int))
+            shared = value.size == size
+            wide = value if shared else np.broadcast_to(value, (*batch, *own))
+            flat.append(np.ascontiguousarray(wide).reshape(-1 if shared else (-1, size)))
+        rows = np.ascontiguousarray(np.broadcast_to(x, (*batch, *event)))
+        size = int(np.prod(event, dtype=int))
+        return event_densities(self.event_density, rows.reshape(-1), flat, event[-1], size).reshape(batch)
+
+    def _standing_in(self, what: str, scalar: Callable[..., float] | None) -> Family:
+        if scalar is None:
+            raise TypeError(f"{self.name} has no {what} function here")
+        return replace(
+            self,
+            name=f"{self.name} {what}",
+            scalar_logpdf=scalar,
+            scalar_log_cdf=None,
+            scalar_log_survival=None,
+            base=None,
+            statistics=None,
+        )
+
+    def log_density(self, x: Any, *parameters: Any) -> Any:
+        """Log density of each event: an array for plain arrays, symbolic where an argument is.
+
+        A symbolic argument says itself how a density is recorded, by its method ``_density_of``.
+        """
+        if self.expression is not None:
+            return self.expression(x, *parameters)
+        for value in (x, *parameters):
+            record = getattr(value, "_density_of", None)
+            if record is not None:
+                return record(self, x, parameters)
+        return self.logpdf(x, *parameters)
+
     def logpdf(self, x: Any, *parameters: Any) -> np.ndarray:
         """Log density (or log mass) of each event, broadcast over x and the parameters.
 
@@ -209,6 +316,8 @@ class Family:
         """
         if self.expression is not None:
             return np.asarray(self.expression(np.asarray(x), *[np.asarray(p, float) for p in parameters]))
+        if self.event is not None:
+            return self._event_logpdf(np.asarray(x, float), [np.asarray(p, float) for p in parameters])
         columns = np.broadcast_arrays(*[np.asarray(v, float) for v in (x, *parameters)])
         flat = [np.ascontiguousarray(column).reshape(-1) for column in columns]
         return elementwise(self.density, flat).reshape(columns[0].shape)

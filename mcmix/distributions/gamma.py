@@ -11,6 +11,7 @@ from scipy.special import gammaln
 
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import is_shape, log_gamma, log_of, plain, times_log
+from mcmix.kernels.special import log_gamma_above, log_gamma_below
 
 
 def logpdf(x, shape, rate):  # type: ignore[no-untyped-def]
@@ -18,6 +19,16 @@ def logpdf(x, shape, rate):  # type: ignore[no-untyped-def]
     if not is_shape(shape) or not 0.0 < rate < math.inf or not 0.0 <= x < math.inf:
         return -math.inf
     return shape * math.log(rate) - log_gamma(shape) + times_log(shape - 1.0, x) - rate * x
+
+
+def log_cdf(x, shape, rate):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    return log_gamma_below(shape, rate * x) if is_shape(shape) and 0.0 < rate < math.inf else -math.inf
+
+
+def log_survival(x, shape, rate):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    return log_gamma_above(shape, rate * x) if is_shape(shape) and 0.0 < rate < math.inf else -math.inf
 
 
 def draw(rng: np.random.Generator, size: Any, shape: Any, rate: Any) -> np.ndarray:
@@ -43,6 +54,8 @@ GAMMA = Family(
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     alternatives={
         "scale": Alternative("rate", lambda scale, others: 1.0 / scale),
         "mean": Alternative("rate", lambda mean, others: others["shape"] / mean),

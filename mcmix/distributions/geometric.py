@@ -10,6 +10,7 @@ import numpy as np
 
 from mcmix.distributions.family import Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import is_whole, plain, times_log_complement, weighted
+from mcmix.kernels.special import log_complement
 
 
 def logpdf(x, probability):  # type: ignore[no-untyped-def]
@@ -17,6 +18,20 @@ def logpdf(x, probability):  # type: ignore[no-untyped-def]
     if not 0.0 < probability <= 1.0 or not is_whole(x) or not x >= 1.0:
         return -math.inf
     return math.log(probability) + times_log_complement(x - 1.0, probability)
+
+
+def log_cdf(x, probability):  # type: ignore[no-untyped-def]
+    """Log mass of counts up to x: one of the first x trials succeeds."""
+    if not 0.0 < probability <= 1.0 or not x >= 1.0:
+        return -math.inf
+    return log_complement(times_log_complement(np.floor(x), probability))
+
+
+def log_survival(x, probability):  # type: ignore[no-untyped-def]
+    """Log mass of counts above x: the first x trials fail."""
+    if not 0.0 < probability <= 1.0:
+        return -math.inf
+    return times_log_complement(np.floor(x), probability) if x >= 1.0 else 0.0
 
 
 def draw(rng: np.random.Generator, size: Any, probability: Any) -> np.ndarray:
@@ -42,6 +57,8 @@ GEOMETRIC = Family(
     support=Support(lower=1.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     statistics=Statistics(
         columns=(Column(plain, shifted=False),),
         log_likelihood=log_likelihood,

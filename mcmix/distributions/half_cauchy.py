@@ -14,6 +14,8 @@ import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import log_one_plus
+from mcmix.kernels.base import inline
+from mcmix.kernels.special import log_share
 
 # Beyond this many scales, 1 + z**2 is z**2 and a small angle is its tangent, to the last bit of a double.
 FAR = 1e8
@@ -33,6 +35,27 @@ def logpdf(x, location, scale):  # type: ignore[no-untyped-def]
     return -log_spread - math.log(scale) + math.log(-location)
 
 
+@inline
+def angle_below(x, location, scale):  # type: ignore[no-untyped-def]
+    """Angle under which the stretch from 0 to x >= 0 is seen: from the cross and dot products of its two ends."""
+    start, end = -location / scale, (x - location) / scale
+    return math.atan2(x / scale, 1.0 + start * end)
+
+
+def log_cdf(x, location, scale):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    if not 0.0 < scale < math.inf or not abs(location) < math.inf or not x > 0.0:
+        return -math.inf
+    return log_share(angle_below(x, location, scale), math.atan2(scale, x - location)) if x < math.inf else 0.0
+
+
+def log_survival(x, location, scale):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    if not 0.0 < scale < math.inf or not abs(location) < math.inf or not x < math.inf:
+        return -math.inf
+    return log_share(math.atan2(scale, x - location), angle_below(x, location, scale)) if x > 0.0 else 0.0
+
+
 def draw(rng: np.random.Generator, size: Any, location: Any, scale: Any) -> np.ndarray:
     """Draws of the given size, from a uniform angle."""
     angle = np.arctan2(scale, -np.asarray(location))
@@ -49,5 +72,7 @@ HALF_CAUCHY = Family(
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     summary="Cauchy law cut off at x >= 0, density proportional to 1 / (1 + ((x - location) / scale)**2).",
 )

@@ -10,8 +10,11 @@ import numpy as np
 
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import plain
+from mcmix.kernels.special import log_normal_cdf, log_of_mass
 
 LOG_TWO_OVER_PI = math.log(2.0 / math.pi)
+LOG_TWO = math.log(2.0)
+ROOT_HALF = math.sqrt(0.5)
 
 
 def logpdf(x, precision):  # type: ignore[no-untyped-def]
@@ -19,6 +22,24 @@ def logpdf(x, precision):  # type: ignore[no-untyped-def]
     if not 0.0 < precision < math.inf or not x >= 0.0:
         return -math.inf
     return 0.5 * (math.log(precision) + LOG_TWO_OVER_PI) - 0.5 * (precision * x * x)
+
+
+def log_cdf(x, precision):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    if not 0.0 < precision < math.inf:
+        return -math.inf
+    z = ROOT_HALF * (x * math.sqrt(precision))
+    return log_of_mass(math.erf(z), math.erfc(z)) if z > 0.0 else -math.inf
+
+
+def log_survival(x, precision):  # type: ignore[no-untyped-def]
+    """Log mass above x: twice that of the normal law."""
+    if not 0.0 < precision < math.inf:
+        return -math.inf
+    z = ROOT_HALF * (x * math.sqrt(precision))
+    if z > 1.0:
+        return LOG_TWO + log_normal_cdf(-x * math.sqrt(precision))
+    return math.log1p(-math.erf(z)) if z > 0.0 else 0.0
 
 
 def draw(rng: np.random.Generator, size: Any, precision: Any) -> np.ndarray:
@@ -43,6 +64,8 @@ HALF_NORMAL = Family(
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     alternatives={"sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2)},
     statistics=Statistics(
         columns=(Column(plain, square=True, shifted=False),),

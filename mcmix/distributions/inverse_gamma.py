@@ -11,6 +11,7 @@ from scipy.special import gammaln
 
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import is_shape, log_gamma, log_of, plain
+from mcmix.kernels.special import log_gamma_above, log_gamma_below
 
 
 def logpdf(x, shape, scale):  # type: ignore[no-untyped-def]
@@ -18,6 +19,20 @@ def logpdf(x, shape, scale):  # type: ignore[no-untyped-def]
     if not is_shape(shape) or not 0.0 < scale < math.inf or not x > 0.0:
         return -math.inf
     return shape * math.log(scale) - log_gamma(shape) - (shape + 1.0) * math.log(x) - scale / x
+
+
+def log_cdf(x, shape, scale):  # type: ignore[no-untyped-def]
+    """Log mass up to x: that of a gamma variable above 1 / x."""
+    if not is_shape(shape) or not 0.0 < scale < math.inf or not x > 0.0:
+        return -math.inf
+    return log_gamma_above(shape, scale / x)
+
+
+def log_survival(x, shape, scale):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    if not is_shape(shape) or not 0.0 < scale < math.inf:
+        return -math.inf
+    return log_gamma_below(shape, scale / x) if x > 0.0 else 0.0
 
 
 def draw(rng: np.random.Generator, size: Any, shape: Any, scale: Any) -> np.ndarray:
@@ -51,6 +66,8 @@ INVERSE_GAMMA = Family(
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     alternatives={"mean": Alternative("scale", lambda mean, others: (others["shape"] - 1.0) * mean)},
     statistics=Statistics(
         columns=(Column(reciprocal_of), Column(log_of)),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Alternative, Family, Parameter, Support
+from mcmix.kernels.base import inline
 
 LOG_TWO = math.log(2.0)
 
@@ -17,6 +18,22 @@ def logpdf(x, mean, rate):  # type: ignore[no-untyped-def]
     if not 0.0 < rate < math.inf or not abs(mean) < math.inf:
         return -math.inf
     return math.log(rate) - LOG_TWO - rate * abs(x - mean)
+
+
+@inline
+def log_below(distance):  # type: ignore[no-untyped-def]
+    """Log mass up to a point, by its signed distance from the mean in scales."""
+    return distance - LOG_TWO if distance < 0.0 else math.log1p(-0.5 * math.exp(-distance))
+
+
+def log_cdf(x, mean, rate):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    return log_below(rate * (x - mean)) if 0.0 < rate < math.inf and abs(mean) < math.inf else -math.inf
+
+
+def log_survival(x, mean, rate):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    return log_below(rate * (mean - x)) if 0.0 < rate < math.inf and abs(mean) < math.inf else -math.inf
 
 
 def draw(rng: np.random.Generator, size: Any, mean: Any, rate: Any) -> np.ndarray:
@@ -30,6 +47,8 @@ LAPLACE = Family(
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     alternatives={"scale": Alternative("rate", lambda scale, others: 1.0 / scale)},
     summary="Laplace law on the real line, density rate / 2 exp(-rate |x - mean|); the variance is 2 / rate**2.",
 )

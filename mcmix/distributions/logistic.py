@@ -9,6 +9,7 @@ import numpy as np
 
 from mcmix.distributions.family import Alternative, Family, Parameter, Support
 from mcmix.distributions.special import log_one_plus
+from mcmix.kernels.base import inline
 
 
 def logpdf(x, location, rate):  # type: ignore[no-untyped-def]
@@ -17,6 +18,22 @@ def logpdf(x, location, rate):  # type: ignore[no-untyped-def]
         return -math.inf
     distance = rate * abs(x - location)
     return math.log(rate) - distance - 2.0 * log_one_plus(math.exp(-distance))
+
+
+@inline
+def log_below(distance):  # type: ignore[no-untyped-def]
+    """Log mass up to a point, by its signed distance from the location in scales."""
+    return min(distance, 0.0) - math.log1p(math.exp(-abs(distance)))
+
+
+def log_cdf(x, location, rate):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    return log_below(rate * (x - location)) if 0.0 < rate < math.inf and abs(location) < math.inf else -math.inf
+
+
+def log_survival(x, location, rate):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    return log_below(rate * (location - x)) if 0.0 < rate < math.inf and abs(location) < math.inf else -math.inf
 
 
 def draw(rng: np.random.Generator, size: Any, location: Any, rate: Any) -> np.ndarray:
@@ -30,6 +47,8 @@ LOGISTIC = Family(
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     alternatives={"scale": Alternative("rate", lambda scale, others: 1.0 / scale)},
     summary=(
         "Logistic law on the real line, distribution function 1 / (1 + exp(-rate (x - location)));"

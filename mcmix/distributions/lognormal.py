@@ -11,6 +11,7 @@ import numpy as np
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.normal import LOG_TWO_PI, mean_message, precision_message
 from mcmix.distributions.special import log_of
+from mcmix.kernels.special import log_normal_cdf
 
 LARGEST_LOG = 709.0
 
@@ -22,6 +23,20 @@ def logpdf(x, mean, precision):  # type: ignore[no-untyped-def]
     log_x = math.log(x)
     distance = log_x - mean
     return 0.5 * (math.log(precision) - LOG_TWO_PI) - log_x - 0.5 * (precision * distance * distance)
+
+
+def log_cdf(x, mean, precision):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    if not 0.0 < precision < math.inf or not x > 0.0:
+        return -math.inf
+    return log_normal_cdf((math.log(x) - mean) * math.sqrt(precision))
+
+
+def log_survival(x, mean, precision):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    if not 0.0 < precision < math.inf:
+        return -math.inf
+    return log_normal_cdf((mean - math.log(x)) * math.sqrt(precision)) if x > 0.0 else 0.0
 
 
 def draw(rng: np.random.Generator, size: Any, mean: Any, precision: Any) -> np.ndarray:
@@ -43,6 +58,8 @@ LOGNORMAL = Family(
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     alternatives={
         "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),
         "variance": Alternative("precision", lambda variance, others: 1.0 / variance),

@@ -9,6 +9,11 @@ import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import LARGEST, is_shape, is_whole, log_gamma, log_one_plus, log_rising
+from mcmix.kernels.special import log_beta_below, log_gamma_above, log_gamma_below
+
+# Beyond so many times the mean, a dispersion is as good as infinite: log masses differ from a Poisson law's by
+# ((x - mean)**2 - x) / (2 dispersion).
+NEARLY_POISSON = 1e30
 
 
 def logpdf(x, mean, dispersion):  # type: ignore[no-untyped-def]
@@ -20,6 +25,30 @@ def logpdf(x, mean, dispersion):  # type: ignore[no-untyped-def]
     log_total = math.log(mean + dispersion)
     log_growth = log_one_plus(mean / dispersion) if mean < dispersion else log_total - math.log(dispersion)
     return log_rising(dispersion, x) - log_gamma(x + 1.0) + x * (math.log(mean) - log_total) - dispersion * log_growth
+
+
+def log_cdf(x, mean, dispersion):  # type: ignore[no-untyped-def]
+    """Log mass of counts up to x, from the beta law (Abramowitz and Stegun 26.5.26)."""
+    if not 0.0 <= mean < LARGEST or not is_shape(dispersion) or not x >= 0.0:
+        return -math.inf
+    if not x < LARGEST:
+        return 0.0
+    if dispersion > NEARLY_POISSON * max(mean, 1.0):
+        return log_gamma_above(np.floor(x) + 1.0, mean)
+    total = mean + dispersion
+    return log_beta_below(dispersion, np.floor(x) + 1.0, dispersion / total, mean / total)
+
+
+def log_survival(x, mean, dispersion):  # type: ignore[no-untyped-def]
+    """Log mass of counts above x."""
+    if not 0.0 <= mean < LARGEST or not is_shape(dispersion) or not x < LARGEST:
+        return -math.inf
+    if not x >= 0.0:
+        return 0.0
+    if dispersion > NEARLY_POISSON * max(mean, 1.0):
+        return log_gamma_below(np.floor(x) + 1.0, mean)
+    total = mean + dispersion
+    return log_beta_below(np.floor(x) + 1.0, dispersion, mean / total, dispersion / total)
 
 
 def draw(rng: np.random.Generator, size: Any, mean: Any, dispersion: Any) -> np.ndarray:
@@ -34,6 +63,8 @@ NEGATIVE_BINOMIAL = Family(
     support=Support(lower=0.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     dtype=int,
     summary=(
         "Negative binomial law of a count: Poisson with a gamma mean of shape dispersion;"

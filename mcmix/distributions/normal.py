@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
+from mcmix.kernels.special import log_normal_cdf
 
 LOG_TWO_PI = math.log(2.0 * math.pi)
 
@@ -19,6 +20,20 @@ def logpdf(x, mean, precision):  # type: ignore[no-untyped-def]
         return -math.inf
     distance = x - mean
     return 0.5 * (math.log(precision) - 1.8378770664093453) - 0.5 * (precision * distance * distance)
+
+
+def log_cdf(x, mean, precision):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    if not 0.0 < precision < math.inf:
+        return -math.inf
+    return log_normal_cdf((x - mean) * math.sqrt(precision))
+
+
+def log_survival(x, mean, precision):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    if not 0.0 < precision < math.inf:
+        return -math.inf
+    return log_normal_cdf((mean - x) * math.sqrt(precision))
 
 
 def draw(rng: np.random.Generator, size: Any, mean: Any, precision: Any) -> np.ndarray:
@@ -50,6 +65,8 @@ NORMAL = Family(
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     alternatives={
         "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),
         "variance": Alternative("precision", lambda variance, others: 1.0 / variance),

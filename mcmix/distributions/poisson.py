@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Column, Family, Message, Parameter, Statistics, Sums, Support
-from mcmix.distributions.special import is_whole, log_gamma, minus_log_factorial, plain, times_log, weighted
+from mcmix.distributions.special import LARGEST, is_whole, log_gamma, minus_log_factorial, plain, times_log, weighted
+from mcmix.kernels.special import log_gamma_above, log_gamma_below
 
 
 def logpdf(x, mean):  # type: ignore[no-untyped-def]
@@ -17,6 +18,20 @@ def logpdf(x, mean):  # type: ignore[no-untyped-def]
     if not 0.0 <= mean < math.inf or not is_whole(x) or not x >= 0.0:
         return -math.inf
     return times_log(x, mean) - mean - log_gamma(x + 1.0)
+
+
+def log_cdf(x, mean):  # type: ignore[no-untyped-def]
+    """Log mass of counts up to x: that of the first arrivals beyond x taking longer (Abramowitz and Stegun 26.4.21)."""
+    if not 0.0 <= mean < math.inf or not x >= 0.0:
+        return -math.inf
+    return log_gamma_above(np.floor(x) + 1.0, mean) if x < LARGEST else 0.0
+
+
+def log_survival(x, mean):  # type: ignore[no-untyped-def]
+    """Log mass of counts above x."""
+    if not 0.0 <= mean < math.inf or not x < LARGEST:
+        return -math.inf
+    return log_gamma_below(np.floor(x) + 1.0, mean) if x >= 0.0 else 0.0
 
 
 def draw(rng: np.random.Generator, size: Any, mean: Any) -> np.ndarray:
@@ -41,6 +56,8 @@ POISSON = Family(
     support=Support(lower=0.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     base=minus_log_factorial,
     statistics=Statistics(
         columns=(Column(plain, shifted=False),),

@@ -9,11 +9,18 @@ import numpy as np
 
 from mcmix.distributions.family import Alternative, Family, Parameter, Support
 from mcmix.distributions.special import is_shape, log_one_plus, log_rising
+from mcmix.kernels.base import inline
+from mcmix.kernels.special import log_beta_below, log_normal_cdf
 
 LOG_PI = math.log(math.pi)
 
 # Beyond this ratio, 1 + ratio**2 is ratio**2 to the last bit of a double.
 FAR = 1e8
+
+LOG_TWO = math.log(2.0)
+
+# Beyond so many degrees of freedom the masses are the normal law's: their logs differ by z**4 / (4 degrees).
+NEARLY_NORMAL = 1e12
 
 
 def logpdf(x, location, precision, degrees_of_freedom):  # type: ignore[no-untyped-def]
@@ -26,6 +33,36 @@ def logpdf(x, location, precision, degrees_of_freedom):  # type: ignore[no-untyp
     log_spread = log_one_plus(ratio * ratio) if ratio < FAR else 2.0 * math.log(distance) + log_ratio
     constant = log_rising(0.5 * degrees_of_freedom, 0.5) + 0.5 * (log_ratio - LOG_PI)
     return constant - 0.5 * (degrees_of_freedom + 1.0) * log_spread
+
+
+@inline
+def log_above(z, degrees_of_freedom):  # type: ignore[no-untyped-def]
+    """Log mass above z of the standard law: half a beta law's mass (Abramowitz and Stegun 26.7.1)."""
+    if degrees_of_freedom > NEARLY_NORMAL:
+        return log_normal_cdf(-z)
+    half = 0.5 * degrees_of_freedom
+    ratio = abs(z) / math.sqrt(degrees_of_freedom)
+    if ratio < FAR:
+        rest = ratio * ratio / (1.0 + ratio * ratio)
+        log_tail = log_beta_below(half, 0.5, 1.0 / (1.0 + ratio * ratio), rest) - LOG_TWO
+    else:  # the leading term in 1 / ratio**2
+        constant = log_rising(half, 0.5) - math.log(half) - 0.5 * LOG_PI - LOG_TWO
+        log_tail = constant - degrees_of_freedom * math.log(ratio)
+    return log_tail if z > 0.0 else math.log1p(-math.exp(log_tail))
+
+
+def log_cdf(x, location, precision, degrees_of_freedom):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    if not 0.0 < precision < math.inf or not is_shape(degrees_of_freedom):
+        return -math.inf
+    return log_above((location - x) * math.sqrt(precision), degrees_of_freedom)
+
+
+def log_survival(x, location, precision, degrees_of_freedom):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    if not 0.0 < precision < math.inf or not is_shape(degrees_of_freedom):
+        return -math.inf
+    return log_above((x - location) * math.sqrt(precision), degrees_of_freedom)
 
 
 def draw(rng: np.random.Generator, size: Any, location: Any, precision: Any, degrees_of_freedom: Any) -> np.ndarray:
@@ -44,6 +81,8 @@ STUDENT_T = Family(
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     alternatives={
         "scale": Alternative("precision", lambda scale, others: 1.0 / scale**2),
         "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),

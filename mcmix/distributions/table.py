@@ -23,14 +23,18 @@ from mcmix.distributions.inverse_gamma import INVERSE_GAMMA
 from mcmix.distributions.laplace import LAPLACE
 from mcmix.distributions.logistic import LOGISTIC
 from mcmix.distributions.lognormal import LOGNORMAL
+from mcmix.distributions.multinomial import MULTINOMIAL
+from mcmix.distributions.mv_normal import MV_NORMAL, MV_NORMAL_CHOL, MV_NORMAL_COV
 from mcmix.distributions.negative_binomial import NEGATIVE_BINOMIAL
 from mcmix.distributions.normal import NORMAL
 from mcmix.distributions.poisson import POISSON
 from mcmix.distributions.skew_normal import SKEW_NORMAL
 from mcmix.distributions.student_t import STUDENT_T
+from mcmix.distributions.truncated_normal import TRUNCATED_NORMAL
 from mcmix.distributions.uniform import UNIFORM
 from mcmix.distributions.von_mises import VON_MISES
 from mcmix.distributions.weibull import WEIBULL
+from mcmix.distributions.wishart import WISHART, WISHART_COV
 from mcmix.distributions.zero_inflated_binomial import ZERO_INFLATED_BINOMIAL
 from mcmix.distributions.zero_inflated_negative_binomial import ZERO_INFLATED_NEGATIVE_BINOMIAL
 from mcmix.distributions.zero_inflated_poisson import ZERO_INFLATED_POISSON
@@ -67,6 +71,13 @@ _ALL = (
     ZERO_INFLATED_NEGATIVE_BINOMIAL,
     HURDLE_POISSON,
     HURDLE_NEGATIVE_BINOMIAL,
+    TRUNCATED_NORMAL,
+    MULTINOMIAL,
+    MV_NORMAL,
+    MV_NORMAL_COV,
+    MV_NORMAL_CHOL,
+    WISHART,
+    WISHART_COV,
 )
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}

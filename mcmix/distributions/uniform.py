@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
+from mcmix.kernels.special import log_share
 
 
 def logpdf(x, lower, upper):  # type: ignore[no-untyped-def]
@@ -16,6 +17,16 @@ def logpdf(x, lower, upper):  # type: ignore[no-untyped-def]
     if not 0.0 < width < math.inf or not lower <= x <= upper:
         return -math.inf
     return -math.log(width)
+
+
+def log_cdf(x, lower, upper):  # type: ignore[no-untyped-def]
+    """Log mass up to x."""
+    return log_share(x - lower, upper - x) if 0.0 < upper - lower < math.inf else -math.inf
+
+
+def log_survival(x, lower, upper):  # type: ignore[no-untyped-def]
+    """Log mass above x."""
+    return log_share(upper - x, x - lower) if 0.0 < upper - lower < math.inf else -math.inf
 
 
 def draw(rng: np.random.Generator, size: Any, lower: Any, upper: Any) -> np.ndarray:
@@ -29,5 +40,7 @@ UNIFORM = Family(
     support=Support("lower", "upper"),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     summary="Uniform law on the closed interval from lower to upper, density 1 / (upper - lower).",
 )

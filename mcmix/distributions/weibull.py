@@ -10,9 +10,13 @@ import numpy as np
 from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import is_shape, log_one_plus, times_log
 from mcmix.kernels.base import inline
+from mcmix.kernels.special import log_complement
 
 # exp of more than this overflows; the density there is below any double, and so is its log.
 LARGEST_EXPONENT = 709.7
+
+# Below exp of this, 1 - exp(-t) is t to the last bit of a double.
+SMALL_EXPONENT = -37.0
 
 
 @inline
@@ -34,6 +38,26 @@ def logpdf(x, shape, scale):  # type: ignore[no-untyped-def]
     return constant + (shape - 1.0) * ratio - math.exp(exponent) if exponent < LARGEST_EXPONENT else -math.inf
 
 
+def log_cdf(x, shape, scale):  # type: ignore[no-untyped-def]
+    """Log mass up to x: log(1 - exp(-t)) with t = (x / scale)**shape."""
+    if not is_shape(shape) or not is_shape(scale) or not x > 0.0:
+        return -math.inf
+    exponent = shape * log_ratio(x, scale)
+    if exponent < SMALL_EXPONENT:
+        return exponent
+    return log_complement(-math.exp(exponent)) if exponent < LARGEST_EXPONENT else 0.0
+
+
+def log_survival(x, shape, scale):  # type: ignore[no-untyped-def]
+    """Log mass above x: minus (x / scale)**shape."""
+    if not is_shape(shape) or not is_shape(scale):
+        return -math.inf
+    if not x > 0.0:
+        return 0.0
+    exponent = shape * log_ratio(x, scale)
+    return -math.exp(exponent) if exponent < LARGEST_EXPONENT else -math.inf
+
+
 def draw(rng: np.random.Generator, size: Any, shape: Any, scale: Any) -> np.ndarray:
     """Draws of the given size, kept off 0 and infinity, where rounding would put draws with tiny shapes."""
     limits = np.finfo(float)
@@ -48,5 +72,7 @@ WEIBULL = Family(
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    scalar_log_cdf=log_cdf,
+    scalar_log_survival=log_survival,
     summary="Weibull law on x >= 0, density proportional to x**(shape - 1) exp(-(x / scale)**shape).",
 )

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from mcmix.kernels.base import AddressedKernel, call, floats, inline, integers
+from mcmix.kernels.special import log_normal_cdf, normal_cdf
 
 WIDTH = 20
 TILE = 256
@@ -20,14 +21,14 @@ TILED = -1  # as a count: as many elements as the tile has
 OP, COUNT, OUT, OUT_ROW, A, B, C, D, EXTRA = 0, 1, 2, 3, 4, 7, 10, 13, 16
 
 # Control and memory
-COPY, FILL, TAKE, SCATTER, SUM_INTO, REDUCE, MATMUL, CUMSUM, DENSITY, ROWS, PYTHON = range(11)
+COPY, FILL, TAKE, SCATTER, SUM_INTO, REDUCE, MATMUL, CUMSUM, DENSITY, ROWS, PYTHON, EVENTS = range(12)
 # Arithmetic with loops of its own
 ADD, SUBTRACT, MULTIPLY, DIVIDE, WHERE = range(20, 25)
 # One-argument functions
 UNARY = 40
 (NEGATIVE, ABSOLUTE, EXP, LOG, SQRT, SQUARE, RECIPROCAL, LOG1P, EXPM1, SIN, COS, TAN, TANH, ARCTAN, SINH, COSH, FLOOR,
  CEIL, SIGN, GAMMALN, EXPIT, LOGIT, NOT, LOG2, LOG10, ARCSIN, ARCCOS, ERF, RINT,
- TRUNC) = range(UNARY, UNARY + 30)  # fmt: skip
+ TRUNC, NDTR, LOG_NDTR) = range(UNARY, UNARY + 32)  # fmt: skip
 # Two-argument functions
 BINARY = 80
 (POWER, MAXIMUM, MINIMUM, REMAINDER, FLOOR_DIVIDE, ARCTAN2, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, EQUAL, NOT_EQUAL,
@@ -108,6 +109,10 @@ def _rarer_unary(op, x):
         return float(np.rint(x))
     if op == TRUNC:
         return float(np.trunc(x))
+    if op == NDTR:
+        return normal_cdf(x)
+    if op == LOG_NDTR:
+        return log_normal_cdf(x)
     return math.nan
 
 
@@ -258,9 +263,36 @@ def _whole(op, instruction, row, n):
                 for j in range(length):
                     total += x[i * length + j] * y[j * inner + k]
                 out[i * inner + k] = total
+    elif op == EVENTS:
+        return _events(instruction, n)
     elif op == PYTHON:
         return PYTHON_FAILED if call(instruction[EXTRA], ()) != 0 else OK
     return OK
+
+
+@inline
+def _events(instruction, n):
+    """Log densities of vectors or matrices. Extra: kernel, dimension, workspace, doubles of one event."""
+    out = floats(instruction[OUT], n)
+    for i in range(n):
+        out[i] = 0.0
+    return call(
+        instruction[EXTRA],
+        (
+            instruction[OUT],
+            n,
+            instruction[EXTRA + 1],
+            instruction[EXTRA + 3],
+            instruction[EXTRA + 2],
+            instruction[A],
+            instruction[B],
+            instruction[B + 1],
+            instruction[C],
+            instruction[C + 1],
+            instruction[D],
+            instruction[D + 1],
+        ),
+    )
 
 
 @inline
@@ -322,7 +354,7 @@ def _execute(instruction, row, tile):
     n = instruction[COUNT]
     if n == TILED:
         n = tile
-    if op == REDUCE or op == CUMSUM or op == MATMUL or op == PYTHON:
+    if op == REDUCE or op == CUMSUM or op == MATMUL or op == PYTHON or op == EVENTS:
         return _whole(op, instruction, row, n)
     out = floats(instruction[OUT] + row * instruction[OUT_ROW], n)
     if op >= ADD:

@@ -29,7 +29,9 @@ class ScipyLaw(Law):
         known = self._known_support()
         if known is not None and np.isnan(known[0]).any():
             given = ", ".join(f"{k} {short(v)}" for k, v in self.parents.items())
-            raise SupportError(f"{self.name}: expected parameters that scipy.stats.{self.family.name} takes, got {given}")
+            raise SupportError(
+                f"{self.name}: expected parameters that scipy.stats.{self.family.name} takes, got {given}"
+            )
 
     def check_value(self, value: Any, ignored: np.ndarray | None = None) -> None:
         """Refuse a value outside the support; see :meth:`Law.check_value`."""
@@ -78,8 +80,8 @@ def from_scipy(distribution: Any) -> type[Law]:
     from scipy import stats
 
     if not isinstance(distribution, (stats.rv_continuous, stats.rv_discrete)):
-        frozen = getattr(distribution, "dist", None)
-        hint = f"; pass scipy.stats.{frozen.name} and its parameters to the law" if hasattr(frozen, "name") else ""
+        frozen = getattr(getattr(distribution, "dist", None), "name", None)
+        hint = f"; pass scipy.stats.{frozen}, and its parameters to the law" if frozen else ""
         raise TypeError(
             f"from_scipy: expected a continuous or discrete distribution of scipy.stats, got {distribution!r}{hint}"
         )

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.distributions.family import Family
+from mcmix.distributions.family import Family, Parameter
 from mcmix.errors import ModelError, SupportError
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node, holds_nodes, short, value_of
 from mcmix.nodes.stochastic import Stochastic, as_numbers, labels_of, refuse_non_finite
 
-EVENT_CONSTRAINTS = ("simplex", "positive vector")
 _COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype")
 
 
@@ -106,21 +105,33 @@ class Law(Stochastic):
     # ---------------------------------------------------------------- shapes
 
     def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each parameter without its event axis."""
+        """Shape of each parameter without its event axes."""
         found = {}
         for parameter in self.family.parameters:
             shape = np.shape(as_array(value_of(self.parents[parameter.name])))
-            if parameter.constraint in EVENT_CONSTRAINTS:
-                if not shape:
-                    raise ModelError(f"{self.name}: {parameter.name} expected a vector, got a single number")
-                shape = shape[:-1]
-            found[parameter.name] = shape
+            axes = parameter.event_ndim
+            if len(shape) < axes:
+                kind = "a matrix" if axes == 2 else "a vector"
+                came = f"shape {shape}" if shape else "a single number"
+                raise ModelError(f"{self.name}: {parameter.name} expected {kind}, got {came}")
+            if any(n != self.event_shape[-1] for n in shape[len(shape) - axes :]):
+                expected = self.event_shape[-1:] * axes
+                raise ModelError(
+                    f"{self.name}: {parameter.name} expected last axes {expected} to fit "
+                    f"{self._event_parameter().name}, got shape {shape}"
+                )
+            found[parameter.name] = shape[: len(shape) - axes]
         return found
+
+    def _event_parameter(self) -> Parameter:
+        """The parameter that says how long an event is."""
+        return next(p for p in self.family.parameters if p.event_ndim == self.family.event_ndim)
 
     def _event_shape(self) -> tuple[int, ...]:
         if not self.family.event_ndim:
             return ()
-        return np.shape(as_array(value_of(next(iter(self.parents.values())))))[-1:]
+        shape = np.shape(as_array(value_of(self.parents[self._event_parameter().name])))
+        return shape[-1:] * self.family.event_ndim
 
     def _full_shape(self, size: Any, value: Any) -> tuple[int, ...]:
         shapes = self._parameter_shapes()
@@ -172,11 +183,18 @@ class Law(Stochastic):
                 check_constraint(self.name, parameter.name, "simplex", as_array(value_of(given)))
             elif not holds_nodes(given):
                 check_constraint(self.name, parameter.name, parameter.constraint, as_array(given))
+        complaint = self.family.check(self._known()) if self.family.check is not None else None
+        if complaint:
+            raise SupportError(f"{self.name}: {complaint}")
         ends = [self.parents.get(end) for end in ("lower", "upper")]
         if all(end is not None and not holds_nodes(end) for end in ends):
             low, high = (np.asarray(end, float) for end in ends)
             if np.any(low > high) or (not self.family.support.discrete and np.any(low == high)):
                 raise SupportError(f"{self.name}: lower expected below upper, got {short(low)} and {short(high)}")
+
+    def _known(self) -> dict[str, np.ndarray]:
+        """The parameters that are numbers."""
+        return {k: np.asarray(as_array(v), float) for k, v in self.parents.items() if not holds_nodes(v)}
 
     def check_value(self, value: Any, ignored: np.ndarray | None = None) -> None:
         """Refuse a value that the law cannot produce whatever its unknown parents are.
@@ -213,6 +231,11 @@ class Law(Stochastic):
             self._refuse_support(values, wrong, lower, upper)
         if self.family.support.simplex:
             self._check_sum(values)
+        complaint = self.family.check_value(values, self._known()) if self.family.check_value is not None else None
+        if complaint:
+            raise SupportError(f"{self.name}: {complaint}")
+        if self.family.support.positive_definite:
+            check_constraint(self.name, "value", "positive definite", values)
 
     def _upper_limit(self) -> Any:
         if self.family.name == "Categorical":
@@ -229,7 +252,10 @@ class Law(Stochastic):
     def _limit(self, end: float | str, parents: Mapping[str, Any]) -> Any:
         if not isinstance(end, str):
             return end
-        return None if holds_nodes(parents[end]) else as_array(parents[end])
+        if holds_nodes(parents[end]):
+            return None
+        limit = as_array(parents[end])
+        return limit[..., None] if self.family.event_ndim and limit.ndim else limit
 
     def _refuse_support(self, values: np.ndarray, wrong: np.ndarray, lower: Any, upper: Any) -> None:
         rows = np.unique(np.argwhere(np.atleast_1d(wrong))[:, 0])
@@ -268,6 +294,8 @@ def check_constraint(node: str, parameter: str, constraint: str, value: np.ndarr
                 f"with sum {worst:.6g}"
             )
         return
+    if constraint == "positive definite":
+        _check_positive_definite(node, parameter, value)
     tests = {
         "positive": (value > 0, "a positive number"), "positive vector": (value > 0, "positive numbers"),
         "nonnegative": (value >= 0, "a number of at least 0"),
@@ -277,6 +305,26 @@ def check_constraint(node: str, parameter: str, constraint: str, value: np.ndarr
     if constraint in tests and not tests[constraint][0].all():
         bad = np.ravel(value)[~np.ravel(tests[constraint][0])][0]
         raise SupportError(f"{node}: {parameter} expected {tests[constraint][1]}, got {bad:g}")
+
+
+def _check_positive_definite(node: str, parameter: str, value: np.ndarray) -> None:
+    """Refuse matrices that are not symmetric, or have an eigenvalue of zero or below.
+
+    Raises
+    ------
+    SupportError
+        Naming the node and the smallest eigenvalue.
+    """
+    matrices = value.reshape(-1, *value.shape[-2:])
+    largest = np.abs(matrices).max(initial=0.0)
+    apart = np.abs(matrices - np.swapaxes(matrices, 1, 2)).max(initial=0.0)
+    if apart > 1e-8 * largest:
+        raise SupportError(f"{node}: {parameter} expected a symmetric matrix, got entries that differ by {apart:.3g}")
+    lowest = float(np.linalg.eigvalsh(matrices)[:, 0].min(initial=np.inf))
+    if lowest <= 0.0:
+        raise SupportError(
+            f"{node}: {parameter} expected a positive definite matrix, got one with smallest eigenvalue {lowest:.6g}"
+        )
 
 
 # -------------------------------------------------------------------- names and positions

@@ -129,6 +129,33 @@ class Model:
             drawn[node] = _drawn(node, rng, parents_given(node, drawn))
         return {n: np.asarray(v) for n, v in drawn.items() if isinstance(n, Stochastic)}
 
+    def prior_predictive(self, n: int = 500, seed: Any = None, names: Any = None) -> dict[str, np.ndarray]:
+        """Draws of the unknowns and replicates of the data, all from their laws, parents first.
+
+        The nodes' own values, and the data, stay as they are. Potentials are no laws: they are left aside.
+
+        Parameters
+        ----------
+        n : int
+            Draws.
+        seed : int, SeedSequence or Generator, optional
+            The same seed gives the same draws (a user's own random() must take ``rng`` for that).
+        names : str, node or sequence of these, optional
+            By default every unknown that is traced, and every data node.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (n, *shape of the node)
+
+        Raises
+        ------
+        ModelError
+            If a node that is needed cannot be drawn, a name is unknown, or the arrays would exceed 1 GiB.
+        """
+        from mcmix.nodes.ancestral import prior_predictive
+
+        return prior_predictive(self, n, seed, names)
+
     # ---------------------------------------------------------------- looks
 
     def __repr__(self) -> str:

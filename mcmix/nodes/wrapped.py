@@ -20,7 +20,6 @@ class _Bounded(Law):
     """What both have in common: a law's own parameters by its own names, and the bounds."""
 
     inner: Family
-    ends_matter = False  # whether bounds at the ends of the law's own support stand for left-out ones
 
     def __init__(
         self, name: str, law: type[Law], *parameters: Any, lower: Any = None, upper: Any = None, **keywords: Any
@@ -28,10 +27,13 @@ class _Bounded(Law):
         self.inner = _family_of(name, law, type(self).__name__)
         common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
         own = parents_of(self.inner, name, parameters, keywords)
-        bounds = {"lower": _bound(lower, -np.inf), "upper": _bound(upper, np.inf)}
-        _check_bounds(name, bounds["lower"], bounds["upper"])
+        low, high = self._bounds(-np.inf if lower is None else lower, np.inf if upper is None else upper)
+        _check_bounds(name, low, high)
         self.family = self._derived()
-        super().__init__(name, **{renamed(k): v for k, v in own.items()}, **bounds, **common)
+        super().__init__(name, **{renamed(k): v for k, v in own.items()}, lower=low, upper=high, **common)
+
+    def _bounds(self, lower: Any, upper: Any) -> tuple[Any, Any]:
+        return lower, upper
 
     def _derived(self) -> Family:
         raise NotImplementedError
@@ -131,16 +133,17 @@ class Truncated(_Bounded):
     True
     """
 
+    def _bounds(self, lower: Any, upper: Any) -> tuple[Any, Any]:
+        """The bounds, no wider than the law's own support where both are numbers: steps look at them for the range."""
+        ends = self.inner.support
+        if not isinstance(ends.lower, str) and not holds_nodes(lower):
+            lower = np.maximum(lower, ends.lower)
+        if not isinstance(ends.upper, str) and not holds_nodes(upper):
+            upper = np.minimum(upper, ends.upper)
+        return lower, upper
+
     def _derived(self) -> Family:
         return truncated(self.inner)
-
-    def _limit(self, end: float | str, parents: Any) -> Any:
-        """The tighter of the bound and the end of the law's own support, where that is a number."""
-        limit = super()._limit(end, parents)
-        own = self.inner.support.lower if end == "lower" else self.inner.support.upper
-        if isinstance(own, str) or limit is None:
-            return limit
-        return np.maximum(limit, own) if end == "lower" else np.minimum(limit, own)
 
 
 def _family_of(node: str, law: Any, wrapper: str) -> Family:
@@ -154,10 +157,6 @@ def _family_of(node: str, law: Any, wrapper: str) -> Family:
             f"{having}, and those from mc.from_scipy"
         )
     return law.family
-
-
-def _bound(given: Any, otherwise: float) -> Any:
-    return otherwise if given is None else given
 
 
 def _check_bounds(node: str, lower: Any, upper: Any) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from mcmix.kernels import machine
 from mcmix.kernels.base import address_of, python_callback
+from mcmix.kernels.events import work_size
 from mcmix.kernels.machine import COUNT, EXTRA, OP, OUT, OUT_ROW, TILE, TILED, WIDTH, A, B, C, D
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
 
@@ -328,9 +329,34 @@ class Compiler:
                 start += 8 * part.size
         elif x.op == "python":
             self._python(x, out)
+        elif x.op == "events":
+            self._events(x, out)
         else:
             raise TypeError(f"no instruction for {x.op}")
         return out
+
+    def _events(self, x: Expression, out: Place) -> None:
+        """Log densities of vectors or matrices; parameters shared by all events are prepared once."""
+        family, value = x.extra, x.arguments[0]
+        event = value.shape[value.ndim - family.event_ndim :]
+        size = int(np.prod(event, dtype=int))
+        places = [self._dense(self._each(value, (*x.shape, *event)))]
+        for a, p in zip(x.arguments[1:], family.parameters, strict=True):
+            own = a.shape[a.ndim - p.event_ndim :]
+            one = int(np.prod(own, dtype=int))
+            shared = a.size == one
+            place = self._dense(a if shared else self._each(a, (*x.shape, *own)))
+            places.append(Place(place.address, place.relative, 0 if shared else one, 0))
+        places += [Place(out.address, out.relative, 0, 0)] * (4 - len(places))
+        self.kept.append(family)
+        work = 8 * self._scratch(work_size(event[-1]))
+        at = self._emit(
+            machine.EVENTS, max(x.size, 1), out, places, [family.event_density.address, event[-1], work, size]
+        )
+        self.relative[at][EXTRA + 2] = 1
+
+    def _each(self, x: Expression, shape: tuple[int, ...]) -> Expression:
+        return x if x.shape == shape else _broadcast(x, shape)
 
     def _dense(self, x: Expression) -> Place:
         """A place where every element stands, also when all are equal."""

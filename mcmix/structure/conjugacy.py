@@ -155,6 +155,8 @@ def _message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
         raise _NotConjugate(f"{name} depends on it through {' and '.join(touching) or 'a function of its own'}")
     if e.factor.family.name == "Categorical":
         return _weights_message(e, kind, v, leaf)
+    if e.factor.family.name == "Multinomial" and kind == "dirichlet":
+        return _counts_message(e, v)
     statistics = e.factor.family.statistics
     message = statistics.messages.get(touching[0]) if statistics else None
     if message is None or message.kind != kind or e.sums is None:
@@ -264,6 +266,14 @@ def _weights_message(e: Evidence, kind: str, v: Expression, leaf: Expression) ->
         raise _NotConjugate(f"{name}'s weights are no look-up of it")
     same, opposite = _as_it_is_or_complement(link, name)
     return _Read(_collected(counts * same, link.index, v), _collected(counts * opposite, link.index, v))
+
+
+def _counts_message(e: Evidence, v: Expression) -> _Read:
+    """Multinomial counts to the weights they are drawn with."""
+    name, weights, x = e.factor.node.name, e.parameters["probabilities"], e.factor.x
+    if weights is not v or v.ndim != 1 or x is None:
+        raise _NotConjugate(f"{name}'s weights are a function of it")
+    return _Read(ex.reduce("sum", ex.reshape(x, (-1, v.size)), 0), None)
 
 
 def _row_weights_message(e: Evidence, weights: Expression, v: Expression, leaf: Expression) -> _Read:

@@ -73,6 +73,7 @@ _OTHERS: dict[str, Callable[[Expression, list[np.ndarray]], Any]] = {
     "concatenate": lambda x, a: np.concatenate([np.ravel(p) for p in a]),
     "matmul": lambda x, a: a[0] @ a[1],
     "density": lambda x, a: x.extra.logpdf(*a),
+    "events": lambda x, a: x.extra.logpdf(*a),
     "scatter": _scattered,
     "python": lambda x, a: x.extra[0](*a),
 }

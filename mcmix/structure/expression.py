@@ -58,7 +58,8 @@ class Expression:
     op : str
         ``constant``, ``leaf``, an elementwise function by name, ``take`` (gather from the flattened first argument at
         the positions in the second), ``sum`` ... (reduce one axis or all), ``cumsum``, ``matmul``, ``concatenate``
-        (of flattened arguments), ``reshape``, ``density``, ``scatter``, ``python``.
+        (of flattened arguments), ``reshape``, ``density``, ``events``,
+        ``scatter``, ``python``.
     arguments : tuple of Expression
     shape : tuple of int
     extra : hashable
@@ -654,6 +655,15 @@ def density(family: Any, x: Any, parameters: Sequence[Any]) -> Expression:
     if family.scalar_logpdf is None:
         return python(family.logpdf, parts, shape, "float", family.name)
     return _make("density", parts, shape, family)
+
+
+def event_density(family: Any, x: Any, parameters: Sequence[Any]) -> Expression:
+    """Log density of each event (vector or matrix) of x under a family with vector or matrix parameters."""
+    parts = tuple(as_expression(v) for v in (x, *parameters))
+    if all(p.is_constant for p in parts):
+        return constant(family.logpdf(*[p.known for p in parts]))
+    shape = family.batch_shape(parts[0].shape, [p.shape for p in parts[1:]])
+    return _make("events", parts, shape, family)
 
 
 def scatter(values: Any, positions: Any, size: int) -> Expression:

@@ -82,10 +82,12 @@ def _kinds(whole: Factor, leaves: dict[Expression, Stochastic]) -> np.ndarray:
 
 def _meetings(rows: Expression, leaves: dict[Expression, Stochastic]) -> Iterable[tuple[np.ndarray, Expression]]:
     """Per look-up in an array of known and missing entries: the positions, and that array."""
-    for part in ordered(rows):
+    parts = ordered(rows)
+    tables = {part.arguments[0] for part in parts if part.op == "take"}
+    for part in parts:
         if part.shape != rows.shape:
             continue
-        if _is_completed(part, leaves):
+        if _is_completed(part, leaves) and part not in tables:  # a table's own order is not that of the rows
             yield np.arange(part.size), part
         elif part.op == "take" and part.arguments[1].is_constant and _is_completed(part.arguments[0], leaves):
             yield np.asarray(part.arguments[1].known), part.arguments[0]

@@ -23,6 +23,7 @@ from mcmix.structure.expression import (
     constant,
     density,
     elementwise,
+    event_density,
     gather,
     leaf,
     python,
@@ -153,6 +154,8 @@ def _law_factor(node: Law, recording: Recording) -> Factor:
         parameters = [v.known for v in values] if known else values
         elements = as_expression(node.family.expression(x.known if x.is_constant else x, *parameters))
         elements = _repeated(elements, node.shape[: len(node.shape) - node.family.event_ndim])
+    elif node.family.event is not None:
+        elements = event_density(node.family, x, values)
     else:
         elements = density(node.family, x, values)
     return Factor(node, elements, node.family, x, dict(zip(node.parents, values, strict=True)))

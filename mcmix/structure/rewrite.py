@@ -39,6 +39,8 @@ def _rebuilt(x: Expression, arguments: list[Expression]) -> Expression:
         return ex.gather(*arguments)
     if x.op == "density":
         return ex.density(x.extra, arguments[0], arguments[1:])
+    if x.op == "events":
+        return ex.event_density(x.extra, arguments[0], arguments[1:])
     if any(new.shape != old.shape for new, old in zip(arguments, x.arguments, strict=True)):
         raise NotSeparable(f"{x.op} runs across rows")
     if x.op in REDUCTIONS or x.op == "cumsum" or x.op in ("concatenate", "matmul", "scatter", "python"):

@@ -1,0 +1,116 @@
+"""Multivariate normal laws: by precision matrix, covariance matrix, or the covariance's lower Cholesky factor."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from mcmix.distributions.family import Event, Family, Parameter, Support
+from mcmix.kernels.events import cholesky, solved_below
+
+HALF_LOG_TWO_PI = 0.9189385332046727
+
+
+def prepare_precision(mean, precision, unused, d, work):  # type: ignore[no-untyped-def]
+    """Cholesky factor of the precision, and the log density at the mean after it."""
+    work[d * d] = cholesky(precision, work, d) - d * HALF_LOG_TWO_PI
+
+
+def precision_logpdf(x, mean, precision, unused, d, work):  # type: ignore[no-untyped-def]
+    """-|L' (x - mean)|^2 / 2 with precision = L L'."""
+    if not work[d * d] == work[d * d]:
+        return -math.inf
+    total = 0.0
+    for j in range(d):
+        part = 0.0
+        for i in range(j, d):
+            part += work[i * d + j] * (x[i] - mean[i])
+        total += part * part
+    return work[d * d] - 0.5 * total
+
+
+def prepare_covariance(mean, covariance, unused, d, work):  # type: ignore[no-untyped-def]
+    """Cholesky factor of the covariance, and the log density at the mean after it."""
+    work[d * d] = -cholesky(covariance, work, d) - d * HALF_LOG_TWO_PI
+
+
+def prepare_factor(mean, factor, unused, d, work):  # type: ignore[no-untyped-def]
+    """The factor as it is, and the log density at the mean after it."""
+    total = 0.0
+    for i in range(d):
+        for j in range(d):
+            work[i * d + j] = factor[i * d + j]
+        total += math.log(factor[i * d + i]) if factor[i * d + i] > 0.0 else math.nan
+    work[d * d] = -total - d * HALF_LOG_TWO_PI
+
+
+def factor_logpdf(x, mean, covariance, unused, d, work):  # type: ignore[no-untyped-def]
+    """-|y|^2 / 2 with L y = x - mean."""
+    if not work[d * d] == work[d * d]:
+        return -math.inf
+    y = work[d * d + 1 :]
+    for i in range(d):
+        y[i] = x[i] - mean[i]
+    solved_below(work, y, d)
+    total = 0.0
+    for i in range(d):
+        total += y[i] * y[i]
+    return work[d * d] - 0.5 * total
+
+
+def draw_by_precision(rng: np.random.Generator, size: Any, mean: Any, precision: Any) -> np.ndarray:
+    """Draws: mean + L'^-1 times standard normals, precision = L L'."""
+    factor = np.swapaxes(np.linalg.cholesky(precision), -1, -2)
+    noise = rng.standard_normal(size)
+    if factor.ndim == 2:
+        flat = scipy.linalg.solve_triangular(factor, noise.reshape(-1, factor.shape[-1]).T)
+        return np.asarray(mean + flat.T.reshape(noise.shape))
+    return np.asarray(mean + np.linalg.solve(factor, noise[..., None])[..., 0])
+
+
+def draw_by_covariance(rng: np.random.Generator, size: Any, mean: Any, covariance: Any) -> np.ndarray:
+    """Draws: mean + L times standard normals, covariance = L L'."""
+    return draw_by_factor(rng, size, mean, np.linalg.cholesky(covariance))
+
+
+def draw_by_factor(rng: np.random.Generator, size: Any, mean: Any, factor: Any) -> np.ndarray:
+    """Draws: mean + L times standard normals."""
+    return np.asarray(mean + np.einsum("...ij,...j->...i", factor, rng.standard_normal(size)))
+
+
+def _family(name: str, matrix: Parameter, event: Event, draw: Any, summary: str) -> Family:
+    return Family(
+        name=name,
+        parameters=(Parameter("mean", "vector", alias="mu"), matrix),
+        support=Support(),
+        draw=draw,
+        event=event,
+        event_ndim=1,
+        summary=summary,
+    )
+
+
+MV_NORMAL = _family(
+    "MvNormal",
+    Parameter("precision", "positive definite", alias="tau"),
+    Event(prepare_precision, precision_logpdf),
+    draw_by_precision,
+    "Multivariate normal law with a mean vector and a precision matrix (the inverse of the covariance).",
+)
+MV_NORMAL_COV = _family(
+    "MvNormalCov",
+    Parameter("covariance", "positive definite", alias="C"),
+    Event(prepare_covariance, factor_logpdf),
+    draw_by_covariance,
+    "Multivariate normal law with a mean vector and a covariance matrix.",
+)
+MV_NORMAL_CHOL = _family(
+    "MvNormalChol",
+    Parameter("factor", "lower factor", alias="sig"),
+    Event(prepare_factor, factor_logpdf),
+    draw_by_factor,
+    "Multivariate normal law with a mean vector and the lower Cholesky factor of its covariance.",
+)

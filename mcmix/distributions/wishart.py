@@ -1,0 +1,122 @@
+"""Wishart laws of symmetric positive definite matrices: by inverse scale (PyMC 2's Wishart) or by scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Event, Family, Parameter, Support
+from mcmix.kernels.events import cholesky, solved_below
+
+LOG_TWO, LOG_PI = 0.6931471805599453, 1.1447298858494002
+
+
+def prepare_inverse_scale(degrees, inverse_scale, unused, d, work):  # type: ignore[no-untyped-def]
+    """Log of the normalising constant, with the inverse scale's determinant (Dawid 1981 writes the law so)."""
+    n = degrees[0]
+    constant = n * cholesky(inverse_scale, work, d) - 0.5 * n * d * LOG_TWO - 0.25 * d * (d - 1) * LOG_PI
+    for j in range(d):
+        constant -= math.lgamma(0.5 * (n - j))
+    work[2 * d * d] = constant if n > d - 1 else math.nan
+
+
+def inverse_scale_logpdf(x, degrees, inverse_scale, unused, d, work):  # type: ignore[no-untyped-def]
+    """(n - d - 1) / 2 log|X| - tr(T X) / 2, T the inverse scale."""
+    logs = cholesky(x, work, d)
+    if not (logs == logs and work[2 * d * d] == work[2 * d * d]):
+        return -math.inf
+    trace = 0.0
+    for i in range(d):
+        for j in range(d):
+            trace += inverse_scale[i * d + j] * x[j * d + i]
+    return work[2 * d * d] + (degrees[0] - d - 1.0) * logs - 0.5 * trace
+
+
+def prepare_scale(degrees, scale, unused, d, work):  # type: ignore[no-untyped-def]
+    """Cholesky factor of the scale in the second matrix, and the log of the normalising constant after it."""
+    n = degrees[0]
+    constant = -n * cholesky(scale, work[d * d :], d) - 0.5 * n * d * LOG_TWO - 0.25 * d * (d - 1) * LOG_PI
+    for j in range(d):
+        constant -= math.lgamma(0.5 * (n - j))
+    work[2 * d * d] = constant if n > d - 1 else math.nan
+
+
+def scale_logpdf(x, degrees, scale, unused, d, work):  # type: ignore[no-untyped-def]
+    """(n - d - 1) / 2 log|X| - tr(C^-1 X) / 2: the trace is the squared size of L^-1 K, C = L L', X = K K'."""
+    logs = cholesky(x, work, d)
+    if not (logs == logs and work[2 * d * d] == work[2 * d * d]):
+        return -math.inf
+    column, trace = work[2 * d * d + 1 :], 0.0
+    for j in range(d):
+        for i in range(d):
+            column[i] = work[i * d + j] if i >= j else 0.0
+        solved_below(work[d * d :], column, d)
+        for i in range(d):
+            trace += column[i] * column[i]
+    return work[2 * d * d] + (degrees[0] - d - 1.0) * logs - 0.5 * trace
+
+
+def draw_by_scale(rng: np.random.Generator, size: Any, degrees: Any, scale: Any) -> np.ndarray:
+    """Draws by Bartlett's decomposition (Smith and Hocking 1972): L A A' L' with scale = L L'."""
+    d = np.shape(scale)[-1]
+    batch = tuple(size)[:-2]
+    factor = np.zeros((*batch, d, d))
+    below = np.tril_indices(d, -1)
+    factor[..., below[0], below[1]] = rng.standard_normal((*batch, len(below[0])))
+    freedom = np.asarray(degrees, float)[..., None] - np.arange(d)
+    diagonal = np.sqrt(rng.chisquare(np.broadcast_to(freedom, (*batch, d))))
+    factor[..., np.arange(d), np.arange(d)] = diagonal
+    root = np.linalg.cholesky(scale) @ factor
+    return np.asarray(root @ np.swapaxes(root, -1, -2))
+
+
+def draw_by_inverse_scale(rng: np.random.Generator, size: Any, degrees: Any, inverse_scale: Any) -> np.ndarray:
+    """Draws with scale one over the inverse scale."""
+    inverse = np.linalg.inv(inverse_scale)
+    return draw_by_scale(rng, size, degrees, 0.5 * (inverse + np.swapaxes(inverse, -1, -2)))
+
+
+def enough_degrees(known: Mapping[str, np.ndarray]) -> str | None:
+    """The complaint about too few degrees of freedom, if they are known."""
+    degrees = known.get("degrees_of_freedom")
+    matrix = known.get("inverse_scale", known.get("scale"))
+    if degrees is None or matrix is None or (degrees > matrix.shape[-1] - 1).all():
+        return None
+    return (
+        f"degrees_of_freedom expected above {matrix.shape[-1] - 1} for matrices with {matrix.shape[-1]} rows, "
+        f"got {degrees.min():g}"
+    )
+
+
+def _family(name: str, matrix: Parameter, event: Event, draw: Any, summary: str) -> Family:
+    return Family(
+        name=name,
+        parameters=(Parameter("degrees_of_freedom", "positive", alias="n"), matrix),
+        support=Support(positive_definite=True),
+        draw=draw,
+        event=event,
+        check=enough_degrees,
+        event_ndim=2,
+        summary=summary,
+    )
+
+
+WISHART = _family(
+    "Wishart",
+    Parameter("inverse_scale", "positive definite", alias="Tau"),
+    Event(prepare_inverse_scale, inverse_scale_logpdf),
+    draw_by_inverse_scale,
+    "Wishart law of a precision matrix X with n degrees of freedom and an inverse scale T: density proportional to "
+    "|X|**((n - d - 1) / 2) exp(-tr(T X) / 2), mean n T**-1.",
+)
+WISHART_COV = _family(
+    "WishartCov",
+    Parameter("scale", "positive definite", alias="C"),
+    Event(prepare_scale, scale_logpdf),
+    draw_by_scale,
+    "Wishart law of a matrix X with n degrees of freedom and a scale C: density proportional to "
+    "|X|**((n - d - 1) / 2) exp(-tr(C**-1 X) / 2), mean n C.",
+)
