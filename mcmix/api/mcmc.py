@@ -18,7 +18,7 @@ from mcmix.nodes.node import Node, short
 from mcmix.nodes.stochastic import Stochastic, as_numbers
 from mcmix.report import frames
 from mcmix.report.statistics import node_statistics
-from mcmix.sampling import replay
+from mcmix.sampling import predictive, replay
 from mcmix.sampling.agreement import disagreement
 from mcmix.sampling.run import Runner, Tuning, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
@@ -69,6 +69,8 @@ class MCMC:
     name : str, optional
     label_budget : int, optional
         Bytes of labels that one call may keep (default 256 MiB); beyond it labels are not kept.
+    calc_deviance : bool
+        Accepted for PyMC 2's sake: the deviance is computed from kept draws when it is asked for.
 
     Raises
     ------
@@ -93,11 +95,12 @@ class MCMC:
         trace: Collection[str] = (),
         name: str = "MCMC",
         label_budget: int = LABEL_BUDGET,
+        calc_deviance: bool = True,
         **unknown: Any,
     ):
         if unknown:
             listed = ", ".join(map(repr, unknown))
-            raise TypeError(f"MCMC: unknown keyword {listed}; accepted: trace, name, label_budget")
+            raise TypeError(f"MCMC: unknown keyword {listed}; accepted: trace, name, label_budget, calc_deviance")
         self.model = input if isinstance(input, Model) else Model(input)
         self.name = name
         self.label_budget = label_budget
@@ -108,6 +111,7 @@ class MCMC:
         self._status: tuple[Any, ...] = ()
         self._runners: list[Runner] = []
         self._calls: list[Draws] = []
+        self._deviances: dict[int, np.ndarray] = {}
         self.seed_sequence: np.random.SeedSequence | None = None
         self.sampling_seconds = 0.0  # of the slowest chain in the last call
         self.sampling_wall_seconds = 0.0  # of the last call, waiting for all chains
@@ -419,7 +423,7 @@ class MCMC:
         return joined(self._calls) if calls == "all" else self._calls[-1]
 
     def trace(self, name: Any, chain: int | None = None, calls: str | None = None) -> Trace:
-        """Draws of one variable.
+        """Draws of one variable, or of the ``"deviance"`` (see :attr:`deviance`).
 
         Parameters
         ----------
@@ -435,9 +439,9 @@ class MCMC:
         """
         draws = self.draws(calls)
         key = name.name if isinstance(name, Node) else str(name)
-        if key not in draws.variables:
+        if key not in draws.variables and key != "deviance":
             raise ModelError(self._missing(key, draws))
-        values = draws.variables[key]
+        values = draws.variables[key] if key in draws.variables else self._deviance(calls)
         if chain is not None:
             if not -draws.n_chains <= chain < draws.n_chains:
                 raise ModelError(f"trace: chain expected 0 to {draws.n_chains - 1}, got {chain}")
@@ -451,6 +455,11 @@ class MCMC:
                 f"trace: the labels of {key!r} were not kept (they exceed label_budget={self.label_budget} bytes); "
                 f"use memberships({key!r}), or thin"
             )
+        if key in draws.moments:
+            return (
+                f"trace: the missing entries of {key!r} were not kept (they exceed label_budget={self.label_budget} "
+                f"bytes); moments({key!r}) has their mean and standard deviation; or thin"
+            )
         if key in self.assembled.per_row:
             return f"trace: {key!r} has one entry per row and is not kept unasked; make MCMC(..., trace=[{key!r}])"
         return f"trace: no variable named {key!r}; there are {', '.join(sorted(draws.variables))}"
@@ -460,6 +469,85 @@ class MCMC:
             return self.model.get_node(name)
         except KeyError as error:
             raise ModelError(f"{what}: {error.args[0]}") from error
+
+    @property
+    def deviance(self) -> np.ndarray:
+        """Minus twice the log likelihood of the data at each draw of the last call, labels summed out.
+
+        Computed from the kept draws when first asked for; ``trace("deviance")`` has it by chain.
+        """
+        return self.trace("deviance")[:]
+
+    def _deviance(self, calls: str | None) -> np.ndarray:
+        """By chain and draw."""
+        for call in self._calls if calls == "all" else self._calls[-1:]:
+            if id(call) not in self._deviances:
+                self._deviances[id(call)] = predictive.deviance(self.assembled, call)
+        wanted = self._calls if calls == "all" else self._calls[-1:]
+        return np.concatenate([self._deviances[id(call)] for call in wanted], axis=1)
+
+    def remember(self, chain: int = -1, trace_index: int | None = None) -> None:
+        """Set the nodes' values from a kept draw of the last call, so that they and what depends on them show it.
+
+        Labels and other unknowns that were not kept stay as they are.
+
+        Parameters
+        ----------
+        chain : int
+            By default the last.
+        trace_index : int, optional
+            Position of the draw within its chain; by default the last (PyMC 2 took one at random).
+
+        Raises
+        ------
+        ModelError
+            If there is no such chain or draw.
+        """
+        draws = self.draws()
+        index = -1 if trace_index is None else trace_index
+        for value, n, what in ((chain, draws.n_chains, "chain"), (index, draws.n_draws, "trace_index")):
+            if not (isinstance(value, (int, np.integer)) and -n <= value < n):
+                raise ModelError(f"remember: {what} expected a whole number from 0 to {n - 1}, got {value!r}")
+        for node in self.model.stochastics:
+            if node.name in draws.variables:
+                node.value = draws.variables[node.name][chain, index]
+
+    # ---------------------------------------------------------------- replicates
+
+    def prior_predictive(self, n: int = 500, seed: Any = None, names: Any = None) -> dict[str, np.ndarray]:
+        """Draws of unknowns and replicates of data from their laws; see :meth:`mcmix.Model.prior_predictive`."""
+        return self.model.prior_predictive(n, seed, names)
+
+    def posterior_predictive(self, n: int = 1000, seed: Any = None, names: Any = None) -> dict[str, np.ndarray]:
+        """Replicates of the data at kept draws of the last call.
+
+        Label vectors are drawn anew from their law given the kept parameters, so a replicate is one of new units, and
+        free of labels and their switching. (Labels of rows whose other unknowns were kept, and labels that do not
+        separate by row, are taken as kept.) Other unknowns that were not kept are drawn from their law given their
+        parents, and named on the screen. Data that depend on other data follow their replicates where both are asked
+        for. Potentials are no laws: they are left aside.
+
+        Parameters
+        ----------
+        n : int
+            Draws at most, evenly spaced over all chains.
+        seed : int, SeedSequence or Generator, optional
+        names : str, node or sequence of these, optional
+            Data nodes; by default all that can be drawn (those that cannot are named on the screen).
+
+        Returns
+        -------
+        dict of str to ndarray, shape (draws, *shape of the data)
+            Draws of the first chain first.
+
+        Raises
+        ------
+        ModelError
+            If a node cannot be drawn, draws that are needed were not kept, or the arrays would exceed 1 GiB.
+        """
+        draws = self.draws()
+        positions = draws.thinned(at_least_one(n, "n", "posterior_predictive"))
+        return predictive.posterior_predictive(self.assembled, draws, positions, seed, names)
 
     # ---------------------------------------------------------------- reports
 
@@ -500,6 +588,27 @@ class MCMC:
     def _reported(self, draws: Draws) -> list[str]:
         labels = {n.name for n in self.assembled.labels}
         return [name for name in draws.variables if name not in labels]
+
+    def moments(self, name: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Posterior mean and standard deviation of a variable, element by element, over all chains.
+
+        Missing entries that are too many to be kept draw by draw have running ones.
+
+        Returns
+        -------
+        mean, standard deviation : ndarray of the variable's shape (missing entries: one axis)
+        """
+        draws = self.draws()
+        key = name.name if isinstance(name, Node) else str(name)
+        if key in draws.moments:
+            return draws.moments[key]
+        kept = self.trace(key)[:]
+        return kept.mean(0), kept.std(0)
+
+    def completed(self, name: Any) -> np.ndarray:
+        """Data with the posterior mean in the place of each missing entry (for labels and counts, of their numbers)."""
+        node = self._node(name, "completed") if isinstance(name, str) else name
+        return np.asarray(node.completed(self.moments(node)[0] if node.mask is not None else node.value))
 
     def memberships(self, name: str | None = None, at_most: int = 1000) -> np.ndarray:
         """Posterior probability of each label for each unit, from soft passes over thinned draws.
@@ -549,9 +658,16 @@ class MCMC:
         return node
 
     def to_arviz(
-        self, *, log_likelihood: bool = False, log_prior: bool = False, at_most: int = 1000, calls: str | None = None
+        self,
+        *,
+        log_likelihood: bool = False,
+        log_prior: bool = False,
+        posterior_predictive: bool = False,
+        prior: bool = False,
+        at_most: int = 1000,
+        calls: str | None = None,
     ) -> Any:
-        """Everything for ArviZ: groups posterior, sample_stats, observed_data, and two more on request.
+        """Everything for ArviZ: groups posterior, sample_stats, observed_data, and more on request.
 
         Parameters
         ----------
@@ -560,17 +676,23 @@ class MCMC:
             in the group's attributes and on the screen); ``az.loo`` is then meaningful. The posterior is thinned alike.
         log_prior : bool
             Log prior density of every unknown but labels.
+        posterior_predictive : bool
+            Replicates of the data on at most `at_most` evenly thinned draws; see :meth:`posterior_predictive`.
+        prior : bool
+            Groups prior and prior_predictive, one chain of 500 draws; see :meth:`prior_predictive`. As with
+            posterior_predictive, the seed is the run's.
         at_most : int
-            Draws of all chains together for log_likelihood.
+            Draws of all chains together for log_likelihood and posterior_predictive.
         calls : {"last", "all"}, optional
 
         Returns
         -------
         arviz.InferenceData (ArviZ 0.x) or xarray.DataTree (ArviZ 1.x)
         """
-        from mcmix.api.export import exported
+        from mcmix.api.export import Wanted, exported
 
-        return exported(self, self.draws(calls), log_likelihood, log_prior, at_most)
+        wanted = Wanted(log_likelihood, log_prior, posterior_predictive, prior, at_most)
+        return exported(self, self.draws(calls), wanted)
 
     def __repr__(self) -> str:
         drawn = f"{len(self._runners)} chains x {self._calls[-1].n_draws} draws" if self._calls else "not sampled yet"

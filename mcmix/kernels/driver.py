@@ -15,13 +15,26 @@ from mcmix.kernels.base import AddressedKernel, address_of, bytes_at, call, floa
 
 (FRAME_STEPS, FRAME_TABLE, FRAME_STREAM, FRAME_SWEEPS, FRAME_SWEEP, FRAME_THIN, FRAME_BURN, FRAME_SEGMENTS,
  FRAME_SEGMENT_TABLE, FRAME_ROW, FRAME_ROW_WIDTH, FRAME_OUT, FRAME_STOP, FRAME_PROGRAM, FRAME_LENGTH, FRAME_MACHINE,
- FRAME_LABELS, FRAME_LABEL_TABLE, FRAME_FAILED) = range(19)  # fmt: skip
-FRAME_WIDTH = 20
+ FRAME_LABELS, FRAME_LABEL_TABLE, FRAME_FAILED, FRAME_MOMENTS, FRAME_MOMENT_TABLE) = range(21)  # fmt: skip
+FRAME_WIDTH = 22
 STEP_WIDTH = 3
 SEGMENT_WIDTH = 3  # source address, length, whether logarithms are kept there (exponentials are recorded)
 LABEL_WIDTH = 5  # source address, length, lowest value, destination address, bytes per label
 
+MOMENT_WIDTH = 4  # source address, length, addresses of the running mean and of the sum of squared distances from it
+
 STOPPED = -1
+
+
+@inline
+def _follow(entry, count):
+    """Move running means and squared distances on by one draw (Welford 1962)."""
+    n = entry[1]
+    source, mean, squares = floats(entry[0], n), floats(entry[2], n), floats(entry[3], n)
+    for i in range(n):
+        distance = source[i] - mean[i]
+        mean[i] += distance / count
+        squares[i] += distance * (source[i] - mean[i])
 
 
 @inline
@@ -39,6 +52,8 @@ def _record(frame):
         for i in range(segment[1]):
             out[at + i] = math.exp(source[i]) if segment[2] != 0 else source[i]
         at += segment[1]
+    for j in range(frame[FRAME_MOMENTS]):
+        _follow(integers(frame[FRAME_MOMENT_TABLE] + 8 * MOMENT_WIDTH * j, MOMENT_WIDTH), frame[FRAME_ROW] + 1)
     for j in range(frame[FRAME_LABELS]):
         entry = integers(frame[FRAME_LABEL_TABLE] + 8 * LABEL_WIDTH * j, LABEL_WIDTH)
         n, lowest = entry[1], entry[2]

@@ -23,7 +23,7 @@ from mcmix.sampling.start import Seeds, start
 from mcmix.steps.base import TUNE_INTERVAL, Call, Chain, Step
 from mcmix.steps.density import BlockMetropolis, ElementMetropolis
 from mcmix.steps.own import StepMethod
-from mcmix.steps.plan import Assembled, per_label_bytes, recorded_from
+from mcmix.steps.plan import Assembled, Segment, per_label_bytes, recorded_from
 from mcmix.traces.memory import Draws
 
 POLL = 0.05  # seconds between looks at the chains
@@ -164,31 +164,40 @@ def runner(
     start(made, chain, calls, given, Seeds(pools, number))
     frame, stop = apart(driver.FRAME_WIDTH, np.int64), chain.stop
     table = np.array([[c.kernel, address_of(c.words), address_of(c.reals)] for c in calls], dtype=np.int64)
-    segments = np.array([[chain.address(s.key), s.size, int(s.log_kept)] for s in made.segments], dtype=np.int64)
     assert made.record is not None
     record = chain.bound(made.record)
     frame[driver.FRAME_STEPS], frame[driver.FRAME_TABLE] = len(table), address_of(table)
     frame[driver.FRAME_STREAM], frame[driver.FRAME_STOP] = chain.stream, address_of(stop)
-    frame[driver.FRAME_SEGMENTS], frame[driver.FRAME_SEGMENT_TABLE] = len(segments), address_of(segments)
-    frame[driver.FRAME_ROW_WIDTH] = segments[:, 1].sum()
     frame[driver.FRAME_PROGRAM], frame[driver.FRAME_LENGTH] = record.words
     frame[driver.FRAME_MACHINE] = MACHINE.address
-    made_runner = Runner(made, number, chain, calls, frame, stop, [table, segments])
+    made_runner = Runner(made, number, chain, calls, frame, stop, [table])
     made_runner.tune(False)
     return made_runner
 
 
 @dataclass
 class Buffers:
-    """Where a call's draws go: numbers by chain, draw and place; labels apart."""
+    """Where a call's draws go.
 
+    Attributes
+    ----------
+    segments : list of Segment
+        What is recorded draw by draw.
+    numbers : ndarray, shape (chains, draws, places)
+    labels : dict of node to ndarray, shape (chains, draws, units)
+        In a small type.
+    moments : dict of node to ndarray, shape (chains, 2, entries)
+        Missing entries beyond the budget: running means and sums of squared distances from them.
+    """
+
+    segments: list[Segment]
     numbers: np.ndarray
     labels: dict[Stochastic, np.ndarray]
+    moments: dict[Stochastic, np.ndarray]
 
 
 def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers:
     """Allocate a call's draws; labels only while they fit the budget in bytes."""
-    width = sum(s.size for s in made.segments)
     found: dict[Stochastic, np.ndarray] = {}
     for node in made.labels:
         size = per_label_bytes(node, made)
@@ -196,8 +205,18 @@ def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers
         if node.trace_by_default and needed <= budget:
             budget -= needed
             found[node] = np.zeros((n_chains, n_rows, node.state_shape[0]), dtype=np.uint8 if size == 1 else np.uint16)
+    segments, moments = [], dict[Stochastic, np.ndarray]()
+    for segment in made.segments:
+        node = segment.key
+        if isinstance(node, Stochastic) and node.mask is not None:  # missing entries share the labels' budget
+            if 8 * segment.size * n_chains * n_rows > budget:
+                moments[node] = np.zeros((n_chains, 2, segment.size))
+                continue
+            budget -= 8 * segment.size * n_chains * n_rows
+        segments.append(segment)
+    width = sum(s.size for s in segments)
     try:
-        return Buffers(np.zeros((n_chains, n_rows, width)), found)
+        return Buffers(segments, np.zeros((n_chains, n_rows, width)), found, moments)
     except MemoryError as error:
         gibibytes = 8 * n_chains * n_rows * width / 2**30
         raise ModelError(
@@ -213,7 +232,14 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     for j, (node, array) in enumerate(out.labels.items()):
         lowest = recorded_from(node, made)
         table[j] = [r.chain.address(node), node.state_shape[0], lowest, address_of(array[r.number]), array.itemsize]
-    r.kept = r.kept[:2] + [table, out]
+    segments = np.array([[r.chain.address(s.key), s.size, int(s.log_kept)] for s in out.segments], dtype=np.int64)
+    moments = np.zeros((max(len(out.moments), 1), driver.MOMENT_WIDTH), np.int64)
+    for j, (node, array) in enumerate(out.moments.items()):
+        moments[j] = [r.chain.address(node), array.shape[2], *[address_of(array[r.number, i]) for i in range(2)]]
+    r.kept = r.kept[:1] + [table, segments, moments, out]
+    r.frame[driver.FRAME_SEGMENTS], r.frame[driver.FRAME_SEGMENT_TABLE] = len(segments), address_of(segments)
+    r.frame[driver.FRAME_ROW_WIDTH] = segments[:, 1].sum()
+    r.frame[driver.FRAME_MOMENTS], r.frame[driver.FRAME_MOMENT_TABLE] = len(out.moments), address_of(moments)
     r.frame[driver.FRAME_LABELS], r.frame[driver.FRAME_LABEL_TABLE] = len(out.labels), address_of(table)
     r.frame[driver.FRAME_OUT] = address_of(out.numbers[r.number])
     r.frame[driver.FRAME_ROW], r.frame[driver.FRAME_THIN] = 0, thin
@@ -327,7 +353,7 @@ def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:
     variables: dict[str, np.ndarray] = {}
     statistics: dict[str, np.ndarray] = {}
     at = 0
-    for segment in made.segments:
+    for segment in out.segments:
         values = out.numbers[:, :n_rows, at : at + segment.size].reshape(out.numbers.shape[0], n_rows, *segment.shape)
         at += segment.size
         if segment.kind == "log density":
@@ -339,7 +365,13 @@ def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:
     for node, array in out.labels.items():
         lowest = recorded_from(node, made)
         variables[node.name] = array[:, :n_rows] if lowest == 0 else array[:, :n_rows].astype(np.int32) + lowest
-    return Draws(variables, statistics)
+    return Draws(variables, statistics, {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()})
+
+
+def _mean_and_sd(array: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of all chains together, from each chain's running mean and squared distances."""
+    means, squares = array[:, 0], array[:, 1]
+    return means.mean(0), np.sqrt(squares.mean(0) / n_rows + means.var(0))
 
 
 def _rate(counts: np.ndarray) -> np.ndarray:

@@ -18,10 +18,13 @@ class Draws:
         Sampled variables and the deterministics that are traced.
     statistics : dict of str to ndarray, shape (chains, draws, ...)
         What the sampler says of itself per draw: ``lp`` (log density of the joint), acceptance rates, step choices.
+    moments : dict of str to (mean, standard deviation)
+        Of what is too large to be kept draw by draw.
     """
 
     variables: dict[str, np.ndarray]
     statistics: dict[str, np.ndarray] = field(default_factory=dict)
+    moments: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @property
     def n_chains(self) -> int:
