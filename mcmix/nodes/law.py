@@ -106,7 +106,8 @@ class Law(Stochastic):
 
     def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter without its event axes."""
-        found = {}
+        found: dict[str, tuple[int, ...]] = {}
+        first: tuple[int, str] | None = None  # the dimension, and the parameter that says it
         for parameter in self.family.parameters:
             shape = np.shape(as_array(value_of(self.parents[parameter.name])))
             axes = parameter.event_ndim
@@ -114,11 +115,12 @@ class Law(Stochastic):
                 kind = "a matrix" if axes == 2 else "a vector"
                 came = f"shape {shape}" if shape else "a single number"
                 raise ModelError(f"{self.name}: {parameter.name} expected {kind}, got {came}")
-            if any(n != self.event_shape[-1] for n in shape[len(shape) - axes :]):
-                expected = self.event_shape[-1:] * axes
+            if axes and first is None:
+                first = shape[-1], parameter.name
+            if first is not None and any(n != first[0] for n in shape[len(shape) - axes :]):
                 raise ModelError(
-                    f"{self.name}: {parameter.name} expected last axes {expected} to fit "
-                    f"{self._event_parameter().name}, got shape {shape}"
+                    f"{self.name}: {parameter.name} expected last axes {(first[0],) * axes} to fit {first[1]}, "
+                    f"got shape {shape}"
                 )
             found[parameter.name] = shape[: len(shape) - axes]
         return found

@@ -356,6 +356,9 @@ def as_expression(value: Any) -> Expression:
     """Arrays, numbers and (nested) lists that may hold expressions, as one expression."""
     if isinstance(value, Expression):
         return value
+    written = getattr(value, "expression", None)  # an array into which symbolic values were written
+    if isinstance(written, Expression):
+        return written
     if isinstance(value, (list, tuple)) and holds_expression(value):
         return stack([as_expression(v) for v in value])
     try:

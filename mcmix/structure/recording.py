@@ -15,6 +15,7 @@ from mcmix.nodes.law import Law, as_array
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, holds_nodes, mapped
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.canvas import revealed
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import (
     Expression,
@@ -230,7 +231,7 @@ def _called(
     reason = "answers differently for symbolic values"
     for wrap_constants in (False, True):
         try:
-            answer = as_expression(recordable(function)(**_arguments(parents, recording, wrap_constants)))
+            answer = as_expression(revealed(recordable(function)(**_arguments(parents, recording, wrap_constants))))
             if answer.shape != shape:
                 reason = f"answers with shape {answer.shape} for symbolic values, {shape} for numbers"
             elif _agrees(answer, function, parents, recording):

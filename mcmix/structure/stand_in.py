@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.structure.canvas import canvas
 from mcmix.structure.expression import Expression, as_expression, holds_expression
 
 
@@ -23,8 +24,29 @@ def _array(value: Any, dtype: Any = None, *rest: Any, **keywords: Any) -> Any:
     return made if dtype is None else made.astype(dtype)
 
 
+def _made(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that makes an array: the array notices symbolic writes."""
+
+    def make(*arguments: Any, **keywords: Any) -> Any:
+        made = function(*arguments, **keywords)
+        return canvas(made) if type(made) is np.ndarray else made
+
+    return make
+
+
+def _empty(*arguments: Any, **keywords: Any) -> Any:
+    return canvas(np.zeros(*arguments, **keywords))
+
+
+_MAKERS = {
+    "empty": _empty,
+    **{name: _made(getattr(np, name)) for name in ("zeros", "ones", "full", "zeros_like", "ones_like", "full_like")},
+    "empty_like": _made(np.zeros_like),
+}
+
+
 class _NumpyStandIn(types.ModuleType):
-    """NumPy, but for the functions that turn values into arrays."""
+    """NumPy, but for the functions that turn values into arrays, and those that make arrays to write into."""
 
     array = staticmethod(_array)
     asarray = staticmethod(_array)
@@ -32,11 +54,12 @@ class _NumpyStandIn(types.ModuleType):
     ascontiguousarray = staticmethod(_array)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
+        return _MAKERS[name] if name in _MAKERS else getattr(np, name)
 
 
 _STAND_IN = _NumpyStandIn("numpy")
 _REPLACED = {id(np): _STAND_IN, id(np.array): _array, id(np.asarray): _array}
+_REPLACED |= {id(getattr(np, name)): maker for name, maker in _MAKERS.items()}
 
 
 def recordable(function: Callable[..., Any]) -> Callable[..., Any]:
