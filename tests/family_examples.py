@@ -147,6 +147,12 @@ def negative_binomial(mean: float, dispersion: float) -> Any:
     return stats.nbinom(dispersion, dispersion / (dispersion + mean))
 
 
+def truncated_normal(mean: float, precision: float, lower: float, upper: float) -> Any:
+    """scipy's law in our parameters."""
+    scale = precision**-0.5
+    return stats.truncnorm((lower - mean) / scale, (upper - mean) / scale, mean, scale)
+
+
 REAL_LINE = (-1e10, -1e3, -7.5, -1.0, -1e-3, 0.0, 1e-8, 0.4, 1.0, 3.25, 40.0, 1e4, 1e12)
 HALF_LINE = (1e-12, 1e-5, 0.03, 0.5, 1.0, 2.75, 30.0, 1e3, 1e7)
 UNIT_INTERVAL = (0.0, 1e-300, 1e-20, 1e-4, 0.2, 0.5, 0.875, 1.0 - 1e-9, float(np.nextafter(1.0, 0.0)), 1.0)
@@ -383,6 +389,14 @@ EXAMPLES: dict[str, Example] = {
         outside=OFF_COUNTS,
         border=((0.0, 3.2, 1.5), (1.0, 3.2, 1.5)),
         broken=((-0.1, 1.0, 1.0), (1.1, 1.0, 1.0), (0.5, 0.0, 1.0), (0.5, 1.0, 0.0)),
+    ),
+    "TruncatedNormal": Example(
+        parameters=((0.3, 1.7, -0.5, 2.0), (-2.0, 0.01, 25.0, 60.0), (30.0, 400.0, 0.0, 29.5)),
+        law=truncated_normal,
+        points=(*REAL_LINE, 1.5, 2.0, 25.0, 29.4, 31.0, 59.0),
+        outside=(float("inf"), float("-inf"), -1.0, 60.5),
+        border=((0.3, 1.7, float("-inf"), 2.0), (0.3, 1.7, -0.5, float("inf"))),
+        broken=((0.0, 0.0, -1.0, 5.0), (0.0, -1.0, -1.0, 5.0), (0.0, 1.0, 2.0, -1.0)),
     ),
 }
 

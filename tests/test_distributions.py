@@ -526,6 +526,9 @@ class Opaque(np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, key: Any) -> Any:
         return Opaque(self.hidden[_shown(key) if isinstance(key, tuple) else _shown((key,))[0]])
 
+    def _density_of(self, family: Family, x: Any, parameters: tuple[Any, ...]) -> Any:
+        return Opaque(family.logpdf(*_shown((x, *parameters))))
+
     def __array__(self, *arguments: Any, **keywords: Any) -> Any:
         raise TypeError("a symbolic value was turned into an array")
 

@@ -223,7 +223,7 @@ class Stochastic(Node):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the value."""
-        return np.shape(self.value)
+        return np.shape(self.value if self.known is None else self.known)
 
     @property
     def logp(self) -> float:
