@@ -401,6 +401,70 @@ EXAMPLES: dict[str, Example] = {
 }
 
 
+# Vector and matrix laws: sets of parameters, SciPy's law, the mean; tests/test_vector_laws.py runs over them.
+_COVER = np.array([[2.0, 0.9, -0.3], [0.9, 1.5, 0.2], [-0.3, 0.2, 0.7]])
+_WIDE = np.array([[4.0, -1.0], [-1.0, 9.0]])
+
+
+@dataclass(frozen=True)
+class VectorExample:
+    """What tests need to know about one law of vectors or matrices."""
+
+    parameters: tuple[tuple[Any, ...], ...]
+    law: Callable[..., Any]
+    mean: Callable[..., Any]
+    broken: tuple[tuple[Any, ...], ...] = ()
+
+
+def _transposed(law: Any) -> Any:
+    """SciPy's Wishart wants the draws on the last axis."""
+
+    class Law:
+        def logpdf(self, x: Any) -> Any:
+            return law.logpdf(np.moveaxis(np.asarray(x), 0, -1))
+
+    return Law()
+
+
+VECTOR_EXAMPLES: dict[str, VectorExample] = {
+    "Multinomial": VectorExample(
+        ((10, np.array([0.2, 0.3, 0.5])), (1, np.array([0.9, 0.1])), (40, np.array([0.25, 0.0, 0.75]))),
+        lambda n, p: stats.multinomial(n, p),
+        lambda n, p: n * p,
+    ),
+    "MvNormal": VectorExample(
+        ((np.array([1.0, -2.0, 0.5]), np.linalg.inv(_COVER)), (np.zeros(2), np.linalg.inv(_WIDE))),
+        lambda m, p: stats.multivariate_normal(m, np.linalg.inv(p)),
+        lambda m, p: m,
+        broken=((np.zeros(2), np.array([[1.0, 2.0], [2.0, 1.0]])),),
+    ),
+    "MvNormalCov": VectorExample(
+        ((np.array([1.0, -2.0, 0.5]), _COVER), (np.zeros(2), _WIDE), (np.array([3.0]), np.array([[0.25]]))),
+        lambda m, c: stats.multivariate_normal(m, c),
+        lambda m, c: m,
+        broken=((np.zeros(2), np.array([[1.0, 2.0], [2.0, 1.0]])),),
+    ),
+    "MvNormalChol": VectorExample(
+        ((np.array([1.0, -2.0, 0.5]), np.linalg.cholesky(_COVER)), (np.zeros(2), np.linalg.cholesky(_WIDE))),
+        lambda m, f: stats.multivariate_normal(m, f @ f.T),
+        lambda m, f: m,
+        broken=((np.zeros(2), np.array([[1.0, 0.0], [2.0, -1.0]])),),
+    ),
+    "Wishart": VectorExample(
+        ((5.0, np.linalg.inv(_COVER)), (2.5, _WIDE)),
+        lambda n, t: _transposed(stats.wishart(n, np.linalg.inv(t))),
+        lambda n, t: n * np.linalg.inv(t),
+        broken=((0.5, _WIDE), (5.0, -_WIDE)),
+    ),
+    "WishartCov": VectorExample(
+        ((5.0, _COVER), (2.5, _WIDE)),
+        lambda n, c: _transposed(stats.wishart(n, c)),
+        lambda n, c: n * c,
+        broken=((0.5, _WIDE), (5.0, -_WIDE)),
+    ),
+}
+
+
 def example_of(name: str) -> Example:
     """The example row of a family.
 

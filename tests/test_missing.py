@@ -179,7 +179,9 @@ def test_a_missing_count_learns_from_what_is_below_it():
 def test_a_missing_value_with_children_and_a_partly_known_label():
     """Everything at once: a missing covariate, a missing outcome, labels known in part; against a grid."""
     z = mc.Categorical("z", [0.3, 0.7], value=np.ma.array([0, 1, 0, 0], mask=[0, 0, 1, 1]), observed=True)
-    y = mc.Normal("y", mc.Index("centre", np.array([0.0, 3.0]), z), 1.0, value=[0.2, np.nan, 1.9, np.nan], observed=True)
+    y = mc.Normal(
+        "y", mc.Index("centre", np.array([0.0, 3.0]), z), 1.0, value=[0.2, np.nan, 1.9, np.nan], observed=True
+    )
     w = mc.Normal("w", y, 2.0, value=[0.0, 2.0, 2.0, 1.2], observed=True)
     m = sampled([z, y, w], 11, 20000)
     # unit 2: y known; unit 3: y missing, integrated out

@@ -30,21 +30,21 @@ def listed(variables: Sequence[Any] | str | Node) -> list[Any]:
     return [variables] if isinstance(variables, (str, Node)) else list(variables)
 
 
-def at_least_one(value: Any, name: str) -> int:
+def at_least_one(value: Any, name: str, what: str = "sample") -> int:
     """A whole number of at least one, or a refusal that names the keyword."""
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
         return int(value)
-    raise ModelError(f"sample: {name} expected a whole number of at least 1, got {value!r}")
+    raise ModelError(f"{what}: {name} expected a whole number of at least 1, got {value!r}")
 
 
-def sequence_from(seed: Any) -> np.random.SeedSequence:
+def sequence_from(seed: Any, what: str = "sample") -> np.random.SeedSequence:
     """A seed as NumPy takes it, or a refusal."""
     if isinstance(seed, np.random.SeedSequence):
         return seed
     try:
         return np.random.SeedSequence(seed)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"sample: seed expected a whole number of at least 0, got {seed!r}") from error
+        raise ModelError(f"{what}: seed expected a whole number of at least 0, got {seed!r}") from error
 
 
 def _floored(value: Any, name: str) -> int:

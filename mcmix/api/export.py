@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcmix._version import __version__
 from mcmix.report import arviz_bridge
-from mcmix.sampling import replay
+from mcmix.sampling import predictive, replay
 from mcmix.traces.memory import Draws
 
 if TYPE_CHECKING:
@@ -18,7 +19,21 @@ if TYPE_CHECKING:
     from mcmix.steps.plan import Assembled
 
 
-def exported(m: MCMC, draws: Draws, log_likelihood: bool, log_prior: bool, at_most: int) -> Any:
+PRIOR_DRAWS = 500
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Groups beyond posterior, sample_stats and observed_data; `at_most` draws of all chains for two of them."""
+
+    log_likelihood: bool = False
+    log_prior: bool = False
+    posterior_predictive: bool = False
+    prior: bool = False
+    at_most: int = 1000
+
+
+def exported(m: MCMC, draws: Draws, wanted: Wanted) -> Any:
     """Build the container; see :meth:`MCMC.to_arviz`."""
     made = m.assembled
     groups: dict[str, dict[str, np.ndarray]] = {
@@ -34,13 +49,43 @@ def exported(m: MCMC, draws: Draws, log_likelihood: bool, log_prior: bool, at_mo
         "sampling_time": m.sampling_seconds,
     }
     attributes |= {f"step {v.name}": f"{s.name}: {s.reason}" for s in made.steps for v in s.variables}
-    if log_likelihood:
-        groups["log_likelihood"], draws = _likelihood(made, draws, at_most)
+    if wanted.log_likelihood:
+        groups["log_likelihood"], draws = _likelihood(made, draws, wanted.at_most)
         groups["posterior"], groups["sample_stats"] = dict(draws.variables), dict(draws.statistics)
         own_dims["log_likelihood"] = _unit_dims(dims, groups["log_likelihood"], coords)
-    if log_prior:
+    if wanted.log_prior:
         groups["log_prior"] = replay.log_prior(made, draws)
+    if wanted.posterior_predictive:
+        groups["posterior_predictive"] = _replicates(m, draws, wanted.at_most)
+    if wanted.prior:
+        groups |= _prior(m, draws)
     return arviz_bridge.to_inference_data(*_without_clashes(groups, dims, coords, own_dims, attributes))
+
+
+def _replicates(m: MCMC, draws: Draws, at_most: int) -> dict[str, np.ndarray]:
+    """Replicates of the data by chain and draw."""
+    positions = draws.thinned(at_most)
+    found = predictive.posterior_predictive(m.assembled, draws, positions, _seed(m, 0), None)
+    return {name: x.reshape(draws.n_chains, -1, *x.shape[1:]) for name, x in found.items()}
+
+
+def _prior(m: MCMC, draws: Draws) -> dict[str, dict[str, np.ndarray]]:
+    """Draws from the laws, as one chain: of unknowns that the posterior group has too, and of data."""
+    data = {n.name for n in m.model.data}
+    names = [n.name for n in m.model.stochastics if n.name in draws.variables and n.name not in data]
+    found = m.model.prior_predictive(PRIOR_DRAWS, _seed(m, 1), [*names, *[n.name for n in m.model.data if n.can_draw]])
+    chain = {name: x[None] for name, x in found.items()}
+    return {
+        "prior": {name: x for name, x in chain.items() if name not in data},
+        "prior_predictive": {name: x for name, x in chain.items() if name in data},
+    }
+
+
+def _seed(m: MCMC, number: int) -> np.random.SeedSequence:
+    """A stream of its own, the same whenever the same run is exported."""
+    run = m.seed_sequence
+    assert run is not None
+    return np.random.SeedSequence(run.entropy, spawn_key=(*run.spawn_key, 2**31 + 1, number))
 
 
 def _without_clashes(

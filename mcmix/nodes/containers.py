@@ -145,7 +145,7 @@ def Container(source: Any) -> Any:  # noqa: N802  (PyMC 2's name)
     >>> import mcmix as mc
     >>> a, b = mc.Normal("a", 0, 1, value=1.0), mc.Normal("b", 0, 1, value=2.0)
     >>> mc.Container([a, (b, 3)]).value
-    [1.0, (2.0, 3)]
+    [np.float64(1.0), (np.float64(2.0), 3)]
     """
     if isinstance(source, (Node, Contained)):
         return source

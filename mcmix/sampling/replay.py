@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,15 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.marginal import with_labels
 from mcmix.steps.base import Chain
 from mcmix.steps.labels import LabelGibbs, Pass
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import LabelBlock
-from mcmix.structure.expression import Expression, constant
-from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
+from mcmix.structure.expression import Expression
+from mcmix.structure.labels import parameter_tables
 from mcmix.structure.recording import Factor
-from mcmix.structure.rewrite import substitute
 from mcmix.traces.memory import Draws
 
 
@@ -135,20 +135,12 @@ def _over_products(block: LabelBlock, replay: Replay, positions: np.ndarray) -> 
                     raise ModelError(f"log_likelihood: the weights of {label.node.name} vary by row; not supported yet")
                 total = total + evaluate(weights, leaves)[int(value) - label.lowest]
             for s in block.factors:
-                x = _with_labels(s, dict(zip(labels, values, strict=True)))
+                x = with_labels(s, dict(zip(labels, values, strict=True)))
                 logs = evaluate(x, leaves)
                 total = total + (logs if s.units is None else np.bincount(s.units, logs, labels[0].n_units))
             terms.append(total)
         rows.append(np.logaddexp.reduce(terms, axis=0))
     return np.array(rows)
-
-
-def _with_labels(s: SeparableFactor, values: Mapping[Any, int]) -> Expression:
-    replacements: dict[Expression, Expression] = {}
-    for label, value in values.items():
-        number = constant(float(value))
-        replacements |= {label.variable: number, **dict.fromkeys(looked_up(s.rows, label.variable), number)}
-    return substitute(s.rows, replacements)
 
 
 def _by_row(factor: Factor, replay: Replay, positions: np.ndarray, made: Assembled) -> np.ndarray:

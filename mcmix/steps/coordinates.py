@@ -28,7 +28,9 @@ def competence(node: Stochastic, structure: Structure) -> str | None:
         return None
     own = structure.recording.own_factor(node)
     leaf = structure.recording.leaves[node]
-    if any(e.factor is not own for e in structure.about(node)) or any(leaf in p.leaves for p in own.parameters.values()):
+    if any(e.factor is not own for e in structure.about(node)) or any(
+        leaf in p.leaves for p in own.parameters.values()
+    ):
         return None
     return f"normal given the other coordinates of its {int(node.mask.reshape(-1, node.shape[-1]).any(1).sum())} rows"
 

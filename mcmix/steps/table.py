@@ -103,7 +103,11 @@ TABLE: list[Row] = [
     Row(DrawFromPrior, _idle, lambda n, s, why: DrawFromPrior([n], s, why)),
     Row(LabelGibbs, _label_pass, lambda n, s, why: LabelGibbs([n], s)),
     Row(gibbs.ConjugateGibbs, gibbs.competence, lambda n, s, why: gibbs.ConjugateGibbs([n], s)),
-    Row(coordinates.MissingCoordinates, coordinates.competence, lambda n, s, why: coordinates.MissingCoordinates([n], s, why)),
+    Row(
+        coordinates.MissingCoordinates,
+        coordinates.competence,
+        lambda n, s, why: coordinates.MissingCoordinates([n], s, why),
+    ),
     Row(density.Enumeration, _enumeration, lambda n, s, why: density.Enumeration([n], s, why)),
     Row(EntangledLabels, _entangled, lambda n, s, why: EntangledLabels([n], s)),
     Row(density.Slice, _slice, lambda n, s, why: density.Slice([n], s, why), ITERATIVE),

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import TraceError
-from mcmix.structure.expression import Expression, as_expression, broadcast_to, concatenate, constant, elementwise, gather
+from mcmix.structure.expression import (
+    Expression,
+    as_expression,
+    broadcast_to,
+    concatenate,
+    constant,
+    elementwise,
+    gather,
+)
 
 
 class Canvas(np.ndarray):

@@ -1,0 +1,476 @@
+"""The highest point of a posterior density, labels summed out: starts, an optimiser, Newton steps, and what is no mode.
+
+The density is that of the unknowns on their own scale; the search runs in free coordinates (see
+`mcmix.sampling.unconstrained`), without their Jacobian. An end point counts as a mode where a Newton step would gain
+nothing. A mixture's density may grow without bound (a component's scale shrinks onto one value of the data: Kiefer and
+Wolfowitz 1956); such ends are recognised and left aside, and the best interior mode is what is looked for (Day 1969).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from scipy import optimize
+
+from mcmix.errors import ImproperPosterior, ModelError
+from mcmix.kernels.density_steps import LOG, LOGIT, SIMPLEX
+from mcmix.nodes.model import Model
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.marginal import Marginal
+from mcmix.sampling.run import runner
+from mcmix.sampling.start import seeds_of
+from mcmix.sampling.unconstrained import Stretch, Unconstrained
+from mcmix.steps.labels import LabelGibbs
+from mcmix.steps.plan import Assembled, assemble
+from mcmix.structure.exchange import Exchange
+
+METHODS = {
+    "fmin_powell": "Powell", "fmin": "Nelder-Mead", "fmin_l_bfgs_b": "L-BFGS-B", "fmin_ncg": "Newton-CG",
+    "fmin_cg": "CG", "fmin_bfgs": "BFGS", "fmin_tnc": "TNC",
+}  # fmt: skip
+_TOLERANCES = {
+    "Powell": ("xtol", "ftol"), "Nelder-Mead": ("xatol", "fatol"), "L-BFGS-B": ("gtol",), "Newton-CG": ("xtol",),
+    "CG": ("gtol",), "BFGS": ("gtol",), "TNC": ("gtol", "ftol"),
+}  # fmt: skip
+_LIMITS = {"TNC": "maxfun"}
+
+NOWHERE = 1e100  # what the optimiser sees where the density is zero
+FARTHEST = 50.0  # free coordinates of a start: nearer an end, arithmetic is the limit
+WALL = 300.0  # bounded coordinates that are not looked at: 1e-130 of a scale
+RAN = 10.0  # free coordinates between start and end of a run that looks as if it ran off
+ROUNDS = 60  # Newton steps
+STATIONARY = 1e-4  # gain of a Newton step, in units of log density, that is none
+SETTLED = 1e-10  # gain at which Newton steps end
+FINEST = 1e-14  # step relative to a coordinate, below which it would be lost in rounding
+FULL_CURVATURE = 60  # coordinates up to which mixed derivatives are taken
+DEPTHS = (10.0, 20.0, 30.0)  # how far towards an end the density is probed
+MOST_PAIRS = 2000
+
+
+# -------------------------------------------------------------------- the function
+
+
+class Target:
+    """Log density of the continuous unknowns on their own scale, labels summed out, as a function of free coordinates.
+
+    Parameters
+    ----------
+    marginal : Marginal
+    view : Unconstrained
+    """
+
+    def __init__(self, marginal: Marginal, view: Unconstrained):
+        self.marginal, self.view = marginal, view
+
+    def __call__(self, free: np.ndarray) -> float:
+        """Minus infinity outside the support, and so near an end that arithmetic says nothing."""
+        if not np.isfinite(free).all() or (np.abs(free[self.view.bounded]) > WALL).any():
+            return -np.inf
+        return self.of_kept(self.view.kept(free))
+
+    def of_kept(self, kept: dict[Stochastic, np.ndarray]) -> float:
+        """The same, of values in the form in which a chain keeps them."""
+        if not self.view.inside(kept):  # functions are not asked about values that cannot be
+            return -np.inf
+        self.marginal.put_kept(kept)
+        return self.marginal.log_density()
+
+
+# -------------------------------------------------------------------- derivatives
+
+
+def stencil(order: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Central differences with so many points: offsets, and weights of the first and the second derivative."""
+    offsets = np.arange(order) - order // 2
+    powers = np.vander(offsets, increasing=True).T.astype(float)
+    first, second = np.linalg.solve(powers, np.eye(order)[1:3].T * [1.0, 2.0]).T
+    return offsets, first, second
+
+
+@dataclass
+class Curvature:
+    """Value and derivatives at a point, in coordinates stretched so that each axis has curvature about -1.
+
+    Attributes
+    ----------
+    value : float
+    gradient : ndarray, shape (d,)
+    hessian : ndarray, shape (d, d)
+    scales : ndarray, shape (d,)
+        Free coordinates per stretched one: about a conditional standard deviation.
+    """
+
+    value: float
+    gradient: np.ndarray
+    hessian: np.ndarray
+    scales: np.ndarray
+
+    @property
+    def finite(self) -> bool:
+        """Whether there are derivatives."""
+        return bool(np.isfinite(self.gradient).all() and np.isfinite(self.hessian).all())
+
+    def newton(self) -> tuple[np.ndarray, float]:
+        """Where to step (stretched), uphill whatever the signs of the curvature, and what that would gain."""
+        values, vectors = np.linalg.eigh(self.hessian)
+        slopes = vectors.T @ self.gradient
+        size = np.maximum(np.abs(values), 1e-6)
+        gain = 0.5 * float(np.sum(slopes**2 / size))
+        step = np.clip(slopes / size, -100.0, 100.0)
+        saddle = values > 1e-3
+        step[saddle & (np.abs(slopes) < 1e-3)] = 1.0  # off a saddle, to either side
+        return vectors @ step, (np.inf if saddle.any() else gain)
+
+
+def curvature(target: Any, at: np.ndarray, bounded: np.ndarray, eps: float, order: int) -> Curvature:
+    """Derivatives by central differences whose steps lower the density by about `eps` along each axis.
+
+    With that the truncation error is of relative size eps**((order - 1) / 2) whatever the scales are, and rounding
+    takes about 1e-15 |log density| / eps.
+    """
+    value = target(at)
+    steps = np.array([_step(target, at, value, i, bool(bounded[i]), eps) for i in range(at.size)])
+    if not np.isfinite(steps).all():
+        return Curvature(value, np.full(at.size, np.nan), np.full((at.size, at.size), np.nan), steps)
+    scales = steps / np.sqrt(2.0 * eps)
+    offsets, first, second = stencil(order)
+    unit = np.sqrt(2.0 * eps)
+
+    def along(direction: np.ndarray) -> np.ndarray:
+        return np.array([value if k == 0 else target(at + k * direction) for k in offsets])
+
+    axes = np.diag(steps)
+    with np.errstate(invalid="ignore"):
+        lines = np.array([along(a) for a in axes])
+        hessian = np.diag(lines @ second) / unit**2
+        for i in range(at.size if at.size <= FULL_CURVATURE else 0):
+            for j in range(i):
+                mixed = (along(axes[i] + axes[j]) - along(axes[i] - axes[j])) @ second / (4.0 * unit**2)
+                hessian[i, j] = hessian[j, i] = mixed
+        return Curvature(value, lines @ first / unit, hessian, scales)
+
+
+def _step(target: Any, at: np.ndarray, value: float, i: int, bounded: bool, eps: float) -> float:
+    """A step along one axis that lowers the density by about eps (both sides averaged); NaN where rounding hides it."""
+    most = 1.0 if bounded else 1e3 * max(1.0, abs(at[i]))
+    step, move = 1e-2 if bounded else 1e-3 * max(1.0, abs(at[i])), np.zeros(at.size)
+    for _ in range(40):
+        move[i] = step
+        drop = value - 0.5 * (target(at + move) + target(at - move))
+        if eps / 3.0 < drop < 3.0 * eps or (drop <= eps and step == most):
+            return step
+        factor = np.sqrt(eps / drop) if 0.0 < drop < np.inf else (0.1 if drop > 0.0 else 10.0)
+        step = min(step * min(max(factor, 0.1), 10.0), most)
+        if step < FINEST * abs(at[i]):
+            return np.nan
+    return step
+
+
+def gradient(target: Any, at: np.ndarray, bounded: np.ndarray, eps: float, order: int) -> np.ndarray:
+    """First derivatives by central differences."""
+    value = target(at)
+    offsets, first, _ = stencil(order)
+    found = np.zeros(at.size)
+    for i in range(at.size):
+        move = np.zeros(at.size)
+        move[i] = _step(target, at, value, i, bool(bounded[i]), eps)
+        line = [value if k == 0 else target(at + k * move) for k in offsets]
+        with np.errstate(invalid="ignore"):
+            found[i] = first @ np.array(line) / move[i]
+    return np.where(np.isfinite(found), found, 0.0)
+
+
+# -------------------------------------------------------------------- one run
+
+
+@dataclass
+class End:
+    """Where one run ended.
+
+    Attributes
+    ----------
+    free : ndarray
+    curvature : Curvature
+    stationary : bool
+        Whether it is a mode (if at an end of a support, one where the density stays bounded).
+    ran_off : bool
+    """
+
+    free: np.ndarray
+    curvature: Curvature
+    stationary: bool
+    ran_off: bool
+
+    @property
+    def value(self) -> float:
+        """Log density."""
+        return self.curvature.value
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a mode is looked for."""
+
+    method: str = "fmin_powell"
+    iterlim: int = 1000
+    tol: float = 1e-4
+    eps: float = 1e-3
+    order: int = 5
+
+
+def run_from(target: Target, begin: np.ndarray, search: Search) -> End:
+    """The optimiser, then Newton steps."""
+    free = _optimised(target, begin, search)
+    free = free if target(free) >= target(begin) else begin
+    free, found, gain = climbed(target, free, target.view.bounded, search.eps, search.order)
+    stationary = gain < STATIONARY
+    moved = np.abs(free - begin)[target.view.bounded]
+    return End(free, found, stationary, not stationary and bool((moved > RAN).any()))
+
+
+def _optimised(target: Target, begin: np.ndarray, search: Search) -> np.ndarray:
+    name = scipy_method(search.method)
+
+    def objective(free: np.ndarray) -> float:
+        value = target(free)
+        return -value if np.isfinite(value) else NOWHERE
+
+    def slope(free: np.ndarray) -> np.ndarray:
+        return -gradient(target, free, target.view.bounded, search.eps, search.order)
+
+    options: dict[str, Any] = dict.fromkeys(_TOLERANCES[name], search.tol)
+    options[_LIMITS.get(name, "maxiter")] = search.iterlim
+    jacobian = None if name in ("Powell", "Nelder-Mead") else slope
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # of infinities at the walls
+        warnings.simplefilter("ignore", optimize.OptimizeWarning)
+        found = optimize.minimize(objective, begin, method=name, jac=jacobian, options=options)  # type: ignore[call-overload]
+    return np.atleast_1d(np.asarray(found.x, dtype=float))
+
+
+def scipy_method(method: str) -> str:
+    """SciPy's name of an optimiser.
+
+    Raises
+    ------
+    ModelError
+        For an unknown one; the known are listed.
+    """
+    if method in METHODS.values():
+        return method
+    if method not in METHODS:
+        raise ModelError(f"fit: method expected one of {', '.join(METHODS)}, got {method!r}")
+    return METHODS[method]
+
+
+def climbed(
+    target: Any, free: np.ndarray, bounded: np.ndarray, eps: float, order: int
+) -> tuple[np.ndarray, Curvature, float]:
+    """Damped Newton steps until one would gain nothing; also the derivatives at the end, and what one would gain."""
+    gain = np.inf
+    for _ in range(ROUNDS):
+        here = curvature(target, free, bounded, eps, order)
+        if not here.finite:
+            return free, here, np.inf
+        step, gain = here.newton()
+        higher = None if gain < SETTLED else _higher(target, free, here, step)
+        if higher is None:
+            return free, here, gain
+        free = higher
+    return free, here, gain
+
+
+def _higher(target: Any, free: np.ndarray, here: Curvature, step: np.ndarray) -> np.ndarray | None:
+    """A point up the step, the whole of it if that goes up, else a part; None where nothing does."""
+    for share in 0.5 ** np.arange(20):
+        for side in (1.0, -1.0):
+            there = free + side * share * here.scales * step
+            if target(there) > here.value:
+                return np.asarray(there)
+    return None
+
+
+# -------------------------------------------------------------------- densities without bound
+
+
+def ways_up(target: Target, free: np.ndarray, data: np.ndarray) -> list[str]:
+    """Coordinates along which the density grows without bound, from a point, in words.
+
+    Each bounded coordinate alone is sent towards either end, and each together with another coordinate that is put on
+    the nearest value of the data (or its logarithm): there a component's scale can collapse.
+    """
+    view, found = target.view, []
+    ends = [(i, side) for i in np.flatnonzero(view.bounded).tolist() for side in (-1.0, 1.0)]
+    found += [_in_words(view, i, side, None) for i, side in ends if _rises(target, free, i, side)]
+    if view.size * len(ends) > MOST_PAIRS:
+        return found
+    for a, centred in _on_data(view, free, data):
+        found += [_in_words(view, i, s, a) for i, s in ends if i != a and _rises(target, centred, i, s)]
+    return list(dict.fromkeys(found))
+
+
+def _rises(target: Target, free: np.ndarray, i: int, side: float) -> bool:
+    """Whether the density goes on growing, at an even rate, towards an end."""
+    points = np.tile(free, (len(DEPTHS), 1))
+    points[:, i] += side * np.array(DEPTHS)
+    near, middle, far = (target(p) for p in points)
+    if not np.isfinite([near, middle, far]).all():
+        return False
+    return middle - near > 0.25 and far - middle > 0.7 * (middle - near)
+
+
+def _on_data(view: Unconstrained, free: np.ndarray, data: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """The point with one coordinate moved onto the nearest value of the data or its logarithm, for every coordinate."""
+    own = view.own(view.values(free))
+    found = []
+    for values in (data, np.log(data[data > 0.0])):
+        for s in view.stretches if values.size else []:
+            for a in range(s.first, s.last) if s.alone else ():
+                moved = own.copy()
+                moved[a] = values[np.argmin(np.abs(values - own[a]))]
+                there = free.copy()
+                there[a] = s.to_free(view.from_own(moved)[s.node])[a - s.first]
+                if np.isfinite(there[a]):
+                    found.append((a, there))
+    return found
+
+
+def _in_words(view: Unconstrained, i: int, side: float, other: int | None) -> str:
+    stretch = next(s for s in view.stretches if s.first <= i < s.last)
+    end = _end(stretch, i - stretch.first, side)
+    return f"{view.names[i]} to {end}" + ("" if other is None else f" with {view.names[other]} on a value of the data")
+
+
+def _end(s: Stretch, i: int, side: float) -> str:
+    if not s.alone:
+        return "0" if side < 0 else ("1" if s.kind == SIMPLEX else "infinity")
+    if side < 0:
+        return f"{s.lower[i] if s.kind in (LOG, LOGIT) else s.upper[i]:g}"
+    return f"{s.upper[i]:g}" if s.kind == LOGIT else "infinity"
+
+
+# -------------------------------------------------------------------- all together
+
+
+@dataclass
+class Found:
+    """A mode.
+
+    Attributes
+    ----------
+    end : End
+        Of the best run.
+    ways : list of str
+        Along which the density is unbounded, as far as was seen.
+    converged : bool
+    values : list of float
+        Log density at the end of every run.
+    """
+
+    end: End
+    ways: list[str]
+    converged: bool
+    values: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Where runs begin, and what an exchange of components changes where priors tell components apart."""
+
+    points: list[np.ndarray]
+    exchanges: list[Exchange] = field(default_factory=list)
+
+
+def find_mode(target: Target, starts: Starts, search: Search, data: np.ndarray) -> Found:
+    """Run from every start, and from the best end with components exchanged; the best mode wins.
+
+    Raises
+    ------
+    ImproperPosterior
+        If every run climbs towards an end where the density has no bound.
+    """
+    ends = [run_from(target, begin, search) for begin in starts.points]
+    modes = [e for e in ends if e.stationary]
+    best = max(modes or [e for e in ends if not e.ran_off] or ends, key=lambda e: e.value)
+    if modes:
+        best = _exchanged(target, best, starts.exchanges, search)
+    ways = ways_up(target, best.free, data)
+    ran = [(e, begin) for e, begin in zip(ends, starts.points, strict=True) if e.ran_off]
+    where = list(dict.fromkeys(_ran_where(target.view, e, begin) for e, begin in ran if e.value > best.value))
+    if not modes and (ways or best.ran_off):
+        ways = ways or list(dict.fromkeys(_ran_where(target.view, e, begin) for e, begin in ran))
+        raise ImproperPosterior(_nowhere(ways, len(ends)))
+    return Found(best, ways or where, bool(modes), [e.value for e in ends])
+
+
+def _exchanged(target: Target, best: End, exchanges: Sequence[Exchange], search: Search) -> End:
+    """Run again with two components exchanged, as long as that leads higher."""
+    while True:
+        points = [p for e in exchanges for p in _transposed(target.view, best.free, e)]
+        if not points:
+            return best
+        end = run_from(target, max(points, key=target), search)
+        if not end.stationary or end.value <= best.value + STATIONARY:
+            return best
+        best = end
+
+
+def _transposed(view: Unconstrained, free: np.ndarray, exchange: Exchange) -> list[np.ndarray]:
+    """The point with each two components exchanged."""
+    if not set(exchange.variables) <= set(view.nodes):
+        return []
+    found, n = [], max((len(family) for family in exchange.families), default=2)
+    for i, j in combinations(range(n), 2):
+        values = {node: np.array(x) for node, x in view.values(free).items()}
+        for family in exchange.families:
+            (v, a), (u, b) = family[i], family[j]
+            values[v].flat[a], values[u].flat[b] = values[u].flat[b], values[v].flat[a]
+        for node in exchange.complements:
+            values[node] = 1.0 - values[node]
+        moved = view.free(values)
+        if np.isfinite(moved).all():
+            found.append(moved)
+    return found
+
+
+def _ran_where(view: Unconstrained, end: End, begin: np.ndarray) -> str:
+    moved = np.where(view.bounded, end.free - begin, 0.0)
+    i = int(np.abs(moved).argmax())
+    return _in_words(view, i, float(np.sign(moved[i])), None)
+
+
+def _nowhere(ways: list[str], n: int) -> str:
+    return (
+        f"no mode inside: from all {n} starts the log density grows without bound ({'; '.join(ways[:3])}). "
+        "Give scales a prior that vanishes at zero, e.g. InverseGamma on the variance or Gamma on the precision, or a "
+        "lower bound above the data's rounding"
+    )
+
+
+def starts_of(model: Model, view: Unconstrained, n: int, sequence: np.random.SeedSequence) -> Starts:
+    """Free coordinates of the starts of so many chains; one where all are given as value=."""
+    made = assemble(model)
+    given = {node: node.given for node in model.stochastics if node.given is not None}
+    n = 1 if all(node in given for node in view.nodes) else n
+    pools = seeds_of(made, sequence)
+    found = []
+    for i in range(n):
+        child = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, i))
+        chain = runner(made, i, child, given, pools).chain
+        free = view.free({node: node.state_of(chain.get(node)) for node in view.nodes})
+        found.append(np.where(view.bounded, np.clip(free, -FARTHEST, FARTHEST), free))
+    return Starts(found, _exchanges(made))
+
+
+def _exchanges(made: Assembled) -> list[Exchange]:
+    """What an exchange of components changes, where it changes the density."""
+    steps = [s for s in made.steps if isinstance(s, LabelGibbs)]
+    return [s.exchange for s in steps if s.exchange is not None]
+
+
+__all__ = ["METHODS", "Found", "Search", "Starts", "Target", "find_mode", "starts_of"]

@@ -1,0 +1,131 @@
+"""Replicates of data at kept draws, and the deviance of kept draws, labels summed out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.nodes.ancestral import buffers, chosen_nodes, drawable, drawn_forward, generator, refuse_size
+from mcmix.nodes.node import Node
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.marginal import Marginal
+from mcmix.steps.plan import Assembled
+from mcmix.structure.evidence import LabelBlock
+from mcmix.traces.memory import Draws
+
+WHAT = "posterior_predictive"
+
+
+def posterior_predictive(
+    made: Assembled, draws: Draws, positions: np.ndarray, seed: Any, names: Sequence[str] | str | None
+) -> dict[str, np.ndarray]:
+    """Replicates of data nodes at kept draws; see :meth:`MCMC.posterior_predictive`.
+
+    Parameters
+    ----------
+    made : Assembled
+    draws : Draws
+    positions : ndarray of int, shape (n, 2)
+        Pairs (chain, draw).
+    seed : anything NumPy takes
+    names : sequence of str, optional
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n, *shape of the data)
+    """
+    if not made.model.data:
+        raise ModelError(f"{WHAT}: the model has no data to replicate; look at the draws themselves")
+    chosen = made.model.data if names is None else chosen_nodes(made.model.data, names, WHAT)
+    kept = _kept(made, draws)
+    fixed = [n for n in made.model.data if n.observed and n not in chosen]
+    chosen = drawable(chosen, names is not None, WHAT, [*kept, *fixed])
+    fixed = [n for n in made.model.data if n.observed and n not in chosen]
+    _tell_of_fresh(made, _needed(chosen, [*kept, *fixed]), kept, fixed)
+    refuse_size(len(positions), chosen, WHAT)
+    rng, out = generator(seed, WHAT), buffers(len(positions), chosen)
+    for i, (chain, draw) in enumerate(positions):
+        given = {n: _full(n, draws.variables[n.name][chain, draw]) for n in kept if n not in chosen}
+        values = drawn_forward(chosen, given, rng, fixed)
+        for node in chosen:
+            out[node.name][i] = values[node]
+    return out
+
+
+def _full(node: Stochastic, state: np.ndarray) -> Any:
+    value = np.asarray(node.completed(state)).astype(node.dtype)
+    return value if value.ndim else value[()]
+
+
+def _kept(made: Assembled, draws: Draws) -> list[Stochastic]:
+    """Unknowns whose kept draws are used: all that were kept, but labels that are summed over."""
+    fresh = [b.label.node for b in made.structure.blocks if _is_fresh(b, made)]
+    return [n for n in made.model.stochastics if n.name in draws.variables and n not in fresh]
+
+
+def _is_fresh(block: LabelBlock, made: Assembled) -> bool:
+    """Whether labels can be drawn anew: not where an unknown of the same rows would keep its old value."""
+    labels = [b.label.node for b in made.structure.blocks]
+    return all(s.factor.node in labels or getattr(s.factor.node, "holds_data", False) for s in block.factors)
+
+
+def _needed(nodes: Sequence[Stochastic], stops: Sequence[Node]) -> list[Node]:
+    """Nodes and the ancestors that are drawn with them."""
+    found: dict[Node, None] = {}
+    waiting: list[Node] = list(nodes)
+    while waiting:
+        here = waiting.pop()
+        if here not in found and (here not in stops or here in nodes):
+            found[here] = None
+            waiting += here.parent_nodes
+    return list(found)
+
+
+def _tell_of_fresh(made: Assembled, needed: Sequence[Node], kept: Sequence[Node], fixed: Sequence[Node]) -> None:
+    """Say which unknowns are drawn from their law because they were not kept; refuse those whose law is a prior."""
+    labels = [b.label.node for b in made.structure.blocks] + [c.node for c in made.structure.entangled]
+    data = made.model.data
+    absent = [n for n in needed if isinstance(n, Stochastic) and n not in labels and n not in data and n not in kept]
+    stuck = [b.label.node for b in made.structure.blocks if not _is_fresh(b, made)]
+    priors = [n for n in absent if not n.extended_parents]
+    refused = priors + [n for n in needed if n in stuck]
+    if refused:
+        raise ModelError(
+            f"{WHAT} needs the draws of {', '.join(n.name for n in refused)}, which were not kept; leave trace=False "
+            "out, or raise label_budget"
+        )
+    if absent:
+        names = ", ".join(n.name for n in absent)
+        print(f"{WHAT}: {names} not kept; drawn from their law given their parents", file=sys.stderr)
+
+
+def deviance(made: Assembled, draws: Draws) -> np.ndarray:
+    """Minus twice the log likelihood of the data at every kept draw, labels summed out.
+
+    Returns
+    -------
+    ndarray, shape (chains, draws)
+
+    Raises
+    ------
+    ModelError
+        If there are no data, or an unknown that the likelihood depends on was not kept.
+    """
+    if not made.model.data:
+        raise ModelError("deviance: the model has no data, so there is no likelihood")
+    marginal = Marginal(made.recording)
+    missing = [n.name for n in marginal.needed if n.name not in draws.variables]
+    if missing:
+        raise ModelError(f"deviance needs the draws of {', '.join(missing)}, which were not kept")
+    found = np.empty((draws.n_chains, draws.n_draws))
+    for chain, draw in np.ndindex(*found.shape):
+        marginal.put({n: draws.variables[n.name][chain, draw] for n in marginal.needed})
+        found[chain, draw] = -2.0 * marginal.log_likelihood()
+    return found
+
+
+__all__ = ["deviance", "posterior_predictive"]

@@ -1,0 +1,373 @@
+"""The continuous unknowns of a model as one flat vector without bounds, and the Jacobian of going there and back.
+
+The twin, in NumPy and over any number of points at once, of the transforms in `mcmix.kernels.density_steps`. Four
+scales occur: *values* are what users see, *kept* values are what a chain's memory holds (logarithms for simplexes),
+*free* coordinates have no bounds, and *own* coordinates are as many numbers on the variable's own scale: all elements,
+a simplex without its last weight, the lower triangle of a symmetric matrix. Of data with missing entries, the variable
+is those entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logsumexp
+
+from mcmix.errors import ModelError
+from mcmix.kernels.density_steps import IDENTITY, LOG, LOGIT, POSITIVE_DEFINITE, SIMPLEX, UPPER
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.density import bounds_of, is_discrete, transform_of
+
+
+class Stretch:
+    """One variable's place in the flat vector; this class serves variables whose elements stand alone.
+
+    Free coordinates are the elements, the logarithms of their distance to an end, or logits between two ends.
+
+    Parameters
+    ----------
+    node : Stochastic
+    kind : int
+        Transform, as the kernels number them.
+    first : int
+        Position of its first coordinate.
+    """
+
+    alone = True  # whether each free coordinate is a function of one element
+    log_kept = False  # whether chains keep logarithms
+
+    def __init__(self, node: Stochastic, kind: int, first: int):
+        self.node, self.kind, self.first = node, kind, first
+        self.lower, self.upper = bounds_of(node)
+        self.last = first + len(self.places())
+
+    def places(self) -> list[tuple[int, ...]]:
+        """Where each own coordinate stands in the value."""
+        return list(np.ndindex(*self.node.state_shape))
+
+    @property
+    def bounded(self) -> list[bool]:
+        """Which free coordinates have an end of the support at infinity."""
+        return [self.kind != IDENTITY] * (self.last - self.first)
+
+    def to_free(self, values: np.ndarray) -> np.ndarray:
+        """Free coordinates (..., n) of values (..., *shape of the node)."""
+        x = self.own(values)
+        if self.kind == IDENTITY:
+            return x
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.kind == LOGIT:
+                return np.log(x - self.lower) - np.log(self.upper - x)
+            return np.log(x - self.lower) if self.kind == LOG else np.log(self.upper - x)
+
+    def to_kept(self, free: np.ndarray) -> np.ndarray:
+        """What a chain keeps (..., *shape of the node)."""
+        with np.errstate(over="ignore"):
+            if self.kind == LOGIT:
+                free = self.lower + (self.upper - self.lower) * expit(free)
+            elif self.kind != IDENTITY:
+                free = self.lower + np.exp(free) if self.kind == LOG else self.upper - np.exp(free)
+        return self.from_own(free)
+
+    def kept(self, values: np.ndarray) -> np.ndarray:
+        """What a chain keeps, from values."""
+        return values
+
+    def values(self, kept: np.ndarray) -> np.ndarray:
+        """Values from what a chain keeps."""
+        return kept
+
+    def own(self, values: np.ndarray) -> np.ndarray:
+        """Own coordinates (..., n) of values (..., *shape of the node)."""
+        return np.reshape(values, (*_batch(values, self.node), -1))
+
+    def from_own(self, own: np.ndarray) -> np.ndarray:
+        """Values (..., *shape of the node) from own coordinates (..., n)."""
+        return np.reshape(own, (*own.shape[:-1], *self.node.state_shape))
+
+    def _log_slopes(self, free: np.ndarray) -> np.ndarray:
+        """Log size of the derivative of each element (..., n)."""
+        if self.kind == IDENTITY:
+            return np.zeros_like(free)
+        if self.kind == LOGIT:
+            away = np.abs(free)
+            return np.log(self.upper - self.lower) - away - 2.0 * np.log1p(np.exp(-away))
+        return free
+
+    def log_jacobian(self, free: np.ndarray) -> np.ndarray:
+        """Log determinant (...) of the derivatives of own by free coordinates."""
+        return np.sum(self._log_slopes(free), axis=-1)
+
+    def jacobian(self, free: np.ndarray) -> np.ndarray:
+        """Derivatives of own by free coordinates at one point, shape (n, n)."""
+        slopes = np.exp(self._log_slopes(free))
+        return np.diag(-slopes if self.kind == UPPER else slopes)
+
+    def inside(self, kept: np.ndarray) -> np.ndarray:
+        """Whether kept values lie in the known support (...); those rounded onto an end do not."""
+        x = self.own(kept)
+        if self.kind == IDENTITY:
+            return np.all(np.isfinite(x) & (self.lower <= x) & (x <= self.upper), axis=-1)
+        return np.all(np.isfinite(x) & (self.lower < x) & (x < self.upper), axis=-1)
+
+
+class SimplexStretch(Stretch):
+    """Weights: free coordinates are log ratios to the last (Aitchison 1986)."""
+
+    alone = False
+    log_kept = True
+
+    def places(self) -> list[tuple[int, ...]]:
+        """All weights but the last."""
+        *plates, k = self.node.state_shape
+        return list(np.ndindex(*plates, k - 1))
+
+    def to_free(self, values: np.ndarray) -> np.ndarray:
+        """Log ratios."""
+        logs = self.kept(values)
+        with np.errstate(invalid="ignore"):
+            return np.reshape(logs[..., :-1] - logs[..., -1:], (*_batch(values, self.node), -1))
+
+    def to_kept(self, free: np.ndarray) -> np.ndarray:
+        """Logarithms of the weights."""
+        ratios = np.pad(self._by_plate(free), [(0, 0)] * (free.ndim - 1 + len(self.node.state_shape) - 1) + [(0, 1)])
+        return ratios - logsumexp(ratios, axis=-1, keepdims=True)
+
+    def _by_plate(self, flat: np.ndarray) -> np.ndarray:
+        *plates, k = self.node.state_shape
+        return np.reshape(flat, (*flat.shape[:-1], *plates, k - 1))
+
+    def kept(self, values: np.ndarray) -> np.ndarray:
+        """Logarithms."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(values)
+
+    def values(self, kept: np.ndarray) -> np.ndarray:
+        """Weights."""
+        return np.exp(kept)
+
+    def own(self, values: np.ndarray) -> np.ndarray:
+        """All weights but the last."""
+        return np.reshape(values[..., :-1], (*_batch(values, self.node), -1))
+
+    def from_own(self, own: np.ndarray) -> np.ndarray:
+        """The last weight is what is missing to one."""
+        x = self._by_plate(own)
+        return np.concatenate([x, 1.0 - x.sum(-1, keepdims=True)], axis=-1)
+
+    def log_jacobian(self, free: np.ndarray) -> np.ndarray:
+        """The product of all weights."""
+        kept = self.to_kept(free)
+        return np.sum(np.reshape(kept, (*_batch(kept, self.node), -1)), axis=-1)
+
+    def jacobian(self, free: np.ndarray) -> np.ndarray:
+        """A block for each simplex."""
+        weights = np.exp(self.to_kept(free))[..., :-1]
+        weights = weights.reshape(-1, weights.shape[-1])
+        return _blocks([np.diag(w) - np.outer(w, w) for w in weights])
+
+    def inside(self, kept: np.ndarray) -> np.ndarray:
+        """No weight is zero."""
+        return np.all(np.isfinite(np.reshape(kept, (*_batch(kept, self.node), -1))), axis=-1)
+
+
+class MatrixStretch(Stretch):
+    """Symmetric positive definite matrices: free coordinates are the rows of the lower Cholesky factor.
+
+    Its diagonal stands as logarithms (Pinheiro and Bates 1996).
+    """
+
+    alone = False
+
+    @property
+    def _triangle(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.tril_indices(self.node.state_shape[-1])
+
+    def places(self) -> list[tuple[int, ...]]:
+        """The lower triangle, row by row."""
+        rows, columns = self._triangle
+        plates = list(np.ndindex(*self.node.state_shape[:-2]))
+        return [(*p, int(i), int(j)) for p in plates for i, j in zip(rows, columns, strict=True)]
+
+    @property
+    def bounded(self) -> list[bool]:
+        """The diagonal."""
+        return [place[-1] == place[-2] for place in self.places()]
+
+    def to_free(self, values: np.ndarray) -> np.ndarray:
+        """Rows of the factor."""
+        factor = np.linalg.cholesky(values)
+        diagonal = np.arange(values.shape[-1])
+        factor[..., diagonal, diagonal] = np.log(factor[..., diagonal, diagonal])
+        return self.own(factor)
+
+    def _factor(self, free: np.ndarray) -> np.ndarray:
+        rows, columns = self._triangle
+        factor = np.zeros((*free.shape[:-1], *self.node.state_shape))
+        factor[..., rows, columns] = np.reshape(free, (*factor.shape[:-2], -1))
+        diagonal = np.arange(factor.shape[-1])
+        factor[..., diagonal, diagonal] = np.exp(factor[..., diagonal, diagonal])
+        return factor
+
+    def to_kept(self, free: np.ndarray) -> np.ndarray:
+        """The matrix."""
+        factor = self._factor(free)
+        return factor @ np.swapaxes(factor, -1, -2)
+
+    def own(self, values: np.ndarray) -> np.ndarray:
+        """The lower triangle."""
+        rows, columns = self._triangle
+        return np.reshape(values[..., rows, columns], (*_batch(values, self.node), -1))
+
+    def from_own(self, own: np.ndarray) -> np.ndarray:
+        """The upper triangle mirrors the lower one."""
+        rows, columns = self._triangle
+        found = np.zeros((*own.shape[:-1], *self.node.state_shape))
+        found[..., rows, columns] = found[..., columns, rows] = np.reshape(own, (*found.shape[:-2], -1))
+        return found
+
+    def log_jacobian(self, free: np.ndarray) -> np.ndarray:
+        """Of k rows: 2**k prod L_ii**(k + 1 - i), i = 0 .. k - 1."""
+        k = self.node.state_shape[-1]
+        logs = free[..., self.bounded]
+        powers = np.tile(k + 1.0 - np.arange(k), logs.shape[-1] // k)
+        return logs @ powers + logs.shape[-1] * np.log(2.0)
+
+    def jacobian(self, free: np.ndarray) -> np.ndarray:
+        """A block for each matrix: d(L L') = dL L' + L dL'."""
+        k = self.node.state_shape[-1]
+        rows, columns = self._triangle
+        blocks = []
+        for factor in self._factor(free).reshape(-1, k, k):
+            moves = np.zeros((len(rows), k, k))
+            moves[np.arange(len(rows)), rows, columns] = np.where(rows == columns, factor[rows, columns], 1.0)
+            changes = moves @ factor.T
+            changes = changes + np.swapaxes(changes, 1, 2)
+            blocks.append(changes[:, rows, columns].T)
+        return _blocks(blocks)
+
+    def inside(self, kept: np.ndarray) -> np.ndarray:
+        """All eigenvalues are positive."""
+        finite = np.isfinite(kept).all(axis=(-1, -2))
+        lowest = np.linalg.eigvalsh(np.where(finite[..., None, None], kept, 0.0))[..., 0]
+        return np.all(np.reshape(lowest > 0.0, (*_batch(kept, self.node), -1)), axis=-1)
+
+
+def _batch(values: np.ndarray, node: Stochastic) -> tuple[int, ...]:
+    """Leading axes: points."""
+    return values.shape[: values.ndim - len(node.state_shape)]
+
+
+def _blocks(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """A block-diagonal matrix."""
+    sizes = [len(p) for p in parts]
+    found, at = np.zeros((sum(sizes), sum(sizes))), 0
+    for part, n in zip(parts, sizes, strict=True):
+        found[at : at + n, at : at + n] = part
+        at += n
+    return found
+
+
+_KINDS: dict[int, type[Stretch]] = {SIMPLEX: SimplexStretch, POSITIVE_DEFINITE: MatrixStretch}
+
+
+class Unconstrained:
+    """Flat view of continuous variables; leading axes of every array are points, treated alike.
+
+    Parameters
+    ----------
+    nodes : sequence of Stochastic
+        Continuous.
+
+    Raises
+    ------
+    ModelError
+        If one is discrete.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> sd, w = mc.HalfNormal("sd", 1.0), mc.Dirichlet("w", [1, 1, 1])
+    >>> view = Unconstrained([sd, w])
+    >>> view.free({sd: np.array(1.0), w: np.array([0.25, 0.25, 0.5])}).round(3)
+    array([ 0.   , -0.693, -0.693])
+    """
+
+    def __init__(self, nodes: Sequence[Stochastic]):
+        self.stretches: list[Stretch] = []
+        self.size = 0
+        for node in nodes:
+            if is_discrete(node):
+                raise ModelError(f"{node.name}: expected a continuous variable, got whole numbers")
+            kind = transform_of(node, *bounds_of(node))
+            self.stretches.append(_KINDS.get(kind, Stretch)(node, kind, self.size))
+            self.size = self.stretches[-1].last
+        self.bounded = np.array([b for s in self.stretches for b in s.bounded], dtype=bool)
+
+    @property
+    def nodes(self) -> list[Stochastic]:
+        """The variables, in order."""
+        return [s.node for s in self.stretches]
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each own coordinate: ``sd``, ``mu[1]``, ``w[0, 2]``."""
+        found = []
+        for s in self.stretches:
+            where = [", ".join(map(str, place)) for place in s.places()]
+            found += [s.node.name + (f"[{w}]" if w else "") for w in where]
+        return found
+
+    def where(self, node: Stochastic) -> np.ndarray:
+        """Positions of a variable's coordinates."""
+        return next(np.arange(s.first, s.last) for s in self.stretches if s.node is node)
+
+    # ---------------------------------------------------------------- free coordinates
+
+    def free(self, values: Mapping[Stochastic, Any]) -> np.ndarray:
+        """Free coordinates (..., size) of values (..., *shape) by variable; infinite at an end of a support."""
+        return np.concatenate([s.to_free(np.asarray(values[s.node], dtype=float)) for s in self.stretches], axis=-1)
+
+    def kept(self, free: np.ndarray) -> dict[Stochastic, np.ndarray]:
+        """What a chain keeps, by variable, from free coordinates (..., size)."""
+        return {s.node: s.to_kept(free[..., s.first : s.last]) for s in self.stretches}
+
+    def values(self, free: np.ndarray) -> dict[Stochastic, np.ndarray]:
+        """Values by variable from free coordinates (..., size)."""
+        kept = self.kept(free)
+        return {s.node: s.values(kept[s.node]) for s in self.stretches}
+
+    def log_jacobian(self, free: np.ndarray) -> np.ndarray:
+        """Log determinant (...) of the derivatives of own by free coordinates.
+
+        Added to a log density over own coordinates it gives the log density over free ones.
+        """
+        parts = [s.log_jacobian(free[..., s.first : s.last]) for s in self.stretches]
+        return np.sum(parts, axis=0) if parts else np.zeros(free.shape[:-1])
+
+    def jacobian(self, free: np.ndarray) -> np.ndarray:
+        """Derivatives of own by free coordinates at one point, shape (size, size)."""
+        return _blocks([s.jacobian(free[s.first : s.last]) for s in self.stretches])
+
+    def inside(self, kept: Mapping[Stochastic, np.ndarray]) -> np.ndarray:
+        """Whether kept values lie inside every known support (...)."""
+        return np.all([s.inside(np.asarray(kept[s.node])) for s in self.stretches], axis=0)
+
+    # ---------------------------------------------------------------- own coordinates
+
+    def own(self, values: Mapping[Stochastic, Any]) -> np.ndarray:
+        """Own coordinates (..., size) of values by variable."""
+        return np.concatenate([s.own(np.asarray(values[s.node], dtype=float)) for s in self.stretches], axis=-1)
+
+    def from_own(self, own: np.ndarray) -> dict[Stochastic, np.ndarray]:
+        """Values by variable from own coordinates (..., size)."""
+        return {s.node: s.from_own(own[..., s.first : s.last]) for s in self.stretches}
+
+    def kept_from(self, values: Mapping[Stochastic, np.ndarray]) -> dict[Stochastic, np.ndarray]:
+        """What a chain keeps, from values by variable."""
+        return {s.node: s.kept(values[s.node]) for s in self.stretches}
+
+
+__all__ = ["MatrixStretch", "SimplexStretch", "Stretch", "Unconstrained"]
