@@ -134,8 +134,10 @@ def test_parameters_that_vary_by_row_go_with_their_rows():
 def test_an_own_law_without_random_is_sampled_all_the_same():
     mu = mc.Normal("mu", 0, 1)
 
+    data = np.array([0.5, np.nan, 1.5])
+
     @mc.stochastic(observed=True)
-    def y(value=np.array([0.5, np.nan, 1.5]), mu=mu):
+    def y(value=data, mu=mu):
         return -0.5 * np.sum((value - mu) ** 2)
 
     m = sampled([mu, y], 7, 20000)

@@ -160,7 +160,7 @@ def _missing_dims(made: Assembled, coords: dict[str, Any]) -> dict[str, list[str
 
 
 def _places(node: Stochastic) -> np.ndarray:
-    where = np.argwhere(np.atleast_1d(node.mask))
+    where = np.argwhere(np.atleast_1d(np.asarray(node.mask)))
     if where.shape[1] == 1:
         rows = where[:, 0]
         return rows if node.index is None else _plain_labels(node.index)[rows]

@@ -182,7 +182,7 @@ class MCMC:
     def _groups(self, group: Any, together: bool) -> list[list[Stochastic]]:
         """The nodes named, each with a step of its own or all with one."""
         named = group if isinstance(group, (list, tuple)) else [group]
-        chosen = [self._node(n, "use_step_method") if isinstance(n, str) else n for n in named]
+        chosen: list[Any] = [self._node(n, "use_step_method") if isinstance(n, str) else n for n in named]
         for node in chosen:
             if not any(node is n for n in self.model.stochastics):
                 raise ModelError(f"use_step_method: expected an unknown of the model, got {node!r}")
@@ -338,7 +338,7 @@ class MCMC:
         return self
 
     def halt(self) -> None:
-        """End the run after the present sweep, keeping what was drawn (from another thread, or from a step of yours)."""
+        """End the run after the present sweep, keeping what was drawn: from another thread, or a step of yours."""
         for r in self._runners:
             r.stop[0] = 1
 
@@ -608,6 +608,7 @@ class MCMC:
     def completed(self, name: Any) -> np.ndarray:
         """Data with the posterior mean in the place of each missing entry (for labels and counts, of their numbers)."""
         node = self._node(name, "completed") if isinstance(name, str) else name
+        assert isinstance(node, Stochastic)
         return np.asarray(node.completed(self.moments(node)[0] if node.mask is not None else node.value))
 
     def memberships(self, name: str | None = None, at_most: int = 1000) -> np.ndarray:
@@ -711,7 +712,7 @@ def _names_nodes(value: Any) -> bool:
 
 
 def _with_gaps(node: Stochastic) -> np.ndarray:
-    return np.asarray(node.value) if node.mask is None else np.where(node.mask, np.nan, node.known)
+    return np.asarray(node.value) if node.mask is None else np.where(node.mask, np.nan, np.asarray(node.known))
 
 
 __all__ = ["MCMC", "Trace"]

@@ -59,7 +59,8 @@ class Contained:
 
 def _refuse(self: Any, *unused: Any, **also: Any) -> Any:
     raise NotImplementedError(
-        f"a {type(self).__name__} of nodes does not change: the model is built on it; make a new one, and new nodes on it"
+        f"a {type(self).__name__} of nodes does not change, as the model is built on it: make a new one, and new "
+        "nodes on it"
     )
 
 
@@ -75,27 +76,27 @@ def _frozen(cls: type) -> type:
 
 
 @_frozen
-class ListContainer(Contained, list):  # type: ignore[type-arg]
+class ListContainer(Contained, list):
     """A list of nodes (and anything else)."""
 
     plain = list
 
 
-class TupleContainer(Contained, tuple):  # type: ignore[type-arg]
+class TupleContainer(Contained, tuple):
     """A tuple of nodes."""
 
     plain = tuple
     __slots__ = ()
 
 
-class SetContainer(Contained, frozenset):  # type: ignore[type-arg]
+class SetContainer(Contained, frozenset):
     """A set of nodes."""
 
     plain = set
 
 
 @_frozen
-class DictContainer(Contained, dict):  # type: ignore[type-arg]
+class DictContainer(Contained, dict):
     """A dict of nodes; entries are attributes too."""
 
     plain = dict

@@ -153,11 +153,11 @@ class Node:
 
     def __float__(self) -> float:
         raise TypeError(
-            f"{self.name}: a node is no number, and its present one would not follow it; write {self.name}.value for the "
-            "number, numpy functions (np.exp) for nodes"
+            f"{self.name}: a node is no number, and its present one would not follow it; write {self.name}.value for "
+            "the number, numpy functions (np.exp) for nodes"
         )
 
-    __int__ = __complex__ = __float__  # type: ignore[assignment]
+    __int__ = __complex__ = __float__
 
     def _describe(self) -> str:
         return f"{type(self).__name__}({self.name!r})"

@@ -19,7 +19,6 @@ from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression
 from mcmix.structure.recording import is_log_kept
 
-
 TUNE_INTERVAL = 100  # sweeps of burn-in after which steps written in Python adapt
 
 

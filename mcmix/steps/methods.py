@@ -1,4 +1,4 @@
-"""PyMC 2's step methods by name, with its options: what to ask for, served by compiled steps wherever these do the same.
+"""PyMC 2's step methods by name, with its options, served by compiled steps wherever these do the same.
 
 ``use_step_method(mc.Metropolis, x, proposal_sd=2.0)`` makes one of these; `served_by` answers with the compiled step. A
 subclass that overrides a hook (``propose``, ``hastings_factor``, ``step``, ``reject``, ``tune``) runs in Python.
@@ -154,8 +154,8 @@ class Metropolis(StepMethod):
             getattr(type(self), hook) is not getattr(_plain_class(self), hook) for hook in HOOKS
         ):
             return self
-        scales = {} if self.given_sd is None else {"proposal_sd": np.ravel(self.stochastic.state_of(self._each_sd()))}
-        return density.ElementMetropolis([self.stochastic], structure, scale=self.scale, **scales)
+        each = None if self.given_sd is None else np.ravel(self.stochastic.state_of(self._each_sd()))
+        return density.ElementMetropolis([self.stochastic], structure, scale=self.scale, proposal_sd=each)
 
     def _each_sd(self) -> np.ndarray:
         return np.broadcast_to(np.asarray(self.given_sd), self.stochastic.shape)

@@ -17,8 +17,8 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
-from mcmix.steps.program import Program
 from mcmix.steps.own import fittest_own
+from mcmix.steps.program import Program
 from mcmix.steps.table import Choice, step_for
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Evidence, Structure, structure_of

@@ -1,7 +1,7 @@
 """Arrays that a recorded function makes and writes into: ``out = np.empty(n); out[:s] = early; out[s:] = late``.
 
-Such an array stays a plain one until something symbolic is written into it, or written at a symbolic place; from then on
-it stands for an expression, and every write makes the next.
+Such an array stays a plain one until something symbolic is written into it, or written at a symbolic place; from then
+on it stands for an expression, and every write makes the next.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Canvas(np.ndarray):
     def _refuse(self, *unused: Any) -> Any:
         raise TraceError("changes an array in place")
 
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = _refuse  # type: ignore[assignment]
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = _refuse
 
 
 def canvas(array: np.ndarray) -> Canvas:

@@ -103,7 +103,7 @@ class Recording:
 def full_value(node: Stochastic, entries: Expression) -> Expression:
     """Known and missing entries together, in the node's shape."""
     mask = np.asarray(node.mask).ravel()
-    known = np.ravel(node.known)[~mask]
+    known = np.ravel(np.asarray(node.known))[~mask]
     positions = np.empty(mask.size, dtype=np.int64)
     positions[~mask] = np.arange(known.size)
     positions[mask] = known.size + np.arange(int(mask.sum()))
