@@ -28,3 +28,203 @@ def many_components(x: np.ndarray, k: int) -> mc.MCMC:
     sd = mc.Uniform("sd", 0, 10 * x.std(), size=k)
     y = mc.Normal("y", mu[z], 1.0 / sd[z] ** 2, value=x, observed=True)
     return mc.MCMC([y], label_budget=0)
+
+
+DISASTERS = np.array(
+    [
+        4,
+        5,
+        4,
+        0,
+        1,
+        4,
+        3,
+        4,
+        0,
+        6,
+        3,
+        3,
+        4,
+        0,
+        2,
+        6,
+        3,
+        3,
+        5,
+        4,
+        5,
+        3,
+        1,
+        4,
+        4,
+        1,
+        5,
+        5,
+        3,
+        4,
+        2,
+        5,
+        2,
+        2,
+        3,
+        4,
+        2,
+        1,
+        3,
+        2,
+        2,
+        1,
+        1,
+        1,
+        1,
+        3,
+        0,
+        0,
+        1,
+        0,
+        1,
+        1,
+        0,
+        0,
+        3,
+        1,
+        0,
+        3,
+        2,
+        2,
+        0,
+        1,
+        1,
+        1,
+        0,
+        1,
+        0,
+        1,
+        0,
+        0,
+        0,
+        2,
+        1,
+        0,
+        0,
+        0,
+        1,
+        1,
+        0,
+        2,
+        3,
+        3,
+        1,
+        1,
+        2,
+        1,
+        1,
+        1,
+        1,
+        2,
+        4,
+        2,
+        0,
+        0,
+        1,
+        4,
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+        1,
+        0,
+        1,
+    ]
+)  # fmt: skip  coal-mining disasters a year, 1851 to 1961
+
+
+def switchpoint(steps: bool) -> mc.MCMC:
+    """The coal-mining model in PyMC 2's style, by Metropolis throughout or with the steps mcmix picks."""
+    switch = mc.DiscreteUniform("switch", 0, 110)
+    early, late = mc.Exponential("early", 1.0), mc.Exponential("late", 1.0)
+
+    @mc.deterministic
+    def rate(s=switch, e=early, l=late):  # type: ignore[no-untyped-def]  # noqa: E741
+        out = np.empty(len(DISASTERS))
+        out[:s] = e
+        out[s:] = l
+        return out
+
+    m = mc.MCMC([mc.Poisson("disasters", rate, value=DISASTERS, observed=True)])
+    if steps:
+        m.use_step_method(mc.DiscreteMetropolis, switch)
+        m.use_step_method(mc.Metropolis, early, late)
+    return m
+
+
+def opaque_line(n: int = 1000) -> mc.MCMC:
+    """A regression none of whose functions can be recorded: they decide on values."""
+    x = np.linspace(0.0, 1.0, n)
+    data = np.random.default_rng(1).normal(3.0, 2.0, n)
+    a, b = mc.Normal("a", 0, 0.01), mc.Normal("b", 0, 0.01)
+    sd = mc.Uniform("sd", 0.1, 20, value=2.0)
+
+    @mc.deterministic
+    def line(a=a, b=b):  # type: ignore[no-untyped-def]
+        return a + b * x if a < 1e9 else x
+
+    @mc.observed
+    def y(value=data, line=line, sd=sd):  # type: ignore[no-untyped-def]
+        rest = (value - line) / sd
+        return float(-0.5 * np.dot(rest, rest) - n * np.log(sd)) if sd > 0 else -np.inf
+
+    return mc.MCMC([y])
+
+
+def opaque_mixture(n: int = 1000) -> mc.MCMC:
+    """The two-component model with look-ups that cannot be recorded."""
+    rng = np.random.default_rng(1)
+    data = rng.normal(10.0 * rng.integers(0, 2, n), 2.0)
+    p = mc.Uniform("p", 0, 1)
+    z = mc.Categorical("z", [p, 1 - p], size=n)
+    mu, sd = mc.Normal("mu", [0, 10], 0.01, size=2), mc.Uniform("sd", 0.5, 10, size=2)
+
+    @mc.deterministic
+    def centre(z=z, mu=mu):  # type: ignore[no-untyped-def]
+        return mu[z] if mu[0] < 1e9 else 0.0 * z
+
+    @mc.deterministic
+    def tau(z=z, sd=sd):  # type: ignore[no-untyped-def]
+        return 1 / sd[z] ** 2 if sd[0] < 1e9 else 1.0 + z
+
+    return mc.MCMC([mc.Normal("y", centre, tau, value=data, observed=True)])
+
+
+def own_law(kind: str, n: int, k: int) -> mc.MCMC:
+    """A mixture of normal or logistic rows: built in, or with a log density written by the user."""
+    rng = np.random.default_rng(1)
+    data = rng.normal(20.0 * rng.integers(0, k, n), 2.0)
+    z = mc.Categorical("z", mc.Dirichlet("w", np.ones(k)), size=n)
+    mu, sd = mc.Normal("mu", 0, 0.01, size=k), mc.Uniform("sd", 0.5, 10, size=k)
+    if kind == "normal":
+        return mc.MCMC([mc.Normal("y", mu[z], 1 / sd[z] ** 2, value=data, observed=True)])
+    if kind == "logistic":
+        return mc.MCMC([mc.Logistic("y", mu[z], 1 / sd[z], value=data, observed=True)])
+    if kind == "own normal":
+
+        @mc.observed
+        def y(value=data, z=z, mu=mu, sd=sd):  # type: ignore[no-untyped-def]
+            return np.sum(-0.5 * ((value - mu[z]) / sd[z]) ** 2 - np.log(sd[z]))
+
+    else:
+
+        @mc.observed
+        def y(value=data, z=z, mu=mu, sd=sd):  # type: ignore[no-untyped-def]
+            rest = (value - mu[z]) / sd[z]
+            return np.sum(-rest - 2 * np.log1p(np.exp(-rest)) - np.log(sd[z]))
+
+    return mc.MCMC([y])

@@ -16,12 +16,21 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from benchmarks.cases import many_components, many_rows, two_components
+from benchmarks.cases import (
+    many_components,
+    many_rows,
+    opaque_line,
+    opaque_mixture,
+    own_law,
+    switchpoint,
+    two_components,
+)
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
 from mcmix.report.arviz_bridge import ess, rhat
 from mcmix.sampling.replay import passes_of
+from mcmix.steps.base import Chain
 
 Row = dict[str, Any]
 ROOT = Path(__file__).parent.parent
@@ -197,3 +206,42 @@ def memory(n: int = 1_000_000, k: int = 10, draws: int = 500) -> Iterator[Row]:
         "value": float(out.stdout.split()[-1]),
         "unit": "GiB",
     }
+
+
+def row(what: str, n: int, k: int, value: float, unit: str) -> Row:
+    """One measurement."""
+    return {"what": what, "n": n, "k": k, "value": value, "unit": unit}
+
+
+def _rate(m: Any, iterations: int) -> float:
+    """Iterations per second of one chain, after a first call that compiles and adapts; best of three."""
+    m.sample(1000, 500, chains=1, seed=1, progress_bar=False)
+    return max(iterations / m.sample(iterations, progress_bar=False).sampling_wall_seconds for _ in range(3))
+
+
+def general() -> Iterator[Row]:
+    """Models that are no mixtures of known laws: the switchpoint, functions that cannot be recorded, own laws."""
+    rates = "iterations per second"
+    yield row("switchpoint, Metropolis throughout", 111, 0, _rate(switchpoint(True), 20000), rates)
+    yield row("switchpoint, steps chosen", 111, 0, _rate(switchpoint(False), 5000), rates)
+    yield row("nothing recorded: a line", 1000, 0, _rate(opaque_line(), 5000), rates)
+    yield row("nothing recorded: two components", 1000, 2, _rate(opaque_mixture(), 2000), rates)
+    for n, k in ((1000, 2), (100_000, 10)):
+        found = {
+            kind: _label_pass(own_law(kind, n, k)) for kind in ("normal", "own normal", "logistic", "own logistic")
+        }
+        for kind, seconds in found.items():
+            yield row(f"label pass, {kind}", n, k, 1e9 * seconds / n / k, "ns per row and component")
+        for kind in ("normal", "logistic"):
+            yield row(f"label pass, {kind} / own {kind}", n, k, found[kind] / found[f"own {kind}"], "ratio")
+
+
+def _label_pass(m: Any) -> float:
+    """Seconds of one hard pass at the nodes' own values."""
+    made = m.assembled
+    step = next(s for s in made.steps if s.name == "label pass")
+    chain = Chain(made.plan.layout, np.random.SeedSequence(1))
+    for node in made.model.stochastics:
+        chain.put(node, node.value)
+    call = step.bind(chain)[-1]
+    return median_seconds(lambda: run_step(call.kernel, call.words, call.reals, chain.stream), 20)
