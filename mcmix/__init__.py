@@ -42,6 +42,7 @@ from mcmix.nodes.functions import (
     robust_init,
 )
 from mcmix.nodes.law import Law, law
+from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
@@ -163,8 +164,8 @@ __all__ = [
     "DiscreteMetropolis", "DiscreteUniform", "DrawFromPrior", "Exponential", "Gamma", "Geometric", "HalfCauchy",
     "HalfNormal", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior", "ImproperPosteriorWarning",
     "Index", "InvLogit", "InverseGamma", "Lambda", "Laplace", "Law", "LinearCombination", "Logistic", "Logit",
-    "Lognormal", "MAP", "MCMC", "McmixError", "Metropolis", "Model", "ModelError", "Multinomial", "MvNormal",
-    "MvNormalChol", "MvNormalCov", "NegativeBinomial", "NoStepper", "Node", "NormApprox", "Normal",
+    "Lognormal", "MAP", "MCMC", "McmixError", "Metropolis", "Mixture", "Model", "ModelError", "Multinomial",
+    "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial", "NoStepper", "Node", "NormApprox", "Normal",
     "PDMatrixMetropolis", "Poisson", "Potential", "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT",
     "SupportError", "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VonMises", "Weibull", "Wishart",
     "WishartCov", "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability",

@@ -50,6 +50,20 @@ class Law(Stochastic):
         self._set_up(value, observed, self.family.dtype if dtype is None else dtype)
         self.index = self._index
 
+    @classmethod
+    def dist(cls, *parameters: Any, **keywords: Any) -> Any:
+        """The law with its parameters and without a name: a component for :func:`Mixture`.
+
+        Examples
+        --------
+        >>> import mcmix as mc
+        >>> mc.Normal.dist(0.0, 1.0).family.name
+        'Normal'
+        """
+        from mcmix.nodes.mixture import Component  # mixtures are made of laws
+
+        return Component(cls.family, parents_of(cls.family, f"{cls.__name__}.dist", parameters, keywords))
+
     def _accept(self, value: Any, observed: bool) -> None:
         """Refuse data and start values that the law cannot produce; missing entries are looked at by nobody."""
         if value is None:

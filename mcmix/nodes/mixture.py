@@ -1,0 +1,227 @@
+"""Mixtures written in one line: labels or weights, a law (or several), and parameters with one entry per component."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Family
+from mcmix.distributions.table import FAMILIES
+from mcmix.errors import ModelError
+from mcmix.nodes.deterministic import Index
+from mcmix.nodes.law import _COMMON, Law, as_array, law, parents_of
+from mcmix.nodes.node import Node, holds_nodes, short, value_of
+from mcmix.nodes.stochastic import Stochastic
+
+_Categorical = law(FAMILIES["Categorical"])
+
+
+@dataclass(frozen=True)
+class Component:
+    """A law and its parameters, without a name: what :meth:`Law.dist` makes."""
+
+    family: Family
+    parents: dict[str, Any]
+
+
+def Mixture(  # noqa: N802  (a class to those who use it)
+    name: str,
+    labels: Any,
+    law: Any,
+    *parameters: Any,
+    value: Any = None,
+    observed: bool = False,
+    size: Any = None,
+    **keywords: Any,
+) -> Stochastic:
+    """A node each of whose rows follows the component that its label names.
+
+    ``Mixture("y", z, Normal, mu, tau)`` is ``Normal("y", mu[z], tau[z])``, and is sampled in the same way.
+
+    Parameters
+    ----------
+    name : str
+    labels : node or array of whole numbers, or weights
+        One label per row (a Categorical), or the K weights themselves (a Dirichlet, a list such as ``[p, 1 - p]``, an
+        array): the labels are then drawn inside the sampler and not kept; ``memberships()`` has their probabilities.
+    law : law class, or list of K laws
+        Of all components; or one law for each, as nodes or as ``mc.Normal.dist(0, 1)``. Laws of one mixture must all
+        have densities, or all probability masses.
+    *parameters, **keywords
+        Of the law, in its order or by its names. A parameter whose first axis (before the axes of a vector or matrix)
+        has length K is looked up by the label; the components share any other.
+    value, observed, size
+        As for every law. With weights, the number of rows comes from `value` or `size`.
+
+    Returns
+    -------
+    Stochastic
+
+    Raises
+    ------
+    ModelError
+        If nothing has one entry per component, the number of rows is not known, or laws with a density and laws with a
+        probability mass are mixed.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> w = mc.Dirichlet("w", [1.0, 1.0])
+    >>> mu = mc.Normal("mu", 0, 0.01, size=2)
+    >>> y = mc.Mixture("y", w, mc.Normal, mu, 1.0, value=[-2.0, -1.8, 2.1, 2.2], observed=True)
+    >>> mc.MCMC([y]).model
+    <Model: 3 unknown (mu, w, y label), data y>
+
+    Outliers under a uniform background:
+
+    >>> parts = [mc.Normal.dist(mu[0], 1.0), mc.Uniform.dist(-50, 50)]
+    >>> z = mc.Categorical("z", [0.9, 0.1], size=4)
+    >>> y = mc.Mixture("y", z, parts, value=[0.1, -0.4, 30.0, 0.6], observed=True)
+    """
+    several = [_component(c, name) for c in law] if isinstance(law, (list, tuple)) else None
+    if several is not None and (parameters or set(keywords) - set(_COMMON)):
+        raise TypeError(f"{name}: each law of the list has its own parameters; got more beside the list")
+    z, n_labels = _labels(name, labels, value, size, None if several is None else len(several))
+    common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
+    if several is not None:
+        return MixtureOfLaws(name, z, several, value=value, observed=observed, size=size, **common)
+    if not (isinstance(law, type) and issubclass(law, Law)):
+        raise TypeError(f"{name}: Mixture expected a law class such as mc.Normal, or a list of laws, got {law!r}")
+    given = parents_of(law.family, name, parameters, keywords)
+    looked_up = _looked_up(name, law.family, given, z, n_labels)
+    return law(name, **looked_up, value=value, observed=observed, size=size, **common)
+
+
+def _component(given: Any, name: str) -> Component:
+    if isinstance(given, Component):
+        return given
+    if isinstance(given, Law):
+        return Component(given.family, dict(given.parents))
+    raise TypeError(f"{name}: a component expected a law such as mc.Normal.dist(0, 1), got {given!r}")
+
+
+def _labels(name: str, given: Any, value: Any, size: Any, expected: int | None) -> tuple[Any, int]:
+    """The label vector and the number of components."""
+    if not _are_weights(given):
+        return given, expected if expected is not None else _count_of(name, given)
+    n_labels = np.shape(as_array(value_of(given)))[-1]
+    if expected not in (None, n_labels):
+        raise ModelError(f"{name}: expected as many weights as laws, got {n_labels} weights and {expected} laws")
+    rows = np.shape(value)[:1] if value is not None else np.atleast_1d(size if size is not None else ())[:1]
+    if len(rows) != 1:
+        raise ModelError(f"{name}: with weights alone, the number of rows is not known; pass value=... or size=...")
+    return _Categorical(f"{name} label", given, size=int(rows[0]), trace=False), n_labels
+
+
+def _are_weights(given: Any) -> bool:
+    """Numbers that are no whole ones, with sum 1 along the last axis."""
+    values = np.asarray(as_array(value_of(given)))
+    whole = isinstance(given, Stochastic) and np.dtype(given.dtype).kind in "iub"
+    return not whole and values.dtype.kind == "f" and values.ndim > 0 and bool(np.allclose(values.sum(-1), 1.0))
+
+
+def _count_of(name: str, labels: Any) -> int:
+    """How many values labels may take."""
+    family = getattr(labels, "family", None)
+    if family is not None and family.name == "Categorical":
+        return int(np.shape(as_array(value_of(labels.parents["probabilities"])))[-1])
+    if family is not None and family.name == "Bernoulli":
+        return 2
+    if family is not None and family.name == "DiscreteUniform" and not holds_nodes(labels.parents["upper"]):
+        return int(np.max(as_array(labels.parents["upper"]))) + 1
+    values = np.asarray(as_array(value_of(labels)))
+    if values.size and (values == np.round(values)).all():
+        return int(values.max()) + 1
+    raise ModelError(
+        f"{name}: expected labels (whole numbers) or weights with sum 1, got {short(labels)} = {short(values)}"
+    )
+
+
+def _looked_up(name: str, family: Family, given: dict[str, Any], z: Any, n_labels: int) -> dict[str, Any]:
+    """Parameters with one entry per component, looked up; others as they are."""
+    found, shapes = {}, {}
+    for parameter in family.parameters:
+        whole = given[parameter.name]
+        shape = np.shape(as_array(value_of(whole)))
+        shapes[parameter.name] = shape
+        table = len(shape) > parameter.event_ndim and shape[0] == n_labels
+        found[parameter.name] = _at(f"{name} {parameter.name}", whole, z) if table else whole
+    if all(found[k] is given[k] for k in found):
+        listed = ", ".join(f"{k} {s}" for k, s in shapes.items())
+        raise ModelError(
+            f"{name}: expected a parameter with one entry per component (first axis {n_labels}), got shapes {listed}"
+        )
+    return found
+
+
+def _at(name: str, table: Any, z: Any) -> Any:
+    if not isinstance(z, Node) and not holds_nodes(table):
+        return np.asarray(as_array(table))[np.asarray(z).astype(int)]
+    yes_or_no = isinstance(z, Stochastic) and np.dtype(z.dtype).kind == "b"
+    return Index(name, table, 1 * z if yes_or_no else z, trace=False)
+
+
+class MixtureOfLaws(Stochastic):
+    """A node whose rows follow different laws; see :func:`Mixture`."""
+
+    def __init__(
+        self,
+        name: str,
+        z: Any,
+        components: Sequence[Component],
+        value: Any = None,
+        observed: bool = False,
+        size: Any = None,
+        trace: bool = True,
+        doc: str | None = None,
+        **unused: Any,
+    ):
+        _check_measures(name, [c.family for c in components])
+        self.components = list(components)
+        self._rows = np.shape(value) if value is not None else tuple(np.atleast_1d(size)) if size is not None else None
+        self._rows = np.shape(as_array(value_of(z))) if self._rows is None else self._rows
+        parents: dict[str, Any] = {"labels": z}
+        for k, component in enumerate(self.components):
+            parents |= {f"{p} of {k}": v for p, v in component.parents.items()}
+        dtype = int if components[0].family.support.discrete else float
+        super().__init__(
+            self._log_density, doc or "", name, parents, self._drawn, trace, value, dtype, observed=observed
+        )
+
+    def _of(self, k: int, parents: dict[str, Any]) -> list[Any]:
+        return [_numbers(parents[f"{p} of {k}"]) for p in self.components[k].parents]
+
+    def _log_density(self, value: Any, **parents: Any) -> Any:
+        """Log density of all rows: recorded like any function of the user's."""
+        each = [c.family.log_density(value, *self._of(k, parents)) for k, c in enumerate(self.components)]
+        total = each[0]
+        for k in range(1, len(each)):
+            total = np.where(parents["labels"] == k, each[k], total)
+        return np.sum(total)
+
+    def _drawn(self, *, rng: np.random.Generator, **parents: Any) -> np.ndarray:
+        labels = np.asarray(parents["labels"])
+        draws = [c.family.draw(rng, self._rows, *self._of(k, parents)) for k, c in enumerate(self.components)]
+        return np.choose(np.broadcast_to(labels.astype(int), np.shape(draws[0])), draws)
+
+
+def _numbers(value: Any) -> Any:
+    return as_array(value) if isinstance(value, (int, float, list, tuple, np.ndarray, np.generic)) else value
+
+
+def _check_measures(name: str, families: Sequence[Family]) -> None:
+    """Refuse a density beside a probability mass: the one cannot be weighed against the other."""
+    if any(f.event_ndim for f in families):
+        raise ModelError(f"{name}: a list of laws expects laws of single numbers, got {families[0].name}")
+    masses = [f.name for f in families if f.support.discrete]
+    densities = [f.name for f in families if not f.support.discrete]
+    if masses and densities:
+        raise ModelError(
+            f"{name}: the components of a mixture expected to all have densities or all probability masses, got "
+            f"{', '.join(densities)} (density) beside {', '.join(masses)} (mass), which no number compares; for extra "
+            "zeros among counts use ZeroInflatedPoisson or a hurdle law, for a point mass beside a density "
+            "model whether the value is that point apart"
+        )
