@@ -13,7 +13,7 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.marginal import with_labels
+from mcmix.sampling.marginal import is_data, with_labels
 from mcmix.steps.base import Chain
 from mcmix.steps.labels import LabelGibbs, Pass
 from mcmix.steps.plan import Assembled
@@ -84,21 +84,23 @@ def unit_log_likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[di
     n_chains = draws.n_chains
     done: set[Factor] = set()
     for compiled in passes_of(made):
-        name, factors = _data_of(compiled.block)
+        name, factors = _data_of(compiled.block, made)
         if not factors or done & set(factors):
             continue
         done |= set(factors)
         found[name] = _by_block(compiled, replay, positions, made).reshape(n_chains, -1, compiled.label.n_units)
     for factor in made.recording.factors:
-        if isinstance(factor.node, Stochastic) and factor.node.observed and factor not in done:
+        if is_data(factor, made.recording) and factor not in done:
             rows = _by_row(factor, replay, positions, made)
-            found[factor.node.name] = rows.reshape(n_chains, len(positions) // n_chains, *rows.shape[1:])
+            rows = rows.reshape(n_chains, len(positions) // n_chains, *rows.shape[1:])
+            name = factor.node.name
+            found[name] = np.concatenate([rows, found[name]], axis=-1) if name in found else rows
     return found, positions
 
 
-def _data_of(block: LabelBlock) -> tuple[str, list[Factor]]:
-    factors = [s.factor for s in block.factors if isinstance(s.factor.node, Stochastic) and s.factor.node.observed]
-    return " and ".join(f.node.name for f in factors), factors
+def _data_of(block: LabelBlock, made: Assembled) -> tuple[str, list[Factor]]:
+    factors = [s.factor for s in block.factors if is_data(s.factor, made.recording)]
+    return " and ".join(dict.fromkeys(f.node.name for f in factors)), factors
 
 
 def _by_block(compiled: Pass, replay: Replay, positions: np.ndarray, made: Assembled) -> np.ndarray:

@@ -281,6 +281,9 @@ def _groupings(parameters: tuple[Expression, ...], count: int, s: SeparableFacto
         if part.op == "take" and part.arguments[1].is_constant and part.arguments[1].shape == (count,):
             found[part.arguments[1]] = None
             return False
+        if part.is_constant and part.kind == "int" and part.shape == (count,):
+            found[part] = None  # whole numbers by row (columns, exposures) put rows into groups
+            return False
         if part.op == "leaf" or (part.is_constant and np.unique(np.asarray(part.value)).size > 1):
             raise NotSeparable("parameters vary by row")
         return True

@@ -1,8 +1,8 @@
-"""Data with missing entries: the full value as an expression, and factors cut into rows that are alike.
+"""Factors cut into parts that are alike: rows with and without missing entries, columns of a table.
 
-The full value looks known and missing entries up in one array, known ones first. A factor of many rows is cut by which
-of the nodes with missing entries a row meets: known rows keep their constants (and so their counts and sums), missing
-rows look at the unknown entries alone.
+A full value looks known and missing entries up in one array, known ones first. A factor of many rows is cut by which of
+the nodes with missing entries a row meets: known rows keep their constants (and so their counts and sums), missing rows
+look at the unknown entries alone. A table of independent columns that hangs on labels is one factor per column.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, gather
+from mcmix.structure.labels import label_candidates
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, permuted_rows
 
 MOST_PARTS = 8
+MOST_COLUMNS = 512
 
 
 def cut(recording: Recording) -> None:
@@ -27,6 +29,19 @@ def cut(recording: Recording) -> None:
     leaves = {leaf: n for n, leaf in recording.leaves.items() if n.mask is not None}
     if leaves:
         recording.factors = [part for f in recording.factors for part in _parts(f, leaves)]
+    labels = {c.variable for c in label_candidates(recording)}
+    recording.factors = [part for f in recording.factors for part in _columns(f, labels)]
+
+
+def _columns(factor: Factor, labels: set[Expression]) -> list[Factor]:
+    """A factor per column of a complete table whose rows hang on labels."""
+    elements, x = factor.elements, factor.x
+    if elements.ndim != 2 or elements.op != "density" or x is None or not x.is_constant:
+        return [factor]
+    if not elements.leaves & labels or elements.shape[1] > MOST_COLUMNS:
+        return [factor]
+    places = np.arange(elements.size).reshape(elements.shape)
+    return [_at_places(factor, np.ascontiguousarray(column)) for column in places.T]
 
 
 def _parts(factor: Factor, leaves: dict[Expression, Stochastic]) -> list[Factor]:
@@ -54,11 +69,16 @@ def _as_rows(factor: Factor) -> Factor | None:
         return factor
     if elements.ndim == 0 or elements.op != "density" or factor.x is None:
         return None
-    everywhere = np.arange(elements.size)
+    return _at_places(factor, np.arange(elements.size))
+
+
+def _at_places(factor: Factor, places: np.ndarray) -> Factor:
+    """The factor of independent elements at some places of its (flattened) table, one row each."""
+    elements = factor.elements
 
     def flat(a: Expression) -> Expression:
-        places = ex.places_of(a, elements.shape, everywhere)
-        return ex.reshape(a, ()) if places is None else gather(a, places)
+        own = ex.places_of(a, elements.shape, places)
+        return ex.reshape(a, ()) if own is None else gather(a, own)
 
     parts = [flat(a) for a in elements.arguments]
     named = dict(zip(factor.parameters, parts[1:], strict=True))
