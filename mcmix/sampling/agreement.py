@@ -29,7 +29,7 @@ def split_rhat(x: np.ndarray) -> np.ndarray:
 def disagreement(draws: Draws, labels: Collection[str], exchanged: Mapping[str, str]) -> str | None:
     """The worst quantity in words when chains disagree, else None.
 
-    Vectors over exchangeable components are sorted within each draw first.
+    Vectors over exchangeable components are sorted within each draw first, tables column by column.
     """
     if draws.n_chains < 2 or draws.n_draws < FEWEST:
         return None
@@ -37,7 +37,7 @@ def disagreement(draws: Draws, labels: Collection[str], exchanged: Mapping[str, 
     for key, values in {"log density": draws.statistics.get("lp"), **draws.variables}.items():
         if values is None or key in labels or values.dtype.kind not in "fiu":
             continue
-        ordered = np.sort(values, axis=2) if key in exchanged and values.ndim == 3 else values
+        ordered = np.sort(values, axis=2) if key in exchanged and values.ndim >= 3 else values
         found = np.ravel(split_rhat(ordered.astype(float)))
         found = found[np.isfinite(found)]
         if found.size and found.max() > worst:

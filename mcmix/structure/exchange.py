@@ -143,6 +143,8 @@ def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) 
             raise _Broken("a known table differs between labels")
     elif x in nodes:
         _add(found, [(nodes[x], k) for k in range(n_labels)])
+    elif x.op == "take" and x.arguments[0] in nodes and x.arguments[1].is_constant:  # a column of a table
+        _add(found, [(nodes[x.arguments[0]], int(k)) for k in x.arguments[1].known])
     elif x.op == "concatenate" and all(a.size == 1 for a in x.arguments):
         _add(found, [(nodes[leaf], 0) for leaf in _alike(x.arguments, set(nodes))])
     elif x.op in ELEMENTWISE:

@@ -281,10 +281,11 @@ def _groupings(parameters: tuple[Expression, ...], count: int, s: SeparableFacto
         if part.op == "take" and part.arguments[1].is_constant and part.arguments[1].shape == (count,):
             found[part.arguments[1]] = None
             return False
-        if part.is_constant and part.kind == "int" and part.shape == (count,):
+        varies = part.is_constant and np.unique(np.asarray(part.value)).size > 1
+        if varies and part.kind == "int" and part.shape == (count,):
             found[part] = None  # whole numbers by row (columns, exposures) put rows into groups
             return False
-        if part.op == "leaf" or (part.is_constant and np.unique(np.asarray(part.value)).size > 1):
+        if part.op == "leaf" or varies:
             raise NotSeparable("parameters vary by row")
         return True
 
@@ -363,6 +364,8 @@ def _constant_rows_as_scalars(x: Expression, count: int) -> Expression:
                 done[part] = constant(np.asarray(part.value).ravel()[0])
             elif part.op in ex.ELEMENTWISE:
                 done[part] = elementwise(part.op, *[visit(a) for a in part.arguments])
+            elif part.op == "take" and part.arguments[1].op in ex.ELEMENTWISE:
+                done[part] = ex.gather(part.arguments[0], visit(part.arguments[1]))
             else:
                 done[part] = part
         return done[part]
