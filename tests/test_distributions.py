@@ -29,7 +29,7 @@ from mcmix.distributions.family import Family, Message, Sums
 from mcmix.distributions.table import FAMILIES
 
 SCALAR = [name for name, family in FAMILIES.items() if family.scalar_logpdf is not None]
-WITH_STATISTICS = [name for name, family in FAMILIES.items() if family.statistics is not None]
+WITH_STATISTICS = [name for name, f in FAMILIES.items() if f.statistics is not None and name not in VECTOR_EXAMPLES]
 MESSAGES = [(name, target) for name in WITH_STATISTICS for target in FAMILIES[name].statistics.messages]
 
 # Densities are sums of terms up to 1e4 (log gamma of the largest example parameters) that may cancel, with roundings of

@@ -26,6 +26,7 @@ LAYERS: dict[str, set[str]] = {
     "report": {"traces", "structure", "nodes", "distributions", "kernels"},
 }
 LAYERS["api"] = {*LAYERS, "__init__"}  # the demo is written as a user would write it
+LAYERS["pymc2"] = {*LAYERS, "__init__"}  # PyMC 2's names for all of it
 LAYERS["__main__"] = LAYERS["__init__"] = {*LAYERS, "__init__", "__main__"}
 
 HOMES = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix._version import __version__
+from mcmix.nodes.node import shape_of
 from mcmix.report import arviz_bridge
 from mcmix.sampling import predictive, replay
 from mcmix.traces.memory import Draws
@@ -136,7 +137,7 @@ def dimensions(made: Assembled) -> tuple[dict[str, list[str]], dict[str, Any]]:
         name = "component" if len(blocks) == 1 else f"component_{node.name}"
         coords[name] = made.structure.blocks[number].label.values
         for other in made.model.variables:
-            shape = np.shape(other.value)
+            shape = shape_of(other)
             if (
                 other.name not in dims
                 and shape

@@ -90,10 +90,11 @@ class Message:
 
     Parameters
     ----------
-    kind : {"normal", "gamma", "beta", "dirichlet"}
+    kind : {"normal", "gamma", "beta", "dirichlet", "vector", "wishart"}
         With v the value of the parameter, the likelihood as a function of v is proportional to
         normal: exp(-first v**2 / 2 + second v); gamma: v**first exp(-second v); beta: v**first (1 - v)**second;
-        dirichlet: the product of v_k**first_k (second is unused, None).
+        dirichlet: the product of v_k**first_k (second is unused, None); vector: exp(-v' first v / 2 + second' v);
+        wishart: |v|**first exp(-tr(second v) / 2).
     natural : callable
         (sums, parameters) -> (first, second). `sums` is a :class:`Sums`, `parameters` maps canonical names to values
         (the entry of the target itself must not be read). Operators and NumPy functions only.
@@ -118,7 +119,7 @@ class Sums:
     n: Any
     sums: tuple[Any, ...]
     squares: tuple[Any, ...]
-    shifts: tuple[float, ...]
+    shifts: tuple[Any, ...]
 
     def total(self, j: int) -> Any:
         """Plain sum of column j."""
@@ -194,6 +195,9 @@ class Family:
         (x, *parameters) -> log density of each event, written with NumPy functions on arrays or symbolic values.
     event : Event, optional
         Of families with vector or matrix parameters whose density is no elementwise expression.
+    vectors : int, optional
+        Of laws of vectors that the pass over the data knows: how their matrix is given (names in
+        :mod:`mcmix.kernels.vectors`).
     check : callable, optional
         What a single parameter's constraint cannot say: {name: known value} -> complaint, or None.
     check_value : callable, optional
@@ -220,6 +224,7 @@ class Family:
     scalar_log_survival: Callable[..., float] | None = None
     expression: Callable[..., Any] | None = None
     event: Event | None = None
+    vectors: int | None = None
     check: Callable[[Mapping[str, np.ndarray]], str | None] | None = None
     check_value: Callable[[np.ndarray, Mapping[str, np.ndarray]], str | None] | None = None
     base: Callable[[np.ndarray], np.ndarray] | None = None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 
-from mcmix.distributions.family import Event, Family, Parameter, Support
+from mcmix.distributions.family import Event, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.kernels.events import cholesky, solved_below
+from mcmix.kernels.vectors import BY_COVARIANCE, BY_FACTOR, BY_PRECISION
 
 HALF_LOG_TWO_PI = 0.9189385332046727
 
@@ -81,13 +83,65 @@ def draw_by_factor(rng: np.random.Generator, size: Any, mean: Any, factor: Any) 
     return np.asarray(mean + np.einsum("...ij,...j->...i", factor, rng.standard_normal(size)))
 
 
-def _family(name: str, matrix: Parameter, event: Event, draw: Any, summary: str) -> Family:
+def _row(x: Any) -> Any:
+    return x[..., None, :]
+
+
+def _column(x: Any) -> Any:
+    return x[..., :, None]
+
+
+def _product(matrix: Any, vector: Any) -> Any:
+    """Matrix times vector, for stacks of both."""
+    return np.sum(matrix * _row(vector), axis=-1)
+
+
+def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities from count n, sums and products of rows about a shift: all constants included.
+
+    With m the mean about the shift: n times the log density at the mean, minus half of tr(P S) - 2 (P m)' s + n m' P m.
+    """
+    mean, precision = parameters["mean"], parameters["precision"]
+    about = mean - sums.shifts[0]
+    weighted = _product(precision, about)
+    trace = np.sum(np.sum(precision * sums.squares[0], axis=-1), axis=-1)
+    rest = np.sum(weighted * (sums.n[..., None] * about - 2.0 * sums.sums[0]), axis=-1)
+    return sums.n * MV_NORMAL.log_density(mean, mean, precision) - 0.5 * (trace + rest)
+
+
+def mean_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Vector message to the mean: n P, and P times the sum of the rows."""
+    precision = parameters["precision"]
+    total = sums.sums[0] + sums.n[..., None] * sums.shifts[0]
+    return sums.n[..., None, None] * precision, _product(precision, total)
+
+
+def precision_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Wishart message to the precision: n / 2, and the products of the rows about the mean."""
+    about = parameters["mean"] - sums.shifts[0]
+    cross = _column(sums.sums[0]) * _row(about)
+    turned = _row(sums.sums[0]) * _column(about)
+    own = sums.n[..., None, None] * (_column(about) * _row(about))
+    return 0.5 * sums.n, sums.squares[0] - cross - turned + own
+
+
+def _family(
+    name: str,
+    matrix: Parameter,
+    event: Event,
+    draw: Any,
+    vectors: int,
+    summary: str,
+    statistics: Statistics | None = None,
+) -> Family:
     return Family(
         name=name,
         parameters=(Parameter("mean", "vector", alias="mu"), matrix),
         support=Support(),
         draw=draw,
         event=event,
+        vectors=vectors,
+        statistics=statistics,
         event_ndim=1,
         summary=summary,
     )
@@ -98,13 +152,20 @@ MV_NORMAL = _family(
     Parameter("precision", "positive definite", alias="tau"),
     Event(prepare_precision, precision_logpdf),
     draw_by_precision,
+    BY_PRECISION,
     "Multivariate normal law with a mean vector and a precision matrix (the inverse of the covariance).",
+    Statistics(
+        columns=(),
+        log_likelihood=log_likelihood,
+        messages={"mean": Message("vector", mean_message), "precision": Message("wishart", precision_message)},
+    ),
 )
 MV_NORMAL_COV = _family(
     "MvNormalCov",
     Parameter("covariance", "positive definite", alias="C"),
     Event(prepare_covariance, factor_logpdf),
     draw_by_covariance,
+    BY_COVARIANCE,
     "Multivariate normal law with a mean vector and a covariance matrix.",
 )
 MV_NORMAL_CHOL = _family(
@@ -112,5 +173,6 @@ MV_NORMAL_CHOL = _family(
     Parameter("factor", "lower factor", alias="sig"),
     Event(prepare_factor, factor_logpdf),
     draw_by_factor,
+    BY_FACTOR,
     "Multivariate normal law with a mean vector and the lower Cholesky factor of its covariance.",
 )

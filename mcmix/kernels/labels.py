@@ -16,6 +16,7 @@ from numba import njit
 from mcmix.kernels.base import bits_of, call, double_of, floats, inline, integers, step_kernel, words
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import STREAM_WORDS, fill_uniforms
+from mcmix.kernels.vectors import add_row_products, add_vector_logs, mirrored, whiten
 
 BLOCK = 64 * TILE
 
@@ -27,16 +28,16 @@ PASS_WIDTH = 20
 (FACTOR_KIND, FACTOR_DENSITY, FACTOR_X, FACTOR_A, FACTOR_A_STEP, FACTOR_B, FACTOR_B_STEP, FACTOR_C, FACTOR_C_STEP,
  FACTOR_PROGRAM, FACTOR_LENGTH, FACTOR_SLOT, FACTOR_RESULT, FACTOR_UNITS, FACTOR_OFFSETS, FACTOR_COLUMNS,
  FACTOR_COLUMN_TABLE, FACTOR_COUNT, FACTOR_CELLS, FACTOR_STRIDE, FACTOR_GROUPS, FACTOR_OTHER, FACTOR_OTHER_STRIDE,
- FACTOR_OTHER_LOWEST) = range(24)  # fmt: skip
-FACTOR_WIDTH = 24
-TABLE, PROGRAM = 0, 1
+ FACTOR_OTHER_LOWEST, FACTOR_DIMENSION, FACTOR_ROWS, FACTOR_WHITENED, FACTOR_BY) = range(28)  # fmt: skip
+FACTOR_WIDTH = 28
+TABLE, PROGRAM, VECTORS = 0, 1, 2  # vectors: x column by column, A and B tables of means and matrices
 
 # A column of a statistic: its data, the address of its shift, where sums go, where sums of squares go (or 0).
 COLUMN_DATA, COLUMN_SHIFT, COLUMN_SUM, COLUMN_SQUARE = 0, 1, 2, 3
 COLUMN_WIDTH = 4
 
 MOST_MASKED = 8  # up to so many cells, masked vector sums beat scattered ones
-WORKSPACE_ROWS = 5  # besides the K rows of the scratch
+WORKSPACE_ROWS = 7  # besides the K rows of the scratch
 
 IMPOSSIBLE_ROW, NOT_A_NUMBER_ROW = 30, 31
 
@@ -87,12 +88,60 @@ def _masked_sums(cell, value, n, k):
 
 
 @inline
+def prepare_vectors(slot):
+    """Whiten every component of every vector factor: once a pass."""
+    for j in range(slot[PASS_FACTORS]):
+        factor = integers(slot[PASS_FACTOR_TABLE] + 8 * FACTOR_WIDTH * j, FACTOR_WIDTH)
+        if factor[FACTOR_KIND] != VECTORS:
+            continue
+        d, n_labels = factor[FACTOR_DIMENSION], slot[PASS_LABELS]
+        table = floats(factor[FACTOR_WHITENED], n_labels * (d * d + d + 1) + d * d)
+        offsets, constants = table[n_labels * d * d :], table[n_labels * (d * d + d) :]
+        work, shift = table[n_labels * (d * d + d + 1) :], floats(factor[FACTOR_C], d)
+        for k in range(n_labels):
+            constants[k] = whiten(
+                factor[FACTOR_BY],
+                floats(factor[FACTOR_A] + 8 * k * factor[FACTOR_A_STEP], d),
+                floats(factor[FACTOR_B] + 8 * k * factor[FACTOR_B_STEP], d * d),
+                shift,
+                table[k * d * d :],
+                offsets[k * d :],
+                work,
+                d,
+            )
+
+
+@inline
+def _vectors(slot, factor, k, out, row, n, work):
+    """Log densities of rows of vectors under component k."""
+    d, rows, n_labels = factor[FACTOR_DIMENSION], factor[FACTOR_ROWS], slot[PASS_LABELS]
+    table = floats(factor[FACTOR_WHITENED], n_labels * (d * d + d + 1))
+    offset, constant = table[n_labels * d * d + k * d :], table[n_labels * (d * d + d) + k]
+    columns = floats(factor[FACTOR_X], rows * d)
+    y, distance = work[5 * TILE :], work[6 * TILE :]
+    add_vector_logs(factor[FACTOR_BY], out, columns, rows, row, n, table[k * d * d :], offset, constant, y, distance, d)
+
+
+@inline
+def finish_vectors(slot):
+    """Complete the products of vector factors: they are collected below the diagonal."""
+    for j in range(slot[PASS_FACTORS]):
+        factor = integers(slot[PASS_FACTOR_TABLE] + 8 * FACTOR_WIDTH * j, FACTOR_WIDTH)
+        if factor[FACTOR_KIND] == VECTORS and factor[FACTOR_COUNT] != 0:
+            d, size = factor[FACTOR_DIMENSION], factor[FACTOR_CELLS]
+            column = integers(factor[FACTOR_COLUMN_TABLE], COLUMN_WIDTH)
+            mirrored(floats(column[COLUMN_SQUARE], size * d * d), size, d)
+
+
+@inline
 def _add_rows(slot, factor, scratch, k, first_unit, m, work):
     """Add one factor's log densities under label k to scratch[k]; factors with many rows per unit go through `work`."""
     target = k * TILE
     if factor[FACTOR_OFFSETS] == 0:
         if factor[FACTOR_KIND] == TABLE:
             _density(factor, k, slot[PASS_WORKSPACE] + 8 * target, first_unit, m)
+        elif factor[FACTOR_KIND] == VECTORS:
+            _vectors(slot, factor, k, scratch[target:], first_unit, m, work)
         else:
             status = _program(slot, factor, k, first_unit, m)
             if status != 0:
@@ -106,10 +155,13 @@ def _add_rows(slot, factor, scratch, k, first_unit, m, work):
     start, end = offsets[first_unit], offsets[first_unit + m]
     while start < end:
         n = min(TILE, end - start)
-        if factor[FACTOR_KIND] == TABLE:
+        if factor[FACTOR_KIND] != PROGRAM:
             for i in range(n):
                 work[i] = 0.0
-            _density(factor, k, slot[PASS_WORKSPACE] + 8 * (slot[PASS_LABELS] * TILE), start, n)
+            if factor[FACTOR_KIND] == TABLE:
+                _density(factor, k, slot[PASS_WORKSPACE] + 8 * (slot[PASS_LABELS] * TILE), start, n)
+            else:
+                _vectors(slot, factor, k, work, start, n, work)
             result = work
         else:
             status = _program(slot, factor, k, start, n)
@@ -266,10 +318,26 @@ def cells_of(factor, label, cell, first_unit, m, row, n):
 
 
 @inline
+def _collect_vectors(factor, counts, cell, x, row, n):
+    """Add n rows of vectors to counts, sums and products."""
+    d, rows, size = factor[FACTOR_DIMENSION], factor[FACTOR_ROWS], factor[FACTOR_CELLS]
+    column = integers(factor[FACTOR_COLUMN_TABLE], COLUMN_WIDTH)
+    sums, squares = floats(column[COLUMN_SUM], size * d), floats(column[COLUMN_SQUARE], size * d * d)
+    columns = floats(factor[FACTOR_X], rows * d)
+    for i in range(n):
+        k = int(cell[i])
+        counts[k] += 1.0
+        add_row_products(columns, rows, row + i, sums[k * d :], squares[k * d * d :], x, d)
+
+
+@inline
 def _collect(factor, cell, centred, row, n):
     """Add n rows to a factor's counts and sums."""
     size = factor[FACTOR_CELLS]
     counts = floats(factor[FACTOR_COUNT], size)
+    if factor[FACTOR_KIND] == VECTORS:
+        _collect_vectors(factor, counts, cell, centred, row, n)
+        return
     masked = size <= MOST_MASKED
     if not masked:
         for i in range(n):
@@ -312,14 +380,15 @@ def clear(slot):
         counts = floats(factor[FACTOR_COUNT], size)
         for k in range(size):
             counts[k] = 0.0
+        width = factor[FACTOR_DIMENSION] if factor[FACTOR_KIND] == VECTORS else 1
         for c in range(factor[FACTOR_COLUMNS]):
             column = integers(factor[FACTOR_COLUMN_TABLE] + 8 * COLUMN_WIDTH * c, COLUMN_WIDTH)
-            sums = floats(column[COLUMN_SUM], size)
-            for k in range(size):
+            sums = floats(column[COLUMN_SUM], size * width)
+            for k in range(size * width):
                 sums[k] = 0.0
             if column[COLUMN_SQUARE] != 0:
-                squares = floats(column[COLUMN_SQUARE], size)
-                for k in range(size):
+                squares = floats(column[COLUMN_SQUARE], size * width * width)
+                for k in range(size * width * width):
                     squares[k] = 0.0
 
 
@@ -359,6 +428,7 @@ def hard_pass(descriptor, reals, stream):
     work = space[n_labels * TILE :]
     uniforms, label, cell, centred = work[TILE:], work[2 * TILE :], work[3 * TILE :], work[4 * TILE :]
     drawn = floats(slot[PASS_OUT], n_units)
+    prepare_vectors(slot)
     clear(slot)
     for block in range((n_units + BLOCK - 1) // BLOCK):
         state = words(slot[PASS_STREAMS] + 8 * STREAM_WORDS * block, STREAM_WORDS)
@@ -378,6 +448,7 @@ def hard_pass(descriptor, reals, stream):
                 drawn[first + i] = slot[PASS_LOWEST] + label[i]
             if slot[PASS_COLLECT] != 0:
                 _collect_tile(slot, label, cell, centred, first, m)
+    finish_vectors(slot)
     return 0
 
 
@@ -396,6 +467,7 @@ def count_labels(descriptor, reals, stream):
         for i in range(m):
             label[i] = drawn[first + i] - slot[PASS_LOWEST]
         _collect_tile(slot, label, cell, centred, first, m)
+    finish_vectors(slot)
     return 0
 
 

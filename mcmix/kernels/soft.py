@@ -17,11 +17,15 @@ from mcmix.kernels.labels import (
     FACTOR_COLUMN_TABLE,
     FACTOR_COLUMNS,
     FACTOR_COUNT,
+    FACTOR_DIMENSION,
     FACTOR_GROUPS,
+    FACTOR_KIND,
     FACTOR_OFFSETS,
     FACTOR_OTHER,
+    FACTOR_ROWS,
     FACTOR_UNITS,
     FACTOR_WIDTH,
+    FACTOR_X,
     PASS_COLLECT,
     PASS_COUNTS,
     PASS_FACTOR_TABLE,
@@ -35,14 +39,18 @@ from mcmix.kernels.labels import (
     PASS_UNITS,
     PASS_WIDTH,
     PASS_WORKSPACE,
+    VECTORS,
     WORKSPACE_ROWS,
     cells_of,
     clear,
     exp_of_nonpositive,
+    finish_vectors,
+    prepare_vectors,
     rows_of_units,
     tile_logs,
 )
 from mcmix.kernels.machine import TILE
+from mcmix.kernels.vectors import add_weighted_products
 
 
 @inline
@@ -129,8 +137,28 @@ def _collect_one_cell(factor, weight, k, row, n):
 
 
 @inline
+def _collect_vectors_weighted(factor, weight, cell, first_unit, row, n):
+    """Add n weighted rows of vectors, all of one cell, to its count, sums and products; `cell` is overwritten."""
+    d, rows, k = factor[FACTOR_DIMENSION], factor[FACTOR_ROWS], int(cell[0])
+    column = integers(factor[FACTOR_COLUMN_TABLE], COLUMN_WIDTH)
+    sums, squares = floats(column[COLUMN_SUM] + 8 * k * d, d), floats(column[COLUMN_SQUARE] + 8 * k * d * d, d * d)
+    grouped = factor[FACTOR_OFFSETS] != 0
+    units = integers(factor[FACTOR_UNITS], row + n)
+    total = 0.0
+    each, weighted = cell[TILE:], cell[2 * TILE :]
+    for i in range(n):
+        each[i] = weight[units[row + i] - first_unit if grouped else i]
+        total += each[i]
+    floats(factor[FACTOR_COUNT] + 8 * k, 1)[0] += total
+    add_weighted_products(floats(factor[FACTOR_X], rows * d), rows, row, n, each, weighted, sums, squares, d)
+
+
+@inline
 def _collect_rows_weighted(factor, weight, cell, first_unit, row, n):
     """Add n weighted rows to a factor's counts and sums."""
+    if factor[FACTOR_KIND] == VECTORS:
+        _collect_vectors_weighted(factor, weight, cell, first_unit, row, n)
+        return
     if factor[FACTOR_OFFSETS] == 0 and factor[FACTOR_GROUPS] == 0 and factor[FACTOR_OTHER] == 0:
         _collect_one_cell(factor, weight, int(cell[0]), row, n)
         return
@@ -166,7 +194,8 @@ def soft_pass(descriptor, reals, stream):
         return status
     space = floats(slot[PASS_WORKSPACE], (n_labels + WORKSPACE_ROWS) * TILE)
     work = space[n_labels * TILE :]
-    highest, total, cell, label = work[TILE:], work[2 * TILE :], work[3 * TILE :], work[4 * TILE :]
+    highest, total, label, cell = work[TILE:], work[2 * TILE :], work[3 * TILE :], work[4 * TILE :]
+    prepare_vectors(slot)
     if slot[PASS_COLLECT] != 0:
         clear(slot)
     for first in range(0, n_units, TILE):
@@ -181,4 +210,6 @@ def soft_pass(descriptor, reals, stream):
                 for i in range(m):
                     label[i] = k
                 _collect_weighted(slot, space[k * TILE :], label, cell, first, m, k)
+    if slot[PASS_COLLECT] != 0:
+        finish_vectors(slot)
     return 0

@@ -114,8 +114,8 @@ def observed(thing: Any = None, **keywords: Any) -> Any:
 _COMMON = ("name", "doc", "trace", "cache_depth", "plot", "verbose")
 _ACCEPTED = {
     Deterministic: (*_COMMON, "dtype"),
-    Potential: tuple(k for k in _COMMON if k != "trace"),
-    Stochastic: (*_COMMON, "dtype", "observed", "value", "rseed", "check_logp"),
+    Potential: (*[k for k in _COMMON if k != "trace"], "logp_partial_gradients"),
+    Stochastic: (*_COMMON, "dtype", "observed", "value", "rseed", "check_logp", "logp_partial_gradients"),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError, ZeroProbability
-from mcmix.nodes.node import Node, holds_nodes, mapped, nodes_in, short, value_of
+from mcmix.nodes.node import Node, holds_nodes, mapped, nodes_in, shape_of, short, value_of
 
 
 class Deterministic(Node):
@@ -45,8 +45,11 @@ class Deterministic(Node):
         cache_depth: int = 2,
         plot: Any = None,
         verbose: int = -1,
+        jacobians: Any = None,
+        jacobian_formats: Any = None,
     ):
         super().__init__(name, parents, doc or "", trace)
+        self.plot = plot
         self.function = eval
         self._cached: tuple[Any, Any] | None = None
 
@@ -150,6 +153,7 @@ class Potential(Node):
         cache_depth: int = 2,
         plot: Any = None,
         verbose: int = -1,
+        logp_partial_gradients: Any = None,
     ):
         super().__init__(name, parents, doc or "", trace=False)
         self.function = logp
@@ -261,6 +265,23 @@ class Index(Deterministic):
                 raise ModelError(f"{name}: the look-up {text} goes out of range ({error})") from error
 
         super().__init__(look_up, doc or text, name, {"x": x, "index": index}, **keywords)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value, known without looking every row up where labels are looked up in a table."""
+        if self.takes_rows:
+            return (*shape_of(self.parents["index"]), *shape_of(self.parents["x"])[1:])
+        return np.shape(self.value)
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether whole-number labels, one per row, pick entries along the first axis of a table."""
+        x, index = self.parents["x"], self.parents["index"]
+        whole = isinstance(index, Node) and index.is_random and np.dtype(getattr(index, "dtype", bool)).kind in "iu"
+        return whole and len(shape_of(x)) > 0
+
+    def _describe(self) -> str:
+        return f"Index({self.name!r}, shape {self.shape})"
 
 
 def _look_up(x: Any, index: Any) -> Any:

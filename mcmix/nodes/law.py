@@ -11,7 +11,7 @@ import numpy as np
 from mcmix.distributions.family import Family, Parameter
 from mcmix.errors import ModelError, SupportError
 from mcmix.nodes.missing import missing_entries, without_missing
-from mcmix.nodes.node import Node, holds_nodes, short, value_of
+from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.stochastic import Stochastic, as_numbers, labels_of, refuse_non_finite
 
 _COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype")
@@ -41,6 +41,7 @@ class Law(Stochastic):
     ):
         parents = parents_of(self.family, name, positional, keywords)
         Node.__init__(self, name, parents, doc or "", trace)
+        self.plot = plot
         value = value if value is None else self._labelled(value)
         size = plates if size is None else size
         self.event_shape = self._event_shape()
@@ -123,7 +124,7 @@ class Law(Stochastic):
         found: dict[str, tuple[int, ...]] = {}
         first: tuple[int, str] | None = None  # the dimension, and the parameter that says it
         for parameter in self.family.parameters:
-            shape = np.shape(as_array(value_of(self.parents[parameter.name])))
+            shape = shape_of(self.parents[parameter.name])
             axes = parameter.event_ndim
             if len(shape) < axes:
                 kind = "a matrix" if axes == 2 else "a vector"
@@ -146,7 +147,7 @@ class Law(Stochastic):
     def _event_shape(self) -> tuple[int, ...]:
         if not self.family.event_ndim:
             return ()
-        shape = np.shape(as_array(value_of(self.parents[self._event_parameter().name])))
+        shape = shape_of(self.parents[self._event_parameter().name])
         return shape[-1:] * self.family.event_ndim
 
     def _full_shape(self, size: Any, value: Any) -> tuple[int, ...]:
@@ -255,7 +256,7 @@ class Law(Stochastic):
 
     def _upper_limit(self) -> Any:
         if self.family.name == "Categorical":
-            return np.shape(as_array(value_of(self.parents["probabilities"])))[-1] - 1
+            return shape_of(self.parents["probabilities"])[-1] - 1
         return 1 if self.family.name == "Bernoulli" else self._limit(self.family.support.upper, self.parents)
 
     def _check_sum(self, values: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Index
 from mcmix.nodes.law import _COMMON, Law, as_array, law, parents_of
-from mcmix.nodes.node import Node, holds_nodes, short, value_of
+from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.stochastic import Stochastic
 
 _Categorical = law(FAMILIES["Categorical"])
@@ -107,7 +107,7 @@ def _labels(name: str, given: Any, value: Any, size: Any, expected: int | None) 
     """The label vector and the number of components."""
     if not _are_weights(given):
         return given, expected if expected is not None else _count_of(name, given)
-    n_labels = np.shape(as_array(value_of(given)))[-1]
+    n_labels = shape_of(given)[-1]
     if expected not in (None, n_labels):
         raise ModelError(f"{name}: expected as many weights as laws, got {n_labels} weights and {expected} laws")
     rows = np.shape(value)[:1] if value is not None else np.atleast_1d(size if size is not None else ())[:1]
@@ -127,7 +127,7 @@ def _count_of(name: str, labels: Any) -> int:
     """How many values labels may take."""
     family = getattr(labels, "family", None)
     if family is not None and family.name == "Categorical":
-        return int(np.shape(as_array(value_of(labels.parents["probabilities"])))[-1])
+        return int(shape_of(labels.parents["probabilities"])[-1])
     if family is not None and family.name == "Bernoulli":
         return 2
     if family is not None and family.name == "DiscreteUniform" and not holds_nodes(labels.parents["upper"]):
@@ -145,7 +145,7 @@ def _looked_up(name: str, family: Family, given: dict[str, Any], z: Any, n_label
     found, shapes = {}, {}
     for parameter in family.parameters:
         whole = given[parameter.name]
-        shape = np.shape(as_array(value_of(whole)))
+        shape = shape_of(whole)
         shapes[parameter.name] = shape
         table = len(shape) > parameter.event_ndim and shape[0] == n_labels
         found[parameter.name] = _at(f"{name} {parameter.name}", whole, z) if table else whole
@@ -182,7 +182,7 @@ class MixtureOfLaws(Stochastic):
         _check_measures(name, [c.family for c in components])
         self.components = list(components)
         self._rows = np.shape(value) if value is not None else tuple(np.atleast_1d(size)) if size is not None else None
-        self._rows = np.shape(as_array(value_of(z))) if self._rows is None else self._rows
+        self._rows = shape_of(z) if self._rows is None else self._rows
         parents: dict[str, Any] = {"labels": z}
         for k, component in enumerate(self.components):
             parents |= {f"{p} of {k}": v for p, v in component.parents.items()}

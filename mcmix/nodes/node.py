@@ -97,6 +97,7 @@ class Node:
         return self.trace_by_default
 
     is_random = False
+    plot: bool | None = None  # whether PyMC 2's Matplot draws it; None: where it has few elements
     is_potential = False
     sampler: Any = None  # a weak reference to the MCMC object that sampled it last
 
@@ -228,6 +229,13 @@ def _alike(container: Any, items: list[Any]) -> Any:
 def value_of(value: Any) -> Any:
     """Current value of a node or of a container of nodes."""
     return mapped(value, lambda node: node.value)
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """Shape of a parent's value; that of a look-up is known without making its rows."""
+    if isinstance(value, Node) and hasattr(value, "shape"):
+        return tuple(value.shape)
+    return np.shape(value_of(value))
 
 
 def short(value: Any) -> str:

@@ -66,8 +66,10 @@ class Stochastic(Node):
         plot: Any = None,
         verbose: int = -1,
         check_logp: bool = True,
+        logp_partial_gradients: Any = None,
     ):
         super().__init__(name, parents, doc or "", trace)
+        self.plot = plot
         self.logp_function = logp
         self.random_function = random
         self._set_up(value, observed, dtype)

@@ -168,6 +168,41 @@ def hdi(x: np.ndarray, probability: float = 0.95) -> np.ndarray:
     return ends.reshape(2, *array.shape[2:])
 
 
+def autocorrelation(x: np.ndarray, max_lag: int = 100) -> np.ndarray:
+    """Autocorrelation of each chain of each element, lags 0 to `max_lag` (or as far as the chain goes).
+
+    Parameters
+    ----------
+    x : ndarray, shape (chains, draws, *shape)
+    max_lag : int
+
+    Returns
+    -------
+    ndarray, shape (chains, lags, *shape)
+        NaN for a chain that stands still, or with draws that are not finite.
+    """
+    array = np.moveaxis(_checked(x), 1, -1)
+    if generation() == 0:
+        found = _arviz().autocorr
+    else:
+        from arviz_stats.base import array_stats
+
+        found = array_stats.autocorr
+    moving = np.isfinite(array).all(-1) & (array != array[..., :1]).any(-1)
+    lags = np.full((*array.shape[:-1], min(max_lag + 1, array.shape[-1])), np.nan)
+    if moving.any():
+        lags[moving] = found(array[moving])[..., : lags.shape[-1]]
+    return np.moveaxis(lags, -1, 1)
+
+
+def posterior_from_netcdf(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Draws by name, shape (chains, draws, *shape), and the attributes of the posterior in a netCDF file."""
+    from xarray import open_dataset
+
+    with open_dataset(Path(path), group="posterior") as data:
+        return {str(name): data[name].values for name in data.data_vars}, dict(data.attrs)
+
+
 def _measure(name: str, array: np.ndarray, **options: Any) -> np.ndarray:
     flat = array.reshape(*array.shape[:2], -1)
     measurable = _measurable(flat)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcmix.steps.labels import EntangledLabels, Pass
+from mcmix.structure.labels import SeparableFactor
 
 POOL = 8
 PER_LABEL = 25  # rows of a subsample per label
@@ -91,14 +92,21 @@ def features(p: Pass) -> np.ndarray | None:
     columns = []
     for s in p.block.factors:
         x = s.rows.arguments[0] if s.rows.op == "density" else s.factor.x
+        if x is not None and x.is_constant and s.rows.op == "events":
+            columns += [_standardised(_of_units(c, s, p)) for c in np.asarray(x.value, dtype=float).T]
+            continue
         if x is None or not x.is_constant or x.size != s.rows.size:
             continue
-        values = np.asarray(x.value, dtype=float).ravel()
-        if s.units is not None:
-            counts = np.bincount(s.units, minlength=p.label.n_units)
-            values = np.bincount(s.units, values, p.label.n_units) / np.maximum(counts, 1)
-        columns.append(_standardised(values))
+        columns.append(_standardised(_of_units(np.asarray(x.value, dtype=float).ravel(), s, p)))
     return np.column_stack(columns) if columns else None
+
+
+def _of_units(values: np.ndarray, s: SeparableFactor, p: Pass) -> np.ndarray:
+    """Means over the rows of each unit."""
+    if s.units is None:
+        return values
+    counts = np.bincount(s.units, minlength=p.label.n_units)
+    return np.asarray(np.bincount(s.units, values, p.label.n_units) / np.maximum(counts, 1))
 
 
 def k_means(x: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarray:

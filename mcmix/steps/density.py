@@ -10,7 +10,7 @@ import numpy as np
 from mcmix.kernels import density_steps as kernels
 from mcmix.kernels.base import address_of
 from mcmix.nodes.law import Law
-from mcmix.nodes.node import holds_nodes
+from mcmix.nodes.node import holds_nodes, shape_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.structure.evaluate import ordered
@@ -132,9 +132,7 @@ def values_of(node: Stochastic) -> tuple[int, int] | None:
     if not is_discrete(node) or not isinstance(node, Law):
         return None
     if node.family.name == "Categorical":
-        from mcmix.nodes.law import as_array, value_of
-
-        return 0, int(np.shape(as_array(value_of(node.parents["probabilities"])))[-1])
+        return 0, int(shape_of(node.parents["probabilities"])[-1])
     lower, upper = bounds_of(node)
     if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
         return None

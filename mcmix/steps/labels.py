@@ -8,6 +8,7 @@ import numpy as np
 
 from mcmix.kernels import exchange as exchange_kernels
 from mcmix.kernels import labels as kernels
+from mcmix.kernels import vectors
 from mcmix.kernels.base import address_of
 from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.stochastic import Stochastic
@@ -30,6 +31,7 @@ class Pass:
             s: parameter_tables(s, block.label) for s in block.factors
         }
         self.programs: dict[SeparableFactor, Any] = {}
+        self.centred: dict[SeparableFactor, tuple[np.ndarray, np.ndarray]] = {}
 
     @property
     def label(self) -> Any:
@@ -40,6 +42,11 @@ class Pass:
         """The prelude (tables and whatever rows share) and one row program per factor that needs it."""
         plan.layout.place(("component", self), 1)
         plan.layout.place(("workspace", self), kernels.workspace_size(self.label.n_labels))
+        for s in self.block.factors:
+            if s.rows.op == "events":
+                d = s.rows.arguments[0].shape[1]
+                plan.layout.place(("whitened", self, s), vectors.table_size(self.label.n_labels, d))
+                self.centred[s] = _by_column(s)
         prelude: list[tuple[Expression, Any]] = []
         if self.block.log_weights is not None:
             prelude.append((self.block.log_weights, ("log weights", self)))
@@ -82,11 +89,12 @@ class Pass:
             if s.cells is not None:
                 node = s.factor
                 plan.layout.place(("count", node), s.cells.size)
-                plan.layout.place(("shifts", node), max(len(s.cells.columns), 1))
+                size, width = s.cells.size, s.cells.width
+                plan.layout.place(("shifts", node), max(len(s.cells.columns), width))
                 for j, squared in enumerate(s.cells.squares):
-                    plan.layout.place(("sum", node, j), s.cells.size)
+                    plan.layout.place(("sum", node, j), size * width)
                     if squared:
-                        plan.layout.place(("square", node, j), s.cells.size)
+                        plan.layout.place(("square", node, j), size * width * width)
 
     # ---------------------------------------------------------------- binding
 
@@ -126,6 +134,9 @@ class Pass:
             row[kernels.FACTOR_SLOT] = chain.address(("component", self))
             row[kernels.FACTOR_RESULT] = chain.memory.ctypes.data + 8 * bound.outputs[0]
             return
+        if s.rows.op == "events":
+            self._vectors(s, tables, chain, row)
+            return
         row[kernels.FACTOR_DENSITY] = s.rows.extra.density.address
         row[kernels.FACTOR_X] = self._column(s.rows.arguments[0], chain)
         for i in range(3):
@@ -134,6 +145,18 @@ class Pass:
             row[kernels.FACTOR_A_STEP + 2 * i] = (
                 1 if tables[j].size > 1 or tables[j].shape == (self.label.n_labels,) else 0
             )
+
+    def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain, row: np.ndarray) -> None:
+        """Rows of vectors: data column by column about a shift, means, matrices, room for the whitened ones."""
+        columns, shift = self.centred[s]
+        d, n = columns.shape
+        row[kernels.FACTOR_KIND], row[kernels.FACTOR_BY] = kernels.VECTORS, s.rows.extra.vectors
+        row[kernels.FACTOR_DIMENSION], row[kernels.FACTOR_ROWS] = d, n
+        row[kernels.FACTOR_X], row[kernels.FACTOR_C] = address_of(columns), address_of(shift)
+        for i, (slot, size) in enumerate(((kernels.FACTOR_A, d), (kernels.FACTOR_B, d * d))):
+            row[slot] = chain.address(("table", self, s, i))
+            row[slot + 1] = size if tables[i].size > size else 0
+        row[kernels.FACTOR_WHITENED] = chain.address(("whitened", self, s))
 
     def _column(self, x: Expression, chain: Chain) -> int:
         if x.op == "leaf":
@@ -150,9 +173,22 @@ class Pass:
         chain.kept += [offsets, units]
         row[kernels.FACTOR_UNITS], row[kernels.FACTOR_OFFSETS] = address_of(units), address_of(offsets)
 
+    def _products(self, s: SeparableFactor, chain: Chain, row: np.ndarray) -> None:
+        """Where counts, sums and products of rows of vectors go."""
+        cells, node = s.cells, s.factor
+        assert cells is not None
+        table = np.array([[0, 0, chain.address(("sum", node, 0)), chain.address(("square", node, 0))]], dtype=np.int64)
+        row[kernels.FACTOR_COLUMNS], row[kernels.FACTOR_COLUMN_TABLE] = 1, address_of(table)
+        row[kernels.FACTOR_COUNT], row[kernels.FACTOR_CELLS] = chain.address(("count", node)), cells.size
+        row[kernels.FACTOR_STRIDE] = cells.strides[self.label]
+        chain.kept.append(table)
+
     def _sums(self, s: SeparableFactor, chain: Chain, row: np.ndarray) -> None:
         cells, node = s.cells, s.factor
         assert cells is not None
+        if cells.width > 1 or s.rows.op == "events":
+            self._products(s, chain, row)
+            return
         chain.view(("shifts", node))[: len(cells.columns)] = cells.sums.shifts
         table = np.zeros((max(len(cells.columns), 1), kernels.COLUMN_WIDTH), np.int64)
         for j, column in enumerate(cells.columns):
@@ -175,6 +211,13 @@ class Pass:
             if other is not self.label:
                 row[kernels.FACTOR_OTHER], row[kernels.FACTOR_OTHER_STRIDE] = chain.address(other.node), stride
                 row[kernels.FACTOR_OTHER_LOWEST] = other.lowest
+
+
+def _by_column(s: SeparableFactor) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of vectors as columns about their mean, and the mean: one copy for all chains."""
+    data = np.asarray(s.rows.arguments[0].known, dtype=float)
+    shift = np.ascontiguousarray(data.mean(0))
+    return np.ascontiguousarray((data - shift).T), shift
 
 
 class LabelGibbs(Step):

@@ -16,11 +16,14 @@ from mcmix.distributions.family import Family, Sums
 from mcmix.errors import TraceError
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
 from mcmix.structure.labels import LabelVector, SeparableFactor, label_candidates, separate, without_labels
 from mcmix.structure.missing import cut
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
+
+MOST_PRODUCTS = 1_000_000  # products of coordinates of unknown rows that are made at a step
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,6 +245,8 @@ def _row_sums(factor: Factor) -> Sums | None:
     if family is None or family.statistics is None or factor.x is None:
         return None
     x = factor.x
+    if family.vectors is not None:
+        return _vector_sums(x)
     with np.errstate(all="ignore"):
         values: Any = x.known if x.is_constant else x
         try:
@@ -250,6 +255,16 @@ def _row_sums(factor: Factor) -> Sums | None:
             return None
     squares = tuple(c * c if spec.square else None for c, spec in zip(columns, family.statistics.columns, strict=True))
     return Sums(constant(1.0), tuple(columns), squares, tuple(0.0 for _ in columns))
+
+
+def _vector_sums(x: Expression) -> Sums | None:
+    """Each vector as its own little sample; not where the products of many rows would be made at every step."""
+    d = x.shape[-1]
+    if x.size * d > MOST_PRODUCTS:
+        return None
+    rows = x if x.ndim == 2 else ex.reshape(x, (-1, d))
+    products = rows[:, :, None] * rows[:, None, :]
+    return Sums(constant(np.ones(rows.shape[0])), (rows,), (as_expression(products),), (np.zeros(d),))
 
 
 def _label_evidence(factor: Factor, block: LabelBlock) -> Evidence:

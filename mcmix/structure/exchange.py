@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mcmix.distributions.family import Parameter
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure
@@ -70,6 +71,10 @@ def _tables_of(s: SeparableFactor, block: LabelBlock) -> tuple[list[Expression],
     """
     label = block.label
     tables = parameter_tables(s, label)
+    if tables is not None and s.rows.op == "events":  # a parameter that all share stands beside the tables
+        own = [p.event_ndim for p in s.rows.extra.parameters]
+        pairs = list(zip(tables, own, strict=True))
+        return [t for t, axes in pairs if t.ndim != axes], [t for t, axes in pairs if t.ndim == axes]
     if tables is not None:
         return tables, []
     found: list[Expression] = []
@@ -136,6 +141,9 @@ def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) 
     nodes = {leaf: node for node, leaf in structure.recording.leaves.items()}
     if x.size == 1 and x.shape != (n_labels,):
         return
+    if x.ndim > 1 and x.shape[0] == n_labels:
+        _table_of_events(x, n_labels, structure, found)
+        return
     if x.shape != (n_labels,):
         raise _Broken(f"a table has shape {x.shape} instead of one entry per label")
     if not x.leaves:
@@ -150,6 +158,27 @@ def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) 
     elif x.op in ELEMENTWISE:
         for a in x.arguments:
             _table(a, n_labels, structure, found)
+    else:
+        raise _Broken(f"a table is made by {x.op}")
+
+
+def _table_of_events(x: Expression, n_labels: int, structure: Structure, found: Exchange) -> None:
+    """A table of vectors or matrices: each of its numbers is a table of its own."""
+    nodes = {leaf: node for node, leaf in structure.recording.leaves.items()}
+    size = x.size // n_labels
+    if not x.leaves:
+        rows = np.reshape(evaluate(x, {}), (n_labels, size))
+        if (rows != rows[0]).any():
+            raise _Broken("a known table differs between labels")
+    elif x in nodes:
+        for j in range(size):
+            _add(found, [(nodes[x], k * size + j) for k in range(n_labels)])
+    elif x.op in ELEMENTWISE:
+        for a in x.arguments:
+            if a.ndim == x.ndim and a.shape[0] == n_labels:
+                _table_of_events(a, n_labels, structure, found)
+            elif a.leaves:
+                raise _Broken("a table is made of a whole variable")
     else:
         raise _Broken(f"a table is made by {x.op}")
 
@@ -203,6 +232,8 @@ def _invariant(x: Expression, leaves: set[Expression], block: LabelBlock, struct
 
 def _scalars(x: Expression, n_labels: int) -> list[Expression]:
     """Parts of a table that are the same for all labels."""
+    if x.ndim > 1 and x.shape[0] == n_labels:
+        return []
     if x.shape != (n_labels,):
         return [x]
     return [s for a in x.arguments for s in _scalars(a, n_labels)] if x.op in ELEMENTWISE else []
@@ -214,7 +245,8 @@ def differing(found: Exchange, block: LabelBlock, structure: Structure) -> bool:
         own = [v for v in found.variables if structure.recording.factor_of(v) is evidence.factor]
         if not own or evidence.factor.family is None:
             return True
-        if any(not _same_for_all(p) for p in evidence.parameters.values()):
+        slots = [[k for v, k in family if v is own[0]] for family in found.families]
+        if not all(_same_for_all(p, evidence, own[0], slots) for p in evidence.factor.family.parameters):
             return True
     for family in found.families:
         laws = {
@@ -225,8 +257,20 @@ def differing(found: Exchange, block: LabelBlock, structure: Structure) -> bool:
     return any(not _symmetric(v) for v in found.complements)
 
 
-def _same_for_all(x: Expression) -> bool:
-    return x.size == 1 or (x.is_constant and np.unique(np.asarray(x.value)).size == 1)
+def _same_for_all(parameter: Parameter, evidence: Evidence, node: Stochastic, slots: list[list[int]]) -> bool:
+    """Whether a prior's parameter is the same for the entries of all components."""
+    x = evidence.parameters[parameter.name]
+    own = x.shape[x.ndim - parameter.event_ndim :]
+    if node.family.event_ndim and node.family.support.simplex:  # components are entries of one simplex
+        return x.is_constant and np.unique(x.known).size == 1
+    if x.size == int(np.prod(own, dtype=int)):
+        return True
+    if not x.is_constant:
+        return False
+    elements = evidence.elements.shape
+    wide = np.broadcast_to(x.known, (*elements, *own)).reshape(int(np.prod(elements, dtype=int)), -1)
+    each = int(np.prod(node.state_shape, dtype=int)) // len(wide)  # numbers in one event of the variable
+    return all((wide[np.array(family) // each] == wide[family[0] // each]).all() for family in slots if family)
 
 
 def _symmetric(node: Stochastic) -> bool:

@@ -242,7 +242,7 @@ class Expression:
 
     def _density_of(self, family: Any, x: Any, parameters: Sequence[Any]) -> Expression:
         """How families, which know nothing of expressions, record a density with a symbolic argument."""
-        return density(family, x, parameters)
+        return density(family, x, parameters) if family.event is None else event_density(family, x, parameters)
 
     # ---------------------------------------------------------------- NumPy's doors
 

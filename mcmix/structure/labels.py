@@ -17,6 +17,7 @@ from mcmix.distributions.family import Statistics, Sums
 from mcmix.errors import ModelError, TraceError
 from mcmix.nodes.law import Law
 from mcmix.structure import expression as ex
+from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, exposed, follow_rows, permuted_rows, substitute
@@ -100,6 +101,8 @@ class Cells:
         Counts and sums per cell: leaves that the hard pass fills, or constants without unknown labels.
     columns : list of ndarray
         The statistic's columns of the data.
+    width : int
+        Numbers in one entry of a column (the square of it in its products): 1, or the dimension of vectors.
     """
 
     size: int
@@ -109,6 +112,7 @@ class Cells:
     sums: Sums
     columns: list[np.ndarray] = field(default_factory=list)
     squares: list[bool] = field(default_factory=list)
+    width: int = 1
 
 
 # -------------------------------------------------------------------- finding label vectors
@@ -127,11 +131,11 @@ def label_candidates(recording: Recording) -> list[LabelVector]:
 
 def _values_of(node: Law) -> np.ndarray | None:
     """The finite set of values of a discrete law, where it is known."""
-    from mcmix.nodes.law import as_array, holds_nodes, value_of
+    from mcmix.nodes.law import as_array, holds_nodes, shape_of
 
     name = node.family.name
     if name == "Categorical":
-        return np.arange(np.shape(as_array(value_of(node.parents["probabilities"])))[-1])
+        return np.arange(shape_of(node.parents["probabilities"])[-1])
     if name == "Bernoulli":
         return np.arange(2)
     ends = {"DiscreteUniform": ("lower", "upper"), "Binomial": (None, "trials")}.get(name)
@@ -171,15 +175,20 @@ def separate(factor: Factor, labels: Mapping[Expression, LabelVector]) -> Separa
             index = part.arguments[1]
             if not index.is_constant:
                 raise NotSeparable("labels are looked up at positions that are themselves unknown")
-            _use(uses, labels[part.arguments[0]], np.asarray(index.value).astype(np.int64))
+            positions = np.asarray(index.known).astype(np.int64)
+            if positions.size != count:
+                raise NotSeparable("one row depends on several labels of the same vector")
+            _use(uses, labels[part.arguments[0]], positions.reshape(count))
             return False
         if part.op == "take" and part.arguments[0].leaves & set(labels):
             raise NotSeparable("a table that is looked up depends on the labels")
-        if any(a.size == 1 and a.leaves & set(labels) and a.shape != (count,) for a in part.arguments):
+        if any(a.size == 1 and a.leaves & set(labels) and a.shape[:1] != (count,) for a in part.arguments):
             raise NotSeparable("every row depends on a function of all labels")
         return bool(part.leaves & set(labels))
 
     follow_rows(rows, count, on_part)
+    if rows.op != "events" and any(part.op == "events" for part in ordered(rows)):
+        raise NotSeparable("the log density of vectors is part of a larger one")
     return _sorted_by_unit(factor, rows, uses)
 
 
@@ -210,8 +219,12 @@ def _sorted_by_unit(factor: Factor, rows: Expression, uses: dict[LabelVector, np
     if not all(_same_units(maps[0], other) for other in maps):
         raise NotSeparable("two label vectors belong to different units of the same rows")
     units = maps[0] if maps else None
+    if rows.op == "events" and len(uses) > 1:
+        raise NotSeparable("rows of vectors depend on two label vectors")
     order = None
     if units is not None and (np.diff(units) < 0).any():
+        if rows.op == "events":
+            raise NotSeparable("rows of vectors are not in the order of their labels")
         order = np.argsort(units, kind="stable")
         rows, units = permuted_rows(rows, rows.shape[0], order), units[order]
     made = SeparableFactor(factor, rows, list(uses), units, order=order)
@@ -228,6 +241,8 @@ def _sorted_by_unit(factor: Factor, rows: Expression, uses: dict[LabelVector, np
 def parameter_tables(s: SeparableFactor, label: LabelVector) -> list[Expression] | None:
     """The parameters of a family as tables over one label's values (shape (K,), or one number), or None."""
     rows = s.rows
+    if s.labels == [label] and rows.op == "events":
+        return _vector_tables(s, label)
     if s.labels != [label] or rows.op != "density" or rows.arguments[0].shape != rows.shape:
         return None
     if rows.arguments[0].op not in ("constant", "leaf"):
@@ -238,10 +253,30 @@ def parameter_tables(s: SeparableFactor, label: LabelVector) -> list[Expression]
     except NotSeparable:
         return None
     values = constant(label.values)
-    replacements = {label.variable: values, **dict.fromkeys(looked_up(rows, label.variable), values)}
+    replacements = {label.variable: values, **_replaced_look_ups(rows, label.variable, values)}
     count = rows.shape[0]
     flattened = [_constant_rows_as_scalars(p, count) if p.shape == (count,) else p for p in rows.arguments[1:]]
     return [substitute(p, replacements) for p in flattened]
+
+
+def _vector_tables(s: SeparableFactor, label: LabelVector) -> list[Expression]:
+    """Means and matrices as tables over one label's values, shape (K, ...), or shared by all.
+
+    Raises
+    ------
+    NotSeparable
+        If they vary by row in another way, or the values are unknown: there is no row-by-row density of vectors.
+    """
+    rows, family = s.rows, s.rows.extra
+    values = constant(label.values)
+    replacements = {label.variable: values, **_replaced_look_ups(rows, label.variable, values)}
+    found = [substitute(p, replacements) for p in rows.arguments[1:]]
+    for table, p in zip(found, family.parameters, strict=True):
+        if table.ndim != p.event_ndim and table.shape[: table.ndim - p.event_ndim] != (label.n_labels,):
+            raise NotSeparable(f"the {p.name} varies by row")
+    if family.vectors is None or not rows.arguments[0].is_constant:
+        raise NotSeparable(f"rows of {family.name} are seen through as data only")
+    return found
 
 
 # -------------------------------------------------------------------- cells
@@ -258,6 +293,8 @@ def without_labels(factor: Factor) -> Cells | None:
 def _cells(s: SeparableFactor) -> Cells | None:
     """Cells of a separable factor, or None where its parameters vary by row in another way."""
     family, rows = s.factor.family, s.rows
+    if rows.op == "events":
+        return _vector_cells(s)
     if family is None or family.statistics is None or rows.op != "density" or len(s.labels) > 2:
         return None
     x, parameters = rows.arguments[0], rows.arguments[1:]
@@ -342,15 +379,17 @@ def _per_cell(
         values = constant(label.values[(cell // stride) % label.n_labels])
         replacements[label.variable] = values
         if s.units is not None:
-            for part in looked_up(s.rows, label.variable):
-                replacements[part] = values
+            replacements |= _replaced_look_ups(s.rows, label.variable, values)
     return replacements
+
+
+def _replaced_look_ups(x: Expression, variable: Expression, values: Expression) -> dict[Expression, Expression]:
+    """The values of all cells in the place of every look-up by position, with as many axes as that has."""
+    return {p: ex.reshape(values, (values.size, *[1] * (p.ndim - 1))) for p in looked_up(x, variable)}
 
 
 def looked_up(x: Expression, variable: Expression) -> list[Expression]:
     """Every look-up of a variable by position inside x."""
-    from mcmix.structure.evaluate import ordered
-
     return [p for p in ordered(x) if p.op == "take" and p.arguments[0] is variable]
 
 
@@ -371,6 +410,31 @@ def _constant_rows_as_scalars(x: Expression, count: int) -> Expression:
         return done[part]
 
     return visit(x)
+
+
+def _vector_cells(s: SeparableFactor) -> Cells | None:
+    """Cells of rows of vectors: one per label (or one for all, without labels)."""
+    family, x = s.factor.family, s.rows.arguments[0]
+    if family is None or s.rows.extra is not family or family.statistics is None or not x.is_constant:
+        return None
+    data = np.asarray(x.known, dtype=float)
+    if s.labels:
+        parameters = _vector_tables(s, s.labels[0])
+        size, strides = s.labels[0].n_labels, {s.labels[0]: 1}
+    else:
+        parameters, size, strides = list(s.rows.arguments[1:]), 1, dict[LabelVector, int]()
+        if any(p.ndim != q.event_ndim for p, q in zip(parameters, family.parameters, strict=True)):
+            return None
+    shift, d = data.mean(0), data.shape[1]
+    named = dict(zip([p.name for p in family.parameters], parameters, strict=True))
+    if s.labels:
+        places = [leaf(("count", s.factor), (size,)), leaf(("sum", s.factor, 0), (size, d))]
+        sums = Sums(places[0], (places[1],), (leaf(("square", s.factor, 0), (size, d, d)),), (shift,))
+    else:
+        about = data - shift
+        known = (constant(about.sum(0)[None]),), (constant((about.T @ about)[None]),)
+        sums = Sums(constant(np.array([float(len(data))])), *known, (shift,))
+    return Cells(size, strides, None, named, sums, [data], [True], d)
 
 
 def _with_sums(

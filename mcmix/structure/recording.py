@@ -10,7 +10,7 @@ import numpy as np
 
 from mcmix.distributions.family import Family
 from mcmix.errors import ModelError, SupportError, TraceError
-from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Potential
+from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Index, Potential
 from mcmix.nodes.law import Law, as_array
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, holds_nodes, mapped
@@ -125,7 +125,10 @@ def record(model: Model) -> Recording:
                 _law_factor(node, recording) if isinstance(node, Law) else _own_factor(node, recording)
             )
         elif isinstance(node, Deterministic):
-            recording.values[node] = _called(node, node.function, node.parents, recording, np.shape(node.value))
+            found = _looked_up(node, recording)
+            if found is None:
+                found = _called(node, node.function, node.parents, recording, np.shape(node.value))
+            recording.values[node] = found
         elif isinstance(node, Potential):
             total = _called(node, _own_potential(node), node.parents, recording, ())
             if total.kind == "bool":
@@ -187,6 +190,17 @@ def _repeated(elements: Expression, shape: tuple[int, ...]) -> Expression:
 def _parameter(parent: Any, recording: Recording) -> Expression:
     resolved = mapped(parent, lambda node: recording.values[node], as_expression)
     return as_expression(resolved if holds_nodes(parent) else as_array(parent))
+
+
+def _looked_up(node: Deterministic, recording: Recording) -> Expression | None:
+    """Rows of a table picked by labels: known to be recorded right, so that no row is looked up to check it."""
+    if not isinstance(node, Index) or not node.takes_rows:
+        return None
+    table = mapped(node.parents["x"], lambda n: recording.values[n], as_expression)
+    index = recording.values[node.parents["index"]]
+    if index.is_constant and not 0 <= int(index.known.min()) <= int(index.known.max()) < len(table):
+        return None
+    return as_expression(as_expression(table)[index])
 
 
 def _own_factor(node: Stochastic, recording: Recording) -> Factor:

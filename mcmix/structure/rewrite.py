@@ -41,6 +41,8 @@ def _rebuilt(x: Expression, arguments: list[Expression]) -> Expression:
         return ex.density(x.extra, arguments[0], arguments[1:])
     if x.op == "events":
         return ex.event_density(x.extra, arguments[0], arguments[1:])
+    if x.op == "reshape" and x.arguments[0].ndim and x.shape[:1] == x.arguments[0].shape[:1]:
+        return _rows_reshaped(x, arguments[0])
     if any(new.shape != old.shape for new, old in zip(arguments, x.arguments, strict=True)):
         raise NotSeparable(f"{x.op} runs across rows")
     if x.op in REDUCTIONS or x.op == "cumsum" or x.op in ("concatenate", "matmul", "scatter", "python"):
@@ -48,6 +50,18 @@ def _rebuilt(x: Expression, arguments: list[Expression]) -> Expression:
     if x.op == "reshape":
         return ex.reshape(arguments[0], x.shape)
     raise NotSeparable(f"{x.op} cannot be rewritten")
+
+
+def _rows_reshaped(x: Expression, rows: Expression) -> Expression:
+    """Rows that get more axes keep them when their number changes, or when they become one value for all."""
+    old, rest = x.arguments[0], x.shape[1:]
+    if rows.shape == old.shape:
+        return ex.reshape(rows, x.shape)
+    if rows.ndim == old.ndim and rows.shape[1:] == old.shape[1:]:
+        return ex.reshape(rows, (rows.shape[0], *rest))
+    if rows.shape == old.shape[1:]:
+        return ex.reshape(rows, rest)
+    raise NotSeparable("reshape runs across rows")
 
 
 def exposed(x: Expression, variables: set[Expression]) -> Expression:
@@ -96,6 +110,9 @@ def follow_rows(x: Expression, rows: int, on_part: Callable[[Expression], bool])
         seen.add(part)
         if not on_part(part):
             continue
+        if part.op == "events":
+            _follow_events(part, rows, on_part)
+            continue
         if part.op in ELEMENTWISE or part.op == "density":
             below = part.arguments
         elif part.op == "take":
@@ -109,6 +126,44 @@ def follow_rows(x: Expression, rows: int, on_part: Callable[[Expression], bool])
                 waiting.append(a)
             elif a.size != 1:
                 raise NotSeparable(f"rows of shape ({rows},) meet a value of shape {a.shape}")
+
+
+def _follow_events(x: Expression, rows: int, on_part: Callable[[Expression], bool]) -> None:
+    """The per-row part of values and parameters of vectors or matrices."""
+    axes = [x.extra.event_ndim, *[p.event_ndim for p in x.extra.parameters]]
+    waiting = []
+    for a, n in zip(x.arguments, axes, strict=True):
+        if a.ndim == n:  # shared by all rows
+            on_part(a)
+        elif a.ndim == n + 1 and a.shape[0] == rows:
+            waiting.append(a)
+        else:
+            raise NotSeparable(f"rows of shape ({rows},) meet a value of shape {a.shape}")
+    seen = set[Expression]()
+    while waiting:
+        part = waiting.pop()
+        if part not in seen:
+            seen.add(part)
+            if on_part(part):
+                waiting += _leading(part, rows)
+
+
+def _leading(part: Expression, rows: int) -> list[Expression]:
+    """What has the same leading axis of rows below a part that has one; nothing may mix rows."""
+    if part.op in ("constant", "leaf"):
+        return []
+    if part.op == "reshape" and part.arguments[0].shape[:1] == (rows,):
+        return [part.arguments[0]]
+    if part.op == "take":
+        below = part.arguments[1:]
+    elif part.op in ELEMENTWISE:
+        below = part.arguments
+    else:
+        raise NotSeparable(f"{part.op} runs across rows")
+    for a in below:
+        if a.ndim == part.ndim and a.shape[0] not in (1, rows):
+            raise NotSeparable(f"rows of shape ({rows},) meet a value of shape {a.shape}")
+    return [a for a in below if a.ndim == part.ndim and a.shape[0] == rows]
 
 
 def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:

@@ -31,9 +31,9 @@ def component_colour(component: int) -> str:
 
 
 def canvas(figure: Figure | SubFigure | None, height: float) -> Any:
-    """Return the figure that was given, or a new one of the house's width and this height in inches."""
+    """Return the figure that was given (or made, by a function of the height in inches), or a new one that high."""
     if figure is not None:
-        return figure
+        return figure(height) if callable(figure) else figure
     from mcmix.report.plots.figures import notebook_figure
 
     return notebook_figure(WIDTH, height)

@@ -1,0 +1,91 @@
+"""Exact draws of vectors and matrices from their natural parameters."""
+
+from __future__ import annotations
+
+import math
+
+from mcmix.kernels.base import call, floats, inline, integers, step_kernel
+from mcmix.kernels.events import cholesky, solved_above, solved_below
+from mcmix.kernels.gibbs import IMPOSSIBLE, NOT_A_NUMBER
+from mcmix.kernels.random import standard_gamma, standard_normal
+
+# Descriptor: 1 machine, 2 program, 3 instructions, 4 draws, 5 dimension, 6 first and 7 second natural parameters,
+# 8 where the draws go, 9 workspace of 3 d * d + d doubles.
+
+
+@inline
+def _broken(matrix, d):
+    """Why a matrix has no Cholesky factor."""
+    for i in range(d * d):
+        if matrix[i] != matrix[i] or abs(matrix[i]) == math.inf:
+            return NOT_A_NUMBER
+    return IMPOSSIBLE
+
+
+@step_kernel
+def draw_vectors(words, reals, stream):
+    """Vectors with density proportional to exp(-v' P v / 2 + h' v): P is `first`, h `second` (Rue and Held 2005)."""
+    slot = integers(words, 10)
+    n, d = slot[4], slot[5]
+    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    if status != 0:
+        return status
+    factor = floats(slot[9], d * d)
+    for k in range(n):
+        precision, linear = floats(slot[6] + 8 * k * d * d, d * d), floats(slot[7] + 8 * k * d, d)
+        out = floats(slot[8] + 8 * k * d, d)
+        logs = cholesky(precision, factor, d)
+        if logs != logs:
+            return _broken(precision, d)
+        for i in range(d):
+            out[i] = linear[i]
+        solved_below(factor, out, d)
+        for i in range(d):
+            out[i] += standard_normal(stream)
+        solved_above(factor, out, d)
+    return 0
+
+
+@step_kernel
+def draw_matrices(words, reals, stream):
+    """Wishart matrices, density proportional to |X|**f exp(-tr(T X) / 2): f is `first`, T `second`.
+
+    Bartlett's decomposition (Smith and Hocking 1972): X = B B' with B = L'**-1 A, T = L L', A lower triangular with
+    standard normals below the diagonal and roots of chi-squares with n - i degrees of freedom on it, n = 2 f + d + 1.
+    """
+    slot = integers(words, 10)
+    n, d = slot[4], slot[5]
+    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    if status != 0:
+        return status
+    work = floats(slot[9], 3 * d * d + d)
+    factor, lower, column = work, work[d * d :], work[2 * d * d :]
+    powers = floats(slot[6], n)
+    for k in range(n):
+        inverse, out = floats(slot[7] + 8 * k * d * d, d * d), floats(slot[8] + 8 * k * d * d, d * d)
+        freedom = 2.0 * powers[k] + d + 1.0
+        logs = cholesky(inverse, factor, d)
+        if logs != logs or not freedom > d - 1.0:
+            return _broken(inverse, d)
+        for i in range(d):
+            for j in range(d):
+                if j < i:
+                    lower[i * d + j] = standard_normal(stream)
+                elif j == i:
+                    lower[i * d + j] = math.sqrt(2.0 * standard_gamma(stream, 0.5 * (freedom - i)))
+                else:
+                    lower[i * d + j] = 0.0
+        for j in range(d):
+            for i in range(d):
+                column[i] = lower[i * d + j]
+            solved_above(factor, column, d)
+            for i in range(d):
+                lower[i * d + j] = column[i]
+        for i in range(d):
+            for j in range(i + 1):
+                total = 0.0
+                for m in range(d):
+                    total += lower[i * d + m] * lower[j * d + m]
+                out[i * d + j] = total
+                out[j * d + i] = total
+    return 0

@@ -1,0 +1,149 @@
+"""Conjugate conditionals of vectors and matrices: normal means, Wishart precisions.
+
+The same idea as in :mod:`mcmix.structure.conjugacy`, with one natural parameter per vector or matrix instead of one per
+number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcmix.nodes.law import Law
+from mcmix.nodes.node import Node
+from mcmix.structure import expression as ex
+from mcmix.structure.evidence import Evidence, Structure
+from mcmix.structure.expression import Expression, constant, elementwise, scatter
+from mcmix.structure.links import affine
+
+KINDS = {"MvNormal": "vector", "Wishart": "wishart", "WishartCov": "wishart"}
+
+
+@dataclass(frozen=True, eq=False)
+class VectorConjugate:
+    """A full conditional of vectors or matrices.
+
+    Attributes
+    ----------
+    kind : {"vector", "wishart"}
+    first, second : Expression
+        Natural parameters in the sense of :class:`mcmix.distributions.family.Message`; shapes (n, d, d) and (n, d) of
+        vectors, (n,) and (n, d, d) of matrices.
+    reason : str
+    """
+
+    kind: str
+    first: Expression
+    second: Expression
+    reason: str
+
+
+class _NotConjugate(Exception):
+    """Why there is none."""
+
+
+def vector_conjugate(node: Node, structure: Structure) -> VectorConjugate | str:
+    """The conjugate conditional of an unknown vector or matrix (or several of them), or why there is none."""
+    if not isinstance(node, Law) or node.family.name not in KINDS or node.mask is not None:
+        return "its law is no normal law of vectors and no Wishart law"
+    if structure.is_idle(node):
+        return "no data hang on it"
+    try:
+        return _read(node, KINDS[node.family.name], structure)
+    except _NotConjugate as reason:
+        return str(reason)
+
+
+def _read(node: Law, kind: str, structure: Structure) -> VectorConjugate:
+    recording = structure.recording
+    v, own = recording.leaves[node], recording.own_factor(node)
+    if any(v in p.leaves for p in own.parameters.values()):
+        raise _NotConjugate("its law depends on itself")
+    axes = node.family.event_ndim
+    n = v.size // int(np.prod(v.shape[v.ndim - axes :], dtype=int))
+    children = [e for e in structure.about(node) if e.factor is not own]
+    first, second = _prior(node, own.parameters, n)
+    for e in children:
+        more = _message(e, kind, v, n)
+        first, second = elementwise("add", first, more[0]), elementwise("add", second, more[1])
+    names = ", ".join(dict.fromkeys(e.factor.node.name for e in children))
+    return VectorConjugate(kind, first, second, f"conjugate: {node.family.name} prior with {names}")
+
+
+def _prior(node: Law, parameters: Any, n: int) -> tuple[Expression, Expression]:
+    """Natural parameters of the prior, one set per vector or matrix."""
+    d = node.event_shape[-1]
+    if node.family.name == "MvNormal":
+        precision, mean = parameters["precision"], parameters["mean"]
+        linear = ex.reduce("sum", precision * mean[..., None, :], -1)
+        return _stacked(precision, n, (d, d)), _stacked(linear, n, (d,))
+    degrees = parameters["degrees_of_freedom"]
+    if node.family.name == "WishartCov":
+        if not parameters["scale"].is_constant:
+            raise _NotConjugate("its scale is unknown: write it as a Wishart with an inverse scale")
+        inverse: Any = constant(np.linalg.inv(parameters["scale"].known))
+    else:
+        inverse = parameters["inverse_scale"]
+    return _stacked(0.5 * (degrees - (d + 1.0)), n, ()), _stacked(inverse, n, (d, d))
+
+
+def _stacked(x: Any, n: int, event: tuple[int, ...]) -> Expression:
+    """One entry per vector or matrix."""
+    part = ex.as_expression(x)
+    size = int(np.prod(event, dtype=int))
+    if part.size == n * size:
+        return ex.reshape(part, (n, *event))
+    return ex.broadcast_to(ex.reshape(part, (1, *event)) if part.size == size else part, (n, *event))
+
+
+def _message(e: Evidence, kind: str, v: Expression, n: int) -> tuple[Expression, Expression]:
+    """What one child says, gathered per vector or matrix."""
+    name, family = e.factor.node.name, e.factor.family
+    if e.factor.x is not None and v in e.factor.x.leaves:
+        raise _NotConjugate(f"{name} has it as its value")
+    touching = [p for p, x in e.parameters.items() if v in x.leaves]
+    message = family.statistics.messages.get(touching[0]) if family and family.statistics and touching else None
+    if len(touching) != 1 or message is None or message.kind != kind or e.sums is None:
+        raise _NotConjugate(f"{name} has no {kind} message to its {' and '.join(touching) or 'parameters'}")
+    others = {p: x for p, x in e.parameters.items() if p != touching[0]}
+    first, second = (ex.as_expression(m) for m in message.natural(e.sums, others))
+    rows = _rows_of(e.parameters[touching[0]], v, name)
+    count = int(np.prod(e.elements.shape, dtype=int))
+    return _gathered(first, rows, count, n), _gathered(second, rows, count, n)
+
+
+def _rows_of(parameter: Expression, v: Expression, name: str) -> np.ndarray:
+    """Which of the vectors or matrices each entry of a parameter is; the parameter must be a plain look-up of rows."""
+    link = affine(parameter, v, v)
+    if link is None or not link.index.is_constant or not _is(link.slope, 1.0) or not _is(link.offset, 0.0):
+        raise _NotConjugate(f"{name}'s parameter is no plain look-up of it")
+    size = _event_size(parameter, v)
+    index = np.asarray(link.index.known).reshape(-1, size)
+    rows = index[:, 0] // size
+    if not np.array_equal(index, rows[:, None] * size + np.arange(size)):
+        raise _NotConjugate(f"{name}'s parameter takes it apart")
+    return rows
+
+
+def _event_size(parameter: Expression, v: Expression) -> int:
+    """Numbers in one vector or matrix."""
+    axes = 1 if v.ndim == 1 else (2 if v.shape[-1] == v.shape[-2] and parameter.shape[-2:] == v.shape[-2:] else 1)
+    node = v.extra
+    axes = node.family.event_ndim if isinstance(node, Law) else axes
+    return int(np.prod(v.shape[v.ndim - axes :], dtype=int))
+
+
+def _is(x: Expression, number: float) -> bool:
+    return x.is_constant and bool(np.all(x.known == number))
+
+
+def _gathered(x: Expression, rows: np.ndarray, count: int, n: int) -> Expression:
+    """Sum of the messages to each vector or matrix; without an axis of their own they are all to the same one."""
+    each = x.shape[1:] if x.shape[:1] == (count,) else x.shape
+    size = int(np.prod(each, dtype=int))
+    wide = ex.broadcast_to(x, (count, *each)) if x.shape != (count, *each) else x
+    rows = np.broadcast_to(rows, (count,))
+    positions = rows[:, None] * size + np.arange(size)
+    return ex.reshape(scatter(ex.reshape(wide, (-1,)), np.ascontiguousarray(positions.ravel()), n * size), (n, *each))
