@@ -173,8 +173,11 @@ class MCMC:
         groups = [n for n in nodes if _names_nodes(n)]
         rest = tuple(n for n in nodes if not _names_nodes(n))
         if not groups:
-            raise ModelError(f"use_step_method: expected a node for {step.__name__}, got none")
-        together = issubclass(step, StepMethod) and (step.several or not step.__module__.startswith("mcmix."))
+            came = ", ".join(map(repr, rest)) or "none"
+            raise ModelError(f"use_step_method: expected a node for {step.__name__}, got {came}")
+        together = StepMethod in step.__mro__ and (
+            getattr(step, "several", False) or not step.__module__.startswith("mcmix.")
+        )
         wanted = [g for group in groups for g in self._groups(group, together)]
         choices = [*self._choices, *[Choice(step, tuple(g), rest, options) for g in wanted]]
         self._assembled, self._choices = self._made(choices), choices
@@ -334,6 +337,7 @@ class MCMC:
             self._calls.append(collected(made, out, rows))
             for node in self.model.nodes:
                 node.sampler = weakref.ref(self)
+            self._say_impossible()
             self._say_disagreement()
         return self
 
@@ -346,6 +350,15 @@ class MCMC:
         """After steps in Python: nodes draw from streams of their own again."""
         for node in self.model.stochastics:
             node._rng = None
+
+    def _say_impossible(self) -> None:
+        """Say when a step of the user's left values of probability zero behind."""
+        impossible = int(np.sum(~np.isfinite(self.draws().statistics["lp"])))
+        if impossible:
+            print(
+                f"{impossible} kept draws have log density minus infinity or NaN: look at your own steps",
+                file=sys.stderr,
+            )
 
     def _say_disagreement(self) -> None:
         """Say on the screen when chains tell different stories."""

@@ -5,7 +5,8 @@ known place (for programs that serve single elements, the sum of that element's 
 
 Descriptor (whole numbers): 0 tuning flag, 1 machine, 2 program, 3 instructions, 4 elements, 5 address of the variable,
 6 address of the log density, 7 whether the program serves single elements, 8 transform, 9 lower and 10 upper bound
-(addresses), 11 step or category count, 12 counters' address, 13 workspace.
+(addresses), 11 step or category count, 12 counters' address, 13 workspace. Slice and Metropolis note in the workspace
+where a log density was no number (element, value) if its third entry asks for it.
 """
 
 from __future__ import annotations
@@ -59,6 +60,15 @@ def _collapsed(kind, x, low, floor):
 
 
 @inline
+def _refused(work, density, i, x):
+    """Whether a log density that is no number ends the run (functions of the user's); where it was is noted."""
+    if density == density or work[2] == 0.0:
+        return False
+    work[0], work[1] = i, x
+    return True
+
+
+@inline
 def _density_at(slot, variable, i, y, low, high, answer):
     """Log density in the free coordinate of element i at y; minus infinity for NaN's sake is never hidden."""
     x = from_free(slot[8], y, low, high)
@@ -81,7 +91,7 @@ def slice_elements(words, reals, stream):
     slot = integers(words, 14)
     n = slot[4]
     width, variable, answer = floats(reals, n), floats(slot[5], n), floats(slot[6], 1)
-    lows, highs = floats(slot[9], n), floats(slot[10], n)
+    lows, highs, work = floats(slot[9], n), floats(slot[10], n), floats(slot[13], 3)
     for i in range(n):
         low, high = lows[i], highs[i]
         before = variable[i]
@@ -96,11 +106,19 @@ def slice_elements(words, reals, stream):
         right = left + width[i]
         steps = int(MOST_STEPS * uniform(stream))
         for _ in range(steps):
-            if not _density_at(slot, variable, i, left, low, high, answer) > level:
+            found = _density_at(slot, variable, i, left, low, high, answer)
+            if _refused(work, found, i, variable[i]):
+                variable[i] = before
+                return NOT_A_NUMBER
+            if not found > level:
                 break
             left -= width[i]
         for _ in range(MOST_STEPS - 1 - steps):
-            if not _density_at(slot, variable, i, right, low, high, answer) > level:
+            found = _density_at(slot, variable, i, right, low, high, answer)
+            if _refused(work, found, i, variable[i]):
+                variable[i] = before
+                return NOT_A_NUMBER
+            if not found > level:
                 break
             right += width[i]
         y = now
@@ -109,7 +127,11 @@ def slice_elements(words, reals, stream):
             if y == now:  # shrunk onto the present value
                 variable[i] = before
                 break
-            if _density_at(slot, variable, i, y, low, high, answer) > level:
+            found = _density_at(slot, variable, i, y, low, high, answer)
+            if _refused(work, found, i, variable[i]):
+                variable[i] = before
+                return NOT_A_NUMBER
+            if found > level:
                 break
             if y < now:
                 left = y
@@ -138,7 +160,7 @@ def metropolis_elements(words, reals, stream):
     slot = integers(words, 14)
     n = slot[4]
     scale, variable, answer = floats(reals, n + 1), floats(slot[5], n), floats(slot[6], 1)
-    lows, highs, counter = floats(slot[9], n), floats(slot[10], n), floats(slot[12], 2)
+    lows, highs, counter, work = floats(slot[9], n), floats(slot[10], n), floats(slot[12], 2), floats(slot[13], 3)
     for i in range(n):
         low, high = lows[i], highs[i]
         before = variable[i]
@@ -151,6 +173,9 @@ def metropolis_elements(words, reals, stream):
         if slot[11] != 0:
             step = math.floor(step) if step < 0.0 else math.ceil(step)
         change = _density_at(slot, variable, i, now + step, low, high, answer) - start
+        if _refused(work, change, i, variable[i]):
+            variable[i] = before
+            return NOT_A_NUMBER
         accepted = change > -standard_exponential(stream)
         if not accepted:
             variable[i] = before
@@ -316,6 +341,17 @@ def _put_back(pieces, n_pieces, kept):
         entry += pieces[PIECE_WIDTH * j + 1]
 
 
+@inline
+def _exchange(pieces, n_pieces, kept):
+    """Go back, and leave the entries that were tried in `kept`."""
+    entry = 0
+    for j in range(n_pieces):
+        variable = floats(pieces[PIECE_WIDTH * j], pieces[PIECE_WIDTH * j + 1])
+        for i in range(pieces[PIECE_WIDTH * j + 1]):
+            variable[i], kept[entry + i] = kept[entry + i], variable[i]
+        entry += pieces[PIECE_WIDTH * j + 1]
+
+
 @step_kernel
 def metropolis_block(words, reals, stream):
     """Adaptive Metropolis on all entries of a few variables at once, in their free coordinates (Haario et al. 2001).
@@ -347,7 +383,11 @@ def metropolis_block(words, reals, stream):
     jacobian = _block_from_free(pieces, n_pieces, proposal)
     accepted = False
     if jacobian > -math.inf and _within(pieces, n_pieces) and call(slot[1], (slot[2], slot[3], 0, 1)) == 0:
-        accepted = answer[0] + jacobian - start > -standard_exponential(stream)
+        change = answer[0] + jacobian - start
+        if change != change and floats(slot[13] + 8 * (n + 3 * d), 1)[0] != 0.0:
+            _exchange(pieces, n_pieces, kept)
+            return NOT_A_NUMBER
+        accepted = change > -standard_exponential(stream)
     if not accepted:
         _put_back(pieces, n_pieces, kept)
     counter[0] += 1.0

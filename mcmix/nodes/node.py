@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix.errors import ModelError
+
+_created = itertools.count()
 
 
 class Node:
@@ -31,6 +34,7 @@ class Node:
         if not isinstance(name, str) or not name:
             raise ModelError(f"a node's name: expected a non-empty string, got {name!r}")
         self.__name__ = name
+        self.created = next(_created)
         self.__doc__ = doc
         self.trace_by_default = trace
         from mcmix.nodes.containers import contained  # containers are made of nodes
@@ -189,8 +193,10 @@ def nodes_in(value: Any, inside: frozenset[int] = frozenset()) -> Iterator[Node]
     items: Any = ()
     if isinstance(value, Mapping):
         items = list(value.values())
-    elif isinstance(value, (list, tuple, set, frozenset)):
+    elif isinstance(value, (list, tuple)):
         items = value
+    elif isinstance(value, (set, frozenset)):
+        items = sorted(value, key=lambda item: getattr(item, "created", -1))  # not in the order of this process
     elif isinstance(value, np.ndarray) and value.dtype == object:
         items = value.ravel()
     for item in items:

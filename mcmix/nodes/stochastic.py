@@ -190,6 +190,8 @@ class Stochastic(Node):
     def value(self, new: Any) -> None:
         if self.observed:
             raise ModelError(f"{self.name}: the value of an observed node is data and cannot be set")
+        if new is None:
+            raise ModelError(f"{self.name}: expected a value of shape {self.shape}, got None")
         checked = self._checked(new)
         if self.mask is not None and np.shape(checked) == self.state_shape != self.shape:
             checked = self.completed(checked)
@@ -244,12 +246,17 @@ class Stochastic(Node):
     def log_density(self, value: Any, parents: Mapping[str, Any]) -> float:
         """Log density of a value given the parents' values; minus infinity where impossible."""
         try:
-            answer = np.asarray(self.logp_function(value, **parents), dtype=float)
+            found = self.logp_function(value, **parents)
         except ZeroProbability:
             return -np.inf
+        try:
+            answer = np.asarray(found, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"{self.name}: its logp expected to return one number, got {found!r}") from error
         if answer.ndim:
             raise ModelError(
-                f"{self.name}: its logp expected to return one number, got an array of shape {answer.shape}; sum it"
+                f"{self.name}: its logp expected to return one number, got an array of shape {answer.shape} at "
+                f"{self.name}={value} with parents {dict(parents)}; sum it"
             )
         if np.isnan(answer):
             raise ModelError(f"{self.name}: its logp returned NaN at {self.name}={value} with parents {dict(parents)}")
@@ -322,7 +329,7 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     try:
         array = value if np.ma.isMaskedArray(value) else np.asarray(value)
         if array.dtype.kind == "O" and not np.ma.isMaskedArray(array):
-            array = np.where(_absent(array).astype(bool), np.nan, array)
+            array = np.where(np.asarray(_absent(array), dtype=bool), np.nan, array)
         return array.astype(float) if array.dtype.kind not in "fiub" else array
     except (TypeError, ValueError) as error:
         shown = repr(value) if len(repr(value)) < 60 else repr(value)[:57] + "..."

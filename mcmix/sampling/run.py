@@ -17,12 +17,12 @@ from mcmix.kernels import density_steps, driver, gibbs, labels
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.failure import culprit
 from mcmix.sampling.progress import Progress
 from mcmix.sampling.seeding import Pool
 from mcmix.sampling.start import Seeds, start
 from mcmix.steps.base import TUNE_INTERVAL, Call, Chain, Step
-from mcmix.steps.density import BlockMetropolis, ElementMetropolis
-from mcmix.steps.own import StepMethod
+from mcmix.steps.density import BlockMetropolis, DensityStep, ElementMetropolis
 from mcmix.steps.plan import Assembled, Segment, per_label_bytes, recorded_from
 from mcmix.traces.memory import Draws
 
@@ -84,14 +84,14 @@ class Runner:
             )
         self.tune(self.waiting or self.burn_left > 0 or (self.tuning.throughout and not self.tuning.settled))
         self.frame[driver.FRAME_SWEEPS] = sweeps
+        if self.waiting:  # burn-in begins after this stretch at the earliest: nothing is recorded in it
+            self.frame[driver.FRAME_BURN] = self.sweeps + sweeps + self.burn_left
         before = time.perf_counter()
         self.status = driver.run_frame(self.frame)
         self.sampled_seconds += time.perf_counter() - before
         done = self.sweeps - done
         self.swept += done
-        if self.waiting:
-            self.frame[driver.FRAME_BURN] += done
-        else:
+        if not self.waiting:
             self.left -= done
             self.burn_left = max(0, self.burn_left - done)
         if self.waiting or self.tuning.throughout:
@@ -140,8 +140,10 @@ class Tuning:
         self.settled = self.good >= self.enough or self.looks >= MOST_LOOKS
 
     def _is_tuned(self, step: Step, chain: Chain) -> bool:
-        if not isinstance(step, (ElementMetropolis, BlockMetropolis, StepMethod)):
+        if not (step.in_python or isinstance(step, (ElementMetropolis, BlockMetropolis))):
             return True
+        if chain.changed.pop(step, False):  # what its tune() answered last
+            return False
         rates = []
         for key in step.counters():
             now = chain.view(key).copy()
@@ -295,12 +297,26 @@ def run(
                 with lock:
                     waiting.append(r)
 
-    threads = 1 if any(isinstance(s, StepMethod) for s in runners[0].made.steps) else _threads(len(runners), cores)
+    threads = 1 if any(s.in_python for s in runners[0].made.steps) else _threads(len(runners), cores)
     interrupted = _waited(runners, work, threads, before, iterations, progress_bar)
+    halted = not interrupted and any(r.status == driver.STOPPED for r in runners)
+    if halted:
+        _caught_up(runners)
     for r in runners:
         r.tune(False)
     _refuse_failures(runners)
-    return interrupted or any(r.status == driver.STOPPED for r in runners)
+    return interrupted or halted
+
+
+def _caught_up(runners: Sequence[Runner]) -> None:
+    """After a halt: chains that were behind go on to where the first one stopped, so that all keep as much."""
+    fewest = min(r.left for r in runners)
+    for r in runners:
+        r.stop[0], r.status = 0, 0 if r.status == driver.STOPPED else r.status
+        while r.left > fewest and r.status == 0 and r.chain.error is None:
+            whole, r.left = fewest, r.left - fewest
+            r.advance()
+            r.left += whole
 
 
 def _threads(n_chains: int, cores: int | None) -> int:
@@ -394,6 +410,8 @@ def _refuse_failures(runners: Sequence[Runner]) -> None:
             where = int(r.frame[driver.FRAME_FAILED])
             step = r.calls[where].step if 0 <= where < len(r.calls) else None
             names = ", ".join(v.name for v in step.variables) if step is not None else "the recorded values"
+            if r.status == density_steps.NOT_A_NUMBER and isinstance(step, (DensityStep, BlockMetropolis)):
+                names += culprit(r.made.structure, r.chain, step)
             raise _failure(r.status, f"chain {r.number}, sweep {r.sweeps + 1}, {names}")
 
 

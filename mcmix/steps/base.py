@@ -43,6 +43,7 @@ class Chain:
         self.error: BaseException | None = None
         self.stop = apart(1, np.int64)
         self.tune_interval = TUNE_INTERVAL
+        self.changed: dict[Any, bool] = {}
         self._row_streams: dict[Any, np.ndarray] = {}
 
     def view(self, key: Any) -> np.ndarray:
@@ -140,6 +141,7 @@ class Step(ABC):
     """
 
     name = "step"
+    in_python = False  # whether a sweep calls Python with the nodes showing one chain's values
 
     def __init__(self, variables: Sequence[Stochastic], reason: str):
         self.variables = list(variables)

@@ -140,6 +140,11 @@ def values_of(node: Stochastic) -> tuple[int, int] | None:
     return (int(lower.min()), count) if count <= MOST_ENUMERATED else None
 
 
+def _own_functions(nodes: Sequence[Stochastic], structure: Structure) -> float:
+    """1 where a user's own log density decides: one that is no number is a mistake to be told, else 0."""
+    return float(any(e.factor.family is None for node in nodes for e in structure.about(node)))
+
+
 class DensityStep(Step):
     """Base of the steps that evaluate a target."""
 
@@ -147,6 +152,7 @@ class DensityStep(Step):
         super().__init__(variables, reason)
         self.node = self.variables[0]
         self.target = target_of(self.node, structure)
+        self.own_functions = _own_functions(self.variables, structure)
         self.n = int(np.prod(self.node.state_shape, dtype=int))
         self.lower, self.upper = bounds_of(self.node)
         self.transform = kernels.IDENTITY if own_scale else transform_of(self.node, self.lower, self.upper)
@@ -164,11 +170,20 @@ class DensityStep(Step):
     @property
     def workspace(self) -> int:
         """Doubles of workspace."""
-        return 1
+        return 3
+
+    def tried(self, chain: Chain) -> dict[Stochastic, np.ndarray]:
+        """The value at which the log density was no number."""
+        place, value, _ = chain.view(("work", self))[:3]
+        state = chain.view(self.node).copy()
+        state[int(place)] = value
+        return {self.node: state}
 
     def slots(self, chain: Chain, extra: int = 0) -> list[int]:
         """The descriptor after its first two words."""
         chain.view(("lower", self))[:], chain.view(("upper", self))[:] = self.lower, self.upper
+        if self.workspace == 3:
+            chain.view(("work", self))[2] = self.own_functions
         bound = chain.bound(self.program)
         answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
         places = [chain.address((key, self)) for key in ("lower", "upper")]
@@ -292,6 +307,7 @@ class BlockMetropolis(Step):
                 raise TypeError(f"{node.name}: the block step moves continuous variables; use DiscreteMetropolis")
         self.pieces = [piece_of(node, covariance is not None) for node in self.variables]
         self.target = joint_target(self.variables, structure)
+        self.own_functions = _own_functions(self.variables, structure)
         self.n, self.d = sum(p.size for p in self.pieces), sum(p.free for p in self.pieces)
         self.factor = 0.3 * np.eye(self.d) if covariance is None else self._factor(covariance)
 
@@ -299,6 +315,8 @@ class BlockMetropolis(Step):
         names = ", ".join(v.name for v in self.variables)
         if covariance.shape != (self.d, self.d):
             raise TypeError(f"{names}: cov expected shape {(self.d, self.d)}, got {covariance.shape}")
+        if not np.allclose(covariance, covariance.T):
+            raise TypeError(f"{names}: cov expected symmetric, got {covariance.tolist()}")
         try:
             return np.linalg.cholesky(covariance)
         except np.linalg.LinAlgError as error:
@@ -314,10 +332,17 @@ class BlockMetropolis(Step):
             plan.layout.place(("lower", self, i), piece.size)
             plan.layout.place(("upper", self, i), piece.size)
         plan.layout.place(("counter", self), 2)
-        plan.layout.place(("work", self), self.n + 3 * self.d)
+        plan.layout.place(("work", self), self.n + 3 * self.d + 1)
+
+    def tried(self, chain: Chain) -> dict[Stochastic, np.ndarray]:
+        """The values at which the log density was no number."""
+        ends = np.cumsum([p.size for p in self.pieces])[:-1]
+        kept = np.split(chain.view(("work", self))[: self.n], ends)
+        return {p.node: part.copy() for p, part in zip(self.pieces, kept, strict=True)}
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
+        chain.view(("work", self))[-1] = self.own_functions
         table = []
         for i, p in enumerate(self.pieces):
             chain.view(("lower", self, i))[:], chain.view(("upper", self, i))[:] = p.lower, p.upper

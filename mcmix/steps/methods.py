@@ -74,13 +74,17 @@ class Metropolis(StepMethod):
     ):
         super().__init__(stochastic, verbose, tally)
         self.proposal_distribution = self._kind(proposal_distribution)
-        self.given_sd = None if proposal_sd is None else np.asarray(proposal_sd, dtype=float)
+        try:
+            self.given_sd = None if proposal_sd is None else np.asarray(proposal_sd, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"proposal_sd expected positive numbers, got {proposal_sd!r}") from error
         for what, number in (("scale", np.asarray(scale)), ("proposal_sd", self.given_sd)):
             if number is not None and not (number > 0).all():
                 raise TypeError(f"{what} expected positive numbers, got {number}")
         if self.given_sd is not None and self.given_sd.shape not in ((), self.stochastic.shape):
             raise TypeError(f"proposal_sd expected shape {self.stochastic.shape}, got {self.given_sd.shape}")
         self.scale = float(scale)
+        self._size: np.ndarray | None = None
         self.adaptive_scale_factor = 1.0
         self.accepted = self.rejected = 0.0
 
@@ -92,9 +96,11 @@ class Metropolis(StepMethod):
 
     @property
     def proposal_sd(self) -> np.ndarray:
-        """Standard deviation of the next proposal."""
-        own = np.abs(np.asarray(self.stochastic.value, dtype=float))
-        base = self.given_sd if self.given_sd is not None else (own if (own != 0).all() else np.ones(own.shape))
+        """Standard deviation of the next proposal: as given, or the variable's size where the chain began."""
+        if self._size is None:
+            own = np.abs(np.asarray(self.stochastic.value, dtype=float))
+            self._size = own if (own != 0).all() else np.ones(own.shape)
+        base = self._size if self.given_sd is None else self.given_sd
         return np.asarray(self.adaptive_scale_factor * self.scale * base)
 
     def propose(self) -> None:
@@ -103,16 +109,11 @@ class Metropolis(StepMethod):
             self.stochastic.random()
             return
         now = np.asarray(self.stochastic.value, dtype=float)
-        self._sd = self.proposal_sd
-        self.stochastic.value = now + self.rng.normal(0.0, self._sd, now.shape)
+        self.stochastic.value = now + self.rng.normal(0.0, self.proposal_sd, now.shape)
 
     def hastings_factor(self) -> float:
-        """Log of the density of proposing the way back over that of the proposal."""
-        if self.proposal_distribution == "prior" or self.given_sd is not None:
-            return 0.0
-        back = np.asarray(self.proposal_sd)  # the size of the variable, and so of the step, has changed
-        distance = np.square(np.asarray(self.stochastic.value, float) - np.asarray(self.stochastic.last_value, float))
-        return float(np.sum(np.log(self._sd / back) - 0.5 * distance * (1.0 / back**2 - 1.0 / self._sd**2)))
+        """Log of the density of proposing the way back over that of the proposal: zero for a symmetric one."""
+        return 0.0
 
     def target(self) -> float:
         """Log density that decides; proposals from the prior are decided by the likelihood alone."""
@@ -153,6 +154,8 @@ class Metropolis(StepMethod):
         if self.proposal_distribution == "prior" or any(
             getattr(type(self), hook) is not getattr(_plain_class(self), hook) for hook in HOOKS
         ):
+            if type(self) in (Metropolis, DiscreteMetropolis):
+                self.reason = "proposals from the prior, accepted by the likelihood, in Python"
             return self
         each = None if self.given_sd is None else np.ravel(self.stochastic.state_of(self._each_sd()))
         return density.ElementMetropolis([self.stochastic], structure, scale=self.scale, proposal_sd=each)
@@ -204,10 +207,6 @@ class DiscreteMetropolis(Metropolis):
             0.0, self.adaptive_scale_factor * self.scale * (1.0 if self.given_sd is None else self.given_sd), now.shape
         )
         self.stochastic.value = now + (np.sign(step) * np.ceil(np.abs(step))).astype(int)
-
-    def hastings_factor(self) -> float:
-        """The walk is symmetric."""
-        return 0.0
 
 
 class BinaryMetropolis(StepMethod):
@@ -269,6 +268,10 @@ class AdaptiveMetropolis(StepMethod):
         if cov is not None and scales is not None:
             raise TypeError("expected one of cov and scales, got both")
         self.covariance = None if cov is None else np.asarray(cov, dtype=float)
+        if scales is not None and set(scales) != set(self.stochastics):
+            expected = ", ".join(s.name for s in self.stochastics)
+            given = ", ".join(str(getattr(s, "name", s)) for s in scales)
+            raise TypeError(f"scales expected one entry for each of {expected}, got {given}")
         if scales is not None:
             each = [np.broadcast_to(np.asarray(scales[s], float), s.state_shape).ravel() for s in self.stochastics]
             self.covariance = np.diag(np.square(np.concatenate(each)))
@@ -348,6 +351,12 @@ class NoStepper(StepMethod):
     def cost(self) -> str:
         """Nothing."""
         return "nothing"
+
+
+# old programs ask isinstance(step, Metropolis) of the steps that serve them
+Metropolis.register(density.ElementMetropolis)
+AdaptiveMetropolis.register(density.BlockMetropolis)
+Slicer.register(density.Slice)
 
 
 def _plain_class(step: Metropolis) -> type[Metropolis]:

@@ -63,6 +63,7 @@ class StepMethod(Step):
     """
 
     name = "step method"
+    in_python = True
     several = False  # whether it takes a list of nodes also where there is one
 
     def __init__(self, variables: Stochastic | Sequence[Stochastic], verbose: int = -1, tally: bool = False):
@@ -168,7 +169,7 @@ class StepMethod(Step):
                 chain.put(node, node.value)
             self._steps += 1
             if descriptor[0] and self._steps % chain.tune_interval == 0:
-                self.tune()
+                chain.changed[prototype] = bool(self.tune())
             if self.counters():
                 counts = vars(self)["accepted"], vars(self)["rejected"]
                 chain.view(("counter", prototype))[:] = sum(counts), counts[0]

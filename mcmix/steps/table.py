@@ -161,7 +161,7 @@ class Choice:
             If it cannot serve the nodes; the reason is given.
         """
         try:
-            if not issubclass(self.step, StepMethod):
+            if StepMethod not in self.step.__mro__:  # compiled steps pass for the methods that they serve
                 return cast(Step, self.step(list(self.nodes), structure, *self.arguments, **self.keywords))
             return self._own().served_by(structure)
         except TypeError as error:
