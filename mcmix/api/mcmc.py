@@ -353,7 +353,7 @@ class MCMC:
 
     def _say_impossible(self) -> None:
         """Say when a step of the user's left values of probability zero behind."""
-        impossible = int(np.sum(~np.isfinite(self.draws().statistics["lp"])))
+        impossible = int(np.sum(~np.isfinite(self._calls[-1].statistics["lp"])))
         if impossible:
             print(
                 f"{impossible} kept draws have log density minus infinity or NaN: look at your own steps",
