@@ -31,7 +31,7 @@ def test_a_node_with_gaps_is_partly_unknown(value):
     assert "2 missing" in repr(y)
     model = mc.Model([y])
     assert model.stochastics == [y]
-    assert model.data == [y]
+    assert model.data_nodes == [y]
 
 
 def test_setting_a_value_cannot_change_the_data():

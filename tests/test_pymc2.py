@@ -644,7 +644,7 @@ def test_public_names_are_documented(name):
         (lambda M: M.DIC, "labels have no posterior mean.*az.loo on to_arviz"),
         (lambda M: M.BPIC, "az.loo"),
         (lambda M: M.isample(100), "Ctrl-C ends a run"),
-        (lambda M: M.save_state(), "files hold the draws"),
+        (lambda M: M.get_state(), "save_state"),
         (lambda M: mc.raftery_lewis, "use effective_n"),
         (lambda M: mc.Hypergeometric, "from_scipy"),
         (lambda M: mc.nonsense, "no attribute 'nonsense'"),

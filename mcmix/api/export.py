@@ -72,9 +72,11 @@ def _replicates(m: MCMC, draws: Draws, at_most: int) -> dict[str, np.ndarray]:
 
 def _prior(m: MCMC, draws: Draws) -> dict[str, dict[str, np.ndarray]]:
     """Draws from the laws, as one chain: of unknowns that the posterior group has too, and of data."""
-    data = {n.name for n in m.model.data}
+    data = {n.name for n in m.model.data_nodes}
     names = [n.name for n in m.model.stochastics if n.name in draws.variables and n.name not in data]
-    found = m.model.prior_predictive(PRIOR_DRAWS, _seed(m, 1), [*names, *[n.name for n in m.model.data if n.can_draw]])
+    found = m.model.prior_predictive(
+        PRIOR_DRAWS, _seed(m, 1), [*names, *[n.name for n in m.model.data_nodes if n.can_draw]]
+    )
     chain = {name: x[None] for name, x in found.items()}
     return {
         "prior": {name: x for name, x in chain.items() if name not in data},
@@ -130,7 +132,7 @@ def dimensions(made: Assembled) -> tuple[dict[str, list[str]], dict[str, Any]]:
     """Names of axes: ``component`` for what a label looks up, ``observation`` for rows, labelled by a pandas index."""
     dims: dict[str, list[str]] = {}
     coords: dict[str, Any] = {}
-    for node in made.model.data:
+    for node in made.model.data_nodes:
         _rows(node.name, node.shape, node.index, dims, coords)
     blocks = {b.label.node: b.label.n_labels for b in made.structure.blocks}
     for number, (node, n_labels) in enumerate(blocks.items()):

@@ -6,6 +6,7 @@ import sys
 import time
 import weakref
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from mcmix.nodes.node import Node, short
 from mcmix.nodes.stochastic import Stochastic, as_numbers
 from mcmix.report import frames
 from mcmix.report.statistics import node_statistics
-from mcmix.sampling import predictive, replay
+from mcmix.sampling import predictive, replay, state
 from mcmix.sampling.agreement import disagreement
 from mcmix.sampling.run import Runner, Tuning, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
@@ -341,6 +342,59 @@ class MCMC:
             self._say_disagreement()
         return self
 
+    def save_state(self, path: str | Path) -> Path:
+        """Write the chains' whole state (values, random streams, what steps learned) to a file; returns its path.
+
+        Draws are not in it: see :meth:`to_arviz`. What a step of your own keeps in its attributes is not either.
+
+        Raises
+        ------
+        ModelError
+            If the chains have not started.
+        """
+        if not self._runners:
+            raise ModelError("save_state: the chains have not started; call sample() first")
+        target = Path(path)
+        state.save(self.assembled, self._runners, target)
+        return target
+
+    def restore_state(self, path: str | Path) -> MCMC:
+        """Go on where a saved run stood: the next sample() draws what that run would have drawn, bit for bit.
+
+        Parameters
+        ----------
+        path : str or Path
+            Written by :meth:`save_state` for the same model with the same steps.
+
+        Raises
+        ------
+        ModelError
+            If the chains have started, or the file belongs to another model.
+
+        Examples
+        --------
+        >>> import mcmix as mc, tempfile
+        >>> from pathlib import Path
+        >>> def build():
+        ...     mu = mc.Normal("mu", 0, 1)
+        ...     return mc.MCMC([mu, mc.Normal("y", mu, 1, value=[0.5, 1.5], observed=True)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     first = build().sample(200, 50, seed=1)
+        ...     file = first.save_state(Path(folder) / "run.npz")
+        ...     second = build().restore_state(file)
+        >>> same = first.sample(100).trace("mu")[:] == second.sample(100).trace("mu")[:]
+        >>> bool(same.all())
+        True
+        """
+        self._refuse_started("restore_state")
+        self._set_up(state.n_chains(Path(path)), 0, None)
+        try:
+            state.restore(self.assembled, self._runners, Path(path))
+        except ModelError:
+            self._runners = []
+            raise
+        return self
+
     def halt(self) -> None:
         """End the run after the present sweep, keeping what was drawn: from another thread, or a step of yours."""
         for r in self._runners:
@@ -382,7 +436,7 @@ class MCMC:
         sequence = sequence_from(seed)
         made = self.assembled
         warn_of_ties(made.structure)
-        if not self.model.data and not self.model.potentials:
+        if not self.model.data_nodes and not self.model.potentials:
             print("the model has no data: these are draws from the prior", file=sys.stderr)
         if self.model.left_out:
             names = ", ".join(n.name for n in self.model.left_out)
@@ -656,7 +710,7 @@ class MCMC:
 
     def observed_data(self) -> dict[str, np.ndarray]:
         """The data by node name; NaN where an entry is missing."""
-        return {n.name: _with_gaps(n) for n in self.model.data}
+        return {n.name: _with_gaps(n) for n in self.model.data_nodes}
 
     def is_discrete(self, name: str) -> bool:
         """Whether a data node takes whole numbers only."""
@@ -664,7 +718,7 @@ class MCMC:
         return bool(family is not None and family.support.discrete)
 
     def _data(self, name: str | None) -> Stochastic:
-        data = self.model.data
+        data = self.model.data_nodes
         if name is None and len(data) != 1:
             raise ModelError(f"which data node? there are {', '.join(n.name for n in data) or 'none'}")
         node = data[0] if name is None else self._node(name, "density")

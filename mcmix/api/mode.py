@@ -197,7 +197,7 @@ class MAP:
 
     def _data_values(self) -> np.ndarray:
         """Distinct known values of all data."""
-        return np.unique(np.concatenate([np.zeros(0), *[_known(n) for n in self.model.data]]))
+        return np.unique(np.concatenate([np.zeros(0), *[_known(n) for n in self.model.data_nodes]]))
 
     def revert_to_max(self) -> None:
         """Set the nodes' values to the mode, labels to the most probable ones there."""
@@ -220,7 +220,7 @@ class MAP:
     @property
     def data_len(self) -> int:
         """Number of data elements that are known."""
-        return sum(_known(n).size for n in self.model.data)
+        return sum(_known(n).size for n in self.model.data_nodes)
 
     @property
     def lnL(self) -> float:  # noqa: N802  PyMC 2's name

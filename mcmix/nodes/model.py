@@ -60,7 +60,7 @@ class Model:
         return [n for n in self.ordered() if isinstance(n, Stochastic) and n.observed]
 
     @property
-    def data(self) -> list[Stochastic]:
+    def data_nodes(self) -> list[Stochastic]:
         """Nodes that hold data, those with missing entries included (their missing part is unknown)."""
         return [n for n in self.ordered() if isinstance(n, Stochastic) and n.holds_data]
 
@@ -160,7 +160,7 @@ class Model:
 
     def __repr__(self) -> str:
         unknown = ", ".join(n.name for n in self.stochastics)
-        data = ", ".join(n.name for n in self.data)
+        data = ", ".join(n.name for n in self.data_nodes)
         return f"<Model: {len(self.stochastics)} unknown ({unknown})" + (f", data {data}>" if data else ", no data>")
 
     def _repr_html_(self) -> str:

@@ -380,3 +380,13 @@ def observed(thing: Any = None, **keywords: Any) -> Any:
     if isinstance(thing, (Stochastic, Dirichlet)):
         return thing.observe(thing.value)
     return stochastic(thing, observed=True, **keywords)
+
+
+def _signature(*parents: str) -> inspect.Signature:
+    """Of a law that takes its parents, then what all laws take."""
+    names = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in ("name", *parents)]
+    rest = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=_STARTS.get(n)) for n in COMMON]
+    return inspect.Signature(names + rest)
+
+
+Dirichlet.__signature__ = _signature("theta")  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,11 @@ _LABELS = (
     "labels have no posterior mean, so this has no meaning for mixtures; use az.loo on to_arviz(log_likelihood=True)"
 )
 _CONSOLE = "there is no interactive console; Ctrl-C ends a run and keeps its draws, and sample() goes on"
-_STATE = "a sampler goes on while its process lives; files hold the draws (db='pickle'), not the state"
+_STATE = "the state of a sampler is written and read as a whole: save_state(), restore_sampler_state()"
 ABSENT = {
     "DIC": _LABELS, "dic": _LABELS, "BPIC": _LABELS, "bpic": _LABELS,
     "isample": _CONSOLE, "icontinue": _CONSOLE, "iprompt": _CONSOLE, "pause": _CONSOLE,
-    "save_state": _STATE, "restore_sampler_state": _STATE, "get_state": _STATE, "restore_sm_state": _STATE,
+    "get_state": _STATE, "restore_sm_state": _STATE,
     "goodness": "it never existed; compare with m.posterior_predictive()",
 }  # fmt: skip
 
@@ -260,7 +261,7 @@ class MCMC(Named, mcmc.MCMC):
             raise ModelError(
                 "sample: here each call is one chain; call sample() again for another (mcmix.MCMC has chains=)"
             )
-        sweeps, first, step = checked_lengths(iter, burn, thin)
+        sweeps, first, step = _rounded(iter, burn, thin)
         step = step if self.db.keeps else sweeps - first
         if not self._runners:
             options = {**options, **self._beginning(options, (sweeps - first) // step)}
@@ -276,6 +277,25 @@ class MCMC(Named, mcmc.MCMC):
             self._calls.clear()
         self.db.commit()
         return self
+
+    def save_state(self, path: Any = None) -> Path:
+        """Write the whole state of the chain to a file; see :meth:`mcmix.MCMC.save_state`.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            By default the sampler's name with the ending ``.state.npz``.
+        """
+        return super().save_state(self._state_file(path))
+
+    def restore_sampler_state(self, path: Any = None) -> MCMC:
+        """Go on, in a new process too, where :meth:`save_state` stood; see :meth:`mcmix.MCMC.restore_state`."""
+        super().restore_state(self._state_file(path))
+        self._show_state()
+        return self
+
+    def _state_file(self, path: Any) -> Path:
+        return Path(f"{self.name}.state.npz" if path is None else path)
 
     def _beginning(self, options: Mapping[str, Any], rows: int) -> dict[str, Any]:
         """Seed and start values of the first chain, and which deterministics it keeps."""
@@ -422,6 +442,32 @@ def _stacked(calls: Sequence[Draws]) -> Draws:
     return Draws(together([c.variables for c in calls]), together([c.statistics for c in calls]), calls[-1].moments)
 
 
-Sampler = MCMC
+class Sampler(MCMC):
+    """PyMC 2's base of samplers: :class:`MCMC` whose ``sample`` keeps every sweep."""
+
+    def __init__(
+        self,
+        input: Any = None,  # noqa: A002
+        db: str = "ram",
+        name: str = "Sampler",
+        reinit_model: bool = True,
+        calc_deviance: bool = False,
+        verbose: int = 0,
+        **dbkw: Any,
+    ):
+        super().__init__(input, db, name, calc_deviance, verbose, **dbkw)
+
+    def sample(self, iter: float, length: int | None = None, verbose: int = 0, **options: Any) -> Sampler:  # type: ignore[override]  # noqa: A002
+        """Draw one more chain of `iter` sweeps (`length` is accepted for PyMC 2's sake); see :meth:`MCMC.sample`."""
+        super().sample(iter, verbose=verbose, **options)
+        return self
+
+
+def _rounded(iterations: float, burn: float, thin: float) -> tuple[int, int, int]:
+    """Sweeps, burn and thin such that round((iter - burn) / thin) draws are kept, at least one, as in PyMC 2."""
+    whole, first, _ = checked_lengths(iterations, burn, 1)
+    step = max(int(np.floor(float(thin))), 1) if float(thin) >= 1 else checked_lengths(iterations, burn, thin)[2]
+    return first + step * max(1, round((whole - first) / step)), first, step
+
 
 __all__ = ["MAP", "MCMC", "Model", "NormApprox", "Sampler"]

@@ -38,13 +38,13 @@ def posterior_predictive(
     -------
     dict of str to ndarray, shape (n, *shape of the data)
     """
-    if not made.model.data:
+    if not made.model.data_nodes:
         raise ModelError(f"{WHAT}: the model has no data to replicate; look at the draws themselves")
-    chosen = made.model.data if names is None else chosen_nodes(made.model.data, names, WHAT)
+    chosen = made.model.data_nodes if names is None else chosen_nodes(made.model.data_nodes, names, WHAT)
     kept = _kept(made, draws)
-    fixed = [n for n in made.model.data if n.observed and n not in chosen]
+    fixed = [n for n in made.model.data_nodes if n.observed and n not in chosen]
     chosen = drawable(chosen, names is not None, WHAT, [*kept, *fixed])
-    fixed = [n for n in made.model.data if n.observed and n not in chosen]
+    fixed = [n for n in made.model.data_nodes if n.observed and n not in chosen]
     _tell_of_fresh(made, _needed(chosen, [*kept, *fixed]), kept, fixed)
     refuse_size(len(positions), chosen, WHAT)
     rng, out = generator(seed, WHAT), buffers(len(positions), chosen)
@@ -88,7 +88,7 @@ def _needed(nodes: Sequence[Stochastic], stops: Sequence[Node]) -> list[Node]:
 def _tell_of_fresh(made: Assembled, needed: Sequence[Node], kept: Sequence[Node], fixed: Sequence[Node]) -> None:
     """Say which unknowns are drawn from their law because they were not kept; refuse those whose law is a prior."""
     labels = [b.label.node for b in made.structure.blocks] + [c.node for c in made.structure.entangled]
-    data = made.model.data
+    data = made.model.data_nodes
     absent = [n for n in needed if isinstance(n, Stochastic) and n not in labels and n not in data and n not in kept]
     stuck = [b.label.node for b in made.structure.blocks if not _is_fresh(b, made)]
     priors = [n for n in absent if not n.extended_parents]
@@ -115,7 +115,7 @@ def deviance(made: Assembled, draws: Draws) -> np.ndarray:
     ModelError
         If there are no data, or an unknown that the likelihood depends on was not kept.
     """
-    if not made.model.data:
+    if not made.model.data_nodes:
         raise ModelError("deviance: the model has no data, so there is no likelihood")
     marginal = Marginal(made.recording)
     missing = [n.name for n in marginal.needed if n.name not in draws.variables]

@@ -163,6 +163,8 @@ def runner(
     """Make a chain: memory, bound sweep, start, frame."""
     chain = Chain(made.plan.layout, sequence)
     calls = [call for step in made.steps for call in step.bind(chain)]
+    for step in made.steps:
+        step.chains.append(chain)
     start(made, chain, calls, given, Seeds(pools, number))
     frame, stop = apart(driver.FRAME_WIDTH, np.int64), chain.stop
     table = np.array([[c.kernel, address_of(c.words), address_of(c.reals)] for c in calls], dtype=np.int64)

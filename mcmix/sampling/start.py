@@ -42,7 +42,7 @@ class Seeds:
 
 def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochastic, Pool | None]:
     """Seedings of every label vector; they depend on the run's seed alone."""
-    data = [np.asarray(n.value, dtype=float) for n in made.model.data]
+    data = [np.asarray(n.value, dtype=float) for n in made.model.data_nodes]
     found: dict[Stochastic, Pool | None] = {}
     for number, step in enumerate(made.steps):
         child = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2**31, number))

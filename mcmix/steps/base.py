@@ -77,6 +77,10 @@ class Chain:
             self._row_streams[key] = seeded_streams(child, n_blocks(n_units))
         return self._row_streams[key]
 
+    def row_states(self) -> list[np.ndarray]:
+        """The states of all row streams, to read and write."""
+        return list(self._row_streams.values())
+
     def bound(self, program: Program) -> BoundProgram:
         """A program with this chain's addresses."""
         bound = program.bound(self.memory, self)
@@ -146,6 +150,7 @@ class Step(ABC):
     def __init__(self, variables: Sequence[Stochastic], reason: str):
         self.variables = list(variables)
         self.reason = reason
+        self.chains: list[Chain] = []  # in which it runs
 
     @abstractmethod
     def compile(self, plan: Plan) -> None:
@@ -154,6 +159,12 @@ class Step(ABC):
     @abstractmethod
     def bind(self, chain: Chain) -> list[Call]:
         """Its kernel calls for one chain."""
+
+    @property
+    def ratio(self) -> float:
+        """Share of proposals accepted so far, over all chains; 1 for steps that reject nothing."""
+        counts = np.array([chain.view(key)[:2] for chain in self.chains for key in self.counters()]).reshape(-1, 2)
+        return float(counts[:, 1].sum() / counts[:, 0].sum()) if counts.sum() > 0 else 1.0
 
     @property
     def cost(self) -> str:

@@ -27,11 +27,14 @@ class DrawFromPrior(Step):
     """Draws a variable without data from its law given its parents.
 
     The draw is compiled where the law has a kernel; else the family's (or the user's) own ``random`` is called.
+    `generations` is accepted for PyMC 2's sake: the order of a sweep has parents before children.
     """
 
     name = "draw from prior"
 
-    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
+    def __init__(
+        self, variables: Sequence[Stochastic], structure: Structure, reason: str = "", generations: Any = None
+    ):
         super().__init__(variables, reason or "no data hang on it")
         node = self.variables[0]
         if not structure.is_idle(node):

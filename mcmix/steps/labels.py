@@ -252,7 +252,7 @@ class LabelGibbs(Step):
         self.compiled.compile(plan)
         if self.exchange is not None:
             target = ratio_target(self.exchange, self.block, self.structure)
-            self.ratio = plan.compiled([(target, None)])
+            self.ratio_program = plan.compiled([(target, None)])
             plan.layout.place(("exchange", self), 2)
 
     def bind(self, chain: Chain) -> list[Call]:
@@ -264,7 +264,7 @@ class LabelGibbs(Step):
         n_labels = self.block.label.n_labels
         families = words(*[chain.address(v) + 8 * k for family in exchange.families for v, k in family])
         complements = words(*[chain.address(v) for v in exchange.complements])
-        bound = chain.bound(self.ratio)
+        bound = chain.bound(self.ratio_program)
         chain.kept += [families, complements]
         answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
         slots = [*bound.words, answer, n_labels, len(exchange.families), address_of(families),

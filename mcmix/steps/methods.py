@@ -88,6 +88,11 @@ class Metropolis(StepMethod):
         self.adaptive_scale_factor = 1.0
         self.accepted = self.rejected = 0.0
 
+    @staticmethod
+    def competence(stochastic: Stochastic) -> int:
+        """2 for continuous variables, as in PyMC 2."""
+        return 0 if density.is_discrete(stochastic) or density.moves_as_block(stochastic) else 2
+
     def _kind(self, wanted: str | None) -> str:
         kind = self.kinds[0] if wanted is None else str(wanted).lower()
         if kind not in self.kinds:
@@ -197,6 +202,11 @@ class DiscreteMetropolis(Metropolis):
         if not density.is_discrete(self.stochastic):
             raise TypeError("expected a variable of whole numbers; use Metropolis")
 
+    @staticmethod
+    def competence(stochastic: Stochastic) -> int:
+        """1 for whole numbers, as in PyMC 2."""
+        return int(density.is_discrete(stochastic))
+
     def propose(self) -> None:
         """Set a proposal: a step of at least one in either direction."""
         if self.proposal_distribution == "prior":
@@ -227,6 +237,12 @@ class BinaryMetropolis(StepMethod):
         found = density.values_of(self.stochastic)
         if found is None or found[1] != 2:
             raise TypeError("expected a variable with two values; use DiscreteMetropolis")
+
+    @staticmethod
+    def competence(stochastic: Stochastic) -> int:
+        """2 for variables with two values, as in PyMC 2."""
+        found = density.values_of(stochastic)
+        return 2 if found is not None and found[1] == 2 else 0
 
     def served_by(self, structure: Structure) -> Step:
         """Both values are tried."""
@@ -275,6 +291,29 @@ class AdaptiveMetropolis(StepMethod):
         if scales is not None:
             each = [np.broadcast_to(np.asarray(scales[s], float), s.state_shape).ravel() for s in self.stochastics]
             self.covariance = np.diag(np.square(np.concatenate(each)))
+
+    @staticmethod
+    def competence(stochastic: Stochastic) -> int:
+        """By hand only, as in PyMC 2: blocks that need it get it from the table."""
+        return 0
+
+    @staticmethod
+    def cov_from_scales(scales: Mapping[Stochastic, Any]) -> np.ndarray:
+        """A diagonal covariance from standard deviations, to pass as ``cov=``; the nodes in the mapping's order."""
+        each = [np.broadcast_to(np.asarray(sd, float), s.state_shape).ravel() for s, sd in scales.items()]
+        return np.diag(np.square(np.concatenate(each)))
+
+    @staticmethod
+    def cov_from_value(stochastics: Sequence[Stochastic], scaling: float = 1.0) -> np.ndarray:
+        """A diagonal covariance from the size of the present values (1 where a value is zero) times `scaling`."""
+        sizes = np.concatenate([np.abs(np.ravel(s.value)).astype(float) for s in stochastics])
+        return np.diag(np.square(np.where(sizes == 0.0, 1.0, sizes) * scaling))
+
+    @staticmethod
+    def cov_from_trace(stochastics: Sequence[Stochastic], trace: slice = slice(None)) -> np.ndarray:
+        """The covariance of earlier draws of the nodes, to pass as ``cov=`` to a new sampler."""
+        draws = [np.asarray(s.trace()[trace], float) for s in stochastics]
+        return np.atleast_2d(np.cov(np.column_stack([d.reshape(len(d), -1) for d in draws]).T))
 
     def served_by(self, structure: Structure) -> Step:
         """The compiled block."""

@@ -226,7 +226,7 @@ def _is_per_row(node: Node, made: Assembled) -> bool:
     function that was not seen through; a function of as many components as there are rows is none.
     """
     shape = np.shape(node.value)
-    rows = {n.shape for n in made.model.data} | {n.shape for n in made.labels}
+    rows = {n.shape for n in made.model.data_nodes} | {n.shape for n in made.labels}
     if not shape or shape not in {r for r in rows if r and r[0] > 1}:
         return False
     value = made.recording.values[node]
