@@ -23,6 +23,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "effective": lambda: measure.effective(3 if quick else 20),
         "passes": lambda: measure.passes(sizes, [2, 10] if quick else [2, 3, 10, 50]),
         "general": measure.general,
+        "vectors": measure.many_dimensions,
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
     }

@@ -228,3 +228,24 @@ def own_law(kind: str, n: int, k: int) -> mc.MCMC:
             return np.sum(-rest - 2 * np.log1p(np.exp(-rest)) - np.log(sd[z]))
 
     return mc.MCMC([y])
+
+
+def vectors(n: int, d: int, k: int) -> tuple[mc.MCMC, np.ndarray, np.ndarray]:
+    """A mixture of d-dimensional normals with full covariances, its data and its true centres; labels are not kept."""
+    rng = np.random.default_rng(1)
+    centres = rng.normal(0, 6, (k, d))
+    x = centres[rng.integers(0, k, n)] + rng.normal(size=(n, d))
+    w = mc.Dirichlet("w", np.ones(k))
+    mu = mc.MvNormal("mu", np.zeros(d), 0.01 * np.eye(d), size=k)
+    precision = mc.Wishart("precision", d + 2, np.eye(d), size=k)
+    return mc.MCMC([mc.Mixture("y", w, mc.MvNormal, mu, precision, value=x, observed=True)], label_budget=0), x, centres
+
+
+def plane() -> mc.MCMC:
+    """Four clusters in the plane, 1000 rows, weak priors."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(0, 4, (4, 2))[rng.integers(0, 4, 1000)] + rng.normal(size=(1000, 2))
+    w = mc.Dirichlet("w", np.ones(4))
+    mu = mc.MvNormal("mu", np.zeros(2), 0.1 * np.eye(2), size=4)
+    precision = mc.Wishart("precision", 4, np.eye(2), size=4)
+    return mc.MCMC([mc.Mixture("y", w, mc.MvNormal, mu, precision, value=x, observed=True)])

@@ -22,8 +22,10 @@ from benchmarks.cases import (
     opaque_line,
     opaque_mixture,
     own_law,
+    plane,
     switchpoint,
     two_components,
+    vectors,
 )
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.driver import run_step
@@ -234,6 +236,50 @@ def general() -> Iterator[Row]:
             yield row(f"label pass, {kind}", n, k, 1e9 * seconds / n / k, "ns per row and component")
         for kind in ("normal", "logistic"):
             yield row(f"label pass, {kind} / own {kind}", n, k, found[kind] / found[f"own {kind}"], "ratio")
+
+
+def many_dimensions() -> Iterator[Row]:
+    """Full-covariance sweeps beside scikit-learn's EM iterations, one thread each, and a whole small run."""
+    for n, d, k in ((100_000, 2, 10), (100_000, 32, 20)):
+        m, x, centres = vectors(n, d, k)
+        m.sample(6, 1, chains=1, seed=1, progress_bar=False)
+        count = 40 if d < 10 else 8
+        sweep = min(m.sample(count, progress_bar=False).sampling_wall_seconds / count for _ in range(3))
+        em = _full_em_iteration(x, centres)
+        yield row(f"sweep of vectors, D = {d}", n, k, 1e9 * sweep / n / k, "ns per row and component")
+        yield row(f"sweep of vectors / full EM iteration, D = {d}", n, k, sweep / em, "ratio")
+    small = plane()
+    small.sample(50, 20, chains=4, seed=1, progress_bar=False)
+    seconds = plane_run()
+    yield row("four clusters in the plane, 4 x (1000 + 1000)", 1000, 4, seconds, "s")
+
+
+def plane_run() -> float:
+    """Wall seconds of a fresh sampler's first call, everything compiled already."""
+    m = plane()
+    before = time.perf_counter()
+    m.sample(2000, 1000, chains=4, seed=2, progress_bar=False)
+    return time.perf_counter() - before
+
+
+def _full_em_iteration(x: np.ndarray, centres: np.ndarray) -> float:
+    """Seconds of one EM iteration of scikit-learn's full-covariance mixture: the slope over iterations."""
+
+    def fit(iterations: int) -> float:
+        mixture = GaussianMixture(
+            len(centres),
+            max_iter=iterations,
+            tol=0.0,
+            means_init=centres,
+            init_params="random_from_data",
+            random_state=0,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return median_seconds(lambda: mixture.fit(x), 3 if x.shape[1] < 10 else 1)
+
+    with threadpool_limits(1):
+        return max(fit(7) - fit(2), 1e-9) / 5
 
 
 def _label_pass(m: Any) -> float:

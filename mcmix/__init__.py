@@ -92,6 +92,7 @@ _LATER = {
     "MCMC": ("mcmix.api.mcmc", "MCMC"),
     "MAP": ("mcmix.api.mode", "MAP"),
     "NormApprox": ("mcmix.api.mode", "NormApprox"),
+    "VB": ("mcmix.api.vb", "VB"),
     **{
         name: (f"mcmix.steps.{home}", name)
         for name, home in {
@@ -167,7 +168,7 @@ __all__ = [
     "Lognormal", "MAP", "MCMC", "McmixError", "Metropolis", "Mixture", "Model", "ModelError", "Multinomial",
     "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial", "NoStepper", "Node", "NormApprox", "Normal",
     "PDMatrixMetropolis", "Poisson", "Potential", "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT",
-    "SupportError", "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VonMises", "Weibull", "Wishart",
+    "SupportError", "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart",
     "WishartCov", "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability",
     "__version__", "deterministic", "equal", "errors", "from_scipy", "observed", "pfunc", "plots", "potential",
     "robust_init", "steps", "stochastic",

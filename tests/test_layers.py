@@ -23,6 +23,7 @@ LAYERS: dict[str, set[str]] = {
     "structure": {"nodes", "distributions"},
     "steps": {"structure", "kernels", "distributions", "nodes"},
     "sampling": {"steps", "traces", "structure", "nodes", "distributions", "kernels"},
+    "variational": {"sampling", "steps", "structure", "nodes", "distributions", "kernels"},
     "report": {"traces", "structure", "nodes", "distributions", "kernels"},
 }
 LAYERS["api"] = {*LAYERS, "__init__"}  # the demo is written as a user would write it
