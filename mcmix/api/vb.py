@@ -1,0 +1,430 @@
+"""VB: variational Bayes for conjugate mixtures, with the same model objects as MCMC."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Mapping
+from typing import Any
+
+import numpy as np
+
+from mcmix.api.arguments import at_least_one, sequence_from
+from mcmix.errors import ModelError
+from mcmix.nodes.model import Model
+from mcmix.nodes.node import Node
+from mcmix.nodes.stochastic import Stochastic, as_numbers
+from mcmix.traces.memory import Draws
+from mcmix.variational import predictive
+from mcmix.variational.engine import Engine, converged
+from mcmix.variational.passes import LabelPass
+from mcmix.variational.posteriors import Posterior
+from mcmix.variational.reading import seen
+from mcmix.variational.starts import best_start, default_starts, labels_of, random_labels
+from mcmix.variational.statements import Labelled
+
+
+class LabelPosterior:
+    """The approximate posterior of a vector of labels.
+
+    Attributes
+    ----------
+    node : Stochastic
+    probabilities : ndarray, shape (units, K)
+    """
+
+    def __init__(self, node: Stochastic, probabilities: np.ndarray):
+        self.node, self.probabilities = node, probabilities
+
+    def __repr__(self) -> str:
+        return f"<LabelPosterior of {self.node.name}: {self.probabilities.shape[0]} units>"
+
+
+class VB:
+    """Mean-field variational Bayes: the best approximation of a posterior by independent factors.
+
+    Every unknown gets a factor in closed form (normal, gamma, beta, Dirichlet, multivariate normal, Wishart), every
+    label a probability per component. The lower bound of the log evidence grows with every iteration. What is found is
+    one mode, with the uncertainty inside it: for the uncertainty between modes, sample with MCMC.
+
+    Parameters
+    ----------
+    *input : Model, or anything a Model takes
+        ``VB([y])`` and ``VB(y, mu)`` both work; ancestors and data are found.
+
+    Attributes
+    ----------
+    bound : ndarray
+        The lower bound in nats at each iteration of the run that was kept.
+    L : float
+        The last of these.
+    iterations : int
+    has_converged : bool
+    restart_bounds : ndarray
+        What every start reached before the worse were dropped.
+
+    Raises
+    ------
+    ModelError
+        If a law is not conjugate to what hangs on it; the node and the reason are named.
+
+    Notes
+    -----
+    Bishop (2006), "Pattern recognition and machine learning", chapter 10.
+
+    Examples
+    --------
+    >>> import numpy as np, mcmix as mc
+    >>> x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 50)).ravel()
+    >>> w = mc.Dirichlet("w", [1, 1])
+    >>> mu = mc.Normal("mu", 0, 0.01, size=2)
+    >>> y = mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True)
+    >>> q = mc.VB([y]).update(seed=1, verbose=False)
+    >>> q.has_converged, sorted(int(round(m)) for m in q["mu"].mean)
+    (True, [0, 9])
+    """
+
+    def __init__(self, *input: Any):  # noqa: A002
+        given = input[0] if len(input) == 1 else list(input)
+        self.model = given if isinstance(given, Model) else Model(given)
+        self._structure = seen(self.model)
+        self._engine = Engine(self.model, self._structure)
+        self._history: list[float] = []
+        self._ready = False  # whether the factors stand at a start or further on
+        self.has_converged = False
+        self.restart_bounds = np.zeros(0)
+
+    # ---------------------------------------------------------------- the ascent
+
+    def update(
+        self,
+        repeat: int | None = 1000,
+        tol: float = 1e-5,
+        *,
+        restarts: int | None = None,
+        seed: Any = None,
+        verbose: bool = True,
+    ) -> VB:
+        """Iterate until the bound changes by no more than `tol` of its size, or `repeat` times.
+
+        The first call looks for a start, unless one of the ``initialize_from_...`` methods has set one; later calls go
+        on from where the factors stand.
+
+        Parameters
+        ----------
+        repeat : int, optional
+            Iterations at most; None for as many as it takes.
+        tol : float
+        restarts : int, optional
+            Starts that run side by side, of which the best bound is kept: random labels, and k-means++ seedings. By
+            default as many as cost little (4 to 20).
+        seed : int or SeedSequence, optional
+            The same seed gives the same answer.
+        verbose : bool
+            Print the bound at each iteration.
+
+        Returns
+        -------
+        VB
+            Itself.
+
+        Raises
+        ------
+        ModelError
+            For impossible arguments.
+        McmixError
+            If the bound falls, naming the iteration.
+        """
+        most = 10**9 if repeat is None else at_least_one(repeat, "repeat", "update")
+        if not (isinstance(tol, (int, float)) and tol >= 0):
+            raise ModelError(f"update: tol expected a number of at least 0, got {tol!r}")
+        if not self._ready:
+            self._find_start(restarts, tol, seed, verbose)
+        elif restarts is not None or seed is not None:
+            raise ModelError("update: a start was set, or updates were made; restarts and seed belong to the first one")
+        before = np.array([self._history[-1] if self._history else np.nan])
+        self.has_converged = False
+        for _ in range(most):
+            now = self._engine.iterate(before, self.iterations + 1, [0])
+            self._history.append(float(now[0]))
+            if verbose:
+                print(f"iteration {self.iterations:4d}: bound {now[0]:.6f}")
+            self.has_converged = bool(converged(before, now, tol)[0])
+            if self.has_converged:
+                break
+            before = now
+        if verbose:
+            state = "converged" if self.has_converged else "not converged yet"
+            print(f"{state} after {self.iterations} iterations: bound {self.L:.6f}")
+        return self
+
+    def _find_start(self, restarts: int | None, tol: float, seed: Any, verbose: bool) -> None:
+        starts = default_starts(self._engine) if restarts is None else at_least_one(restarts, "restarts", "update")
+        rng = np.random.default_rng(sequence_from(seed, "update"))
+        if not self._engine.passes:
+            self._engine.to_prior()
+            self._engine.update()
+        elif starts == 1:
+            self._engine.start_at([labels_of(self._engine, self._structure, 0, rng)])
+        else:
+            state, history, self.restart_bounds = best_start(self.model, self._structure, starts, tol, rng)
+            self._engine.put(state)
+            self._history = history.tolist()
+            if verbose:
+                reached = self.restart_bounds
+                print(f"{starts} starts: bounds from {reached.min():.3f} to {reached.max():.3f}; the best:")
+                for number, bound in enumerate(self._history, 1):
+                    print(f"iteration {number:4d}: bound {bound:.6f}")
+        self._ready = True
+
+    def initialize_from_random(self, seed: Any = None) -> VB:
+        """Start the next update at random labels, drawn from `seed`."""
+        self._begin()
+        rng = np.random.default_rng(sequence_from(seed, "initialize_from_random"))
+        passes = self._engine.passes
+        self._engine.start_at([{p.label.node: random_labels(p.label.n_units, p.label.n_labels, rng) for p in passes}])
+        return self
+
+    def initialize_from_value(self, values: Mapping[Any, Any]) -> VB:
+        """Start the next update at given values.
+
+        Parameters
+        ----------
+        values : mapping of node or name to value
+            Labels of every label vector; or values of unknown parameters, at which their factors stand for the first
+            pass over the data (the others at their priors).
+
+        Raises
+        ------
+        ModelError
+            If a node is unknown here, or labels and parameters are mixed.
+        """
+        given = {self._node(key): value for key, value in values.items()}
+        labels: dict[Stochastic, LabelPass] = {p.label.node: p for p in self._engine.passes}
+        if not given or any(n in labels for n in given) and set(given) != set(labels):
+            raise ModelError("initialize_from_value: expected the labels of every label vector, or parameters alone")
+        self._begin()
+        if all(n in labels for n in given):
+            self._engine.start_at([{n: _numbers_of(labels[n], value) for n, value in given.items()}])
+            return self
+        self._engine.to_prior()
+        for node, value in given.items():
+            array = np.asarray(as_numbers(f"initialize_from_value: {node.name}", value), dtype=float)
+            if array.shape != node.shape:
+                raise ModelError(f"initialize_from_value: {node.name} expected shape {node.shape}, got {array.shape}")
+            self._engine.posteriors[node].pin(array)  # type: ignore[index]
+        self._engine.start_from_moments()
+        return self
+
+    def initialize_from_prior(self) -> VB:
+        """Start the next update with every factor at its prior.
+
+        Components whose priors are equal would then stay equal for ever; such a start is refused.
+
+        Raises
+        ------
+        ModelError
+            If nothing tells the components of a label vector apart.
+        """
+        self._ready = False
+        self._engine.to_prior()
+        for p in self._engine.passes:
+            shares = p.shares()
+            if p.label.n_labels > 1 and np.allclose(shares, shares[:, :1], rtol=1e-9):
+                raise ModelError(
+                    f"initialize_from_prior: the components of {p.label.node.name} are equal under their priors, and "
+                    "would stay so; use initialize_from_random or initialize_from_value"
+                )
+        self._begin()
+        self._engine.start_from_moments()
+        return self
+
+    def _begin(self) -> None:
+        self._history, self._ready, self.has_converged = [], True, False
+
+    # ---------------------------------------------------------------- what came of it
+
+    @property
+    def bound(self) -> np.ndarray:
+        """The lower bound in nats at each iteration."""
+        return np.array(self._history)
+
+    @property
+    def L(self) -> float:  # noqa: N802
+        """The last lower bound, in nats."""
+        return self._history[-1] if self._history else float("nan")
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of the run that was kept."""
+        return len(self._history)
+
+    def __getitem__(self, key: Any) -> Posterior | LabelPosterior:
+        """The posterior of a node, by the node or its name."""
+        node = self._node(key)
+        self._done("a posterior")
+        if node in self._engine.posteriors:
+            return self._engine.posteriors[node]  # type: ignore[index]
+        if any(p.label.node is node for p in self._engine.passes):
+            return LabelPosterior(node, self.memberships(label=node))
+        raise KeyError(f"{node.name!r} has no posterior of its own")
+
+    def memberships(self, new: Any = None, *, label: Any = None) -> np.ndarray:
+        """Probability of each component for each unit, or for new rows.
+
+        Parameters
+        ----------
+        new : array_like or dict of str to array_like, optional
+            Rows as those of the data; by name where several data nodes hang on the labels.
+        label : node or name, optional
+            Which label vector, where there are several.
+
+        Returns
+        -------
+        ndarray, shape (units or rows, K)
+            New rows are weighed by the rule that the ascent uses for its own rows.
+        """
+        self._done("memberships")
+        p = self._pass_of(label)
+        if new is not None:
+            return predictive.memberships(p, self._new_rows(p, new))
+        node, shares = p.label.node, p.shares()
+        if node.mask is None:
+            return shares
+        full = (np.asarray(node.known).reshape(-1, 1) == p.label.values).astype(float)
+        full[np.asarray(node.mask).ravel()] = shares
+        return full
+
+    def predict_logpdf(self, new: Any, *, label: Any = None) -> np.ndarray:
+        """Log posterior predictive density of new rows, labels summed out: shape (rows,).
+
+        Parameters
+        ----------
+        new, label
+            As for :meth:`memberships`.
+
+        Notes
+        -----
+        With one unknown parameter per component the average over its factor is exact (Student t, negative binomial,
+        Lomax, beta-binomial, Dirichlet-multinomial). For normal rows with unknown mean and precision it has no closed
+        form: the Student t of the precision's factor stands in, with the variance of the mean's factor added to its
+        squared scale. :meth:`predicts_exactly` tells which of the two holds.
+        """
+        self._done("predict_logpdf")
+        p = self._pass_of(label)
+        return predictive.mixed(p, self._new_rows(p, new))
+
+    def predicts_exactly(self) -> bool:
+        """Whether predictive densities are exact averages over the factors."""
+        self._done("predicts_exactly")
+        return all(predictive.is_exact(s) for p in self._engine.passes for s in p.statements)
+
+    def _pass_of(self, label: Any) -> LabelPass:
+        passes = self._engine.passes
+        if label is None and len(passes) != 1:
+            listed = ", ".join(p.label.node.name for p in passes) or "none"
+            raise ModelError(f"which label vector? expected one of the model's, there are: {listed}")
+        node = passes[0].label.node if label is None else self._node(label)
+        found = [p for p in passes if p.label.node is node]
+        if not found:
+            raise ModelError(f"{node.name} is no label vector of unknown labels")
+        return found[0]
+
+    def _new_rows(self, p: LabelPass, new: Any) -> list[tuple[Labelled, np.ndarray]]:
+        """New values for every law that hangs on the labels: columns of a table are laws of their own."""
+        columns: dict[str, list[Labelled]] = {}
+        for s in p.statements:
+            columns.setdefault(s.name, []).append(s)
+        given = new if isinstance(new, Mapping) else dict.fromkeys(columns, new)
+        if set(given) != set(columns) or (len(columns) > 1 and not isinstance(new, Mapping)):
+            raise ModelError(f"new rows: expected a value for each of {', '.join(columns)}, by name")
+        found: list[tuple[Labelled, np.ndarray]] = []
+        for name, parts in columns.items():
+            width = sum(s.width for s in parts)
+            x = np.asarray(given[name], dtype=float)
+            x = x.reshape(-1, 1) if width == 1 and x.ndim <= 1 else np.atleast_2d(x)
+            if x.ndim != 2 or x.shape[1] != width:
+                raise ModelError(f"new rows: {name} expected {width} columns, got shape {np.shape(given[name])}")
+            starts = np.cumsum([0, *[s.width for s in parts]])
+            found += [(s, x[:, a:b]) for s, a, b in zip(parts, starts, starts[1:], strict=False)]
+        return found
+
+    # ---------------------------------------------------------------- draws and starts
+
+    def draws(self, n: int = 1000, seed: Any = None, labels: bool = False) -> dict[str, np.ndarray]:
+        """Independent draws from the factors, by name, shape (n, *shape of the node).
+
+        Parameters
+        ----------
+        n : int
+        seed : int or SeedSequence, optional
+        labels : bool
+            Draw labels too.
+        """
+        self._done("draws")
+        n, rng = at_least_one(n, "n", "draws"), np.random.default_rng(sequence_from(seed, "draws"))
+        found = {node.name: q.draw(rng, n) for node, q in self._engine.posteriors.items()}
+        for p in self._engine.passes if labels else ():
+            node, cumulative = p.label.node, np.cumsum(self.memberships(label=p.label.node), axis=1)
+            level = rng.random((n, len(cumulative))) * cumulative[:, -1]
+            numbers = np.stack([(cumulative <= row[:, None]).sum(1) for row in level])
+            found[node.name] = p.label.values[np.minimum(numbers, p.label.n_labels - 1)]
+        return found
+
+    def to_arviz(self, n: int = 1000, seed: Any = None) -> Any:
+        """Draws from the factors and the data, for ArviZ: one chain of independent draws.
+
+        Returns
+        -------
+        arviz.InferenceData (ArviZ 0.x) or xarray.DataTree (ArviZ 1.x)
+        """
+        from mcmix.report.arviz_bridge import to_inference_data
+
+        posterior = Draws({name: x[None] for name, x in self.draws(n, seed).items()}).variables
+        data = {
+            x.name: np.asarray(x.known if x.mask is not None else x.value, dtype=float) for x in self.model.data_nodes
+        }
+        attributes = {"inference": "variational Bayes", "bound": self.L}
+        return to_inference_data({"posterior": posterior, "observed_data": data}, attributes=attributes)
+
+    def start(self) -> dict[Stochastic, np.ndarray]:
+        """Posterior means and most probable labels by node: a start for MCMC."""
+        self._done("start")
+        found: dict[Stochastic, np.ndarray] = {n: q.mean for n, q in self._engine.posteriors.items()}
+        for p in self._engine.passes:
+            if p.label.node.mask is None:
+                found[p.label.node] = p.label.values[p.shares().argmax(1)]
+        return found
+
+    def items(self) -> ItemsView[Stochastic, np.ndarray]:
+        """Those of :meth:`start`, so that ``MCMC(...).sample(..., start=q)`` takes the object itself."""
+        return self.start().items()
+
+    def _done(self, what: str) -> None:
+        if not self._ready:
+            raise ModelError(f"{what}: call update() first")
+
+    def _node(self, key: Any) -> Stochastic:
+        node = key if isinstance(key, Node) else self.model.get_node(str(key))
+        if not isinstance(node, Stochastic) or node not in self.model.stochastics:
+            raise ModelError(f"VB: expected an unknown of the model, got {key!r}")
+        return node
+
+    def __repr__(self) -> str:
+        state = "converged" if self.has_converged else "not converged yet"
+        drawn = f"{self.iterations} iterations, {state}, bound {self.L:.3f}" if self._ready else "not updated yet"
+        return f"<VB of {self.model!r}: {drawn}>"
+
+
+def _numbers_of(p: LabelPass, value: Any) -> np.ndarray:
+    """Labels as numbers 0 .. K-1, of the units that are unknown."""
+    node = p.label.node
+    array = np.asarray(as_numbers(f"initialize_from_value: {node.name}", value))
+    if array.shape != node.shape:
+        raise ModelError(f"initialize_from_value: {node.name} expected shape {node.shape}, got {array.shape}")
+    array = array[np.asarray(node.mask)] if node.mask is not None else array
+    if not np.isin(array, p.label.values).all():
+        raise ModelError(f"initialize_from_value: {node.name} expected labels of {p.label.values[0]} to "
+                         f"{p.label.values[-1]}")  # fmt: skip
+    return np.asarray(np.ravel(array) - p.label.lowest, dtype=np.int64)
+
+
+__all__ = ["VB", "LabelPosterior"]

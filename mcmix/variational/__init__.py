@@ -1,0 +1,1 @@
+"""Variational Bayes: factorised posteriors of conjugate mixtures, found by coordinate ascent on a lower bound."""

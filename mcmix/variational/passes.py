@@ -1,0 +1,119 @@
+"""The soft pass of one label vector: expected log densities in, responsibilities and expected statistics out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ZeroProbability
+from mcmix.kernels import labels as kernels
+from mcmix.kernels.base import address_of
+from mcmix.kernels.driver import run_step
+from mcmix.kernels.machine import MACHINE
+from mcmix.kernels.soft import soft_pass
+from mcmix.structure.labels import LabelVector
+from mcmix.variational.statements import Labelled, Weights
+
+
+class LabelPass:
+    """A label vector with everything that hangs on it.
+
+    Parameters
+    ----------
+    label : LabelVector
+    weights : Weights or ndarray, shape (K,)
+        The law of the labels, or their known log weights.
+    statements : sequence of Labelled
+    starts : int
+        Starts side by side: their passes run one after another and share all but coefficients and statistics.
+
+    Attributes
+    ----------
+    counts : ndarray, shape (starts * K,)
+        Expected number of units per label.
+    """
+
+    def __init__(
+        self, label: LabelVector, weights: Weights | np.ndarray, statements: Sequence[Labelled], starts: int = 1
+    ):
+        self.label, self.weights, self.statements = label, weights, list(statements)
+        n, k = label.n_units, label.n_labels
+        self.counts = weights.counts if isinstance(weights, Weights) else np.zeros(starts * k)
+        self.base = sum(s.base for s in self.statements)
+        self._logs, self._labels, self._unit_logs = np.zeros((starts, k)), np.zeros(n), np.zeros(n)
+        self._workspace, self._reals = np.zeros(kernels.workspace_size(k)), np.zeros(1)
+        self._tables: list[np.ndarray] = []
+        self._words = [self._descriptor(start, n, k) for start in range(starts)]
+
+    def _descriptor(self, start: int, n: int, k: int) -> np.ndarray:
+        rows = [row for s in self.statements for row in s.rows[start]]
+        self._tables.append(np.array(rows, dtype=np.int64).reshape(-1, kernels.FACTOR_WIDTH))
+        words = np.zeros(kernels.PASS_WIDTH, np.int64)
+        given: dict[int, Any] = {
+            kernels.PASS_MACHINE: MACHINE.address,  # of a prelude of no instructions
+            kernels.PASS_UNITS: n,
+            kernels.PASS_LABELS: k,
+            kernels.PASS_LOG_WEIGHTS: address_of(self._logs) + 8 * start * k,
+            kernels.PASS_OUT: address_of(self._labels),
+            kernels.PASS_FACTORS: len(rows),
+            kernels.PASS_FACTOR_TABLE: address_of(self._tables[start]),
+            kernels.PASS_WORKSPACE: address_of(self._workspace),
+            kernels.PASS_COUNTS: address_of(self.counts) + 8 * start * k,
+            kernels.PASS_UNIT_LOG: address_of(self._unit_logs),
+            kernels.PASS_COLLECT: 1,
+        }
+        for place, word in given.items():
+            words[place] = word
+        return words
+
+    def run(self, running: Sequence[int]) -> np.ndarray:
+        """Weigh all labels at the present moments; returns the sum of the units' log totals by start.
+
+        Parameters
+        ----------
+        running : sequence of int
+            The starts to serve; the others keep their statistics and get NaN.
+
+        Raises
+        ------
+        ZeroProbability
+            If a unit has no label with positive weight.
+        """
+        self._refresh()
+        totals = np.full(len(self._words), np.nan)
+        for start in running:
+            status = run_step(soft_pass, self._words[start], self._reals, 0)
+            totals[start] = self._unit_logs.sum() + self.base
+            if status != 0 or not np.isfinite(totals[start]):
+                bad = np.flatnonzero(~np.isfinite(self._unit_logs))
+                where = f"unit {bad[0]}" if bad.size else "a unit"
+                raise ZeroProbability(f"{self.label.node.name}: no label explains {where}; see the data and weights")
+        return totals
+
+    def collect(self, numbers: np.ndarray, start: int = 0) -> None:
+        """Counts and sums as if the labels (numbers 0 .. K-1) were known."""
+        self._labels[:] = numbers
+        run_step(kernels.count_labels, self._words[start], self._reals, 0)
+
+    def shares(self) -> np.ndarray:
+        """Probability of each label for each unit under the only start, shape (units, K)."""
+        self._refresh()
+        out = np.zeros((self.label.n_units, self.label.n_labels))
+        words = self._words[0].copy()
+        words[kernels.PASS_MEMBERSHIP], words[kernels.PASS_COLLECT] = address_of(out), 0
+        run_step(soft_pass, words, self._reals, 0)
+        return out
+
+    def log_weights(self) -> np.ndarray:
+        """Expected log weights at the present moments, shape (K,), or of all starts one after another."""
+        return self.weights.log_weights() if isinstance(self.weights, Weights) else self.weights
+
+    def _refresh(self) -> None:
+        self._logs[:] = self.log_weights().reshape(-1, self.label.n_labels)
+        for s in self.statements:
+            s.refresh()
+
+
+__all__ = ["LabelPass"]

@@ -1,0 +1,394 @@
+"""What each law of a model says: expected log densities, and messages to the unknowns that it hangs on.
+
+Laws of data on labels take part in a soft pass; the engine asks them for rows of its descriptor. Everything else speaks
+through sums that are known, or through the moments of an unknown.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln
+
+from mcmix.distributions.family import Family, Sums
+from mcmix.distributions.mv_normal import MV_NORMAL
+from mcmix.kernels import expected, vectors
+from mcmix.kernels import labels as kernels
+from mcmix.kernels.base import address_of
+from mcmix.structure.labels import LabelVector, SeparableFactor
+from mcmix.variational import families
+from mcmix.variational.families import EXPECTED
+from mcmix.variational.looks import Look
+from mcmix.variational.posteriors import Moments, Posterior
+from mcmix.variational.priors import sums_of
+
+
+class Statement(ABC):
+    """One law, as a function of the unknowns it hangs on.
+
+    Attributes
+    ----------
+    name : str
+        Of its node.
+    looks : mapping of str to Look
+    """
+
+    def __init__(self, name: str, looks: Mapping[str, Look]):
+        self.name, self.looks = name, dict(looks)
+
+    def moments(self) -> dict[str, Moments]:
+        """Expectations of its parameters, per cell."""
+        return {k: look.moments() for k, look in self.looks.items()}
+
+    def about(self, posterior: Posterior) -> list[str]:
+        """Its parameters that hang on an unknown."""
+        return [k for k, look in self.looks.items() if look.posterior is posterior]
+
+    @abstractmethod
+    def message(self, parameter: str) -> tuple[Any, Any]:
+        """Natural parameters to one parameter, per cell."""
+
+    def expected(self, starts: int) -> np.ndarray:
+        """Expected log density for each start; zero where a pass or a divergence has it already."""
+        return np.zeros(starts)
+
+
+class Hyper(Statement):
+    """The law of an unknown, speaking to its own parents; its expected log density is part of a divergence."""
+
+    def __init__(self, family: Family, looks: Mapping[str, Look], posterior: Posterior):
+        super().__init__(posterior.node.name, looks)
+        self.family, self.posterior = family, posterior
+
+    def message(self, parameter: str) -> tuple[Any, Any]:
+        """From the moments of the unknown."""
+        return families.messages(self.family, parameter, sums_of(self.posterior), self.moments())
+
+
+class Known(Statement):
+    """Data without unknown labels: their statistics are known once and for all."""
+
+    def __init__(self, name: str, family: Family, looks: Mapping[str, Look], sums: Sums, x: np.ndarray):
+        super().__init__(name, looks)
+        self.family, self.sums = family, sums
+        vectors_of = family.name == "MvNormal"
+        self.base = 0.0 if vectors_of else float(np.sum(EXPECTED[family.name].base(x, self.moments())))
+
+    def message(self, parameter: str) -> tuple[Any, Any]:
+        """From the sums."""
+        return families.messages(self.family, parameter, self.sums, self.moments())
+
+    def expected(self, starts: int) -> np.ndarray:
+        """From the sums."""
+        m = self.moments()
+        if self.family.name == "MvNormal":
+            return np.asarray(families.vector_total(m, self.sums).reshape(starts, -1).sum(1))
+        spec = EXPECTED[self.family.name]
+        total = np.asarray(spec.form.total(spec.coefficients(m), self.sums))
+        return self.base + total.reshape(starts, -1).sum(1)
+
+
+class Counted(Statement):
+    """Known categories: how often each came up in each cell.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (cells, categories)
+    base : float
+        Log multinomial coefficients.
+    """
+
+    def __init__(self, name: str, look: Look, counts: np.ndarray, base: float = 0.0):
+        super().__init__(name, {"probabilities": look})
+        self.counts, self.base = counts, base
+
+    def message(self, parameter: str) -> tuple[Any, Any]:
+        """The counts."""
+        if self.looks[parameter].kind == "beta":
+            return self.counts.ravel(), np.zeros(self.counts.size)
+        return self.counts, None
+
+    def expected(self, starts: int) -> np.ndarray:
+        """Counts times expected logs."""
+        logs = self.looks["probabilities"].moments().first
+        with np.errstate(invalid="ignore"):
+            total = np.where(self.counts > 0.0, self.counts * logs.reshape(self.counts.shape), 0.0)
+        return self.base + total.reshape(starts, -1).sum(1)
+
+
+class Weights(Statement):
+    """The law of labels whose weights all units share; its expected log density is part of the pass."""
+
+    def __init__(self, name: str, look: Look, counts: np.ndarray, yes_or_no: bool):
+        super().__init__(name, {"weights": look})
+        self.counts, self.yes_or_no = counts, yes_or_no  # of all starts, one after another
+
+    def log_weights(self) -> np.ndarray:
+        """Expected log weight of each label, those of all starts one after another."""
+        m = self.looks["weights"].moments()
+        if self.yes_or_no:
+            return np.column_stack([m.second, m.first]).ravel()
+        return np.ravel(m.first)
+
+    def message(self, parameter: str) -> tuple[Any, Any]:
+        """Expected counts of labels."""
+        if self.yes_or_no:
+            return self.counts[1::2], self.counts[::2]
+        if self.looks[parameter].kind == "beta":
+            return self.counts, np.zeros(self.counts.shape)
+        return self.counts.reshape(self.looks[parameter].rows.size, -1), None
+
+
+# -------------------------------------------------------------------- data on labels
+
+
+class Labelled(Statement):
+    """Data whose rows hang on labels: part of a pass.
+
+    Attributes
+    ----------
+    s : SeparableFactor
+    rows : list of list of ndarray
+        Its part of the pass's table, by start.
+    base : float
+        What is the same under every label, summed over rows.
+    """
+
+    def __init__(self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int):
+        super().__init__(s.factor.node.name, looks)
+        self.s, self.label, self.starts, self.base = s, label, starts, 0.0
+        self.kept: list[Any] = []
+        self._units = self._unit_words()
+        self.rows: list[list[np.ndarray]] = [[] for _ in range(starts)]
+
+    @property
+    def cells(self) -> int:
+        """Labels of all starts."""
+        return self.starts * self.label.n_labels
+
+    @property
+    def width(self) -> int:
+        """Columns of one row of data."""
+        return 1
+
+    @abstractmethod
+    def refresh(self) -> None:
+        """Write the coefficients for the next pass."""
+
+    @abstractmethod
+    def logs(self, x: np.ndarray) -> np.ndarray:
+        """Expected log density of new rows, shape (rows, width), under each label: shape (rows, K)."""
+
+    def _unit_words(self) -> tuple[int, int]:
+        if self.s.units is None:
+            return 0, 0
+        offsets = np.searchsorted(self.s.units, np.arange(self.label.n_units + 1)).astype(np.int64)
+        units = np.ascontiguousarray(self.s.units, dtype=np.int64)
+        self.kept += [offsets, units]
+        return address_of(units), address_of(offsets)
+
+    def _rows(self, kernel: Any, x: np.ndarray, tables: Sequence[np.ndarray], steps: Sequence[int]) -> list[np.ndarray]:
+        """A factor that adds a kernel's value with one entry of each table per label; one for each start."""
+        made = []
+        for start in range(self.starts):
+            row = np.zeros(kernels.FACTOR_WIDTH, np.int64)
+            row[kernels.FACTOR_DENSITY], row[kernels.FACTOR_X] = kernel.address, address_of(x)
+            row[kernels.FACTOR_UNITS], row[kernels.FACTOR_OFFSETS] = self._units
+            for i, (table, step) in enumerate(zip(tables, steps, strict=True)):
+                row[kernels.FACTOR_A + 2 * i] = address_of(table) + 8 * start * self.label.n_labels * step
+                row[kernels.FACTOR_A_STEP + 2 * i] = step
+            self.rows[start].append(row)
+            made.append(row)
+        self.kept += [x, *tables]
+        return made
+
+    def _collect(
+        self, rows: list[np.ndarray], count: np.ndarray, stride: int, columns: Sequence[Sequence[Any]]
+    ) -> None:
+        """Where a factor's counts and sums go; each column is (data, shift, sums, squares or None)."""
+        self.kept += [count, *columns]
+        for start, row in enumerate(rows):
+            table = np.zeros((max(len(columns), 1), kernels.COLUMN_WIDTH), np.int64)
+            for j, (data, shift, *places) in enumerate(columns):
+                table[j, :2] = [0 if part is None else address_of(part) for part in (data, shift)]
+                table[j, 2:] = [0 if part is None else self._own(part, start) for part in places]
+            row[kernels.FACTOR_COLUMNS], row[kernels.FACTOR_COLUMN_TABLE] = len(columns), address_of(table)
+            row[kernels.FACTOR_COUNT], row[kernels.FACTOR_CELLS] = self._own(count, start), count.size // self.starts
+            row[kernels.FACTOR_STRIDE] = stride
+            self.kept.append(table)
+
+    def _own(self, x: np.ndarray, start: int) -> int:
+        """Address of one start's part of an array."""
+        return address_of(x) + 8 * start * (x.size // self.starts)
+
+    def _ordered(self, x: np.ndarray) -> np.ndarray:
+        return x if self.s.order is None else x[self.s.order]
+
+
+def _wide(x: Any, n: int) -> np.ndarray:
+    return np.array(np.broadcast_to(x, (n,)), dtype=float)
+
+
+class Numbers(Labelled):
+    """Rows of numbers of a conjugate family."""
+
+    def __init__(self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int, family: Family):
+        super().__init__(s, label, looks, starts)
+        assert s.cells is not None
+        self.family, self.spec, n = family, EXPECTED[family.name], self.cells
+        self.tables = [np.zeros(n) for _ in range(3)]
+        counts = np.zeros(n)
+        shifts = [np.array([float(shift)]) for shift in s.cells.sums.shifts]
+        sums = tuple(np.zeros(n) for _ in s.cells.columns)
+        squares = tuple(np.zeros(n) if q else None for q in s.cells.squares)
+        self.sums = Sums(counts, sums, squares, tuple(s.cells.sums.shifts))
+        # a lognormal law's column is the logarithm; a gamma law's first is the number itself
+        rows = self._rows(self.spec.form.kernel, s.cells.columns[0], self.tables, (1, 1, 1))
+        self._collect(rows, counts, 1, list(zip(s.cells.columns, shifts, sums, squares, strict=True)))
+        x = np.asarray(s.rows.arguments[0].known, dtype=float)
+        self.base = float(np.sum(self.spec.base(x, self.moments())))
+
+    def message(self, parameter: str) -> tuple[Any, Any]:
+        """From the expected sums of the last pass."""
+        return families.messages(self.family, parameter, self.sums, self.moments())
+
+    def refresh(self) -> None:
+        """Coefficients at the present moments."""
+        for table, values in zip(self.tables, self.spec.coefficients(self.moments()), strict=True):
+            table[:] = values
+
+    def logs(self, x: np.ndarray) -> np.ndarray:
+        """See the base."""
+        m = self.moments()
+        coefficients = [_wide(c, self.cells) for c in self.spec.coefficients(m)]
+        assert self.family.statistics is not None
+        column = np.asarray(self.family.statistics.columns[0].transform(x[:, :1]), dtype=float)
+        return np.asarray(self.spec.form.value(column, *coefficients) + self.spec.base(x[:, :1], m))
+
+
+class Vectors(Labelled):
+    """Rows of normal vectors."""
+
+    def __init__(self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int):
+        super().__init__(s, label, looks, starts)
+        data = np.asarray(s.rows.arguments[0].known, dtype=float)
+        n, d = self.cells, data.shape[1]
+        self.shift = np.ascontiguousarray(data.mean(0))
+        columns = np.ascontiguousarray((data - self.shift).T)
+        self.means, self.precisions, self.constants = np.zeros((n, d)), np.zeros((n, d, d)), np.zeros(n)
+        counts, sums, squares = np.zeros(n), np.zeros((n, d)), np.zeros((n, d, d))
+        self.sums = Sums(counts, (sums,), (squares,), (self.shift,))
+        whitened, nothing = np.zeros(vectors.table_size(label.n_labels, d)), np.zeros(1)
+        rows = self._rows(expected.LINEAR, columns, (self.means, self.precisions, self.shift), (d, d * d, 0))
+        for row in rows:
+            row[kernels.FACTOR_KIND], row[kernels.FACTOR_BY] = kernels.VECTORS, vectors.BY_PRECISION
+            row[kernels.FACTOR_DIMENSION], row[kernels.FACTOR_ROWS] = d, len(data)
+            row[kernels.FACTOR_WHITENED] = address_of(whitened)
+        self._collect(rows, counts, 1, [(None, None, sums, squares)])
+        # the constant of each label, once per row: the slope is zero, so any column will do
+        self._rows(expected.LINEAR, columns, (self.constants, nothing, nothing), (1, 0, 0))
+        self.kept.append(whitened)
+
+    @property
+    def width(self) -> int:
+        """Dimension."""
+        return len(self.shift)
+
+    def message(self, parameter: str) -> tuple[Any, Any]:
+        """From the expected sums of the last pass."""
+        return families.messages(MV_NORMAL, parameter, self.sums, self.moments())
+
+    def refresh(self) -> None:
+        """Expected means and precisions, and what is left."""
+        m = self.moments()
+        self.means[:], self.precisions[:] = m["mean"].first, m["precision"].first
+        self.constants[:] = families.vector_constant(m)
+
+    def logs(self, x: np.ndarray) -> np.ndarray:
+        """See the base."""
+        return families.vector_logs(x, self.moments())
+
+
+class Categories(Labelled):
+    """Rows of categories, with weights that hang on the label."""
+
+    def __init__(
+        self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int, n_categories: int
+    ):
+        super().__init__(s, label, looks, starts)
+        assert s.factor.x is not None
+        x = np.ascontiguousarray(self._ordered(np.asarray(s.factor.x.known).ravel()), dtype=float)
+        self.table = np.zeros((self.cells, n_categories))
+        self.counts = np.zeros((self.cells, n_categories))
+        length = np.array([float(n_categories)])
+        rows = self._rows(expected.LOOKED_UP, x, (self.table, length, length), (n_categories, 0, 0))
+        self._collect(rows, self.counts, n_categories, [])
+        for row in rows:
+            row[kernels.FACTOR_GROUPS] = address_of(x)
+
+    def message(self, parameter: str) -> tuple[Any, Any]:
+        """Expected counts."""
+        return self.counts, None
+
+    def refresh(self) -> None:
+        """Expected logs."""
+        self.table[:] = self.looks["probabilities"].moments().first
+
+    def logs(self, x: np.ndarray) -> np.ndarray:
+        """See the base."""
+        table = np.broadcast_to(self.looks["probabilities"].moments().first, self.table.shape)
+        return np.asarray(table[:, x[:, 0].astype(int)].T)
+
+
+class Counts(Labelled):
+    """Rows of multinomial counts, with weights that hang on the label: a linear factor per category."""
+
+    def __init__(self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int, x: np.ndarray):
+        super().__init__(s, label, looks, starts)
+        x = self._ordered(x)
+        n, m = self.cells, x.shape[1]
+        self.slopes = [np.zeros(n) for _ in range(m)]
+        self.sums = np.zeros((m, n))
+        nothing = np.zeros(1)
+        for j in range(m):
+            column = np.ascontiguousarray(x[:, j], dtype=float)
+            rows = self._rows(expected.LINEAR, column, (nothing, self.slopes[j], nothing), (0, 1, 0))
+            self._collect(rows, np.zeros(n), 1, [(column, nothing, self.sums[j], None)])
+        self.base = coefficient(x)
+
+    @property
+    def width(self) -> int:
+        """Number of categories."""
+        return len(self.slopes)
+
+    def message(self, parameter: str) -> tuple[Any, Any]:
+        """Expected counts."""
+        return self.sums.T, None
+
+    def _logs(self) -> np.ndarray:
+        shape = (self.cells, self.width)
+        return np.broadcast_to(self.looks["probabilities"].moments().first, shape)
+
+    def refresh(self) -> None:
+        """Expected logs, never minus infinity times no count."""
+        for slope, logs in zip(self.slopes, self._logs().T, strict=True):
+            slope[:] = np.maximum(logs, -1e300)
+
+    def logs(self, x: np.ndarray) -> np.ndarray:
+        """See the base."""
+        coefficients = gammaln(x.sum(1) + 1.0) - gammaln(x + 1.0).sum(1)
+        return np.asarray(x @ np.maximum(self._logs(), -1e300).T + coefficients[:, None])
+
+
+def coefficient(x: np.ndarray) -> float:
+    """Log multinomial coefficients of all rows."""
+    return float(np.sum(gammaln(x.sum(-1) + 1.0)) - np.sum(gammaln(x + 1.0)))
+
+
+__all__ = [
+    "Categories", "Counted", "Counts", "Hyper", "Known", "Labelled", "Numbers", "Statement", "Vectors", "Weights",
+    "coefficient",
+]  # fmt: skip
