@@ -184,3 +184,12 @@ def test_memberships_from_kept_labels_where_a_parameter_was_not_kept():
     np.testing.assert_allclose(found[:, 1], (m.trace("z")[:] == 1).mean(0))
     assert found[0, 0] > 0.9
     assert found[-1, 1] > 0.9
+
+
+def test_a_run_leaves_the_nodes_own_draws_alone():
+    """A node's stream is its own: a run must not make it start over."""
+    mu = mc.Normal("mu", 0, 1)
+    y = mc.Normal("y", mu, 1, value=[0.5], observed=True)
+    before = mu.random()
+    mc.MCMC([mu, y]).sample(20, chains=1, seed=1, progress_bar=False)
+    assert mu.random() != before

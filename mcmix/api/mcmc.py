@@ -313,18 +313,20 @@ class MCMC:
         made = self.assembled
         out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
         before = time.perf_counter()
-        interrupted = run(
-            self._runners,
-            out,
-            iterations,
-            burn_in,
-            step,
-            cores=cores,
-            tuning=Tuning(interval, enough, bool(tune_throughout)),
-            till_tuned=bool(burn_till_tuned),
-            progress_bar=progress_bar,
-        )
-        self._release_nodes()
+        try:
+            interrupted = run(
+                self._runners,
+                out,
+                iterations,
+                burn_in,
+                step,
+                cores=cores,
+                tuning=Tuning(interval, enough, bool(tune_throughout)),
+                till_tuned=bool(burn_till_tuned),
+                progress_bar=progress_bar,
+            )
+        finally:
+            self._release_nodes()
         self.sampling_wall_seconds = time.perf_counter() - before
         self.sampling_seconds = max(r.sampled_seconds for r in self._runners)
         rows = min(r.rows for r in self._runners)
@@ -401,9 +403,10 @@ class MCMC:
             r.stop[0] = 1
 
     def _release_nodes(self) -> None:
-        """After steps in Python: nodes draw from streams of their own again."""
-        for node in self.model.stochastics:
-            node._rng = None
+        """After steps in Python, which let nodes draw from a chain's stream: they have streams of their own again."""
+        if any(s.in_python for s in self.assembled.steps):
+            for node in self.model.stochastics:
+                node._rng = None
 
     def _say_impossible(self) -> None:
         """Say when a step of the user's left values of probability zero behind."""

@@ -161,6 +161,12 @@ class Law(Stochastic):
         given = np.shape(value)
         if size is not None and given != full:
             raise ModelError(f"{self.name}: expected a value of shape {full} (from size={size}), got shape {given}")
+        axes = len(self.event_shape)
+        if axes and given[len(given) - axes :] != self.event_shape:
+            raise ModelError(
+                f"{self.name}: value has shape {given}, but its last {'axes' if axes > 1 else 'axis'} expected "
+                f"{self.event_shape} to fit {self._event_parameter().name}"
+            )
         return full if given == full else self._fit(full, given, "value", shapes)
 
     def _wanted(self, size: Any) -> tuple[int, ...]:

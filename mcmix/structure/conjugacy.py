@@ -63,7 +63,7 @@ def conjugate(node: Node, structure: Structure) -> Conjugate | str:
         return "its law is user-written"
     own = structure.recording.own_factor(node)
     if structure.is_idle(node) or all(e.factor is own for e in structure.about(node)):
-        return prior_alone(node, structure)
+        return _prior_alone(node, structure)
     kinds = ("dirichlet",) if node.family.support.simplex else ("normal", "gamma", "beta")
     reasons = []
     for kind in kinds:
@@ -94,7 +94,7 @@ def _of_kind(node: Law, kind: str, structure: Structure) -> Conjugate:
                      f"conjugate: {_words(node, kind, read[0].exponent)} with {names}")  # fmt: skip
 
 
-def prior_alone(node: Law, structure: Structure) -> Conjugate | str:
+def _prior_alone(node: Law, structure: Structure) -> Conjugate | str:
     """A variable that nothing depends on: its own law, where that is one of the known families."""
     v, own = structure.recording.sampled(node), structure.recording.own_factor(node)
     if own.x is not v:
