@@ -61,6 +61,7 @@ def say_when_busy():
 
 def child(kind):
     """Sample without end, again and again, with the keywords that come line by line."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits it ignored
     m = MODELS[kind]()
     m.sample(10, seed=1)
     say(at="ready")
