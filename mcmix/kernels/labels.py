@@ -14,6 +14,7 @@ import math
 from numba import njit
 
 from mcmix.kernels.base import bits_of, call, double_of, floats, inline, integers, step_kernel, words
+from mcmix.kernels.gaps import GAP_INTEGRATED, GAP_WIDTH, add_marginals, draw_gaps, load_tile, prepare_gaps, tile_of
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import STREAM_WORDS, fill_uniforms
 from mcmix.kernels.vectors import add_row_products, add_vector_logs, mirrored, whiten
@@ -28,8 +29,9 @@ PASS_WIDTH = 20
 (FACTOR_KIND, FACTOR_DENSITY, FACTOR_X, FACTOR_A, FACTOR_A_STEP, FACTOR_B, FACTOR_B_STEP, FACTOR_C, FACTOR_C_STEP,
  FACTOR_PROGRAM, FACTOR_LENGTH, FACTOR_SLOT, FACTOR_RESULT, FACTOR_UNITS, FACTOR_OFFSETS, FACTOR_COLUMNS,
  FACTOR_COLUMN_TABLE, FACTOR_COUNT, FACTOR_CELLS, FACTOR_STRIDE, FACTOR_GROUPS, FACTOR_OTHER, FACTOR_OTHER_STRIDE,
- FACTOR_OTHER_LOWEST, FACTOR_DIMENSION, FACTOR_ROWS, FACTOR_WHITENED, FACTOR_BY) = range(28)  # fmt: skip
-FACTOR_WIDTH = 28
+ FACTOR_OTHER_LOWEST, FACTOR_DIMENSION, FACTOR_ROWS, FACTOR_WHITENED, FACTOR_BY,
+ FACTOR_GAPS) = range(29)  # fmt: skip
+FACTOR_WIDTH = 29
 TABLE, PROGRAM, VECTORS = 0, 1, 2  # vectors: x column by column, A and B tables of means and matrices
 
 # A column of a statistic: its data, the address of its shift, where sums go, where sums of squares go (or 0).
@@ -109,17 +111,42 @@ def prepare_vectors(slot):
                 work,
                 d,
             )
+        if factor[FACTOR_GAPS] != 0:
+            prepare_gaps(integers(factor[FACTOR_GAPS], GAP_WIDTH), table, offsets, n_labels, d)
 
 
 @inline
-def _vectors(slot, factor, k, out, row, n, work):
-    """Log densities of rows of vectors under component k."""
-    d, rows, n_labels = factor[FACTOR_DIMENSION], factor[FACTOR_ROWS], slot[PASS_LABELS]
+def vectors_at(factor, row):
+    """Where rows of vectors from `row` on stand: columns, their length, and the place of the first row in them.
+
+    Rows with gaps are read from the tile that was loaded last.
+    """
+    d, rows = factor[FACTOR_DIMENSION], factor[FACTOR_ROWS]
+    if factor[FACTOR_GAPS] != 0:
+        return tile_of(integers(factor[FACTOR_GAPS], GAP_WIDTH), d), TILE, row % TILE
+    return floats(factor[FACTOR_X], rows * d), rows, row
+
+
+@inline
+def load_vectors(factor, first, m, drawn):
+    """Bring a tile's rows with their gaps to where `vectors_at` finds them: filled by what was drawn, or with zeros."""
+    d, rows = factor[FACTOR_DIMENSION], factor[FACTOR_ROWS]
+    columns, shift = floats(factor[FACTOR_X], rows * d), floats(factor[FACTOR_C], d)
+    load_tile(integers(factor[FACTOR_GAPS], GAP_WIDTH), columns, shift, rows, first, m, d, drawn)
+
+
+@inline
+def _vectors(slot, factor, k, out, row, n, work, integrated):
+    """Log densities of rows of vectors under component k, their gaps integrated out or as they are filled."""
+    d, n_labels = factor[FACTOR_DIMENSION], slot[PASS_LABELS]
     table = floats(factor[FACTOR_WHITENED], n_labels * (d * d + d + 1))
     offset, constant = table[n_labels * d * d + k * d :], table[n_labels * (d * d + d) + k]
-    columns = floats(factor[FACTOR_X], rows * d)
+    columns, rows, place = vectors_at(factor, row)
     y, distance = work[5 * TILE :], work[6 * TILE :]
-    add_vector_logs(factor[FACTOR_BY], out, columns, rows, row, n, table[k * d * d :], offset, constant, y, distance, d)
+    by, whitening = factor[FACTOR_BY], table[k * d * d :]
+    add_vector_logs(by, out, columns, rows, place, n, whitening, offset, constant, y, distance, d)
+    if integrated and constant > -math.inf:
+        add_marginals(integers(factor[FACTOR_GAPS], GAP_WIDTH), out, row, d, k, n_labels)
 
 
 @inline
@@ -134,14 +161,14 @@ def finish_vectors(slot):
 
 
 @inline
-def _add_rows(slot, factor, scratch, k, first_unit, m, work):
+def _add_rows(slot, factor, scratch, k, first_unit, m, work, integrated):
     """Add one factor's log densities under label k to scratch[k]; factors with many rows per unit go through `work`."""
     target = k * TILE
     if factor[FACTOR_OFFSETS] == 0:
         if factor[FACTOR_KIND] == TABLE:
             _density(factor, k, slot[PASS_WORKSPACE] + 8 * target, first_unit, m)
         elif factor[FACTOR_KIND] == VECTORS:
-            _vectors(slot, factor, k, scratch[target:], first_unit, m, work)
+            _vectors(slot, factor, k, scratch[target:], first_unit, m, work, integrated)
         else:
             status = _program(slot, factor, k, first_unit, m)
             if status != 0:
@@ -161,7 +188,7 @@ def _add_rows(slot, factor, scratch, k, first_unit, m, work):
             if factor[FACTOR_KIND] == TABLE:
                 _density(factor, k, slot[PASS_WORKSPACE] + 8 * (slot[PASS_LABELS] * TILE), start, n)
             else:
-                _vectors(slot, factor, k, work, start, n, work)
+                _vectors(slot, factor, k, work, start, n, work, False)
             result = work
         else:
             status = _program(slot, factor, k, start, n)
@@ -202,8 +229,11 @@ def _program(slot, factor, k, row, n):
 
 
 @inline
-def tile_logs(slot, scratch, work, first_unit, m):
-    """Unnormalised log probabilities of every label for the units of a tile: scratch, shape (K, TILE)."""
+def tile_logs(slot, scratch, work, first_unit, m, soft):
+    """Unnormalised log probabilities of every label for the units of a tile: scratch, shape (K, TILE).
+
+    The soft pass always integrates missing coordinates out, the hard pass where the factor says so.
+    """
     n_labels = slot[PASS_LABELS]
     weights = floats(slot[PASS_LOG_WEIGHTS], n_labels)
     for k in range(n_labels):
@@ -212,8 +242,12 @@ def tile_logs(slot, scratch, work, first_unit, m):
             scratch[k * TILE + i] = start
     for j in range(slot[PASS_FACTORS]):
         factor = integers(slot[PASS_FACTOR_TABLE] + 8 * FACTOR_WIDTH * j, FACTOR_WIDTH)
+        gaps = factor[FACTOR_KIND] == VECTORS and factor[FACTOR_GAPS] != 0
+        integrated = gaps and (soft or integers(factor[FACTOR_GAPS], GAP_WIDTH)[GAP_INTEGRATED] != 0)
+        if gaps:
+            load_vectors(factor, first_unit, m, not integrated)
         for k in range(n_labels):
-            status = _add_rows(slot, factor, scratch, k, first_unit, m, work)
+            status = _add_rows(slot, factor, scratch, k, first_unit, m, work, integrated)
             if status != 0:
                 return status
     return 0
@@ -269,7 +303,7 @@ def _draw_many(scratch, uniforms, label, highest, m, n_labels):
 @inline
 def _trouble(slot, space, work, first, m):
     """What is wrong with a tile in which some row has no proper total."""
-    status = tile_logs(slot, space, work, first, m)
+    status = tile_logs(slot, space, work, first, m, False)
     for i in range(m):
         highest = -math.inf
         for k in range(slot[PASS_LABELS]):
@@ -320,14 +354,14 @@ def cells_of(factor, label, cell, first_unit, m, row, n):
 @inline
 def _collect_vectors(factor, counts, cell, x, row, n):
     """Add n rows of vectors to counts, sums and products."""
-    d, rows, size = factor[FACTOR_DIMENSION], factor[FACTOR_ROWS], factor[FACTOR_CELLS]
+    d, size = factor[FACTOR_DIMENSION], factor[FACTOR_CELLS]
     column = integers(factor[FACTOR_COLUMN_TABLE], COLUMN_WIDTH)
     sums, squares = floats(column[COLUMN_SUM], size * d), floats(column[COLUMN_SQUARE], size * d * d)
-    columns = floats(factor[FACTOR_X], rows * d)
+    columns, rows, place = vectors_at(factor, row)
     for i in range(n):
         k = int(cell[i])
         counts[k] += 1.0
-        add_row_products(columns, rows, row + i, sums[k * d :], squares[k * d * d :], x, d)
+        add_row_products(columns, rows, place + i, sums[k * d :], squares[k * d * d :], x, d)
 
 
 @inline
@@ -416,6 +450,19 @@ def _collect_tile(slot, label, cell, centred, first_unit, m):
             start += n
 
 
+@inline
+def _draw_missing(slot, label, state, first):
+    """Draw the missing coordinates of a tile's rows of vectors, given their labels; whether it went well."""
+    for j in range(slot[PASS_FACTORS]):
+        factor = integers(slot[PASS_FACTOR_TABLE] + 8 * FACTOR_WIDTH * j, FACTOR_WIDTH)
+        if factor[FACTOR_KIND] == VECTORS and factor[FACTOR_GAPS] != 0:
+            d = factor[FACTOR_DIMENSION]
+            gap, shift = integers(factor[FACTOR_GAPS], GAP_WIDTH), floats(factor[FACTOR_C], d)
+            if not draw_gaps(gap, shift, label, state, first, d, slot[PASS_LABELS]):
+                return False
+    return True
+
+
 @step_kernel
 def hard_pass(descriptor, reals, stream):
     """Draw every label from its full conditional and collect counts and sums in the same pass."""
@@ -434,7 +481,7 @@ def hard_pass(descriptor, reals, stream):
         state = words(slot[PASS_STREAMS] + 8 * STREAM_WORDS * block, STREAM_WORDS)
         for first in range(block * BLOCK, min((block + 1) * BLOCK, n_units), TILE):
             m = min(TILE, n_units - first)
-            status = tile_logs(slot, space, work, first, m)
+            status = tile_logs(slot, space, work, first, m, False)
             if status != 0:
                 return status
             fill_uniforms(state, uniforms, m)
@@ -446,6 +493,8 @@ def hard_pass(descriptor, reals, stream):
                 return _trouble(slot, space, work, first, m)
             for i in range(m):
                 drawn[first + i] = slot[PASS_LOWEST] + label[i]
+            if not _draw_missing(slot, label, state, first):
+                return NOT_A_NUMBER_ROW
             if slot[PASS_COLLECT] != 0:
                 _collect_tile(slot, label, cell, centred, first, m)
     finish_vectors(slot)
@@ -466,6 +515,10 @@ def count_labels(descriptor, reals, stream):
         m = min(TILE, n_units - first)
         for i in range(m):
             label[i] = drawn[first + i] - slot[PASS_LOWEST]
+        for j in range(slot[PASS_FACTORS]):
+            factor = integers(slot[PASS_FACTOR_TABLE] + 8 * FACTOR_WIDTH * j, FACTOR_WIDTH)
+            if factor[FACTOR_KIND] == VECTORS and factor[FACTOR_GAPS] != 0:
+                load_vectors(factor, first, m, True)
         _collect_tile(slot, label, cell, centred, first, m)
     finish_vectors(slot)
     return 0

@@ -7,6 +7,7 @@ import math
 from numba import njit
 
 from mcmix.kernels.base import call, floats, inline, integers, step_kernel
+from mcmix.kernels.gaps import GAP_WIDTH, expect_gaps
 from mcmix.kernels.labels import (
     COLUMN_DATA,
     COLUMN_SHIFT,
@@ -18,14 +19,13 @@ from mcmix.kernels.labels import (
     FACTOR_COLUMNS,
     FACTOR_COUNT,
     FACTOR_DIMENSION,
+    FACTOR_GAPS,
     FACTOR_GROUPS,
     FACTOR_KIND,
     FACTOR_OFFSETS,
     FACTOR_OTHER,
-    FACTOR_ROWS,
     FACTOR_UNITS,
     FACTOR_WIDTH,
-    FACTOR_X,
     PASS_COLLECT,
     PASS_COUNTS,
     PASS_FACTOR_TABLE,
@@ -48,6 +48,7 @@ from mcmix.kernels.labels import (
     prepare_vectors,
     rows_of_units,
     tile_logs,
+    vectors_at,
 )
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.vectors import add_weighted_products
@@ -139,7 +140,7 @@ def _collect_one_cell(factor, weight, k, row, n):
 @inline
 def _collect_vectors_weighted(factor, weight, cell, first_unit, row, n):
     """Add n weighted rows of vectors, all of one cell, to its count, sums and products; `cell` is overwritten."""
-    d, rows, k = factor[FACTOR_DIMENSION], factor[FACTOR_ROWS], int(cell[0])
+    d, k = factor[FACTOR_DIMENSION], int(cell[0])
     column = integers(factor[FACTOR_COLUMN_TABLE], COLUMN_WIDTH)
     sums, squares = floats(column[COLUMN_SUM] + 8 * k * d, d), floats(column[COLUMN_SQUARE] + 8 * k * d * d, d * d)
     grouped = factor[FACTOR_OFFSETS] != 0
@@ -150,7 +151,11 @@ def _collect_vectors_weighted(factor, weight, cell, first_unit, row, n):
         each[i] = weight[units[row + i] - first_unit if grouped else i]
         total += each[i]
     floats(factor[FACTOR_COUNT] + 8 * k, 1)[0] += total
-    add_weighted_products(floats(factor[FACTOR_X], rows * d), rows, row, n, each, weighted, sums, squares, d)
+    if factor[FACTOR_GAPS] != 0:
+        labels = factor[FACTOR_CELLS]  # rows with gaps have one cell a label
+        expect_gaps(integers(factor[FACTOR_GAPS], GAP_WIDTH), weight, squares, row, d, k, labels)
+    columns, rows, place = vectors_at(factor, row)
+    add_weighted_products(columns, rows, place, n, each, weighted, sums, squares, d)
 
 
 @inline
@@ -200,7 +205,7 @@ def soft_pass(descriptor, reals, stream):
         clear(slot)
     for first in range(0, n_units, TILE):
         m = min(TILE, n_units - first)
-        status = tile_logs(slot, space, work, first, m)
+        status = tile_logs(slot, space, work, first, m, True)
         if status != 0:
             return status
         _weigh(space, highest, total, m, n_labels)

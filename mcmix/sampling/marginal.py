@@ -76,7 +76,7 @@ class Marginal:
 
     def _needed(self, data: Expression) -> list[Stochastic]:
         leaves = data.leaves.union(*[g.leaves for g in self._groups if g.has_data])
-        keys = {x.extra for x in leaves}
+        keys = {x.extra for x in leaves} - set(self.left_out)
         return [n for n in self.recording.leaves if n in keys and n not in self.labels]
 
     # ---------------------------------------------------------------- where
@@ -116,9 +116,22 @@ class Marginal:
             found |= group.most_probable(self)
         return found
 
+    def unit_logs(self) -> np.ndarray:
+        """Log density of each unit at the present point, labels summed out, where every factor hangs on the labels.
+
+        The array is filled anew by the next call.
+        """
+        (group,) = self._groups
+        return group.unit_logs(self)
+
+    def add_shares(self, node: Stochastic, out: np.ndarray) -> None:
+        """Add each unit's label probabilities at the present point to `out`, shape (units, K)."""
+        group = next(g for g in self._groups if any(label.node is node for label in g.labels))
+        group.add_shares(self, node, out)
+
     def leaves(self) -> dict[Any, np.ndarray]:
         """The present point by leaf, in the form in which a chain keeps it."""
-        return {n: self.chain.view(n).reshape(n.state_shape) for n in self.recording.leaves}
+        return {n: self.chain.view(n).reshape(v.shape) for n, v in self.recording.leaves.items()}
 
     def _run(self, words: tuple[int, int], key: str) -> float:
         status = run_machine(MACHINE, *words)
@@ -149,7 +162,8 @@ def _left_out(structure: Structure) -> list[Stochastic]:
         others = [o for o in structure.idle if o is not e and o.factor.node not in found]
         if (node.mask is not None or is_discrete(node)) and not any(o.touches(leaf) for o in others):
             found.append(node)
-    return found
+    gaps = {s.factor.node for b in structure.blocks for s in b.factors if s.gaps is not None}
+    return [*found, *(n for n in structure.recording.leaves if n in gaps)]
 
 
 def _plain(total: float) -> float:
@@ -203,6 +217,12 @@ class _Group:
     def most_probable(self, at: Marginal) -> dict[Stochastic, np.ndarray]:
         return self._all.most_probable(at)
 
+    def unit_logs(self, at: Marginal) -> np.ndarray:
+        return self._all.unit_logs(at)
+
+    def add_shares(self, at: Marginal, node: Stochastic, out: np.ndarray) -> None:
+        self._all.add_shares(at, node, out)
+
 
 def _summed(blocks: list[LabelBlock], factors: list[SeparableFactor], plan: Plan) -> _OneVector | _Product:
     return _OneVector(blocks[0], factors, plan) if len(blocks) == 1 else _Product(blocks, factors)
@@ -213,7 +233,7 @@ class _OneVector:
 
     def __init__(self, block: LabelBlock, factors: list[SeparableFactor], plan: Plan):
         number = plan.structure.blocks.index(block)
-        self.compiled = Pass(LabelBlock(block.label, block.log_weights, factors, block.counts), number)
+        self.compiled = Pass(LabelBlock(block.label, block.log_weights, factors, block.counts), number, integrated=True)
         self.compiled.place_sums(plan)
         self.compiled.compile(plan)
 
@@ -228,11 +248,14 @@ class _OneVector:
         at.check()
         return self._logs if status == 0 else np.full(1, -np.inf)
 
-    def most_probable(self, at: Marginal) -> dict[Stochastic, np.ndarray]:
-        self._shares[:] = 0.0
-        self._words[kernels.PASS_MEMBERSHIP] = address_of(self._shares)
+    def add_shares(self, at: Marginal, node: Stochastic, out: np.ndarray) -> None:
+        self._words[kernels.PASS_MEMBERSHIP] = address_of(out)
         self.unit_logs(at)
         self._words[kernels.PASS_MEMBERSHIP] = 0
+
+    def most_probable(self, at: Marginal) -> dict[Stochastic, np.ndarray]:
+        self._shares[:] = 0.0
+        self.add_shares(at, self.compiled.label.node, self._shares)
         return {self.compiled.label.node: self.compiled.label.values[self._shares.argmax(1)]}
 
 
@@ -269,6 +292,15 @@ class _Product:
     def unit_logs(self, at: Marginal) -> np.ndarray:
         with np.errstate(invalid="ignore"):
             return np.logaddexp.reduce(self._logs(at), axis=0)
+
+    def add_shares(self, at: Marginal, node: Stochastic, out: np.ndarray) -> None:
+        j = [label.node for label in self.labels].index(node)  # type: ignore[arg-type]
+        logs = self._logs(at)
+        highest = logs.max(0)
+        shares = np.exp(logs - np.where(np.isfinite(highest), highest, 0.0))
+        shares /= shares.sum(0)
+        for values, share in zip(self.combinations, shares, strict=True):
+            out[:, values[j] - self.labels[j].lowest] += share
 
     def most_probable(self, at: Marginal) -> dict[Stochastic, np.ndarray]:
         best = self.combinations[self._logs(at).argmax(0)]

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from mcmix.kernels import exchange as exchange_kernels
+from mcmix.kernels import gaps as gap_kernels
 from mcmix.kernels import labels as kernels
 from mcmix.kernels import vectors
 from mcmix.kernels.base import address_of
 from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
+from mcmix.steps.gaps import GapLayout, columns_about
 from mcmix.steps.program import row_by_row
 from mcmix.structure.evidence import LabelBlock, Structure
 from mcmix.structure.exchange import Exchange, differing, exchange_of, names_may_stick, ratio_target
@@ -24,9 +26,11 @@ from mcmix.structure.rewrite import substitute
 class Pass:
     """The compiled pass of a label block over the data; hard and soft flavours share it."""
 
-    def __init__(self, block: LabelBlock, number: int):
+    def __init__(self, block: LabelBlock, number: int, integrated: bool | None = None):
         self.block = block
         self.number = number
+        self.integrated = integrated  # whether missing coordinates are, by default where that is cheap
+        self.gaps: dict[SeparableFactor, GapLayout] = {}
         self.tables: dict[SeparableFactor, list[Expression] | None] = {
             s: parameter_tables(s, block.label) for s in block.factors
         }
@@ -46,7 +50,10 @@ class Pass:
             if s.rows.op == "events":
                 d = s.rows.arguments[0].shape[1]
                 plan.layout.place(("whitened", self, s), vectors.table_size(self.label.n_labels, d))
-                self.centred[s] = _by_column(s)
+                self.centred[s] = columns_about(s)
+                if s.gaps is not None:
+                    self.gaps[s] = GapLayout(np.asarray(s.factor.node.mask), self.integrated)  # type: ignore[union-attr]
+                    plan.layout.place(("gaps", self, s), gap_kernels.space_size(self.label.n_labels, d))
         prelude: list[tuple[Expression, Any]] = []
         if self.block.log_weights is not None:
             prelude.append((self.block.log_weights, ("log weights", self)))
@@ -157,6 +164,10 @@ class Pass:
             row[slot] = chain.address(("table", self, s, i))
             row[slot + 1] = size if tables[i].size > size else 0
         row[kernels.FACTOR_WHITENED] = chain.address(("whitened", self, s))
+        if s.gaps is not None:
+            gaps = self.gaps[s].words(chain.address(s.factor.node), chain.address(("gaps", self, s)))
+            row[kernels.FACTOR_GAPS] = address_of(gaps)
+            chain.kept.append(gaps)
 
     def _column(self, x: Expression, chain: Chain) -> int:
         if x.op == "leaf":
@@ -211,13 +222,6 @@ class Pass:
             if other is not self.label:
                 row[kernels.FACTOR_OTHER], row[kernels.FACTOR_OTHER_STRIDE] = chain.address(other.node), stride
                 row[kernels.FACTOR_OTHER_LOWEST] = other.lowest
-
-
-def _by_column(s: SeparableFactor) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of vectors as columns about their mean, and the mean: one copy for all chains."""
-    data = np.asarray(s.rows.arguments[0].known, dtype=float)
-    shift = np.ascontiguousarray(data.mean(0))
-    return np.ascontiguousarray((data - shift).T), shift
 
 
 class LabelGibbs(Step):
@@ -287,6 +291,7 @@ def _why(block: LabelBlock) -> str:
     kinds = []
     for s in block.factors:
         own = "sums per component" if s.cells is not None else "row by row"
+        own += ", missing coordinates drawn with the labels" if s.gaps is not None else ""
         kinds.append(f"{s.factor.node.name} {own}" + (", several rows per label" if s.units is not None else ""))
     return "each row depends on one label" + (f" ({'; '.join(kinds)})" if kinds else "")
 

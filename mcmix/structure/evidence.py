@@ -172,13 +172,23 @@ def _separated(
             if not touched:
                 continue
             try:
-                found[factor] = separate(factor, labels)
+                found[factor] = separate(factor, labels, _gaps_of(factor, factors, structure.recording))
             except NotSeparable as reason:
                 trouble = True
                 for label in touched:
                     structure.entangled[label] = f"{factor.node.name}: {reason}"
         if not trouble:
             return found
+
+
+def _gaps_of(factor: Factor, factors: list[Factor], recording: Recording) -> Expression | None:
+    """The leaf of a factor's missing coordinates, where nothing else depends on them."""
+    node = factor.node
+    if not isinstance(node, Stochastic) or node.mask is None or not factor.family or factor.family.vectors is None:
+        return None
+    leaf = recording.leaves[node]
+    others = any(f is not factor and f.touches(leaf) for f in factors)
+    return None if others or any(leaf in p.leaves for p in factor.parameters.values()) else leaf
 
 
 def shared_weights(prior: SeparableFactor, label: LabelVector) -> Expression | None:

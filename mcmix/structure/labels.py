@@ -75,6 +75,9 @@ class SeparableFactor:
         Set where sums over cells can stand for rows.
     order : ndarray or None
         Permutation that was applied to the rows.
+    gaps : Expression or None
+        The leaf of the rows' missing coordinates, where the rows are vectors and nothing else depends on it: they are
+        integrated out, or drawn with the labels.
     """
 
     factor: Factor
@@ -83,6 +86,7 @@ class SeparableFactor:
     units: np.ndarray | None
     cells: Cells | None = None
     order: np.ndarray | None = None
+    gaps: Expression | None = None
 
 
 @dataclass(eq=False)
@@ -150,13 +154,17 @@ def _values_of(node: Law) -> np.ndarray | None:
 # -------------------------------------------------------------------- separating factors
 
 
-def separate(factor: Factor, labels: Mapping[Expression, LabelVector]) -> SeparableFactor:
+def separate(
+    factor: Factor, labels: Mapping[Expression, LabelVector], gaps: Expression | None = None
+) -> SeparableFactor:
     """Show that a factor is separable in the label vectors it touches.
 
     Parameters
     ----------
     factor : Factor
     labels : mapping of leaf to LabelVector
+    gaps : Expression, optional
+        The leaf of missing coordinates that this factor alone depends on, through its value alone.
 
     Raises
     ------
@@ -189,7 +197,7 @@ def separate(factor: Factor, labels: Mapping[Expression, LabelVector]) -> Separa
     follow_rows(rows, count, on_part)
     if rows.op != "events" and any(part.op == "events" for part in ordered(rows)):
         raise NotSeparable("the log density of vectors is part of a larger one")
-    return _sorted_by_unit(factor, rows, uses)
+    return _sorted_by_unit(factor, rows, uses, gaps)
 
 
 def row_elements(factor: Factor) -> Expression:
@@ -214,7 +222,9 @@ def _same_units(a: np.ndarray | None, b: np.ndarray | None) -> bool:
     return (a is None and b is None) or (a is not None and b is not None and np.array_equal(a, b))
 
 
-def _sorted_by_unit(factor: Factor, rows: Expression, uses: dict[LabelVector, np.ndarray | None]) -> SeparableFactor:
+def _sorted_by_unit(
+    factor: Factor, rows: Expression, uses: dict[LabelVector, np.ndarray | None], gaps: Expression | None
+) -> SeparableFactor:
     maps = list(uses.values())
     if not all(_same_units(maps[0], other) for other in maps):
         raise NotSeparable("two label vectors belong to different units of the same rows")
@@ -227,7 +237,9 @@ def _sorted_by_unit(factor: Factor, rows: Expression, uses: dict[LabelVector, np
             raise NotSeparable("rows of vectors are not in the order of their labels")
         order = np.argsort(units, kind="stable")
         rows, units = permuted_rows(rows, rows.shape[0], order), units[order]
-    made = SeparableFactor(factor, rows, list(uses), units, order=order)
+    if gaps is not None and units is not None:
+        raise NotSeparable("rows of vectors with missing coordinates share labels")
+    made = SeparableFactor(factor, rows, list(uses), units, order=order, gaps=gaps)
     try:
         made.cells = _cells(made)
         for label in made.labels:
@@ -274,7 +286,7 @@ def _vector_tables(s: SeparableFactor, label: LabelVector) -> list[Expression]:
     for table, p in zip(found, family.parameters, strict=True):
         if table.ndim != p.event_ndim and table.shape[: table.ndim - p.event_ndim] != (label.n_labels,):
             raise NotSeparable(f"the {p.name} varies by row")
-    if family.vectors is None or not rows.arguments[0].is_constant:
+    if family.vectors is None or not (rows.arguments[0].is_constant or s.gaps is not None):
         raise NotSeparable(f"rows of {family.name} are seen through as data only")
     return found
 
@@ -412,12 +424,30 @@ def _constant_rows_as_scalars(x: Expression, count: int) -> Expression:
     return visit(x)
 
 
+def rows_with_gaps(s: SeparableFactor) -> tuple[np.ndarray, np.ndarray | None]:
+    """Rows of vectors, and where coordinates are missing in them (any number stands there), or None."""
+    if s.gaps is None:
+        return np.asarray(s.rows.arguments[0].known, dtype=float), None
+    node = s.factor.node
+    assert isinstance(node, Law) and node.mask is not None
+    return np.asarray(node.known, dtype=float), np.asarray(node.mask)
+
+
+def known_mean(data: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Mean of what is known in each column; 0 where nothing is."""
+    if mask is None:
+        return np.asarray(data.mean(0))
+    return np.where(mask, 0.0, data).sum(0) / np.maximum((~mask).sum(0), 1)
+
+
 def _vector_cells(s: SeparableFactor) -> Cells | None:
     """Cells of rows of vectors: one per label (or one for all, without labels)."""
     family, x = s.factor.family, s.rows.arguments[0]
-    if family is None or s.rows.extra is not family or family.statistics is None or not x.is_constant:
+    if family is None or s.rows.extra is not family or family.statistics is None:
         return None
-    data = np.asarray(x.known, dtype=float)
+    if not x.is_constant and s.gaps is None:
+        return None
+    data, mask = rows_with_gaps(s)
     if s.labels:
         parameters = _vector_tables(s, s.labels[0])
         size, strides = s.labels[0].n_labels, {s.labels[0]: 1}
@@ -425,7 +455,7 @@ def _vector_cells(s: SeparableFactor) -> Cells | None:
         parameters, size, strides = list(s.rows.arguments[1:]), 1, dict[LabelVector, int]()
         if any(p.ndim != q.event_ndim for p, q in zip(parameters, family.parameters, strict=True)):
             return None
-    shift, d = data.mean(0), data.shape[1]
+    shift, d = known_mean(data, mask), data.shape[1]
     named = dict(zip([p.name for p in family.parameters], parameters, strict=True))
     if s.labels:
         places = [leaf(("count", s.factor), (size,)), leaf(("sum", s.factor, 0), (size, d))]

@@ -14,6 +14,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.gaps import gap_node
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of
 from mcmix.structure.expression import Expression, broadcast_to, constant, elementwise, reshape
@@ -149,6 +150,9 @@ def _posterior(node: Stochastic, parts: Parts) -> None:
         return
     if structure.block_of(node) is not None:
         return
+    if gap_node(node, structure) is not None:  # integrated out by the pass
+        parts.left_out.append(node)
+        return
     if node.mask is not None or np.dtype(node.dtype).kind in "iub":
         what = "missing entries that others depend on" if node.mask is not None else "discrete, and no vector of labels"
         raise ModelError(f"VB: {node.name} is not conjugate: {what}; use MCMC")
@@ -240,7 +244,7 @@ def _labelled(s: SeparableFactor, block: LabelBlock, parts: Parts) -> Labelled:
     family, label = s.factor.family, block.label
     if s.labels != [label] or family is None:
         raise NotConjugate("its rows depend on several label vectors" if len(s.labels) > 1 else "its law is its own")
-    if s.factor.x is None or not s.factor.x.is_constant:
+    if s.factor.x is None or not (s.factor.x.is_constant or s.gaps is not None):
         raise NotConjugate("its values are unknown")
     if family.name in ("Categorical", "Multinomial"):
         return _categories(s, block, parts)

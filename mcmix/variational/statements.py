@@ -18,6 +18,8 @@ from mcmix.distributions.mv_normal import MV_NORMAL
 from mcmix.kernels import expected, vectors
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
+from mcmix.kernels.gaps import space_size
+from mcmix.steps.gaps import GapLayout, columns_about
 from mcmix.structure.labels import LabelVector, SeparableFactor
 from mcmix.variational import families
 from mcmix.variational.families import EXPECTED
@@ -274,10 +276,8 @@ class Vectors(Labelled):
 
     def __init__(self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int):
         super().__init__(s, label, looks, starts)
-        data = np.asarray(s.rows.arguments[0].known, dtype=float)
-        n, d = self.cells, data.shape[1]
-        self.shift = np.ascontiguousarray(data.mean(0))
-        columns = np.ascontiguousarray((data - self.shift).T)
+        columns, self.shift = columns_about(s)
+        n, d = self.cells, len(self.shift)
         self.means, self.precisions, self.constants = np.zeros((n, d)), np.zeros((n, d, d)), np.zeros(n)
         counts, sums, squares = np.zeros(n), np.zeros((n, d)), np.zeros((n, d, d))
         self.sums = Sums(counts, (sums,), (squares,), (self.shift,))
@@ -285,12 +285,23 @@ class Vectors(Labelled):
         rows = self._rows(expected.LINEAR, columns, (self.means, self.precisions, self.shift), (d, d * d, 0))
         for row in rows:
             row[kernels.FACTOR_KIND], row[kernels.FACTOR_BY] = kernels.VECTORS, vectors.BY_PRECISION
-            row[kernels.FACTOR_DIMENSION], row[kernels.FACTOR_ROWS] = d, len(data)
+            row[kernels.FACTOR_DIMENSION], row[kernels.FACTOR_ROWS] = d, columns.shape[1]
             row[kernels.FACTOR_WHITENED] = address_of(whitened)
+        if s.gaps is not None:
+            self._gaps(rows, np.asarray(s.factor.node.mask), label.n_labels)  # type: ignore[union-attr]
         self._collect(rows, counts, 1, [(None, None, sums, squares)])
         # the constant of each label, once per row: the slope is zero, so any column will do
         self._rows(expected.LINEAR, columns, (self.constants, nothing, nothing), (1, 0, 0))
         self.kept.append(whitened)
+
+    def _gaps(self, rows: list[np.ndarray], mask: np.ndarray, n_labels: int) -> None:
+        """Missing coordinates are integrated out; where labels are given, the columns' means stand for them."""
+        layout = GapLayout(mask, integrated=True)
+        entries, space = self.shift[np.nonzero(mask)[1]], np.zeros(space_size(n_labels, len(self.shift)))
+        words = layout.words(address_of(entries), address_of(space))
+        for row in rows:
+            row[kernels.FACTOR_GAPS] = address_of(words)
+        self.kept += [layout, entries, space, words]
 
     @property
     def width(self) -> int:
