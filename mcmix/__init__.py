@@ -41,6 +41,7 @@ from mcmix.nodes.functions import (
     pfunc,
     robust_init,
 )
+from mcmix.nodes.joint import NormalGamma, NormalWishart
 from mcmix.nodes.law import Law, law
 from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
@@ -93,6 +94,7 @@ _LATER = {
     "MAP": ("mcmix.api.mode", "MAP"),
     "NormApprox": ("mcmix.api.mode", "NormApprox"),
     "VB": ("mcmix.api.vb", "VB"),
+    "NormalMixture": ("mcmix.api.estimator", "NormalMixture"),
     **{
         name: (f"mcmix.steps.{home}", name)
         for name, home in {
@@ -156,20 +158,21 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "NormalMixture"])
 
 
+# without NormalMixture: it needs scikit-learn, which `from mcmix import *` must not
 __all__ = [
-    "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical",
-    "Cauchy", "Censored", "Chi2", "ChiSquared", "CompletedDirichlet", "Container", "Deterministic", "Dirichlet",
+    "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical", "Cauchy",
+    "Censored", "Chi2", "ChiSquared", "CompletedDirichlet", "Container", "Deterministic", "Dirichlet",
     "DiscreteMetropolis", "DiscreteUniform", "DrawFromPrior", "Exponential", "Gamma", "Geometric", "HalfCauchy",
-    "HalfNormal", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior", "ImproperPosteriorWarning",
-    "Index", "InvLogit", "InverseGamma", "Lambda", "Laplace", "Law", "LinearCombination", "Logistic", "Logit",
-    "Lognormal", "MAP", "MCMC", "McmixError", "Metropolis", "Mixture", "Model", "ModelError", "Multinomial",
-    "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial", "NoStepper", "Node", "NormApprox", "Normal",
-    "PDMatrixMetropolis", "Poisson", "Potential", "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT",
-    "SupportError", "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart",
-    "WishartCov", "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability",
-    "__version__", "deterministic", "equal", "errors", "from_scipy", "observed", "pfunc", "plots", "potential",
-    "robust_init", "steps", "stochastic",
+    "HalfNormal", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior", "ImproperPosteriorWarning", "Index",
+    "InvLogit", "InverseGamma", "Lambda", "Laplace", "Law", "LinearCombination", "Logistic", "Logit", "Lognormal",
+    "MAP", "MCMC", "McmixError", "Metropolis", "Mixture", "Model", "ModelError", "Multinomial", "MvNormal",
+    "MvNormalChol", "MvNormalCov", "NegativeBinomial", "NoStepper", "Node", "NormApprox", "Normal", "NormalGamma",
+    "NormalWishart", "PDMatrixMetropolis", "Poisson", "Potential", "SkewNormal", "Slicer", "StepMethod", "Stochastic",
+    "StudentT", "SupportError", "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull",
+    "Wishart", "WishartCov", "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson",
+    "ZeroProbability", "__version__", "deterministic", "equal", "errors", "from_scipy", "observed", "pfunc", "plots",
+    "potential", "robust_init", "steps", "stochastic",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from mcmix.nodes.node import Node, short
 from mcmix.nodes.stochastic import Stochastic, as_numbers
 from mcmix.report import frames
 from mcmix.report.statistics import node_statistics
-from mcmix.sampling import predictive, replay, state
+from mcmix.sampling import predictive, predictive_density, replay, state
 from mcmix.sampling.agreement import disagreement
 from mcmix.sampling.run import Runner, Tuning, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
@@ -681,21 +681,98 @@ class MCMC:
         assert isinstance(node, Stochastic)
         return np.asarray(node.completed(self.moments(node)[0] if node.mask is not None else node.value))
 
-    def memberships(self, name: str | None = None, at_most: int = 1000) -> np.ndarray:
-        """Posterior probability of each label for each unit, from soft passes over thinned draws.
+    def memberships(self, new: Any = None, at_most: int = 1000, *, label: Any = None, name: Any = None) -> np.ndarray:
+        """Posterior probability of each component for each unit, or for new rows.
 
-        Labels are as sampled: where components are exchangeable, relabel before reading them.
+        From soft passes over thinned draws; of a new row, the plain mean of what each draw says of it. Labels are as
+        sampled: where components are exchangeable, relabel before reading them.
+
+        Parameters
+        ----------
+        new : array_like or dict of str to array_like, optional
+            Rows as those of the data; by name where several data nodes hang on the labels. NaN for missing coordinates.
+        at_most : int
+            Draws that are averaged over.
+        label : node or name, optional
+            Which label vector; by default the first, and for new rows the only one. ``memberships("z")`` and ``name=``
+            say the same.
 
         Returns
         -------
-        ndarray, shape (units, K)
+        ndarray, shape (units or rows, K)
+
+        Raises
+        ------
+        ModelError
+            As for :meth:`predict_logpdf`; or if there are no labels.
+
+        Examples
+        --------
+        >>> import numpy as np, mcmix as mc
+        >>> x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 50)).ravel()
+        >>> w = mc.Dirichlet("w", [1, 1])
+        >>> mu = mc.Normal("mu", [0, 9], 1.0)
+        >>> m = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True)])
+        >>> _ = m.sample(600, 100, chains=2, seed=1)
+        >>> m.memberships([0.2, 8.7]).round(2).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
         """
+        if isinstance(new, (str, Node)):
+            new, label = None, new
+        node = self._label(name if label is None else label, "memberships")
+        if new is not None:
+            return predictive_density.memberships(self.assembled, self.draws(), new, node, at_most)
         nodes = [b.label.node for b in self.assembled.structure.blocks]
         if not nodes:
             raise ModelError("memberships: the model has no label vector")
-        node = nodes[0] if name is None else self._node(name, "memberships")
-        assert isinstance(node, Stochastic)
-        return replay.memberships(self.assembled, self.draws(), node, at_most)
+        return replay.memberships(self.assembled, self.draws(), nodes[0] if node is None else node, at_most)
+
+    def predict_logpdf(self, new: Any, *, label: Any = None, draws: int = 1000) -> np.ndarray:
+        """Log posterior predictive density of new rows, labels summed out: shape (rows,).
+
+        Free of label switching: it is the log of the mean, over kept draws, of the density that the draw's own weights
+        and components give a row.
+
+        Parameters
+        ----------
+        new : array_like or dict of str to array_like
+            Rows as those of the data; by name where several data nodes hang on the labels (or, without labels, where
+            there are several). NaN for missing coordinates of tables and of normal vectors: they are integrated out.
+        label : node or name, optional
+            Which label vector, where rows of data hang on several that do not meet.
+        draws : int
+            Kept draws of the last call to average over, evenly spaced over all chains.
+
+        Returns
+        -------
+        ndarray, shape (rows,)
+            Of rows of counts (Multinomial), given each row's own total.
+
+        Raises
+        ------
+        ModelError
+            If the rows do not fit, a law's parameters depend on the data's own rows (offsets, exposures, groups,
+            censoring), labels cannot be summed out, or draws that are needed were not kept.
+
+        Examples
+        --------
+        >>> import numpy as np, mcmix as mc
+        >>> x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 50)).ravel()
+        >>> w = mc.Dirichlet("w", [1, 1])
+        >>> mu = mc.Normal("mu", 0, 0.01, size=2)
+        >>> m = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True)])
+        >>> _ = m.sample(600, 100, chains=2, seed=1)
+        >>> int(m.predict_logpdf([0.0, 4.5, 9.0]).argmin())
+        1
+        """
+        node, most = self._label(label, "predict_logpdf"), at_least_one(draws, "draws", "predict_logpdf")
+        return predictive_density.predict_logpdf(self.assembled, self.draws(), new, node, most)
+
+    def _label(self, given: Any, what: str) -> Stochastic | None:
+        node = self._node(given, what) if isinstance(given, str) else given
+        if not (node is None or isinstance(node, Stochastic)):
+            raise ModelError(f"{what}: expected a label vector or its name, got {given!r}")
+        return node
 
     def predictive_density(self, name: str | None, grid: Any, n_draws: int = 200) -> np.ndarray:
         """Density of a new row of a data node at each grid point, at thinned draws, labels summed out.

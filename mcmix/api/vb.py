@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,16 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic, as_numbers
 from mcmix.traces.memory import Draws
-from mcmix.variational import predictive
+from mcmix.variational import files, predictive
 from mcmix.variational.engine import Engine, converged
+from mcmix.variational.joint import ConditionalNormal
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.posteriors import Posterior
 from mcmix.variational.reading import seen
 from mcmix.variational.starts import best_start, default_starts, labels_of, random_labels
 from mcmix.variational.statements import Labelled
+
+ANNEALED = 50  # iterations of annealing unless told
 
 
 class LabelPosterior:
@@ -49,6 +53,9 @@ class VB:
     ----------
     *input : Model, or anything a Model takes
         ``VB([y])`` and ``VB(y, mu)`` both work; ancestors and data are found.
+    joint : bool
+        Whether a mean and a precision with a joint prior (:func:`NormalWishart`, :func:`NormalGamma`, or a mean whose
+        precision is written as a multiple of its rows') have one joint factor, which is exact; else each has its own.
 
     Attributes
     ----------
@@ -82,10 +89,10 @@ class VB:
     (True, [0, 9])
     """
 
-    def __init__(self, *input: Any):  # noqa: A002
+    def __init__(self, *input: Any, joint: bool = True):  # noqa: A002
         given = input[0] if len(input) == 1 else list(input)
         self.model = given if isinstance(given, Model) else Model(given)
-        self._structure = seen(self.model)
+        self._structure = seen(self.model, joint)
         self._engine = Engine(self.model, self._structure)
         self._history: list[float] = []
         self._ready = False  # whether the factors stand at a start or further on
@@ -100,6 +107,7 @@ class VB:
         tol: float = 1e-5,
         *,
         restarts: int | None = None,
+        annealing: float | tuple[float, int] | None = None,
         seed: Any = None,
         verbose: bool = True,
     ) -> VB:
@@ -116,6 +124,11 @@ class VB:
         restarts : int, optional
             Starts that run side by side, of which the best bound is kept: random labels, and k-means++ seedings. By
             default as many as cost little (4 to 20).
+        annealing : float, or pair of float and int, optional
+            Deterministic annealing: count the likelihood of rows and labels this power at first, a number between 0
+            and 1, and let the power rise evenly (in its logarithm) to one in so many iterations (50 unless told). It
+            goes on from where the factors stand, or from random labels, so that restarts are not made. The bounds of
+            these iterations are no bounds of the evidence, and are not kept.
         seed : int or SeedSequence, optional
             The same seed gives the same answer.
         verbose : bool
@@ -132,14 +145,20 @@ class VB:
             For impossible arguments.
         McmixError
             If the bound falls, naming the iteration.
+
+        Notes
+        -----
+        Annealing: Ueda and Nakano (1998), "Deterministic annealing EM algorithm".
         """
         most = 10**9 if repeat is None else at_least_one(repeat, "repeat", "update")
         if not (isinstance(tol, (int, float)) and tol >= 0):
             raise ModelError(f"update: tol expected a number of at least 0, got {tol!r}")
+        powers = _powers(annealing, restarts)
         if not self._ready:
-            self._find_start(restarts, tol, seed, verbose)
+            self._find_start(1 if powers.size else restarts, tol, seed, verbose, annealed=bool(powers.size))
         elif restarts is not None or seed is not None:
             raise ModelError("update: a start was set, or updates were made; restarts and seed belong to the first one")
+        self._anneal(powers, seed)
         before = np.array([self._history[-1] if self._history else np.nan])
         self.has_converged = False
         for _ in range(most):
@@ -156,12 +175,32 @@ class VB:
             print(f"{state} after {self.iterations} iterations: bound {self.L:.6f}")
         return self
 
-    def _find_start(self, restarts: int | None, tol: float, seed: Any, verbose: bool) -> None:
+    def _anneal(self, powers: np.ndarray, seed: Any) -> None:
+        """One round at each power: the factors only, no bound of the evidence.
+
+        At a small power all components become alike; a little noise lets them part again as it grows.
+        """
+        if not powers.size:
+            return
+        self._history, rng = [], np.random.default_rng(sequence_from(0 if seed is None else seed, "update"))
+        for power in powers:
+            self._engine.temper(float(power))
+            self._engine.weigh([0])
+            self._engine.update()
+            for q in self._engine.posteriors.values():
+                q.shake(rng)
+        self._engine.temper(1.0)
+
+    def _find_start(self, restarts: int | None, tol: float, seed: Any, verbose: bool, annealed: bool = False) -> None:
         starts = default_starts(self._engine) if restarts is None else at_least_one(restarts, "restarts", "update")
         rng = np.random.default_rng(sequence_from(seed, "update"))
         if not self._engine.passes:
             self._engine.to_prior()
             self._engine.update()
+        elif annealed:
+            passes = self._engine.passes
+            labels = {p.label.node: random_labels(p.label.n_units, p.label.n_labels, rng) for p in passes}
+            self._engine.start_at([labels])
         elif starts == 1:
             self._engine.start_at([labels_of(self._engine, self._structure, 0, rng)])
         else:
@@ -361,7 +400,12 @@ class VB:
         """
         self._done("draws")
         n, rng = at_least_one(n, "n", "draws"), np.random.default_rng(sequence_from(seed, "draws"))
-        found = {node.name: q.draw(rng, n) for node, q in self._engine.posteriors.items()}
+        found: dict[str, np.ndarray] = {}
+        for node, q in self._engine.posteriors.items():
+            if isinstance(q, ConditionalNormal):
+                found[node.name] = q.draw_given(rng, found[q.above.node.name])
+            else:
+                found[node.name] = q.draw(rng, n)
         for p in self._engine.passes if labels else ():
             node, cumulative = p.label.node, np.cumsum(self.memberships(label=p.label.node), axis=1)
             level = rng.random((n, len(cumulative))) * cumulative[:, -1]
@@ -384,6 +428,34 @@ class VB:
         }
         attributes = {"inference": "variational Bayes", "bound": self.L}
         return to_inference_data({"posterior": posterior, "observed_data": data}, attributes=attributes)
+
+    def save(self, file: str | Path) -> Path:
+        """Write every factor, and the bounds that led to it, to a file (.npz), to go on from with :meth:`load`.
+
+        Raises
+        ------
+        ModelError
+            Before the first update.
+        """
+        self._done("save")
+        path = Path(file) if str(file).endswith(".npz") else Path(f"{file}.npz")
+        flags = np.array([self.has_converged])
+        story = {"bound": self.bound, "restart_bounds": self.restart_bounds, "has_converged": flags}
+        files.save(self._engine, story, path)
+        return path
+
+    def load(self, file: str | Path) -> VB:
+        """Go to where a file stands that :meth:`save` wrote for the same model; `update` goes on from there.
+
+        Raises
+        ------
+        ModelError
+            If there is no such file, or it belongs to another model.
+        """
+        story = files.load(self._engine, Path(file) if str(file).endswith(".npz") else Path(f"{file}.npz"))
+        self._history, self.restart_bounds = story["bound"].tolist(), story["restart_bounds"]
+        self.has_converged, self._ready = bool(story["has_converged"][0]), True
+        return self
 
     def start(self) -> dict[Stochastic, np.ndarray]:
         """Posterior means and most probable labels by node: a start for MCMC."""
@@ -412,6 +484,18 @@ class VB:
         state = "converged" if self.has_converged else "not converged yet"
         drawn = f"{self.iterations} iterations, {state}, bound {self.L:.3f}" if self._ready else "not updated yet"
         return f"<VB of {self.model!r}: {drawn}>"
+
+
+def _powers(annealing: Any, restarts: int | None) -> np.ndarray:
+    """The powers that the likelihood counts, one per iteration before the last stretch."""
+    if annealing is None:
+        return np.zeros(0)
+    first, n = annealing if isinstance(annealing, tuple) else (annealing, ANNEALED)
+    if not (isinstance(first, (int, float)) and 0.0 < first < 1.0):
+        raise ModelError(f"update: annealing expected a power between 0 and 1, or such a pair, got {annealing!r}")
+    if restarts not in (None, 1):
+        raise ModelError("update: restarts and annealing are two ways from poor starts; use one of them")
+    return np.asarray(first ** (1.0 - np.arange(at_least_one(n, "annealing", "update")) / n))
 
 
 def _numbers_of(p: LabelPass, value: Any) -> np.ndarray:

@@ -69,6 +69,7 @@ class Support:
     discrete: bool = False
     simplex: bool = False
     positive_definite: bool = False
+    correlation: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,12 @@ class Message:
 
     Parameters
     ----------
-    kind : {"normal", "gamma", "beta", "dirichlet", "vector", "wishart"}
+    kind : {"normal", "gamma", "beta", "dirichlet", "vector", "wishart", "inverse wishart"}
         With v the value of the parameter, the likelihood as a function of v is proportional to
         normal: exp(-first v**2 / 2 + second v); gamma: v**first exp(-second v); beta: v**first (1 - v)**second;
         dirichlet: the product of v_k**first_k (second is unused, None); vector: exp(-v' first v / 2 + second' v);
-        wishart: |v|**first exp(-tr(second v) / 2).
+        wishart: |v|**first exp(-tr(second v) / 2);
+        inverse wishart: |v|**-first exp(-tr(second v**-1) / 2).
     natural : callable
         (sums, parameters) -> (first, second). `sums` is a :class:`Sums`, `parameters` maps canonical names to values
         (the entry of the target itself must not be read). Operators and NumPy functions only.
@@ -211,6 +213,8 @@ class Family:
         float, int or bool.
     event_ndim : int
         0 for scalars, 1 for vectors such as a Dirichlet's.
+    dimension : str, optional
+        The parameter, a known whole number, that says how long an event's axes are, where no parameter has these axes.
     summary : str
         One sentence, density formula and scale of each parameter; becomes part of the class's docstring.
     """
@@ -232,6 +236,7 @@ class Family:
     statistics: Statistics | None = None
     dtype: type = float
     event_ndim: int = 0
+    dimension: str | None = None
     summary: str = ""
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ from mcmix.kernels.base import call, floats, inline, integers, step_kernel
 from mcmix.kernels.gibbs import COLLAPSED, SMALLEST_SCALE
 from mcmix.kernels.random import standard_exponential, standard_normal, uniform
 
-IDENTITY, LOG, LOGIT, UPPER, SIMPLEX, POSITIVE_DEFINITE = range(6)
+IDENTITY, LOG, LOGIT, UPPER, SIMPLEX, POSITIVE_DEFINITE, CORRELATION = range(7)
 PIECE_WIDTH = 6  # of a block: address, entries, transform, entries of one simplex or matrix row, lower, upper bounds
 MOST_STEPS = 200
 NOT_A_NUMBER, LOST = 20, 21
@@ -192,11 +192,13 @@ def metropolis_elements(words, reals, stream):
 
 @inline
 def free_size(kind, n, k):
-    """Free coordinates of n entries: fewer for simplexes of k entries and for symmetric matrices with k rows."""
+    """Free coordinates of n entries: fewer for simplexes of k entries and for matrices with k rows."""
     if kind == SIMPLEX:
         return n - n // k
     if kind == POSITIVE_DEFINITE:
         return n // (k * k) * (k * (k + 1) // 2)
+    if kind == CORRELATION:
+        return n // (k * k) * (k * (k - 1) // 2)
     return n
 
 
@@ -212,6 +214,9 @@ def _all_to_free(kind, variable, free, lows, highs, n, k):
     elif kind == POSITIVE_DEFINITE:
         for j in range(n // (k * k)):
             _matrix_to_free(variable[j * k * k :], free[j * (k * (k + 1) // 2) :], k)
+    elif kind == CORRELATION:
+        for j in range(n // (k * k)):
+            _correlation_to_free(variable[j * k * k :], free[j * (k * (k - 1) // 2) :], k)
     else:
         for i in range(n):
             free[i] = to_free(kind, variable[i], lows[i], highs[i])
@@ -228,6 +233,10 @@ def _all_from_free(kind, variable, free, lows, highs, n, k):
     if kind == POSITIVE_DEFINITE:
         for j in range(n // (k * k)):
             total += _matrix_from_free(variable[j * k * k :], free[j * (k * (k + 1) // 2) :], k)
+        return total
+    if kind == CORRELATION:
+        for j in range(n // (k * k)):
+            total += _correlation_from_free(variable[j * k * k :], free[j * (k * (k - 1) // 2) :], k)
         return total
     for i in range(n):
         variable[i] = from_free(kind, free[i], lows[i], highs[i])
@@ -270,6 +279,62 @@ def _matrix_from_free(matrix, free, k):
                 entry += left * right
             matrix[i * k + j] = entry
             matrix[j * k + i] = entry
+    return total
+
+
+@inline
+def _correlation_to_free(matrix, free, k):
+    """Inverse hyperbolic tangents of the partial correlations of entries i and j < i given 0 .. j - 1, row by row.
+
+    Row i of the lower Cholesky factor, of length one, is a point in these angles (Lewandowski, Kurowicka and Joe 2009,
+    section 3.2, the C-vine): entry j is the partial correlation times the length of the rest of the row from j on.
+    """
+    for i in range(1, k):
+        for j in range(i):
+            entry, rest = matrix[i * k + j], 1.0
+            for m in range(j):
+                above = free[j * (j - 1) // 2 + m]
+                entry -= free[i * (i - 1) // 2 + m] * above
+                rest -= above * above
+            free[i * (i - 1) // 2 + j] = entry / math.sqrt(max(rest, 1e-32))
+    for i in range(1, k):  # only now: rows further down needed this one's factor
+        at, rest = i * (i - 1) // 2, 1.0
+        for j in range(i):
+            rest -= free[at + j] * free[at + j]
+        rest = max(rest, 1e-32)
+        for j in range(i - 1, -1, -1):
+            entry = free[at + j]
+            free[at + j] = math.asinh(entry / math.sqrt(rest))
+            rest += entry * entry
+
+
+@inline
+def _correlation_from_free(matrix, free, k):
+    """A correlation matrix from such coordinates y; the Jacobian is the product of sech(y_ij)**(k - j), as a logarithm.
+
+    That is (1 - p**2)**((k - 2 - j) / 2) from the partial correlations p = tanh(y) to the correlations (the same paper,
+    equation 11), times 1 - p**2 from y to p.
+    """
+    total = 0.0
+    for i in range(k):
+        rest = 1.0
+        for j in range(i):
+            y = free[i * (i - 1) // 2 + j]
+            log_sech = math.log(2.0) - abs(y) - math.log1p(math.exp(-2.0 * abs(y)))
+            total += (k - j) * log_sech
+            matrix[i * k + j] = rest * math.tanh(y)
+            rest *= math.exp(log_sech)
+        matrix[i * k + i] = rest
+    for i in range(k):  # the factor stands in the lower triangle: its products go into the upper one
+        for j in range(i):
+            entry = 0.0
+            for m in range(j + 1):
+                entry += matrix[i * k + m] * matrix[j * k + m]
+            matrix[j * k + i] = entry
+    for i in range(k):
+        matrix[i * k + i] = 1.0
+        for j in range(i):
+            matrix[i * k + j] = matrix[j * k + i]
     return total
 
 

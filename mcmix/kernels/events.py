@@ -60,6 +60,35 @@ def solved_above(factor, y, d):
         y[i] /= factor[i * d + i]
 
 
+@inline
+def positive_inverse(matrix, from_factor, out, work, d):
+    """Inverse of a symmetric positive definite matrix, or of L L' from the lower factor L; NaN where there is none.
+
+    work: a matrix and a column.
+    """
+    factor, column = work, work[d * d :]
+    if from_factor:
+        logs = 0.0
+        for i in range(d * d):
+            factor[i] = matrix[i]
+        for i in range(d):
+            logs += math.log(matrix[i * d + i]) if matrix[i * d + i] > 0.0 else math.nan
+    else:
+        logs = cholesky(matrix, factor, d)
+    if logs != logs:
+        for i in range(d * d):
+            out[i] = math.nan
+        return
+    for j in range(d):
+        for i in range(d):
+            column[i] = 1.0 if i == j else 0.0
+        solved_below(factor, column, d)
+        solved_above(factor, column, d)
+        for i in range(j, d):
+            out[i * d + j] = column[i]
+            out[j * d + i] = column[i]
+
+
 def event_kernel(name: str, prepare: Callable[..., None], logpdf: Callable[..., float]) -> AddressedKernel:
     """Addressed kernel that adds log densities of n events to `out`.
 

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from mcmix.kernels.base import AddressedKernel, call, floats, inline, integers
+from mcmix.kernels.events import positive_inverse
 from mcmix.kernels.special import log_normal_cdf, normal_cdf
 
 WIDTH = 20
@@ -21,7 +22,7 @@ TILED = -1  # as a count: as many elements as the tile has
 OP, COUNT, OUT, OUT_ROW, A, B, C, D, EXTRA = 0, 1, 2, 3, 4, 7, 10, 13, 16
 
 # Control and memory
-COPY, FILL, TAKE, SCATTER, SUM_INTO, REDUCE, MATMUL, CUMSUM, DENSITY, ROWS, PYTHON, EVENTS = range(12)
+COPY, FILL, TAKE, SCATTER, SUM_INTO, REDUCE, MATMUL, CUMSUM, DENSITY, ROWS, PYTHON, EVENTS, INVERSE = range(13)
 # Arithmetic with loops of its own
 ADD, SUBTRACT, MULTIPLY, DIVIDE, WHERE = range(20, 25)
 # One-argument functions
@@ -265,6 +266,8 @@ def _whole(op, instruction, row, n):
                 out[i * inner + k] = total
     elif op == EVENTS:
         return _events(instruction, n)
+    elif op == INVERSE:
+        _inverses(instruction, n)
     elif op == PYTHON:
         return PYTHON_FAILED if call(instruction[EXTRA], ()) != 0 else OK
     return OK
@@ -293,6 +296,16 @@ def _events(instruction, n):
             instruction[D + 1],
         ),
     )
+
+
+@inline
+def _inverses(instruction, n):
+    """Inverses of n positive definite matrices. Extra: dimension, whether they are given by factors, workspace."""
+    d = instruction[EXTRA]
+    out, x = floats(instruction[OUT], n * d * d), floats(instruction[A], n * d * d)
+    work = floats(instruction[EXTRA + 2], d * d + d)
+    for k in range(n):
+        positive_inverse(x[k * d * d :], instruction[EXTRA + 1] != 0, out[k * d * d :], work, d)
 
 
 @inline
@@ -354,7 +367,7 @@ def _execute(instruction, row, tile):
     n = instruction[COUNT]
     if n == TILED:
         n = tile
-    if op == REDUCE or op == CUMSUM or op == MATMUL or op == PYTHON or op == EVENTS:
+    if op == REDUCE or op == CUMSUM or op == MATMUL or op == PYTHON or op == EVENTS or op == INVERSE:
         return _whole(op, instruction, row, n)
     out = floats(instruction[OUT] + row * instruction[OUT_ROW], n)
     if op >= ADD:

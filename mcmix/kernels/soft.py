@@ -33,6 +33,7 @@ from mcmix.kernels.labels import (
     PASS_LABELS,
     PASS_MACHINE,
     PASS_MEMBERSHIP,
+    PASS_POWER,
     PASS_PRELUDE,
     PASS_PRELUDE_LENGTH,
     PASS_UNIT_LOG,
@@ -74,6 +75,15 @@ def _weigh(scratch, highest, total, m, n_labels):
         row = scratch[k * TILE : k * TILE + m]
         for i in range(m):
             row[i] /= total[i]
+
+
+@inline
+def _temper(scratch, power, m, n_labels):
+    """Multiply log weights: deterministic annealing."""
+    if power != 1.0:
+        for k in range(n_labels):
+            for i in range(m):
+                scratch[k * TILE + i] *= power
 
 
 @inline
@@ -189,8 +199,9 @@ def _collect_rows_weighted(factor, weight, cell, first_unit, row, n):
 def soft_pass(descriptor, reals, stream):
     """Weigh every label of every unit instead of drawing one.
 
-    Writes the log density of each unit with its label summed out (PASS_UNIT_LOG), adds the label probabilities to
-    PASS_MEMBERSHIP (units, K), and collects expected counts and sums, each where its address is given.
+    Log weights may count a power (PASS_POWER). Writes the log density of each unit with its label summed out
+    (PASS_UNIT_LOG), adds the label probabilities to PASS_MEMBERSHIP (units, K), and collects expected counts and sums,
+    each where its address is given.
     """
     slot = integers(descriptor, PASS_WIDTH)
     n_labels, n_units = slot[PASS_LABELS], slot[PASS_UNITS]
@@ -208,6 +219,8 @@ def soft_pass(descriptor, reals, stream):
         status = tile_logs(slot, space, work, first, m, True)
         if status != 0:
             return status
+        if slot[PASS_POWER] != 0:
+            _temper(space, floats(slot[PASS_POWER], 1)[0], m, n_labels)
         _weigh(space, highest, total, m, n_labels)
         _report(slot, space, highest, total, first, m)
         if slot[PASS_COLLECT] != 0:

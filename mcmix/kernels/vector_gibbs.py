@@ -46,12 +46,38 @@ def draw_vectors(words, reals, stream):
     return 0
 
 
+@inline
+def _fill_bartlett(lower, freedom, stream, d):
+    """Bartlett's factor A: standard normals below the diagonal, roots of chi-squares with n - i degrees on it."""
+    for i in range(d):
+        for j in range(d):
+            if j < i:
+                lower[i * d + j] = standard_normal(stream)
+            elif j == i:
+                lower[i * d + j] = math.sqrt(2.0 * standard_gamma(stream, 0.5 * (freedom - i)))
+            else:
+                lower[i * d + j] = 0.0
+
+
+@inline
+def _fill_squares(rows, out, d):
+    """The products of all pairs of rows: rows times its transpose."""
+    for i in range(d):
+        for j in range(i + 1):
+            total = 0.0
+            for m in range(d):
+                total += rows[i * d + m] * rows[j * d + m]
+            out[i * d + j] = total
+            out[j * d + i] = total
+
+
 @step_kernel
 def draw_matrices(words, reals, stream):
     """Wishart matrices, density proportional to |X|**f exp(-tr(T X) / 2): f is `first`, T `second`.
 
     Bartlett's decomposition (Smith and Hocking 1972): X = B B' with B = L'**-1 A, T = L L', A lower triangular with
-    standard normals below the diagonal and roots of chi-squares with n - i degrees of freedom on it, n = 2 f + d + 1.
+    standard normals below the diagonal and roots of chi-squares with n - i degrees of freedom on it, i = 0 .. d - 1;
+    n = 2 f + d + 1.
     """
     slot = integers(words, 10)
     n, d = slot[4], slot[5]
@@ -67,25 +93,42 @@ def draw_matrices(words, reals, stream):
         logs = cholesky(inverse, factor, d)
         if logs != logs or not freedom > d - 1.0:
             return _broken(inverse, d)
-        for i in range(d):
-            for j in range(d):
-                if j < i:
-                    lower[i * d + j] = standard_normal(stream)
-                elif j == i:
-                    lower[i * d + j] = math.sqrt(2.0 * standard_gamma(stream, 0.5 * (freedom - i)))
-                else:
-                    lower[i * d + j] = 0.0
+        _fill_bartlett(lower, freedom, stream, d)
         for j in range(d):
             for i in range(d):
                 column[i] = lower[i * d + j]
             solved_above(factor, column, d)
             for i in range(d):
                 lower[i * d + j] = column[i]
-        for i in range(d):
-            for j in range(i + 1):
-                total = 0.0
-                for m in range(d):
-                    total += lower[i * d + m] * lower[j * d + m]
-                out[i * d + j] = total
-                out[j * d + i] = total
+        _fill_squares(lower, out, d)
+    return 0
+
+
+@step_kernel
+def draw_inverse_matrices(words, reals, stream):
+    """Inverse Wishart matrices, density proportional to |X|**-f exp(-tr(S X**-1) / 2): f is `first`, S `second`.
+
+    X is the inverse of a Wishart matrix W = L'**-1 A A' L**-1 with S = L L' and Bartlett's A (see `draw_matrices`), so
+    X = B' B with A B = L': no inverse is formed. A has n = 2 f - d - 1 degrees of freedom.
+    """
+    slot = integers(words, 10)
+    n, d = slot[4], slot[5]
+    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    if status != 0:
+        return status
+    work = floats(slot[9], 3 * d * d + d)
+    factor, lower, turned = work, work[d * d :], work[2 * d * d :]
+    powers = floats(slot[6], n)
+    for k in range(n):
+        scale, out = floats(slot[7] + 8 * k * d * d, d * d), floats(slot[8] + 8 * k * d * d, d * d)
+        freedom = 2.0 * powers[k] - d - 1.0
+        logs = cholesky(scale, factor, d)
+        if logs != logs or not freedom > d - 1.0:
+            return _broken(scale, d)
+        _fill_bartlett(lower, freedom, stream, d)
+        for j in range(d):
+            for i in range(d):
+                turned[j * d + i] = factor[j * d + i] if i <= j else 0.0
+            solved_below(lower, turned[j * d :], d)
+        _fill_squares(turned, out, d)
     return 0

@@ -142,13 +142,25 @@ class Law(Stochastic):
 
     def _event_parameter(self) -> Parameter:
         """The parameter that says how long an event is."""
-        return next(p for p in self.family.parameters if p.event_ndim == self.family.event_ndim)
+        named, axes = self.family.dimension, self.family.event_ndim
+        return next(p for p in self.family.parameters if p.name == named or (named is None and p.event_ndim == axes))
 
     def _event_shape(self) -> tuple[int, ...]:
         if not self.family.event_ndim:
             return ()
+        if self.family.dimension is not None:
+            return (self._dimension(self.family.dimension),) * self.family.event_ndim
         shape = shape_of(self.parents[self._event_parameter().name])
         return shape[-1:] * self.family.event_ndim
+
+    def _dimension(self, name: str) -> int:
+        """How long an event's axes are, from the parameter that says it."""
+        given = self.parents[name]
+        number = np.asarray(np.nan if holds_nodes(given) else as_array(given), dtype=float)
+        if number.size != 1 or not number >= 1 or number != np.round(number):
+            came = "an unknown" if holds_nodes(given) else short(given)
+            raise ModelError(f"{self.name}: {name} expected a known whole number of at least 1, got {came}")
+        return int(number.reshape(()))
 
     def _full_shape(self, size: Any, value: Any) -> tuple[int, ...]:
         shapes = self._parameter_shapes()
@@ -259,6 +271,8 @@ class Law(Stochastic):
             raise SupportError(f"{self.name}: {complaint}")
         if self.family.support.positive_definite:
             check_constraint(self.name, "value", "positive definite", values)
+        if self.family.support.correlation:
+            check_constraint(self.name, "value", "correlation", values)
 
     def _upper_limit(self) -> Any:
         if self.family.name == "Categorical":
@@ -317,8 +331,10 @@ def check_constraint(node: str, parameter: str, constraint: str, value: np.ndarr
                 f"with sum {worst:.6g}"
             )
         return
-    if constraint == "positive definite":
+    if constraint in ("positive definite", "correlation"):
         _check_positive_definite(node, parameter, value)
+    if constraint == "correlation":
+        _check_unit_diagonal(node, parameter, value)
     tests = {
         "positive": (value > 0, "a positive number"), "positive vector": (value > 0, "positive numbers"),
         "nonnegative": (value >= 0, "a number of at least 0"),
@@ -347,6 +363,22 @@ def _check_positive_definite(node: str, parameter: str, value: np.ndarray) -> No
     if lowest <= 0.0:
         raise SupportError(
             f"{node}: {parameter} expected a positive definite matrix, got one with smallest eigenvalue {lowest:.6g}"
+        )
+
+
+def _check_unit_diagonal(node: str, parameter: str, value: np.ndarray) -> None:
+    """Refuse matrices whose diagonal is not one, as that of every correlation matrix is.
+
+    Raises
+    ------
+    SupportError
+        Naming the node and the entry that is farthest from one.
+    """
+    diagonal = np.ravel(np.diagonal(value, axis1=-2, axis2=-1))
+    worst = diagonal[np.abs(diagonal - 1.0).argmax()] if diagonal.size else 1.0
+    if abs(worst - 1.0) > 1e-8:
+        raise SupportError(
+            f"{node}: {parameter} expected a correlation matrix (ones on its diagonal), got a diagonal entry {worst:g}"
         )
 
 

@@ -12,6 +12,7 @@ from mcmix.distributions.family import Family
 from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Index
+from mcmix.nodes.joint import MeanAndPrecision
 from mcmix.nodes.law import _COMMON, Law, as_array, law, parents_of
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.stochastic import Stochastic
@@ -51,7 +52,8 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         Of all components; or one law for each, as nodes or as ``mc.Normal.dist(0, 1)``. Laws of one mixture must all
         have densities, or all probability masses.
     *parameters, **keywords
-        Of the law, in its order or by its names. A parameter whose first axis (before the axes of a vector or matrix)
+        Of the law, in its order or by its names; a pair such as :func:`NormalWishart` gives counts as both of its
+        nodes. A parameter whose first axis (before the axes of a vector or matrix)
         has length K is looked up by the label; the components share any other.
     value, observed, size
         As for every law. With weights, the number of rows comes from `value` or `size`.
@@ -81,6 +83,7 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     >>> z = mc.Categorical("z", [0.9, 0.1], size=4)
     >>> y = mc.Mixture("y", z, parts, value=[0.1, -0.4, 30.0, 0.6], observed=True)
     """
+    parameters = tuple(part for p in parameters for part in (p if isinstance(p, MeanAndPrecision) else (p,)))
     several = [_component(c, name) for c in law] if isinstance(law, (list, tuple)) else None
     if several is not None and (parameters or set(keywords) - set(_COMMON)):
         raise TypeError(f"{name}: each law of the list has its own parameters; got more beside the list")

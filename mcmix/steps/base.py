@@ -93,7 +93,7 @@ class Chain:
         self.stop[0] = 1
 
 
-@dataclass
+@dataclass(eq=False)
 class Call:
     """One kernel call of a sweep, bound to a chain."""
 

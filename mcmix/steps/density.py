@@ -108,6 +108,8 @@ def transform_of(node: Stochastic, lower: np.ndarray, upper: np.ndarray) -> int:
         return kernels.SIMPLEX
     if isinstance(node, Law) and node.family.support.positive_definite:
         return kernels.POSITIVE_DEFINITE
+    if isinstance(node, Law) and node.family.support.correlation:
+        return kernels.CORRELATION
     if is_discrete(node):
         return kernels.IDENTITY
     low, high = np.isfinite(lower).all(), np.isfinite(upper).all()
@@ -117,9 +119,9 @@ def transform_of(node: Stochastic, lower: np.ndarray, upper: np.ndarray) -> int:
 
 
 def moves_as_block(node: Stochastic) -> bool:
-    """Whether its elements cannot move one by one: simplexes, and symmetric positive definite matrices."""
+    """Whether its elements cannot move one by one: simplexes, symmetric positive definite and correlation matrices."""
     support = node.family.support if isinstance(node, Law) else None
-    return support is not None and (support.simplex or support.positive_definite)
+    return support is not None and (support.simplex or support.positive_definite or support.correlation)
 
 
 def is_discrete(node: Stochastic) -> bool:

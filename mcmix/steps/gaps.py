@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from mcmix.kernels import gaps as kernels
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import TILE
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.structure.evidence import Structure
 from mcmix.structure.labels import SeparableFactor, known_mean, rows_with_gaps
 
@@ -81,25 +77,3 @@ def competence(node: Stochastic, structure: Structure) -> str | None:
     """Missing coordinates of rows on labels."""
     label = gap_node(node, structure)
     return None if label is None else f"drawn with {label.name}, given the label and the other coordinates"
-
-
-class DrawnWithLabels(Step):
-    """Missing coordinates that the label pass draws: nothing is left to do."""
-
-    name = "label pass"
-
-    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
-        super().__init__(variables, reason or competence(variables[0], structure) or "")
-
-    def compile(self, plan: Plan) -> None:
-        """Nothing."""
-
-    def bind(self, chain: Chain) -> list[Call]:
-        """No call of its own."""
-        return []
-
-    @property
-    def cost(self) -> str:
-        """Cost of one sweep."""
-        mask = np.asarray(self.variables[0].mask)
-        return f"{int(mask.sum())} exact draws"

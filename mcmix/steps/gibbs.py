@@ -30,8 +30,8 @@ class ConjugateGibbs(Step):
 
     name = "conjugate Gibbs"
 
-    def __init__(self, variables: list[Stochastic], structure: Structure):
-        found = conjugate(variables[0], structure)
+    def __init__(self, variables: list[Stochastic], structure: Structure, conditional: Conjugate | None = None):
+        found = conjugate(variables[0], structure) if conditional is None else conditional
         if not isinstance(found, Conjugate):
             raise TypeError(f"{variables[0].name}: no conjugate conditional ({found})")
         super().__init__(variables, found.reason)

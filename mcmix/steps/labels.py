@@ -19,7 +19,7 @@ from mcmix.steps.program import row_by_row
 from mcmix.structure.evidence import LabelBlock, Structure
 from mcmix.structure.exchange import Exchange, differing, exchange_of, names_may_stick, ratio_target
 from mcmix.structure.expression import Expression, constant, elementwise, leaf, reduce, reshape
-from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
+from mcmix.structure.labels import SeparableFactor, looked_up, missing_in, parameter_tables
 from mcmix.structure.rewrite import substitute
 
 
@@ -52,7 +52,7 @@ class Pass:
                 plan.layout.place(("whitened", self, s), vectors.table_size(self.label.n_labels, d))
                 self.centred[s] = columns_about(s)
                 if s.gaps is not None:
-                    self.gaps[s] = GapLayout(np.asarray(s.factor.node.mask), self.integrated)  # type: ignore[union-attr]
+                    self.gaps[s] = GapLayout(missing_in(s), self.integrated)
                     plan.layout.place(("gaps", self, s), gap_kernels.space_size(self.label.n_labels, d))
         prelude: list[tuple[Expression, Any]] = []
         if self.block.log_weights is not None:

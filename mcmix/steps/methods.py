@@ -323,6 +323,8 @@ class AdaptiveMetropolis(StepMethod):
 class PDMatrixMetropolis(StepMethod):
     """Metropolis for symmetric positive definite matrices, in their log-Cholesky coordinates: no proposal leaves them.
 
+    Correlation matrices move in theirs, the inverse hyperbolic tangents of partial correlations.
+
     Parameters
     ----------
     stochastic : Stochastic
@@ -333,7 +335,7 @@ class PDMatrixMetropolis(StepMethod):
     def __init__(self, stochastic: Stochastic, scale: float = 1.0, proposal_sd: Any = None, **keywords: Any):
         super().__init__(stochastic, **keywords)
         family = self.stochastic.family
-        if family is None or not family.support.positive_definite:
+        if family is None or not (family.support.positive_definite or family.support.correlation):
             raise TypeError("expected a symmetric positive definite matrix (Wishart); use AdaptiveMetropolis")
 
     def served_by(self, structure: Structure) -> Step:

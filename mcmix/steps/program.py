@@ -331,6 +331,8 @@ class Compiler:
             self._python(x, out)
         elif x.op == "events":
             self._events(x, out)
+        elif x.op == "inverse":
+            self._inverses(x, out)
         else:
             raise TypeError(f"no instruction for {x.op}")
         return out
@@ -353,6 +355,13 @@ class Compiler:
         at = self._emit(
             machine.EVENTS, max(x.size, 1), out, places, [family.event_density.address, event[-1], work, size]
         )
+        self.relative[at][EXTRA + 2] = 1
+
+    def _inverses(self, x: Expression, out: Place) -> None:
+        """Inverses of a stack of matrices."""
+        d = x.shape[-1]
+        extra = [d, int(x.extra), 8 * self._scratch(d * d + d)]
+        at = self._emit(machine.INVERSE, x.size // (d * d), out, [self._dense(x.arguments[0])], extra)
         self.relative[at][EXTRA + 2] = 1
 
     def _each(self, x: Expression, shape: tuple[int, ...]) -> Expression:

@@ -15,7 +15,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps import coordinates, density, gaps, gibbs, vector_gibbs
+from mcmix.steps import coordinates, density, gaps, gibbs, joint, vector_gibbs
 from mcmix.steps.base import Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
@@ -102,7 +102,9 @@ ITERATIVE = 2
 TABLE: list[Row] = [
     Row(DrawFromPrior, _idle, lambda n, s, why: DrawFromPrior([n], s, why)),
     Row(LabelGibbs, _label_pass, lambda n, s, why: LabelGibbs([n], s)),
-    Row(gaps.DrawnWithLabels, gaps.competence, lambda n, s, why: gaps.DrawnWithLabels([n], s, why)),
+    Row(joint.DrawnAlong, gaps.competence, lambda n, s, why: joint.DrawnAlong([n], s, why)),
+    Row(joint.DrawnAlong, joint.with_precision, lambda n, s, why: joint.DrawnAlong([n], s, why)),
+    Row(joint.JointGibbs, joint.competence, lambda n, s, why: joint.JointGibbs([n], s, why)),
     Row(gibbs.ConjugateGibbs, gibbs.competence, lambda n, s, why: gibbs.ConjugateGibbs([n], s)),
     Row(vector_gibbs.VectorGibbs, vector_gibbs.competence, lambda n, s, why: vector_gibbs.VectorGibbs([n], s, why)),
     Row(

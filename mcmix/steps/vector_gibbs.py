@@ -24,8 +24,14 @@ class VectorGibbs(Step):
 
     name = "conjugate Gibbs"
 
-    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
-        found = vector_conjugate(variables[0], structure)
+    def __init__(
+        self,
+        variables: Sequence[Stochastic],
+        structure: Structure,
+        reason: str = "",
+        conditional: VectorConjugate | None = None,
+    ):
+        found = vector_conjugate(variables[0], structure) if conditional is None else conditional
         if not isinstance(found, VectorConjugate):
             raise TypeError(f"{variables[0].name}: no conjugate conditional ({found})")
         super().__init__(variables, reason or found.reason)

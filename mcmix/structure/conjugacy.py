@@ -307,6 +307,12 @@ def _label_counts(e: Evidence, weights: Expression) -> Expression:
 # -------------------------------------------------------------------- priors
 
 
+def prior_of_powers(node: Law, parameters: Mapping[str, Expression]) -> tuple[Any, Any]:
+    """Natural parameters of a gamma (or exponential) prior of a precision."""
+    found = _prior(node, "gamma", 1.0, parameters)
+    return found.first, found.second
+
+
 def _prior(node: Law, kind: str, exponent: float, parameters: Mapping[str, Expression]) -> _Prior:
     found = _PRIORS.get((kind, node.family.name))
     answer = found(parameters, exponent) if found else None

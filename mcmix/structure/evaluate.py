@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.distributions.matrices import positive_inverse
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression
 
 
@@ -75,5 +76,6 @@ _OTHERS: dict[str, Callable[[Expression, list[np.ndarray]], Any]] = {
     "density": lambda x, a: x.extra.logpdf(*a),
     "events": lambda x, a: x.extra.logpdf(*a),
     "scatter": _scattered,
+    "inverse": lambda x, a: positive_inverse(a[0], x.extra),
     "python": lambda x, a: x.extra[0](*a),
 }

@@ -86,6 +86,8 @@ class Structure:
     evidence : list of Evidence
     idle : list of Evidence
         Of variables that no data hang on: drawn forward at the end of a sweep, and no evidence about anything else.
+    apart : set of Node
+        Variables that get a step of the user's choice, and so are no part of a joint draw.
     """
 
     recording: Recording
@@ -93,6 +95,7 @@ class Structure:
     entangled: dict[LabelVector, str] = field(default_factory=dict)
     evidence: list[Evidence] = field(default_factory=list)
     idle: list[Evidence] = field(default_factory=list)
+    apart: set[Node] = field(default_factory=set)
 
     def about(self, node: Node) -> list[Evidence]:
         """Evidence that depends on a variable, its own law included."""
@@ -112,7 +115,7 @@ class Structure:
 def structure_of(recording: Recording, apart: Collection[Node] = (), draw_from_prior: bool = True) -> Structure:
     """Find label blocks and prepare every factor; those in `apart` get a step of the user's choice."""
     cut(recording)
-    structure = Structure(recording)
+    structure = Structure(recording, apart=set(apart))
     idle = idle_factors(recording, apart) if draw_from_prior else []
     active = [f for f in recording.factors if f not in idle]
     candidates = [c for c in label_candidates(recording) if recording.own_factor(c.node) not in idle]
@@ -187,7 +190,8 @@ def _gaps_of(factor: Factor, factors: list[Factor], recording: Recording) -> Exp
     if not isinstance(node, Stochastic) or node.mask is None or not factor.family or factor.family.vectors is None:
         return None
     leaf = recording.leaves[node]
-    others = any(f is not factor and f.touches(leaf) for f in factors)
+    others = factor.x is None or leaf not in factor.x.leaves
+    others = others or any(f is not factor and f.touches(leaf) for f in factors)
     return None if others or any(leaf in p.leaves for p in factor.parameters.values()) else leaf
 
 

@@ -246,8 +246,9 @@ def differing(found: Exchange, block: LabelBlock, structure: Structure) -> bool:
         if not own or evidence.factor.family is None:
             return True
         slots = [[k for v, k in family if v is own[0]] for family in found.families]
-        if not all(_same_for_all(p, evidence, own[0], slots) for p in evidence.factor.family.parameters):
-            return True
+        for p in evidence.factor.family.parameters:
+            if not (_same_for_all(p, evidence, own[0], slots) or _permutes(p, evidence, found, block, structure)):
+                return True
     for family in found.families:
         laws = {
             (type(v), tuple(repr(p) for p in structure.recording.factor_of(v).parameters.values())) for v, _ in family
@@ -271,6 +272,20 @@ def _same_for_all(parameter: Parameter, evidence: Evidence, node: Stochastic, sl
     wide = np.broadcast_to(x.known, (*elements, *own)).reshape(int(np.prod(elements, dtype=int)), -1)
     each = int(np.prod(node.state_shape, dtype=int)) // len(wide)  # numbers in one event of the variable
     return all((wide[np.array(family) // each] == wide[family[0] // each]).all() for family in slots if family)
+
+
+def _permutes(
+    parameter: Parameter, evidence: Evidence, found: Exchange, block: LabelBlock, structure: Structure
+) -> bool:
+    """Whether a prior's parameter changes places along with the components: a mean whose precision is its rows'."""
+    x, own = evidence.parameters[parameter.name], Exchange()
+    if not x.leaves or x.size == 1:
+        return False
+    try:
+        _table(x, block.label.n_labels, structure, own)
+    except _Broken:
+        return False
+    return all(family in found.families for family in own.families)
 
 
 def _symmetric(node: Stochastic) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.special
 
+from mcmix.distributions.matrices import positive_inverse
 from mcmix.errors import TraceError
 
 LONGEST_ITERATION = 256
@@ -59,7 +60,7 @@ class Expression:
         ``constant``, ``leaf``, an elementwise function by name, ``take`` (gather from the flattened first argument at
         the positions in the second), ``sum`` ... (reduce one axis or all), ``cumsum``, ``matmul``, ``concatenate``
         (of flattened arguments), ``reshape``, ``density``, ``events``,
-        ``scatter``, ``python``.
+        ``scatter``, ``inverse`` (of symmetric positive definite matrices), ``python``.
     arguments : tuple of Expression
     shape : tuple of int
     extra : hashable
@@ -243,6 +244,10 @@ class Expression:
     def _density_of(self, family: Any, x: Any, parameters: Sequence[Any]) -> Expression:
         """How families, which know nothing of expressions, record a density with a symbolic argument."""
         return density(family, x, parameters) if family.event is None else event_density(family, x, parameters)
+
+    def _inverse_of(self, from_factor: bool) -> Expression:
+        """How families record the inverse of symbolic matrices."""
+        return inverse(self, from_factor)
 
     # ---------------------------------------------------------------- NumPy's doors
 
@@ -667,6 +672,32 @@ def event_density(family: Any, x: Any, parameters: Sequence[Any]) -> Expression:
         return constant(family.logpdf(*[p.known for p in parts]))
     shape = family.batch_shape(parts[0].shape, [p.shape for p in parts[1:]])
     return _make("events", parts, shape, family)
+
+
+def inverse(value: Any, from_factor: bool = False) -> Expression:
+    """Inverse of each symmetric positive definite matrix in a stack, or of L L' from each lower factor L.
+
+    Parameters
+    ----------
+    value : array_like or Expression, shape (..., d, d)
+    from_factor : bool
+        Whether the matrices are the lower factors L.
+
+    Returns
+    -------
+    Expression of the same shape; NaN where a matrix has no Cholesky factor, or a factor no positive diagonal.
+
+    Raises
+    ------
+    TraceError
+        If the last two axes are no square.
+    """
+    x = as_expression(value)
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise TraceError(f"inverts a matrix of shape {x.shape}")
+    if x.is_constant:
+        return constant(positive_inverse(x.known, from_factor))
+    return _make("inverse", (x,), x.shape, from_factor)
 
 
 def scatter(values: Any, positions: Any, size: int) -> Expression:

@@ -424,13 +424,19 @@ def _constant_rows_as_scalars(x: Expression, count: int) -> Expression:
     return visit(x)
 
 
+def missing_in(s: SeparableFactor) -> np.ndarray:
+    """Where coordinates are missing in rows of vectors, shape (rows, d)."""
+    node = s.factor.node
+    assert isinstance(node, Law) and node.mask is not None
+    return np.asarray(node.mask)
+
+
 def rows_with_gaps(s: SeparableFactor) -> tuple[np.ndarray, np.ndarray | None]:
     """Rows of vectors, and where coordinates are missing in them (any number stands there), or None."""
     if s.gaps is None:
         return np.asarray(s.rows.arguments[0].known, dtype=float), None
-    node = s.factor.node
-    assert isinstance(node, Law) and node.mask is not None
-    return np.asarray(node.known, dtype=float), np.asarray(node.mask)
+    assert isinstance(s.factor.node, Law)
+    return np.asarray(s.factor.node.known, dtype=float), missing_in(s)
 
 
 def known_mean(data: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

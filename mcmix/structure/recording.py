@@ -299,7 +299,8 @@ def _answered(function: Callable[..., Any], parents: Mapping[str, Any], values: 
 def _kept(node: Node, value: np.ndarray) -> np.ndarray:
     """A value as it stands in a chain's memory."""
     assert isinstance(node, Stochastic)
-    return np.log(value) if is_log_kept(node) else np.asarray(node.state_of(value))
+    with np.errstate(divide="ignore"):  # weights that stand at zero have logarithms too
+        return np.log(value) if is_log_kept(node) else np.asarray(node.state_of(value))
 
 
 def _moved(node: Stochastic, shift: float) -> np.ndarray:

@@ -41,6 +41,8 @@ def _rebuilt(x: Expression, arguments: list[Expression]) -> Expression:
         return ex.density(x.extra, arguments[0], arguments[1:])
     if x.op == "events":
         return ex.event_density(x.extra, arguments[0], arguments[1:])
+    if x.op == "inverse":
+        return ex.inverse(arguments[0], x.extra)
     if x.op == "reshape" and x.arguments[0].ndim and x.shape[:1] == x.arguments[0].shape[:1]:
         return _rows_reshaped(x, arguments[0])
     if any(new.shape != old.shape for new, old in zip(arguments, x.arguments, strict=True)):

@@ -40,7 +40,7 @@ class VectorConjugate:
     reason: str
 
 
-class _NotConjugate(Exception):
+class NotConjugate(Exception):
     """Why there is none."""
 
 
@@ -52,7 +52,7 @@ def vector_conjugate(node: Node, structure: Structure) -> VectorConjugate | str:
         return "no data hang on it"
     try:
         return _read(node, KINDS[node.family.name], structure)
-    except _NotConjugate as reason:
+    except NotConjugate as reason:
         return str(reason)
 
 
@@ -60,11 +60,11 @@ def _read(node: Law, kind: str, structure: Structure) -> VectorConjugate:
     recording = structure.recording
     v, own = recording.leaves[node], recording.own_factor(node)
     if any(v in p.leaves for p in own.parameters.values()):
-        raise _NotConjugate("its law depends on itself")
+        raise NotConjugate("its law depends on itself")
     axes = node.family.event_ndim
     n = v.size // int(np.prod(v.shape[v.ndim - axes :], dtype=int))
     children = [e for e in structure.about(node) if e.factor is not own]
-    first, second = _prior(node, own.parameters, n)
+    first, second = natural_prior(node, own.parameters, n)
     for e in children:
         more = _message(e, kind, v, n)
         first, second = elementwise("add", first, more[0]), elementwise("add", second, more[1])
@@ -72,7 +72,7 @@ def _read(node: Law, kind: str, structure: Structure) -> VectorConjugate:
     return VectorConjugate(kind, first, second, f"conjugate: {node.family.name} prior with {names}")
 
 
-def _prior(node: Law, parameters: Any, n: int) -> tuple[Expression, Expression]:
+def natural_prior(node: Law, parameters: Any, n: int) -> tuple[Expression, Expression]:
     """Natural parameters of the prior, one set per vector or matrix."""
     d = node.event_shape[-1]
     if node.family.name == "MvNormal":
@@ -82,7 +82,7 @@ def _prior(node: Law, parameters: Any, n: int) -> tuple[Expression, Expression]:
     degrees = parameters["degrees_of_freedom"]
     if node.family.name == "WishartCov":
         if not parameters["scale"].is_constant:
-            raise _NotConjugate("its scale is unknown: write it as a Wishart with an inverse scale")
+            raise NotConjugate("its scale is unknown: write it as a Wishart with an inverse scale")
         inverse: Any = constant(np.linalg.inv(parameters["scale"].known))
     else:
         inverse = parameters["inverse_scale"]
@@ -102,29 +102,68 @@ def _message(e: Evidence, kind: str, v: Expression, n: int) -> tuple[Expression,
     """What one child says, gathered per vector or matrix."""
     name, family = e.factor.node.name, e.factor.family
     if e.factor.x is not None and v in e.factor.x.leaves:
-        raise _NotConjugate(f"{name} has it as its value")
+        raise NotConjugate(f"{name} has it as its value")
     touching = [p for p, x in e.parameters.items() if v in x.leaves]
+    if family is not None and family.name == "Wishart" and kind == "wishart" and touching == ["inverse_scale"]:
+        return _scale_message(e, v, n)
     message = family.statistics.messages.get(touching[0]) if family and family.statistics and touching else None
     if len(touching) != 1 or message is None or message.kind != kind or e.sums is None:
-        raise _NotConjugate(f"{name} has no {kind} message to its {' and '.join(touching) or 'parameters'}")
+        raise NotConjugate(f"{name} has no {kind} message to its {' and '.join(touching) or 'parameters'}")
     others = {p: x for p, x in e.parameters.items() if p != touching[0]}
     first, second = (ex.as_expression(m) for m in message.natural(e.sums, others))
-    rows = _rows_of(e.parameters[touching[0]], v, name)
+    rows, scale = scaled_rows(e.parameters[touching[0]], v, name)
     count = int(np.prod(e.elements.shape, dtype=int))
+    if kind == "wishart":
+        second = second * scale
+    elif not _is(scale, 1.0):
+        raise NotConjugate(f"{name}'s mean is a multiple of it")
     return _gathered(first, rows, count, n), _gathered(second, rows, count, n)
 
 
-def _rows_of(parameter: Expression, v: Expression, name: str) -> np.ndarray:
-    """Which of the vectors or matrices each entry of a parameter is; the parameter must be a plain look-up of rows."""
+def _scale_message(e: Evidence, v: Expression, n: int) -> tuple[Expression, Expression]:
+    """What Wishart matrices X say of the inverse scale T they share: |T|**(n / 2) exp(-tr(T X) / 2), a Wishart law."""
+    name, x, d = e.factor.node.name, e.factor.x, v.shape[-1]
+    assert x is not None
+    rows, scale = scaled_rows(e.parameters["inverse_scale"], v, name)
+    count = x.size // (d * d)
+    first = _stacked(0.5 * e.parameters["degrees_of_freedom"], count, ())
+    second = ex.reshape(x, (count, d, d)) * scale
+    return _gathered(first, rows, count, n), _gathered(second, rows, count, n)
+
+
+def scaled_rows(parameter: Expression, v: Expression, name: str) -> tuple[np.ndarray, Expression]:
+    """Which of the vectors or matrices each entry of a parameter is, and times what: a number, or shape (entries, ...).
+
+    Raises
+    ------
+    NotConjugate
+        If the parameter is no look-up of whole vectors or matrices, each times a number.
+    """
     link = affine(parameter, v, v)
-    if link is None or not link.index.is_constant or not _is(link.slope, 1.0) or not _is(link.offset, 0.0):
-        raise _NotConjugate(f"{name}'s parameter is no plain look-up of it")
+    if link is None or not link.index.is_constant or not _is(link.offset, 0.0):
+        raise NotConjugate(f"{name}'s parameter is no plain look-up of it")
     size = _event_size(parameter, v)
     index = np.asarray(link.index.known).reshape(-1, size)
     rows = index[:, 0] // size
     if not np.array_equal(index, rows[:, None] * size + np.arange(size)):
-        raise _NotConjugate(f"{name}'s parameter takes it apart")
-    return rows
+        raise NotConjugate(f"{name}'s parameter takes it apart")
+    return rows, _one_for_each(link.slope, parameter, v, name)
+
+
+def _one_for_each(slope: Expression, parameter: Expression, v: Expression, name: str) -> Expression:
+    """The slope as one number for each vector or matrix, with as many axes as those."""
+    if slope.size == 1:
+        return ex.reshape(slope, ())
+    axes = v.extra.family.event_ndim
+    if slope.is_constant and np.all(np.asarray(slope.known) == np.ravel(slope.known)[0]):
+        return constant(np.ravel(slope.known)[0])
+    wide = slope.shape[slope.ndim - axes :]
+    if slope.ndim < axes or any(length != 1 for length in wide):
+        raise NotConjugate(f"{name}'s parameter multiplies its parts by different numbers")
+    count = parameter.size // int(np.prod(v.shape[v.ndim - axes :], dtype=int))
+    return ex.reshape(
+        ex.broadcast_to(slope, (*parameter.shape[: parameter.ndim - axes], *[1] * axes)), (count, *[1] * axes)
+    )
 
 
 def _event_size(parameter: Expression, v: Expression) -> int:

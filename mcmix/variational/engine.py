@@ -19,10 +19,11 @@ from mcmix.errors import McmixError
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
 from mcmix.structure.evidence import Structure
+from mcmix.variational.joint import ConditionalNormal
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.posteriors import Posterior
 from mcmix.variational.reading import read
-from mcmix.variational.statements import Statement
+from mcmix.variational.statements import Hyper, Statement
 
 TOLERATED_FALL = 1e-9  # of the bound's size
 
@@ -53,6 +54,7 @@ class Engine:
         self.parts = read(model, structure, starts)
         self.starts = starts
         self.posteriors = self.parts.posteriors
+        self.power = 1.0  # at which the likelihood counts: below one while annealing
         self._children: dict[Posterior, list[tuple[Statement, str]]] = {
             q: [(s, parameter) for s in self.parts.statements for parameter in s.about(q)]
             for q in self.posteriors.values()
@@ -104,23 +106,38 @@ class Engine:
         for p in self.passes:
             said = said + p.run(running)
         for s in self._known:
-            said = said + s.expected(self.starts)
+            said = said + (1.0 if isinstance(s, Hyper) else self.power) * s.expected(self.starts)
         return said
 
     def update(self) -> None:
         """Every factor in turn, given the expected statistics of the last pass."""
         for node, q in self.posteriors.items():
-            self._update(node, q)
+            if node in self.parts.pairs:
+                self.parts.pairs[node].update(self.parts.priors[node](), self.power)
+            elif not isinstance(q, ConditionalNormal):
+                self._update(node, q)
+
+    def temper(self, power: float) -> None:
+        """Count the likelihood (of rows and labels) `power` times: deterministic annealing, one at the end."""
+        self.power = power
+        for p in self.passes:
+            p.power = power
 
     def _update(self, node: Law, q: Posterior) -> None:
         first: Any = None
         second: Any = None
         for statement, parameter in self._children[q]:
-            message = statement.message(parameter)
+            message = self._tempered(statement, statement.message(parameter))
             parts = statement.looks[parameter].collected(*message, self.starts * q.items)
             first = parts[0] if first is None else first + parts[0]
             second = parts[1] if second is None else second + parts[1]
         q.update(self.parts.priors[node](), first, second)
+
+    def _tempered(self, statement: Statement, message: tuple[Any, Any]) -> tuple[Any, Any]:
+        if self.power == 1.0 or isinstance(statement, Hyper):
+            return message
+        first, second = message
+        return self.power * first, None if second is None else self.power * second
 
     def bound(self, running: Sequence[int] | None = None) -> np.ndarray:
         """Run the passes and return the lower bound of the log evidence, in nats, by start (NaN if not running)."""

@@ -35,8 +35,8 @@ class Look:
     rows : ndarray of int, shape (cells,)
         Which element of the unknown.
     slope, offset : ndarray, shape (cells,)
-        normal: slope times the element plus offset; gamma: slope times the element; beta: a slope of -1 is the
-        complement.
+        normal: slope times the element plus offset; gamma and wishart: slope times the element; beta: a slope of -1
+        is the complement.
     """
 
     kind: str
@@ -67,6 +67,9 @@ class Look:
             return Moments(self.slope * m.first + self.offset, self.slope**2 * m.second)
         if self.kind == "gamma":
             return Moments(self.slope * m.first, np.log(self.slope) + m.second)
+        if self.kind == "wishart" and np.any(self.slope != 1.0):
+            times = np.broadcast_to(self.slope, m.second.shape)
+            return Moments(times[:, None, None] * m.first, m.first.shape[-1] * np.log(times) + m.second)
         if self.kind == "beta":
             same = np.asarray(self.slope) > 0.0
             return Moments(np.where(same, m.first, m.second), np.where(same, m.second, m.first))
@@ -78,6 +81,8 @@ class Look:
             first, second = self.slope**2 * first, self.slope * (second - first * self.offset)
         elif self.kind == "gamma":
             second = self.slope * second
+        elif self.kind == "wishart":
+            second = np.reshape(self.slope, (-1, 1, 1)) * second
         elif self.kind == "beta":
             same = np.asarray(self.slope) > 0.0
             first, second = np.where(same, first, second), np.where(same, second, first)
@@ -151,6 +156,10 @@ def _linear(link: Affine, kind: str, posterior: Posterior, cells: int, size: int
         return Look(kind, None, posterior, _rows(index, cells, 1), *(_per(p, cells) for p in (slope, offset)))
     if kind == "beta" and (plain or np.all((slope == -1.0) & (offset == 1.0) | (slope == 1.0) & (offset == 0.0))):
         return Look(kind, None, posterior, _rows(index, cells, 1), _per(slope, cells))
+    if kind == "wishart" and np.all(offset == 0.0):
+        each = np.broadcast_to(link.slope.known, index.shape).reshape(-1, size).astype(float)
+        if (each == each[:, :1]).all() and (each > 0.0).all():
+            return Look(kind, None, posterior, _rows(index, cells, size), _per(each[:, 0], cells))
     if not plain:
         raise NotConjugate(f"it is a function of {names}")
     return Look(kind, None, posterior, _rows(index, cells, size))

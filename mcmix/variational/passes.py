@@ -45,6 +45,7 @@ class LabelPass:
         self._logs, self._labels, self._unit_logs = np.zeros((starts, k)), np.zeros(n), np.zeros(n)
         self._workspace, self._reals = np.zeros(kernels.workspace_size(k)), np.zeros(1)
         self._tables: list[np.ndarray] = []
+        self._power = np.ones(1)
         self._words = [self._descriptor(start, n, k) for start in range(starts)]
 
     def _descriptor(self, start: int, n: int, k: int) -> np.ndarray:
@@ -63,6 +64,7 @@ class LabelPass:
             kernels.PASS_COUNTS: address_of(self.counts) + 8 * start * k,
             kernels.PASS_UNIT_LOG: address_of(self._unit_logs),
             kernels.PASS_COLLECT: 1,
+            kernels.PASS_POWER: address_of(self._power),
         }
         for place, word in given.items():
             words[place] = word
@@ -85,12 +87,21 @@ class LabelPass:
         totals = np.full(len(self._words), np.nan)
         for start in running:
             status = run_step(soft_pass, self._words[start], self._reals, 0)
-            totals[start] = self._unit_logs.sum() + self.base
+            totals[start] = self._unit_logs.sum() + self.power * self.base
             if status != 0 or not np.isfinite(totals[start]):
                 bad = np.flatnonzero(~np.isfinite(self._unit_logs))
                 where = f"unit {bad[0]}" if bad.size else "a unit"
                 raise ZeroProbability(f"{self.label.node.name}: no label explains {where}; see the data and weights")
         return totals
+
+    @property
+    def power(self) -> float:
+        """At which densities and weights of labels count."""
+        return float(self._power[0])
+
+    @power.setter
+    def power(self, power: float) -> None:
+        self._power[0] = power
 
     def collect(self, numbers: np.ndarray, start: int = 0) -> None:
         """Counts and sums as if the labels (numbers 0 .. K-1) were known."""

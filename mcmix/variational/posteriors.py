@@ -18,6 +18,7 @@ from mcmix.distributions.mv_normal import draw_by_precision
 from mcmix.distributions.wishart import draw_by_inverse_scale
 from mcmix.nodes.law import Law
 
+SHAKEN = 0.05  # of a factor's own width: how far annealing moves it
 SMALLEST_RATIO = 1e-13  # of a matrix's eigenvalues to its largest
 
 
@@ -104,6 +105,11 @@ class Posterior(ABC):
         """Stand at a value for the next pass, without uncertainty."""
         self.moments = certain(self.kind, np.reshape(value, self._parameters[0].shape[:1] + self._event))
 
+    def shake(self, rng: np.random.Generator) -> None:
+        """Move a little at random, so that elements that are alike do not stay so (after a round of annealing)."""
+        first, *rest = self._parameters
+        self.put((first * np.exp(SHAKEN * rng.standard_normal(first.shape)), *rest))
+
     @property
     def state(self) -> tuple[np.ndarray, ...]:
         """The parameters, to be put back."""
@@ -158,6 +164,11 @@ class NormalPosterior(Posterior):
     """Independent normal laws: mean and precision."""
 
     kind, names = "normal", ("mean", "precision")
+
+    def shake(self, rng: np.random.Generator) -> None:
+        """See the base."""
+        mean, precision = self._parameters
+        self.put((mean + SHAKEN * rng.standard_normal(mean.shape) / np.sqrt(precision), precision))
 
     def update(self, prior: tuple[Any, ...], first: Any, second: Any) -> None:
         """Precisions add, and so do precisions times means."""
@@ -294,6 +305,12 @@ class MvNormalPosterior(Posterior):
     """Independent normal laws of vectors: mean and precision matrix."""
 
     kind, names = "vector", ("mean", "precision")
+
+    def shake(self, rng: np.random.Generator) -> None:
+        """See the base."""
+        mean, precision = self._parameters
+        width = np.sqrt(np.diagonal(self.moments.second, axis1=-2, axis2=-1))
+        self.put((mean + SHAKEN * width * rng.standard_normal(mean.shape), precision))
 
     def update(self, prior: tuple[Any, ...], first: Any, second: Any) -> None:
         """Precisions add, and so do precisions times means."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import betaln, gammaln, logsumexp, xlogy
 
+from mcmix.variational.joint import ConditionalNormal
 from mcmix.variational.looks import Look
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.statements import Categories, Counts, Labelled, Numbers
@@ -102,7 +103,15 @@ def _normal(s: Numbers, x: np.ndarray) -> np.ndarray:
         variance = 1.0 / precision.moments().first + mean.second
         return np.asarray(-0.5 * (np.log(2.0 * np.pi * variance) + (x - mean.first) ** 2 / variance))
     shape, rate = found
-    return _student(x, 2.0 * shape, mean.first, rate / shape + mean.second)
+    times = _relative(s.looks["mean"])
+    spread = rate / shape * (1.0 + 1.0 / times) if times is not None else rate / shape + mean.second
+    return _student(x, 2.0 * shape, mean.first, spread)
+
+
+def _relative(mean: Look) -> np.ndarray | None:
+    """The multiple of a row's precision that a mean's own is, where both have one factor."""
+    q = mean.posterior
+    return q.state[1][mean.rows] if isinstance(q, ConditionalNormal) else None
 
 
 def _lognormal(s: Numbers, x: np.ndarray) -> np.ndarray:
@@ -182,14 +191,15 @@ def _categories(look: Look, counts: np.ndarray, cells: int, ways: bool) -> np.nd
 def _vectors(s: Labelled, x: np.ndarray) -> np.ndarray:
     """A multivariate Student t per label, or a normal where the precision is known."""
     mean, found = s.looks["mean"].moments(), _parameters(s.looks["precision"])
-    d = x.shape[1]
+    d, times = x.shape[1], _relative(s.looks["mean"])
     columns = []
     for k in range(s.cells):
         if found is None:
             cover = np.linalg.inv(s.looks["precision"].moments().first[k]) + mean.second[k]
         else:
             degrees = found[0][k] - d + 1.0
-            cover = found[1][k] / degrees + mean.second[k]
+            own = mean.second[k] if times is None else found[1][k] / (degrees * times[k])
+            cover = found[1][k] / degrees + own
         about = np.linalg.solve(np.linalg.cholesky(cover), (x - mean.first[k]).T)
         squares, logs = (about**2).sum(0), np.linalg.slogdet(cover)[1]
         if found is None:
@@ -203,6 +213,8 @@ def _vectors(s: Labelled, x: np.ndarray) -> np.ndarray:
 def is_exact(s: Labelled) -> bool:
     """Whether the predictive law is the exact average over the factorised posterior."""
     if "precision" not in s.looks or s.looks["precision"].posterior is None:
+        return True
+    if isinstance(s.looks["mean"].posterior, ConditionalNormal):
         return True
     return not bool(np.any(s.looks["mean"].moments().second))
 

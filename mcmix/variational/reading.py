@@ -18,10 +18,12 @@ from mcmix.steps.gaps import gap_node
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of
 from mcmix.structure.expression import Expression, broadcast_to, constant, elementwise, reshape
+from mcmix.structure.joint import Joint, joint_of
 from mcmix.structure.labels import SeparableFactor, looked_up
 from mcmix.structure.recording import Factor, record
 from mcmix.structure.rewrite import substitute
 from mcmix.variational.families import EXPECTED, kind_of
+from mcmix.variational.joint import ConditionalLaw, ConditionalNormal, Pair
 from mcmix.variational.looks import Look, NotConjugate, look, repeated
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.posteriors import KINDS, Posterior, certain
@@ -60,6 +62,10 @@ class Parts:
         Data nodes on labels, and the statements that their columns became.
     left_out : list of Stochastic
         Missing data that nothing depends on, integrated out.
+    pairs : dict of Law to Pair
+        Means and precisions with one joint factor, by the precision.
+    centres : dict of Law to Look
+        What the law of each mean is centred at.
     """
 
     structure: Structure
@@ -70,14 +76,22 @@ class Parts:
     priors: dict[Law, Callable[[], tuple[Any, ...]]] = field(default_factory=dict)
     columns: dict[str, list[Labelled]] = field(default_factory=dict)
     left_out: list[Stochastic] = field(default_factory=list)
+    pairs: dict[Law, Pair] = field(default_factory=dict)
+    centres: dict[Law, Any] = field(default_factory=dict)
 
 
-def seen(model: Model) -> Structure:
-    """A model's structure, multinomial rows written category by category so that labels are seen through."""
+def seen(model: Model, joint: bool = True) -> Structure:
+    """A model's structure, multinomial rows written category by category so that labels are seen through.
+
+    Means and precisions with a joint prior are kept apart unless `joint`.
+    """
     with np.errstate(divide="ignore"):  # weights that start at zero have logarithms too
         recording = record(model)
     recording.factors = [_by_category(f) for f in recording.factors]
-    return structure_of(recording)
+    structure = structure_of(recording)
+    if not joint:
+        structure.apart |= set(model.stochastics)
+    return structure
 
 
 def _by_category(factor: Factor) -> Factor:
@@ -115,7 +129,16 @@ def read(model: Model, structure: Structure, starts: int = 1) -> Parts:
     for e in parts.structure.evidence:
         if e.factor not in on_labels | priors:
             parts.statements.append(_guarded(e.factor, partial(_known, e, parts)))
+    for q in parts.posteriors.values():
+        if isinstance(q, ConditionalNormal):
+            parts.pairs[q.above.node] = _pair(q, parts)
     return parts
+
+
+def _pair(mean: ConditionalNormal, parts: Parts) -> Pair:
+    """A mean and its precision, with all that hangs on them."""
+    children = [s for s in parts.statements if "mean" in s.about(mean) and not isinstance(s, Hyper)]
+    return Pair(mean, parts.centres[mean.node], children)
 
 
 def _refuse_foreign(model: Model, parts: Parts) -> None:
@@ -174,13 +197,21 @@ def _with_prior(node: Law, factor: Factor, parts: Parts) -> None:
         ends = [looks[k].moments().first for k in ("lower", "upper")]
         if np.any(ends[0] != 0.0) or np.any(ends[1] != 1.0):
             raise NotConjugate("a Uniform prior is conjugate as that of a probability, from 0 to 1, only")
-    posterior = KINDS[kind](node)
-    hyper = Hyper(node.family, looks, posterior)
+    pair = joint_of(node, parts.structure)
+    given = pair if pair is not None and pair.mean is node and pair.relative.is_constant else None
+    posterior = KINDS[kind](node) if given is None else _conditional(given, cells, parts)
+    hyper = (Hyper if given is None else ConditionalLaw)(node.family, looks, posterior)
     parts.priors[node] = lambda: prior_of(node.family.name, hyper.moments())
     posterior.update(parts.priors[node](), None, None)
     parts.posteriors[node] = posterior
+    parts.centres[node] = looks.get("mean")
     if any(look.posterior is not None for look in looks.values()):
         parts.statements.append(hyper)
+
+
+def _conditional(pair: Joint, cells: int, parts: Parts) -> ConditionalNormal:
+    relative = np.broadcast_to(np.ravel(pair.relative.known).astype(float), (cells,))
+    return ConditionalNormal(pair.mean, parts.posteriors[pair.precision], np.tile(relative, parts.starts))
 
 
 def _prior_look(x: Expression, kind: str, axes: int, node: Law, cells: int, parts: Parts) -> Look:

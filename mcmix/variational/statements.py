@@ -20,7 +20,7 @@ from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
 from mcmix.kernels.gaps import space_size
 from mcmix.steps.gaps import GapLayout, columns_about
-from mcmix.structure.labels import LabelVector, SeparableFactor
+from mcmix.structure.labels import LabelVector, SeparableFactor, missing_in
 from mcmix.variational import families
 from mcmix.variational.families import EXPECTED
 from mcmix.variational.looks import Look
@@ -288,7 +288,7 @@ class Vectors(Labelled):
             row[kernels.FACTOR_DIMENSION], row[kernels.FACTOR_ROWS] = d, columns.shape[1]
             row[kernels.FACTOR_WHITENED] = address_of(whitened)
         if s.gaps is not None:
-            self._gaps(rows, np.asarray(s.factor.node.mask), label.n_labels)  # type: ignore[union-attr]
+            self._gaps(rows, missing_in(s), label.n_labels)
         self._collect(rows, counts, 1, [(None, None, sums, squares)])
         # the constant of each label, once per row: the slope is zero, so any column will do
         self._rows(expected.LINEAR, columns, (self.constants, nothing, nothing), (1, 0, 0))

@@ -3,5 +3,8 @@
 from mcmix.report.plots.chains import trace
 from mcmix.report.plots.fitted import density
 from mcmix.report.plots.histograms import facets
+from mcmix.report.plots.plane import density2d, ellipses
+from mcmix.report.plots.squares import hinton
+from mcmix.report.plots.variational import bound
 
-__all__ = ["density", "facets", "trace"]
+__all__ = ["bound", "density", "density2d", "ellipses", "facets", "hinton", "trace"]

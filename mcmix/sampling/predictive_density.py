@@ -1,0 +1,237 @@
+"""Posterior predictive densities and memberships of new rows, from kept draws.
+
+Nothing is kept by row and draw: averages over draws are taken as the draws go by. The sum over labels is the soft pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.nodes.law import Law
+from mcmix.nodes.node import Node
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.marginal import Marginal
+from mcmix.steps.plan import Assembled
+from mcmix.structure.evaluate import evaluate
+from mcmix.structure.labels import LabelVector, label_candidates
+from mcmix.structure.other_rows import WAY_OUT, OtherRows, free_size
+from mcmix.structure.recording import is_log_kept
+from mcmix.traces.memory import Draws
+
+
+@dataclass
+class Together:
+    """Label vectors, and the data nodes whose rows hang on them; where there are no labels, data nodes alone."""
+
+    labels: list[LabelVector]
+    data: list[Stochastic]
+
+
+def predict_logpdf(made: Assembled, draws: Draws, new: Any, label: Stochastic | None, at_most: int) -> np.ndarray:
+    """Log posterior predictive density of new rows, labels summed out; see :meth:`MCMC.predict_logpdf`.
+
+    Parameters
+    ----------
+    made : Assembled
+    draws : Draws
+    new : array_like or mapping of name to array_like
+    label : Stochastic or None
+    at_most : int
+        Evenly thinned draws that are averaged over.
+
+    Returns
+    -------
+    ndarray, shape (rows,)
+    """
+    rows = NewRows(made, _chosen(made, label, labels_needed=False), new)
+    total, visited = np.full(rows.size, -np.inf), 0
+    for logs in rows.logs(draws, at_most):
+        np.logaddexp(total, logs, out=total)
+        visited += 1
+    return (total - np.log(max(visited, 1)))[: rows.count]
+
+
+def memberships(made: Assembled, draws: Draws, new: Any, label: Stochastic | None, at_most: int) -> np.ndarray:
+    """Posterior mean of the label probabilities of new rows, shape (rows, K); arguments as above."""
+    together = _chosen(made, label, labels_needed=True)
+    node = together.labels[0].node if label is None else label
+    rows = NewRows(made, together, new)
+    return rows.shares(draws, at_most, node)[: rows.count]
+
+
+# -------------------------------------------------------------------- which nodes
+
+
+def _chosen(made: Assembled, label: Stochastic | None, labels_needed: bool) -> Together:
+    """The data whose new rows are meant.
+
+    Raises
+    ------
+    ModelError
+        If that is not clear.
+    """
+    groups = _hanging_together(made)
+    nodes = [x.node for g in groups for x in g.labels]
+    if label is not None:
+        found = [g for g in groups if any(x.node is label for x in g.labels)]
+        if not found:
+            raise ModelError(f"{label.name} is no label vector of unknown labels with one label for each row of data")
+        return found[0]
+    if not nodes and made.model.data_nodes and not labels_needed:
+        return Together([], list(made.model.data_nodes))
+    if len(groups) != 1 or (labels_needed and len(nodes) != 1):
+        listed = ", ".join(n.name for n in nodes) or "none"
+        raise ModelError(f"which label vector? expected one of the model's, there are: {listed}")
+    return groups[0]
+
+
+def _hanging_together(made: Assembled) -> list[Together]:
+    """Label vectors that meet in the rows of a data node or in each other's laws, with these data nodes."""
+    labels = label_candidates(made.recording)
+    groups: list[Together] = []
+    for node in dict.fromkeys(f.node for f in made.recording.factors):
+        is_label = any(x.node is node for x in labels)
+        if not isinstance(node, Stochastic) or not (is_label or node in made.model.data_nodes):
+            continue
+        factors = [f for f in made.recording.factors if f.node is node]
+        met = [x for x in labels if x.node.shape == node.shape[:1] and any(f.touches(x.variable) for f in factors)]
+        old = [g for g in groups if set(g.labels) & set(met)]
+        joined = list(dict.fromkeys([x for g in old for x in g.labels] + met))
+        data = [n for g in old for n in g.data] + ([] if is_label or not met else [node])
+        groups = [g for g in groups if g not in old] + ([Together(joined, data)] if joined else [])
+    return [g for g in groups if g.data]
+
+
+# -------------------------------------------------------------------- new rows at kept draws
+
+
+class NewRows:
+    """New rows, ready to be weighed at kept draws.
+
+    Parameters
+    ----------
+    made : Assembled
+    together : Together
+    new : array_like or mapping of name to array_like
+        NaN for coordinates that are missing: they are integrated out.
+
+    Attributes
+    ----------
+    count : int
+        New rows.
+    size : int
+        Rows that are weighed: some more than `count` where that is the length of another axis of the model.
+
+    Raises
+    ------
+    ModelError
+        If the values do not fit, or a law cannot be written for other rows than the data's own.
+    """
+
+    def __init__(self, made: Assembled, together: Together, new: Any):
+        values = _checked(together.data, new)
+        self.made, self.together = made, together
+        self.count = len(next(iter(values.values())))
+        self.size = free_size(made.recording, made.model.data_nodes, self.count)
+        self._rows = OtherRows(made.recording, together.labels, self.size)
+        for node, x in values.items():
+            more = np.zeros((self.size - self.count, *x.shape[1:])) if not self.count else x[-1:]
+            self._rows.add(node, np.concatenate([x, np.resize(more, (self.size - self.count, *x.shape[1:]))]))
+        recording = self._rows.finished()
+        self._marginal = Marginal(recording) if together.labels else None
+        self.needed = list(recording.leaves) if self._marginal is None else self._marginal.needed
+        self._refuse_entangled()
+
+    def _refuse_entangled(self) -> None:
+        entangled = {} if self._marginal is None else self._marginal.entangled
+        for label in self.together.labels:
+            if label.node in entangled:
+                reason = entangled[label.node]
+                raise ModelError(f"{label.node.name}: labels of new rows cannot be summed out ({reason}); {WAY_OUT}")
+
+    def logs(self, draws: Draws, at_most: int) -> Iterator[np.ndarray]:
+        """Log density of every row at each of the thinned draws in turn; the array is filled anew each time."""
+        for values in self._visited(draws, at_most, "predict_logpdf"):
+            if self._marginal is not None:
+                self._marginal.put(values)
+                yield self._marginal.unit_logs()
+            else:
+                yield self._without_labels(values)
+
+    def shares(self, draws: Draws, at_most: int, node: Stochastic) -> np.ndarray:
+        """Mean over thinned draws of each row's label probabilities, shape (size, K)."""
+        assert self._marginal is not None
+        label = next(x for x in self.together.labels if x.node is node)
+        total, visited = np.zeros((self.size, label.n_labels)), 0
+        for values in self._visited(draws, at_most, "memberships"):
+            self._marginal.put(values)
+            self._marginal.add_shares(node, total)
+            visited += 1
+        return total / visited
+
+    def _visited(self, draws: Draws, at_most: int, what: str) -> Iterator[dict[Stochastic, np.ndarray]]:
+        absent = [n.name for n in self.needed if n.name not in draws.variables]
+        if absent:
+            raise ModelError(
+                f"{what} needs the draws of {', '.join(absent)}, which were not kept; leave trace=False out"
+            )
+        for chain, draw in draws.thinned(at_most):
+            yield {n: np.asarray(draws.variables[n.name][chain, draw], dtype=float) for n in self.needed}
+
+    def _without_labels(self, values: Mapping[Stochastic, np.ndarray]) -> np.ndarray:
+        """Log density of every row where no label is summed out; what is missing counts nothing."""
+        with np.errstate(divide="ignore"):
+            leaves = {n: np.log(x) if is_log_kept(n) else x for n, x in values.items()}
+        total = np.zeros(self.size)
+        for factor, rows in self._rows.placed:
+            logs = np.ravel(evaluate(factor.elements, leaves))
+            total += logs if rows is None else np.bincount(rows, logs, self.size)
+        return total
+
+
+# -------------------------------------------------------------------- what was passed
+
+
+def _checked(nodes: Sequence[Stochastic], new: Any) -> dict[Stochastic, np.ndarray]:
+    """New values by data node, shape (rows,) or (rows, columns) as the node has it.
+
+    Raises
+    ------
+    ModelError
+        If one is missing, or of another width or number of rows.
+    """
+    given = dict(new) if isinstance(new, Mapping) else dict.fromkeys([n.name for n in nodes], new)
+    given = {key.name if isinstance(key, Node) else key: value for key, value in given.items()}
+    if set(given) != {n.name for n in nodes} or (len(nodes) > 1 and not isinstance(new, Mapping)):
+        raise ModelError(f"new rows: expected a value for each of {', '.join(n.name for n in nodes)}, by name")
+    found = {n: _rows_of(n, given[n.name]) for n in nodes}
+    if len({len(x) for x in found.values()}) > 1:
+        listed = ", ".join(f"{n.name} {len(x)}" for n, x in found.items())
+        raise ModelError(f"new rows: expected the same number for every node, got {listed}")
+    return found
+
+
+def _rows_of(node: Stochastic, value: Any) -> np.ndarray:
+    vectors = isinstance(node, Law) and node.family.event_ndim == 1
+    columns = node.shape if vectors and len(node.shape) == 1 else node.shape[1:]
+    if len(columns) > 1:
+        raise ModelError(f"{node.name}: new rows are served for numbers and vectors, got rows of shape {columns}")
+    try:
+        x = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"new rows: {node.name} expected numbers, got {type(value).__name__}") from error
+    width = columns[0] if columns else 1
+    x = x.reshape(-1, 1) if width == 1 and x.ndim <= 1 else np.atleast_2d(x)
+    if x.ndim != 2 or x.shape[1] != width:
+        raise ModelError(f"new rows: {node.name} expected {width} columns, got shape {np.shape(value)}")
+    if np.isinf(x).any():
+        raise ModelError(f"new rows: {node.name} expected finite numbers, or NaN for what is missing, got infinity")
+    return x if columns else x[:, 0]
+
+
+__all__ = ["NewRows", "memberships", "predict_logpdf"]

@@ -1,0 +1,266 @@
+"""Laws written once more for other rows than the data's own: for predictions.
+
+A law's parameters are expressions of labels and of what all rows share. With a label vector of another length in the
+place of the old one they are parameters of other rows, unless something else in them goes by row: then shapes collide,
+and the law is refused. For that the new rows must be of a number that is no other axis of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from copy import copy
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln
+
+from mcmix.distributions.mv_normal import MV_NORMAL_COV
+from mcmix.errors import ModelError
+from mcmix.nodes.law import Law
+from mcmix.nodes.node import holds_nodes, mapped
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.nodes.wrapped import Censored
+from mcmix.structure import expression as ex
+from mcmix.structure.canvas import revealed
+from mcmix.structure.expression import Expression, as_expression, constant, elementwise, gather, leaf, python, reduce
+from mcmix.structure.labels import LabelVector, _constant_rows_as_scalars, row_elements
+from mcmix.structure.missing import _at_places
+from mcmix.structure.recording import Factor, Recording, _own_logp, _parameter
+from mcmix.structure.rewrite import NotSeparable, substitute
+
+MOST_PATTERNS = 64  # of missing coordinates in rows of vectors: each is a factor of its own
+WAY_OUT = "take the draws from trace(...) and compute it for the new rows' own parameters"
+
+
+@dataclass(eq=False)
+class OtherRows:
+    """New rows of data nodes that hang on the same labels.
+
+    Attributes
+    ----------
+    old : Recording
+        Of the model with its own rows.
+    labels : list of LabelVector
+        Those of the model; the new rows have labels of their own in their place.
+    size : int
+        Number of the new rows.
+    recording : Recording
+        The laws of new labels and new data, and nothing else.
+    placed : list of (Factor, ndarray of int or None)
+        Of the data: each factor, and which of the new rows its entries belong to where it is not all of them in turn.
+    """
+
+    old: Recording
+    labels: list[LabelVector]
+    size: int
+    recording: Recording = field(default_factory=Recording)
+    placed: list[tuple[Factor, np.ndarray | None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        kinds = {label: label.variable.kind for label in self.labels}
+        self.fresh = [LabelVector(x.node, leaf(x.node, (self.size,), kinds[x]), x.values) for x in self.labels]
+        self._replaced = {self.old.values[x.node]: x.variable for x in self.fresh}
+        for label in self.fresh:
+            self.recording.leaves[label.node] = self.recording.values[label.node] = label.variable
+            self._guarded(label.node, partial(self._add_label, label))
+
+    def add(self, node: Stochastic, x: np.ndarray) -> None:
+        """New rows of a data node, shape (size,) or (size, columns); NaN for what is missing and integrated out.
+
+        Raises
+        ------
+        ModelError
+            If its law cannot be written for other rows than its own.
+        """
+        if isinstance(node, Censored):
+            raise ModelError(
+                f"{node.name}: new rows of censored data have no density before it is known which are censored; model "
+                "the uncensored law, or take the draws from trace(...)"
+            )
+        self._guarded(node, partial(self._add_data, _all_known(node), x))
+
+    def finished(self) -> Recording:
+        """The recording, with every unknown that the laws depend on."""
+        used = frozenset[Expression]().union(*[f.elements.leaves for f in self.recording.factors])
+        own = self.recording.leaves
+        self.recording.leaves = own | {n: v for n, v in self.old.leaves.items() if v in used and n not in own}
+        return self.recording
+
+    # ---------------------------------------------------------------- one law
+
+    def _guarded(self, node: Stochastic, write: Callable[[], None]) -> None:
+        """Whatever shapes or functions collide is a refusal that names the node."""
+        try:
+            write()
+        except ModelError:
+            raise
+        except Exception as reason:  # noqa: BLE001  functions of the user's are among what is called
+            first = (str(reason).splitlines() or [""])[0]
+            raise ModelError(
+                f"{node.name}: new rows expected parameters that depend on the label alone; something else in them "
+                f"belongs to the data's own rows ({first}); {WAY_OUT}"
+            ) from reason
+
+    def _add_label(self, label: LabelVector) -> None:
+        factor = self._law(label.node, label.variable)
+        self._check(row_elements(factor).shape[:1])
+        self.recording.factors.append(factor)
+
+    def _add_data(self, node: Stochastic, x: np.ndarray) -> None:
+        gaps = np.isnan(x)
+        if not gaps.any():
+            factor = self._law(node, constant(x))
+            whole = factor.elements if factor.elements.ndim == 2 else row_elements(factor)
+            self._check(whole.shape[:1])
+            self._place(factor, None if whole.ndim == 1 else np.repeat(np.arange(self.size), whole.shape[1]))
+        elif isinstance(node, Law) and node.family.vectors is not None:
+            self._add_patterns(node, x, ~gaps)
+        else:
+            self._add_columns(node, x, ~gaps)
+
+    def _check(self, shape: tuple[int, ...]) -> None:
+        if shape != (self.size,):
+            raise NotSeparable(f"{shape[0] if shape else 1} rows where there are {self.size}")
+
+    def _place(self, factor: Factor, rows: np.ndarray | None) -> None:
+        self.recording.factors.append(factor)
+        self.placed.append((factor, rows))
+
+    def _law(self, node: Stochastic, x: Expression) -> Factor:
+        """The node's law at other values: as recording writes it."""
+        if not isinstance(node, Law):
+            parents = {k: self._argument(p) for k, p in node.parents.items()}
+            total = as_expression(revealed(_own_logp(node)(x.known if x.is_constant else x, **parents)))
+            return Factor(node, reduce("sum", total), x=x)
+        family = node.family
+        parameters = [self._moved(_parameter(p, self.old), node) for p in node.parents.values()]
+        if family.name == "Multinomial":
+            elements = _by_category(x.known, parameters[1])
+        elif family.expression is not None:
+            elements = as_expression(family.expression(x.known if x.is_constant else x, *parameters))
+        elif family.event is not None:
+            elements = ex.event_density(family, x, parameters)
+        else:
+            elements = ex.density(family, x, parameters)
+        return Factor(node, elements, family, x, dict(zip(node.parents, parameters, strict=True)))
+
+    def _argument(self, parent: Any) -> Any:
+        def moved(node: Any) -> Expression:
+            return substitute(self.old.values[node], self._replaced)
+
+        return mapped(parent, moved, as_expression) if holds_nodes(parent) else parent
+
+    def _moved(self, parameter: Expression, node: Stochastic) -> Expression:
+        """A parameter with the new labels; what is the same in every row of the data is shared by the new ones."""
+        rows = node.shape[:1]
+        if parameter.is_constant and parameter.ndim and parameter.shape == node.shape:
+            values = parameter.known
+            return constant(values[0]) if (values == values[:1]).all() else parameter
+        if rows and parameter.shape == rows:
+            parameter = _constant_rows_as_scalars(parameter, rows[0])
+        return substitute(parameter, self._replaced)
+
+    # ---------------------------------------------------------------- missing coordinates
+
+    def _add_columns(self, node: Stochastic, x: np.ndarray, seen: np.ndarray) -> None:
+        """Independent columns, each with the rows in which it is seen."""
+        factor = self._law(node, constant(x))
+        if factor.elements.op != "density":
+            raise ModelError(f"{node.name}: new rows of this law expected complete, got NaN; leave such rows out")
+        self._check(factor.elements.shape[:1])
+        columns = 1 if x.ndim == 1 else x.shape[1]
+        for j in range(columns):
+            rows = np.flatnonzero(seen if x.ndim == 1 else seen[:, j])
+            if rows.size:
+                self._place(_at_places(factor, rows * columns + j), rows)
+
+    def _add_patterns(self, node: Law, x: np.ndarray, seen: np.ndarray) -> None:
+        """Rows of vectors by which coordinates they show: the law of these alone."""
+        (mean, of_mean), (matrix, of_matrix) = (
+            self._table(self._moved(_parameter(p, self.old), node)) for p in node.parents.values()
+        )
+        spread = python(_COVARIANCE[node.family.name], [matrix], matrix.shape, "float", f"covariances of {node.name}")
+        if mean.ndim - (of_mean is not None) != 1 or matrix.ndim - (of_matrix is not None) != 2:
+            raise NotSeparable("vectors or matrices that differ by row")
+        patterns, which = np.unique(seen, axis=0, return_inverse=True)
+        if len(patterns) > MOST_PATTERNS:
+            raise ModelError(
+                f"{node.name}: new rows expected at most {MOST_PATTERNS} patterns of missing coordinates, got "
+                f"{len(patterns)}; pass them in parts"
+            )
+        for i, pattern in enumerate(patterns):
+            rows, shown = np.flatnonzero(np.ravel(which) == i), np.flatnonzero(pattern)
+            if not shown.size:
+                continue
+            parameters = [
+                _looked_up(mean[..., shown], of_mean, rows),
+                _looked_up(spread[..., shown[:, None], shown], of_matrix, rows),
+            ]
+            known = constant(np.ascontiguousarray(x[np.ix_(rows, shown)]))
+            elements = ex.event_density(MV_NORMAL_COV, known, parameters)
+            named = dict(zip(("mean", "covariance"), parameters, strict=True))
+            self._place(Factor(node, elements, MV_NORMAL_COV, known, named), rows)
+
+    def _table(self, parameter: Expression) -> tuple[Expression, LabelVector | None]:
+        """A parameter as a table over the labels, and these; or as it is where it does not depend on them."""
+        found = [x for x in self.fresh if x.variable in parameter.leaves]
+        if len(found) > 1:
+            raise NotSeparable("rows of vectors depend on two label vectors")
+        table = substitute(parameter, {x.variable: constant(x.values) for x in found})
+        return table, found[0] if found else None
+
+
+def _all_known(node: Stochastic) -> Stochastic:
+    """The node as one without missing entries of its own: those are no unknowns of the new rows."""
+    same = copy(node)
+    same.mask, same.observed = None, True
+    return same
+
+
+def _looked_up(table: Expression, label: LabelVector | None, rows: np.ndarray) -> Expression:
+    """What the labels of some rows look up in a table; what is shared stays as it is."""
+    if label is None:
+        return table
+    return as_expression(table[elementwise("subtract", gather(label.variable, rows), label.lowest)])
+
+
+def _inverse(precision: np.ndarray) -> np.ndarray:
+    return np.linalg.inv(precision)
+
+
+def _covariance(covariance: np.ndarray) -> np.ndarray:
+    return np.asarray(covariance)
+
+
+def _product(factor: np.ndarray) -> np.ndarray:
+    return np.asarray(factor @ np.swapaxes(factor, -1, -2))
+
+
+_COVARIANCE = {"MvNormal": _inverse, "MvNormalCov": _covariance, "MvNormalChol": _product}
+
+
+def _by_category(x: np.ndarray, probabilities: Expression) -> Expression:
+    """Multinomial log mass of rows of counts, category by category, so that labels are seen through."""
+    if np.isnan(x).any():
+        raise ModelError("new rows of counts expected complete, got NaN; leave such rows out")
+    possible = np.all((x >= 0) & (x == np.round(x)), axis=1)
+    counts = np.where(possible[:, None], x, 0.0)
+    ways = gammaln(counts.sum(1) + 1.0) - gammaln(counts + 1.0).sum(1)
+    total = constant(np.where(possible, ways, -np.inf))
+    for j in range(x.shape[1]):
+        total = elementwise("add", total, elementwise("xlogy", counts[:, j].copy(), probabilities[..., j]))
+    return total
+
+
+def free_size(recording: Recording, nodes: Collection[Stochastic], at_least: int) -> int:
+    """The smallest number of rows from `at_least` on that is the length of no axis in the model."""
+    taken = {n for x in recording.values.values() for n in x.shape} | {n for node in nodes for n in node.shape}
+    size = max(at_least, 2)
+    while size in taken:
+        size += 1
+    return size
+
+
+__all__ = ["OtherRows", "free_size"]
