@@ -48,12 +48,15 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     labels : node or array of whole numbers, or weights
         One label per row (a Categorical), or the K weights themselves (a Dirichlet, a list such as ``[p, 1 - p]``, an
         array): the labels are then drawn inside the sampler and not kept; ``memberships()`` has their probabilities.
-    law : law class, or list of K laws
+    law : law class, or list of K laws, or Mixture
         Of all components; or one law for each, as nodes or as ``mc.Normal.dist(0, 1)``. Laws of one mixture must all
-        have densities, or all probability masses.
+        have densities, or all probability masses. ``Mixture`` itself nests: each component is a mixture of its own, and
+        the inner labels or weights, the inner law and its parameters follow. Inner weights may have one row per
+        component.
     *parameters, **keywords
-        Of the law, in its order or by its names; a pair such as :func:`NormalWishart` gives counts as both of its
-        nodes. A parameter whose first axis (before the axes of a vector or matrix)
+        Of the law, in its order or by its names. A nested mixture looks up both axes of ``(K, inner K, ...)``; with one
+        axis in front it belongs to the inner label, and ``(K, 1, ...)`` to the outer one. A pair such as :func:`NormalWishart` gives counts as both of its
+        nodes. Without nesting, a parameter whose first axis (before the axes of a vector or matrix)
         has length K is looked up by the label; the components share any other.
     value, observed, size
         As for every law. With weights, the number of rows comes from `value` or `size`.
@@ -89,6 +92,8 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         raise TypeError(f"{name}: each law of the list has its own parameters; got more beside the list")
     z, n_labels = _labels(name, labels, value, size, None if several is None else len(several))
     common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
+    if law is Mixture:
+        return _nested(name, z, n_labels, parameters, keywords, value, observed, size, common)
     if several is not None:
         return MixtureOfLaws(name, z, several, value=value, observed=observed, size=size, **common)
     if not (isinstance(law, type) and issubclass(law, Law)):
@@ -96,6 +101,61 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     given = parents_of(law.family, name, parameters, keywords)
     looked_up = _looked_up(name, law.family, given, z, n_labels)
     return law(name, **looked_up, value=value, observed=observed, size=size, **common)
+
+
+def _nested(
+    name: str,
+    outer: Any,
+    n_outer: int,
+    given: tuple[Any, ...],
+    keywords: dict[str, Any],
+    value: Any,
+    observed: bool,
+    size: Any,
+    common: dict[str, Any],
+) -> Stochastic:
+    """A mixture of mixtures: rows with two labels."""
+    if len(given) < 2 or not (isinstance(given[1], type) and issubclass(given[1], Law)):
+        raise TypeError(f"{name}: a nested Mixture expected labels or weights, a law class and its parameters after it")
+    labels, kind, *parameters = given
+    inner, n_inner = _inner_labels(name, labels, outer, n_outer, value, size)
+    found = parents_of(kind.family, name, tuple(parameters), keywords)
+    looked_up, axes = {}, {}
+    for p in kind.family.parameters:
+        whole = found[p.name]
+        front = shape_of(whole)[: len(shape_of(whole)) - p.event_ndim]
+        axes[p.name], at = front, f"{name} {p.name}"
+        if front == (n_outer, n_inner):
+            looked_up[p.name] = _at_both(at, whole, outer, inner)
+        elif front == (n_outer, 1):
+            looked_up[p.name] = _at_both(at, whole, outer, np.zeros(1, dtype=int))
+        else:
+            looked_up[p.name] = _at(at, whole, inner) if front == (n_inner,) else whole
+    if all(looked_up[k] is found[k] for k in found):
+        listed = ", ".join(f"{k} {front}" for k, front in axes.items())
+        raise ModelError(
+            f"{name}: expected a parameter with axes {(n_outer, n_inner)}, {(n_inner,)} or {(n_outer, 1)} in front for "
+            f"its {n_outer} components of {n_inner}, got {listed}"
+        )
+    return kind(name, **looked_up, value=value, observed=observed, size=size, **common)
+
+
+def _at_both(name: str, table: Any, outer: Any, inner: Any) -> Any:
+    if not any(isinstance(part, Node) or holds_nodes(part) for part in (table, outer, inner)):
+        return np.asarray(as_array(table))[np.asarray(outer).astype(int), np.asarray(inner).astype(int)]
+    return Index(name, table, (1 * outer, 1 * inner), trace=False)
+
+
+def _inner_labels(name: str, given: Any, outer: Any, n_outer: int, value: Any, size: Any) -> tuple[Any, int]:
+    """The inner label vector; weights may have a row for each outer component."""
+    if not _are_weights(given) or len(shape_of(given)) == 1:
+        return _labels(f"{name} inner", given, value, size, None)
+    if shape_of(given)[0] != n_outer:
+        raise ModelError(
+            f"{name}: expected inner weights with {n_outer} rows, one per component, got {shape_of(given)}"
+        )
+    weights = _at(f"{name} inner weights", given, outer)
+    return _Categorical(f"{name} inner label", weights, size=shape_of(outer)[0], trace=False), shape_of(given)[-1]
 
 
 def _component(given: Any, name: str) -> Component:

@@ -67,12 +67,18 @@ def _rows_reshaped(x: Expression, rows: Expression) -> Expression:
 
 
 def exposed(x: Expression, variables: set[Expression]) -> Expression:
-    """X with known look-ups moved below the operations that involve the variables: f(a)[group] becomes f(a[group])."""
+    """X with look-ups moved below the operations that involve the variables: f(a)[group] becomes f(a[group]).
+
+    So do look-ups of one entry of each row: f(a[z])[row, t] becomes f(a[z, t]).
+    """
     done: dict[Expression, Expression] = {}
     for part in ordered(x):
         made = _rebuilt(part, [done[a] for a in part.arguments])
         if made.op == "take" and made.arguments[1].is_constant and made.arguments[0].leaves & variables:
             made = _moved_below(*made.arguments)
+        elif made.op == "take" and made.arguments[0].leaves & variables:
+            found = _entries_of_rows(*made.arguments)
+            made = made if found is None else found
         done[part] = made
     return done[x]
 
@@ -87,6 +93,38 @@ def _moved_below(table: Expression, positions: Expression) -> Expression:
     places = [ex.places_of(a, table.shape, positions.known) for a in table.arguments]
     parts = [a if p is None else _moved_below(a, constant(p)) for a, p in zip(table.arguments, places, strict=True)]
     return ex.elementwise(table.op, *parts)
+
+
+def _entries_of_rows(table: Expression, positions: Expression) -> Expression | None:
+    """One entry of each row of a table, looked up below what the table is made of; None where it is no such look-up."""
+    while table.op == "reshape" and table.ndim == 1:
+        table = table.arguments[0]
+    if table.ndim != 2 or positions.shape != table.shape[:1] or positions.op != "add":
+        return None
+    rows, width = table.shape
+    starts = np.arange(rows) * width
+    parts = [p for p in positions.arguments if not (p.is_constant and np.array_equal(np.ravel(p.known), starts))]
+    if len(parts) != 1:
+        return None
+    entry = parts[0] if parts[0].shape == (rows,) else ex.broadcast_to(parts[0], (rows,))
+    return _entry(table, entry, positions)
+
+
+def _entry(x: Expression, entry: Expression, positions: Expression) -> Expression:
+    """X[row, entry of the row], for x that may be broadcast to the table's shape."""
+    rows, width = positions.shape[0], x.shape[-1] if x.ndim else 1
+    if x.size == 1:
+        return ex.reshape(x, ())
+    if x.ndim == 2 and x.shape == (rows, 1):
+        return ex.reshape(x, (rows,))
+    if x.ndim == 1 or x.shape[0] == 1:
+        own = x if x.ndim == 1 else ex.reshape(x, (width,))
+        return entry if own.is_constant and np.array_equal(own.known, np.arange(width)) else ex.gather(own, entry)
+    if x.op in ELEMENTWISE:
+        return ex.elementwise(x.op, *[_entry(a, entry, positions) for a in x.arguments])
+    if x.op == "take":
+        return ex.gather(x.arguments[0], _entry(x.arguments[1], entry, positions))
+    return ex.gather(x, positions)
 
 
 def follow_rows(x: Expression, rows: int, on_part: Callable[[Expression], bool]) -> None:
