@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import measure
+from benchmarks import beside_bayespy, measure
 
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "scikit-learn")
 
@@ -24,6 +24,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "passes": lambda: measure.passes(sizes, [2, 10] if quick else [2, 3, 10, 50]),
         "general": measure.general,
         "vectors": measure.many_dimensions,
+        "bayespy": lambda: beside_bayespy.beside_bayespy(20_000 if quick else 200_000),
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
     }

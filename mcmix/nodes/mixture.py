@@ -54,10 +54,10 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         the inner labels or weights, the inner law and its parameters follow. Inner weights may have one row per
         component.
     *parameters, **keywords
-        Of the law, in its order or by its names. A nested mixture looks up both axes of ``(K, inner K, ...)``; with one
-        axis in front it belongs to the inner label, and ``(K, 1, ...)`` to the outer one. A pair such as :func:`NormalWishart` gives counts as both of its
-        nodes. Without nesting, a parameter whose first axis (before the axes of a vector or matrix)
-        has length K is looked up by the label; the components share any other.
+        Of the law, in its order or by its names; a pair such as :func:`NormalWishart` gives counts as both of its
+        nodes. A parameter whose first axis (before the axes of a vector or matrix) has length K is looked up by the
+        label; the components share any other. A nested mixture looks up both axes of ``(K, inner K, ...)``; with one
+        axis in front a parameter belongs to the inner label, with ``(K, 1, ...)`` to the outer one.
     value, observed, size
         As for every law. With weights, the number of rows comes from `value` or `size`.
 

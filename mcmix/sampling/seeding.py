@@ -8,19 +8,21 @@ before it. Chain i takes seeding i: on a posterior with several modes, chains st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mcmix.steps.labels import EntangledLabels, Pass
-from mcmix.structure.labels import SeparableFactor
+from mcmix.structure.labels import SeparableFactor, rows_with_gaps
 
 POOL = 8
 PER_LABEL = 25  # rows of a subsample per label
 FEWEST = 50
 LLOYD_ROUNDS = 5
 JUDGED_ON = 4000  # rows on which seedings are compared
+AT_ONCE = 65_536  # rows whose distances are looked at together
 TOLERATED = 1.25  # times the best within-cluster sum of squares
 
 
@@ -30,13 +32,13 @@ class Pool:
 
     Attributes
     ----------
-    features : ndarray, shape (units, columns)
+    features : Features
     centres : list of ndarray, shape (K, columns)
     share : float
         Rows of a subsample as a fraction of all: how strong a start's belief may be.
     """
 
-    features: np.ndarray
+    features: Features
     centres: list[np.ndarray]
     share: float
 
@@ -59,15 +61,10 @@ def entangled_pool(step: EntangledLabels, data: Sequence[np.ndarray], sequence: 
     """Seedings for labels whose dependence on data is not seen through: from data with one entry per label."""
     n = step.label.n_units
     fitting = [x.reshape(n, -1) for x in data if x.ndim and x.shape[0] == n]
-    columns = [_standardised(column) for x in fitting for column in x.T]
-    if not columns:
+    if not fitting:
         return None
-    return pool_from(np.column_stack(columns), step.label.n_labels, _share(step.label.n_labels, n), sequence)
-
-
-def _standardised(x: np.ndarray) -> np.ndarray:
-    spread = float(np.std(x))
-    return np.asarray((x - np.mean(x)) / (spread if spread > 0.0 else 1.0), dtype=float)
+    known = Features([(np.asarray(x, dtype=float), None) for x in fitting])
+    return pool_from(known, step.label.n_labels, _share(step.label.n_labels, n), sequence)
 
 
 def pool(p: Pass, sequence: np.random.SeedSequence) -> Pool | None:
@@ -76,8 +73,8 @@ def pool(p: Pass, sequence: np.random.SeedSequence) -> Pool | None:
     return None if x is None else pool_from(x, p.label.n_labels, share_of(p), sequence)
 
 
-def pool_from(x: np.ndarray, n_labels: int, share: float, sequence: np.random.SeedSequence) -> Pool:
-    """Seedings from feature columns, shape (units, columns)."""
+def pool_from(x: Features, n_labels: int, share: float, sequence: np.random.SeedSequence) -> Pool:
+    """Seedings from features."""
     rng = np.random.default_rng(sequence)
     size = max(1, round(share * len(x)))
     judged = x[rng.choice(len(x), min(JUDGED_ON, len(x)), replace=False)]
@@ -87,18 +84,65 @@ def pool_from(x: np.ndarray, n_labels: int, share: float, sequence: np.random.Se
     return Pool(x, _most_different_first(good), share)
 
 
-def features(p: Pass) -> np.ndarray | None:
-    """One standardised column per data node that hangs on the label, averaged over a unit's rows."""
-    columns = []
-    for s in p.block.factors:
-        x = s.rows.arguments[0] if s.rows.op == "density" else s.factor.x
-        if x is not None and x.is_constant and s.rows.op == "events":
-            columns += [_standardised(_of_units(c, s, p)) for c in np.asarray(x.value, dtype=float).T]
-            continue
-        if x is None or not x.is_constant or x.size != s.rows.size:
-            continue
-        columns.append(_standardised(_of_units(np.asarray(x.value, dtype=float).ravel(), s, p)))
-    return np.column_stack(columns) if columns else None
+class Features:
+    """One standardised column per column of data that hangs on a label, averaged over a unit's rows.
+
+    Rows are standardised when they are asked for, so that no second copy of the data is made. Missing coordinates of
+    vectors count as their column's mean.
+
+    Parameters
+    ----------
+    tables : sequence of (ndarray of shape (units, columns), ndarray of bool or None)
+        Data, and where they are missing.
+    """
+
+    def __init__(self, tables: Sequence[tuple[np.ndarray, np.ndarray | None]]):
+        self.tables = list(tables)
+        self.scales = [[_centre_and_spread(*column) for column in _columns_of(*t)] for t in self.tables]
+
+    def __len__(self) -> int:
+        return len(self.tables[0][0])
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        parts = []
+        for (table, mask), scales in zip(self.tables, self.scales, strict=True):
+            centre, spread = np.array(scales).T
+            part = (table[rows] - centre) / spread
+            parts.append(part if mask is None else np.where(mask[rows], 0.0, part))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype=dtype)
+
+
+def _columns_of(table: np.ndarray, mask: np.ndarray | None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    for j in range(table.shape[1]):
+        yield table[:, j], None if mask is None else mask[:, j]
+
+
+def _centre_and_spread(x: np.ndarray, missing: np.ndarray | None) -> tuple[float, float]:
+    known = x if missing is None else x[~missing]
+    spread = float(np.std(known)) if known.size else 0.0
+    return float(np.mean(known)) if known.size else 0.0, spread if spread > 0.0 else 1.0
+
+
+def features(p: Pass) -> Features | None:
+    """The features of a label vector's units, or None where no data column hangs on it."""
+    tables = [t for t in (_table_of(s, p) for s in p.block.factors) if t is not None]
+    return Features(tables) if tables else None
+
+
+def _table_of(s: SeparableFactor, p: Pass) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """A factor's data by unit and column, and where they are missing."""
+    x = s.rows.arguments[0] if s.rows.op == "density" else s.factor.x
+    if s.rows.op == "events" and (s.gaps is not None or (x is not None and x.is_constant)):
+        table, mask = rows_with_gaps(s)
+        if s.units is None:
+            return table, mask
+        return np.column_stack([_of_units(column, s, p) for column in table.T]), None
+    if x is None or not x.is_constant or x.size != s.rows.size:
+        return None
+    return _of_units(np.asarray(x.value, dtype=float).ravel(), s, p).reshape(-1, 1), None
 
 
 def _of_units(values: np.ndarray, s: SeparableFactor, p: Pass) -> np.ndarray:
@@ -137,8 +181,15 @@ def _seeds(x: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarray
     return np.array(centres)
 
 
-def nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Number of the nearest centre for each point; one centre at a time, so that nothing has rows x centres."""
+def nearest(points: np.ndarray | Features, centres: np.ndarray) -> np.ndarray:
+    """Number of the nearest centre for each point; some rows and one centre at a time."""
+    found = np.zeros(len(points), np.int64)
+    for start in range(0, len(points), AT_ONCE):
+        found[start : start + AT_ONCE] = _nearest(points[start : start + AT_ONCE], centres)
+    return found
+
+
+def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     best, found = np.full(len(points), np.inf), np.zeros(len(points), np.int64)
     for k, centre in enumerate(centres):
         distance = ((points - centre) ** 2).sum(1)

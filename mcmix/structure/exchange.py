@@ -155,6 +155,8 @@ def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) 
         _add(found, [(nodes[x.arguments[0]], int(k)) for k in x.arguments[1].known])
     elif x.op == "concatenate" and all(a.size == 1 for a in x.arguments):
         _add(found, [(nodes[leaf], 0) for leaf in _alike(x.arguments, set(nodes))])
+    elif x.op == "reshape" and x.arguments[0].shape[:1] == (n_labels,):  # a column kept as one
+        _table(x.arguments[0], n_labels, structure, found)
     elif x.op in ELEMENTWISE:
         for a in x.arguments:
             _table(a, n_labels, structure, found)

@@ -1,8 +1,8 @@
 """Means and precisions that are drawn together: normal-Wishart and normal-gamma pairs.
 
 Where a mean's own precision is a multiple of the precision of its rows, that precision has a conjugate law with the
-mean integrated out (Bishop 2006, "Pattern recognition and machine learning", section 2.3.6). Precision first and the mean
-given it are then one exact draw of both.
+mean integrated out (Bishop 2006, "Pattern recognition and machine learning", section 2.3.6). Precision first and the
+mean given it are then one exact draw of both.
 """
 
 from __future__ import annotations

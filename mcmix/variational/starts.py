@@ -1,31 +1,35 @@
 """Where the ascent starts: every component in use, and never all alike.
 
-A start is a label for every unit, of one of three kinds that take turns: random labels (all components start near the
-mean of the data and grow apart), a k-means++ seeding with all components (:mod:`mcmix.sampling.seeding`; finds what is
-far apart), and, most often, a seeding with a random smaller number of components in which every other unit has a random
-label, so that the others stand by. The last kind ends highest where more components are offered than the data need: on
-the example of four overlapping normal laws and ten components, one in three such starts ends at least as high as the
-true labels, one in fifteen of the random ones. Starts run side by side, and the best bound wins.
+A start is a label for every unit, of one of three kinds. In most, units go to the nearest of a random smaller number of
+random rows (the logarithm of the number is uniform), and then three units in ten get a random label, so that the other
+components stand by: on the example of four overlapping normal laws and ten components one in three ends at least as
+high as the true labels do, and most of these are near their end after 20 iterations. A few are k-means with all
+components (:mod:`mcmix.sampling.seeding`; finds many that are far apart), and random labels (all components start near
+the mean of the data and grow apart; one in ten ends as high). Starts run side by side, the worse are dropped on the
+way, and the best bound wins.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mcmix.nodes.model import Model
-from mcmix.sampling.seeding import features, k_means, nearest, share_of
+from mcmix.sampling.seeding import FEWEST as FEWEST_ROWS
+from mcmix.sampling.seeding import PER_LABEL, features, k_means, nearest
 from mcmix.steps.labels import Pass
-from mcmix.structure.evidence import LabelBlock, Structure
+from mcmix.structure.evidence import Structure
 from mcmix.variational.engine import Engine, State, ascend
 from mcmix.variational.statements import Counts
 
-CYCLE = ("fewer", "random", "fewer", "all", "fewer")  # kinds of starts, in turn
+CYCLE = ("fewer", "all", "fewer", "random", *["fewer"] * 6)  # kinds of starts, in turn
+STAND_BY = 0.3  # of the units of a start with fewer components have a random label
 MOST = 20
 FEWEST = 4
 WORK = 4_000_000  # labels times units of all starts beyond which there are fewer starts
-TRIAL = 60  # iterations after which all but the best quarter of the starts are dropped
+TRIALS = ((8, 0.3), (20, 0.1), (40, 0.0))  # after so many iterations this share of the starts goes on, one at least
 MOST_ITERATIONS = 1000
 
 
@@ -50,19 +54,21 @@ def best_start(
         The last bound of each.
     """
     engine = Engine(model, structure, starts)
-    engine.start_at([labels_of(engine, structure, start, rng) for start in range(starts)])
+    columns = [_columns(engine, structure, number) for number in range(len(engine.passes))]
+    engine.start_at([labels_of(engine, structure, start, rng, columns) for start in range(starts)])
     reached, places = np.full(starts, np.nan), np.arange(starts)
     told = np.zeros((0, starts))
-    while True:
-        last = len(places) == 1
-        history = ascend(engine, MOST_ITERATIONS if last else TRIAL, tol)
-        reached[places] = np.nanmax(history, axis=0)
-        told = np.concatenate([told, history])
-        if last:
-            own = told[:, 0]
-            return engine.state(), own[np.isfinite(own)], reached
-        kept = np.argsort(-reached[places], kind="stable")[: max(1, len(places) // 4)]
-        engine, places, told = _fewer(engine, kept, model, structure), places[kept], told[:, kept]
+    for iterations, share in TRIALS:
+        if len(places) > 1:
+            history = ascend(engine, iterations - len(told), tol)
+            reached[places] = np.nanmax(history, axis=0)
+            told = np.concatenate([told, history])
+            kept = np.argsort(-reached[places], kind="stable")[: max(1, int(share * starts))]
+            engine, places, told = _fewer(engine, kept, model, structure), places[kept], told[:, kept]
+    own = np.concatenate([told, ascend(engine, MOST_ITERATIONS, tol)])[:, 0]
+    own = own[np.isfinite(own)]
+    reached[places] = own.max()
+    return engine.state(), own, reached
 
 
 def _fewer(engine: Engine, kept: np.ndarray, model: Model, structure: Structure) -> Engine:
@@ -72,18 +78,18 @@ def _fewer(engine: Engine, kept: np.ndarray, model: Model, structure: Structure)
     return fewer
 
 
-def labels_of(engine: Engine, structure: Structure, start: int, rng: np.random.Generator) -> dict[Any, np.ndarray]:
-    """A label (number 0 .. K-1) for every unit of every label vector."""
+def labels_of(
+    engine: Engine, structure: Structure, start: int, rng: np.random.Generator, columns: Sequence[Any] | None = None
+) -> dict[Any, np.ndarray]:
+    """A label (number 0 .. K-1) for every unit of every label vector; `columns` to seed from may be given."""
     found = {}
+    kind = CYCLE[start % len(CYCLE)]
     for number, p in enumerate(engine.passes):
-        block = structure.block_of(p.label.node)
-        assert block is not None
-        kind = CYCLE[start % len(CYCLE)]
+        x = _columns(engine, structure, number) if columns is None else columns[number]
         random = random_labels(p.label.n_units, p.label.n_labels, rng)
-        seeded = None if kind == "random" else _seeding(engine, block, number, kind == "fewer", rng)
-        if seeded is not None and kind == "fewer":
-            seeded = np.where(rng.random(len(random)) < 0.5, random, seeded)
-        found[p.label.node] = random if seeded is None else seeded
+        seeded = random if kind == "random" or x is None else _seeding(x, p.label.n_labels, kind == "fewer", rng)
+        stand_by = kind == "fewer" and rng.random(len(random)) < STAND_BY
+        found[p.label.node] = np.where(stand_by, random, seeded)
     return found
 
 
@@ -92,24 +98,25 @@ def random_labels(n_units: int, n_labels: int, rng: np.random.Generator) -> np.n
     return rng.permutation(np.arange(n_units) % n_labels)
 
 
-def _seeding(
-    engine: Engine, block: LabelBlock, number: int, fewer: bool, rng: np.random.Generator
-) -> np.ndarray | None:
-    """Labels from k-means on a subsample, in all components or fewer; None where no numbers hang on the labels."""
-    p = Pass(block, number)
+def _columns(engine: Engine, structure: Structure, number: int) -> np.ndarray | None:
+    """Numbers that hang on the labels, one row per unit; None where there are none."""
+    block = structure.block_of(engine.passes[number].label.node)
+    assert block is not None
     counts = [s for s in engine.passes[number].statements if isinstance(s, Counts) and s.s.units is None]
-    x = features(p)
-    if x is None and not counts:
-        return None
-    if counts:
-        shares = [_shares_of(s) for s in counts]
-        x = np.column_stack([*([] if x is None else [x]), *shares])
-    assert x is not None
-    size = max(1, round(share_of(p) * len(x)))
-    chosen = x[rng.choice(len(x), size, replace=False)]
-    k = block.label.n_labels
-    some = int(rng.integers(min(2, k), k + 1)) if fewer else k
-    return rng.permutation(k)[nearest(x, k_means(chosen, some, rng))]
+    x = features(Pass(block, number))
+    columns = [*([] if x is None else [x[:]]), *[_shares_of(s) for s in counts]]
+    return np.column_stack(columns) if columns else None
+
+
+def _seeding(x: np.ndarray, n_labels: int, fewer: bool, rng: np.random.Generator) -> np.ndarray:
+    """Labels by the nearest of some centres: rows at random, or those of k-means on a subsample in all components."""
+    if fewer:
+        some = round(float(np.exp(rng.uniform(np.log(min(2, n_labels)), np.log(n_labels)))))
+        centres = x[rng.choice(len(x), min(some, len(x)), replace=False)]
+    else:
+        size = min(len(x), max(FEWEST_ROWS, PER_LABEL * n_labels))
+        centres = k_means(x[rng.choice(len(x), size, replace=False)], n_labels, rng)
+    return rng.permutation(n_labels)[nearest(x, centres)]
 
 
 def _shares_of(s: Counts) -> np.ndarray:

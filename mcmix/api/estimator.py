@@ -1,0 +1,242 @@
+"""NormalMixture: a mixture of normal laws behind scikit-learn's interface, by Gibbs sampling or variational Bayes."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+try:
+    from sklearn.base import BaseEstimator, DensityMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError("mc.NormalMixture needs scikit-learn 1.6 or later: pip install 'mcmix[sklearn]'") from error
+
+from mcmix.api import normal_draws
+from mcmix.api.mcmc import MCMC
+from mcmix.api.vb import VB
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.variational.starts import WORK
+
+DRAWN = 1000  # from the factors of variational Bayes
+MATCHED_ON = 200  # rows by which components are matched from draw to draw
+MOST = 100  # starts: with priors on the data's scale the best is rarer than with vague ones
+TYPES, METHODS = ("full", "tied", "diag", "spherical"), ("gibbs", "vb")
+
+
+class NormalMixture(DensityMixin, BaseEstimator):
+    """Posterior of a mixture of multivariate normal laws, as a scikit-learn estimator.
+
+    Parameters
+    ----------
+    n_components : int
+        Components offered; those that the data do not need stay empty.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    method : {"gibbs", "vb"}
+        Draws from the posterior by Gibbs sampling, or the best factorised approximation.
+    n_draws, thin, burn, n_chains : int
+        Gibbs: draws kept of each chain, one every `thin` sweeps, after `burn` sweeps; chains.
+    n_init : int, optional
+        Variational Bayes: starts, of which the best bound is kept; by default 4 to 100, fewer where each costs more.
+    max_iter, tol : int, float
+        Variational Bayes: iterations at most, and the relative change of the bound that ends them.
+    reg_covar : float
+        Added to the data's covariance, in units of each column's variance, before priors are made from it.
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    inference_ : MCMC or VB
+        With all its methods; its rows are (X - shift_) / scale_, the columns' means and standard deviations.
+    weights_ : ndarray, shape (K,)
+    means_ : ndarray, shape (K, D)
+    covariances_ : ndarray, shape (K, D, D), (D, D) if tied, (K, D) if diagonal, (K,) if spherical
+        Posterior means in the data's units; under Gibbs, relative to the matching of components below.
+    converged_ : bool
+        Variational Bayes: whether the bound came to rest.
+    n_features_in_ : int
+
+    Raises
+    ------
+    ValueError
+        In fit, for an impossible parameter, or data that are no finite table of at least two rows.
+
+    Notes
+    -----
+    Priors, with S the covariance of the data (its variances where covariances are diagonal, their mean where they are
+    spherical): weights Dirichlet(1/K); means N(mean of the data, S); precisions Wishart with D + 2 degrees of freedom
+    about the inverse of S / K**(2/D), or gamma with shape 3/2: the least informative whose mean covariance exists, and
+    K ellipses of that mean covariance cover as much as the data's one (Fraley and Raftery 2007, "Bayesian
+    regularization for normal mixture estimation and model-based clustering", section 3).
+
+    Under Gibbs, component labels mean nothing from draw to draw. The components of every kept draw are therefore
+    permuted so that its memberships, on at most 200 rows, overlap most with those at the kept draw of highest log
+    density (the assignment problem), and once more with the average of those so matched. `predict`, `predict_proba`,
+    the posterior means and the draws in `inference_` are relative to this one reference; `score_samples` and `sample`
+    need no labels. Chains that disagree say so on the screen.
+
+    A fitted estimator that was pickled comes back with its predictions, factors or draws; Gibbs chains do not go on.
+
+    Examples
+    --------
+    >>> import numpy as np, mcmix as mc
+    >>> x = np.random.default_rng(1).normal([[0.0, 0.0], [9.0, 9.0]], 1.0, (50, 2, 2)).reshape(-1, 2)
+    >>> mixture = mc.NormalMixture(2, method="vb", random_state=1).fit(x)
+    >>> sorted(np.bincount(mixture.predict(x)).tolist())
+    [50, 50]
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        method: str = "gibbs",
+        n_draws: int = 250,
+        thin: int = 4,
+        burn: int = 1000,
+        n_chains: int = 4,
+        n_init: int | None = None,
+        max_iter: int = 1000,
+        tol: float = 1e-5,
+        reg_covar: float = 1e-6,
+        random_state: Any = None,
+    ):
+        self.n_components, self.covariance_type, self.method = n_components, covariance_type, method
+        self.n_draws, self.thin, self.burn, self.n_chains = n_draws, thin, burn, n_chains
+        self.n_init, self.max_iter, self.tol = n_init, max_iter, tol
+        self.reg_covar, self.random_state = reg_covar, random_state
+
+    def fit(self, X: Any, y: Any = None) -> NormalMixture:  # noqa: N803
+        """Find the posterior given rows, shape (rows, D); `y` is not used."""
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)  # noqa: N806
+        self._check()
+        self.shift_, spread = X.mean(0), X.std(0)
+        self.scale_ = np.where(spread > 1e-12 * np.abs(self.shift_), spread, 1.0)  # a constant column keeps its unit
+        self._fitted_on = (X - self.shift_) / self.scale_
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if self.method == "vb":
+            self.inference_: Any = VB([self._model()])
+            cost = len(X) * self.n_components
+            starts = int(np.clip(WORK // cost, 4, MOST)) if self.n_init is None else self.n_init
+            self.inference_.update(self.max_iter, self.tol, restarts=starts, seed=seed, verbose=False)
+            self.converged_ = self.inference_.has_converged
+            self._draws = normal_draws.in_one_form(self.inference_.draws(DRAWN, seed), self.covariance_type)
+        else:
+            self.inference_ = MCMC([self._model()])
+            sweeps, chains = self.burn + self.n_draws * self.thin, self.n_chains
+            self.inference_.sample(sweeps, self.burn, self.thin, chains=chains, seed=seed, progress_bar=False)
+            self._draws = self._matched()
+        self._set_means()
+        return self
+
+    def _model(self) -> Stochastic:
+        return normal_draws.normal_mixture(self._fitted_on, self.n_components, self.covariance_type, self.reg_covar)
+
+    def _check(self) -> None:
+        for name, allowed in (("covariance_type", TYPES), ("method", METHODS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name in ("n_components", "n_draws", "thin", "burn", "n_chains", "n_init", "max_iter"):
+            value, least = getattr(self, name), int(name != "burn")
+            if name == "n_init" and value is None:
+                continue
+            if not isinstance(value, Integral) or value < least:
+                raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+        for name in ("tol", "reg_covar"):
+            if not getattr(self, name) >= 0.0:
+                raise ValueError(f"{name}: expected a number of at least 0, got {getattr(self, name)!r}")
+
+    def _matched(self) -> normal_draws.Draws:
+        """Give components the same meaning in all kept draws, and return these in one form."""
+        kept = self.inference_.draws()
+        chosen = np.unique(np.linspace(0, len(self._fitted_on) - 1, MATCHED_ON).astype(int))
+        best = int(kept.statistics["lp"].argmax())
+        orders = normal_draws.matched(self._in_one_form(kept.variables), best, self._fitted_on[chosen])
+        orders = orders.reshape(*kept.statistics["lp"].shape, -1)
+        for name, x in kept.variables.items():
+            if self.covariance_type != "tied" or name != "precisions":
+                order = orders.reshape(*orders.shape, *[1] * (x.ndim - 3))
+                x[:] = np.take_along_axis(x, order, axis=2)
+        return self._in_one_form(kept.variables)
+
+    def _in_one_form(self, variables: dict[str, np.ndarray]) -> normal_draws.Draws:
+        """Draws of all chains, one after another."""
+        flat = {name: x.reshape((-1, *x.shape[2:])) for name, x in variables.items()}
+        return normal_draws.in_one_form(flat, self.covariance_type)
+
+    def _set_means(self) -> None:
+        """Posterior means of weights, means and covariances, in the data's units."""
+        draws, d = self._draws, len(self.scale_)
+        self.weights_ = np.exp(draws.log_weights).mean(0)
+        self.means_ = self.shift_ + self.scale_ * draws.means.mean(0)
+        covariances = np.linalg.inv(draws.precisions).mean(0) * np.outer(self.scale_, self.scale_)
+        variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+        self.covariances_ = {
+            "full": covariances, "tied": covariances[0], "diag": variances, "spherical": variances.sum(-1) / d
+        }[self.covariance_type]  # fmt: skip
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was found instead of the nodes, which cannot be pickled."""
+        state = dict(super().__getstate__())
+        found = state.pop("inference_", None)
+        if found is not None:
+            state["_found"] = found._engine.state() if self.method == "vb" else found.draws()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        found = state.pop("_found", None)
+        super().__setstate__(state)
+        if found is not None and self.method == "vb":
+            self.inference_ = VB([self._model()])
+            self.inference_._begin()
+            self.inference_._engine.put(found)
+        elif found is not None:
+            self.inference_ = MCMC([self._model()])
+            self.inference_._calls.append(found)
+
+    def _rows(self, X: Any) -> np.ndarray:  # noqa: N803
+        check_is_fitted(self)
+        found = validate_data(self, X, dtype=np.float64, reset=False)
+        return np.asarray((found - self.shift_) / self.scale_)
+
+    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Log posterior predictive density of each row, shape (rows,)."""
+        rows = self._rows(X)
+        logs = self.inference_.predict_logpdf(rows)
+        return np.asarray(logs - np.log(self.scale_).sum())
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
+        """Mean log posterior predictive density of the rows; `y` is not used."""
+        return float(self.score_samples(X).mean())
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Posterior probability of each component for each row, shape (rows, K)."""
+        rows = self._rows(X)
+        return np.asarray(self.inference_.memberships(rows))
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """The most probable component of each row, shape (rows,)."""
+        return np.asarray(self.predict_proba(X).argmax(1))
+
+    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:  # noqa: N803
+        """Fit, and the most probable component of each row; `y` is not used."""
+        return self.fit(X).predict(X)
+
+    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Draw rows from the posterior predictive law: rows, shape (n_samples, D), and their components."""
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples: expected a whole number of at least 1, got {n_samples!r}")
+        rng, draws = check_random_state(self.random_state), self._draws
+        which = rng.randint(len(draws.means), size=n_samples)
+        cumulative = np.cumsum(np.exp(draws.log_weights[which]), axis=1)
+        labels = (cumulative[:, :-1] <= rng.random_sample((n_samples, 1)) * cumulative[:, -1:]).sum(1)
+        roots = np.linalg.cholesky(draws.precisions[which, labels])
+        steps = np.linalg.solve(np.swapaxes(roots, 1, 2), rng.standard_normal((n_samples, len(self.scale_), 1)))
+        return self.shift_ + self.scale_ * (draws.means[which, labels] + steps[..., 0]), labels
+
+
+__all__ = ["NormalMixture"]
