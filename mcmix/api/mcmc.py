@@ -700,6 +700,7 @@ class MCMC:
         Returns
         -------
         ndarray, shape (units or rows, K)
+            Units whose label is known have it for certain.
 
         Raises
         ------
@@ -725,7 +726,9 @@ class MCMC:
         nodes = [b.label.node for b in self.assembled.structure.blocks]
         if not nodes:
             raise ModelError("memberships: the model has no label vector")
-        return replay.memberships(self.assembled, self.draws(), nodes[0] if node is None else node, at_most)
+        label = self.assembled.structure.block_of(nodes[0] if node is None else node)
+        shares = replay.memberships(self.assembled, self.draws(), nodes[0] if node is None else node, at_most)
+        return shares if label is None else replay.with_known_labels(label.label, shares)
 
     def predict_logpdf(self, new: Any, *, label: Any = None, draws: int = 1000) -> np.ndarray:
         """Log posterior predictive density of new rows, labels summed out: shape (rows,).

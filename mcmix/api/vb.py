@@ -13,6 +13,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic, as_numbers
+from mcmix.sampling.replay import with_known_labels
 from mcmix.traces.memory import Draws
 from mcmix.variational import files, predictive
 from mcmix.variational.engine import Engine, converged
@@ -325,12 +326,7 @@ class VB:
         p = self._pass_of(label)
         if new is not None:
             return predictive.memberships(p, self._new_rows(p, new))
-        node, shares = p.label.node, p.shares()
-        if node.mask is None:
-            return shares
-        full = (np.asarray(node.known).reshape(-1, 1) == p.label.values).astype(float)
-        full[np.asarray(node.mask).ravel()] = shares
-        return full
+        return with_known_labels(p.label, p.shares())
 
     def predict_logpdf(self, new: Any, *, label: Any = None) -> np.ndarray:
         """Log posterior predictive density of new rows, labels summed out: shape (rows,).

@@ -15,12 +15,13 @@ from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import is_data, with_labels
 from mcmix.steps.base import Chain
+from mcmix.steps.gaps import gap_node
 from mcmix.steps.labels import LabelGibbs, Pass
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import LabelBlock
 from mcmix.structure.expression import Expression
-from mcmix.structure.labels import parameter_tables
+from mcmix.structure.labels import LabelVector, parameter_tables
 from mcmix.structure.recording import Factor
 from mcmix.traces.memory import Draws
 
@@ -153,6 +154,16 @@ def _by_row(factor: Factor, replay: Replay, positions: np.ndarray, made: Assembl
     return np.array([evaluate(factor.elements, leaves) for leaves in replay.at(positions)])
 
 
+def with_known_labels(label: LabelVector, shares: np.ndarray) -> np.ndarray:
+    """Label probabilities of every unit: those whose label is known have it for certain."""
+    node = label.node
+    if node.mask is None:
+        return shares
+    full = (np.asarray(node.known).reshape(-1, 1) == label.values).astype(float)
+    full[np.asarray(node.mask).ravel()] = shares
+    return full
+
+
 def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -> np.ndarray:
     """Posterior probability of each label for each unit, averaged over thinned draws (Rao-Blackwellised).
 
@@ -167,7 +178,7 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
         raise ModelError(f"memberships: {node.name!r} is no label vector that is drawn by the label pass")
     positions = draws.thinned(at_most)
     replay = Replay(made, draws)
-    needed = [n for n in made.model.stochastics if n is not node]
+    needed = [n for n in made.model.stochastics if n is not node and gap_node(n, made.structure) is None]
     if any(n in replay.absent for n in needed) and node.name in draws.variables:
         kept = draws.variables[node.name]  # without the parameters' draws: how often each label was drawn
         return np.stack([(kept == value).mean(axis=(0, 1)) for value in compiled.label.values], axis=1)

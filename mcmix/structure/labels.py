@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mcmix.distributions.family import Statistics, Sums
+from mcmix.distributions.family import Family, Statistics, Sums
 from mcmix.errors import ModelError, TraceError
 from mcmix.nodes.law import Law
 from mcmix.structure import expression as ex
@@ -24,6 +24,7 @@ from mcmix.structure.rewrite import NotSeparable, exposed, follow_rows, permuted
 
 MOST_VALUES = 4096  # a discrete variable with more values is no label
 MOST_CELLS = 65536
+MOST_GROUPS = 512  # of rows of vectors: each has a matrix of products
 
 
 @dataclass(frozen=True, eq=False)
@@ -454,23 +455,57 @@ def _vector_cells(s: SeparableFactor) -> Cells | None:
     if not x.is_constant and s.gaps is None:
         return None
     data, mask = rows_with_gaps(s)
-    if s.labels:
-        parameters = _vector_tables(s, s.labels[0])
-        size, strides = s.labels[0].n_labels, {s.labels[0]: 1}
-    else:
-        parameters, size, strides = list(s.rows.arguments[1:]), 1, dict[LabelVector, int]()
-        if any(p.ndim != q.event_ndim for p, q in zip(parameters, family.parameters, strict=True)):
-            return None
+    if not s.labels:
+        return _known_vector_cells(s, data, family)
+    parameters = _vector_tables(s, s.labels[0])
+    size, strides = s.labels[0].n_labels, {s.labels[0]: 1}
     shift, d = known_mean(data, mask), data.shape[1]
     named = dict(zip([p.name for p in family.parameters], parameters, strict=True))
-    if s.labels:
-        places = [leaf(("count", s.factor), (size,)), leaf(("sum", s.factor, 0), (size, d))]
-        sums = Sums(places[0], (places[1],), (leaf(("square", s.factor, 0), (size, d, d)),), (shift,))
-    else:
-        about = data - shift
-        known = (constant(about.sum(0)[None]),), (constant((about.T @ about)[None]),)
-        sums = Sums(constant(np.array([float(len(data))])), *known, (shift,))
+    places = [leaf(("count", s.factor), (size,)), leaf(("sum", s.factor, 0), (size, d))]
+    sums = Sums(places[0], (places[1],), (leaf(("square", s.factor, 0), (size, d, d)),), (shift,))
     return Cells(size, strides, None, named, sums, [data], [True], d)
+
+
+def _known_vector_cells(s: SeparableFactor, data: np.ndarray, family: Family) -> Cells | None:
+    """Cells of rows of vectors without unknown labels: one for all, or one per known group of look-ups."""
+    found = _known_groups(list(s.rows.arguments[1:]), [p.event_ndim for p in family.parameters], len(data))
+    if found is None:
+        return None
+    groups, parameters = found
+    size, shift = (1 if groups is None else int(groups.max()) + 1), data.mean(0)
+    about, cell = data - shift, np.zeros(len(data), np.int64) if groups is None else groups
+    counts = np.bincount(cell, minlength=size).astype(float)
+    totals = np.stack([about[cell == g].sum(0) for g in range(size)])
+    products = np.stack([about[cell == g].T @ about[cell == g] for g in range(size)])
+    sums = Sums(constant(counts), (constant(totals),), (constant(products),), (shift,))
+    named = dict(zip([p.name for p in family.parameters], parameters, strict=True))
+    return Cells(size, {}, groups, named, sums, [data], [True], data.shape[1])
+
+
+def _known_groups(
+    parameters: list[Expression], axes: list[int], count: int
+) -> tuple[np.ndarray | None, list[Expression]] | None:
+    """Rows with the same parameters, by a number each (None: all), and each parameter by group."""
+    wide = [p for p, n in zip(parameters, axes, strict=True) if p.ndim != n]
+    if not wide:
+        return None, parameters
+    if not all(p.op == "take" and p.arguments[1].is_constant and p.shape[:1] == (count,) for p in wide):
+        return None
+    keys = np.column_stack([np.asarray(p.arguments[1].known).reshape(count, -1)[:, 0] for p in wide])
+    first, groups = np.unique(keys, axis=0, return_index=True, return_inverse=True)[1:]
+    groups = np.ravel(groups).astype(np.int64)
+    if len(first) > MOST_GROUPS or not all(_same_by_group(p, first, groups) for p in wide):
+        return None
+    by_group = [
+        p if p.ndim == n else ex.gather(p.arguments[0], np.asarray(p.arguments[1].known)[first])
+        for p, n in zip(parameters, axes, strict=True)
+    ]
+    return groups, by_group
+
+
+def _same_by_group(x: Expression, first: np.ndarray, groups: np.ndarray) -> bool:
+    positions = np.asarray(x.arguments[1].known)
+    return bool(np.array_equal(positions, positions[first][groups]))
 
 
 def _with_sums(

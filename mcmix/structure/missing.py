@@ -105,12 +105,12 @@ def _meetings(rows: Expression, leaves: dict[Expression, Stochastic]) -> Iterabl
     parts = ordered(rows)
     tables = {part.arguments[0] for part in parts if part.op == "take"}
     for part in parts:
-        if part.shape != rows.shape:
+        if part.size != rows.size or part.shape[:1] != rows.shape:  # one entry per row, with or without more axes
             continue
         if _is_completed(part, leaves) and part not in tables:  # a table's own order is not that of the rows
             yield np.arange(part.size), part
         elif part.op == "take" and part.arguments[1].is_constant and _is_completed(part.arguments[0], leaves):
-            yield np.asarray(part.arguments[1].known), part.arguments[0]
+            yield np.ravel(part.arguments[1].known), part.arguments[0]
 
 
 def _is_completed(x: Expression, leaves: dict[Expression, Stochastic]) -> bool:
@@ -120,6 +120,12 @@ def _is_completed(x: Expression, leaves: dict[Expression, Stochastic]) -> bool:
 def _rows(factor: Factor, chosen: np.ndarray) -> Factor:
     """The factor of some of the rows."""
     count = factor.elements.size
+    if factor.elements.op == "events":
+        elements = permuted_rows(factor.elements, count, chosen)
+        if elements.op != "events":
+            raise NotSeparable("nothing in them is unknown")
+        named = dict(zip(factor.parameters, elements.arguments[1:], strict=True))
+        return replace(factor, elements=elements, x=elements.arguments[0], parameters=named)
 
     def at(x: Expression) -> Expression:
         return permuted_rows(x, count, chosen) if x.shape == (count,) else x

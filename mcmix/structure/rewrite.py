@@ -206,6 +206,23 @@ def _leading(part: Expression, rows: int) -> list[Expression]:
     return [a for a in below if a.ndim == part.ndim and a.shape[0] == rows]
 
 
+def chosen_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
+    """Some of the rows (first axis) of an expression of any number of axes, in some order; tables are kept whole."""
+    if x.is_constant:
+        return constant(np.ascontiguousarray(np.asarray(x.known)[order]))
+    if x.op in ELEMENTWISE:
+        same = [a.ndim == x.ndim and a.shape[0] == rows for a in x.arguments]
+        parts = [chosen_rows(a, rows, order) if s else a for a, s in zip(x.arguments, same, strict=True)]
+        return ex.elementwise(x.op, *parts)
+    if x.op == "take" and x.arguments[1].shape == x.shape:
+        return ex.gather(x.arguments[0], chosen_rows(x.arguments[1], rows, order))
+    if x.op == "reshape" and x.arguments[0].shape[:1] == (rows,):
+        return ex.reshape(chosen_rows(x.arguments[0], rows, order), (len(order), *x.shape[1:]))
+    size = x.size // rows
+    places = np.asarray(order)[:, None] * size + np.arange(size)
+    return ex.reshape(ex.gather(ex.reshape(x, (-1,)), places.ravel()), (len(order), *x.shape[1:]))
+
+
 def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
     """X with its rows in another order (row-wise expressions only; tables that are looked up stay)."""
     done: dict[Expression, Expression] = {}
@@ -220,6 +237,11 @@ def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
             return part
         if part.is_constant:
             return constant(np.ascontiguousarray(np.asarray(part.value)[order]))
+        if part.op == "events":
+            axes = [part.extra.event_ndim, *[p.event_ndim for p in part.extra.parameters]]
+            wide = [a.ndim == n + 1 and a.shape[0] == rows for a, n in zip(part.arguments, axes, strict=True)]
+            chosen = [chosen_rows(a, rows, order) if w else a for a, w in zip(part.arguments, wide, strict=True)]
+            return ex.event_density(part.extra, chosen[0], chosen[1:])
         if part.op == "leaf":
             return ex.gather(part, order)
         if part.op == "take":
