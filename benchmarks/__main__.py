@@ -49,8 +49,11 @@ def main() -> int:
         "mcmix": version("mcmix") if _installed() else "tree",
     }
     rows = []
+    default = [name for name in chosen if name != "bayespy" or beside_bayespy.is_there()]
     for name, run in chosen.items():
-        for row in run() if not options.names or name in options.names else ():
+        if name not in (options.names or default):
+            continue
+        for row in run():
             print(f"{row['what']:48s} N={row['n']:<8d} K={row['k']:<3d} {row['value']:12.4g} {row['unit']}", flush=True)
             rows.append({**row, **versions})
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -81,12 +82,15 @@ def bound(q: Any) -> float:
     return float(q.L[q.iter - 1])
 
 
+def is_there() -> bool:
+    """Whether BayesPy is installed."""
+    return find_spec("bayespy") is not None
+
+
 def beside_bayespy(large: int = 200_000) -> Iterator[Row]:
     """All rows; `large` is the size of the large data set."""
-    try:
-        import bayespy  # noqa: F401
-    except ImportError:
-        raise SystemExit("benchmarks: 'bayespy' compares with BayesPy: pip install bayespy") from None
+    if not is_there():
+        raise SystemExit("benchmarks: 'bayespy' compares with BayesPy: pip install bayespy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # BayesPy's own
         yield from _times(large)

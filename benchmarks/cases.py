@@ -230,11 +230,16 @@ def own_law(kind: str, n: int, k: int) -> mc.MCMC:
     return mc.MCMC([y])
 
 
-def vectors(n: int, d: int, k: int) -> tuple[mc.MCMC, np.ndarray, np.ndarray]:
-    """A mixture of d-dimensional normals with full covariances, its data and its true centres; labels are not kept."""
+def vectors(n: int, d: int, k: int, missing: float = 0.0) -> tuple[mc.MCMC, np.ndarray, np.ndarray]:
+    """A mixture of d-dimensional normals with full covariances, its data and its true centres; labels are not kept.
+
+    A share of the coordinates may be missing.
+    """
     rng = np.random.default_rng(1)
     centres = rng.normal(0, 6, (k, d))
     x = centres[rng.integers(0, k, n)] + rng.normal(size=(n, d))
+    if missing:
+        x[rng.random((n, d)) < missing] = np.nan
     w = mc.Dirichlet("w", np.ones(k))
     mu = mc.MvNormal("mu", np.zeros(d), 0.01 * np.eye(d), size=k)
     precision = mc.Wishart("precision", d + 2, np.eye(d), size=k)

@@ -208,6 +208,30 @@ def memory(n: int = 1_000_000, k: int = 10, draws: int = 500) -> Iterator[Row]:
         "value": float(out.stdout.split()[-1]),
         "unit": "GiB",
     }
+    yield from vector_memory(n)
+
+
+def vector_memory(n: int, d: int = 8, k: int = 50) -> Iterator[Row]:
+    """Peak memory above what stands when the data and the compiled package are there, one chain and four."""
+    code = (
+        "import sys; from benchmarks.cases import *; "
+        "told = lambda what: [int(s.split()[1]) for s in open('/proc/self/status') if s.startswith(what)][0]; "
+        f"vectors(1000, {d}, {k})[0].sample(4, 2, chains=1, seed=1); "
+        f"x = np.random.default_rng(1).normal(size=({n}, {d})); x += np.repeat(np.arange({k}.0), {n} // {k})[:, None]; "
+        "before = told('VmRSS'); w = mc.Dirichlet('w', np.ones(%d)); "
+        % k
+        + f"mu = mc.MvNormal('mu', np.zeros({d}), 0.01 * np.eye({d}), size={k}); "
+        f"p = mc.Wishart('p', {d} + 2, np.eye({d}), size={k}); "
+        "y = mc.Mixture('y', w, mc.MvNormal, mu, p, value=x, observed=True); "
+        "mc.MCMC([y], label_budget=0).sample(6, 1, chains=int(sys.argv[1]), seed=1); "
+        "print((told('VmHWM') - before) / 2**10)"
+    )
+    for chains in (1, 4):
+        command = [sys.executable, "-c", code, str(chains)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        what = f"peak memory above the data, vectors, D = {d}, {chains} chains"
+        yield row(what, n, k, float(out.stdout.split()[-1]), "MiB")
 
 
 def row(what: str, n: int, k: int, value: float, unit: str) -> Row:
@@ -248,10 +272,18 @@ def many_dimensions() -> Iterator[Row]:
         em = _full_em_iteration(x, centres)
         yield row(f"sweep of vectors, D = {d}", n, k, 1e9 * sweep / n / k, "ns per row and component")
         yield row(f"sweep of vectors / full EM iteration, D = {d}", n, k, sweep / em, "ratio")
+    complete, gaps = (_sweep(vectors(20_000, 32, 20, missing)[0]) for missing in (0.0, 0.1))
+    yield row("a tenth of the coordinates missing / complete sweep, D = 32", 20_000, 20, gaps / complete, "ratio")
     small = plane()
     small.sample(50, 20, chains=4, seed=1, progress_bar=False)
     seconds = plane_run()
     yield row("four clusters in the plane, 4 x (1000 + 1000)", 1000, 4, seconds, "s")
+
+
+def _sweep(m: Any, count: int = 12) -> float:
+    """Seconds of one sweep of one chain, the best of three stretches."""
+    m.sample(6, 1, chains=1, seed=1, progress_bar=False)
+    return min(m.sample(count, progress_bar=False).sampling_wall_seconds / count for _ in range(3))
 
 
 def plane_run() -> float:
