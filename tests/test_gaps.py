@@ -161,3 +161,20 @@ def test_the_cost_decides_between_integrating_out_and_filling_in():
     few = np.zeros((20000, 32), bool)
     few[::2, :8] = True  # one pattern
     assert gaps.is_cheap(few)
+
+
+def test_new_rows_with_gaps_in_vb():
+    rng = np.random.default_rng(8)
+    x = rng.normal([[0.0, 0.0, 0.0], [4.0, 3.0, 1.0]], 1.0, (40, 2, 3)).reshape(-1, 3)
+    x[rng.random(x.shape) < 0.1] = NAN
+    theta = mc.NormalWishart("theta", np.zeros(3), 0.1, 5, np.eye(3), size=2)
+    y = mc.Mixture("y", mc.Dirichlet("w", np.ones(2)), mc.MvNormal, theta, value=x, observed=True)
+    q = mc.VB([y]).update(seed=1, verbose=False)
+    # the data's own rows: new rows are weighed by the rule of the pass
+    np.testing.assert_allclose(q.memberships(x), q.memberships(), rtol=1e-9, atol=1e-12)
+    row = np.array([[0.5, NAN, NAN]])
+    grid = np.linspace(-60.0, 60.0, 601)
+    plane = np.array([[0.5, a, b] for a in grid for b in grid])
+    total = np.exp(q.predict_logpdf(plane)).sum() * 0.2**2
+    assert np.isclose(np.exp(q.predict_logpdf(row))[0], total, rtol=2e-3)  # heavy tails reach beyond the grid
+    assert np.allclose(q.predict_logpdf(np.full((1, 3), NAN)), 0.0)

@@ -160,8 +160,13 @@ def vector_total(m: Mapping[str, Moments], sums: Sums) -> Any:
     return 0.5 * (n * (precision.second - d * LOG_TWO_PI) - np.sum(precision.first * products, axis=(-2, -1)))
 
 
-def vector_logs(x: np.ndarray, m: Mapping[str, Moments]) -> np.ndarray:
-    """Expected log density of new rows under each cell, shape (rows, cells)."""
+def vector_logs(x: np.ndarray, m: Mapping[str, Moments], known: np.ndarray | None = None) -> np.ndarray:
+    """Expected log density of new rows under each cell, shape (rows, cells).
+
+    Where only some coordinates are `known`, the exponential of it is integrated over the others, as the pass does.
+    """
+    if known is not None and not known.all():
+        return _partial_logs(x, m, known)
     factor = np.linalg.cholesky(m["precision"].first)
     constants = 0.5 * (m["precision"].second - x.shape[1] * LOG_TWO_PI)
     constants = constants - 0.5 * np.sum(m["precision"].first * m["mean"].second, axis=(-2, -1))
@@ -169,6 +174,20 @@ def vector_logs(x: np.ndarray, m: Mapping[str, Moments]) -> np.ndarray:
         c - 0.5 * np.sum(((x - mean) @ f) ** 2, axis=1)
         for c, mean, f in zip(constants, m["mean"].first, factor, strict=True)
     ]
+    return np.stack(columns, axis=1)
+
+
+def _partial_logs(x: np.ndarray, m: Mapping[str, Moments], known: np.ndarray) -> np.ndarray:
+    """As above: the precision of the known coordinates is what is left of the whole after a block is taken out."""
+    gone, d = ~known, x.shape[1]
+    columns = []
+    for k, precision in enumerate(m["precision"].first):
+        block, cross = precision[np.ix_(gone, gone)], precision[np.ix_(known, gone)]
+        left = precision[np.ix_(known, known)] - cross @ np.linalg.solve(block, cross.T)
+        constant = 0.5 * (m["precision"].second[k] - np.sum(precision * m["mean"].second[k]) - d * LOG_TWO_PI)
+        constant += 0.5 * (gone.sum() * LOG_TWO_PI - np.linalg.slogdet(block)[1])
+        about = x[:, known] - m["mean"].first[k][known]
+        columns.append(constant - 0.5 * np.einsum("ri,ij,rj->r", about, left, about))
     return np.stack(columns, axis=1)
 
 

@@ -7,28 +7,62 @@ Student t of the precision is taken, with the variance of the mean added to its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from scipy.special import betaln, gammaln, logsumexp, xlogy
 
+from mcmix.errors import ModelError
+from mcmix.variational.families import vector_logs
 from mcmix.variational.joint import ConditionalNormal
 from mcmix.variational.looks import Look
 from mcmix.variational.passes import LabelPass
-from mcmix.variational.statements import Categories, Counts, Labelled, Numbers
+from mcmix.variational.statements import Categories, Counts, Labelled, Numbers, Vectors
 
 TILE = 4096
 
 
 def predictive_logs(s: Labelled, x: np.ndarray) -> np.ndarray:
-    """Log density of new rows (rows, width) under each label, shape (rows, K)."""
+    """Log density of new rows (rows, width) under each label, shape (rows, K); NaN are integrated out."""
+    return _by_pattern(s, x, _whole_rows)
+
+
+def _whole_rows(s: Labelled, x: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """As above, of rows with the same known coordinates."""
     if isinstance(s, Numbers):
         return _numbers(s, x[:, :1])
     if isinstance(s, Categories):
         return _categories(s.looks["probabilities"], np.eye(s.table.shape[1])[x[:, 0].astype(int)], s.cells, False)
     if isinstance(s, Counts):
         return _categories(s.looks["probabilities"], x, s.cells, True)
-    return _vectors(s, x)
+    return _vectors(s, x, known)
+
+
+def _expected_rows(s: Labelled, x: np.ndarray, known: np.ndarray) -> np.ndarray:
+    return vector_logs(x, s.moments(), known) if isinstance(s, Vectors) else s.logs(x)
+
+
+def _by_pattern(
+    s: Labelled, x: np.ndarray, logs: Callable[[Labelled, np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Rows with the same known coordinates at once; rows of which nothing is known have density one.
+
+    Raises
+    ------
+    ModelError
+        For counts of which some are missing.
+    """
+    missing = np.isnan(x)
+    if not missing.any():
+        return logs(s, x, np.ones(x.shape[1], bool))
+    found = np.zeros((len(x), s.cells))
+    for pattern in np.unique(missing, axis=0):
+        rows = (missing == pattern).all(1)
+        if pattern.any() and not pattern.all() and not isinstance(s, Vectors):
+            raise ModelError(f"new rows: {s.name} expected all counts of a row or none, got NaN among them")
+        if not pattern.all():
+            found[rows] = logs(s, x[rows], ~pattern)
+    return found
 
 
 def mixed(p: LabelPass, s: list[tuple[Labelled, np.ndarray]]) -> np.ndarray:
@@ -60,7 +94,7 @@ def mean_log_weights(p: LabelPass) -> np.ndarray:
 
 def memberships(p: LabelPass, s: list[tuple[Labelled, np.ndarray]]) -> np.ndarray:
     """Probability of each label for new rows, by the rule that the ascent uses for its own: shape (rows, K)."""
-    logs = sum(part.logs(x) for part, x in s) + p.log_weights()
+    logs = sum(_by_pattern(part, x, _expected_rows) for part, x in s) + p.log_weights()
     return np.asarray(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
 
 
@@ -188,8 +222,8 @@ def _categories(look: Look, counts: np.ndarray, cells: int, ways: bool) -> np.nd
     return np.asarray(base + np.stack(columns, 1) + gammaln(total) - gammaln(total + n))
 
 
-def _vectors(s: Labelled, x: np.ndarray) -> np.ndarray:
-    """A multivariate Student t per label, or a normal where the precision is known."""
+def _vectors(s: Labelled, x: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """A multivariate Student t per label, or a normal where the precision is known; of the known coordinates alone."""
     mean, found = s.looks["mean"].moments(), _parameters(s.looks["precision"])
     d, times = x.shape[1], _relative(s.looks["mean"])
     columns = []
@@ -200,13 +234,15 @@ def _vectors(s: Labelled, x: np.ndarray) -> np.ndarray:
             degrees = found[0][k] - d + 1.0
             own = mean.second[k] if times is None else found[1][k] / (degrees * times[k])
             cover = found[1][k] / degrees + own
-        about = np.linalg.solve(np.linalg.cholesky(cover), (x - mean.first[k]).T)
+        cover, size = cover[np.ix_(known, known)], int(known.sum())
+        about = np.linalg.solve(np.linalg.cholesky(cover), (x - mean.first[k])[:, known].T)
         squares, logs = (about**2).sum(0), np.linalg.slogdet(cover)[1]
         if found is None:
-            columns.append(-0.5 * (squares + logs + d * np.log(2.0 * np.pi)))
+            columns.append(-0.5 * (squares + logs + size * np.log(2.0 * np.pi)))
             continue
-        constant = gammaln(0.5 * (degrees + d)) - gammaln(0.5 * degrees) - 0.5 * (d * np.log(np.pi * degrees) + logs)
-        columns.append(constant - 0.5 * (degrees + d) * np.log1p(squares / degrees))
+        constant = gammaln(0.5 * (degrees + size)) - gammaln(0.5 * degrees)
+        constant -= 0.5 * (size * np.log(np.pi * degrees) + logs)
+        columns.append(constant - 0.5 * (degrees + size) * np.log1p(squares / degrees))
     return np.stack(columns, axis=1)
 
 
