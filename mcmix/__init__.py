@@ -64,9 +64,12 @@ Gamma = law(FAMILIES["Gamma"])
 Geometric = law(FAMILIES["Geometric"])
 HalfCauchy = law(FAMILIES["HalfCauchy"])
 HalfNormal = law(FAMILIES["HalfNormal"])
+HalfStudentT = law(FAMILIES["HalfStudentT"])
 HurdleNegativeBinomial = law(FAMILIES["HurdleNegativeBinomial"])
 HurdlePoisson = law(FAMILIES["HurdlePoisson"])
 InverseGamma = law(FAMILIES["InverseGamma"])
+InverseWishart = law(FAMILIES["InverseWishart"])
+LKJ = law(FAMILIES["LKJ"])
 Laplace = law(FAMILIES["Laplace"])
 Logistic = law(FAMILIES["Logistic"])
 Lognormal = law(FAMILIES["Lognormal"])
@@ -166,13 +169,13 @@ __all__ = [
     "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical", "Cauchy",
     "Censored", "Chi2", "ChiSquared", "CompletedDirichlet", "Container", "Deterministic", "Dirichlet",
     "DiscreteMetropolis", "DiscreteUniform", "DrawFromPrior", "Exponential", "Gamma", "Geometric", "HalfCauchy",
-    "HalfNormal", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior", "ImproperPosteriorWarning", "Index",
-    "InvLogit", "InverseGamma", "Lambda", "Laplace", "Law", "LinearCombination", "Logistic", "Logit", "Lognormal",
-    "MAP", "MCMC", "McmixError", "Metropolis", "Mixture", "Model", "ModelError", "Multinomial", "MvNormal",
-    "MvNormalChol", "MvNormalCov", "NegativeBinomial", "NoStepper", "Node", "NormApprox", "Normal", "NormalGamma",
-    "NormalWishart", "PDMatrixMetropolis", "Poisson", "Potential", "SkewNormal", "Slicer", "StepMethod", "Stochastic",
-    "StudentT", "SupportError", "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull",
-    "Wishart", "WishartCov", "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson",
-    "ZeroProbability", "__version__", "deterministic", "equal", "errors", "from_scipy", "observed", "pfunc", "plots",
-    "potential", "robust_init", "steps", "stochastic",
+    "HalfNormal", "HalfStudentT", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior",
+    "ImproperPosteriorWarning", "Index", "InvLogit", "InverseGamma", "InverseWishart", "LKJ", "Lambda", "Laplace",
+    "Law", "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "McmixError", "Metropolis", "Mixture",
+    "Model", "ModelError", "Multinomial", "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial", "NoStepper",
+    "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "PDMatrixMetropolis", "Poisson", "Potential",
+    "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT", "SupportError", "TraceError", "Truncated",
+    "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov", "ZeroInflatedBinomial",
+    "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__", "deterministic", "equal",
+    "errors", "from_scipy", "observed", "pfunc", "plots", "potential", "robust_init", "steps", "stochastic",
 ]  # fmt: skip

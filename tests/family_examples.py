@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from scipy.special import gammaln
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,46 @@ class CutCauchy:
 
     def var(self) -> float:
         """No variance exists."""
+        return float("nan")
+
+
+class HalfStudent:
+    """Absolute value of scipy's Student t."""
+
+    def __init__(self, freedom: float, scale: float):
+        self.freedom, self.scale, self.whole = freedom, scale, stats.t(freedom, 0.0, scale)
+
+    def logpdf(self, x: Any) -> Any:
+        """Log density."""
+        return np.where(np.asarray(x) >= 0.0, np.log(2.0) + self.whole.logpdf(x), -np.inf)
+
+    def cdf(self, x: Any) -> Any:
+        """Mass up to x: an F law's of the squared ratio, or the density at zero times x where that underflows."""
+        ratio = np.maximum(x, 0.0) / self.scale
+        near = 2.0 * stats.t(self.freedom).pdf(0.0) * ratio
+        return np.where(ratio < 1e-30, near, stats.f(1.0, self.freedom).cdf(ratio * ratio))
+
+    def sf(self, x: Any) -> Any:
+        """Mass above x: far out by its power law, where scipy's squares overflow."""
+        ratio = np.maximum(x, 0.0) / self.scale
+        standard = stats.t(self.freedom)
+        far = 2.0 * standard.sf(1e10) * np.maximum(ratio / 1e10, 1.0) ** -self.freedom
+        return np.where(ratio > 1e10, far, 2.0 * standard.sf(np.minimum(ratio, 1e10)))
+
+    def ppf(self, q: Any) -> Any:
+        """Point below which a share lies."""
+        return self.whole.isf(0.5 - 0.5 * np.asarray(q))
+
+    def isf(self, q: Any) -> Any:
+        """Point above which a share lies."""
+        return self.whole.isf(0.5 * np.asarray(q))
+
+    def mean(self) -> float:
+        """Not compared."""
+        return float("nan")
+
+    def var(self) -> float:
+        """Not compared."""
         return float("nan")
 
 
@@ -264,6 +305,13 @@ EXAMPLES: dict[str, Example] = {
         outside=(float("inf"), float("-inf")),
         broken=((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (0.0, -1.0, 1.0), (0.0, 1.0, -1.0)),
     ),
+    "HalfStudentT": Example(
+        parameters=((4.5, 0.8), (0.6, 10.0), (30.0, 1e-3), (1.0, 1e4)),
+        law=HalfStudent,
+        points=(0.0, *HALF_LINE),
+        outside=OFF_HALF_LINE,
+        broken=((0.0, 1.0), (-1.0, 1.0), (3.0, 0.0), (3.0, -1.0)),
+    ),
     "DiscreteUniform": Example(
         parameters=((0.0, 8.0), (-3.0, 25.0), (7.0, 7.0)),
         law=lambda lower, upper: stats.randint(lower, upper + 1.0),
@@ -426,6 +474,20 @@ def _transposed(law: Any) -> Any:
     return Law()
 
 
+class CorrelationLaw:
+    """LKJ law, with the constant that the onion method leads to: other gamma functions than those of the vine."""
+
+    def __init__(self, concentration: float, dimension: int):
+        self.concentration, self.d = concentration, dimension
+
+    def logpdf(self, x: Any) -> Any:
+        """Log density."""
+        last = self.concentration + 0.5 * (self.d - 1)
+        k = np.arange(1, self.d)
+        constant = np.sum(gammaln(last) - 0.5 * k * np.log(np.pi) - gammaln(last - 0.5 * k))
+        return constant + (self.concentration - 1.0) * np.linalg.slogdet(x)[1]
+
+
 VECTOR_EXAMPLES: dict[str, VectorExample] = {
     "Multinomial": VectorExample(
         ((10, np.array([0.2, 0.3, 0.5])), (1, np.array([0.9, 0.1])), (40, np.array([0.25, 0.0, 0.75]))),
@@ -461,6 +523,18 @@ VECTOR_EXAMPLES: dict[str, VectorExample] = {
         lambda n, c: _transposed(stats.wishart(n, c)),
         lambda n, c: n * c,
         broken=((0.5, _WIDE), (5.0, -_WIDE)),
+    ),
+    "InverseWishart": VectorExample(
+        ((7.0, _COVER), (4.5, _WIDE)),
+        lambda n, s: _transposed(stats.invwishart(n, s)),
+        lambda n, s: s / (n - len(s) - 1.0),
+        broken=((0.5, _WIDE), (5.0, -_WIDE)),
+    ),
+    "LKJ": VectorExample(
+        ((1.0, 3), (2.5, 2), (0.7, 5)),
+        CorrelationLaw,
+        lambda concentration, dimension: np.eye(dimension),
+        broken=((0.0, 2), (-1.0, 2)),
     ),
 }
 

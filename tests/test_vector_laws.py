@@ -17,6 +17,8 @@ CASES = [
 
 
 def event_shape(name, parameters):
+    if FAMILIES[name].dimension is not None:
+        return (parameters[1],) * FAMILIES[name].event_ndim
     return np.shape(parameters[1])[-1:] * FAMILIES[name].event_ndim
 
 
@@ -83,7 +85,11 @@ def test_shapes(name, parameters):
     assert law("x", *parameters).shape == event
     assert law("x", *parameters, size=4).shape == (4, *event)
     assert law("x", *parameters, size=(2, 3)).value.shape == (2, 3, *event)
-    stacked = [np.broadcast_to(p, (5, *np.shape(p))) for p in parameters]
+    names = [p.name for p in FAMILIES[name].parameters]
+    stacked = [
+        p if n == FAMILIES[name].dimension else np.broadcast_to(p, (5, *np.shape(p)))
+        for n, p in zip(names, parameters, strict=True)
+    ]
     assert law("x", *stacked).shape == (5, *event)
 
 

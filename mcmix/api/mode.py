@@ -74,7 +74,7 @@ class MAP:
         Log density of the unknowns and the data at the mode.
     mu : mapping by node
         The mode, flat: ``mu[a]``, ``mu[a, b]``; a simplex without its last weight, a symmetric matrix
-        as its lower triangle (``a.value`` has all).
+        as its lower triangle, a correlation matrix as what is below its diagonal (``a.value`` has all).
 
     Raises
     ------

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 
 from mcmix.distributions.family import Event, Family, Message, Parameter, Statistics, Sums, Support
+from mcmix.distributions.matrices import inverse
 from mcmix.kernels.events import cholesky, solved_below
 from mcmix.kernels.vectors import BY_COVARIANCE, BY_FACTOR, BY_PRECISION
 
@@ -96,28 +97,62 @@ def _product(matrix: Any, vector: Any) -> Any:
     return np.sum(matrix * _row(vector), axis=-1)
 
 
-def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+def _from_sums(sums: Sums, mean: Any, precision: Any, at_mean: Any) -> Any:
     """Sum of log densities from count n, sums and products of rows about a shift: all constants included.
 
     With m the mean about the shift: n times the log density at the mean, minus half of tr(P S) - 2 (P m)' s + n m' P m.
     """
-    mean, precision = parameters["mean"], parameters["precision"]
     about = mean - sums.shifts[0]
     weighted = _product(precision, about)
     trace = np.sum(np.sum(precision * sums.squares[0], axis=-1), axis=-1)
     rest = np.sum(weighted * (sums.n[..., None] * about - 2.0 * sums.sums[0]), axis=-1)
-    return sums.n * MV_NORMAL.log_density(mean, mean, precision) - 0.5 * (trace + rest)
+    return sums.n * at_mean - 0.5 * (trace + rest)
 
 
-def mean_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities of rows with a precision."""
+    mean, precision = parameters["mean"], parameters["precision"]
+    return _from_sums(sums, mean, precision, MV_NORMAL.log_density(mean, mean, precision))
+
+
+def covariance_log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities of rows with a covariance; minus infinity where that has no inverse."""
+    mean, covariance = parameters["mean"], parameters["covariance"]
+    at_mean = MV_NORMAL_COV.log_density(mean, mean, covariance)
+    return np.where(at_mean > -math.inf, _from_sums(sums, mean, inverse(covariance), at_mean), -math.inf)
+
+
+def factor_log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
+    """Sum of log densities of rows with a covariance's factor; minus infinity where its diagonal is not positive."""
+    mean, factor = parameters["mean"], parameters["factor"]
+    at_mean = MV_NORMAL_CHOL.log_density(mean, mean, factor)
+    precision = inverse(factor, from_factor=True)
+    return np.where(at_mean > -math.inf, _from_sums(sums, mean, precision, at_mean), -math.inf)
+
+
+def _to_mean(sums: Sums, precision: Any) -> tuple[Any, Any]:
     """Vector message to the mean: n P, and P times the sum of the rows."""
-    precision = parameters["precision"]
     total = sums.sums[0] + sums.n[..., None] * sums.shifts[0]
     return sums.n[..., None, None] * precision, _product(precision, total)
 
 
-def precision_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Wishart message to the precision: n / 2, and the products of the rows about the mean."""
+def mean_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Vector message to the mean of rows with a precision."""
+    return _to_mean(sums, parameters["precision"])
+
+
+def mean_message_by_covariance(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Vector message to the mean of rows with a covariance."""
+    return _to_mean(sums, inverse(parameters["covariance"]))
+
+
+def mean_message_by_factor(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Vector message to the mean of rows with a covariance's factor."""
+    return _to_mean(sums, inverse(parameters["factor"], from_factor=True))
+
+
+def matrix_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Half the count, and products of the rows about the mean: to a precision (Wishart) or covariance (inverse)."""
     about = parameters["mean"] - sums.shifts[0]
     cross = _column(sums.sums[0]) * _row(about)
     turned = _row(sums.sums[0]) * _column(about)
@@ -157,7 +192,7 @@ MV_NORMAL = _family(
     Statistics(
         columns=(),
         log_likelihood=log_likelihood,
-        messages={"mean": Message("vector", mean_message), "precision": Message("wishart", precision_message)},
+        messages={"mean": Message("vector", mean_message), "precision": Message("wishart", matrix_message)},
     ),
 )
 MV_NORMAL_COV = _family(
@@ -167,6 +202,14 @@ MV_NORMAL_COV = _family(
     draw_by_covariance,
     BY_COVARIANCE,
     "Multivariate normal law with a mean vector and a covariance matrix.",
+    Statistics(
+        columns=(),
+        log_likelihood=covariance_log_likelihood,
+        messages={
+            "mean": Message("vector", mean_message_by_covariance),
+            "covariance": Message("inverse wishart", matrix_message),
+        },
+    ),
 )
 MV_NORMAL_CHOL = _family(
     "MvNormalChol",
@@ -175,4 +218,9 @@ MV_NORMAL_CHOL = _family(
     draw_by_factor,
     BY_FACTOR,
     "Multivariate normal law with a mean vector and the lower Cholesky factor of its covariance.",
+    Statistics(
+        columns=(),
+        log_likelihood=factor_log_likelihood,
+        messages={"mean": Message("vector", mean_message_by_factor)},
+    ),
 )

@@ -17,10 +17,13 @@ from mcmix.distributions.gamma import GAMMA
 from mcmix.distributions.geometric import GEOMETRIC
 from mcmix.distributions.half_cauchy import HALF_CAUCHY
 from mcmix.distributions.half_normal import HALF_NORMAL
+from mcmix.distributions.half_student_t import HALF_STUDENT_T
 from mcmix.distributions.hurdle_negative_binomial import HURDLE_NEGATIVE_BINOMIAL
 from mcmix.distributions.hurdle_poisson import HURDLE_POISSON
 from mcmix.distributions.inverse_gamma import INVERSE_GAMMA
+from mcmix.distributions.inverse_wishart import INVERSE_WISHART
 from mcmix.distributions.laplace import LAPLACE
+from mcmix.distributions.lkj import LKJ
 from mcmix.distributions.logistic import LOGISTIC
 from mcmix.distributions.lognormal import LOGNORMAL
 from mcmix.distributions.multinomial import MULTINOMIAL
@@ -78,6 +81,9 @@ _ALL = (
     MV_NORMAL_CHOL,
     WISHART,
     WISHART_COV,
+    INVERSE_WISHART,
+    LKJ,
+    HALF_STUDENT_T,
 )
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}

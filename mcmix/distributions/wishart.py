@@ -59,17 +59,20 @@ def scale_logpdf(x, degrees, scale, unused, d, work):  # type: ignore[no-untyped
     return work[2 * d * d] + (degrees[0] - d - 1.0) * logs - 0.5 * trace
 
 
-def draw_by_scale(rng: np.random.Generator, size: Any, degrees: Any, scale: Any) -> np.ndarray:
-    """Draws by Bartlett's decomposition (Smith and Hocking 1972): L A A' L' with scale = L L'."""
-    d = np.shape(scale)[-1]
-    batch = tuple(size)[:-2]
+def bartlett(rng: np.random.Generator, batch: tuple[int, ...], degrees: Any, d: int) -> np.ndarray:
+    """Lower factors A of Bartlett's decomposition, shape (*batch, d, d): A A' is Wishart with the identity as scale."""
     factor = np.zeros((*batch, d, d))
     below = np.tril_indices(d, -1)
     factor[..., below[0], below[1]] = rng.standard_normal((*batch, len(below[0])))
     freedom = np.asarray(degrees, float)[..., None] - np.arange(d)
     diagonal = np.sqrt(rng.chisquare(np.broadcast_to(freedom, (*batch, d))))
     factor[..., np.arange(d), np.arange(d)] = diagonal
-    root = np.linalg.cholesky(scale) @ factor
+    return factor
+
+
+def draw_by_scale(rng: np.random.Generator, size: Any, degrees: Any, scale: Any) -> np.ndarray:
+    """Draws by Bartlett's decomposition (Smith and Hocking 1972): L A A' L' with scale = L L'."""
+    root = np.linalg.cholesky(scale) @ bartlett(rng, tuple(size)[:-2], degrees, np.shape(scale)[-1])
     return np.asarray(root @ np.swapaxes(root, -1, -2))
 
 

@@ -417,6 +417,19 @@ def _exchange(pieces, n_pieces, kept):
         entry += pieces[PIECE_WIDTH * j + 1]
 
 
+@inline
+def _told(density, flag, pieces, n_pieces, kept):
+    """Whether a log density that is no number ends the run; what was tried is then left in `kept`.
+
+    The flag counts, so that it is seen which of a step's calls it was.
+    """
+    if density == density or flag[0] == 0.0:
+        return False
+    _exchange(pieces, n_pieces, kept)
+    flag[0] += 1.0
+    return True
+
+
 @step_kernel
 def metropolis_block(words, reals, stream):
     """Adaptive Metropolis on all entries of a few variables at once, in their free coordinates (Haario et al. 2001).
@@ -449,8 +462,7 @@ def metropolis_block(words, reals, stream):
     accepted = False
     if jacobian > -math.inf and _within(pieces, n_pieces) and call(slot[1], (slot[2], slot[3], 0, 1)) == 0:
         change = answer[0] + jacobian - start
-        if change != change and floats(slot[13] + 8 * (n + 3 * d), 1)[0] != 0.0:
-            _exchange(pieces, n_pieces, kept)
+        if _told(change, floats(slot[13] + 8 * (n + 3 * d), 1), pieces, n_pieces, kept):
             return NOT_A_NUMBER
         accepted = change > -standard_exponential(stream)
     if not accepted:
@@ -460,6 +472,74 @@ def metropolis_block(words, reals, stream):
     if slot[0] != 0:
         memory[0] += math.pow(memory[1] + 1.0, -0.6) * ((1.0 if accepted else 0.0) - (0.234 if d > 1 else 0.44))
         _learn(memory, proposal if accepted else now, noise, d)
+    return 0
+
+
+@inline
+def _block_density(slot, pieces, free, answer):
+    """Log density in the free coordinates of a block; the variables are left there."""
+    jacobian = _block_from_free(pieces, slot[7], free)
+    if not jacobian > -math.inf or not _within(pieces, slot[7]) or call(slot[1], (slot[2], slot[3], 0, 1)) != 0:
+        return -math.inf
+    return answer[0] + jacobian
+
+
+@step_kernel
+def slice_block(words, reals, stream):
+    """One slice move per free coordinate of a block, in turn, stepping out and shrinking (Neal 2003, figures 3 and 5).
+
+    Descriptor and workspace are those of `metropolis_block`. reals: a width per coordinate; while tuning they follow
+    the mean distance moved.
+    """
+    slot = integers(words, 14)
+    n, n_pieces, d = slot[4], slot[7], slot[8]
+    width, pieces, answer = floats(reals, d), integers(slot[5], PIECE_WIDTH * n_pieces), floats(slot[6], 1)
+    kept, free, flag = floats(slot[13], n), floats(slot[13] + 8 * n, d), floats(slot[13] + 8 * (n + 3 * d), 1)
+    _block_to_free(pieces, n_pieces, free, kept)
+    start = _block_density(slot, pieces, free, answer)
+    if not start > -math.inf:
+        return NOT_A_NUMBER if start != start else LOST
+    for i in range(d):
+        now = free[i]
+        level = start - standard_exponential(stream)
+        left = now - width[i] * uniform(stream)
+        right = left + width[i]
+        steps = int(MOST_STEPS * uniform(stream))
+        for _ in range(steps):
+            free[i] = left
+            found = _block_density(slot, pieces, free, answer)
+            if _told(found, flag, pieces, n_pieces, kept):
+                return NOT_A_NUMBER
+            if not found > level:
+                break
+            left -= width[i]
+        for _ in range(MOST_STEPS - 1 - steps):
+            free[i] = right
+            found = _block_density(slot, pieces, free, answer)
+            if _told(found, flag, pieces, n_pieces, kept):
+                return NOT_A_NUMBER
+            if not found > level:
+                break
+            right += width[i]
+        while True:
+            y = left + (right - left) * uniform(stream)
+            if y == now:  # shrunk onto the present value
+                break
+            free[i] = y
+            found = _block_density(slot, pieces, free, answer)
+            if _told(found, flag, pieces, n_pieces, kept):
+                return NOT_A_NUMBER
+            if found > level:
+                start = found
+                break
+            if y < now:
+                left = y
+            else:
+                right = y
+        free[i] = y
+        if slot[0] != 0:
+            width[i] += 0.05 * (2.5 * abs(y - now) - width[i])
+    _block_from_free(pieces, n_pieces, free)
     return 0
 
 

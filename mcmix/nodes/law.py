@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,8 @@ class Law(Stochastic):
         Node.__init__(self, name, parents, doc or "", trace)
         self.plot = plot
         value = value if value is None else self._labelled(value)
-        size = plates if size is None else size
         self.event_shape = self._event_shape()
-        self._shape = self._full_shape(size, value)
+        self._shape = self._full_shape(size, plates, value)
         self._check_parameters()
         self._accept(value, observed)
         self._set_up(value, observed, self.family.dtype if dtype is None else dtype)
@@ -114,8 +114,14 @@ class Law(Stochastic):
         return float(np.sum(self.family.logpdf(value, *[as_array(v) for v in parents.values()])))
 
     def _random(self, rng: np.random.Generator, **parents: Any) -> np.ndarray:
-        parameters = [as_array(v) for v in parents.values()]
-        return np.asarray(self.family.draw(rng, self._shape, *parameters))
+        parameters = {k: as_array(v) for k, v in parents.items()}
+        try:
+            return np.asarray(self.family.draw(rng, self._shape, *parameters.values()))
+        except ValueError as error:  # NumPy's words name no node (LinAlgError is one of these)
+            for p in self.family.parameters:
+                check_constraint(self.name, p.name, p.constraint, parameters[p.name])
+            complaint = self.family.check(parameters) if self.family.check is not None else None
+            raise SupportError(f"{self.name}: {complaint or f'cannot be drawn ({error})'}") from error
 
     # ---------------------------------------------------------------- shapes
 
@@ -157,22 +163,29 @@ class Law(Stochastic):
         """How long an event's axes are, from the parameter that says it."""
         given = self.parents[name]
         number = np.asarray(np.nan if holds_nodes(given) else as_array(given), dtype=float)
-        if number.size != 1 or not number >= 1 or number != np.round(number):
+        if number.size != 1 or not 1 <= number < np.inf or number != np.round(number):
             came = "an unknown" if holds_nodes(given) else short(given)
             raise ModelError(f"{self.name}: {name} expected a known whole number of at least 1, got {came}")
         return int(number.reshape(()))
 
-    def _full_shape(self, size: Any, value: Any) -> tuple[int, ...]:
+    def _full_shape(self, size: Any, plates: Any, value: Any) -> tuple[int, ...]:
         shapes = self._parameter_shapes()
         batch = self._broadcast(shapes)
+        word = "plates" if size is None else "size"
+        if size is not None and plates is not None and self._wanted(size, "size") != self._wanted(plates, "plates"):
+            raise ModelError(
+                f"{self.name}: size and plates mean the same, expected one of them, got size "
+                f"{self._wanted(size, 'size')} and plates {self._wanted(plates, 'plates')}"
+            )
+        size = plates if size is None else size
         if size is not None:
-            batch = self._fit(batch, self._wanted(size), "size", shapes)
+            batch = self._fit(batch, self._wanted(size, word), word, shapes)
         full = (*batch, *self.event_shape)
         if value is None:
             return full
         given = np.shape(value)
         if size is not None and given != full:
-            raise ModelError(f"{self.name}: expected a value of shape {full} (from size={size}), got shape {given}")
+            raise ModelError(f"{self.name}: expected a value of shape {full} (from {word}={size}), got shape {given}")
         axes = len(self.event_shape)
         if axes and given[len(given) - axes :] != self.event_shape:
             raise ModelError(
@@ -181,11 +194,11 @@ class Law(Stochastic):
             )
         return full if given == full else self._fit(full, given, "value", shapes)
 
-    def _wanted(self, size: Any) -> tuple[int, ...]:
+    def _wanted(self, size: Any, word: str) -> tuple[int, ...]:
         """Size as a shape of whole numbers."""
         given = size if isinstance(size, (tuple, list, np.ndarray)) else (size,)
         if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in given):
-            raise ModelError(f"{self.name}: size expected whole numbers of at least 0, got {size!r}")
+            raise ModelError(f"{self.name}: {word} expected whole numbers of at least 0, got {size!r}")
         return tuple(int(n) for n in given)
 
     def _broadcast(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
@@ -193,7 +206,10 @@ class Law(Stochastic):
             return np.broadcast_shapes(*shapes.values())
         except ValueError as error:
             listed = ", ".join(f"{k} {v}" for k, v in shapes.items())
-            raise ModelError(f"{self.name}: expected parameters whose shapes broadcast, got {listed}") from error
+            apart = next(filter(None, (_where_apart(a, b, True) for a, b in combinations(shapes.values(), 2))))
+            raise ModelError(
+                f"{self.name}: expected parameters whose shapes broadcast, got {listed}; look at {apart}"
+            ) from error
 
     def _fit(
         self, batch: tuple[int, ...], wanted: tuple[int, ...], what: str, shapes: Mapping[str, tuple[int, ...]]
@@ -205,7 +221,8 @@ class Law(Stochastic):
         if not fits:
             listed = ", ".join(f"{k} {v}" for k, v in shapes.items() if v)
             raise ModelError(
-                f"{self.name}: {what} has shape {wanted}, which the parameters ({listed}) do not broadcast to"
+                f"{self.name}: {what} has shape {wanted}, which the parameters ({listed}) do not broadcast to; look at "
+                f"{_where_apart(wanted, batch)} of {what}"
             )
         return wanted
 
@@ -380,6 +397,18 @@ def _check_unit_diagonal(node: str, parameter: str, value: np.ndarray) -> None:
         raise SupportError(
             f"{node}: {parameter} expected a correlation matrix (ones on its diagonal), got a diagonal entry {worst:g}"
         )
+
+
+def _where_apart(shape: tuple[int, ...], other: tuple[int, ...], stretches: bool = False) -> str:
+    """The last axis along which `other` does not broadcast to a shape, counted from the end; empty if there is none.
+
+    With `stretches`, the shape itself may stretch too.
+    """
+    for axis in range(1, len(other) + 1):
+        here, there = shape[-axis] if axis <= len(shape) else None, other[-axis]
+        if there not in (1, here) and not (stretches and here in (1, None)):
+            return f"axis {-axis} ({'none' if here is None else here} beside {there})"
+    return ""
 
 
 # -------------------------------------------------------------------- names and positions

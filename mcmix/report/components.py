@@ -174,7 +174,8 @@ def table_of(model: Model, name: Any, what: str) -> tuple[Stochastic, np.ndarray
     nodes = {n.name: n for n in model.data_nodes}
     key = getattr(name, "name", name)
     if key is None:
-        key = next(iter(nodes)) if len(nodes) == 1 else None
+        tables = [n for n, node in nodes.items() if len(node.shape) == 2] if len(nodes) > 1 else list(nodes)
+        key = tables[0] if len(tables) == 1 else None  # labels that are known are data too
     if key not in nodes:
         raise ModelError(f"{what}: expected one of the data nodes {', '.join(nodes) or '(none)'}, got {key!r}")
     node = nodes[key]

@@ -3,7 +3,8 @@
 The twin, in NumPy and over any number of points at once, of the transforms in `mcmix.kernels.density_steps`. Four
 scales occur: *values* are what users see, *kept* values are what a chain's memory holds (logarithms for simplexes),
 *free* coordinates have no bounds, and *own* coordinates are as many numbers on the variable's own scale: all elements,
-a simplex without its last weight, the lower triangle of a symmetric matrix. Of data with missing entries, the variable
+a simplex without its last weight, the lower triangle of a symmetric matrix, what is below the diagonal of a correlation
+matrix. Of data with missing entries, the variable
 is those entries.
 """
 
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logsumexp
 
+from mcmix.distributions.lkj import factor_from_partial, from_partial
 from mcmix.errors import ModelError
-from mcmix.kernels.density_steps import IDENTITY, LOG, LOGIT, POSITIVE_DEFINITE, SIMPLEX, UPPER
+from mcmix.kernels.density_steps import CORRELATION, IDENTITY, LOG, LOGIT, POSITIVE_DEFINITE, SIMPLEX, UPPER
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.density import bounds_of, is_discrete, transform_of
 
@@ -255,6 +257,97 @@ class MatrixStretch(Stretch):
         return np.all(np.reshape(lowest > 0.0, (*_batch(kept, self.node), -1)), axis=-1)
 
 
+class CorrelationStretch(Stretch):
+    """Correlation matrices: free coordinates are inverse hyperbolic tangents of the partial correlations of a C-vine.
+
+    Those of i and j < i given 0 .. j - 1, row by row (Lewandowski, Kurowicka and Joe 2009).
+    """
+
+    alone = False
+
+    @property
+    def _k(self) -> int:
+        return self.node.state_shape[-1]
+
+    @property
+    def _below(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.tril_indices(self._k, -1)
+
+    def places(self) -> list[tuple[int, ...]]:
+        """What is below the diagonal, row by row."""
+        rows, columns = self._below
+        plates = list(np.ndindex(*self.node.state_shape[:-2]))
+        return [(*p, int(i), int(j)) for p in plates for i, j in zip(rows, columns, strict=True)]
+
+    def to_free(self, values: np.ndarray) -> np.ndarray:
+        """Row i of the factor, entry j: the partial correlation times the length of the rest of the row from j on."""
+        factor = np.linalg.cholesky(values)
+        after = np.cumsum(factor[..., ::-1] ** 2, axis=-1)[..., ::-1]
+        after = np.concatenate([after[..., 1:], np.zeros_like(after[..., :1])], axis=-1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.own(np.arcsinh(factor / np.sqrt(after)))
+
+    def _by_plate(self, flat: np.ndarray) -> np.ndarray:
+        shape = (*flat.shape[:-1], *self.node.state_shape[:-2], len(self._below[0]))
+        return np.reshape(flat, shape)
+
+    def to_kept(self, free: np.ndarray) -> np.ndarray:
+        """The matrix."""
+        y = self._by_plate(free)
+        return from_partial(np.tanh(y), np.exp(_log_sech(y)), self._k)
+
+    def own(self, values: np.ndarray) -> np.ndarray:
+        """What is below the diagonal."""
+        rows, columns = self._below
+        return np.reshape(values[..., rows, columns], (*_batch(values, self.node), -1))
+
+    def from_own(self, own: np.ndarray) -> np.ndarray:
+        """Ones on the diagonal, and mirrored above it."""
+        rows, columns = self._below
+        found = np.zeros((*own.shape[:-1], *self.node.state_shape))
+        found[..., rows, columns] = found[..., columns, rows] = self._by_plate(own)
+        diagonal = np.arange(self._k)
+        found[..., diagonal, diagonal] = 1.0
+        return found
+
+    def log_jacobian(self, free: np.ndarray) -> np.ndarray:
+        """The product of sech(y_ij)**(k - j): see `_correlation_from_free` in the kernels."""
+        logs = self._by_plate(_log_sech(free)) * (self._k - self._below[1])
+        return np.sum(np.reshape(logs, free.shape), axis=-1)
+
+    def jacobian(self, free: np.ndarray) -> np.ndarray:
+        """A block for each matrix: d(L L') = dL L' + L dL', where a coordinate moves its own row from its place on."""
+        k, (rows, columns) = self._k, self._below
+        blocks = []
+        for y in free.reshape(-1, len(rows)) if len(rows) else ():
+            partial = np.tanh(y)
+            factor = factor_from_partial(partial, np.exp(_log_sech(y)), k)
+            moves = np.zeros((len(rows), k, k))
+            for n, (i, j) in enumerate(zip(rows, columns, strict=True)):
+                moves[n, i, j + 1 :] = -partial[n] * factor[i, j + 1 :]
+                moves[n, i, j] = np.exp(2.0 * _log_sech(y[n])) * np.sqrt(1.0 - np.sum(factor[i, :j] ** 2))
+            changes = moves @ factor.T
+            changes = changes + np.swapaxes(changes, 1, 2)
+            blocks.append(changes[:, rows, columns].T)
+        return _blocks(blocks)
+
+    @property
+    def bounded(self) -> list[bool]:
+        """All: a partial correlation of one is at infinity."""
+        return [True] * (self.last - self.first)
+
+    def inside(self, kept: np.ndarray) -> np.ndarray:
+        """All eigenvalues are positive."""
+        finite = np.isfinite(kept).all(axis=(-1, -2))
+        lowest = np.linalg.eigvalsh(np.where(finite[..., None, None], kept, 0.0))[..., 0]
+        return np.all(np.reshape(lowest > 0.0, (*_batch(kept, self.node), -1)), axis=-1)
+
+
+def _log_sech(y: np.ndarray) -> np.ndarray:
+    """Log of 1 / cosh(y), the root of 1 - tanh(y)**2, also where that rounds to zero."""
+    return np.log(2.0) - np.abs(y) - np.log1p(np.exp(-2.0 * np.abs(y)))
+
+
 def _batch(values: np.ndarray, node: Stochastic) -> tuple[int, ...]:
     """Leading axes: points."""
     return values.shape[: values.ndim - len(node.state_shape)]
@@ -270,7 +363,11 @@ def _blocks(parts: Sequence[np.ndarray]) -> np.ndarray:
     return found
 
 
-_KINDS: dict[int, type[Stretch]] = {SIMPLEX: SimplexStretch, POSITIVE_DEFINITE: MatrixStretch}
+_KINDS: dict[int, type[Stretch]] = {
+    SIMPLEX: SimplexStretch,
+    POSITIVE_DEFINITE: MatrixStretch,
+    CORRELATION: CorrelationStretch,
+}
 
 
 class Unconstrained:
@@ -370,4 +467,4 @@ class Unconstrained:
         return {s.node: s.kept(values[s.node]) for s in self.stretches}
 
 
-__all__ = ["MatrixStretch", "SimplexStretch", "Stretch", "Unconstrained"]
+__all__ = ["CorrelationStretch", "MatrixStretch", "SimplexStretch", "Stretch", "Unconstrained"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,14 +13,15 @@ from mcmix.nodes.law import Law
 from mcmix.nodes.node import holds_nodes, shape_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
+from mcmix.steps.program import BoundProgram
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.rewrite import NotSeparable, follow_rows
 
 MOST_ENUMERATED = 512  # values of a discrete variable that are all tried
-CHEAP = 4096  # elements of a log density up to which slice sampling's many evaluations are worth their price
 MOST_ONE_BY_ONE = 8  # longer vectors whose elements cannot be evaluated alone move as a block
+MOST_TERMS = 2**18  # of one evaluation for each part of a variable: up to here its parts move one after another
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,8 @@ def is_discrete(node: Stochastic) -> bool:
 
 def values_of(node: Stochastic) -> tuple[int, int] | None:
     """(lowest value, number of values) of a discrete variable with few values, else None."""
-    if not is_discrete(node) or not isinstance(node, Law):
-        return None
+    if not is_discrete(node) or not isinstance(node, Law) or node.family.event_ndim:
+        return None  # entries of a vector of counts cannot change one at a time
     if node.family.name == "Categorical":
         return 0, int(shape_of(node.parents["probabilities"])[-1])
     lower, upper = bounds_of(node)
@@ -256,13 +257,17 @@ class ElementMetropolis(DensityStep):
 
 @dataclass(frozen=True)
 class Piece:
-    """One variable of a block: its transform, its bounds, and the entries of one of its simplexes or matrix rows."""
+    """One variable of a block, or one of its events: transform, bounds, entries of one of its simplexes or matrix rows.
+
+    `first` is where it starts among the variable's elements.
+    """
 
     node: Stochastic
     transform: int
     lower: np.ndarray
     upper: np.ndarray
     entries: int
+    first: int = 0
 
     @property
     def size(self) -> int:
@@ -285,8 +290,31 @@ def piece_of(node: Stochastic, own_scale: bool = False) -> Piece:
     return Piece(node, transform, lower, upper, node.state_shape[-1] if moves_as_block(node) else 1)
 
 
+def events_of(piece: Piece) -> list[Piece]:
+    """One piece for each simplex or matrix of a variable; others as they are."""
+    node = piece.node
+    axes = node.family.event_ndim if isinstance(node, Law) and moves_as_block(node) else 0
+    size = int(np.prod(node.state_shape[len(node.state_shape) - axes :], dtype=int)) if axes else piece.size
+    starts = range(0, piece.size, size) if size else ()
+    return [
+        replace(piece, lower=piece.lower[i : i + size], upper=piece.upper[i : i + size], first=i) for i in starts
+    ] or [piece]
+
+
+def on_sums_of_vectors(node: Stochastic, structure: Structure) -> bool:
+    """Whether all that hangs on a variable is sums of rows of vectors: it is part of means or covariances.
+
+    Evaluating that is cheap however many rows there are, and each component hangs on few of the variable's elements.
+    """
+    below = [e for e in structure.about(node) if e.factor.node is not node]
+    return all(e.over == "cells" and e.factor.family is not None and e.factor.family.vectors is not None for e in below)
+
+
 class BlockMetropolis(Step):
     """Metropolis on all entries of one or several variables; the proposal's covariance follows while tuning.
+
+    The simplexes or matrices of one variable move one after another, each with a proposal of its own, where evaluating
+    the log density as often is cheap: together they would move less the more there are.
 
     Parameters
     ----------
@@ -295,6 +323,7 @@ class BlockMetropolis(Step):
     """
 
     name = "adaptive Metropolis, block"
+    kernel = kernels.metropolis_block
 
     def __init__(
         self,
@@ -310,7 +339,12 @@ class BlockMetropolis(Step):
         self.pieces = [piece_of(node, covariance is not None) for node in self.variables]
         self.target = joint_target(self.variables, structure)
         self.own_functions = _own_functions(self.variables, structure)
-        self.n, self.d = sum(p.size for p in self.pieces), sum(p.free for p in self.pieces)
+        self.terms = max(x.size for x in ordered(self.target))
+        self.groups = [self.pieces]
+        alone = events_of(self.pieces[0]) if len(self.pieces) == 1 and covariance is None else []
+        if 1 < len(alone) <= MOST_TERMS // self.terms:
+            self.groups = [[piece] for piece in alone]
+        self.n, self.d = sum(p.size for p in self.groups[0]), sum(p.free for p in self.groups[0])
         self.factor = 0.3 * np.eye(self.d) if covariance is None else self._factor(covariance)
 
     def _factor(self, covariance: np.ndarray) -> np.ndarray:
@@ -334,30 +368,45 @@ class BlockMetropolis(Step):
             plan.layout.place(("lower", self, i), piece.size)
             plan.layout.place(("upper", self, i), piece.size)
         plan.layout.place(("counter", self), 2)
-        plan.layout.place(("work", self), self.n + 3 * self.d + 1)
+        for g in range(len(self.groups)):
+            plan.layout.place(("work", self, g), self.n + 3 * self.d + 1)
 
     def tried(self, chain: Chain) -> dict[Stochastic, np.ndarray]:
         """The values at which the log density was no number."""
-        ends = np.cumsum([p.size for p in self.pieces])[:-1]
-        kept = np.split(chain.view(("work", self))[: self.n], ends)
-        return {p.node: part.copy() for p, part in zip(self.pieces, kept, strict=True)}
+        works = [chain.view(("work", self, g)) for g in range(len(self.groups))]
+        failed = max(range(len(works)), key=lambda g: works[g][-1])  # the kernel counts there
+        found, at = {}, 0
+        for p in self.groups[failed]:
+            state = chain.view(p.node).copy()
+            state[p.first : p.first + p.size] = works[failed][at : at + p.size]
+            found[p.node] = state
+            at += p.size
+        return found
 
     def bind(self, chain: Chain) -> list[Call]:
-        """One call."""
-        chain.view(("work", self))[-1] = self.own_functions
-        table = []
+        """One call for each group of what moves together."""
         for i, p in enumerate(self.pieces):
             chain.view(("lower", self, i))[:], chain.view(("upper", self, i))[:] = p.lower, p.upper
-            ends = [chain.address((key, self, i)) for key in ("lower", "upper")]
-            table.append([chain.address(p.node), p.size, p.transform, p.entries, *ends])
+        bound = chain.bound(self.program)
+        return [self._bound(chain, bound, g, group) for g, group in enumerate(self.groups)]
+
+    def _bound(self, chain: Chain, bound: BoundProgram, g: int, group: list[Piece]) -> Call:
+        chain.view(("work", self, g))[-1] = self.own_functions
+        table = []
+        for i, p in enumerate(group):
+            places = [chain.address(key) + 8 * p.first for key in (p.node, ("lower", self, i), ("upper", self, i))]
+            table.append([places[0], p.size, p.transform, p.entries, *places[1:]])
         pieces = np.array(table, dtype=np.int64)
         chain.kept.append(pieces)
-        bound = chain.bound(self.program)
         answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
-        places = [chain.address(("counter", self)), chain.address(("work", self))]
-        slots = [*bound.words, self.n, address_of(pieces), answer, len(self.pieces), self.d, 0, 0, 0, *places]
-        start = np.concatenate([[np.log(2.38 / np.sqrt(max(self.d, 1))), 0.0], np.zeros(self.d), self.factor.ravel()])
-        return [kernel_call(self, kernels.metropolis_block, slots, start, tuned=True)]
+        places = [chain.address(("counter", self)), chain.address(("work", self, g))]
+        slots = [*bound.words, self.n, address_of(pieces), answer, len(group), self.d, 0, 0, 0, *places]
+        return kernel_call(self, self.kernel, slots, self._tuning(), tuned=True)
+
+    def _tuning(self) -> np.ndarray:
+        """What the kernel adapts, at the start."""
+        scale = np.log(2.38 / np.sqrt(max(self.d, 1)))
+        return np.concatenate([[scale, 0.0], np.zeros(self.d), self.factor.ravel()])
 
     def counters(self) -> list[object]:
         """Proposals and acceptances."""
@@ -366,7 +415,30 @@ class BlockMetropolis(Step):
     @property
     def cost(self) -> str:
         """Cost of one sweep."""
-        return f"1 x {max(x.size for x in ordered(self.target))} terms"
+        return f"{len(self.groups)} x {self.terms} terms"
+
+
+class BlockSlice(BlockMetropolis):
+    """Slice sampling of each free coordinate in turn, of variables whose elements cannot move one by one (Neal 2003).
+
+    For matrices it costs more evaluations than Metropolis moves of all coordinates, and needs no covariance of them.
+    """
+
+    name = "slice, free coordinates"
+    kernel = kernels.slice_block
+
+    def _tuning(self) -> np.ndarray:
+        """A width for each coordinate."""
+        return np.ones(max(self.d, 1))
+
+    def counters(self) -> list[object]:
+        """Nothing is rejected."""
+        return []
+
+    @property
+    def cost(self) -> str:
+        """Cost of one sweep."""
+        return f"{len(self.groups) * self.d} x {self.terms} terms per evaluation"
 
 
 class Enumeration(DensityStep):

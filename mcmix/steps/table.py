@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.law import Law
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps import coordinates, density, gaps, gibbs, joint, vector_gibbs
 from mcmix.steps.base import Step
@@ -21,8 +22,11 @@ from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.steps.own import StepMethod, fittest_own
 from mcmix.structure.conjugacy import conjugate
+from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Structure
+from mcmix.structure.expression import Expression
 
+MOST_SLICED = 256  # terms of a log density up to which slice sampling's many evaluations are worth their price
 MOST_ENTANGLED_ENUMERATED = 24  # so few entangled labels are enumerated one by one instead of proposed together
 
 
@@ -61,11 +65,12 @@ def _slice(node: Stochastic, structure: Structure) -> str | None:
     if density.is_discrete(node) or density.moves_as_block(node):
         return None
     target = density.target_of(node, structure)
-    if not target.single and (
-        target.size > density.CHEAP or node.state_shape and int(np.prod(node.state_shape)) > density.MOST_ONE_BY_ONE
-    ):
-        return None
-    if _calls_python(target) or target.size > 256:
+    n = int(np.prod(node.state_shape, dtype=int))
+    if target.single or n <= density.MOST_ONE_BY_ONE:
+        cheap = target.size <= MOST_SLICED
+    else:  # scales of many covariances would move little as a block; given the sums of their rows, one by one is cheap
+        cheap = n * target.size <= density.MOST_TERMS and density.on_sums_of_vectors(node, structure)
+    if not cheap or _has_python(target.expression):
         return None
     return f"cheap log density; {_not_conjugate(node, structure)}"
 
@@ -81,16 +86,25 @@ def _block(node: Stochastic, structure: Structure) -> str | None:
     return None
 
 
+def _matrix_slice(node: Stochastic, structure: Structure) -> str | None:
+    support = node.family.support if isinstance(node, Law) else None
+    if support is None or not (support.correlation or support.positive_definite):
+        return None
+    target = density.joint_target([node], structure)
+    evaluations = density.piece_of(node).free * max(x.size for x in ordered(target))
+    if evaluations > density.MOST_TERMS or not density.on_sums_of_vectors(node, structure) or _has_python(target):
+        return None
+    return f"cheap log density of matrices; {_not_conjugate(node, structure)}"
+
+
 def _metropolis(node: Stochastic, structure: Structure) -> str | None:
     if density.moves_as_block(node):
         return None
     return f"serves everything else; {_not_conjugate(node, structure)}"
 
 
-def _calls_python(target: density.Target) -> bool:
-    from mcmix.structure.evaluate import ordered
-
-    return any(x.op == "python" for x in ordered(target.expression))
+def _has_python(target: Expression) -> bool:
+    return any(x.op == "python" for x in ordered(target))
 
 
 def _idle(node: Stochastic, structure: Structure) -> str | None:
@@ -115,6 +129,7 @@ TABLE: list[Row] = [
     Row(density.Enumeration, _enumeration, lambda n, s, why: density.Enumeration([n], s, why)),
     Row(EntangledLabels, _entangled, lambda n, s, why: EntangledLabels([n], s)),
     Row(density.Slice, _slice, lambda n, s, why: density.Slice([n], s, why), ITERATIVE),
+    Row(density.BlockSlice, _matrix_slice, lambda n, s, why: density.BlockSlice([n], s, why), ITERATIVE),
     Row(density.BlockMetropolis, _block, lambda n, s, why: density.BlockMetropolis([n], s, why), ITERATIVE),
     Row(density.ElementMetropolis, _metropolis, lambda n, s, why: density.ElementMetropolis([n], s, why), ITERATIVE),
 ]

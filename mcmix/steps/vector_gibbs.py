@@ -1,4 +1,4 @@
-"""Exact draws of vectors and matrices whose full conditional is normal or Wishart."""
+"""Exact draws of vectors and matrices whose full conditional is normal, Wishart or inverse Wishart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.structure.evidence import Structure
 from mcmix.structure.vector_conjugacy import VectorConjugate, vector_conjugate
 
-KERNELS = {"vector": kernels.draw_vectors, "wishart": kernels.draw_matrices}
+KERNELS = {
+    "vector": kernels.draw_vectors,
+    "wishart": kernels.draw_matrices,
+    "inverse wishart": kernels.draw_inverse_matrices,
+}
 
 
 def competence(node: Stochastic, structure: Structure) -> str | None:
@@ -20,7 +24,7 @@ def competence(node: Stochastic, structure: Structure) -> str | None:
 
 
 class VectorGibbs(Step):
-    """Draws normal vectors or Wishart matrices from the prior's natural parameters plus one message per child."""
+    """Draws vectors or matrices from the prior's natural parameters plus one message per child."""
 
     name = "conjugate Gibbs"
 

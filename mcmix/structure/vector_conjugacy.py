@@ -1,4 +1,4 @@
-"""Conjugate conditionals of vectors and matrices: normal means, Wishart precisions.
+"""Conjugate conditionals of vectors and matrices: normal means, Wishart precisions, inverse Wishart covariances.
 
 The same idea as in :mod:`mcmix.structure.conjugacy`, with one natural parameter per vector or matrix instead of one per
 number.
@@ -6,11 +6,13 @@ number.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mcmix.distributions.matrices import inverse
 from mcmix.nodes.law import Law
 from mcmix.nodes.node import Node
 from mcmix.structure import expression as ex
@@ -18,7 +20,20 @@ from mcmix.structure.evidence import Evidence, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.links import affine
 
-KINDS = {"MvNormal": "vector", "Wishart": "wishart", "WishartCov": "wishart"}
+KINDS = {
+    "MvNormal": "vector",
+    "MvNormalCov": "vector",
+    "MvNormalChol": "vector",
+    "Wishart": "wishart",
+    "WishartCov": "wishart",
+    "InverseWishart": "inverse wishart",
+}
+# What a matrix law says of a matrix above it, (law, kind): the parameter, and whether by its inverse or as it is.
+_MATRICES_ABOVE = {
+    ("Wishart", "wishart"): ("inverse_scale", False),
+    ("InverseWishart", "wishart"): ("scale", True),
+    ("WishartCov", "inverse wishart"): ("scale", False),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +42,7 @@ class VectorConjugate:
 
     Attributes
     ----------
-    kind : {"vector", "wishart"}
+    kind : {"vector", "wishart", "inverse wishart"}
     first, second : Expression
         Natural parameters in the sense of :class:`mcmix.distributions.family.Message`; shapes (n, d, d) and (n, d) of
         vectors, (n,) and (n, d, d) of matrices.
@@ -47,7 +62,7 @@ class NotConjugate(Exception):
 def vector_conjugate(node: Node, structure: Structure) -> VectorConjugate | str:
     """The conjugate conditional of an unknown vector or matrix (or several of them), or why there is none."""
     if not isinstance(node, Law) or node.family.name not in KINDS or node.mask is not None:
-        return "its law is no normal law of vectors and no Wishart law"
+        return "its law is no normal law of vectors and no Wishart or inverse Wishart law"
     if structure.is_idle(node):
         return "no data hang on it"
     try:
@@ -75,18 +90,22 @@ def _read(node: Law, kind: str, structure: Structure) -> VectorConjugate:
 def natural_prior(node: Law, parameters: Any, n: int) -> tuple[Expression, Expression]:
     """Natural parameters of the prior, one set per vector or matrix."""
     d = node.event_shape[-1]
-    if node.family.name == "MvNormal":
-        precision, mean = parameters["precision"], parameters["mean"]
+    if node.family.name in _PRECISIONS:
+        precision, mean = _PRECISIONS[node.family.name](parameters), parameters["mean"]
         linear = ex.reduce("sum", precision * mean[..., None, :], -1)
         return _stacked(precision, n, (d, d)), _stacked(linear, n, (d,))
     degrees = parameters["degrees_of_freedom"]
-    if node.family.name == "WishartCov":
-        if not parameters["scale"].is_constant:
-            raise NotConjugate("its scale is unknown: write it as a Wishart with an inverse scale")
-        inverse: Any = constant(np.linalg.inv(parameters["scale"].known))
-    else:
-        inverse = parameters["inverse_scale"]
-    return _stacked(0.5 * (degrees - (d + 1.0)), n, ()), _stacked(inverse, n, (d, d))
+    if node.family.name == "InverseWishart":
+        return _stacked(0.5 * (degrees + (d + 1.0)), n, ()), _stacked(parameters["scale"], n, (d, d))
+    matrix = inverse(parameters["scale"]) if node.family.name == "WishartCov" else parameters["inverse_scale"]
+    return _stacked(0.5 * (degrees - (d + 1.0)), n, ()), _stacked(matrix, n, (d, d))
+
+
+_PRECISIONS: dict[str, Callable[[Any], Any]] = {
+    "MvNormal": lambda parameters: parameters["precision"],
+    "MvNormalCov": lambda parameters: inverse(parameters["covariance"]),
+    "MvNormalChol": lambda parameters: inverse(parameters["factor"], from_factor=True),
+}
 
 
 def _stacked(x: Any, n: int, event: tuple[int, ...]) -> Expression:
@@ -104,8 +123,9 @@ def _message(e: Evidence, kind: str, v: Expression, n: int) -> tuple[Expression,
     if e.factor.x is not None and v in e.factor.x.leaves:
         raise NotConjugate(f"{name} has it as its value")
     touching = [p for p, x in e.parameters.items() if v in x.leaves]
-    if family is not None and family.name == "Wishart" and kind == "wishart" and touching == ["inverse_scale"]:
-        return _scale_message(e, v, n)
+    above = _MATRICES_ABOVE.get((family.name, kind)) if family is not None else None
+    if above is not None and touching == [above[0]]:
+        return _matrix_message(e, v, n, *above)
     message = family.statistics.messages.get(touching[0]) if family and family.statistics and touching else None
     if len(touching) != 1 or message is None or message.kind != kind or e.sums is None:
         raise NotConjugate(f"{name} has no {kind} message to its {' and '.join(touching) or 'parameters'}")
@@ -113,21 +133,32 @@ def _message(e: Evidence, kind: str, v: Expression, n: int) -> tuple[Expression,
     first, second = (ex.as_expression(m) for m in message.natural(e.sums, others))
     rows, scale = scaled_rows(e.parameters[touching[0]], v, name)
     count = int(np.prod(e.elements.shape, dtype=int))
-    if kind == "wishart":
-        second = second * scale
+    if kind in _TIMES:
+        second = elementwise(_TIMES[kind], second, scale)
     elif not _is(scale, 1.0):
         raise NotConjugate(f"{name}'s mean is a multiple of it")
     return _gathered(first, rows, count, n), _gathered(second, rows, count, n)
 
 
-def _scale_message(e: Evidence, v: Expression, n: int) -> tuple[Expression, Expression]:
-    """What Wishart matrices X say of the inverse scale T they share: |T|**(n / 2) exp(-tr(T X) / 2), a Wishart law."""
+# What a factor c does to the message when the child's matrix is c times this one: tr(S c X) and tr(S (c X)**-1).
+_TIMES = {"wishart": "multiply", "inverse wishart": "divide"}
+
+
+def _matrix_message(
+    e: Evidence, v: Expression, n: int, parameter: str, inverted: bool
+) -> tuple[Expression, Expression]:
+    """What matrices X with n degrees of freedom say of a matrix T above them.
+
+    Wishart matrices of their inverse scale: |T|**(n / 2) exp(-tr(T X) / 2); inverse Wishart ones of their scale: the
+    same with X**-1; Wishart ones of their scale: |T|**(-n / 2) exp(-tr(T**-1 X) / 2), an inverse Wishart law of T.
+    """
     name, x, d = e.factor.node.name, e.factor.x, v.shape[-1]
     assert x is not None
-    rows, scale = scaled_rows(e.parameters["inverse_scale"], v, name)
+    rows, scale = scaled_rows(e.parameters[parameter], v, name)
     count = x.size // (d * d)
     first = _stacked(0.5 * e.parameters["degrees_of_freedom"], count, ())
-    second = ex.reshape(x, (count, d, d)) * scale
+    matrices = ex.reshape(ex.inverse(x) if inverted else x, (count, d, d))
+    second = elementwise(_TIMES[KINDS[v.extra.family.name]], matrices, scale)
     return _gathered(first, rows, count, n), _gathered(second, rows, count, n)
 
 

@@ -1,0 +1,71 @@
+"""Inverse Wishart law of symmetric positive definite matrices: the conjugate law of a normal covariance."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mcmix.distributions.family import Event, Family, Parameter, Support
+from mcmix.distributions.wishart import bartlett, enough_degrees
+from mcmix.kernels.events import cholesky, solved_below
+
+LOG_TWO, LOG_PI = 0.6931471805599453, 1.1447298858494002
+
+
+def prepare(degrees, scale, unused, d, work):  # type: ignore[no-untyped-def]
+    """Cholesky factor of the scale in the second matrix, and the log of the normalising constant after it."""
+    n = degrees[0]
+    constant = n * cholesky(scale, work[d * d :], d) - 0.5 * n * d * LOG_TWO - 0.25 * d * (d - 1) * LOG_PI
+    for j in range(d):
+        constant -= math.lgamma(0.5 * (n - j))
+    work[2 * d * d] = constant if n > d - 1 else math.nan
+
+
+def logpdf(x, degrees, scale, unused, d, work):  # type: ignore[no-untyped-def]
+    """-(n + d + 1) / 2 log|X| - tr(S X^-1) / 2: the trace is the squared size of L^-1 K, X = L L', S = K K'."""
+    logs = cholesky(x, work, d)
+    if not (logs == logs and work[2 * d * d] == work[2 * d * d]):
+        return -math.inf
+    column, trace = work[2 * d * d + 1 :], 0.0
+    for j in range(d):
+        for i in range(d):
+            column[i] = work[d * d + i * d + j] if i >= j else 0.0
+        solved_below(work, column, d)
+        for i in range(d):
+            trace += column[i] * column[i]
+    return work[2 * d * d] - (degrees[0] + d + 1.0) * logs - 0.5 * trace
+
+
+def draw(rng: np.random.Generator, size: Any, degrees: Any, scale: Any) -> np.ndarray:
+    """Draws: B' B with A B = L', scale = L L' and A the factor of Bartlett's decomposition (Smith and Hocking 1972).
+
+    Examples
+    --------
+    >>> found = draw(np.random.default_rng(1), (20000, 2, 2), 7.0, [[4.0, 1.0], [1.0, 2.0]])
+    >>> (found.mean(0) * (7.0 - 2 - 1)).round(1)
+    array([[4., 1.],
+           [1., 2.]])
+    """
+    batch, d = tuple(size)[:-2], np.shape(scale)[-1]
+    factor = bartlett(rng, batch, degrees, d)
+    turned = np.swapaxes(np.linalg.cholesky(scale), -1, -2)
+    root = np.linalg.solve(factor, np.broadcast_to(turned, factor.shape))
+    return np.asarray(np.swapaxes(root, -1, -2) @ root)
+
+
+INVERSE_WISHART = Family(
+    name="InverseWishart",
+    parameters=(Parameter("degrees_of_freedom", "positive"), Parameter("scale", "positive definite")),
+    support=Support(positive_definite=True),
+    draw=draw,
+    event=Event(prepare, logpdf),
+    check=enough_degrees,
+    event_ndim=2,
+    summary=(
+        "Inverse Wishart law of a covariance matrix X with n degrees of freedom and a scale S: density proportional to"
+        " |X|**(-(n + d + 1) / 2) exp(-tr(S X**-1) / 2), mean S / (n - d - 1) where n > d + 1. Under it, the covariance"
+        " of normal rows (MvNormalCov) is drawn exactly."
+    ),
+)
