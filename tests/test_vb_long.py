@@ -99,3 +99,37 @@ def test_files_that_do_not_fit(tmp_path):
     path = mc.VB([mixture()]).update(repeat=2, seed=1, restarts=1, verbose=False).save(tmp_path / "three")
     with pytest.raises(mc.ModelError, match="belongs to another model"):
         mc.VB([mixture(4)]).load(path)
+
+
+def test_covariances_and_precisions_are_one_model():
+    """An inverse Wishart law of covariances is a Wishart law of precisions: the same bound, the same predictions."""
+    rng = np.random.default_rng(12)
+    x = rng.normal([[0.0, 0.0], [4.0, 4.0]], 1.0, (40, 2, 2)).reshape(-1, 2)
+    found = []
+    for law, prior in ((mc.MvNormalCov, mc.InverseWishart), (mc.MvNormal, mc.Wishart)):
+        z = mc.Categorical("z", mc.Dirichlet("w", np.ones(2)), size=len(x))
+        mu = mc.MvNormal("mu", np.zeros(2), 0.05 * np.eye(2), size=2)
+        matrix = prior("matrix", 6, np.array([[1.0, 0.2], [0.2, 1.5]]), size=2)
+        y = mc.Mixture("y", z, law, mu, matrix, value=x, observed=True)
+        found.append(mc.VB([y]).update(seed=1, tol=1e-11, verbose=False))
+    covariances, precisions = found
+    assert np.isclose(covariances.L, precisions.L, rtol=1e-10)
+    rows = np.array([[0.0, 1.0], [3.0, 5.0]])
+    np.testing.assert_allclose(covariances.predict_logpdf(rows), precisions.predict_logpdf(rows), rtol=1e-6)
+    draws = covariances.draws(40000, seed=3)["matrix"]
+    q = covariances["matrix"]
+    assert (np.abs(draws.mean(0) - q.mean) < 5.0 * q.sd / np.sqrt(40000)).all()
+    assert np.allclose(draws.std(0), q.sd, rtol=0.05)
+
+
+def test_known_covariances_in_vb():
+    rng = np.random.default_rng(13)
+    x = rng.normal([[0.0, 0.0], [4.0, 4.0]], 1.0, (30, 2, 2)).reshape(-1, 2)
+    cover = np.array([[1.0, 0.3], [0.3, 0.9]])
+
+    def bound(law, matrix):
+        mu = mc.MvNormal("mu", np.zeros(2), 0.05 * np.eye(2), size=2)
+        y = mc.Mixture("y", [0.5, 0.5], law, mu, matrix, value=x, observed=True)
+        return mc.VB([y]).update(seed=1, tol=1e-11, verbose=False).L
+
+    assert np.isclose(bound(mc.MvNormalCov, cover), bound(mc.MvNormal, np.linalg.inv(cover)), rtol=1e-10)

@@ -9,18 +9,12 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Event, Family, Parameter, Support
-from mcmix.kernels.events import cholesky, solved_below
-
-LOG_TWO, LOG_PI = 0.6931471805599453, 1.1447298858494002
+from mcmix.kernels.events import cholesky, solved_below, wishart_constant
 
 
 def prepare_inverse_scale(degrees, inverse_scale, unused, d, work):  # type: ignore[no-untyped-def]
     """Log of the normalising constant, with the inverse scale's determinant (Dawid 1981 writes the law so)."""
-    n = degrees[0]
-    constant = n * cholesky(inverse_scale, work, d) - 0.5 * n * d * LOG_TWO - 0.25 * d * (d - 1) * LOG_PI
-    for j in range(d):
-        constant -= math.lgamma(0.5 * (n - j))
-    work[2 * d * d] = constant if n > d - 1 else math.nan
+    work[2 * d * d] = wishart_constant(degrees[0], cholesky(inverse_scale, work, d), d)
 
 
 def inverse_scale_logpdf(x, degrees, inverse_scale, unused, d, work):  # type: ignore[no-untyped-def]
@@ -37,11 +31,7 @@ def inverse_scale_logpdf(x, degrees, inverse_scale, unused, d, work):  # type: i
 
 def prepare_scale(degrees, scale, unused, d, work):  # type: ignore[no-untyped-def]
     """Cholesky factor of the scale in the second matrix, and the log of the normalising constant after it."""
-    n = degrees[0]
-    constant = -n * cholesky(scale, work[d * d :], d) - 0.5 * n * d * LOG_TWO - 0.25 * d * (d - 1) * LOG_PI
-    for j in range(d):
-        constant -= math.lgamma(0.5 * (n - j))
-    work[2 * d * d] = constant if n > d - 1 else math.nan
+    work[2 * d * d] = wishart_constant(degrees[0], -cholesky(scale, work[d * d :], d), d)
 
 
 def scale_logpdf(x, degrees, scale, unused, d, work):  # type: ignore[no-untyped-def]

@@ -16,6 +16,7 @@ import numpy as np
 from mcmix.kernels.base import AddressedKernel, address_of, call, floats, inline, kernel
 
 MAXIMAL_PARAMETERS = 3
+LOG_TWO, LOG_PI = 0.6931471805599453, 1.1447298858494002
 
 
 def work_size(d: int) -> int:
@@ -87,6 +88,15 @@ def positive_inverse(matrix, from_factor, out, work, d):
         for i in range(j, d):
             out[i * d + j] = column[i]
             out[j * d + i] = column[i]
+
+
+@inline
+def wishart_constant(n, logs, d):
+    """Log normalising constant of a Wishart law with n degrees, `logs` the log of its factor's determinant."""
+    constant = n * logs - 0.5 * n * d * LOG_TWO - 0.25 * d * (d - 1) * LOG_PI
+    for j in range(d):
+        constant -= math.lgamma(0.5 * (n - j))
+    return constant if n > d - 1 else math.nan
 
 
 def event_kernel(name: str, prepare: Callable[..., None], logpdf: Callable[..., float]) -> AddressedKernel:
