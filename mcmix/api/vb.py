@@ -336,6 +336,10 @@ class VB:
         new, label
             As for :meth:`memberships`.
 
+        Returns
+        -------
+        ndarray, shape (rows,)
+
         Notes
         -----
         With one unknown parameter per component the average over its factor is exact (Student t, negative binomial,

@@ -13,7 +13,7 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Index
 from mcmix.nodes.joint import MeanAndPrecision
-from mcmix.nodes.law import _COMMON, Law, as_array, law, parents_of
+from mcmix.nodes.law import _COMMON, Law, as_array, check_constraint, law, parents_of
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.stochastic import Stochastic
 
@@ -59,7 +59,8 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         label; the components share any other. A nested mixture looks up both axes of ``(K, inner K, ...)``; with one
         axis in front a parameter belongs to the inner label, with ``(K, 1, ...)`` to the outer one.
     value, observed, size
-        As for every law. With weights, the number of rows comes from `value` or `size`.
+        As for every law (``plates`` is another word for `size`). With weights, the number of rows comes from `value` or
+        `size`.
 
     Returns
     -------
@@ -90,12 +91,13 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     several = [_component(c, name) for c in law] if isinstance(law, (list, tuple)) else None
     if several is not None and (parameters or set(keywords) - set(_COMMON)):
         raise TypeError(f"{name}: each law of the list has its own parameters; got more beside the list")
-    z, n_labels = _labels(name, labels, value, size, None if several is None else len(several))
     common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
+    rows = common.get("plates") if size is None else size
+    z, n_labels = _labels(name, labels, value, rows, None if several is None else len(several))
     if law is Mixture:
         return _nested(name, z, n_labels, parameters, keywords, value, observed, size, common)
     if several is not None:
-        return MixtureOfLaws(name, z, several, value=value, observed=observed, size=size, **common)
+        return MixtureOfLaws(name, z, several, value=value, observed=observed, size=rows, **common)
     if not (isinstance(law, type) and issubclass(law, Law)):
         raise TypeError(f"{name}: Mixture expected a law class such as mc.Normal, or a list of laws, got {law!r}")
     given = parents_of(law.family, name, parameters, keywords)
@@ -118,7 +120,7 @@ def _nested(
     if len(given) < 2 or not (isinstance(given[1], type) and issubclass(given[1], Law)):
         raise TypeError(f"{name}: a nested Mixture expected labels or weights, a law class and its parameters after it")
     labels, kind, *parameters = given
-    inner, n_inner = _inner_labels(name, labels, outer, n_outer, value, size)
+    inner, n_inner = _inner_labels(name, labels, outer, n_outer, value, common.get("plates") if size is None else size)
     found = parents_of(kind.family, name, tuple(parameters), keywords)
     looked_up, axes = {}, {}
     for p in kind.family.parameters:
@@ -169,7 +171,11 @@ def _component(given: Any, name: str) -> Component:
 def _labels(name: str, given: Any, value: Any, size: Any, expected: int | None) -> tuple[Any, int]:
     """The label vector and the number of components."""
     if not _are_weights(given):
-        return given, expected if expected is not None else _count_of(name, given)
+        plain = not (isinstance(given, Node) or holds_nodes(given))
+        count = _count_of(name, given) if plain or expected is None else expected
+        if expected is not None and count > expected:
+            raise ModelError(f"{name}: expected labels below {expected}, the number of laws, got {count - 1}")
+        return (np.asarray(given).astype(int) if plain else given), (count if expected is None else expected)
     n_labels = shape_of(given)[-1]
     if expected not in (None, n_labels):
         raise ModelError(f"{name}: expected as many weights as laws, got {n_labels} weights and {expected} laws")
@@ -197,6 +203,9 @@ def _count_of(name: str, labels: Any) -> int:
         return int(np.max(as_array(labels.parents["upper"]))) + 1
     values = np.asarray(as_array(value_of(labels)))
     if values.size and (values == np.round(values)).all():
+        if values.min() < 0:
+            row = int(np.flatnonzero(np.ravel(values) < 0)[0])
+            raise ModelError(f"{name}: expected labels 0, 1, ..., got {np.ravel(values)[row]:g} in row {row}")
         return int(values.max()) + 1
     raise ModelError(
         f"{name}: expected labels (whole numbers) or weights with sum 1, got {short(labels)} = {short(values)}"
@@ -211,6 +220,8 @@ def _looked_up(name: str, family: Family, given: dict[str, Any], z: Any, n_label
         shape = shape_of(whole)
         shapes[parameter.name] = shape
         table = len(shape) > parameter.event_ndim and shape[0] == n_labels
+        if table and not holds_nodes(whole) and (parameter.event_ndim < 2 or shape[-1] == shape[-2]):
+            check_constraint(name, parameter.name, parameter.constraint, as_array(whole))
         found[parameter.name] = _at(f"{name} {parameter.name}", whole, z) if table else whole
     if all(found[k] is given[k] for k in found):
         listed = ", ".join(f"{k} {s}" for k, s in shapes.items())

@@ -12,8 +12,8 @@ from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.expression import Expression, constant
-from mcmix.structure.labels import LabelVector, label_candidates
+from mcmix.structure.expression import Expression, constant, reshape
+from mcmix.structure.labels import LabelVector, label_candidates, looked_up
 from mcmix.structure.recording import Factor, Recording, is_log_kept, record
 from mcmix.structure.rewrite import NotSeparable, substitute
 
@@ -80,7 +80,13 @@ class NormalComponents:
         if self.label is None:
             table = parameter
         else:
-            replaced = {self.recording.values[self.label.node]: constant(self.label.values)}
+            whole, values = self.recording.values[self.label.node], constant(self.label.values)
+            replaced = {whole: values}
+            if self.label.node.mask is not None and whole.op == "take":  # known labels for some rows, looked up in one
+                replaced |= {
+                    p: reshape(values, (values.size, *[1] * (p.ndim - 1)))
+                    for p in looked_up(parameter, whole.arguments[0])
+                }
             try:
                 table = substitute(parameter, replaced)
             except (NotSeparable, ValueError, TypeError) as reason:

@@ -141,10 +141,18 @@ def log_density(structure: Structure) -> Expression:
     """Log density of everything unknown and the data, labels at their present values."""
     total = constant(0.0)
     for e in [*structure.evidence, *structure.idle]:
-        total = elementwise("add", total, reduce("sum", e.elements))
-        if e.over == "cells":
+        exact = e.over == "cells" and _differ_by_cell(e)
+        total = elementwise("add", total, reduce("sum", e.factor.elements if exact else e.elements))
+        if e.over == "cells" and not exact:
             total = elementwise("add", total, _left_out_by_sums(e))
     return total
+
+
+def _differ_by_cell(e: Evidence) -> bool:
+    """Whether what sums leave out depends on a row's cell: trials that differ between components, or between rows."""
+    family = e.factor.family
+    known = () if family is None or family.statistics is None else family.statistics.known
+    return any(np.unique(e.parameters[name].known).size > 1 for name in known)
 
 
 _ANYWHERE = {"probability": 0.5, "positive": 1.0, "nonnegative": 1.0, "real": 0.0, "count": 1.0}
@@ -156,8 +164,9 @@ def _left_out_by_sums(e: Evidence) -> float:
     if family is not None and family.vectors is not None:
         return 0.0  # theirs are complete
     assert family is not None and family.statistics is not None and x is not None
+    known = family.statistics.known
     values = {
-        p.name: np.asarray(e.parameters[p.name].known) if p.name in family.statistics.known else _ANYWHERE[p.constraint]
+        p.name: np.unique(e.parameters[p.name].known)[0] if p.name in known else _ANYWHERE[p.constraint]
         for p in family.parameters
     }
     y = np.asarray(x.known, dtype=float)

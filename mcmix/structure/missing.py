@@ -27,10 +27,10 @@ MOST_COLUMNS = 512
 def cut(recording: Recording) -> None:
     """Cut every factor that meets partly missing data into its rows of one kind."""
     leaves = {leaf: n for n, leaf in recording.leaves.items() if n.mask is not None}
-    if leaves:
-        recording.factors = [part for f in recording.factors for part in _parts(f, leaves)]
     labels = {c.variable for c in label_candidates(recording)}
     recording.factors = [part for f in recording.factors for part in _columns(f, labels)]
+    if leaves:
+        recording.factors = [part for f in recording.factors for part in _parts(f, leaves)]
 
 
 def _columns(factor: Factor, labels: set[Expression]) -> list[Factor]:

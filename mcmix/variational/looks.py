@@ -13,7 +13,7 @@ from mcmix.structure.links import Affine, affine, power
 from mcmix.structure.recording import Recording
 from mcmix.variational.posteriors import Moments, Posterior, certain
 
-EVENT_AXES = {"vector": 1, "dirichlet": 1, "wishart": 2}
+EVENT_AXES = {"vector": 1, "dirichlet": 1, "wishart": 2, "inverse wishart": 2}
 
 
 class NotConjugate(Exception):

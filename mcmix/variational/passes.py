@@ -14,6 +14,7 @@ from mcmix.kernels.driver import run_step
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.soft import soft_pass
 from mcmix.structure.labels import LabelVector
+from mcmix.variational.posteriors import IMPOSSIBLE
 from mcmix.variational.statements import Labelled, Weights
 
 
@@ -88,8 +89,9 @@ class LabelPass:
         for start in running:
             status = run_step(soft_pass, self._words[start], self._reals, 0)
             totals[start] = self._unit_logs.sum() + self.power * self.base
-            if status != 0 or not np.isfinite(totals[start]):
-                bad = np.flatnonzero(~np.isfinite(self._unit_logs))
+            lowest = 0.5 * self.power * IMPOSSIBLE
+            if status != 0 or not lowest < totals[start] < np.inf:
+                bad = np.flatnonzero(~((self._unit_logs > lowest) & (self._unit_logs < np.inf)))
                 where = f"unit {bad[0]}" if bad.size else "a unit"
                 raise ZeroProbability(f"{self.label.node.name}: no label explains {where}; see the data and weights")
         return totals

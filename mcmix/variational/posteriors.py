@@ -20,6 +20,9 @@ from mcmix.nodes.law import Law
 
 SHAKEN = 0.05  # of a factor's own width: how far annealing moves it
 SMALLEST_RATIO = 1e-13  # of a matrix's eigenvalues to its largest
+IMPOSSIBLE = -(
+    2.0**400
+)  # the log of a probability that is known to be zero: a power of two, so that sums cancel exactly
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Moments:
     """Two expectations of each of n variables; which ones depends on the kind.
 
     normal: mean, variance. gamma: mean, expected log. beta: expected log of it and of its complement. dirichlet:
-    expected logs, nothing. vector: mean, covariance. wishart: mean, expected log determinant. known: value, nothing.
+    expected logs, nothing. vector: mean, covariance. wishart: mean, expected log determinant; inverse wishart: these of
+    the inverse. known: value, nothing.
     """
 
     first: Any
@@ -45,13 +49,15 @@ def certain(kind: str, value: Any) -> Moments:
         if kind == "normal":
             return Moments(x, np.zeros(x.shape))
         if kind == "gamma":
-            return Moments(x, np.log(x))
+            return Moments(x, np.maximum(np.log(x), IMPOSSIBLE))
         if kind == "beta":
-            return Moments(np.log(x), np.log1p(-x))
+            return Moments(np.maximum(np.log(x), IMPOSSIBLE), np.maximum(np.log1p(-x), IMPOSSIBLE))
         if kind == "dirichlet":
             return Moments(np.log(x), None)
         if kind == "vector":
             return Moments(x, np.zeros((*x.shape, x.shape[-1])))
+        if kind == "inverse wishart":
+            return Moments(np.linalg.inv(x), -np.linalg.slogdet(x)[1])
         if kind == "wishart":
             return Moments(x, np.linalg.slogdet(x)[1])
     return Moments(x, None)
@@ -410,10 +416,36 @@ class WishartPosterior(Posterior):
         return draw_by_inverse_scale(rng, (n, *inverse.shape), degrees, inverse)
 
 
+class InverseWishartPosterior(WishartPosterior):
+    """Independent inverse Wishart laws: degrees of freedom and scale; what is expected is told of the inverse."""
+
+    kind, names = "inverse wishart", ("degrees_of_freedom", "scale")
+
+    def _mean(self) -> np.ndarray:
+        degrees, scale = self._parameters
+        spare = (degrees - scale.shape[-1] - 1.0)[:, None, None]
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.where(spare > 0.0, scale / spare, np.inf))
+
+    def _variance(self) -> np.ndarray:
+        """Infinite with fewer than d + 4 degrees of freedom (Press 1982, "Applied multivariate analysis", p. 119)."""
+        degrees, scale = self._parameters
+        spare = (degrees - scale.shape[-1])[:, None, None]
+        own = np.diagonal(scale, axis1=-2, axis2=-1)
+        above = (spare + 1.0) * scale**2 + (spare - 1.0) * own[:, :, None] * own[:, None, :]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = above / (spare * (spare - 1.0) ** 2 * (spare - 3.0))
+        return np.asarray(np.where(spare > 3.0, found, np.inf))
+
+    def _draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        return np.linalg.inv(super()._draw(rng, n))
+
+
 KINDS: dict[str, type[Posterior]] = {
     c.kind: c
     for c in (
-        NormalPosterior, GammaPosterior, BetaPosterior, DirichletPosterior, MvNormalPosterior, WishartPosterior
+        NormalPosterior, GammaPosterior, BetaPosterior, DirichletPosterior, MvNormalPosterior, WishartPosterior,
+        InverseWishartPosterior
     )
 }  # fmt: skip
 

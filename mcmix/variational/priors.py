@@ -21,6 +21,7 @@ PRIORS: dict[str, tuple[str, dict[str, str]]] = {
     "MvNormal": ("vector", {"mean": "vector", "precision": "wishart"}),
     "Wishart": ("wishart", {"degrees_of_freedom": "known", "inverse_scale": "known"}),
     "WishartCov": ("wishart", {"degrees_of_freedom": "known", "scale": "known"}),
+    "InverseWishart": ("inverse wishart", {"degrees_of_freedom": "known", "scale": "known"}),
 }
 KNOWN_AXES = {"concentration": 1, "inverse_scale": 2, "scale": 2}
 
@@ -33,6 +34,7 @@ _EXPECTED: dict[str, Callable[[Mapping[str, Moments]], tuple[Any, ...]]] = {
     "Dirichlet": lambda m: (m["concentration"].first,),
     "MvNormal": lambda m: (m["mean"].first, m["precision"].first, m["precision"].second, m["mean"].second),
     "Wishart": lambda m: (m["degrees_of_freedom"].first, m["inverse_scale"].first),
+    "InverseWishart": lambda m: (m["degrees_of_freedom"].first, m["scale"].first),
     "WishartCov": lambda m: (m["degrees_of_freedom"].first, np.linalg.inv(m["scale"].first)),
 }
 

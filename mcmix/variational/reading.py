@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Sums
+from mcmix.distributions.mv_normal import MV_NORMAL
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
@@ -21,7 +22,7 @@ from mcmix.structure.expression import Expression, broadcast_to, constant, eleme
 from mcmix.structure.joint import Joint, joint_of
 from mcmix.structure.labels import SeparableFactor, looked_up
 from mcmix.structure.recording import Factor, record
-from mcmix.structure.rewrite import substitute
+from mcmix.structure.rewrite import NotSeparable, substitute
 from mcmix.variational.families import EXPECTED, kind_of
 from mcmix.variational.joint import ConditionalLaw, ConditionalNormal, Pair
 from mcmix.variational.looks import Look, NotConjugate, look, repeated
@@ -41,6 +42,9 @@ from mcmix.variational.statements import (
     Weights,
     coefficient,
 )
+
+# normal laws of vectors, and the names under which their parameters speak as a mean and a precision
+VECTORS: dict[str, dict[str, str]] = {"MvNormal": {}, "MvNormalCov": {"covariance": "precision"}}
 
 
 @dataclass
@@ -158,7 +162,7 @@ def _guarded(factor: Factor, make: Callable[[], Any]) -> Any:
     """A refusal with the name of the node."""
     try:
         return make()
-    except NotConjugate as reason:
+    except (NotConjugate, NotSeparable) as reason:
         raise ModelError(f"VB: {factor.node.name} is not conjugate: {reason}; use MCMC") from reason
 
 
@@ -279,12 +283,13 @@ def _labelled(s: SeparableFactor, block: LabelBlock, parts: Parts) -> Labelled:
         raise NotConjugate("its values are unknown")
     if family.name in ("Categorical", "Multinomial"):
         return _categories(s, block, parts)
-    if family.name not in (*EXPECTED, "MvNormal"):
+    if family.name not in (*EXPECTED, *VECTORS):
         raise NotConjugate(f"the {family.name} law has no conjugate messages here")
     if s.cells is None or s.cells.size != label.n_labels:
         raise NotConjugate("its parameters vary by row besides the labels")
     looks = {n: _look(x, kind_of(family, n), label.n_labels, parts) for n, x in s.cells.parameters.items()}
-    if family.name == "MvNormal":
+    if family.name in VECTORS:
+        looks = {VECTORS[family.name].get(n, n): found for n, found in looks.items()}
         return Vectors(s, label, looks, parts.starts)
     if family.name == "Binomial" and np.unique(looks["trials"].moments().first).size > 1:
         raise NotConjugate("its numbers of trials differ")
@@ -316,18 +321,20 @@ def _known(e: Evidence, parts: Parts) -> Statement:
     x = np.asarray(e.factor.x.known, dtype=float)
     if family.name in ("Categorical", "Multinomial"):
         return _counted(e, x, parts)
-    if family.name not in (*EXPECTED, "MvNormal") or e.sums is None:
+    if family.name not in (*EXPECTED, *VECTORS) or e.sums is None:
         raise NotConjugate(f"the {family.name} law has no conjugate messages here")
     shape = e.elements.shape
     cells = int(np.prod(shape, dtype=int))
     looks = {}
     for parameter, value in e.parameters.items():
         kind = kind_of(family, parameter)
-        event = value.shape[value.ndim - {"vector": 1, "wishart": 2}.get(kind, 0) :]
+        event = value.shape[value.ndim - {"vector": 1, "wishart": 2, "inverse wishart": 2}.get(kind, 0) :]
         looks[parameter] = _look(_laid_out(value, shape, cells, event), kind, cells, parts)
     trials = looks["trials"].moments().first if "trials" in looks else np.zeros(1)
     if np.unique(trials).size > 1:
         raise NotConjugate("its numbers of trials differ")
+    if family.name in VECTORS:
+        looks, family = {VECTORS[family.name].get(n, n): found for n, found in looks.items()}, MV_NORMAL
     width = family.event_ndim
     sums = _tiled(_sums(e.sums, cells, x.shape[-1:] if width else ()), parts.starts)
     return Known(name, family, looks, sums, x)
