@@ -178,3 +178,20 @@ def test_new_rows_with_gaps_in_vb():
     total = np.exp(q.predict_logpdf(plane)).sum() * 0.2**2
     assert np.isclose(np.exp(q.predict_logpdf(row))[0], total, rtol=2e-3)  # heavy tails reach beyond the grid
     assert np.allclose(q.predict_logpdf(np.full((1, 3), NAN)), 0.0)
+
+
+def test_rows_of_which_nothing_is_known_count_for_nothing_in_vb():
+    """As for numbers: the factors are those without these rows, and so is the bound."""
+    rng = np.random.default_rng(9)
+    x = rng.normal([[0.0, 0.0], [5.0, 5.0]], 1.0, (15, 2, 2)).reshape(-1, 2)
+
+    def fitted(rows):
+        w = mc.Dirichlet("w", [1.0, 2.0])
+        mu = mc.MvNormal("mu", np.array([[0.0, 0.0], [5.0, 5.0]]), 0.5 * np.eye(2))
+        y = mc.Mixture("y", w, mc.MvNormal, mu, np.eye(2), value=rows, observed=True)
+        return mc.VB([y]).update(seed=1, tol=1e-12, verbose=False)
+
+    whole, more = fitted(x), fitted(np.concatenate([x, np.full((20, 2), NAN)]))
+    assert np.isclose(whole.L, more.L, rtol=1e-10)
+    assert np.allclose(whole["mu"].sd, more["mu"].sd) and np.allclose(whole["w"].mean, more["w"].mean)
+    assert np.allclose(more.memberships()[30:], more.memberships()[30]) and np.allclose(more.memberships().sum(1), 1.0)

@@ -3,7 +3,8 @@
 import itertools
 
 import numpy as np
-from scipy.special import logsumexp
+import pytest
+from scipy.special import gammaln, logsumexp
 
 import mcmix as mc
 
@@ -83,3 +84,56 @@ def test_all_labels_known_need_sums_only():
         exact = x[groups == k].sum(0) / (n + 0.1)
         assert np.abs(draws[:, k].mean(0) - exact).max() < 4.5 / np.sqrt((n + 0.1) * 7980)
         assert np.allclose(draws[:, k].var(0), 1.0 / (n + 0.1), rtol=0.1)
+
+
+def test_rows_of_categories_and_counts():
+    """Known labels beside rows of categories and of counts: both engines, and the exact posterior of the weights."""
+    labels = np.ma.masked_array([0, 0, 1, 0], mask=[False, True, False, True])
+    x = np.array([0, 1, 2, 1])
+    counts = np.eye(3, dtype=int)[x]
+    logs, means = [], []
+    for free in itertools.product([0, 1], repeat=2):
+        full = np.array([0, free[0], 1, free[1]])
+        table = np.ones((2, 3))
+        np.add.at(table, (full, x), 1.0)
+        evidence = gammaln(table).sum() - gammaln(table.sum(1)).sum()
+        logs.append(np.log(WEIGHTS[full]).sum() + evidence)
+        means.append(table / table.sum(1, keepdims=True))
+    share = np.exp(logs - logsumexp(logs))
+    exact = np.tensordot(share, np.array(means), 1)
+    for law, rows, given in ((mc.Categorical, x, ()), (mc.Multinomial, counts, (1,))):
+        z = mc.Categorical("z", WEIGHTS, value=labels, observed=True)
+        p = mc.Dirichlet("p", np.ones(3), size=2)
+        y = mc.Mixture("y", z, law, *given, p, value=rows, observed=True)
+        m = mc.MCMC([y])
+        m.sample(20000, 200, chains=2, seed=5, progress_bar=False)
+        assert {s.variables[0].name: s.name for s in m.assembled.steps} == {"z": "label pass", "p": "conjugate Gibbs"}
+        draws = m.trace("p")[:]
+        errors = draws.reshape(99, -1, 2, 3).mean(1).std(0, ddof=1) / np.sqrt(99)
+        assert (np.abs(draws.mean(0) - exact) < 4.5 * errors).all()
+        q = mc.VB([y]).update(seed=1, verbose=False)
+        assert np.abs(q["p"].mean - exact).max() < 0.1 and q.memberships().shape == (4, 2)
+
+
+def test_known_labels_and_missing_coordinates_at_once():
+    """Served the exact way: labels as entangled ones, coordinates from their conditional; VB says that it cannot."""
+    x = X.copy()
+    x[0, 1] = x[4, 0] = np.nan
+    value = np.ma.masked_array([0, 0, 0, 0, 1, 0], mask=[True, False, True, True, False, True])
+    z = mc.Categorical("z", WEIGHTS, value=value, observed=True)
+    y = mc.Mixture("y", z, mc.MvNormal, np.array([[0.0, 0.5], [2.0, 2.0]]), np.eye(2), value=x, observed=True)
+    m = mc.MCMC([z, y])
+    m.sample(20000, 500, chains=2, seed=6, progress_bar=False)
+    rows = [0, 2, 3, 5]
+    known = ~np.isnan(x[rows])
+    about = [np.where(known, x[rows] - c, 0.0) for c in ([0.0, 0.5], [2.0, 2.0])]
+    logs = np.log(WEIGHTS) - 0.5 * np.array([(a**2).sum(1) for a in about]).T
+    exact = np.exp(logs[:, 1] - logsumexp(logs, axis=1))
+    draws = m.trace("z")[:].reshape(-1, 4)
+    errors = draws.reshape(100, -1, 4).mean(1).std(0, ddof=1) / 10.0
+    assert (np.abs(draws.mean(0) - exact) < 4.5 * errors + 1e-3).all()
+    entries = m.trace("y")[:]
+    # the missing coordinate of row 4, whose label is known, is a standard normal about its component's mean
+    assert abs(entries[:, 1].mean() - 2.0) < 4.5 / np.sqrt(len(entries) / 3.0)
+    with pytest.raises(mc.ModelError, match="use MCMC"):
+        mc.VB([z, mc.MvNormal("mu", np.zeros(2), np.eye(2)), y])

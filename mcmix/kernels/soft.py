@@ -26,6 +26,7 @@ from mcmix.kernels.labels import (
     FACTOR_OTHER,
     FACTOR_UNITS,
     FACTOR_WIDTH,
+    PASS_ACTIVE,
     PASS_COLLECT,
     PASS_COUNTS,
     PASS_FACTOR_TABLE,
@@ -99,6 +100,19 @@ def _report(slot, scratch, highest, total, first, m):
         for k in range(n_labels):
             for i in range(m):
                 membership[(first + i) * n_labels + k] += scratch[k * TILE + i]
+
+
+@inline
+def _leave_out(slot, scratch, first, m):
+    """Units that say nothing count for nothing: neither in the log density nor in the sums."""
+    active = floats(slot[PASS_ACTIVE], first + m)
+    if slot[PASS_UNIT_LOG] != 0:
+        out = floats(slot[PASS_UNIT_LOG], first + m)
+        for i in range(m):
+            out[first + i] *= active[first + i]
+    for k in range(slot[PASS_LABELS]):
+        for i in range(m):
+            scratch[k * TILE + i] *= active[first + i]
 
 
 @inline
@@ -199,9 +213,9 @@ def _collect_rows_weighted(factor, weight, cell, first_unit, row, n):
 def soft_pass(descriptor, reals, stream):
     """Weigh every label of every unit instead of drawing one.
 
-    Log weights may count a power (PASS_POWER). Writes the log density of each unit with its label summed out
-    (PASS_UNIT_LOG), adds the label probabilities to PASS_MEMBERSHIP (units, K), and collects expected counts and sums,
-    each where its address is given.
+    Log weights may count a power (PASS_POWER), and units not at all (PASS_ACTIVE, ones and zeros). Writes the log
+    density of each unit with its label summed out (PASS_UNIT_LOG), adds the label probabilities to PASS_MEMBERSHIP
+    (units, K), and collects expected counts and sums, each where its address is given.
     """
     slot = integers(descriptor, PASS_WIDTH)
     n_labels, n_units = slot[PASS_LABELS], slot[PASS_UNITS]
@@ -223,6 +237,8 @@ def soft_pass(descriptor, reals, stream):
             _temper(space, floats(slot[PASS_POWER], 1)[0], m, n_labels)
         _weigh(space, highest, total, m, n_labels)
         _report(slot, space, highest, total, first, m)
+        if slot[PASS_ACTIVE] != 0:
+            _leave_out(slot, space, first, m)
         if slot[PASS_COLLECT] != 0:
             for k in range(n_labels):
                 for i in range(m):

@@ -156,7 +156,7 @@ def _message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
     if e.factor.family.name == "Categorical":
         return _weights_message(e, kind, v, leaf)
     if e.factor.family.name == "Multinomial" and kind == "dirichlet":
-        return _counts_message(e, v)
+        return _counts_message(e, v, leaf)
     statistics = e.factor.family.statistics
     message = statistics.messages.get(touching[0]) if statistics else None
     if message is None or message.kind != kind or e.sums is None:
@@ -268,9 +268,14 @@ def _weights_message(e: Evidence, kind: str, v: Expression, leaf: Expression) ->
     return _Read(_collected(counts * same, link.index, v), _collected(counts * opposite, link.index, v))
 
 
-def _counts_message(e: Evidence, v: Expression) -> _Read:
+def _counts_message(e: Evidence, v: Expression, leaf: Expression) -> _Read:
     """Multinomial counts to the weights they are drawn with."""
     name, weights, x = e.factor.node.name, e.parameters["probabilities"], e.factor.x
+    if weights.ndim == 2 and x is not None and x.shape == weights.shape:
+        link = affine(weights, v, leaf)
+        if link is None or not _is_one(link.slope) or not _is_zero(link.offset):
+            raise _NotConjugate(f"{name}'s weights are no look-up of it")
+        return _Read(scatter(ex.reshape(x, (-1,)), ex.reshape(link.index, (-1,)), v.size), None)
     if weights is not v or v.ndim != 1 or x is None:
         raise _NotConjugate(f"{name}'s weights are a function of it")
     return _Read(ex.reduce("sum", ex.reshape(x, (-1, v.size)), 0), None)

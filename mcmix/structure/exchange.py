@@ -85,6 +85,9 @@ def _tables_of(s: SeparableFactor, block: LabelBlock) -> tuple[list[Expression],
         if part.op == "take" and part.arguments[1] in positions and label.lowest == 0:
             found.append(part.arguments[0])
             return False
+        if part.op == "take" and label.lowest == 0 and _is_entry_of_row(part, positions, label.n_labels):
+            found.append(part.arguments[0])
+            return False
         if part in positions:
             raise _Broken(f"{s.factor.node.name} uses the label as a number")
         if label.variable not in part.leaves:
@@ -95,6 +98,21 @@ def _tables_of(s: SeparableFactor, block: LabelBlock) -> tuple[list[Expression],
 
     follow_rows(s.rows, s.rows.shape[0], on_part)
     return found, beside
+
+
+def _is_entry_of_row(part: Expression, positions: set[Expression], n_labels: int) -> bool:
+    """Whether a look-up takes known entries of the row that a label names: at label * width + entry."""
+    table, index = part.arguments
+    width = table.size // n_labels
+    if table.shape[:1] != (n_labels,) or width * n_labels != table.size or index.op not in ("add", "multiply"):
+        return False
+    parts = index.arguments if index.op == "add" else (index,)
+    rows = [p for p in parts if not p.is_constant]
+    entries = [np.asarray(p.known) for p in parts if p.is_constant]
+    if len(rows) != 1 or rows[0].op != "multiply" or any((e < 0).any() or (e >= width).any() for e in entries):
+        return False
+    times = [a for a in rows[0].arguments if a.is_constant and np.all(a.known == width)]
+    return len(times) == 1 and any(a in positions for a in rows[0].arguments)
 
 
 def _weights(block: LabelBlock, structure: Structure, found: Exchange) -> None:

@@ -11,14 +11,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import gammaln
 
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.evaluate import ordered
-from mcmix.structure.expression import Expression, gather
+from mcmix.structure.expression import Expression, constant, elementwise, gather
 from mcmix.structure.labels import label_candidates
 from mcmix.structure.recording import Factor, Recording
-from mcmix.structure.rewrite import NotSeparable, permuted_rows
+from mcmix.structure.rewrite import NotSeparable, chosen_rows, permuted_rows
 
 MOST_PARTS = 8
 MOST_COLUMNS = 512
@@ -28,7 +29,7 @@ def cut(recording: Recording) -> None:
     """Cut every factor that meets partly missing data into its rows of one kind."""
     leaves = {leaf: n for n, leaf in recording.leaves.items() if n.mask is not None}
     labels = {c.variable for c in label_candidates(recording)}
-    recording.factors = [part for f in recording.factors for part in _columns(f, labels)]
+    recording.factors = [part for f in recording.factors for part in _columns(_by_category(f), labels)]
     if leaves:
         recording.factors = [part for f in recording.factors for part in _parts(f, leaves)]
 
@@ -44,8 +45,23 @@ def _columns(factor: Factor, labels: set[Expression]) -> list[Factor]:
     return [_at_places(factor, np.ascontiguousarray(column)) for column in places.T]
 
 
+def _by_category(factor: Factor) -> Factor:
+    """Known rows of counts with weights of their own as a sum over categories, each elementwise in the rows."""
+    p, x = factor.parameters.get("probabilities"), factor.x
+    if factor.family is None or factor.family.name != "Multinomial" or p is None or x is None or not x.is_constant:
+        return factor
+    if p.ndim != 2 or x.ndim != 2 or p.is_constant or p.shape != x.shape:
+        return factor
+    counts = np.asarray(x.known, dtype=float)
+    total = constant(gammaln(counts.sum(1) + 1.0) - gammaln(counts + 1.0).sum(1))
+    for j in range(p.shape[1]):
+        logs = elementwise("multiply", counts[:, j], elementwise("log", p[:, j]))
+        total = elementwise("add", total, elementwise("where", counts[:, j] > 0.0, logs, 0.0))
+    return replace(factor, elements=total)
+
+
 def _parts(factor: Factor, leaves: dict[Expression, Stochastic]) -> list[Factor]:
-    if not factor.elements.leaves & set(leaves):
+    if not factor.elements.leaves & set(leaves) or _has_gaps(factor):
         return [factor]
     whole = _as_rows(factor)
     if whole is None:
@@ -58,6 +74,11 @@ def _parts(factor: Factor, leaves: dict[Expression, Stochastic]) -> list[Factor]
         return [_rows(whole, np.flatnonzero(kinds == kind)) for kind in found]
     except NotSeparable:
         return [factor]
+
+
+def _has_gaps(factor: Factor) -> bool:
+    """Whether rows of vectors have missing coordinates: these belong to all rows together."""
+    return factor.elements.op == "events" and isinstance(factor.node, Stochastic) and factor.node.mask is not None
 
 
 def _as_rows(factor: Factor) -> Factor | None:
@@ -127,12 +148,16 @@ def _rows(factor: Factor, chosen: np.ndarray) -> Factor:
         named = dict(zip(factor.parameters, elements.arguments[1:], strict=True))
         return replace(factor, elements=elements, x=elements.arguments[0], parameters=named)
 
-    def at(x: Expression) -> Expression:
-        return permuted_rows(x, count, chosen) if x.shape == (count,) else x
+    def at(x: Expression, axes: int) -> Expression:
+        if x.shape[:1] != (count,) or x.ndim != 1 + axes:
+            return x
+        return chosen_rows(x, count, chosen) if axes else permuted_rows(x, count, chosen)
 
+    family = factor.family
+    axes = {} if family is None else {p.name: p.event_ndim for p in family.parameters}
     return replace(
         factor,
-        elements=at(factor.elements),
-        x=None if factor.x is None else at(factor.x),
-        parameters={name: at(p) for name, p in factor.parameters.items()},
+        elements=at(factor.elements, 0),
+        x=None if factor.x is None else at(factor.x, 0 if family is None else family.event_ndim),
+        parameters={name: at(p, axes.get(name, 0)) for name, p in factor.parameters.items()},
     )

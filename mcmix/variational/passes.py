@@ -13,7 +13,7 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.soft import soft_pass
-from mcmix.structure.labels import LabelVector
+from mcmix.structure.labels import LabelVector, missing_in
 from mcmix.variational.posteriors import IMPOSSIBLE
 from mcmix.variational.statements import Labelled, Weights
 
@@ -46,7 +46,7 @@ class LabelPass:
         self._logs, self._labels, self._unit_logs = np.zeros((starts, k)), np.zeros(n), np.zeros(n)
         self._workspace, self._reals = np.zeros(kernels.workspace_size(k)), np.zeros(1)
         self._tables: list[np.ndarray] = []
-        self._power = np.ones(1)
+        self._power, self._active = np.ones(1), _active(self.statements)
         self._words = [self._descriptor(start, n, k) for start in range(starts)]
 
     def _descriptor(self, start: int, n: int, k: int) -> np.ndarray:
@@ -66,6 +66,7 @@ class LabelPass:
             kernels.PASS_UNIT_LOG: address_of(self._unit_logs),
             kernels.PASS_COLLECT: 1,
             kernels.PASS_POWER: address_of(self._power),
+            kernels.PASS_ACTIVE: 0 if self._active is None else address_of(self._active),
         }
         for place, word in given.items():
             words[place] = word
@@ -117,6 +118,9 @@ class LabelPass:
         words = self._words[0].copy()
         words[kernels.PASS_MEMBERSHIP], words[kernels.PASS_COLLECT] = address_of(out), 0
         run_step(soft_pass, words, self._reals, 0)
+        if self._active is not None:  # nothing is known of them but the weights
+            weights = self.log_weights()
+            out[self._active == 0.0] = np.exp(weights - np.logaddexp.reduce(weights))
         return out
 
     def log_weights(self) -> np.ndarray:
@@ -127,6 +131,18 @@ class LabelPass:
         self._logs[:] = self.log_weights().reshape(-1, self.label.n_labels)
         for s in self.statements:
             s.refresh()
+
+
+def _active(statements: Sequence[Labelled]) -> np.ndarray | None:
+    """One for each unit of which something is known, zero for the others; None where there are no others.
+
+    The label of a unit without data is left out of the factors like any unknown that no data hang on.
+    """
+    gone = [missing_in(s.s).all(1) if s.s.gaps is not None else None for s in statements]
+    if not gone or any(g is None for g in gone):
+        return None
+    idle = np.logical_and.reduce(gone)  # type: ignore[arg-type]
+    return np.ascontiguousarray(~idle, dtype=float) if idle.any() else None
 
 
 __all__ = ["LabelPass"]

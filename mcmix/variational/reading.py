@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.gaps import gap_node
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of
-from mcmix.structure.expression import Expression, broadcast_to, constant, elementwise, reshape
+from mcmix.structure.expression import Expression, broadcast_to, constant, reshape
 from mcmix.structure.joint import Joint, joint_of
 from mcmix.structure.labels import SeparableFactor, looked_up
 from mcmix.structure.recording import Factor, record
@@ -85,30 +85,13 @@ class Parts:
 
 
 def seen(model: Model, joint: bool = True) -> Structure:
-    """A model's structure, multinomial rows written category by category so that labels are seen through.
-
-    Means and precisions with a joint prior are kept apart unless `joint`.
-    """
+    """A model's structure; means and precisions with a joint prior are kept apart unless `joint`."""
     with np.errstate(divide="ignore"):  # weights that start at zero have logarithms too
         recording = record(model)
-    recording.factors = [_by_category(f) for f in recording.factors]
     structure = structure_of(recording)
     if not joint:
         structure.apart |= set(model.stochastics)
     return structure
-
-
-def _by_category(factor: Factor) -> Factor:
-    """Rows of counts as a sum over categories, each elementwise in the rows."""
-    p, x = factor.parameters.get("probabilities"), factor.x
-    if factor.family is None or factor.family.name != "Multinomial" or p is None or x is None or not x.is_constant:
-        return factor
-    if p.ndim != 2 or x.ndim != 2 or p.is_constant or p.shape != x.shape:
-        return factor
-    total = constant(np.zeros(p.shape[0]))
-    for j in range(p.shape[1]):
-        total = elementwise("add", total, elementwise("multiply", x.known[:, j], elementwise("log", p[:, j])))
-    return replace(factor, elements=total)
 
 
 def read(model: Model, structure: Structure, starts: int = 1) -> Parts:
