@@ -28,6 +28,7 @@ LAYERS: dict[str, set[str]] = {
 }
 LAYERS["api"] = {*LAYERS, "__init__"}  # the demo is written as a user would write it
 LAYERS["pymc2"] = {*LAYERS, "__init__"}  # PyMC 2's names for all of it
+LAYERS["testing"] = {*LAYERS, "__init__"}  # tests of whole samplers, as a user would run them
 LAYERS["__main__"] = LAYERS["__init__"] = {*LAYERS, "__init__", "__main__"}
 
 HOMES = {

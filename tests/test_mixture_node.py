@@ -1,5 +1,7 @@
 """Mixtures in one line: the same draws as the explicit look-up, several laws, refusals."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -122,3 +124,42 @@ def test_what_is_no_law_is_refused():
         mc.Mixture("y", [0.5, 0.5], [mc.Normal, mc.Cauchy], size=2)
     with pytest.raises(TypeError, match="y"):
         mc.Mixture("y", [0.5, 0.5], [mc.Normal.dist(0, 1)] * 2, 3.0, size=2)
+
+
+def test_known_unequal_weights_let_a_chain_out_of_the_swapped_mode():
+    """Components change places together with the numbers of their rows; what the weights say of these decides."""
+    rng = np.random.default_rng(4)
+    x = np.concatenate([rng.normal(0.0, 1.0, 70), rng.normal(6.0, 1.0, 30)])
+    mu = mc.Normal("mu", 3.0, 0.05, size=2)
+    y = mc.Mixture("y", [0.7, 0.3], mc.Normal, mu, 1.0, value=x, observed=True)
+    m = mc.MCMC([y])
+    m.sample(300, 100, seed=1, start={"mu": np.array([6.0, 0.0])}, progress_bar=False)
+    draws = m.trace("mu")[:]
+    assert (draws[:, 0] < 1.0).all() and (draws[:, 1] > 5.0).all()
+
+
+@pytest.mark.parametrize("weights", [(0.35, 0.65), (0.2, 0.3, 0.5)])
+def test_known_unequal_weights_against_enumeration(weights):
+    """Few overlapping rows: both orders of the names are probable, and each as probable as it should be."""
+    x, weights = np.array([-0.4, 0.3, 0.9, 1.6, 2.2]), np.array(weights)
+    k = len(weights)
+    z = mc.Categorical("z", weights, size=5)
+    mu = mc.Normal("mu", 1.0, 0.5, size=k)
+    y = mc.Mixture("y", z, mc.Normal, mu, 1.0, value=x, observed=True)
+    m = mc.MCMC([z, mu, y])
+    m.sample(30000, 500, chains=2, seed=8, progress_bar=False)
+    logs, cells = [], np.array(list(itertools.product(range(k), repeat=5)))
+    for c in cells:
+        total = np.log(weights[c]).sum()
+        for j in range(k):
+            about = x[c == j] - 1.0
+            precision = 0.5 + len(about)
+            total += 0.5 * (np.log(0.5 / precision) - (about**2).sum() + about.sum() ** 2 / precision)
+        logs.append(total)
+    share = np.exp(logs - np.logaddexp.reduce(logs))
+    exact = np.array([[share[cells[:, i] == j].sum() for j in range(k)] for i in range(5)])
+    hits = (m.trace("z")[:].reshape(-1, 5)[:, :, None] == np.arange(k)).astype(float)
+    errors = hits.reshape(100, -1, 5, k).mean(1).std(0, ddof=1) / 10.0
+    assert (np.abs(hits.mean(0) - exact) < 4.5 * errors).all()
+    moved = next(s for s in m.assembled.steps if s.variables[0].name == "z").ratio
+    assert 0.2 < moved < 1.0  # exchanges do happen

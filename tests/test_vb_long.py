@@ -133,3 +133,17 @@ def test_known_covariances_in_vb():
         return mc.VB([y]).update(seed=1, tol=1e-11, verbose=False).L
 
     assert np.isclose(bound(mc.MvNormalCov, cover), bound(mc.MvNormal, np.linalg.inv(cover)), rtol=1e-10)
+
+
+def test_a_start_has_a_bound_and_the_first_iteration_says_the_same():
+    for start in ("random", "labels", "values"):
+        q = mc.VB([mixture()])
+        assert np.isnan(q.L)
+        if start == "random":
+            q.initialize_from_random(seed=1)
+        else:
+            q.initialize_from_value({"z": np.repeat([0, 1, 2], 40)} if start == "labels" else {"mu": [-6.0, 0.0, 6.0]})
+        before = q.L
+        assert np.isfinite(before) and q.iterations == 0
+        q.update(repeat=1, verbose=False)
+        assert q.bound[0] == pytest.approx(before, rel=1e-12)

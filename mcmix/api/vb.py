@@ -289,7 +289,9 @@ class VB:
 
     @property
     def L(self) -> float:  # noqa: N802
-        """The last lower bound, in nats."""
+        """The last lower bound, in nats; after a start was set, that of the start. NaN before."""
+        if not self._history and self._ready:
+            return float(self._engine.bound([0])[0])
         return self._history[-1] if self._history else float("nan")
 
     @property

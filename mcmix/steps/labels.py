@@ -266,12 +266,14 @@ class LabelGibbs(Step):
 
     def _transposition(self, exchange: Exchange, chain: Chain) -> Call:
         n_labels = self.block.label.n_labels
-        families = words(*[chain.address(v) + 8 * k for family in exchange.families for v, k in family])
+        moved = [chain.address(v) + 8 * k for family in exchange.families for v, k in family]
+        counts = [chain.address(("units", self.block.label.node)) + 8 * k for k in range(n_labels)]
+        families = words(*moved, *(counts if exchange.counted else ()))
         complements = words(*[chain.address(v) for v in exchange.complements])
         bound = chain.bound(self.ratio_program)
         chain.kept += [families, complements]
         answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
-        slots = [*bound.words, answer, n_labels, len(exchange.families), address_of(families),
+        slots = [*bound.words, answer, n_labels, len(families) // n_labels, address_of(families),
                  len(exchange.complements), address_of(complements), chain.address(("exchange", self))]  # fmt: skip
         return kernel_call(self, exchange_kernels.transpose_components, slots)
 

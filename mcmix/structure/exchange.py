@@ -2,7 +2,7 @@
 
 Components may be exchanged when every table that is looked up by the label permutes along: vectors with one entry per
 label, lists of one scalar variable per label, weights of a simplex or of the form [p, 1 - p]. Constants that differ
-between labels, known labels, weights per row and numeric use of a label break it.
+between labels, known labels, weights per row and numeric use of a label break it; known weights that differ only weigh in.
 """
 
 from __future__ import annotations
@@ -31,10 +31,14 @@ class Exchange:
         For each table, the variable and element that holds each label's entry.
     complements : list of Stochastic
         Scalar probabilities of label 0 of two.
+    counted : bool
+        Whether labels have known weights that differ: numbers of units then change places with the components, and what
+        the weights say of these numbers is part of the ratio.
     """
 
     families: list[list[tuple[Stochastic, int]]] = field(default_factory=list)
     complements: list[Stochastic] = field(default_factory=list)
+    counted: bool = False
 
     @property
     def variables(self) -> list[Stochastic]:
@@ -119,7 +123,9 @@ def _weights(block: LabelBlock, structure: Structure, found: Exchange) -> None:
     weights = block.log_weights
     assert weights is not None
     complement = _complement_of(weights, structure)
-    if complement is not None:
+    if not weights.leaves:
+        found.counted = np.unique(evaluate(weights, {})).size > 1
+    elif complement is not None:
         found.complements.append(complement)
     else:
         _table(weights, block.label.n_labels, structure, found)
@@ -261,6 +267,8 @@ def _scalars(x: Expression, n_labels: int) -> list[Expression]:
 
 def differing(found: Exchange, block: LabelBlock, structure: Structure) -> bool:
     """Whether anything outside the likelihood tells the components apart (else an exchange changes only names)."""
+    if found.counted:
+        return True
     for evidence in outside(found, block, structure):
         own = [v for v in found.variables if structure.recording.factor_of(v) is evidence.factor]
         if not own or evidence.factor.family is None:
@@ -337,4 +345,7 @@ def ratio_target(found: Exchange, block: LabelBlock, structure: Structure) -> Ex
     parts: Sequence[Evidence] = outside(found, block, structure)
     for e in parts:
         total = elementwise("add", total, reduce("sum", e.elements))
+    if found.counted and block.log_weights is not None:
+        said = elementwise("where", elementwise("greater", block.counts, 0), block.counts * block.log_weights, 0.0)
+        total = elementwise("add", total, reduce("sum", said))
     return total
