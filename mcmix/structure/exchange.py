@@ -2,7 +2,7 @@
 
 Components may be exchanged when every table that is looked up by the label permutes along: vectors with one entry per
 label, lists of one scalar variable per label, weights of a simplex or of the form [p, 1 - p]. Constants that differ
-between labels, known labels, weights per row and numeric use of a label break it; known weights that differ only weigh in.
+between labels, known labels, weights per row and numeric use of a label break it; known weights that differ weigh in.
 """
 
 from __future__ import annotations
