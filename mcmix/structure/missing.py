@@ -46,18 +46,37 @@ def _columns(factor: Factor, labels: set[Expression]) -> list[Factor]:
 
 
 def _by_category(factor: Factor) -> Factor:
-    """Known rows of counts with weights of their own as a sum over categories, each elementwise in the rows."""
+    """Known rows of counts with weights of their own, written category by category."""
     p, x = factor.parameters.get("probabilities"), factor.x
     if factor.family is None or factor.family.name != "Multinomial" or p is None or x is None or not x.is_constant:
         return factor
-    if p.ndim != 2 or x.ndim != 2 or p.is_constant or p.shape != x.shape:
+    trials = factor.parameters["trials"]
+    if p.ndim != 2 or p.is_constant or p.shape != x.shape or not trials.is_constant:
         return factor
-    counts = np.asarray(x.known, dtype=float)
-    total = constant(gammaln(counts.sum(1) + 1.0) - gammaln(counts + 1.0).sum(1))
-    for j in range(p.shape[1]):
-        logs = elementwise("multiply", counts[:, j], elementwise("log", p[:, j]))
-        total = elementwise("add", total, elementwise("where", counts[:, j] > 0.0, logs, 0.0))
-    return replace(factor, elements=total)
+    if all(part.op != "sum" for part in ordered(factor.elements)):  # written so already
+        return factor
+    return replace(factor, elements=by_category(np.asarray(x.known, dtype=float), p, np.asarray(trials.known)))
+
+
+def by_category(x: np.ndarray, probabilities: Expression, trials: np.ndarray | None = None) -> Expression:
+    """Multinomial log mass of rows of counts as a sum over categories, each elementwise in the rows.
+
+    Parameters
+    ----------
+    x : ndarray, shape (rows, categories)
+    probabilities : Expression, shape (rows, categories)
+    trials : ndarray, optional
+        What each row should sum to; else every total is possible.
+    """
+    possible = np.all((x >= 0) & (x == np.round(x)), axis=1)
+    if trials is not None:
+        possible = possible & (x.sum(1) == trials)
+    counts = np.where(possible[:, None], x, 0.0)
+    ways = gammaln(counts.sum(1) + 1.0) - gammaln(counts + 1.0).sum(1)
+    total = constant(np.where(possible, ways, -np.inf))
+    for j in range(x.shape[1]):
+        total = elementwise("add", total, elementwise("xlogy", counts[:, j].copy(), probabilities[..., j]))
+    return total
 
 
 def _parts(factor: Factor, leaves: dict[Expression, Stochastic]) -> list[Factor]:

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
 
 from mcmix.distributions.mv_normal import MV_NORMAL_COV
 from mcmix.errors import ModelError
@@ -26,7 +25,7 @@ from mcmix.structure import expression as ex
 from mcmix.structure.canvas import revealed
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, gather, leaf, python, reduce
 from mcmix.structure.labels import LabelVector, _constant_rows_as_scalars, row_elements
-from mcmix.structure.missing import _at_places
+from mcmix.structure.missing import _at_places, by_category
 from mcmix.structure.recording import Factor, Recording, _own_logp, _parameter
 from mcmix.structure.rewrite import NotSeparable, substitute
 
@@ -137,7 +136,7 @@ class OtherRows:
         family = node.family
         parameters = [self._moved(_parameter(p, self.old), node) for p in node.parents.values()]
         if family.name == "Multinomial":
-            elements = _by_category(x.known, parameters[1])
+            elements = _counts(x.known, parameters[1])
         elif family.expression is not None:
             elements = as_expression(family.expression(x.known if x.is_constant else x, *parameters))
         elif family.event is not None:
@@ -241,17 +240,10 @@ def _product(factor: np.ndarray) -> np.ndarray:
 _COVARIANCE = {"MvNormal": _inverse, "MvNormalCov": _covariance, "MvNormalChol": _product}
 
 
-def _by_category(x: np.ndarray, probabilities: Expression) -> Expression:
-    """Multinomial log mass of rows of counts, category by category, so that labels are seen through."""
+def _counts(x: np.ndarray, probabilities: Expression) -> Expression:
     if np.isnan(x).any():
         raise ModelError("new rows of counts expected complete, got NaN; leave such rows out")
-    possible = np.all((x >= 0) & (x == np.round(x)), axis=1)
-    counts = np.where(possible[:, None], x, 0.0)
-    ways = gammaln(counts.sum(1) + 1.0) - gammaln(counts + 1.0).sum(1)
-    total = constant(np.where(possible, ways, -np.inf))
-    for j in range(x.shape[1]):
-        total = elementwise("add", total, elementwise("xlogy", counts[:, j].copy(), probabilities[..., j]))
-    return total
+    return by_category(x, probabilities)
 
 
 def free_size(recording: Recording, nodes: Collection[Stochastic], at_least: int) -> int:
