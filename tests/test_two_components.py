@@ -231,8 +231,10 @@ def test_a_chain_put_into_the_swapped_mode_comes_back(data):
 
 
 def test_without_the_transposition_a_swapped_chain_stays(data):
-    """The test above could fail: known weights that differ break the exchange, and the chain stays swapped."""
-    z = mc.Categorical("z", [0.7, 0.3], size=len(data))
+    """The test above could fail: weights that vary by row break the exchange, and the chain stays swapped."""
+    weights = np.tile([0.7, 0.3], (len(data), 1))
+    weights[0] = [0.69, 0.31]
+    z = mc.Categorical("z", weights)
     mu = mc.Normal("mu", [145, 210], [0.01, 0.02], size=2)
     y = mc.Normal("y", mu[z], 0.005, value=data, observed=True)
     start = {"mu": [200.0, 150.0], "z": (data < 175).astype(int)}
