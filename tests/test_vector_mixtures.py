@@ -7,6 +7,9 @@ from scipy.special import logsumexp, multigammaln
 
 import mcmix as mc
 from mcmix.sampling.replay import unit_log_likelihood
+from mcmix.structure.evaluate import evaluate, ordered
+from mcmix.structure.expression import leaf
+from mcmix.structure.missing import by_category
 from tests import references as ref
 from tests.references import assert_law, assert_mean, assert_shares, chains_of
 
@@ -259,3 +262,19 @@ def test_data_of_the_wrong_width_are_refused():
     mu = mc.MvNormal("mu", np.zeros(3), np.eye(3), size=2)
     with pytest.raises(mc.ModelError, match=r"y.*\(5, 2\).*mean"):
         mc.Mixture("y", [0.5, 0.5], mc.MvNormal, mu, np.eye(3), value=np.zeros((5, 2)), observed=True)
+
+
+def test_many_categories_nest_shallowly():
+    """A thousand categories are a sum in pairs: recursion over expressions does not reach Python's limit."""
+    rng = np.random.default_rng(3)
+    counts, shares = rng.integers(0, 3, (2, 1200)).astype(float), rng.dirichlet(np.ones(1200), 2)
+    table = leaf("p", (2, 1200))
+    found = by_category(counts, table, counts.sum(1))
+    np.testing.assert_allclose(
+        evaluate(found, {"p": shares}), stats.multinomial.logpmf(counts, counts.sum(1), shares), rtol=1e-12
+    )
+    deepest = {found: 1}
+    for part in reversed(ordered(found)):
+        for a in part.arguments:
+            deepest[a] = max(deepest.get(a, 0), deepest[part] + 1)
+    assert max(deepest.values()) < 20

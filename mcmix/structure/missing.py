@@ -73,10 +73,16 @@ def by_category(x: np.ndarray, probabilities: Expression, trials: np.ndarray | N
         possible = possible & (x.sum(1) == trials)
     counts = np.where(possible[:, None], x, 0.0)
     ways = gammaln(counts.sum(1) + 1.0) - gammaln(counts + 1.0).sum(1)
-    total = constant(np.where(possible, ways, -np.inf))
-    for j in range(x.shape[1]):
-        total = elementwise("add", total, elementwise("xlogy", counts[:, j].copy(), probabilities[..., j]))
-    return total
+    terms = [elementwise("xlogy", counts[:, j].copy(), probabilities[..., j]) for j in range(x.shape[1])]
+    return _summed([constant(np.where(possible, ways, -np.inf)), *terms])
+
+
+def _summed(terms: list[Expression]) -> Expression:
+    """The sum of many terms, in pairs: a thousand of them nest ten deep, not a thousand."""
+    while len(terms) > 1:
+        pairs = [elementwise("add", a, b) for a, b in zip(terms[::2], terms[1::2], strict=False)]
+        terms = pairs + terms[len(terms) - len(terms) % 2 :]
+    return terms[0]
 
 
 def _parts(factor: Factor, leaves: dict[Expression, Stochastic]) -> list[Factor]:
