@@ -96,6 +96,7 @@ _LATER = {
     "MCMC": ("mcmix.api.mcmc", "MCMC"),
     "MAP": ("mcmix.api.mode", "MAP"),
     "NormApprox": ("mcmix.api.mode", "NormApprox"),
+    "Tempering": ("mcmix.sampling.ladder", "Tempering"),
     "VB": ("mcmix.api.vb", "VB"),
     "NormalMixture": ("mcmix.api.estimator", "NormalMixture"),
     **{
@@ -174,8 +175,9 @@ __all__ = [
     "Law", "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "McmixError", "Metropolis", "Mixture",
     "Model", "ModelError", "Multinomial", "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial", "NoStepper",
     "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "PDMatrixMetropolis", "Poisson", "Potential",
-    "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT", "SupportError", "TraceError", "Truncated",
-    "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov", "ZeroInflatedBinomial",
-    "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__", "deterministic", "equal",
-    "errors", "from_scipy", "observed", "pfunc", "plots", "potential", "robust_init", "steps", "stochastic",
+    "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT", "SupportError", "Tempering", "TraceError",
+    "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
+    "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
+    "deterministic", "equal", "errors", "from_scipy", "observed", "pfunc", "plots", "potential", "robust_init", "steps",
+    "stochastic",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ from mcmix.report import frames
 from mcmix.report.statistics import node_statistics
 from mcmix.sampling import predictive, predictive_density, replay, state
 from mcmix.sampling.agreement import disagreement
+from mcmix.sampling.ladder import Ladder, ladder_of, tempering_from
 from mcmix.sampling.run import Runner, Tuning, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
 from mcmix.steps.base import TUNE_INTERVAL, Step
@@ -72,6 +73,9 @@ class MCMC:
         Bytes of labels that one call may keep (default 256 MiB); beyond it labels are not kept.
     calc_deviance : bool
         Accepted for PyMC 2's sake: the deviance is computed from kept draws when it is asked for.
+    tempering : int, sequence of float or Tempering, optional
+        Parallel tempering, for posteriors with modes that plain sweeps do not cross: so many levels (or these powers
+        of the likelihood, falling from 1.0) for each chain; see :class:`Tempering`. A sweep costs as many times more.
 
     Raises
     ------
@@ -97,17 +101,21 @@ class MCMC:
         name: str = "MCMC",
         label_budget: int = LABEL_BUDGET,
         calc_deviance: bool = True,
+        tempering: Any = None,
         **unknown: Any,
     ):
         if unknown:
             listed = ", ".join(map(repr, unknown))
-            raise TypeError(f"MCMC: unknown keyword {listed}; accepted: trace, name, label_budget, calc_deviance")
+            raise TypeError(
+                f"MCMC: unknown keyword {listed}; accepted: trace, name, label_budget, calc_deviance, tempering"
+            )
         self.model = input if isinstance(input, Model) else Model(input)
         self.name = name
         self.label_budget = label_budget
         self._asked = (trace,) if isinstance(trace, str) else tuple(trace)
         self._choices: list[Choice] = []
         self._draw_from_prior = True
+        self._tempering = tempering_from(tempering)
         self._assembled: Assembled | None = None
         self._status: tuple[Any, ...] = ()
         self._runners: list[Runner] = []
@@ -137,7 +145,11 @@ class MCMC:
         return self._assembled
 
     def _made(self, choices: Sequence[Choice]) -> Assembled:
-        return assemble(self.model, self._asked, choices, self._draw_from_prior)
+        made = assemble(self.model, self._asked, choices, self._draw_from_prior, self._tempering is not None)
+        in_python = [v.name for s in made.steps if s.in_python for v in s.variables]
+        if self._tempering is not None and in_python:
+            raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
+        return made
 
     def use_step_method(self, step: Any, *nodes: Any, **options: Any) -> None:
         """Serve nodes with a step of your choice instead of the one from the table.
@@ -191,6 +203,17 @@ class MCMC:
             if not any(node is n for n in self.model.stochastics):
                 raise ModelError(f"use_step_method: expected an unknown of the model, got {node!r}")
         return [chosen] if together else [[node] for node in chosen]
+
+    def temper(self, tempering: Any) -> None:
+        """Sample with parallel tempering (or, given None, without): see ``tempering`` of :class:`MCMC`.
+
+        Raises
+        ------
+        ModelError
+            If the chains have started.
+        """
+        self._refuse_started("tempering")
+        self._tempering, self._assembled = tempering_from(tempering), None
 
     def remove_step_method(self, step: Any) -> None:
         """Take back a step (or several) that was asked for; its nodes get one from the table again."""
@@ -247,6 +270,7 @@ class MCMC:
         cores: int | None = None,
         seed: Any = None,
         start: Mapping[Any, Any] | None = None,
+        tempering: Any = None,
         **unknown: Any,
     ) -> MCMC:
         """Draw from the posterior; every call goes on from where the chains stand.
@@ -270,6 +294,8 @@ class MCMC:
             For the first call; the same seed gives the same draws.
         start : mapping of node or name to value, optional
             Start values of the first call; they win over the automatic start.
+        tempering : int, sequence of float or Tempering, optional
+            As for :class:`MCMC`; of the first call.
         progress_bar : bool
             Show progress where there is a terminal or notebook.
         tune_interval : int
@@ -301,7 +327,7 @@ class MCMC:
             raise TypeError(
                 f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, "
                 "tune_interval, tune_throughout, save_interval, burn_till_tuned, stop_tuning_after, verbose, "
-                "progress_bar, chains, cores, seed, start"
+                "progress_bar, chains, cores, seed, start, tempering"
             )
         iterations, burn_in, step = checked_lengths(iter, burn, thin)
         cores = None if cores is None else at_least_one(cores, "cores")
@@ -309,6 +335,8 @@ class MCMC:
             at_least_one(tune_interval, "tune_interval"),
             at_least_one(stop_tuning_after, "stop_tuning_after"),
         )
+        if tempering is not None:
+            self.temper(tempering)
         self._set_up(chains, seed, start)
         made = self.assembled
         out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
@@ -341,6 +369,7 @@ class MCMC:
             for node in self.model.nodes:
                 node.sampler = weakref.ref(self)
             self._say_impossible()
+            self._say_ladder()
             self._say_disagreement()
         return self
 
@@ -417,6 +446,18 @@ class MCMC:
                 file=sys.stderr,
             )
 
+    @property
+    def ladder(self) -> Ladder | None:
+        """How swaps of a tempered run went since burn-in ended, or None for a plain run."""
+        calls = [r.ladder for r in self._runners if r.ladder is not None]
+        return ladder_of([c.reals for c in calls]) if calls else None
+
+    def _say_ladder(self) -> None:
+        """Say when a tempered run's levels do not meet."""
+        ladder = self.ladder
+        if ladder is not None and ladder.trouble is not None:
+            print(f"tempering: {ladder.trouble}", file=sys.stderr)
+
     def _say_disagreement(self) -> None:
         """Say on the screen when chains tell different stories."""
         exchanged = exchangeable(self.assembled)
@@ -452,7 +493,7 @@ class MCMC:
         entropy, key = self.seed_sequence.entropy, self.seed_sequence.spawn_key
         children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(n_chains)]
         pools = seeds_of(made, self.seed_sequence)
-        self._runners = [runner(made, i, child, given, pools) for i, child in enumerate(children)]
+        self._runners = [runner(made, i, child, given, pools, self._tempering) for i, child in enumerate(children)]
 
     def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
         """Start values by node: what nodes were given as value=, then what the call says."""

@@ -23,8 +23,8 @@ BLOCK = 64 * TILE
 
 (PASS_TUNING, PASS_MACHINE, PASS_PRELUDE, PASS_PRELUDE_LENGTH, PASS_UNITS, PASS_LABELS, PASS_LOG_WEIGHTS, PASS_OUT,
  PASS_LOWEST, PASS_FACTORS, PASS_FACTOR_TABLE, PASS_STREAMS, PASS_WORKSPACE, PASS_COUNTS, PASS_UNIT_LOG,
- PASS_MEMBERSHIP, PASS_COLLECT, PASS_POWER, PASS_ACTIVE) = range(19)  # fmt: skip
-PASS_WIDTH = 20
+ PASS_MEMBERSHIP, PASS_COLLECT, PASS_POWER, PASS_ACTIVE, PASS_TEMPERED, PASS_TEMPERATURE) = range(21)  # fmt: skip
+PASS_WIDTH = 22
 
 (FACTOR_KIND, FACTOR_DENSITY, FACTOR_X, FACTOR_A, FACTOR_A_STEP, FACTOR_B, FACTOR_B_STEP, FACTOR_C, FACTOR_C_STEP,
  FACTOR_PROGRAM, FACTOR_LENGTH, FACTOR_SLOT, FACTOR_RESULT, FACTOR_UNITS, FACTOR_OFFSETS, FACTOR_COLUMNS,
@@ -234,10 +234,10 @@ def tile_logs(slot, scratch, work, first_unit, m, soft):
 
     The soft pass always integrates missing coordinates out, the hard pass where the factor says so.
     """
-    n_labels = slot[PASS_LABELS]
+    n_labels, tempered = slot[PASS_LABELS], slot[PASS_TEMPERED]
     weights = floats(slot[PASS_LOG_WEIGHTS], n_labels)
     for k in range(n_labels):
-        start = weights[k] if slot[PASS_LOG_WEIGHTS] != 0 else 0.0
+        start = weights[k] if slot[PASS_LOG_WEIGHTS] != 0 and tempered == 0 else 0.0
         for i in range(m):
             scratch[k * TILE + i] = start
     for j in range(slot[PASS_FACTORS]):
@@ -250,7 +250,19 @@ def tile_logs(slot, scratch, work, first_unit, m, soft):
             status = _add_rows(slot, factor, scratch, k, first_unit, m, work, integrated)
             if status != 0:
                 return status
+        if j + 1 == tempered:
+            _cool(slot, weights, scratch, m)
     return 0
+
+
+@inline
+def _cool(slot, weights, scratch, m):
+    """Let what the first factors said count the power of a tempered chain, and add the labels' own weights."""
+    power = floats(slot[PASS_TEMPERATURE], 1)[0]
+    for k in range(slot[PASS_LABELS]):
+        start = weights[k] if slot[PASS_LOG_WEIGHTS] != 0 else 0.0
+        for i in range(m):
+            scratch[k * TILE + i] = start + power * scratch[k * TILE + i]
 
 
 @inline

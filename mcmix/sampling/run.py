@@ -18,12 +18,14 @@ from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.failure import culprit
+from mcmix.sampling.ladder import Tempering
 from mcmix.sampling.progress import Progress
 from mcmix.sampling.seeding import Pool
 from mcmix.sampling.start import Seeds, start
 from mcmix.steps.base import TUNE_INTERVAL, Call, Chain, Step
 from mcmix.steps.density import BlockMetropolis, DensityStep, ElementMetropolis
 from mcmix.steps.plan import Assembled, Segment, per_label_bytes, recorded_from
+from mcmix.structure.tempering import POWER_KEY
 from mcmix.traces.memory import Draws
 
 POLL = 0.05  # seconds between looks at the chains
@@ -52,6 +54,8 @@ class Runner:
     left: int = 0
     tuning: Tuning = field(default_factory=lambda: Tuning())
     waiting: bool = False  # for its steps to be tuned, before burn-in begins
+    hotter: list[Chain] = field(default_factory=list)  # levels of a tempered run above the chain
+    ladder: Call | None = None
 
     @property
     def rows(self) -> int:
@@ -159,13 +163,20 @@ def runner(
     sequence: np.random.SeedSequence,
     given: Mapping[Stochastic, Any],
     pools: Mapping[Stochastic, Pool | None],
+    tempering: Tempering | None = None,
 ) -> Runner:
-    """Make a chain: memory, bound sweep, start, frame."""
+    """Make a chain: memory, bound sweep, start, frame; with tempering, hotter levels whose states it swaps with."""
     chain = Chain(made.plan.layout, sequence)
     calls = [call for step in made.steps for call in step.bind(chain)]
     for step in made.steps:
         step.chains.append(chain)
     start(made, chain, calls, given, Seeds(pools, number))
+    hotter: list[Chain] = []
+    swaps: Call | None = None
+    if tempering is not None and made.swaps is not None:
+        hotter, more = _hotter(made, chain, number, tempering, given, pools)
+        swaps = made.swaps.between([chain, *hotter], tempering.powers, tempering.follow)
+        calls = [swaps, *calls, *more]
     frame, stop = apart(driver.FRAME_WIDTH, np.int64), chain.stop
     table = np.array([[c.kernel, address_of(c.words), address_of(c.reals)] for c in calls], dtype=np.int64)
     assert made.record is not None
@@ -174,9 +185,31 @@ def runner(
     frame[driver.FRAME_STREAM], frame[driver.FRAME_STOP] = chain.stream, address_of(stop)
     frame[driver.FRAME_PROGRAM], frame[driver.FRAME_LENGTH] = record.words
     frame[driver.FRAME_MACHINE] = MACHINE.address
-    made_runner = Runner(made, number, chain, calls, frame, stop, [table])
+    made_runner = Runner(made, number, chain, calls, frame, stop, [table], hotter=hotter, ladder=swaps)
     made_runner.tune(False)
     return made_runner
+
+
+def _hotter(
+    made: Assembled,
+    coldest: Chain,
+    number: int,
+    tempering: Tempering,
+    given: Mapping[Stochastic, Any],
+    pools: Mapping[Stochastic, Pool | None],
+) -> tuple[list[Chain], list[Call]]:
+    """The chains at lower powers, started elsewhere than the coldest, and their part of a sweep."""
+    chains: list[Chain] = []
+    calls: list[Call] = []
+    entropy, key = coldest.sequence.entropy, coldest.sequence.spawn_key
+    for level, power in enumerate(tempering.powers[1:], start=1):
+        chain = Chain(made.plan.layout, np.random.SeedSequence(entropy, spawn_key=(*key, 3, level)), coldest)
+        chain.view(POWER_KEY)[:] = power
+        own = [call for step in made.steps for call in step.bind(chain)]
+        start(made, chain, own, given, Seeds(pools, number + level))
+        chains.append(chain)
+        calls += own
+    return chains, calls
 
 
 @dataclass

@@ -25,6 +25,7 @@ def signature(made: Assembled) -> dict[str, Any]:
     """What must be the same in the model that a state is put into."""
     return {
         "format": FORMAT,
+        "tempered": made.swaps is not None,
         "unknowns": [[n.name, list(n.state_shape)] for n in made.model.stochastics],
         "steps": [[s.name, *[v.name for v in s.variables]] for s in made.steps],
         "memory": made.plan.layout.size,
@@ -36,10 +37,12 @@ def save(made: Assembled, runners: Sequence[Runner], path: Path) -> None:
     arrays: dict[str, np.ndarray] = {"signature": np.array(json.dumps(signature(made)))}
     for i, r in enumerate(runners):
         arrays[f"memory {i}"] = r.chain.memory
+        for level, chain in enumerate(r.hotter):
+            arrays[f"level {i} {level}"] = chain.memory
         arrays[f"learned {i}"] = np.concatenate([c.reals for c in r.calls]) if r.calls else np.zeros(0)
         arrays[f"stream {i}"] = np.array(json.dumps(_plain(r.chain.rng.bit_generator.state)))
         arrays[f"sweeps {i}"] = np.array(r.sweeps)
-        for j, streams in enumerate(r.chain.row_states()):
+        for j, streams in enumerate(_row_states(r)):
             arrays[f"rows {i} {j}"] = streams
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
@@ -63,15 +66,32 @@ def restore(made: Assembled, runners: Sequence[Runner], path: Path) -> None:
     with _opened(path) as file:
         _refuse_others(json.loads(str(file["signature"])), signature(made), path)
         for i, r in enumerate(runners):
+            _refuse_other_levels(f"level {i} ", file.files, r, path)
             r.chain.memory[:] = file[f"memory {i}"]
+            for level, chain in enumerate(r.hotter):
+                chain.memory[:] = file[f"level {i} {level}"]
             r.chain.rng.bit_generator.state = _state(json.loads(str(file[f"stream {i}"])))
             r.frame[driver.FRAME_SWEEP] = int(file[f"sweeps {i}"])
             at = 0
             for call in r.calls:
                 call.reals[:] = file[f"learned {i}"][at : at + call.reals.size]
                 at += call.reals.size
-            for j, streams in enumerate(r.chain.row_states()):
+            for j, streams in enumerate(_row_states(r)):
                 streams[...] = file[f"rows {i} {j}"]
+
+
+def _row_states(r: Runner) -> list[np.ndarray]:
+    """Row streams of all levels."""
+    return [streams for chain in (r.chain, *r.hotter) for streams in chain.row_states()]
+
+
+def _refuse_other_levels(prefix: str, names: Sequence[str], r: Runner, path: Path) -> None:
+    saved = sum(name.startswith(prefix) for name in names)
+    if saved != len(r.hotter):
+        raise ModelError(
+            f"restore_state: {path.name} holds {saved + 1} levels of tempering, this sampler {len(r.hotter) + 1}: pass "
+            "the same tempering="
+        )
 
 
 def _opened(path: Path) -> Any:

@@ -18,6 +18,7 @@ from mcmix.steps.program import BoundProgram, Compiler, Layout, Program, finishe
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression
 from mcmix.structure.recording import is_log_kept
+from mcmix.structure.tempering import POWER_KEY
 
 TUNE_INTERVAL = 100  # sweeps of burn-in after which steps written in Python adapt
 
@@ -31,10 +32,13 @@ class Chain:
         Finished.
     sequence : numpy.random.SeedSequence
         The chain's own.
+    coldest : Chain, optional
+        The one that this one swaps states with, directly or not: it stops for both.
     """
 
-    def __init__(self, layout: Layout, sequence: np.random.SeedSequence):
+    def __init__(self, layout: Layout, sequence: np.random.SeedSequence, coldest: Chain | None = None):
         self.layout = layout
+        self.coldest = coldest
         self.memory = apart(layout.size + layout.scratch)
         self.sequence = sequence
         self.rng = np.random.Generator(np.random.SFC64(sequence))
@@ -45,6 +49,8 @@ class Chain:
         self.tune_interval = TUNE_INTERVAL
         self.changed: dict[Any, bool] = {}
         self._row_streams: dict[Any, np.ndarray] = {}
+        if POWER_KEY in layout.places:
+            self.view(POWER_KEY)[:] = 1.0
 
     def view(self, key: Any) -> np.ndarray:
         """The doubles of a place, to read and write."""
@@ -89,6 +95,8 @@ class Chain:
 
     def report(self, error: BaseException) -> None:
         """Keep what a user's function raised inside the compiled stretch, and end the run after this sweep."""
+        if self.coldest is not None:
+            self.coldest.report(error)
         self.error = error
         self.stop[0] = 1
 

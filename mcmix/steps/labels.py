@@ -21,6 +21,7 @@ from mcmix.structure.exchange import Exchange, differing, exchange_of, names_may
 from mcmix.structure.expression import Expression, constant, elementwise, leaf, reduce, reshape
 from mcmix.structure.labels import SeparableFactor, looked_up, missing_in, parameter_tables
 from mcmix.structure.rewrite import substitute
+from mcmix.structure.tempering import POWER_KEY
 
 
 class Pass:
@@ -107,9 +108,9 @@ class Pass:
 
     def descriptor(self, chain: Chain) -> np.ndarray:
         """The pass's descriptor for one chain."""
-        factors = np.array([self._factor(s, chain) for s in self.block.factors], dtype=np.int64).reshape(
-            -1, kernels.FACTOR_WIDTH
-        )
+        hot = self.block.tempered  # the kernel takes these first
+        ordered = [*hot, *(s for s in self.block.factors if s not in hot)]
+        factors = np.array([self._factor(s, chain) for s in ordered], dtype=np.int64).reshape(-1, kernels.FACTOR_WIDTH)
         prelude = chain.bound(self.prelude)
         out = words(*[0] * kernels.PASS_WIDTH)
 
@@ -121,6 +122,8 @@ class Pass:
             chain.address(("workspace", self)), chain.address(("units", self.label.node)),
         ]  # fmt: skip
         out[kernels.PASS_COLLECT] = 1
+        if hot:
+            out[kernels.PASS_TEMPERED], out[kernels.PASS_TEMPERATURE] = len(hot), chain.address(POWER_KEY)
         chain.kept += [factors, streams, out]
         return out
 

@@ -20,10 +20,12 @@ from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.steps.own import fittest_own
 from mcmix.steps.program import Program
 from mcmix.steps.table import Choice, step_for
+from mcmix.steps.tempering import Swaps
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Evidence, Structure, structure_of
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.recording import Recording, is_log_kept, record
+from mcmix.structure.tempering import POWER_KEY
 
 LOG_DENSITY = "log density"
 BETTER_THAN_ALL = 3
@@ -61,6 +63,8 @@ class Assembled:
         Discrete vectors with one entry per row, recorded apart in a small type.
     record : Program
         Computes the log density and the recorded deterministics.
+    swaps : Swaps or None
+        Of a tempered run.
     """
 
     model: Model
@@ -72,6 +76,7 @@ class Assembled:
     labels: list[Stochastic] = field(default_factory=list)
     record: Program | None = None
     per_row: list[str] = field(default_factory=list)
+    swaps: Swaps | None = None
 
     def log_density_of(self, chain: Chain) -> float:
         """The recorded log density after the record program has run."""
@@ -79,7 +84,11 @@ class Assembled:
 
 
 def assemble(
-    model: Model, asked: Collection[str] = (), choices: Sequence[Choice] = (), draw_from_prior: bool = True
+    model: Model,
+    asked: Collection[str] = (),
+    choices: Sequence[Choice] = (),
+    draw_from_prior: bool = True,
+    tempered: bool = False,
 ) -> Assembled:
     """Record a model, see its structure, choose steps, compile programs.
 
@@ -92,6 +101,9 @@ def assemble(
         What `use_step_method` asked for.
     draw_from_prior : bool
         Draw what no data hang on from its law; else such variables are sampled like any other.
+    tempered : bool
+        Let the laws of data count the power that stands in a chain's memory, and add the step that swaps states
+        between chains at neighbouring powers.
 
     Raises
     ------
@@ -104,8 +116,10 @@ def assemble(
     choices = [*choices, *_own_choices(model, choices)]
     taken = {n for c in choices for n in c.nodes}
     apart = [n for c in choices for n in c.nodes if c.step not in (LabelGibbs, DrawFromPrior)]
-    structure = structure_of(recording, apart, draw_from_prior)
+    structure = structure_of(recording, apart, draw_from_prior, tempered)
     plan = Plan(structure)
+    if tempered:
+        plan.layout.place(POWER_KEY, 1)
     for node, variable in recording.leaves.items():
         plan.layout.place(node, max(variable.size, 1))
     made = Assembled(model, recording, structure, plan)
@@ -118,6 +132,9 @@ def assemble(
             step.compiled.place_sums(plan)
     for step in made.steps:
         step.compile(plan)
+    if tempered:
+        made.swaps = Swaps(made.model.stochastics, structure)
+        made.swaps.compile(plan)
     _recorded(made, asked)
     plan.finish()
     return made
@@ -141,18 +158,10 @@ def log_density(structure: Structure) -> Expression:
     """Log density of everything unknown and the data, labels at their present values."""
     total = constant(0.0)
     for e in [*structure.evidence, *structure.idle]:
-        exact = e.over == "cells" and _differ_by_cell(e)
-        total = elementwise("add", total, reduce("sum", e.factor.elements if exact else e.elements))
-        if e.over == "cells" and not exact:
+        total = elementwise("add", total, reduce("sum", e.exact))
+        if e.over == "cells" and not e.differs_by_cell:
             total = elementwise("add", total, _left_out_by_sums(e))
     return total
-
-
-def _differ_by_cell(e: Evidence) -> bool:
-    """Whether what sums leave out depends on a row's cell: trials that differ between components, or between rows."""
-    family = e.factor.family
-    known = () if family is None or family.statistics is None else family.statistics.known
-    return any(np.unique(e.parameters[name].known).size > 1 for name in known)
 
 
 _ANYWHERE = {"probability": 0.5, "positive": 1.0, "nonnegative": 1.0, "real": 0.0, "count": 1.0}

@@ -14,6 +14,7 @@ from mcmix.structure import expression as ex
 from mcmix.structure.evidence import Evidence, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.links import Affine, affine, power
+from mcmix.structure.tempering import times_power
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,9 +155,9 @@ def _message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
     if len(touching) != 1 or e.factor.family is None:
         raise _NotConjugate(f"{name} depends on it through {' and '.join(touching) or 'a function of its own'}")
     if e.factor.family.name == "Categorical":
-        return _weights_message(e, kind, v, leaf)
+        return _powered(_weights_message(e, kind, v, leaf), e)
     if e.factor.family.name == "Multinomial" and kind == "dirichlet":
-        return _counts_message(e, v, leaf)
+        return _powered(_counts_message(e, v, leaf), e)
     statistics = e.factor.family.statistics
     message = statistics.messages.get(touching[0]) if statistics else None
     if message is None or message.kind != kind or e.sums is None:
@@ -166,6 +167,12 @@ def _message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
     others = {p: x for p, x in e.parameters.items() if p != touching[0]}
     first, second = (_spread(m, e) for m in message.natural(e.sums, others))
     return _LINKED[kind](name, first, second, e.parameters[touching[0]], v, leaf)
+
+
+def _powered(read: _Read, e: Evidence) -> _Read:
+    """What was read from rows, as a tempered chain sees them."""
+    second = None if read.second is None else times_power(read.second, e.tempered)
+    return _Read(times_power(read.first, e.tempered), second, read.exponent)
 
 
 def _spread(x: Any, e: Evidence) -> Expression:

@@ -7,7 +7,7 @@ keeps; a conditional then costs the same however many rows there are. Else it is
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from mcmix.structure.labels import LabelVector, SeparableFactor, label_candidate
 from mcmix.structure.missing import cut
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
+from mcmix.structure.tempering import POWER, is_tempered, scaled
 
 MOST_PRODUCTS = 1_000_000  # products of coordinates of unknown rows that are made at a step
 
@@ -40,6 +41,8 @@ class Evidence:
     parameters : mapping of str to Expression
     over : {"cells", "labels", "rows", "whole"}
         What an element stands for: cells of rows, the possible values of a label, rows, or everything at once.
+    plain : Expression or None
+        The elements at power one, where `elements` and `sums` count the power of a tempered chain.
     """
 
     factor: Factor
@@ -47,6 +50,27 @@ class Evidence:
     sums: Sums | None
     parameters: Mapping[str, Expression]
     over: str
+    plain: Expression | None = None
+
+    @property
+    def tempered(self) -> bool:
+        """Whether it counts the power of a tempered chain."""
+        return self.plain is not None
+
+    @property
+    def differs_by_cell(self) -> bool:
+        """Whether what sums leave out depends on a row's cell: trials that differ between components, or rows."""
+        family = self.factor.family
+        if self.over != "cells" or family is None or family.statistics is None:
+            return False
+        return any(np.unique(self.parameters[name].known).size > 1 for name in family.statistics.known)
+
+    @property
+    def exact(self) -> Expression:
+        """The log density at power one, up to a constant of the data that no label changes."""
+        if self.differs_by_cell:
+            return self.factor.elements
+        return self.elements if self.plain is None else self.plain
 
     def touches(self, variable: Expression) -> bool:
         """Whether it depends on a leaf."""
@@ -65,12 +89,15 @@ class LabelBlock:
     factors : list of SeparableFactor
     counts : Expression, shape (K,)
         Leaf that the hard pass fills with the number of units per label.
+    tempered : list of SeparableFactor
+        Those of `factors` that count the power of a tempered chain.
     """
 
     label: LabelVector
     log_weights: Expression | None
     factors: list[SeparableFactor]
     counts: Expression
+    tempered: list[SeparableFactor] = field(default_factory=list)
 
 
 @dataclass
@@ -112,8 +139,13 @@ class Structure:
         return next((b for b in self.blocks if b.label.node is node), None)
 
 
-def structure_of(recording: Recording, apart: Collection[Node] = (), draw_from_prior: bool = True) -> Structure:
-    """Find label blocks and prepare every factor; those in `apart` get a step of the user's choice."""
+def structure_of(
+    recording: Recording, apart: Collection[Node] = (), draw_from_prior: bool = True, tempered: bool = False
+) -> Structure:
+    """Find label blocks and prepare every factor; those in `apart` get a step of the user's choice.
+
+    With `tempered`, the laws of data count a power that is read from a chain's memory.
+    """
     cut(recording)
     structure = Structure(recording, apart=set(apart))
     idle = idle_factors(recording, apart) if draw_from_prior else []
@@ -131,7 +163,20 @@ def structure_of(recording: Recording, apart: Collection[Node] = (), draw_from_p
         structure.blocks.append(LabelBlock(label, weights, factors, counts))
     structure.evidence = [_evidence(f, separable.get(f), structure) for f in active]
     structure.idle = [Evidence(f, f.elements, None, f.parameters, "rows") for f in idle]
+    if tempered:
+        _temper(structure)
     return structure
+
+
+def _temper(structure: Structure) -> None:
+    """Let the laws of data count a power, in every evidence and in the label passes."""
+    chosen = [f for f in structure.recording.factors if is_tempered(f, structure.recording)]
+    structure.evidence = [
+        replace(e, elements=e.elements * POWER, sums=scaled(e.sums), plain=e.elements) if e.factor in chosen else e
+        for e in structure.evidence
+    ]
+    for block in structure.blocks:
+        block.tempered = [s for s in block.factors if s.factor in chosen]
 
 
 def idle_factors(recording: Recording, apart: Collection[Node] = ()) -> list[Factor]:

@@ -129,13 +129,17 @@ def _vectors(mean: Law, precision: Law, children: list[Evidence], structure: Str
     count, total, products = e.sums.n, e.sums.sums[0], e.sums.squares[0]
     count = ex.broadcast_to(ex.reshape(ex.as_expression(count), (-1,)), (n,))
     total, products = ex.reshape(ex.as_expression(total), (n, d)), ex.reshape(ex.as_expression(products), (n, d, d))
-    at_least_one = elementwise("maximum", count, 1.0)
-    average = total / at_least_one[:, None]
+    average = total / _not_zero(count)[:, None]
     about = average + e.sums.shifts[0] - centre
     spread = products - total[:, :, None] * average[:, None, :]
     share = weight * count / (weight + count)
     more = spread + share[:, None, None] * (about[:, :, None] * about[:, None, :])
     return elementwise("add", first, 0.5 * count), elementwise("add", second, more), weight
+
+
+def _not_zero(count: Any) -> Expression:
+    """Counts to divide by: without rows their sum is zero, whatever it is divided by."""
+    return elementwise("where", elementwise("greater", count, 0.0), count, 1.0)
 
 
 def _per_item(scale: Expression, n: int) -> Expression:
@@ -164,7 +168,7 @@ def _numbers(mean: Law, precision: Law, children: list[Evidence], structure: Str
     rows = _gathered(children, mu, tau, n)
     prior = prior_of_powers(precision, recording.own_factor(precision).parameters)
     centre = ex.reshape(ex.broadcast_to(own.parameters["mean"], mean.shape), (n,))
-    average = rows.total / elementwise("maximum", rows.n, 1.0)
+    average = rows.total / _not_zero(rows.n)
     about = average + rows.shift - centre
     share = weight * rows.n / (weight + rows.n)
     squares = rows.squares - rows.total * average + share * about * about

@@ -19,6 +19,7 @@ from mcmix.structure import expression as ex
 from mcmix.structure.evidence import Evidence, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.links import affine
+from mcmix.structure.tempering import times_power
 
 KINDS = {
     "MvNormal": "vector",
@@ -125,7 +126,8 @@ def _message(e: Evidence, kind: str, v: Expression, n: int) -> tuple[Expression,
     touching = [p for p, x in e.parameters.items() if v in x.leaves]
     above = _MATRICES_ABOVE.get((family.name, kind)) if family is not None else None
     if above is not None and touching == [above[0]]:
-        return _matrix_message(e, v, n, *above)
+        first, second = _matrix_message(e, v, n, *above)
+        return times_power(first, e.tempered), times_power(second, e.tempered)
     message = family.statistics.messages.get(touching[0]) if family and family.statistics and touching else None
     if len(touching) != 1 or message is None or message.kind != kind or e.sums is None:
         raise NotConjugate(f"{name} has no {kind} message to its {' and '.join(touching) or 'parameters'}")

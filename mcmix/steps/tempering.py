@@ -1,0 +1,97 @@
+"""The step that swaps states between chains at neighbouring powers of the likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.kernels import tempering as kernels
+from mcmix.kernels.base import address_of
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
+from mcmix.structure.evidence import Structure
+from mcmix.structure.expression import Expression, constant, elementwise, reduce
+from mcmix.structure.tempering import POWER_KEY
+
+_STATE = ("units", "count", "sum", "square")  # what steps read besides values: the statistics of the labels
+
+
+class Swaps(Step):
+    """Swaps whole states between the levels of a ladder.
+
+    Parameters
+    ----------
+    variables : sequence of Stochastic
+        All unknowns.
+    structure : Structure
+        Of a tempered model.
+
+    Raises
+    ------
+    ModelError
+        If no data count the power.
+    """
+
+    name = "parallel tempering"
+
+    def __init__(self, variables: Sequence[Stochastic], structure: Structure):
+        super().__init__(variables, "swaps of states between powers of the likelihood")
+        tempered = [e for e in structure.evidence if e.tempered]
+        if not tempered:
+            raise ModelError(
+                "tempering: expected data whose law can count a power, got none; vectors with missing coordinates "
+                "cannot"
+            )
+        self.likelihood: Expression = constant(0.0)
+        for e in tempered:
+            self.likelihood = elementwise("add", self.likelihood, reduce("sum", e.exact))
+
+    def compile(self, plan: Plan) -> None:
+        """The log likelihood given the labels, at power one."""
+        self.plan = plan
+        self.program = plan.compiled([(self.likelihood, None)])
+
+    def bind(self, chain: Chain) -> list[Call]:
+        """No call of a chain alone: see `between`."""
+        return []
+
+    def between(self, chains: Sequence[Chain], powers: np.ndarray, follow: bool) -> Call:
+        """The call that swaps states of these chains, coldest first."""
+        levels = np.zeros((len(chains), kernels.LEVEL_WIDTH), dtype=np.int64)
+        for i, chain in enumerate(chains):
+            bound = chain.bound(self.program)
+            memory = address_of(chain.memory)
+            answer = memory + 8 * bound.outputs[0]
+            levels[i] = [*bound.words, answer, memory, chain.address(POWER_KEY)]
+            chain.view(POWER_KEY)[:] = powers[i]
+        stretches = self._stretches()
+        chains[0].kept += [levels, stretches]
+        slots = [len(chains), address_of(levels), len(stretches), address_of(stretches), int(follow)]
+        return kernel_call(self, kernels.swap_levels, slots, _numbers(powers), tuned=True)
+
+    def _stretches(self) -> np.ndarray:
+        """Where a state is in a chain's memory: (start, length), neighbours joined."""
+        found: list[list[int]] = []
+        for key, (start, n) in sorted(self.plan.layout.places.items(), key=lambda item: item[1]):
+            if not (isinstance(key, Stochastic) or (isinstance(key, tuple) and key[0] in _STATE)):
+                continue
+            if found and sum(found[-1]) == start:
+                found[-1][1] += n
+            else:
+                found.append([start, n])
+        return np.array(found, dtype=np.int64)
+
+
+def _numbers(powers: np.ndarray) -> np.ndarray:
+    """The ladder's numbers at its start."""
+    n = len(powers)
+    found = np.zeros(kernels.numbers_size(n))
+    found[kernels.POWERS : kernels.POWERS + n] = powers
+    gaps = kernels.POWERS + 3 * n
+    found[gaps : gaps + n - 1] = -np.diff(np.log(powers))
+    return found
+
+
+__all__ = ["Swaps"]
