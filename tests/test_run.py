@@ -713,7 +713,7 @@ class Screen(io.StringIO):
 
 
 def test_progress_is_silent_without_a_terminal(capsys):
-    two_components().sample(300, seed=1, progress_bar=True)
+    two_components().sample(1000, seed=1, progress_bar=True)
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == ""
@@ -724,7 +724,8 @@ def test_one_bar_for_all_chains_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", screen)
     two_components().sample(20_000, seed=1, chains=3)
     shown = screen.getvalue()
-    last = shown.replace("\n", "\r").rstrip("\r").split("\r")[-1]
+    *_, last, verdict = shown.replace("\n", "\r").rstrip("\r").split("\r")
+    assert verdict.endswith(": fine")
     assert "\r" in shown
     assert "/s" in shown  # a rate
     assert "%" in shown
@@ -736,7 +737,7 @@ def test_one_bar_for_all_chains_on_a_terminal(monkeypatch):
 def test_no_bar_when_none_is_wanted(monkeypatch):
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
-    two_components().sample(300, seed=1, progress_bar=False)
+    two_components().sample(1000, seed=1, progress_bar=False)
     assert screen.getvalue() == ""
 
 

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 import mcmix as mc
-from mcmix.sampling.agreement import disagreement, split_rhat
 from mcmix.sampling.seeding import k_means, nearest
-from mcmix.traces.memory import Draws
 
 
 def three_clusters_two_components(seed: int) -> mc.MCMC:
@@ -44,15 +42,6 @@ def test_chains_that_agree_are_silent(capsys):
     y = mc.Normal("y", mu, 1, value=[0.5, 0.7], observed=True)
     mc.MCMC([y]).sample(1000, 100, seed=4)
     assert capsys.readouterr().err == ""
-
-
-def test_disagreement_names_the_worst_quantity():
-    rng = np.random.default_rng(7)
-    good, bad = rng.normal(size=(4, 200)), rng.normal(size=(4, 200)) + np.array([[0.0], [0.0], [0.0], [5.0]])
-    assert disagreement(Draws({"a": good}), (), {}) is None
-    found = disagreement(Draws({"a": good, "b": bad}), (), {})
-    assert found is not None and "b" in found
-    assert split_rhat(good) == pytest.approx(1.0, abs=0.02)
 
 
 def test_start_values_win():

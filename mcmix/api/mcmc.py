@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.api import diagnosis
 from mcmix.api.arguments import at_least_one, checked_lengths, listed, sequence_from
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
@@ -18,17 +19,18 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, short
 from mcmix.nodes.stochastic import Stochastic, as_numbers
 from mcmix.report import frames
+from mcmix.report.diagnosis.result import Diagnosis
 from mcmix.report.statistics import node_statistics
 from mcmix.sampling import predictive, predictive_density, replay, state
-from mcmix.sampling.agreement import disagreement
 from mcmix.sampling.ladder import Ladder, ladder_of, tempering_from
+from mcmix.sampling.progress import is_watched
 from mcmix.sampling.run import Runner, Tuning, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
 from mcmix.steps.base import TUNE_INTERVAL, Step
 from mcmix.steps.explain import explanation
 from mcmix.steps.methods import NoStepper
 from mcmix.steps.own import StepMethod
-from mcmix.steps.plan import Assembled, assemble, exchangeable
+from mcmix.steps.plan import Assembled, assemble
 from mcmix.steps.table import Choice
 from mcmix.structure.ties import warn_of_ties
 from mcmix.traces.memory import Draws, joined
@@ -121,6 +123,7 @@ class MCMC:
         self._runners: list[Runner] = []
         self._calls: list[Draws] = []
         self._deviances: dict[int, np.ndarray] = {}
+        self._seen: tuple[Draws, Diagnosis] | None = None
         self.seed_sequence: np.random.SeedSequence | None = None
         self.sampling_seconds = 0.0  # of the slowest chain in the last call
         self.sampling_wall_seconds = 0.0  # of the last call, waiting for all chains
@@ -368,9 +371,8 @@ class MCMC:
             self._calls.append(collected(made, out, rows))
             for node in self.model.nodes:
                 node.sampler = weakref.ref(self)
-            self._say_impossible()
             self._say_ladder()
-            self._say_disagreement()
+            self._say_verdict(progress_bar)
         return self
 
     def save_state(self, path: str | Path) -> Path:
@@ -437,15 +439,6 @@ class MCMC:
             for node in self.model.stochastics:
                 node._rng = None
 
-    def _say_impossible(self) -> None:
-        """Say when a step of the user's left values of probability zero behind."""
-        impossible = int(np.sum(~np.isfinite(self._calls[-1].statistics["lp"])))
-        if impossible:
-            print(
-                f"{impossible} kept draws have log density minus infinity or NaN: look at your own steps",
-                file=sys.stderr,
-            )
-
     @property
     def ladder(self) -> Ladder | None:
         """How swaps of a tempered run went since burn-in ended, or None for a plain run."""
@@ -458,15 +451,17 @@ class MCMC:
         if ladder is not None and ladder.trouble is not None:
             print(f"tempering: {ladder.trouble}", file=sys.stderr)
 
-    def _say_disagreement(self) -> None:
-        """Say on the screen when chains tell different stories."""
-        exchanged = exchangeable(self.assembled)
-        found = disagreement(self.draws(), {n.name for n in self.assembled.labels}, exchanged)
-        if found is not None:
-            print(
-                f"chains disagree: {found}; run longer, look at each chain (trace(name, chain)), or start elsewhere",
-                file=sys.stderr,
-            )
+    def _say_verdict(self, progress_bar: bool) -> None:
+        """Say on the screen what the run is worth: always where something is wrong, else where somebody looks."""
+        seen = self._at_a_glance()
+        if seen.wrong or (seen.ok and progress_bar and is_watched()):
+            print(seen.verdict, file=sys.stderr)
+
+    def _at_a_glance(self) -> Diagnosis:
+        draws = self.draws()
+        if self._seen is None or self._seen[0] is not draws:
+            self._seen = draws, diagnosis.at_a_glance(self, draws)
+        return self._seen[1]
 
     def _set_up(self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None) -> None:
         if self._runners:
@@ -684,6 +679,59 @@ class MCMC:
             found[name] = node_statistics(values, alpha=alpha, batches=batches, quantiles=tuple(quantiles))
         return found
 
+    @property
+    def verdict(self) -> str:
+        """What the last call's draws are worth, in one to three lines; :meth:`diagnose` has the whole of it.
+
+        ``sample`` prints it where something is wrong, and where there is a terminal or notebook.
+        """
+        return self._at_a_glance().verdict
+
+    def diagnose(self, calls: str | None = None) -> Diagnosis:
+        """Whether the run can be trusted: a verdict, every finding, and how well each quantity mixes.
+
+        Chains are compared by what no name of a component enters (log density, log likelihood with labels summed out,
+        sorted components, number of occupied components, entropy of the labels, predictive density at some rows of the
+        data) and by each variable under its name, which decides nothing where components are exchangeable.
+
+        Looked for are chains that disagree or stand apart, steps that are never accepted, unknowns that never move,
+        weights that collapse to the boundary, components that are empty or never filled again, label switching, and
+        too few effective draws. R-hat is 1 where chains agree; above 1.1 they are said to disagree. Effective draws
+        should be 100 for each chain, and 400.
+
+        Parameters
+        ----------
+        calls : {"last", "all"}, optional
+
+        Returns
+        -------
+        Diagnosis
+            ``verdict``, ``ok``, ``findings`` (each with ``kind``, ``severity``, ``what``, ``advice``) and ``table``, a
+            DataFrame with a row for each quantity. Likelihood and predictive density are computed at 400 draws.
+
+        Raises
+        ------
+        ModelError
+            If nothing was drawn yet.
+
+        Notes
+        -----
+        Rank-normalised split R-hat, bulk and tail effective draws: Vehtari, Gelman, Simpson, Carpenter and Buerkner
+        (2021), "Rank-normalization, folding, and localization", Bayesian Analysis 16(2).
+
+        Examples
+        --------
+        >>> import numpy as np, mcmix as mc
+        >>> x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 50)).ravel()
+        >>> w = mc.Dirichlet("w", [1, 1])
+        >>> mu = mc.Normal("mu", 0, 0.01, size=2)
+        >>> m = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True)])
+        >>> found = m.sample(1000, 200, seed=1).diagnose()
+        >>> found.ok, sorted(set(found.table["kind"]))
+        (True, ['label-invariant', 'named'])
+        """
+        return diagnosis.in_full(self, self.draws(calls))
+
     def summary(
         self, variables: Sequence[Any] | str | None = None, alpha: float = 0.05, calls: str | None = None
     ) -> Any:
@@ -888,12 +936,14 @@ class MCMC:
 
     def __repr__(self) -> str:
         drawn = f"{len(self._runners)} chains x {self._calls[-1].n_draws} draws" if self._calls else "not sampled yet"
+        drawn += f"; {self._seen[1].headline}" if self._seen is not None else ""
         return f"<MCMC of {self.model!r}: {drawn}>"
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        return f"<b>{escape(repr(self))}</b><pre>{escape(str(explanation(self.assembled)))}</pre>"
+        said = f"{self._seen[1].verdict}\n\n" if self._seen is not None else ""
+        return f"<b>{escape(repr(self))}</b><pre>{escape(said + str(explanation(self.assembled)))}</pre>"
 
 
 def _names_nodes(value: Any) -> bool:

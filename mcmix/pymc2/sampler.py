@@ -322,9 +322,9 @@ class MCMC(Named, mcmc.MCMC):
             for node in self.model.stochastics:
                 node.value = chain.get(node)
 
-    def _say_disagreement(self) -> None:
+    def _say_verdict(self, progress_bar: bool) -> None:
         if self.db.keeps:
-            super()._say_disagreement()
+            super()._say_verdict(progress_bar)
 
     def commit(self) -> None:
         """Write the file, where there is one."""

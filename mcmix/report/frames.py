@@ -6,7 +6,7 @@ pandas is imported only to make a frame. A Series that comes in shows that someb
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,6 +68,13 @@ def _columns(part: Elements, alpha: float) -> dict[str, np.ndarray]:
         "ess_tail": arviz_bridge.ess(part.draws, "tail"),
         "r_hat": arviz_bridge.rhat(part.draws),
     }
+
+
+def table_frame(columns: Mapping[str, np.ndarray], labels: Sequence[str]) -> DataFrame:
+    """Columns under row labels."""
+    from pandas import DataFrame
+
+    return DataFrame(dict(columns), index=list(labels))
 
 
 def is_frame(values: Any) -> bool:

@@ -64,6 +64,42 @@ def memberships(made: Assembled, draws: Draws, new: Any, label: Stochastic | Non
     return rows.shares(draws, at_most, node)[: rows.count]
 
 
+def at_rows_of_data(made: Assembled, draws: Draws, count: int) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Log density of some rows of the data at every draw, labels summed out: rows evenly spaced in the first column.
+
+    Yields
+    ------
+    names : list of str
+        What each row is, in words.
+    logs : ndarray, shape (chains, draws, rows)
+
+    Raises
+    ------
+    ModelError
+        As for :func:`predict_logpdf`.
+    """
+    groups = _hanging_together(made) or [Together([], list(made.model.data_nodes))]
+    for together in groups:
+        data = {n.name: _with_gaps(n) for n in together.data}
+        first = next(iter(data.values()))
+        first = first.reshape(len(first), -1)[:, 0]
+        order = np.argsort(first)[: int(np.isfinite(first).sum())]
+        rows = order[np.unique(np.linspace(0, len(order) - 1, count + 2).round().astype(int))[1:-1]]
+        new = NewRows(made, together, {name: values[rows] for name, values in data.items()})
+        logs = np.array([x[: new.count].copy() for x in new.logs(draws, draws.n_chains * draws.n_draws)])
+        yield (
+            [f"log density of {', '.join(data)} at row {row}" for row in rows],
+            logs.reshape(draws.n_chains, draws.n_draws, new.count),
+        )
+
+
+def _with_gaps(node: Stochastic) -> np.ndarray:
+    """Data as numbers, NaN where an entry is missing."""
+    if node.mask is None:
+        return np.asarray(node.value, dtype=float)
+    return np.where(node.mask, np.nan, np.asarray(node.known, dtype=float))
+
+
 # -------------------------------------------------------------------- which nodes
 
 
@@ -234,4 +270,4 @@ def _rows_of(node: Stochastic, value: Any) -> np.ndarray:
     return x if columns else x[:, 0]
 
 
-__all__ = ["NewRows", "memberships", "predict_logpdf"]
+__all__ = ["NewRows", "at_rows_of_data", "memberships", "predict_logpdf"]

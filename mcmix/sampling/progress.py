@@ -14,6 +14,11 @@ def in_notebook() -> bool:
     return running is not None and type(running).__name__ == "ZMQInteractiveShell"
 
 
+def is_watched() -> bool:
+    """Whether somebody sees what is written on standard error as it comes: a terminal, or a notebook."""
+    return in_notebook() or sys.stderr.isatty()
+
+
 class Progress:
     """Sweeps done by all chains, with their rate and the time left.
 
@@ -26,7 +31,7 @@ class Progress:
     """
 
     def __init__(self, total: int, shown: bool, label: str):
-        self.bar = self._bar(total, label) if shown and (in_notebook() or sys.stderr.isatty()) else None
+        self.bar = self._bar(total, label) if shown and is_watched() else None
 
     def _bar(self, total: int, label: str) -> Any:
         with warnings.catch_warnings():

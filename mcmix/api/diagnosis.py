@@ -1,0 +1,122 @@
+"""What a sampler tells a diagnosis of its model, and the quantities that need the model to be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.kernels.driver import FRAME_THIN
+from mcmix.nodes.node import Node
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.report.diagnosis.facts import Facts, LabelFacts
+from mcmix.report.diagnosis.quantities import Group, other_quantities
+from mcmix.report.diagnosis.result import Diagnosis, diagnosed
+from mcmix.sampling import predictive, predictive_density
+from mcmix.steps.labels import LabelGibbs
+from mcmix.steps.methods import NoStepper
+from mcmix.steps.plan import Assembled
+from mcmix.structure.labels import LabelVector
+from mcmix.structure.recording import is_log_kept
+from mcmix.traces.memory import Draws
+
+if TYPE_CHECKING:
+    from mcmix.api.mcmc import MCMC
+
+SECOND_LOOKS = 400  # draws of all chains at which likelihood and predictive density are computed
+POINTS = 5  # rows of data at which the predictive density is
+
+
+def at_a_glance(m: MCMC, draws: Draws) -> Diagnosis:
+    """The word after a run: what the kept draws say by themselves, in milliseconds."""
+    return diagnosed(draws, facts_of(m))
+
+
+def in_full(m: MCMC, draws: Draws) -> Diagnosis:
+    """All of it; see :meth:`MCMC.diagnose`."""
+    return diagnosed(draws, facts_of(m), list(_second_looks(m.assembled, draws)), in_full=True)
+
+
+# -------------------------------------------------------------------- facts
+
+
+def facts_of(m: MCMC) -> Facts:
+    """What is known of the model beside its draws."""
+    made = m.assembled
+    labels = {v.node.name: _label_facts(v, made) for v in _label_vectors(made)}
+    held = {v for s in made.steps if isinstance(s, NoStepper) for v in s.variables}
+    return Facts(
+        labels=labels,
+        nameless=frozenset(_nameless(made, labels)),
+        continuous=frozenset(n.name for n in made.model.stochastics if _never_repeats(n)),
+        held=frozenset(n.name for n in held),
+        simplexes=frozenset(n.name for n in made.model.stochastics if is_log_kept(n)),
+        acceptance=_acceptance(made),
+        thin=int(m._runners[0].frame[FRAME_THIN]),
+    )
+
+
+def _label_vectors(made: Assembled) -> list[LabelVector]:
+    return [b.label for b in made.structure.blocks] + list(made.structure.entangled)
+
+
+def _label_facts(label: LabelVector, made: Assembled) -> LabelFacts:
+    node = label.node
+    known = np.zeros(0, dtype=int) if node.mask is None else np.asarray(node.known)[~np.asarray(node.mask)]
+    counts = np.bincount(known.astype(int).ravel() - label.lowest, minlength=label.n_labels)
+    steps = [s for s in made.steps if isinstance(s, LabelGibbs) and s.variables[0] is node]
+    free = steps[0].names_are_free if steps else None
+    if free is None:
+        return LabelFacts(label.lowest, counts)
+    tables = [[(v.name, element) for v, element in family] for family in free.families]
+    return LabelFacts(label.lowest, counts, tables, [v.name for v in free.complements])
+
+
+def _nameless(made: Assembled, labels: dict[str, LabelFacts]) -> set[str]:
+    """Exchangeable variables, and the functions that see them or their labels."""
+    free = {name for name, label in labels.items() if label.exchangeable}
+    for label in labels.values():
+        free |= {name for table in label.tables for name, _ in table} | set(label.complements)
+    return free | {f.name for f in made.model.deterministics if _sources(f) & free}
+
+
+def _sources(function: Node) -> set[str]:
+    return {n.name for n in function.extended_parents}
+
+
+def _never_repeats(node: Stochastic) -> bool:
+    """Whether the same value twice means that it stood still: weights round to 0, correlation matrices have a 1."""
+    support = None if node.family is None else node.family.support
+    exact = support is not None and (support.discrete or support.simplex or support.correlation)
+    return np.dtype(node.dtype).kind == "f" and not exact
+
+
+def _acceptance(made: Assembled) -> dict[str, str]:
+    """Steps that proposed something. An exchange of components may well be refused for ever, and nothing is wrong."""
+    found = {}
+    for step in made.steps:
+        proposed = any(chain.view(key)[0] > 0 for chain in step.chains for key in step.counters())
+        if proposed and not isinstance(step, LabelGibbs):
+            found[f"acceptance {step.variables[0].name}"] = ", ".join(v.name for v in step.variables)
+    return found
+
+
+# -------------------------------------------------------------------- quantities that need the model
+
+
+def _second_looks(made: Assembled, draws: Draws) -> Iterator[Group]:
+    """Log likelihood and predictive density where the model has them, at thinned draws."""
+    kept = draws.thinned(SECOND_LOOKS)
+    kept = kept[kept[:, 0] == 0, 1]
+    labels = {n.name for n in made.labels}
+    thinned = Draws({n: v[:, kept] for n, v in draws.variables.items() if n not in labels} or dict(draws.variables))
+    some = len(kept) < draws.n_draws
+    try:
+        likelihood = -0.5 * predictive.deviance(made, thinned)
+        yield other_quantities(["log likelihood (labels summed out)"], likelihood[..., None], some)
+        for names, logs in predictive_density.at_rows_of_data(made, thinned, POINTS):
+            yield other_quantities(names, logs, some)
+    except ModelError:  # draws that were not kept, rows that cannot be written for others: the rest must do
+        return

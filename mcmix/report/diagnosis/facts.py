@@ -1,0 +1,70 @@
+"""What a diagnosis must know of a model beside its draws; whoever knows the model fills it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LabelFacts:
+    """One label vector.
+
+    Attributes
+    ----------
+    lowest : int
+        The smallest label.
+    known : ndarray, shape (K,)
+        Units whose label is data, by label: they are in no draw.
+    tables : list of list of (str, int)
+        Where components are exchangeable: for each table that is looked up by the label, the variable and the element
+        that hold each component's entry.
+    complements : list of str
+        Scalar probabilities of one of two exchangeable components.
+    """
+
+    lowest: int
+    known: np.ndarray
+    tables: list[list[tuple[str, int]]] = field(default_factory=list)
+    complements: list[str] = field(default_factory=list)
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return len(self.known)
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether the names of components mean nothing."""
+        return bool(self.tables or self.complements)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A model and its run.
+
+    Attributes
+    ----------
+    labels : dict of str to LabelFacts
+    nameless : set of str
+        Variables by component where components are exchangeable, and functions of these or of labels: chains need not
+        agree on them under their names.
+    continuous : set of str
+        Unknowns that cannot repeat a value unless they stand still.
+    held : set of str
+        Unknowns that were asked to stand still.
+    simplexes : set of str
+    acceptance : dict of str to str
+        Statistics of steps that have proposed something: whom the step moves, in words.
+    thin : int
+        Sweeps between two kept draws.
+    """
+
+    labels: dict[str, LabelFacts] = field(default_factory=dict)
+    nameless: frozenset[str] = frozenset()
+    continuous: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+    simplexes: frozenset[str] = frozenset()
+    acceptance: dict[str, str] = field(default_factory=dict)
+    thin: int = 1

@@ -1,0 +1,162 @@
+"""The numbers by which chains are compared: those that no name of a component enters, and those under their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcmix.report.diagnosis.facts import Facts
+from mcmix.report.diagnosis.mixing import effective_for_mean, mixing
+from mcmix.report.diagnosis.occupancy import Occupancy
+from mcmix.report.elements import element_labels
+from mcmix.traces.memory import Draws
+
+
+@dataclass(frozen=True)
+class Group:
+    """Quantities of one origin.
+
+    Attributes
+    ----------
+    labels : list of str
+        One per quantity.
+    read : callable
+        From positions among them to their draws, shape (positions, chains, draws).
+    invariant : bool
+        Whether no name of a component enters.
+    decides : bool
+        Whether chains that differ in it disagree.
+    thinned : bool
+        Whether it was looked at in some draws only.
+    """
+
+    labels: list[str]
+    read: Callable[[np.ndarray], np.ndarray]
+    invariant: bool = True
+    decides: bool = True
+    thinned: bool = False
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of the model, and how well its draws mix; NaN where that cannot be said."""
+
+    label: str
+    group: Group
+    position: int
+    rhat: float
+    bulk: float
+    tail: float
+
+    @property
+    def effective(self) -> float:
+        """Effective draws, the worse of bulk and tail."""
+        return min(self.bulk, self.tail)
+
+    @property
+    def draws(self) -> np.ndarray:
+        """Shape (chains, draws)."""
+        return self.group.read(np.array([self.position]))[0].astype(float)
+
+    def moments(self) -> tuple[float, float, float]:
+        """Mean, standard deviation, Monte Carlo standard error of the mean."""
+        values = self.draws
+        with np.errstate(invalid="ignore"):
+            mean, deviation = float(values.mean()), float(values.std(ddof=1)) if values.size > 1 else np.nan
+            return mean, deviation, deviation / float(np.sqrt(effective_for_mean(values[None])[0]))
+
+
+def measured(groups: Sequence[Group], most: int) -> tuple[list[Quantity], int]:
+    """Quantities with their R-hat and effective draws, and how many were left aside.
+
+    Where there are more than `most`, each group gives as many as the others, evenly spaced among its own.
+    """
+    share = _share([len(g.labels) for g in groups], most)
+    found: list[Quantity] = []
+    for group in groups:
+        size = len(group.labels)
+        chosen = np.unique(np.linspace(0, size - 1, min(size, share)).round().astype(int))
+        how = mixing(group.read(chosen))
+        numbers = zip(chosen.tolist(), how.rhat.tolist(), how.bulk.tolist(), how.tail.tolist(), strict=True)
+        found += [Quantity(group.labels[i], group, i, rhat, bulk, tail) for i, rhat, bulk, tail in numbers]
+    return found, sum(len(g.labels) for g in groups) - len(found)
+
+
+def _share(sizes: Sequence[int], most: int) -> int:
+    """Quantities that any one group may give, so that all give `most` together (one at least)."""
+    share, left, waiting = most, most, sorted(sizes)
+    for i, size in enumerate(waiting):
+        share = max(1, left // (len(waiting) - i))
+        if size > share:
+            return share
+        left -= size
+    return max([1, *sizes])
+
+
+# -------------------------------------------------------------------- which
+
+
+def groups_of(draws: Draws, facts: Facts, occupancies: Mapping[str, Occupancy]) -> list[Group]:
+    """Log density, sorted tables, occupancies, then everything under its name."""
+    found = [_plain(["log density"], draws.statistics["lp"][..., None])] if "lp" in draws.statistics else []
+    for name, occupancy in occupancies.items():
+        if occupancy.counts.shape[-1] > 1:
+            values = np.stack([occupancy.occupied, occupancy.entropy], axis=-1)
+            labels = [f"occupied components of {name}", f"entropy of {name}"]
+            found.append(_plain(labels, values, thinned=occupancy.thinned))
+    found += _sorted_groups(draws, facts)
+    for name, values in draws.variables.items():
+        if name not in facts.labels and values.dtype.kind in "fiub" and values[0, 0].size:
+            shape = values.shape[2:]
+            labels, flat = element_labels(name, shape), values.reshape(*values.shape[:2], -1)
+            found.append(_plain(labels, flat, invariant=False, decides=name not in facts.nameless))
+    return found
+
+
+def other_quantities(labels: list[str], values: np.ndarray, thinned: bool) -> Group:
+    """Label-invariant quantities that somebody else computed, shape (chains, draws, quantities)."""
+    return _plain(labels, values, thinned=thinned)
+
+
+def _plain(
+    labels: list[str], values: np.ndarray, *, invariant: bool = True, decides: bool = True, thinned: bool = False
+) -> Group:
+    return Group(labels, lambda i: np.moveaxis(values[:, :, i], -1, 0), invariant, decides, thinned)
+
+
+def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
+    """Tables over exchangeable components, each sorted within every draw; those of one origin together."""
+    tables: dict[str, list[list[tuple[str, int]]]] = {}
+    for label in facts.labels.values():
+        for table in label.tables:
+            if all(name in draws.variables for name, _ in table):
+                tables.setdefault(", ".join(dict.fromkeys(name for name, _ in table)), []).append(table)
+    found = [_sorted_group(name, own, draws) for name, own in tables.items()]
+    complements = [c for label in facts.labels.values() for c in label.complements if c in draws.variables]
+    return found + [_larger_share(name, draws) for name in complements]
+
+
+def _sorted_group(name: str, tables: list[list[tuple[str, int]]], draws: Draws) -> Group:
+    """Labelled by rank, and by what else the variable has beside the axis of components."""
+    size = len(tables[0])
+
+    def read(positions: np.ndarray) -> np.ndarray:
+        chosen = {j: np.sort(table_values(tables[j], draws), axis=-1) for j in np.unique(positions % len(tables))}
+        return np.stack([chosen[i % len(tables)][..., i // len(tables)] for i in positions.tolist()])
+
+    shape = draws.variables[tables[0][0][0]].shape[2:]
+    rest = shape[1:] if shape and int(np.prod(shape[1:])) == len(tables) else (len(tables),) * (len(tables) > 1)
+    return Group(element_labels(f"{name} (sorted)", (size, *rest)), read)
+
+
+def _larger_share(name: str, draws: Draws) -> Group:
+    shares = draws.variables[name].reshape(*draws.variables[name].shape[:2], -1)[..., :1]
+    return _plain([f"max({name}, 1 - {name})"], np.maximum(shares, 1.0 - shares))
+
+
+def table_values(table: Sequence[tuple[str, int]], draws: Draws) -> np.ndarray:
+    """A table over components, shape (chains, draws, K)."""
+    whole = {n: draws.variables[n].reshape(*draws.variables[n].shape[:2], -1) for n, _ in table}
+    return np.stack([whole[name][..., element] for name, element in table], axis=-1).astype(float)

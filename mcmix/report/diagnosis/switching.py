@@ -1,0 +1,83 @@
+"""Whether exchangeable components changed names, within a chain or between chains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcmix.report.diagnosis.facts import LabelFacts
+from mcmix.report.diagnosis.quantities import table_values
+from mcmix.traces.memory import Draws
+
+MOST_DRAWS = 50  # of each chain
+FEW = 0.02  # share of draws that may look exchanged by chance
+
+
+@dataclass(frozen=True)
+class Switching:
+    """Chains in which components changed names, and whether chains name them differently."""
+
+    within: list[int]
+    between: bool
+
+    @property
+    def present(self) -> bool:
+        """Either."""
+        return bool(self.within) or self.between
+
+
+def switching(draws: Draws, facts: LabelFacts) -> Switching | None:
+    """Whether components changed names in thinned draws; None where no draws of components were kept.
+
+    Components k and l of a draw stand the other way round than in a reference where (draw k - draw l) points away from
+    (reference k - reference l), all tables together. A chain's reference is its last draw, and then the mean of its
+    draws that agree with that; chains that keep their names are compared by their references.
+    """
+    components = _components(draws, facts)
+    if components is None:
+        return None
+    scaled = components / _scale(components)
+    references = np.stack([_reference(chain) for chain in scaled])
+    shares = [_exchanged(chain, own).mean() for chain, own in zip(scaled, references, strict=True)]
+    within = [chain for chain, share in enumerate(shares) if share > FEW]
+    steady = references[[chain for chain in range(len(references)) if chain not in within]]
+    return Switching(within, bool(len(steady) > 1 and _exchanged(steady[1:], steady[0]).any()))
+
+
+def _reference(chain: np.ndarray) -> np.ndarray:
+    return np.asarray(chain[~_exchanged(chain, chain[-1])].mean(axis=0))
+
+
+def _scale(components: np.ndarray) -> np.ndarray:
+    """How far each table moves from one draw to the next: names that change now and then do not enter."""
+    moves = np.median(np.abs(np.diff(components, axis=1)), axis=(0, 1)).mean(axis=0)
+    spread = components.std(axis=(0, 1, 2))
+    return np.where(moves > 0, moves, np.where(spread > 0, spread, 1.0))
+
+
+def _components(draws: Draws, facts: LabelFacts) -> np.ndarray | None:
+    """Thinned draws of all that belongs to components, shape (chains, draws, K, tables)."""
+    kept = draws.thinned(MOST_DRAWS * draws.n_chains)
+    kept = kept[kept[:, 0] == 0, 1]
+    thinned = Draws({name: draws.variables[name][:, kept] for name in _names(draws, facts)})
+    tables = [table_values(t, thinned) for t in facts.tables if all(name in thinned.variables for name, _ in t)]
+    for name in facts.complements:
+        if name in thinned.variables:
+            share = thinned.variables[name].reshape(*thinned.variables[name].shape[:2], -1)[..., 0]
+            tables.append(np.stack([share, 1.0 - share], axis=-1))
+    return np.stack(tables, axis=-1) if tables else None
+
+
+def _names(draws: Draws, facts: LabelFacts) -> set[str]:
+    names = {name for table in facts.tables for name, _ in table} | set(facts.complements)
+    return names & set(draws.variables)
+
+
+def _exchanged(components: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Whether any two components of a draw stand the other way round than in the reference, shape (draws,)."""
+    center = reference.mean(axis=0)
+    products = np.einsum("tkf,lf->tkl", components - center, reference - center)
+    own = np.einsum("tkk->tk", products)
+    agreements = own[:, :, None] + own[:, None, :] - products - np.swapaxes(products, 1, 2)
+    return np.asarray((agreements < 0).any(axis=(1, 2)))
