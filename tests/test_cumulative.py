@@ -258,7 +258,7 @@ print({answer})
         ),
         (
             "from mcmix.kernels.machine import MACHINE",
-            "__import__('ctypes').CFUNCTYPE(*[__import__('ctypes').c_int64] * 5)(MACHINE.address)(0, 0, 0, 0)",
+            "__import__('mcmix.kernels.base').kernels.base.run(MACHINE.address, 0, 0, 0, 0)",
             0.0,
         ),
     ],

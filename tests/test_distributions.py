@@ -167,7 +167,7 @@ def test_a_large_dispersion_is_the_poisson_law(dispersion: float) -> None:
     x = np.array([0.0, 1.0, 5.0, 60.0])
     expected = FAMILIES["Poisson"].logpdf(x, 4.0) + ((x - 4.0) ** 2 - x) / (2.0 * dispersion)
     actual = FAMILIES["NegativeBinomial"].logpdf(x, 4.0, dispersion)
-    np.testing.assert_allclose(actual, expected, rtol=0.0, atol=1e-12 + 60.0**3 / dispersion / dispersion)
+    np.testing.assert_allclose(actual, expected, rtol=1e-13, atol=1e-12 + 60.0**3 / dispersion / dispersion)
 
 
 @pytest.mark.parametrize("freedom", [1e10, 1e14, 1e200])
@@ -586,6 +586,7 @@ for family in FAMILIES.values():
 """
 
 
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
     """In a cache folder of its own, so that no other run can overwrite the cache's index meanwhile."""
     folders = os.pathsep.join(entry for entry in sys.path if entry)

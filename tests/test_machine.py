@@ -1,6 +1,5 @@
 """The machine that evaluates recorded functions, against its plain twin in NumPy."""
 
-import ctypes
 import warnings
 from functools import partial
 
@@ -9,6 +8,7 @@ import pytest
 import scipy.special
 
 from mcmix.distributions.table import FAMILIES
+from mcmix.kernels.base import run
 from mcmix.kernels.driver import run_machine
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, OK, PYTHON_FAILED, TILE
 from mcmix.steps.base import Chain
@@ -18,8 +18,6 @@ from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import BINARY, UNARY, Expression, constant, elementwise, leaf, reduce
 
 ROWS = 700  # more than the length from which sums run over tiles
-
-FOUR_WORDS = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)
 
 
 def leaf_values(seed):
@@ -404,7 +402,7 @@ def test_densities(family, rows):
 
 
 def run_tile(program, row, tile):
-    return FOUR_WORDS(MACHINE.address)(*program.words, row, tile)
+    return run(MACHINE.address, *program.words, row, tile)
 
 
 def row_expressions():

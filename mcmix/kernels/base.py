@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import carray, njit, types
+from numba import carray, config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from mcmix.kernels import interpreted
+
+COMPILED = not config.DISABLE_JIT  # else kernels run as the Python that they are, slowly: for tests and debuggers
 
 # Everything that ends up in machine code: the kernels, and the families' scalar densities that they inline.
 _SOURCE_FOLDERS = (Path(__file__).parent, Path(__file__).parent.parent / "distributions")
@@ -43,9 +47,10 @@ def _share_stamp(disk_cache: Any) -> None:
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function over arrays and scalars: cached on disk, without the GIL, NaN and infinity honest."""
+    if not COMPILED:
+        return interpreted.forgiving(function)
     compiled = njit(cache=True, **_OPTIONS)(function)
-    if hasattr(compiled, "_cache"):  # absent when the JIT is disabled
-        _share_stamp(compiled._cache)
+    _share_stamp(compiled._cache)
     return compiled
 
 
@@ -54,7 +59,7 @@ def inline(function: Callable[..., Any]) -> Any:
 
     Forced inlining is what lets the compiler move whatever depends on parameters alone out of the loops over rows.
     """
-    return njit(forceinline=True, **_OPTIONS)(function)
+    return njit(forceinline=True, **_OPTIONS)(function) if COMPILED else interpreted.forgiving(function)
 
 
 class AddressedKernel:
@@ -79,7 +84,7 @@ class AddressedKernel:
     def address(self) -> int:
         """Where the machine code starts; compiles on first use."""
         if self._compiled is None:
-            self._compiled = self._compile()
+            self._compiled = self._compile() if COMPILED else interpreted.registered(self.function)
         return int(self._compiled.address)
 
     def _compile(self) -> Any:
@@ -100,82 +105,81 @@ def step_kernel(function: Callable[..., int]) -> AddressedKernel:
     return AddressedKernel(function, 3)
 
 
-@intrinsic
-def _pointer(typingctx: Any, address: Any, kind: Any) -> Any:
-    """Whole number to typed pointer."""
-    pointer = types.CPointer(kind.dtype)
+if COMPILED:
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(pointer))
+    @intrinsic
+    def _pointer(typingctx: Any, address: Any, kind: Any) -> Any:
+        """Whole number to typed pointer."""
+        pointer = types.CPointer(kind.dtype)
 
-    return pointer(types.int64, kind), codegen
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(pointer))
 
+        return pointer(types.int64, kind), codegen
 
-@intrinsic
-def call(typingctx: Any, address: Any, arguments: Any) -> Any:
-    """Call the addressed kernel at `address` with a tuple of whole numbers."""
-    signature = types.int64(types.int64, arguments)
+    @intrinsic
+    def call(typingctx: Any, address: Any, arguments: Any) -> Any:
+        """Call the addressed kernel at `address` with a tuple of whole numbers."""
+        signature = types.int64(types.int64, arguments)
 
-    def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        words = cgutils.unpack_tuple(builder, values[1])
-        word = context.get_value_type(types.int64)
-        from llvmlite import ir
+        def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+            words = cgutils.unpack_tuple(builder, values[1])
+            word = context.get_value_type(types.int64)
+            from llvmlite import ir
 
-        function_type = ir.FunctionType(word, [word] * len(words))
-        function = builder.inttoptr(values[0], function_type.as_pointer())
-        return builder.call(function, words)
+            function_type = ir.FunctionType(word, [word] * len(words))
+            function = builder.inttoptr(values[0], function_type.as_pointer())
+            return builder.call(function, words)
 
-    return signature, codegen
+        return signature, codegen
 
+    @intrinsic
+    def bits_of(typingctx: Any, number: Any) -> Any:
+        """The bits of a double as a whole number."""
 
-@intrinsic
-def bits_of(typingctx: Any, number: Any) -> Any:
-    """The bits of a double as a whole number."""
+        def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+            return builder.bitcast(values[0], context.get_value_type(types.int64))
 
-    def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        return builder.bitcast(values[0], context.get_value_type(types.int64))
+        return types.int64(types.float64), codegen
 
-    return types.int64(types.float64), codegen
+    @intrinsic
+    def double_of(typingctx: Any, bits: Any) -> Any:
+        """The double that has these bits."""
 
+        def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+            return builder.bitcast(values[0], context.get_value_type(types.float64))
 
-@intrinsic
-def double_of(typingctx: Any, bits: Any) -> Any:
-    """The double that has these bits."""
+        return types.float64(types.int64), codegen
 
-    def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        return builder.bitcast(values[0], context.get_value_type(types.float64))
+    @inline
+    def floats(address, n):
+        """The n doubles at an address, as an array over the same memory."""
+        return carray(_pointer(address, np.float64), n)
 
-    return types.float64(types.int64), codegen
+    @inline
+    def integers(address, n):
+        """The n whole numbers (int64) at an address, as an array over the same memory."""
+        return carray(_pointer(address, np.int64), n)
 
+    @inline
+    def words(address, n):
+        """The n unsigned words (uint64) at an address, as an array over the same memory."""
+        return carray(_pointer(address, np.uint64), n)
 
-@inline
-def floats(address, n):
-    """The n doubles at an address, as an array over the same memory."""
-    return carray(_pointer(address, np.float64), n)
+    @inline
+    def bytes_at(address, n):
+        """The n bytes (uint8) at an address, as an array over the same memory."""
+        return carray(_pointer(address, np.uint8), n)
 
+    @inline
+    def shorts_at(address, n):
+        """The n short whole numbers (uint16) at an address, as an array over the same memory."""
+        return carray(_pointer(address, np.uint16), n)
 
-@inline
-def integers(address, n):
-    """The n whole numbers (int64) at an address, as an array over the same memory."""
-    return carray(_pointer(address, np.int64), n)
-
-
-@inline
-def words(address, n):
-    """The n unsigned words (uint64) at an address, as an array over the same memory."""
-    return carray(_pointer(address, np.uint64), n)
-
-
-@inline
-def bytes_at(address, n):
-    """The n bytes (uint8) at an address, as an array over the same memory."""
-    return carray(_pointer(address, np.uint8), n)
-
-
-@inline
-def shorts_at(address, n):
-    """The n short whole numbers (uint16) at an address, as an array over the same memory."""
-    return carray(_pointer(address, np.uint16), n)
+else:
+    bits_of, double_of, call = interpreted.bits_of, interpreted.double_of, interpreted.call
+    floats, integers, words = interpreted.floats, interpreted.integers, interpreted.words
+    bytes_at, shorts_at = interpreted.bytes_at, interpreted.shorts_at
 
 
 def address_of(array: np.ndarray) -> int:
@@ -200,5 +204,19 @@ def apart(shape: int | tuple[int, ...], dtype: Any = np.float64) -> np.ndarray:
 
 def python_callback(function: Callable[..., int], n_arguments: int = 0) -> tuple[Any, int]:
     """A Python function of whole numbers that compiled code can call by address (it takes the GIL meanwhile)."""
+    if not COMPILED:
+        return function, interpreted.registered(function).address
     kept = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * n_arguments)(function)
     return kept, ctypes.cast(kept, ctypes.c_void_p).value or 0
+
+
+@cache
+def _prototype(n_arguments: int) -> Any:
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * n_arguments)
+
+
+def run(address: int, *arguments: int) -> int:
+    """Call a kernel by its address from Python; compiled ones release the GIL meanwhile. Returns the status."""
+    if not COMPILED:
+        return int(interpreted.call(address, arguments))
+    return int(_prototype(len(arguments))(address)(*arguments))

@@ -6,12 +6,11 @@ word is looked at once a sweep, so that another thread can end the run between t
 
 from __future__ import annotations
 
-import ctypes
 import math
 
 import numpy as np
 
-from mcmix.kernels.base import AddressedKernel, address_of, bytes_at, call, floats, inline, integers, shorts_at
+from mcmix.kernels.base import AddressedKernel, address_of, bytes_at, call, floats, inline, integers, run, shorts_at
 
 (FRAME_STEPS, FRAME_TABLE, FRAME_STREAM, FRAME_SWEEPS, FRAME_SWEEP, FRAME_THIN, FRAME_BURN, FRAME_SEGMENTS,
  FRAME_SEGMENT_TABLE, FRAME_ROW, FRAME_ROW_WIDTH, FRAME_OUT, FRAME_STOP, FRAME_PROGRAM, FRAME_LENGTH, FRAME_MACHINE,
@@ -96,22 +95,18 @@ def run_sweeps(frame_address):
 
 DRIVER = AddressedKernel(run_sweeps, 1)
 
-_prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
-_step_prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-_machine_prototype = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)
-
 
 def run_frame(frame: np.ndarray) -> int:
     """Run the driver on a frame (int64, FRAME_WIDTH words); the GIL is released meanwhile. Returns the status."""
-    return int(_prototype(DRIVER.address)(address_of(frame)))
+    return run(DRIVER.address, address_of(frame))
 
 
 def run_step(kernel: AddressedKernel | int, words: np.ndarray, reals: np.ndarray, stream: int) -> int:
     """Run one step kernel once (starts, tests). Returns the status."""
     address = kernel if isinstance(kernel, int) else kernel.address
-    return int(_step_prototype(address)(address_of(words), address_of(reals), stream))
+    return run(address, address_of(words), address_of(reals), stream)
 
 
 def run_machine(machine: AddressedKernel, program: int, length: int) -> int:
     """Run one program once."""
-    return int(_machine_prototype(machine.address)(program, length, 0, 1))
+    return run(machine.address, program, length, 0, 1)

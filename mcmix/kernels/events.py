@@ -120,7 +120,9 @@ def event_kernel(name: str, prepare: Callable[..., None], logpdf: Callable[..., 
     def add_events(out, n, d, size, work, x, a, a_step, b, b_step, c, c_step):
         total, room = floats(out, n), floats(work, 2 * d * d + 2 * d + 4)
         value = floats(x, n * size)
-        first, second, third = floats(a, 1 + n * a_step), floats(b, 1 + n * b_step), floats(c, 1 + n * c_step)
+        most = d * d  # numbers in one set of parameters
+        first, second = floats(a, (n - 1) * a_step + most), floats(b, (n - 1) * b_step + most)
+        third = floats(c, (n - 1) * c_step + most)
         shared = a_step == 0 and b_step == 0 and c_step == 0
         for i in range(n):
             if i == 0 or not shared:

@@ -11,19 +11,23 @@ from __future__ import annotations
 
 import ctypes
 import math
+from typing import Any
 
 import llvmlite.binding
 import numpy as np
 import numpy.random._generator as numpy_generator
 from numba import types
 
-from mcmix.kernels.base import apart, double_of, inline
+from mcmix.kernels.base import COMPILED, apart, double_of, inline
+from mcmix.kernels.interpreted import sampler
 
 _library = ctypes.CDLL(numpy_generator.__file__)
 
 
-def _external(name: str, n_numbers: int) -> types.ExternalFunction:
+def _external(name: str, n_numbers: int) -> Any:
     """A NumPy sampler that takes a bit generator and `n_numbers` doubles and returns a double."""
+    if not COMPILED:
+        return sampler(getattr(_library, name), n_numbers)
     symbol = f"mcmix_{name}"
     address = ctypes.cast(getattr(_library, name), ctypes.c_void_p).value
     llvmlite.binding.add_symbol(symbol, address)

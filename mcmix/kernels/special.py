@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import ctypes
 import math
+from typing import Any
 
 import llvmlite.binding
 import numpy as np
 from numba import types
+from scipy import special
 from scipy.special import cython_special
 
-from mcmix.kernels.base import inline
+from mcmix.kernels.base import COMPILED, inline
 
 SMALLEST_MASS = 1e-290  # below this SciPy's masses lose digits, then all of themselves
 MOST_TERMS = 2000  # of a series or continued fraction
@@ -30,12 +32,14 @@ _capsule_name = ctypes.pythonapi.PyCapsule_GetName
 _capsule_name.restype, _capsule_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
 
 
-def _external(name: str, n_numbers: int) -> types.ExternalFunction:
+def _external(name: str, n_numbers: int) -> Any:
     """SciPy's C function that takes `n_numbers` doubles (and a flag of Cython's own) and returns a double.
 
     A function for several types has a capsule for each, `__pyx_fuse_0log_ndtr` and so on, in an order that changes
     between versions of SciPy: the right one is known by its signature.
     """
+    if not COMPILED:
+        return lambda *numbers: float(getattr(special, name)(*numbers[:n_numbers]))
     signature = f"double ({'double, ' * n_numbers}int __pyx_skip_dispatch)".encode()
     for key, capsule in cython_special.__pyx_capi__.items():
         bare = key.removeprefix("__pyx_fuse_").lstrip("0123456789") if key.startswith("__pyx_fuse_") else key
