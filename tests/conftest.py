@@ -1,8 +1,10 @@
-"""Which tests are plain: they draw little or nothing, and so run with numba's JIT disabled too."""
+"""Which tests are plain: they draw little or nothing, and so run with numba's JIT disabled too. And BLAS kept small."""
 
 import os
 
 import pytest
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small: threads would only fight over the cores
 
 PLAIN = {
     "test_arviz_bridge", "test_cumulative", "test_distributions", "test_frames", "test_from_scipy",

@@ -58,7 +58,7 @@ def log_survival(x, location, scale):  # type: ignore[no-untyped-def]
 
 def draw(rng: np.random.Generator, size: Any, location: Any, scale: Any) -> np.ndarray:
     """Draws of the given size, from a uniform angle."""
-    angle = np.arctan2(scale, -np.asarray(location))
+    angle = np.arctan2(scale, -np.asarray(location, dtype=float))
     drawn = angle - rng.uniform(0.0, angle, size)  # above 0, where the tangent has its zero
     return np.asarray(np.maximum(location + scale / np.tan(drawn), 0.0))
 

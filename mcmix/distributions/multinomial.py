@@ -14,11 +14,13 @@ from mcmix.distributions.family import Family, Parameter, Support
 def expression(x: Any, trials: Any, probabilities: Any) -> Any:
     """Log mass of each vector of counts (last axis K).
 
-    Plain arrays are checked: counts that do not sum to the trials have mass zero. Symbolic ones must sum to them.
+    Counts that do not sum to the trials have mass zero. Where both are known and only weights are symbolic, the node
+    has checked that they do.
     """
     density = gammaln(trials + 1.0) + np.sum(xlogy(x, probabilities) - gammaln(x + 1.0), axis=-1)
     if not all(isinstance(v, np.ndarray) for v in (x, trials, probabilities)):
-        return density
+        known = all(getattr(v, "is_constant", True) for v in (x, trials))
+        return density if known else np.where(np.sum(x, axis=-1) == trials, density, -np.inf)
     possible = (np.sum(x, axis=-1) == trials) & np.all((x >= 0) & (x == np.round(x)), axis=-1)
     return np.where(possible, density, -np.inf)
 

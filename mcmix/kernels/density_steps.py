@@ -190,6 +190,46 @@ def metropolis_elements(words, reals, stream):
     return 0
 
 
+@step_kernel
+def transfer_counts(words, reals, stream):
+    """Metropolis moves of counts between the entries of a vector, whose total stays as it is.
+
+    For each entry another one of its vector is chosen evenly, and a whole number of either sign goes from that to this;
+    the opposite number is as likely, so the proposal is symmetric.
+
+    reals: a scale for all, then a count of moves. counters: proposals, acceptances. 11: entries of one vector.
+    """
+    slot = integers(words, 14)
+    n, entries = slot[4], slot[11]
+    scale, variable, answer = floats(reals, 2), floats(slot[5], n), floats(slot[6], 1)
+    counter, work = floats(slot[12], 2), floats(slot[13], 3)
+    for i in range(n if entries > 1 else 0):
+        first = i - i % entries
+        other = first + (i - first + 1 + int((entries - 1) * uniform(stream))) % entries
+        step = scale[0] * standard_normal(stream)
+        step = math.floor(step) if step < 0.0 else math.ceil(step)
+        accepted = False
+        if variable[i] + step >= 0.0 and variable[other] - step >= 0.0:
+            here, there = variable[i], variable[other]
+            start = answer[0] if call(slot[1], (slot[2], slot[3], 0, 1)) == 0 else -math.inf
+            if start != start:
+                return NOT_A_NUMBER
+            variable[i], variable[other] = here + step, there - step
+            change = (answer[0] if call(slot[1], (slot[2], slot[3], 0, 1)) == 0 else -math.inf) - start
+            if _refused(work, change, i, variable[i]):
+                variable[i], variable[other] = here, there
+                return NOT_A_NUMBER
+            accepted = change > -standard_exponential(stream)
+            if not accepted:
+                variable[i], variable[other] = here, there
+        counter[0] += 1.0
+        counter[1] += 1.0 if accepted else 0.0
+        if slot[0] != 0:
+            scale[0] = _tuned(scale[0], 1.0 if accepted else 0.0, 0.44, scale[1] / n)
+            scale[1] += 1.0
+    return 0
+
+
 @inline
 def free_size(kind, n, k):
     """Free coordinates of n entries: fewer for simplexes of k entries and for matrices with k rows."""

@@ -130,10 +130,15 @@ def is_discrete(node: Stochastic) -> bool:
     return np.dtype(node.dtype).kind in "iub"
 
 
+def keeps_total(node: Stochastic) -> bool:
+    """Whether it is made of vectors of counts with a given total: an entry cannot change alone."""
+    return is_discrete(node) and isinstance(node, Law) and node.family.event_ndim > 0
+
+
 def values_of(node: Stochastic) -> tuple[int, int] | None:
     """(lowest value, number of values) of a discrete variable with few values, else None."""
-    if not is_discrete(node) or not isinstance(node, Law) or node.family.event_ndim:
-        return None  # entries of a vector of counts cannot change one at a time
+    if not is_discrete(node) or not isinstance(node, Law) or keeps_total(node):
+        return None
     if node.family.name == "Categorical":
         return 0, int(shape_of(node.parents["probabilities"])[-1])
     lower, upper = bounds_of(node)
@@ -242,6 +247,8 @@ class ElementMetropolis(DensityStep):
         super().__init__(variables, structure, reason or "chosen by the user", own_scale=proposal_sd is not None)
         if moves_as_block(self.node):
             raise TypeError(f"{self.node.name}: its elements move as a block; use AdaptiveMetropolis")
+        if keeps_total(self.node) and not isinstance(self, TransferMetropolis):
+            raise TypeError(f"{self.node.name}: counts with a given total do not move one by one")
         self.scales = np.full(self.n, scale) if proposal_sd is None else scale * np.broadcast_to(proposal_sd, self.n)
 
     def bind(self, chain: Chain) -> list[Call]:
@@ -253,6 +260,22 @@ class ElementMetropolis(DensityStep):
     def counters(self) -> list[object]:
         """Proposals and acceptances."""
         return [("counter", self)]
+
+
+class TransferMetropolis(ElementMetropolis):
+    """Metropolis for vectors of counts with a given total: some go from one entry to another."""
+
+    name = "adaptive Metropolis, transfers"
+
+    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = "", scale: float = 1.0):
+        if not keeps_total(variables[0]):
+            raise TypeError(f"{variables[0].name}: no vectors of counts with a given total")
+        super().__init__(variables, structure, reason, scale)
+
+    def bind(self, chain: Chain) -> list[Call]:
+        """One call."""
+        reals = np.array([self.scales[0] if self.n else 1.0, 0.0])
+        return [kernel_call(self, kernels.transfer_counts, self.slots(chain, self.node.state_shape[-1]), reals, True)]
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,8 @@ class Metropolis(StepMethod):
                 self.reason = "proposals from the prior, accepted by the likelihood, in Python"
             return self
         each = None if self.given_sd is None else np.ravel(self.stochastic.state_of(self._each_sd()))
+        if density.keeps_total(self.stochastic):
+            return density.TransferMetropolis([self.stochastic], structure, scale=self.scale)
         return density.ElementMetropolis([self.stochastic], structure, scale=self.scale, proposal_sd=each)
 
     def _each_sd(self) -> np.ndarray:
@@ -376,6 +378,8 @@ class Slicer(StepMethod):
 
 class NoStepper(StepMethod):
     """Holds a variable at its start value."""
+
+    holds = True
 
     def __init__(self, stochastic: Stochastic, verbose: int = -1):
         super().__init__(stochastic, verbose)

@@ -117,6 +117,7 @@ def assemble(
     taken = {n for c in choices for n in c.nodes}
     apart = [n for c in choices for n in c.nodes if c.step not in (LabelGibbs, DrawFromPrior)]
     structure = structure_of(recording, apart, draw_from_prior, tempered)
+    structure.held = {n for c in choices for n in c.nodes if getattr(c.step, "holds", False)}
     plan = Plan(structure)
     if tempered:
         plan.layout.place(POWER_KEY, 1)
@@ -267,12 +268,3 @@ def recorded_from(node: Stochastic, made: Assembled) -> int:
     values = block.label.values if block else next(c.values for c in made.structure.entangled if c.node is node)
     fits = values[0] >= 0 and values[-1] < 256 ** per_label_bytes(node, made)
     return 0 if fits else int(values[0])
-
-
-def exchangeable(made: Assembled) -> dict[str, str]:
-    """Variables whose components may swap names freely, and the label vector that they belong to."""
-    found: dict[str, str] = {}
-    for step in made.steps:
-        if isinstance(step, LabelGibbs) and step.names_are_free is not None:
-            found |= {v.name: step.variables[0].name for v in step.names_are_free.variables}
-    return found

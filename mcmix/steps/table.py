@@ -97,8 +97,12 @@ def _matrix_slice(node: Stochastic, structure: Structure) -> str | None:
     return f"cheap log density of matrices; {_not_conjugate(node, structure)}"
 
 
+def _transfers(node: Stochastic, structure: Structure) -> str | None:
+    return "counts with a given total" if density.keeps_total(node) else None
+
+
 def _metropolis(node: Stochastic, structure: Structure) -> str | None:
-    if density.moves_as_block(node):
+    if density.moves_as_block(node) or density.keeps_total(node):
         return None
     return f"serves everything else; {_not_conjugate(node, structure)}"
 
@@ -131,6 +135,12 @@ TABLE: list[Row] = [
     Row(density.Slice, _slice, lambda n, s, why: density.Slice([n], s, why), ITERATIVE),
     Row(density.BlockSlice, _matrix_slice, lambda n, s, why: density.BlockSlice([n], s, why), ITERATIVE),
     Row(density.BlockMetropolis, _block, lambda n, s, why: density.BlockMetropolis([n], s, why), ITERATIVE),
+    Row(
+        density.TransferMetropolis,
+        _transfers,
+        lambda n, s, why: density.TransferMetropolis([n], s, why),
+        ITERATIVE,
+    ),
     Row(density.ElementMetropolis, _metropolis, lambda n, s, why: density.ElementMetropolis([n], s, why), ITERATIVE),
 ]
 

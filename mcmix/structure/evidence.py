@@ -115,6 +115,8 @@ class Structure:
         Of variables that no data hang on: drawn forward at the end of a sweep, and no evidence about anything else.
     apart : set of Node
         Variables that get a step of the user's choice, and so are no part of a joint draw.
+    held : set of Node
+        Variables that stay where they are: nothing may move them along.
     """
 
     recording: Recording
@@ -123,6 +125,7 @@ class Structure:
     evidence: list[Evidence] = field(default_factory=list)
     idle: list[Evidence] = field(default_factory=list)
     apart: set[Node] = field(default_factory=set)
+    held: set[Node] = field(default_factory=set)
 
     def about(self, node: Node) -> list[Evidence]:
         """Evidence that depends on a variable, its own law included."""

@@ -63,6 +63,8 @@ def exchange_of(block: LabelBlock, structure: Structure) -> Exchange | str:
             for table in _tables_of(s, block)[0]:
                 _table(table, block.label.n_labels, structure, found)
         _closed(found, block, structure)
+        if structure.held.intersection(found.variables):
+            raise _Broken("a variable is held where it is")
     except (_Broken, NotSeparable) as reason:
         return str(reason)
     return found
