@@ -144,6 +144,7 @@ _LATER = {
     "logit": ("scipy.special", "logit"),
     "invlogit": ("scipy.special", "expit"),
     "plots": ("mcmix.report.plots", None),
+    "relabel": ("mcmix.api.relabel", "relabel"),
     "steps": ("mcmix.steps", None),
 }
 
@@ -178,6 +179,6 @@ __all__ = [
     "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT", "SupportError", "Tempering", "TraceError",
     "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
-    "deterministic", "equal", "errors", "from_scipy", "observed", "pfunc", "plots", "potential", "robust_init", "steps",
-    "stochastic",
+    "deterministic", "equal", "errors", "from_scipy", "observed", "pfunc", "plots", "potential", "relabel",
+    "robust_init", "steps", "stochastic",
 ]  # fmt: skip

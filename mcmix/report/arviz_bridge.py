@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.errors import ModelError
+
 TAIL = (0.05, 0.95)  # the quantiles of the tail ESS, given by name because the generations have different defaults
 FEWEST_DRAWS = 4  # each half of a chain needs two
 
@@ -201,6 +203,74 @@ def posterior_from_netcdf(path: str | Path) -> tuple[dict[str, np.ndarray], dict
 
     with open_dataset(Path(path), group="posterior") as data:
         return {str(name): data[name].values for name in data.data_vars}, dict(data.attrs)
+
+
+def draws_of(data: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Draws by name, shape (chains, draws, *shape), and what the sampler says of itself, of either container."""
+    if "posterior" not in _groups(data):
+        raise ModelError(
+            f"expected an ArviZ object with a posterior group, got {type(data).__name__} with {_groups(data)}"
+        )
+    posterior = _plain(data["posterior"])
+    statistics = _plain(data["sample_stats"]) if "sample_stats" in _groups(data) else {}
+    return posterior, statistics
+
+
+def _groups(data: Any) -> list[str]:
+    groups = getattr(data, "groups", None)
+    if callable(groups):  # ArviZ 0.x
+        return list(groups())
+    return [str(g).lstrip("/") for g in groups or ()]
+
+
+def _plain(group: Any) -> dict[str, np.ndarray]:
+    names = list(group.data_vars)
+    return {
+        str(n): group[n].transpose("chain", "draw", ...).values for n in names if {"chain", "draw"} <= {*group[n].dims}
+    }
+
+
+def with_draws(data: Any, posterior: Mapping[str, np.ndarray], statistics: Mapping[str, np.ndarray]) -> Any:
+    """A copy with other values of some variables, and more statistics by draw."""
+    new = _dataset_of(data["posterior"]).copy()
+    for name, values in posterior.items():
+        own = new[name].transpose("chain", "draw", ...)
+        new[name] = (own.dims, values.astype(own.dtype) if own.dtype.kind in "iu" else values)
+    old = _dataset_of(data["sample_stats"]).copy() if "sample_stats" in _groups(data) else new[[]]
+    for name, values in statistics.items():
+        own_dims = [f"{name}_dim_{i}" for i in range(values.ndim - 2)]
+        old[name] = (("chain", "draw", *own_dims), values)
+    return _replaced(data, {"posterior": new, "sample_stats": old})
+
+
+def with_group(data: Any, group: str, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Any:
+    """A copy with a group of plain arrays added (or added to), and attributes on it and on the whole."""
+    from xarray import Dataset
+
+    added = Dataset({n: ([f"{n}_dim_{i}" for i in range(np.ndim(x))], x) for n, x in arrays.items()})
+    old = _dataset_of(data[group]) if group in _groups(data) else Dataset()
+    merged = old.merge(added)
+    merged.attrs.update({**old.attrs, **attributes})
+    found = _replaced(data, {group: merged})
+    found.attrs.update(attributes)
+    return found
+
+
+def _dataset_of(group: Any) -> Any:
+    return group if hasattr(group, "merge") else group.to_dataset()
+
+
+def _replaced(data: Any, groups: Mapping[str, Any]) -> Any:
+    """A copy of a container with some of its groups replaced."""
+    present = {g: _dataset_of(data[g]) for g in _groups(data) if g}
+    every = {**present, **groups}
+    if generation() == 0:
+        return _arviz().InferenceData(attrs=dict(data.attrs), **every)
+    from xarray import DataTree
+
+    tree = DataTree.from_dict(every)
+    tree.attrs.update(data.attrs)
+    return tree
 
 
 def _measure(name: str, array: np.ndarray, **options: Any) -> np.ndarray:

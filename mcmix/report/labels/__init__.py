@@ -1,0 +1,1 @@
+"""After the draws: which component of a draw is which."""

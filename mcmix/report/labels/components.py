@@ -1,0 +1,98 @@
+"""Draws by component, whoever made them: what every way of relabelling reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mcmix.errors import ModelError
+
+BLOCK = 64  # draws whose tables are made at once
+Probabilities = Callable[[np.ndarray], Iterator[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Components:
+    """One label vector's components in all draws, chain after chain.
+
+    Attributes
+    ----------
+    n_components : int
+        K.
+    tables : dict of str to ndarray, shape (S, K)
+        Every number that belongs to a component.
+    labels : ndarray of int, shape (S, N), or None
+        From 0 to K - 1.
+    log_density : ndarray, shape (S,), or None
+    data : ndarray, shape (N, D), or None
+        What the labels part.
+    probabilities : callable or None
+        Given numbers of draws, yields for each the label probabilities, shape (N, K); computed anew each time.
+    classes : sequence of sequence of int
+        Components that may change places, class by class; those in none keep their names.
+    """
+
+    n_components: int
+    tables: Mapping[str, np.ndarray] = field(default_factory=dict)
+    labels: np.ndarray | None = None
+    log_density: np.ndarray | None = None
+    data: np.ndarray | None = None
+    probabilities: Probabilities | None = None
+    classes: Sequence[Sequence[int]] = ()
+
+    @property
+    def n_draws(self) -> int:
+        """S."""
+        arrays = [*self.tables.values(), *([] if self.labels is None else [self.labels])]
+        return len(arrays[0])
+
+    @property
+    def pivot(self) -> int:
+        """The draw with the highest log density, or the last one where it is not known."""
+        if self.log_density is None or not np.isfinite(self.log_density).any():
+            return self.n_draws - 1
+        return int(np.nanargmax(self.log_density))
+
+    @property
+    def some(self) -> np.ndarray:
+        """Evenly spaced draws on which references settle before all draws are gone through."""
+        return np.unique(np.linspace(0, self.n_draws - 1, min(self.n_draws, 1000)).round().astype(int))
+
+    @property
+    def forbidden(self) -> np.ndarray:
+        """Pairs (component, name) that no relabelling may choose, shape (K, K)."""
+        found = ~np.eye(self.n_components, dtype=bool)
+        for members in self.classes:
+            found[np.ix_(members, members)] = False
+        return found
+
+    def features(self) -> np.ndarray:
+        """All numbers of components side by side, each with mean 0 and variance 1, shape (S, K, F)."""
+        if not self.tables:
+            raise ModelError("relabel: expected draws of parameters by component, got none; name them with vars=")
+        stacked = np.stack(list(self.tables.values()), axis=-1).astype(float)
+        spread = stacked.std(axis=(0, 1))
+        return (stacked - stacked.mean(axis=(0, 1))) / np.where(spread > 0, spread, 1.0)
+
+    def known_labels(self, method: str) -> np.ndarray:
+        """The labels, where a method cannot do without."""
+        if self.labels is None:
+            raise ModelError(
+                f"relabel: method {method!r} needs the draws of the labels, which were not kept; keep them "
+                "(label_budget=) or use 'pra', 'ordering' or 'point-process'"
+            )
+        return self.labels
+
+    def known_probabilities(self, method: str) -> Probabilities:
+        """Label probabilities of each draw, where a method cannot do without."""
+        if self.probabilities is None:
+            raise ModelError(
+                f"relabel: method {method!r} computes label probabilities from the model, and these draws come "
+                "without one; use 'ecr', 'ecr-iterative-1' or 'pra'"
+            )
+        return self.probabilities
+
+
+__all__ = ["BLOCK", "Components", "Probabilities"]

@@ -1,0 +1,226 @@
+"""Relabelling: planted permutations are undone, whatever the method and whoever made the draws."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mcmix as mc
+from mcmix.errors import ModelError
+from mcmix.report import arviz_bridge
+from mcmix.report.labels.assignment import assigned
+from mcmix.report.labels.components import Components
+from mcmix.report.labels.methods import METHODS
+from mcmix.report.labels.relabelled import alike
+
+K, CHAINS, DRAWS = 3, 2, 150
+
+
+def separated():
+    """A sampler on three components far apart."""
+    x = np.concatenate([np.random.default_rng(i).normal(10.0 * i, 1.0, 20 + 10 * i) for i in range(K)])
+    mu, w = mc.Normal("mu", 0, 0.001, size=K), mc.Dirichlet("w", np.ones(K))
+    tau, z = mc.Gamma("tau", 2, 2, size=K), mc.Categorical("z", w, size=len(x))
+    return mc.MCMC([mc.Normal("y", mu[z], tau[z], value=x, observed=True), w, mu, tau])
+
+
+def shuffled(m):
+    """Exchange components at random in every kept draw; returns the permutations."""
+    rng = np.random.default_rng(5)
+    draws = m.draws()
+    order = np.array([[rng.permutation(K) for _ in range(DRAWS)] for _ in range(CHAINS)])
+    for name in ("mu", "tau", "w"):
+        draws.variables[name][:] = np.take_along_axis(draws.variables[name], order, axis=2)
+    names = np.argsort(order, axis=2)
+    z = draws.variables["z"]
+    z[:] = np.take_along_axis(names, z.astype(np.intp), axis=2)
+    return order
+
+
+@pytest.fixture(scope="module")
+def planted():
+    m = separated().sample(DRAWS + 200, 200, chains=CHAINS, seed=1, progress_bar=False)
+    sorted_before = np.sort(m.draws().variables["mu"], axis=2)
+    shuffled(m)
+    return m, sorted_before
+
+
+@pytest.mark.parametrize("method", [*METHODS, "auto"])
+def test_planted_permutations_are_undone(planted, method):
+    m, truth = planted
+    found = mc.relabel(m, method)
+    mu = found["posterior"]["mu"].values
+    common = np.argsort(mu[0, 0])
+    assert (mu[..., common] == truth).all()  # components far apart: sorted is relabelled
+    z = found["posterior"]["z"].values
+    assert (z == z[:1, :1]).all()
+    assert (np.take_along_axis(mu, z.astype(int), axis=2).std(axis=(0, 1)) < 1.0).all()
+    assert found["sample_stats"]["permutation"].shape == (CHAINS, DRAWS, K)
+    assert (found["constant_data"]["mu_rhat_after"].values < 1.1).all()
+    assert found.attrs["non-permutation rate"] == 0.0
+    assert found.attrs["relabelling"] == ("ecr-iterative-1" if method == "auto" else method)
+
+
+def test_the_draws_of_the_sampler_stay_as_they_were(planted):
+    m, _ = planted
+    before = m.draws().variables["mu"].copy()
+    mc.relabel(m)
+    assert (m.draws().variables["mu"] == before).all()
+
+
+def test_methods_agree_where_components_are_far_apart(planted):
+    m, _ = planted
+    found = mc.relabel(m, compare=[name for name in METHODS if name != "ecr-iterative-1"])
+    shares = [share for name, share in found.attrs.items() if name.startswith("agreement")]
+    assert len(shares) == len(METHODS) - 1
+    assert min(shares) == 1.0
+
+
+def test_ordering_by_any_number_of_a_component(planted):
+    m, _ = planted
+    w = mc.relabel(m, "ordering", by="w")["posterior"]["w"].values
+    assert (np.diff(w, axis=2) >= 0).all()
+    with pytest.raises(ModelError, match="by= expected one of .*'mu'.*, got 'nu'"):
+        mc.relabel(m, "ordering", by="nu")
+
+
+def test_vectors_and_matrices_move_along():
+    rng = np.random.default_rng(2)
+    rows = np.concatenate([rng.normal(0, 1, (30, 2)), rng.normal(8, 1, (30, 2))])
+    mu, tau = mc.MvNormal("mu", np.zeros(2), 0.01 * np.eye(2), size=2), mc.Wishart("tau", 4, np.eye(2), size=2)
+    y = mc.Mixture("y", mc.Dirichlet("w", [1, 1]), mc.MvNormal, mu, tau, value=rows, observed=True)
+    m = mc.MCMC([y, mu, tau]).sample(400, 200, seed=3, progress_bar=False)
+    found = mc.relabel(m, "ordering", by="mu[1]")["posterior"]
+    order = np.argsort(m.draws().variables["mu"][..., 1], axis=2)
+    assert (found["mu"].values == np.take_along_axis(m.draws().variables["mu"], order[..., None], axis=2)).all()
+    every = np.take_along_axis(m.draws().variables["tau"], order[..., None, None], axis=2)
+    assert (found["tau"].values == every).all()
+
+
+def test_lists_of_numbers_and_a_complement():
+    x = np.concatenate([np.random.default_rng(3).normal(0, 1, 30), np.random.default_rng(4).normal(9, 1, 30)])
+    p, a, b = mc.Beta("p", 2, 2), mc.Normal("a", 0, 0.01), mc.Normal("b", 0, 0.01)
+    z = mc.Bernoulli("z", p, size=len(x))
+    mean = mc.Lambda("mean", lambda z=z, a=a, b=b: np.where(z, a, b))
+    m = mc.MCMC([mc.Normal("y", mean, 1.0, value=x, observed=True), p, a, b])
+    m.sample(600, 200, seed=3, progress_bar=False)
+    try:
+        found = mc.relabel(m)["posterior"]
+    except ModelError as refused:
+        assert "no components are exchangeable" in str(refused)  # names that the structure did not prove free
+        return
+    gap = found["a"].values - found["b"].values
+    assert (np.sign(gap) == np.sign(gap[0, 0])).all()
+
+
+# -------------------------------------------------------------------- draws from elsewhere
+
+
+def elsewhere(planted):
+    m, truth = planted
+    variables = {"center": m.draws().variables["mu"], "assignment": m.draws().variables["z"] + 1}
+    groups = {"posterior": variables, "sample_stats": {"lp": m.draws().statistics["lp"]}}
+    return arviz_bridge.to_inference_data(groups, dims={"center": ["cluster"]}), truth
+
+
+@pytest.mark.parametrize("method", ["ecr", "ecr-iterative-1", "pra", "ordering", "point-process"])
+def test_draws_from_elsewhere(planted, method):
+    data, truth = elsewhere(planted)
+    found = mc.relabel(data, method, vars={"components": "center", "labels": "assignment"})
+    center = found["posterior"]["center"]
+    assert center.dims == ("chain", "draw", "cluster")
+    assert (center.values[..., np.argsort(center.values[0, 0])] == truth).all()
+    assert found["posterior"]["assignment"].values.min() == 1
+    assert (found["posterior"]["assignment"].values == found["posterior"]["assignment"].values[:1, :1]).all()
+    assert "permutation" in found["sample_stats"]
+    assert (data["posterior"]["center"].values == planted[0].draws().variables["mu"]).all()
+
+
+def test_labels_alone_from_elsewhere(planted):
+    data, _ = elsewhere(planted)
+    z = mc.relabel(data, vars={"labels": "assignment"})["posterior"]["assignment"].values
+    assert (z == z[:1, :1]).all()
+
+
+def test_a_file_and_back(planted, tmp_path):
+    found = mc.relabel(planted[0])
+    path = arviz_bridge.to_netcdf(found, tmp_path / "run.nc")
+    again, _ = arviz_bridge.posterior_from_netcdf(path)
+    assert (again["mu"] == found["posterior"]["mu"].values).all()
+
+
+# -------------------------------------------------------------------- bad input
+
+
+def test_methods_that_need_what_was_not_kept(planted):
+    data, _ = elsewhere(planted)
+    with pytest.raises(ModelError, match="'stephens' computes label probabilities from the model"):
+        mc.relabel(data, "stephens", vars={"labels": "assignment"})
+    with pytest.raises(ModelError, match="'ecr' needs the draws of the labels"):
+        mc.relabel(data, "ecr", vars={"components": ["center"]})
+    with pytest.raises(ModelError, match="parameters by component, got none"):
+        mc.relabel(data, "pra", vars={"labels": "assignment"})
+    with pytest.raises(ModelError, match="'data-based' needs numbers"):
+        mc.relabel(data, "data-based", vars={"labels": "assignment"})
+
+
+def test_names_that_are_not_there(planted):
+    data, _ = elsewhere(planted)
+    with pytest.raises(ModelError, match="need vars=.*variables: center, assignment"):
+        mc.relabel(data)
+    with pytest.raises(ModelError, match="no variable 'mu'; there are center, assignment"):
+        mc.relabel(data, vars={"components": "mu"})
+    with pytest.raises(ModelError, match="expected a method among auto, ecr"):
+        mc.relabel(planted[0], "sorting")
+    with pytest.raises(ModelError, match="compare= expected"):
+        mc.relabel(planted[0], compare=["sorting"])
+    with pytest.raises(ModelError, match="label= expected one of 'z', got 'q'"):
+        mc.relabel(planted[0], label="q")
+
+
+def test_components_with_names_of_their_own_are_left_alone():
+    x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 20)).ravel()
+    mu = mc.Normal("mu", [0.0, 9.0], 1.0)
+    y = mc.Mixture("y", mc.Dirichlet("w", [1, 1]), mc.Normal, mu, 1.0, value=x, observed=True)
+    m = mc.MCMC([y, mu]).sample(100, seed=1, progress_bar=False)
+    with pytest.raises(ModelError, match="no components are exchangeable.*priors tell them apart"):
+        mc.relabel(m)
+
+
+def test_one_chain_is_enough(planted):
+    m = separated().sample(300, 200, chains=1, seed=2, progress_bar=False)
+    assert mc.relabel(m)["posterior"]["mu"].shape == (1, 100, K)
+
+
+# -------------------------------------------------------------------- the parts
+
+
+@settings(max_examples=50, derandomize=True, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 5))
+def test_assignments_are_the_cheapest(seed, k):
+    costs = np.random.default_rng(seed).normal(size=(4, k, k)).round(1)
+    for cost, order in zip(costs, assigned(costs, np.zeros((k, k), bool)), strict=True):
+        best = min(sum(cost[p[j], j] for j in range(k)) for p in permutations(range(k)))
+        assert sum(cost[order[j], j] for j in range(k)) == pytest.approx(best)
+
+
+def test_classes_bound_what_may_change_places():
+    values = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
+    c = Components(3, {"mu": values}, classes=[[0, 2]])
+    assert METHODS["ordering"](c).order.tolist() == [[2, 1, 0], [0, 1, 2]]
+    assert (METHODS["pra"](c).order[:, 1] == 1).all()
+
+
+def test_alike_knows_a_common_exchange_of_names():
+    order = np.array([np.random.default_rng(i).permutation(4) for i in range(10)])
+    assert alike(order, order[:, [2, 0, 3, 1]]) == 1.0
+    assert alike(order, np.tile(np.arange(4), (10, 1))) < 1.0
+
+
+def test_a_draw_without_a_clear_permutation_is_counted():
+    near = np.tile([[0.0, 5.0], [5.0, 0.1], [0.1, 5.2], [5.1, 0.0]], (5, 1))
+    near[6] = [0.1, 0.0]
+    c = Components(2, {"mu": near}, log_density=np.append(1.0, np.zeros(19)), classes=[[0, 1]])
+    assert np.flatnonzero(~METHODS["point-process"](c).proper).tolist() == [6]
