@@ -145,6 +145,10 @@ _LATER = {
     "invlogit": ("scipy.special", "expit"),
     "plots": ("mcmix.report.plots", None),
     "relabel": ("mcmix.api.relabel", "relabel"),
+    **{
+        name: ("mcmix.api.partitions", name)
+        for name in ("adjusted_rand", "occupied", "partition", "similarity", "variation_of_information")
+    },
     "steps": ("mcmix.steps", None),
 }
 
@@ -179,6 +183,6 @@ __all__ = [
     "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT", "SupportError", "Tempering", "TraceError",
     "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
-    "deterministic", "equal", "errors", "from_scipy", "observed", "pfunc", "plots", "potential", "relabel",
-    "robust_init", "steps", "stochastic",
+    "adjusted_rand", "deterministic", "equal", "errors", "from_scipy", "observed", "occupied", "partition", "pfunc",
+    "plots", "potential", "relabel", "robust_init", "similarity", "steps", "stochastic", "variation_of_information",
 ]  # fmt: skip

@@ -1,0 +1,247 @@
+"""Point estimates of partitions, credible balls, similarity of units, number of clusters: free of labels' names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcmix.api.arguments import at_least_one, sequence_from
+from mcmix.errors import ModelError
+from mcmix.kernels import partitions as kernels
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.report import arviz_bridge
+from mcmix.report.partitions.ball import Ball, ball
+from mcmix.report.partitions.losses import adjusted_rand, compact, variation_of_information
+from mcmix.report.partitions.search import least
+
+MOST_EXACT = 20_000  # units of which all pairs are looked at
+MOST_CLUSTERS = 50  # that a search tries beyond what draws have
+BLOCK_ROWS = 256
+
+
+@dataclass(frozen=True, repr=False)
+class Partition:
+    """A point estimate of a partition, and how sure it is.
+
+    Attributes
+    ----------
+    labels : ndarray of int, shape (N,)
+        Clusters from 0, the largest first.
+    loss : str
+        What was minimised: ``"vi"`` or ``"binder"``.
+    expected : float
+        Expected loss over all draws: nats, or share of pairs.
+    ball : Ball
+        The draws nearest to it that hold a given probability.
+    """
+
+    labels: np.ndarray
+    loss: str
+    expected: float
+    ball: Ball
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters."""
+        return int(self.labels.max()) + 1
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Units in each cluster."""
+        return np.bincount(self.labels)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(map(str, self.sizes[:10])) + (", ..." if self.n_clusters > 10 else "")
+        return f"<Partition of {self.labels.size} units into {self.n_clusters} clusters of {sizes}; {self.ball}>"
+
+
+def partition(
+    draws: Any,
+    loss: str = "vi",
+    *,
+    probability: float = 0.95,
+    starts: int = 16,
+    most_clusters: int | None = None,
+    label: str | None = None,
+    vars: Mapping[str, Any] | None = None,
+    calls: str = "last",
+    seed: Any = 0,
+) -> Partition:
+    """The partition with the least expected loss under the posterior, with its credible ball.
+
+    Parameters
+    ----------
+    draws : MCMC, arviz.InferenceData, xarray.DataTree, or array_like of int, shape (..., N)
+        With draws of labels, whatever their names; the number of clusters may differ between draws.
+    loss : {"vi", "binder"}
+        Variation of information, or Binder's loss with equal costs. The first splits less.
+    probability : float
+        Of the ball.
+    starts : int
+        Random orders in which the search allocates units.
+    most_clusters : int, optional
+        By default ten more than any draw has, at most 50 more.
+    label : str, optional
+        Which label vector of a model; the first by default.
+    vars : mapping, optional
+        ``{"labels": name}`` for draws from elsewhere.
+    calls : {"last", "all"}
+    seed : int or SeedSequence
+        Of the search.
+
+    Returns
+    -------
+    Partition
+
+    Raises
+    ------
+    ModelError
+        If labels were not kept, or arguments are impossible.
+
+    Notes
+    -----
+    Wade and Ghahramani (2018), "Bayesian cluster analysis"; Dahl, Johnson and Mueller (2022), "Search algorithms and
+    loss functions for Bayesian clustering". The search sees at most 1000 evenly thinned draws; loss and ball are of
+    all.
+
+    Examples
+    --------
+    >>> import numpy as np, mcmix as mc
+    >>> found = mc.partition([[0, 0, 1, 1], [1, 1, 0, 0], [0, 0, 0, 1]])
+    >>> found.labels.tolist(), found.n_clusters
+    ([0, 0, 1, 1], 2)
+    """
+    if not 0.0 < probability <= 1.0:
+        raise ModelError(f"probability: expected a number in (0, 1], got {probability!r}")
+    labels = labels_of(draws, label, vars, calls)
+    in_draws = int(labels.max()) + 1
+    extra = min(10, MOST_CLUSTERS, labels.shape[1])
+    most = in_draws + extra if most_clusters is None else at_least_one(most_clusters, "most_clusters")
+    found = least(labels, loss, at_least_one(starts, "starts"), most, sequence_from(seed))
+    return Partition(found.labels, loss, found.loss, ball(found.labels, labels, loss, probability))
+
+
+def similarity(
+    draws: Any,
+    *,
+    rows: Any = None,
+    label: str | None = None,
+    vars: Mapping[str, Any] | None = None,
+    calls: str = "last",
+    at_most: int = 4000,
+) -> np.ndarray:
+    """How often each two units share a cluster.
+
+    Parameters
+    ----------
+    draws, label, vars, calls
+        As for :func:`partition`.
+    rows : array_like of int, optional
+        Units to look at; needed above 20,000 units, of which all pairs would not fit.
+    at_most : int
+        Draws, evenly thinned.
+
+    Returns
+    -------
+    ndarray of float32, shape (units, units)
+        Share of draws; exact in those looked at.
+
+    Raises
+    ------
+    ModelError
+        Above 20,000 units.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> mc.similarity([[0, 0, 1], [1, 1, 1]]).tolist()
+    [[1.0, 1.0, 0.5], [1.0, 1.0, 0.5], [0.5, 0.5, 1.0]]
+    """
+    labels = labels_of(draws, label, vars, calls)
+    kept = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), at_most)).round().astype(int))
+    chosen = labels[kept] if rows is None else labels[np.ix_(kept, np.asarray(rows, dtype=int))]
+    n = chosen.shape[1]
+    if n > MOST_EXACT:
+        raise ModelError(
+            f"similarity: expected at most {MOST_EXACT} units, got {n}; pass rows= with some of them, such as "
+            "np.random.default_rng(0).choice(n, 2000, replace=False)"
+        )
+    by_unit = np.ascontiguousarray(chosen.T)
+    out = np.zeros((n, n), dtype=np.float32)
+    for first in range(0, n, BLOCK_ROWS):
+        last = min(first + BLOCK_ROWS, n)
+        kernels.together(by_unit, first, last, out[first:last])
+    return out
+
+
+def occupied(
+    draws: Any, *, label: str | None = None, vars: Mapping[str, Any] | None = None, calls: str = "last"
+) -> np.ndarray:
+    """Posterior probability of each number of occupied clusters.
+
+    Returns
+    -------
+    ndarray, shape (largest number + 1,)
+        Entry k is the share of draws with k clusters.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> mc.occupied([[0, 0, 1], [1, 1, 1]]).tolist()
+    [0.0, 0.5, 0.5]
+    """
+    labels = labels_of(draws, label, vars, calls)
+    numbers = np.array([np.count_nonzero(np.bincount(row)) for row in labels])
+    return np.bincount(numbers) / len(numbers)
+
+
+def labels_of(draws: Any, label: str | None, vars: Mapping[str, Any] | None, calls: str) -> np.ndarray:
+    """Draws of labels, chain after chain, renumbered from 0: shape (S, N).
+
+    Raises
+    ------
+    ModelError
+        If there are none.
+    """
+    if hasattr(draws, "assembled"):
+        return _of_sampler(draws, label, calls)
+    if hasattr(draws, "groups"):
+        variables, _ = arviz_bridge.draws_of(draws)
+        name = label or (vars or {}).get("labels")
+        if name not in variables:
+            raise ModelError(f"expected vars={{'labels': one of {', '.join(map(repr, variables))}}}, got {name!r}")
+        return _whole(variables[name], str(name))
+    return _whole(np.asarray(draws), "labels")
+
+
+def _whole(array: np.ndarray, name: str) -> np.ndarray:
+    if array.ndim < 2 or not array.size or not np.array_equal(array, np.round(array)):
+        raise ModelError(
+            f"{name}: expected whole numbers, one row for each draw, got {array.dtype} of shape {array.shape}"
+        )
+    return compact(array.reshape(-1, array.shape[-1]))
+
+
+def _of_sampler(m: Any, label: str | None, calls: str) -> np.ndarray:
+    kept = m.draws(calls)
+    nodes: list[Stochastic] = list(m.assembled.labels)
+    if not nodes:
+        raise ModelError("the model has no labels to make a partition of")
+    named = {n.name: n for n in nodes}
+    node = nodes[0] if label is None else named.get(label)
+    if node is None:
+        raise ModelError(f"label= expected one of {', '.join(map(repr, named))}, got {label!r}")
+    if node.name not in kept.variables:
+        raise ModelError(f"{node.name}: the draws of the labels were not kept; raise label_budget= or thin more")
+    found = kept.variables[node.name].reshape(-1, kept.variables[node.name].shape[-1])
+    if node.mask is None:
+        return compact(found)
+    known = np.broadcast_to(np.asarray(node.known), (len(found), node.mask.size)).copy()
+    known[:, np.asarray(node.mask).ravel()] = found
+    return compact(known)
+
+
+__all__ = ["Partition", "adjusted_rand", "occupied", "partition", "similarity", "variation_of_information"]

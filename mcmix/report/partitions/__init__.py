@@ -1,0 +1,1 @@
+"""After the draws: which units belong together, whatever the clusters are called."""
