@@ -114,7 +114,7 @@ def _of_sampler(m: MCMC, draws: Draws, method: str, by: str | None, label: str |
     found = []
     for name, own in chosen.items():
         current = Draws(variables, draws.statistics)
-        c = _components(m, current, name, own)
+        c = components_of(m, current, name, own)
         how = named(name, c, (draws.n_chains, draws.n_draws), method, by, compare)
         variables |= exchanged(variables, own.tables, own.complements, how.order)
         if name in variables:
@@ -134,7 +134,8 @@ def _why_none(m: MCMC, names: list[str], label: str | None) -> str:
     return f"relabel: no components are exchangeable, so every name has a meaning of its own ({why})"
 
 
-def _components(m: MCMC, draws: Draws, name: str, own: LabelFacts) -> Components:
+def components_of(m: MCMC, draws: Draws, name: str, own: LabelFacts) -> Components:
+    """A label vector's components in a sampler's draws."""
     s, k = draws.n_chains * draws.n_draws, own.n_components
     kept = [t for t in own.tables if all(v in draws.variables for v, _ in t)]
     tables = {title: table_values(t, draws).reshape(s, k) for title, t in _titled(kept).items()}
@@ -284,4 +285,4 @@ def _with_report(data: Any, found: Sequence[Named], changed: Mapping[str, tuple[
     return arviz_bridge.with_group(data, GROUP, arrays, attributes)
 
 
-__all__ = ["relabel"]
+__all__ = ["components_of", "relabel"]

@@ -13,7 +13,7 @@ from scipy.cluster.vq import kmeans2, vq
 
 from mcmix.errors import ModelError
 from mcmix.kernels import cross
-from mcmix.report.labels.assignment import assigned, names_of, one_by_one, over_blocks
+from mcmix.report.labels.assignment import names_of, one_by_one, over_blocks
 from mcmix.report.labels.components import Components
 
 MOST_ROUNDS = 50
@@ -136,26 +136,26 @@ def pra(c: Components) -> Permutations:
     Marin, Mengersen and Robert (2005), "Bayesian modelling and inference on mixtures of distributions", section 3.2.
     Each parameter counts in units of its spread within a name, so that those that tell components apart decide.
     """
-    features, pivot = _settled(c)
-    return Permutations.of(_to_points(c, features, pivot))
+    features, pivot = settled(c)
+    return Permutations.of(to_points(c, features, pivot))
 
 
-def _settled(c: Components) -> tuple[np.ndarray, np.ndarray]:
+def settled(c: Components) -> tuple[np.ndarray, np.ndarray]:
     """Features in units of their spread within a name, and the mean of each name, settled on some draws."""
     features = c.features()
     pivot, some = features[c.pivot], features[c.some]
-    order = _to_points(c, some, pivot)
+    order = to_points(c, some, pivot)
     for _ in range(MOST_ROUNDS):
         in_order = np.take_along_axis(some, order[:, :, None], axis=1)
         within = np.maximum(in_order.std(axis=0).mean(axis=0), TINY)
         features, some, pivot = features / within, some / within, in_order.mean(axis=0) / within
-        before, order = order, _to_points(c, some, pivot)
+        before, order = order, to_points(c, some, pivot)
         if np.array_equal(before, order):
             break
     return features, pivot
 
 
-def _to_points(c: Components, features: np.ndarray, points: np.ndarray) -> np.ndarray:
+def to_points(c: Components, features: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Permutations that bring components closest to one point for each name, in squared distance."""
     squares = (points**2).sum(-1)
     return over_blocks(lambda part: squares - 2.0 * features[part] @ points.T, len(features), c.forbidden)
@@ -186,12 +186,12 @@ def point_process(c: Components) -> Permutations:
     Fruehwirth-Schnatter (2011), "Label switching under model uncertainty". The share of draws that are not clear is
     the non-permutation rate: where it is large, there are too many components, or they overlap.
     """
-    features, start = _settled(c)
+    features, start = settled(c)
     sample = features[c.some].reshape(-1, features.shape[-1])
     centres, _ = kmeans2(sample, start, minit="matrix", missing="warn") if len(start) > 1 else (start, None)
     names = vq(features.reshape(-1, features.shape[-1]), centres)[0].reshape(c.n_draws, -1)
     proper = (np.sort(names, axis=1) == np.arange(c.n_components)).all(axis=1)
-    return Permutations(_to_points(c, features, centres), proper)
+    return Permutations(to_points(c, features, centres), proper)
 
 
 # -------------------------------------------------------------------- by data
@@ -267,4 +267,4 @@ def chosen_for(c: Components) -> tuple[str, str]:
     return "pra", "neither labels nor a model: parameters are matched with those of the most probable draw"
 
 
-__all__ = ["METHODS", "Permutations", "assigned", "chosen_for"]
+__all__ = ["METHODS", "Permutations", "chosen_for", "settled", "to_points"]

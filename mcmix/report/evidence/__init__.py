@@ -1,0 +1,1 @@
+"""How well a model as a whole explains the data."""
