@@ -103,7 +103,7 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     >>> bool(abs(mc.evidence(m).log + 2.4490) < 0.02)
     True
     """
-    target = _Target(m, m.draws(calls))
+    target = Target(m, m.draws(calls))
     own = target.draws_at(m.draws(calls), at_least_one(draws, "draws"))
     if own.shape[1] < 2 * FEWEST // max(1, own.shape[0]) or own.shape[0] * own.shape[1] < 2 * FEWEST:
         raise ModelError(f"evidence: expected at least {2 * FEWEST} draws, got {own.shape[0] * own.shape[1]}")
@@ -120,7 +120,7 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     return Evidence(bridge(on_draws.reshape(met.shape[:2]), at[0]), importance(at[1]))
 
 
-class _Target:
+class Target:
     """Log density over free coordinates, times the number of alike parts, zero outside the chosen one."""
 
     def __init__(self, m: Any, draws: Draws):
@@ -170,4 +170,4 @@ def _tables(facts: LabelFacts, values: Mapping[str, np.ndarray], domain: Domain)
     return dict(zip(domain.components.tables, found, strict=True))
 
 
-__all__ = ["Evidence", "evidence"]
+__all__ = ["Evidence", "Target", "evidence"]

@@ -273,6 +273,18 @@ def _replaced(data: Any, groups: Mapping[str, Any]) -> Any:
     return tree
 
 
+def loo(logs: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """Leave-one-out score from log likelihoods (chains, draws, units): sum, its error, Pareto shape of each unit."""
+    places = np.broadcast_to(np.arange(logs.shape[1], dtype=float), logs.shape[:2])  # ArviZ asks for a posterior
+    data = to_inference_data({"posterior": {"draw_number": places}, "log_likelihood": {"y": logs}})
+    efficient = np.nanmean(ess(np.exp(logs - logs.max(axis=(0, 1))), "mean")) / (logs.shape[0] * logs.shape[1])
+    with warnings.catch_warnings():  # large Pareto shapes are counted and told by whoever asked
+        warnings.simplefilter("ignore")
+        found = _arviz().loo(data, pointwise=True, reff=float(np.clip(efficient, 0.01, 1.0)))
+    score = found.elpd_loo if hasattr(found, "elpd_loo") else found.elpd
+    return float(score), float(found.se), np.asarray(found.pareto_k).ravel()
+
+
 def _measure(name: str, array: np.ndarray, **options: Any) -> np.ndarray:
     flat = array.reshape(*array.shape[:2], -1)
     measurable = _measurable(flat)

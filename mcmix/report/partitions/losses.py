@@ -25,16 +25,18 @@ def gain_of(loss: str, n: int) -> np.ndarray:
 
 
 def compact(labels: np.ndarray) -> np.ndarray:
-    """Labels of each draw renumbered from 0 in the order of their values, so that tables are small.
+    """Labels renumbered from 0, so that tables are small: draw by draw where there are many different ones.
 
     Examples
     --------
-    >>> compact(np.array([[5, 2, 5], [1, 1, 1]])).tolist()
-    [[1, 0, 1], [0, 0, 0]]
+    >>> compact(np.array([[5, 2, 5], [9, 9, 9]])).tolist()
+    [[1, 0, 1], [2, 2, 2]]
     """
     values, numbers = np.unique(labels, return_inverse=True)
-    kind = np.uint8 if len(values) <= 256 else np.uint16
-    return np.ascontiguousarray(numbers.reshape(np.shape(labels)).astype(kind))
+    found = numbers.reshape(np.shape(labels))
+    if len(values) > 256 and found.ndim == 2:
+        found = np.stack([np.unique(row, return_inverse=True)[1] for row in found])
+    return np.ascontiguousarray(found.astype(np.uint8 if found.max() < 256 else np.uint16))
 
 
 def distances(estimate: np.ndarray, labels: np.ndarray, loss: str) -> np.ndarray:

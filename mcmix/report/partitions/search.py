@@ -77,10 +77,10 @@ def _descended(
 
 
 def _renumbered(labels: np.ndarray) -> np.ndarray:
-    """Clusters numbered from 0, the largest first."""
-    values, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    """Clusters numbered from 0, the largest first, of like ones that which appears first."""
+    values, first, numbers, counts = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
     rank = np.empty(len(values), dtype=np.int64)
-    rank[np.argsort(-counts, kind="stable")] = np.arange(len(values))
+    rank[np.lexsort((first, -counts))] = np.arange(len(values))
     return rank[numbers]
 
 
