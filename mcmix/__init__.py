@@ -144,6 +144,7 @@ _LATER = {
     "logit": ("scipy.special", "logit"),
     "invlogit": ("scipy.special", "expit"),
     "plots": ("mcmix.report.plots", None),
+    "classify": ("mcmix.api.memberships", "classify"),
     "compare": ("mcmix.api.compare", "compare"),
     "evidence": ("mcmix.api.evidence", "evidence"),
     "relabel": ("mcmix.api.relabel", "relabel"),
@@ -185,7 +186,7 @@ __all__ = [
     "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT", "SupportError", "Tempering", "TraceError",
     "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
-    "adjusted_rand", "compare", "deterministic", "equal", "errors", "evidence", "from_scipy", "observed", "occupied",
-    "partition", "pfunc", "plots", "potential", "relabel", "robust_init", "similarity", "steps", "stochastic",
-    "variation_of_information",
+    "adjusted_rand", "classify", "compare", "deterministic", "equal", "errors", "evidence", "from_scipy", "observed",
+    "occupied", "partition", "pfunc", "plots", "potential", "relabel", "robust_init", "similarity", "steps",
+    "stochastic", "variation_of_information",
 ]  # fmt: skip

@@ -92,14 +92,19 @@ def relabel(
     >>> np.sort(found["posterior"]["mu"].values.mean((0, 1)).round().astype(int)).tolist()
     [0, 9]
     """
-    if method != "auto" and method not in METHODS:
-        raise ModelError(f"relabel: expected a method among auto, {', '.join(METHODS)}, got {method!r}")
+    known_method(method)
     unknown = [m for m in compare if m not in METHODS]
     if unknown:
         raise ModelError(f"relabel: compare= expected methods among {', '.join(METHODS)}, got {unknown}")
     if hasattr(draws, "assembled"):
         return _of_sampler(draws, draws.draws(calls), method, by, label, compare)
     return _of_elsewhere(draws, dict(vars or {}), method, by, compare)
+
+
+def known_method(method: str) -> None:
+    """Refuse what is no way of relabelling."""
+    if method != "auto" and method not in METHODS:
+        raise ModelError(f"relabel: expected a method among auto, {', '.join(METHODS)}, got {method!r}")
 
 
 # -------------------------------------------------------------------- a sampler's own draws
@@ -109,7 +114,7 @@ def _of_sampler(m: MCMC, draws: Draws, method: str, by: str | None, label: str |
     facts = facts_of(m).labels
     chosen = {n: f for n, f in facts.items() if f.exchangeable and label in (None, n)}
     if not chosen:
-        raise ModelError(_why_none(m, list(facts), label))
+        raise ModelError(why_none(m, list(facts), label))
     variables, statistics = dict(draws.variables), dict(draws.statistics)
     found = []
     for name, own in chosen.items():
@@ -126,7 +131,8 @@ def _of_sampler(m: MCMC, draws: Draws, method: str, by: str | None, label: str |
     return _with_report(data, found, {n: (draws.variables[n], variables[n]) for n in changed})
 
 
-def _why_none(m: MCMC, names: list[str], label: str | None) -> str:
+def why_none(m: MCMC, names: list[str], label: str | None) -> str:
+    """Why there is nothing to relabel."""
     if label is not None and label not in names:
         return f"relabel: label= expected one of {', '.join(map(repr, names)) or 'no label vector'}, got {label!r}"
     notes = [f"{s.variables[0].name}: {s.exchange_note}" for s in m.assembled.steps if hasattr(s, "exchange_note")]
@@ -285,4 +291,4 @@ def _with_report(data: Any, found: Sequence[Named], changed: Mapping[str, tuple[
     return arviz_bridge.with_group(data, GROUP, arrays, attributes)
 
 
-__all__ = ["components_of", "relabel"]
+__all__ = ["components_of", "known_method", "relabel", "why_none"]

@@ -48,7 +48,7 @@ def predict_logpdf(made: Assembled, draws: Draws, new: Any, label: Stochastic | 
     -------
     ndarray, shape (rows,)
     """
-    rows = NewRows(made, _chosen(made, label, labels_needed=False), new)
+    rows = NewRows(made, chosen(made, label, labels_needed=False), new)
     total, visited = np.full(rows.size, -np.inf), 0
     for logs in rows.logs(draws, at_most):
         np.logaddexp(total, logs, out=total)
@@ -58,7 +58,7 @@ def predict_logpdf(made: Assembled, draws: Draws, new: Any, label: Stochastic | 
 
 def memberships(made: Assembled, draws: Draws, new: Any, label: Stochastic | None, at_most: int) -> np.ndarray:
     """Posterior mean of the label probabilities of new rows, shape (rows, K); arguments as above."""
-    together = _chosen(made, label, labels_needed=True)
+    together = chosen(made, label, labels_needed=True)
     node = together.labels[0].node if label is None else label
     rows = NewRows(made, together, new)
     return rows.shares(draws, at_most, node)[: rows.count]
@@ -103,7 +103,7 @@ def _with_gaps(node: Stochastic) -> np.ndarray:
 # -------------------------------------------------------------------- which nodes
 
 
-def _chosen(made: Assembled, label: Stochastic | None, labels_needed: bool) -> Together:
+def chosen(made: Assembled, label: Stochastic | None, labels_needed: bool) -> Together:
     """The data whose new rows are meant.
 
     Raises
@@ -201,14 +201,22 @@ class NewRows:
 
     def shares(self, draws: Draws, at_most: int, node: Stochastic) -> np.ndarray:
         """Mean over thinned draws of each row's label probabilities, shape (size, K)."""
+        total: Any = 0.0
+        visited = 0
+        for shares in self.shares_by_draw(draws, at_most, node):
+            total, visited = total + shares, visited + 1
+        return np.asarray(total / visited)
+
+    def shares_by_draw(self, draws: Draws, at_most: int, node: Stochastic) -> Iterator[np.ndarray]:
+        """Each row's label probabilities, shape (size, K), at each of the thinned draws; the array is filled anew."""
         assert self._marginal is not None
         label = next(x for x in self.together.labels if x.node is node)
-        total, visited = np.zeros((self.size, label.n_labels)), 0
+        out = np.zeros((self.size, label.n_labels))
         for values in self._visited(draws, at_most, "memberships"):
+            out[:] = 0.0
             self._marginal.put(values)
-            self._marginal.add_shares(node, total)
-            visited += 1
-        return total / visited
+            self._marginal.add_shares(node, out)
+            yield out
 
     def _visited(self, draws: Draws, at_most: int, what: str) -> Iterator[dict[Stochastic, np.ndarray]]:
         absent = [n.name for n in self.needed if n.name not in draws.variables]
@@ -270,4 +278,4 @@ def _rows_of(node: Stochastic, value: Any) -> np.ndarray:
     return x if columns else x[:, 0]
 
 
-__all__ = ["NewRows", "at_rows_of_data", "memberships", "predict_logpdf"]
+__all__ = ["NewRows", "at_rows_of_data", "chosen", "memberships", "predict_logpdf"]
