@@ -12,8 +12,8 @@ from scipy.special import gammaln
 from mcmix.distributions.family import Column, Family, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import (
     is_shape,
+    log_beta,
     log_complement_of,
-    log_gamma,
     log_of,
     times_log,
     times_log_complement,
@@ -27,8 +27,7 @@ def logpdf(x, alpha, beta):  # type: ignore[no-untyped-def]
     """Log density of one value in [0, 1]; plus infinity at an end whose shape is below 1."""
     if not is_shape(alpha) or not is_shape(beta) or not 0.0 <= x <= 1.0:
         return -math.inf
-    constant = log_gamma(alpha + beta) - log_gamma(alpha) - log_gamma(beta)
-    return constant + times_log(alpha - 1.0, x) + times_log_complement(beta - 1.0, x)
+    return times_log(alpha - 1.0, x) + times_log_complement(beta - 1.0, x) - log_beta(alpha, beta)
 
 
 def log_cdf(x, alpha, beta):  # type: ignore[no-untyped-def]

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
-from mcmix.distributions.special import is_shape, is_whole, log_gamma, log_rising
+from mcmix.distributions.special import FEW, is_shape, is_whole, log_beta, log_choose, log_rising
 
 
 def logpdf(x, alpha, beta, trials):  # type: ignore[no-untyped-def]
     """Log mass of one count of successes; smooth up to the binomial law that large shapes approach."""
     if not is_shape(alpha) or not is_shape(beta) or not is_whole(trials) or not is_whole(x) or not 0.0 <= x <= trials:
         return -math.inf
-    ways = log_gamma(trials + 1.0) - log_gamma(x + 1.0) - log_gamma(trials - x + 1.0)
-    return ways + log_rising(alpha, x) + log_rising(beta, trials - x) - log_rising(alpha + beta, trials)
+    ways = log_choose(trials, x)
+    if trials < FEW or min(alpha, beta) > trials:
+        return ways + log_rising(alpha, x) + log_rising(beta, trials - x) - log_rising(alpha + beta, trials)
+    return ways + log_beta(x + alpha, trials - x + beta) - log_beta(alpha, beta)
 
 
 def draw(rng: np.random.Generator, size: Any, alpha: Any, beta: Any, trials: Any) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from mcmix.distributions.family import Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import (
     is_whole,
-    log_gamma,
+    log_choose,
     minus_log_factorial,
     plain,
     times_log,
@@ -29,8 +29,7 @@ def logpdf(x, trials, probability):  # type: ignore[no-untyped-def]
     """Log mass of one count of successes."""
     if not 0.0 <= probability <= 1.0 or not is_whole(trials) or not is_whole(x) or not 0.0 <= x <= trials:
         return -math.inf
-    ways = log_gamma(trials + 1.0) - log_gamma(x + 1.0) - log_gamma(trials - x + 1.0)
-    return ways + times_log(x, probability) + times_log_complement(trials - x, probability)
+    return log_choose(trials, x) + times_log(x, probability) + times_log_complement(trials - x, probability)
 
 
 def log_cdf(x, trials, probability):  # type: ignore[no-untyped-def]

@@ -54,13 +54,16 @@ def log_mass_between(family: Family, parameters: tuple[Any, ...], lower: Any, up
     """Log of P(lower <= X <= upper), from whichever tail is smaller; arrays or symbolic values.
 
     From the left it is log F(upper) + log(1 - F(lower) / F(upper)), from the right the same with survival functions.
-    The difference of two masses has the rounding of the larger one, so the side where that is smaller is taken.
+    The difference of two masses has the rounding of the larger one, so the side where that is smaller is taken; where
+    bounds are so close that both masses are nearly the same, only a family's own function keeps all digits.
     """
     below = just_below(family, lower)
     if is_beyond(known(lower), family.support.lower, -1.0):
         return family.cumulative.log_density(upper, *parameters)
     if is_beyond(known(upper), family.support.upper, 1.0):
         return family.survival.log_density(below, *parameters)
+    if family.scalar_log_interval is not None:
+        return family.interval.log_density(lower, *parameters, upper)
     up_to_lower, up_to_upper = (family.cumulative.log_density(end, *parameters) for end in (below, upper))
     above_lower, above_upper = (family.survival.log_density(end, *parameters) for end in (below, upper))
     from_left = up_to_upper + log_one_minus_exp(up_to_lower - up_to_upper)

@@ -116,20 +116,25 @@ class Sums:
     sums : sum of (column - shift) for each column.
     squares : sum of (column - shift)**2 for each column that asks for it, else None.
     shifts : the fixed shift of each column.
+    alone : whether each row is a sample of its own, and its own shift: sums and squares about it are nothing.
     """
 
     n: Any
     sums: tuple[Any, ...]
     squares: tuple[Any, ...]
     shifts: tuple[Any, ...]
+    alone: bool = False
 
     def total(self, j: int) -> Any:
         """Plain sum of column j."""
-        return self.sums[j] + self.n * self.shifts[j]
+        about_zero = self.n * self.shifts[j]
+        return about_zero if self.alone else self.sums[j] + about_zero
 
     def squared_distance(self, j: int, centre: Any) -> Any:
         """Sum of (column j - centre)**2; never below zero, where rounding may put rows that all sit on the centre."""
         distance = centre - self.shifts[j]
+        if self.alone:
+            return self.n * distance * distance
         squares = self.squares[j] - 2.0 * distance * self.sums[j] + self.n * distance * distance
         return np.maximum(squares, 0.0)
 
@@ -193,6 +198,9 @@ class Family:
     scalar_log_cdf, scalar_log_survival : callable, optional
         Plain scalar functions (x, *parameters) -> log P(X <= x) and log P(X > x) that numba can compile, for any real
         or infinite x; minus infinity where a parameter breaks its constraint.
+    scalar_log_interval : callable, optional
+        Plain scalar function (lower, *parameters, upper) -> log P(lower <= X <= upper), exact for narrow intervals, of
+        continuous families with two parameters at most.
     expression : callable, optional
         (x, *parameters) -> log density of each event, written with NumPy functions on arrays or symbolic values.
     event : Event, optional
@@ -226,6 +234,7 @@ class Family:
     scalar_logpdf: Callable[..., float] | None = None
     scalar_log_cdf: Callable[..., float] | None = None
     scalar_log_survival: Callable[..., float] | None = None
+    scalar_log_interval: Callable[..., float] | None = None
     expression: Callable[..., Any] | None = None
     event: Event | None = None
     vectors: int | None = None
@@ -258,6 +267,12 @@ class Family:
     def survival(self) -> Family:
         """Stand-in whose "log density" at x is log P(X > x)."""
         return self._standing_in("survival", self.scalar_log_survival)
+
+    @cached_property
+    def interval(self) -> Family:
+        """Stand-in with an upper bound as its last parameter, whose "log density" at x is log P(x <= X <= upper)."""
+        bounded = replace(self, parameters=(*self.parameters, Parameter("upper", "bound")))
+        return bounded._standing_in("interval", self.scalar_log_interval)
 
     @property
     def is_cumulative(self) -> bool:
@@ -299,6 +314,7 @@ class Family:
             scalar_logpdf=scalar,
             scalar_log_cdf=None,
             scalar_log_survival=None,
+            scalar_log_interval=None,
             base=None,
             statistics=None,
         )

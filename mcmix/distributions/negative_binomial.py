@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
-from mcmix.distributions.special import LARGEST, is_shape, is_whole, log_gamma, log_one_plus, log_rising
+from mcmix.distributions.special import FEW, LARGEST, is_shape, is_whole, log_beta, log_gamma, log_one_plus, log_rising
 from mcmix.kernels.special import log_beta_below, log_gamma_above, log_gamma_below
 
 # Beyond so many times the mean, a dispersion is as good as infinite: log masses differ from a Poisson law's by
@@ -23,8 +23,13 @@ def logpdf(x, mean, dispersion):  # type: ignore[no-untyped-def]
     if mean == 0.0:
         return 0.0 if x == 0.0 else -math.inf
     log_total = math.log(mean + dispersion)
+    log_share = -log_one_plus(dispersion / mean) if dispersion < mean else math.log(mean) - log_total
     log_growth = log_one_plus(mean / dispersion) if mean < dispersion else log_total - math.log(dispersion)
-    return log_rising(dispersion, x) - log_gamma(x + 1.0) + x * (math.log(mean) - log_total) - dispersion * log_growth
+    if x < FEW or x < dispersion:
+        ways = log_rising(dispersion, x) - log_gamma(x + 1.0)
+    else:  # the two log gammas are larger than what is left of them
+        ways = -math.log(x) - log_beta(x, dispersion)
+    return ways + x * log_share - dispersion * log_growth
 
 
 def log_cdf(x, mean, dispersion):  # type: ignore[no-untyped-def]

@@ -22,6 +22,9 @@ LARGEST = 1e300
 
 SIMPLEX_TOLERANCE = 1e-8
 
+# Log gammas of counts below this lose no digit that matters to what is left of their differences.
+FEW = 250.0
+
 
 @inline
 def is_shape(value):  # type: ignore[no-untyped-def]
@@ -103,6 +106,25 @@ def log_rising(start, rise):  # type: ignore[no-untyped-def]
         return log_gamma(start + rise) - log_gamma(start)
     rest = stirling_rest(start + rise) - stirling_rest(start)
     return rise * math.log(start) + ((start + rise - 0.5) * log_one_plus(rise / start) - rise) + rest
+
+
+@inline
+def log_beta(one, other):  # type: ignore[no-untyped-def]
+    """Log of the beta function of two positive numbers, of which one may be far larger than the answer.
+
+    Three log gammas would leave the rounding of the largest one: 1e-6 where an argument is 1e9.
+    """
+    small, large = min(one, other), max(one, other)
+    return log_gamma(small) - log_rising(large, small)
+
+
+@inline
+def log_choose(n, k):  # type: ignore[no-untyped-def]
+    """Log of the number of ways to choose k of n, whole numbers 0 <= k <= n."""
+    if n < FEW:  # cheaper, since the first of them does not depend on the row
+        return log_gamma(n + 1.0) - log_gamma(k + 1.0) - log_gamma(n - k + 1.0)
+    small = min(k, n - k)
+    return log_rising(n - small + 1.0, small) - log_gamma(small + 1.0)
 
 
 def plain(values: Any) -> Any:

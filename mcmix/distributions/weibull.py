@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
-from mcmix.distributions.special import is_shape, log_one_plus, times_log
+from mcmix.distributions.special import LARGEST, SMALLEST, is_shape, log_one_plus, times_log
 from mcmix.kernels.base import inline
 from mcmix.kernels.special import log_complement
 
@@ -21,9 +21,11 @@ SMALL_EXPONENT = -37.0
 
 @inline
 def log_ratio(x, scale):  # type: ignore[no-untyped-def]
-    """log(x / scale) for positive numbers, exact to rounding where the two are close."""
-    gap = (x - scale) / scale
-    return log_one_plus(gap) if abs(gap) < 0.5 else math.log(x) - math.log(scale)
+    """log(x / scale) for positive numbers, exact to rounding where the two are close, and where both logs are large."""
+    gap, quotient = (x - scale) / scale, x / scale
+    if abs(gap) < 0.5:
+        return log_one_plus(gap)
+    return math.log(quotient) if SMALLEST < quotient < LARGEST else math.log(x) - math.log(scale)
 
 
 def logpdf(x, shape, scale):  # type: ignore[no-untyped-def]

@@ -324,8 +324,12 @@ class Law(Stochastic):
 
 
 def as_array(value: Any) -> Any:
-    """Numbers and lists of numbers as float arrays (NumPy arrays keep their type)."""
-    return np.asarray(value, dtype=float) if isinstance(value, (list, tuple, int, float)) else np.asarray(value)
+    """Numbers and lists of numbers as float arrays; NumPy arrays keep their type, but floats are doubles."""
+    if isinstance(value, (list, tuple, int, float)):
+        return np.asarray(value, dtype=float)
+    array = np.asarray(value)
+    # a law's constants are worked out from its parameters: in float32 they would have seven digits
+    return array.astype(float) if array.dtype.kind == "f" and array.dtype != float else array
 
 
 def check_constraint(node: str, parameter: str, constraint: str, value: np.ndarray) -> None:

@@ -30,7 +30,7 @@ def evaluate(x: Expression, leaves: Mapping[Any, Any], known: dict[Expression, n
     for part in ordered(x):
         if part not in known:
             with np.errstate(all="ignore"):
-                known[part] = np.reshape(_value(part, [known[a] for a in part.arguments], leaves), part.shape)
+                known[part] = np.reshape(value_of(part, [known[a] for a in part.arguments], leaves), part.shape)
     return known[x]
 
 
@@ -50,7 +50,8 @@ def ordered(x: Expression) -> list[Expression]:
     return list(found)
 
 
-def _value(x: Expression, arguments: list[np.ndarray], leaves: Mapping[Any, Any]) -> Any:
+def value_of(x: Expression, arguments: list[np.ndarray], leaves: Mapping[Any, Any]) -> Any:
+    """Value of one operation, given those of its arguments."""
     if x.op == "constant":
         return x.value
     if x.op == "leaf":

@@ -302,7 +302,7 @@ _ALLOWED = {
 
 
 def _row_sums(factor: Factor) -> Sums | None:
-    """Each row as its own little sample."""
+    """Each row as its own little sample, about itself: squares about zero would lose a small spread far from there."""
     family = factor.family
     if family is None or family.statistics is None or factor.x is None:
         return None
@@ -315,18 +315,19 @@ def _row_sums(factor: Factor) -> Sums | None:
             columns = [as_expression(c.transform(values)) for c in family.statistics.columns]
         except TraceError:
             return None
-    squares = tuple(c * c if spec.square else None for c, spec in zip(columns, family.statistics.columns, strict=True))
-    return Sums(constant(1.0), tuple(columns), squares, tuple(0.0 for _ in columns))
+    nothing = tuple(constant(np.zeros(c.shape)) for c in columns)
+    squares = tuple(z if spec.square else None for z, spec in zip(nothing, family.statistics.columns, strict=True))
+    return Sums(constant(1.0), nothing, squares, tuple(columns), alone=True)
 
 
 def _vector_sums(x: Expression) -> Sums | None:
-    """Each vector as its own little sample; not where the products of many rows would be made at every step."""
+    """Each vector as its own little sample, about itself; not where the products of many would be made anew."""
     d = x.shape[-1]
     if x.size * d > MOST_PRODUCTS:
         return None
     rows = x if x.ndim == 2 else ex.reshape(x, (-1, d))
-    products = rows[:, :, None] * rows[:, None, :]
-    return Sums(constant(np.ones(rows.shape[0])), (rows,), (as_expression(products),), (np.zeros(d),))
+    nothing, products = constant(np.zeros(rows.shape)), constant(np.zeros((*rows.shape, d)))
+    return Sums(constant(np.ones(rows.shape[0])), (nothing,), (products,), (as_expression(rows),), alone=True)
 
 
 def _label_evidence(factor: Factor, block: LabelBlock) -> Evidence:

@@ -127,14 +127,14 @@ def label_candidates(recording: Recording) -> list[LabelVector]:
     """Unknown vectors of discrete variables with finitely many values."""
     found = []
     for node, variable in recording.leaves.items():
-        values = _values_of(node) if isinstance(node, Law) and len(node.state_shape) == 1 else None
+        values = values_of(node) if isinstance(node, Law) and len(node.state_shape) == 1 else None
         if values is not None:
             assert isinstance(node, Law)
             found.append(LabelVector(node, variable, values))
     return found
 
 
-def _values_of(node: Law) -> np.ndarray | None:
+def values_of(node: Law) -> np.ndarray | None:
     """The finite set of values of a discrete law, where it is known."""
     from mcmix.nodes.law import as_array, holds_nodes, shape_of
 
@@ -281,15 +281,36 @@ def _vector_tables(s: SeparableFactor, label: LabelVector) -> list[Expression]:
         If they vary by row in another way, or the values are unknown: there is no row-by-row density of vectors.
     """
     rows, family = s.rows, s.rows.extra
-    values = constant(label.values)
-    replacements = {label.variable: values, **_replaced_look_ups(rows, label.variable, values)}
-    found = [substitute(p, replacements) for p in rows.arguments[1:]]
+    _refuse_other_rows(rows, label)
+    found = _at_labels(rows, label, label.values)
     for table, p in zip(found, family.parameters, strict=True):
         if table.ndim != p.event_ndim and table.shape[: table.ndim - p.event_ndim] != (label.n_labels,):
             raise NotSeparable(f"the {p.name} varies by row")
     if family.vectors is None or not (rows.arguments[0].is_constant or s.gaps is not None):
         raise NotSeparable(f"rows of {family.name} are seen through as data only")
     return found
+
+
+def _at_labels(rows: Expression, label: LabelVector, at: np.ndarray) -> list[Expression]:
+    """The parameters of rows of vectors for other labels than the rows' own."""
+    values = constant(at)
+    replacements = {label.variable: values, **_replaced_look_ups(rows, label.variable, values)}
+    return [substitute(p, replacements) for p in rows.arguments[1:]]
+
+
+def _refuse_other_rows(rows: Expression, label: LabelVector) -> None:
+    """Refuse parameters in which something beside the label goes by row, such as a known group or a covariate.
+
+    Labels of a number that is no axis of anything else do not fit beside it. As many rows as labels would fit beside
+    one value of every label, and each row would stand for a label.
+    """
+    axes = {n for p in rows.arguments[1:] for part in ordered(p) for n in part.shape}
+    try:
+        _at_labels(rows, label, np.resize(label.values, 1 + max(axes | {label.n_labels})))
+    except TraceError as error:
+        for value in label.values:  # one alone fits beside anything, unless it is beyond a table
+            _at_labels(rows, label, np.array([value]))
+        raise NotSeparable("parameters of vectors vary by row beside the label") from error
 
 
 # -------------------------------------------------------------------- cells

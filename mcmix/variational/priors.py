@@ -48,11 +48,8 @@ def sums_of(posterior: Posterior) -> Sums:
     """The expected statistics of an unknown, as if each element were a row: what its own parents hear."""
     m = posterior.moments
     n = np.ones(len(m.first))
-    if posterior.kind == "normal":
-        return Sums(n, (m.first,), (m.first**2 + m.second,), (0.0,))
-    if posterior.kind == "vector":
-        products = m.first[:, :, None] * m.first[:, None, :] + m.second
-        return Sums(n, (m.first,), (products,), (np.zeros(m.first.shape[1]),))
+    if posterior.kind in ("normal", "vector"):  # about the mean itself: plain squares would drown the variance
+        return Sums(n, (np.zeros(m.first.shape),), (m.second,), (m.first,))
     return Sums(n, (m.first, m.second), (None, None), (0.0, 0.0))
 
 

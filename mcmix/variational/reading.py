@@ -343,7 +343,8 @@ def _sums(sums: Sums, cells: int, event: tuple[int, ...]) -> Sums:
         plain(sums.n, ()),
         tuple(plain(x, event) for x in sums.sums),
         tuple(plain(x, event * 2) for x in sums.squares),
-        sums.shifts,
+        tuple(plain(x, event) for x in sums.shifts) if sums.alone else sums.shifts,
+        sums.alone,
     )
 
 
@@ -352,7 +353,8 @@ def _tiled(sums: Sums, starts: int) -> Sums:
         repeated(sums.n, starts),
         tuple(repeated(x, starts) for x in sums.sums),
         tuple(repeated(x, starts) for x in sums.squares),
-        sums.shifts,
+        tuple(repeated(x, starts) for x in sums.shifts) if sums.alone else sums.shifts,
+        sums.alone,
     )
 
 
