@@ -15,6 +15,8 @@ import mcmix as mc
 from mcmix import testing
 from mcmix.nodes.ancestral import drawn_forward
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.testing.quantities import log_density_of, of_labels, of_numbers
+from mcmix.testing.rule import Quantity, Rule, ranked
 from tests.harness import grammar
 from tests.harness.grammar import LABELS
 
@@ -45,26 +47,26 @@ def joint_test(
         start = {n.name: values[n.name] for n in model.stochastics}
         m.sample(sweeps, 0, sweeps, chains=1, seed=child, start=start, progress_bar=False)
         values |= {n.name: m._runners[0].chain.get(n)[()] for n in model.stochastics}
-        return testing._ranked(quantities, values, [drawn(rng) for _ in range(direct)], rng)
+        return ranked(quantities, values, [drawn(rng) for _ in range(direct)], rng)
 
-    return testing._Rule("joint test with gaps", replications, 3, 3, false_alarm).applied(replicate, seed)
+    return Rule("joint test with gaps", replications, 3, 3, false_alarm).applied(replicate, seed)
 
 
-def _quantities(model: mc.Model, everything: list[Stochastic]) -> dict[str, testing.Quantity]:
-    found: dict[str, testing.Quantity] = {}
+def _quantities(model: mc.Model, everything: list[Stochastic]) -> dict[str, Quantity]:
+    found: dict[str, Quantity] = {}
     example: Mapping[str, Any] = {n.name: n.value for n in everything}
     for node in everything:
         if np.issubdtype(node.dtype, np.floating):
-            found |= testing._of_numbers(node.name, np.asarray(example[node.name]))
+            found |= of_numbers(node.name, np.asarray(example[node.name]))
         else:
-            found |= testing._of_labels(node.name, [])
+            found |= of_labels(node.name, [])
         if node.mask is not None:
             found[f"mean of what {node.name} lacks"] = _mean_where(node.name, np.array(node.mask))
-            found[f"log density of {node.name}"] = testing._log_density(node, model)
+            found[f"log density of {node.name}"] = log_density_of(node, model)
     return found
 
 
-def _mean_where(name: str, mask: np.ndarray) -> testing.Quantity:
+def _mean_where(name: str, mask: np.ndarray) -> Quantity:
     return lambda values: float(np.mean(np.asarray(values[name])[mask]))
 
 

@@ -4,7 +4,7 @@ The combinations are read off small models that are made from the list of famili
 (`tests/harness/combinations.py`): a new family or step is in here the day it is added. The fast part tests few models
 in which every pair of a step and a law below it, and of a step and a prior, occurs; the slow part has every triple.
 
-The whole of it, fast and slow, fails a sampler that is right with a probability of at most WHOLE.
+The whole of it, fast and slow, fails a sampler that is right with the probability that levels.py gives it at most.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.steps import density, methods, table
 from mcmix.steps.density import Slice
 from tests import family_examples
-from tests.harness import combinations, grammar
+from tests.harness import combinations, grammar, levels
 from tests.harness.combinations import Found
 
-WHOLE = 1e-4
 FAST, SLOW = 20, 40  # replications of a first stage; doubt triples them, twice
 README = Path(__file__).parents[2] / "README.md"
 MARKERS = "<!-- combinations -->", "<!-- end of combinations -->"
@@ -32,7 +31,7 @@ MARKERS = "<!-- combinations -->", "<!-- end of combinations -->"
 
 def each_false_alarm() -> float:
     """No model is tested more than twice, once in each part."""
-    return WHOLE / (2 * len(combinations.everything()))
+    return levels.each("coverage", 2 * len(combinations.everything()))
 
 
 def failures(models: Iterable[Found], replications: int, seed: int) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 import mcmix as mc
 from mcmix.testing import joint_test
+from tests.harness import levels
 
 ROWS = 8
 ZEROS, POINTS = np.zeros(ROWS), np.zeros((ROWS, 2))
@@ -85,16 +86,18 @@ MODELS = [
     counts_of_categories, rates, probabilities, slice_on_a_scale, wishart_with_an_unknown_scale,
     correlations_and_scales, inverse_wishart,
 ]  # fmt: skip
+TESTS = 2 * len(MODELS)
+FALSE_ALARM = levels.each("samplers", TESTS)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
 def test_sweeps_leave_the_joint_law_as_it_is(model):
-    result = joint_test([model()], replications=60, seed=11)
+    result = joint_test([model()], replications=60, false_alarm=FALSE_ALARM, seed=11)
     assert result.passed, result
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
 def test_long(model):
-    result = joint_test([model()], replications=600, steps=2, seed=12)
+    result = joint_test([model()], replications=600, steps=2, false_alarm=FALSE_ALARM, seed=12)
     assert result.passed, result
