@@ -145,3 +145,10 @@ def test_bad_input():
     m = mc.MCMC([mu, mc.Normal("y", mu, 1.0, value=[2.0], observed=True)]).sample(20, seed=1, progress_bar=False)
     with pytest.raises(ModelError, match="expected at least 100 draws, got 80"):
         mc.evidence(m)
+
+
+@pytest.mark.parametrize("call", [mc.evidence, mc.classify, mc.compare, lambda m: mc.compare({1: m})])
+@pytest.mark.parametrize("what", [None, [1, 2], {"mu": 1.0}])
+def test_what_is_no_sampler_is_refused(call, what):
+    with pytest.raises(ModelError, match="expected"):
+        call(what)

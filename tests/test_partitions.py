@@ -168,3 +168,44 @@ def test_bad_input():
 def test_one_unit_and_one_draw():
     assert mc.partition([[3]]).labels.tolist() == [0]
     assert mc.partition([[2, 2, 1]]).labels.tolist() == [0, 0, 1]
+
+
+def test_more_clusters_than_two_bytes_count():
+    labels = np.arange(70_000)[None]
+    assert mc.similarity(labels, rows=[0, 65_536, 3]).tolist() == np.eye(3).tolist()
+    assert mc.occupied(labels)[-1] == 1.0
+
+
+def test_a_bound_on_clusters_does_not_depend_on_what_they_are_called():
+    draws = np.array([[0, 0, 1, 1]] * 9 + [[7, 7, 9, 9], [7, 8, 9, 9]])
+    assert mc.partition(draws, most_clusters=2, starts=1).labels.tolist() == [0, 0, 1, 1]
+    assert mc.partition(draws, most_clusters=10**9).labels.tolist() == [0, 0, 1, 1]
+
+
+def test_rows_may_be_a_mask():
+    labels = [[0, 1, 0], [0, 1, 1]]
+    assert mc.similarity(labels, rows=[True, False, True]).tolist() == mc.similarity(labels, rows=[0, 2]).tolist()
+
+
+ELSEWHERE = arviz_bridge.to_inference_data({"posterior": {"z": np.zeros((1, 2, 3))}})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: mc.partition([["a", "b"], ["a", "a"]]),
+        lambda: mc.partition([[0, 1], [0]]),
+        lambda: mc.partition([[0, 1]], ["vi"]),
+        lambda: mc.partition([[0, 1]], probability="all"),
+        lambda: mc.similarity([[0, 1]], rows=[5]),
+        lambda: mc.similarity([[0, 1]], rows=0),
+        lambda: mc.similarity([[0, 1]], rows=[0.5]),
+        lambda: mc.similarity([[0, 1]], rows=[[0], [0, 1]]),
+        lambda: mc.similarity([[0, 1]], at_most=0),
+        lambda: mc.partition(ELSEWHERE, vars="z"),
+        lambda: mc.occupied(ELSEWHERE, vars={"labels": ["z"]}),
+    ],
+)
+def test_mistakes_are_told_in_words(call):
+    with pytest.raises(ModelError, match="expected"):
+        call()

@@ -224,3 +224,77 @@ def test_a_draw_without_a_clear_permutation_is_counted():
     near[6] = [0.1, 0.0]
     c = Components(2, {"mu": near}, log_density=np.append(1.0, np.zeros(19)), classes=[[0, 1]])
     assert np.flatnonzero(~METHODS["point-process"](c).proper).tolist() == [6]
+
+
+# -------------------------------------------------------------------- mistakes, and draws with little in them
+
+
+def strange(**changed):
+    """An ArviZ object of two components in four units, with some variables replaced."""
+    rng = np.random.default_rng(3)
+    z = np.tile([0, 0, 1, 1], (2, 50, 1))
+    posterior = {"mu": rng.normal([0.0, 5.0], 0.1, (2, 50, 2)), "z": z, "total": rng.normal(size=(2, 50))} | changed
+    return arviz_bridge.to_inference_data({"posterior": posterior, "sample_stats": {"lp": rng.normal(size=(2, 50))}})
+
+
+BOTH = {"labels": "z", "components": ["mu"]}
+
+
+def test_labels_begin_at_zero_though_no_unit_is_in_the_first_component():
+    order = np.tile([[0, 1, 2], [0, 2, 1]], (2, 25, 1))
+    mu = np.take_along_axis(np.broadcast_to([9.0, 0.0, 5.0], (2, 50, 3)), order, axis=2)
+    z = np.argsort(order, axis=2)[:, :, [1, 1, 2, 2]]
+    assert z.min() == 1
+    found = mc.relabel(strange(mu=mu, z=z, total=mu[..., 0]), vars=BOTH)["posterior"]
+    rows = np.take_along_axis(found["mu"].values, found["z"].values, axis=2)
+    assert (rows == [0.0, 0.0, 5.0, 5.0]).all()
+    assert (found["mu"].values.std(axis=(0, 1)) == 0.0).all()
+
+
+def test_labels_that_begin_at_one_still_do():
+    plain, from_one = strange(), strange(z=np.tile([1, 1, 2, 2], (2, 50, 1)))
+    one, other = (mc.relabel(data, vars=BOTH)["posterior"] for data in (plain, from_one))
+    assert np.array_equal(one["z"].values + 1, other["z"].values)
+    assert np.array_equal(one["mu"].values, other["mu"].values)
+
+
+def test_relabelling_twice_and_attributes_of_variables():
+    data = strange()
+    data["posterior"]["mu"].attrs["units"] = "m"
+    once = mc.relabel(data, vars=BOTH)
+    again = mc.relabel(once, "pra", vars=BOTH)
+    assert np.array_equal(once["posterior"]["mu"].values, again["posterior"]["mu"].values)
+    assert again.attrs["relabelling"] == "pra"
+    kept = arviz_bridge.with_draws(data, {"mu": data["posterior"]["mu"].values}, {})["posterior"]["mu"].attrs
+    assert kept == data["posterior"]["mu"].attrs
+
+
+@pytest.mark.parametrize(
+    ("changed", "method", "roles"),
+    [
+        ({}, "pra", "z"),
+        ({}, "pra", ["z"]),
+        ({}, "pra", {"components": "total"}),
+        ({}, "pra", {"components": 5}),
+        ({}, "pra", {"labels": ["z"], "components": "mu"}),
+        ({}, "pra", {"labels": "total", "components": "mu"}),
+        ({}, ["pra"], BOTH),
+        ({}, "data-based", {**BOTH, "data": np.zeros(3)}),
+        ({}, "data-based", {**BOTH, "data": 3.0}),
+        ({}, "data-based", {**BOTH, "data": "y"}),
+        ({}, "data-based", {**BOTH, "data": [0.0, np.nan, 1.0, 2.0]}),
+        ({"z": np.full((2, 50, 4), 0.5)}, "ecr", BOTH),
+        ({"z": np.full((2, 50, 4), np.nan)}, "ecr", BOTH),
+        ({"z": np.tile([0, 0, 1, 2], (2, 50, 1))}, "ecr", BOTH),
+        ({"mu": np.full((2, 50, 2), np.nan)}, "pra", BOTH),
+        ({"mu": np.full((2, 50, 2), np.inf)}, "point-process", BOTH),
+    ],
+)
+def test_mistakes_are_told_in_words(changed, method, roles):
+    with pytest.raises(ModelError, match="relabel"):
+        mc.relabel(strange(**changed), method, vars=roles)
+
+
+def test_a_parameter_to_order_by_is_one_name():
+    with pytest.raises(ModelError, match="by= expected"):
+        mc.relabel(strange(), "ordering", by=["mu"], vars=BOTH)

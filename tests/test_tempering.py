@@ -9,6 +9,7 @@ from mcmix.errors import ModelError
 from mcmix.kernels import tempering as kernels
 from mcmix.structure.tempering import POWER_KEY
 from mcmix.testing import rank_calibration
+from tests.harness import levels
 
 
 def bimodal(n=60):
@@ -156,7 +157,8 @@ def test_calibrated():
     mu, tau = mc.Normal("mu", 0.0, 0.5, size=2), mc.Gamma("tau", 3.0, 3.0)
     z = mc.Categorical("z", mc.Dirichlet("w", [2.0, 2.0]), size=6)
     y = mc.Normal("y", mu[z], tau, value=np.zeros(6), observed=True)
-    result = rank_calibration([y, z], prepare=lambda m: m.temper(3), burn=100, thin=10, replications=60, seed=5)
+    options = {"burn": 100, "thin": 10, "replications": 60, "false_alarm": levels.each("tempering", 1)}
+    result = rank_calibration([y, z], prepare=lambda m: m.temper(3), seed=5, **options)
     assert result.passed, result
 
 
@@ -217,9 +219,10 @@ def test_bad_ladders_are_refused(bad):
         mc.MCMC(bimodal()[0], tempering=bad)
 
 
-def test_bad_lowest_is_refused():
+@pytest.mark.parametrize("bad", [1.5, 0.0, float("nan"), "low", None])
+def test_bad_lowest_is_refused(bad):
     with pytest.raises(ModelError, match="lowest power between 0 and 1"):
-        mc.Tempering(4, lowest=1.5)
+        mc.Tempering(4, lowest=bad)
 
 
 def test_nothing_to_temper_is_refused():

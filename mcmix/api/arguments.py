@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,19 @@ def sequence_from(seed: Any, what: str = "sample") -> np.random.SeedSequence:
         return np.random.SeedSequence(seed)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{what}: seed expected a whole number of at least 0, got {seed!r}") from error
+
+
+def checked_sampler(m: Any, what: str) -> None:
+    """Refuse what is no sampler."""
+    if not (hasattr(m, "assembled") and hasattr(m, "draws")):
+        raise ModelError(f"{what}: expected an MCMC object, got {type(m).__name__}")
+
+
+def roles_from(vars: Any, what: str) -> dict[str, Any]:
+    """What variables of draws from elsewhere are, as a mapping, or a refusal."""
+    if vars is None or isinstance(vars, Mapping):
+        return dict(vars or {})
+    raise ModelError(f"{what}: vars= expected a mapping such as {{'labels': 'z'}}, got {vars!r}")
 
 
 def _floored(value: Any, name: str) -> int:

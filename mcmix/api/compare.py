@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import logsumexp
 
+from mcmix.api.arguments import checked_sampler
 from mcmix.api.evidence import Target, evidence
 from mcmix.api.partitions import occupied
 from mcmix.errors import ModelError
@@ -87,8 +88,9 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
     >>> found.table["probability"].round(3).tolist()
     [0.0, 1.0]
     """
-    if not models:
-        raise ModelError("compare: expected models by name, got none")
+    if not isinstance(models, Mapping) or not models:
+        came = "none" if isinstance(models, Mapping) else type(models).__name__
+        raise ModelError(f"compare: expected models by name, got {came}")
     _refuse_other_data(models)
     rows = {name: _row(m, draws, calls) for name, m in models.items()}
     columns = {c: np.array([row[c] for row in rows.values()]) for c in next(iter(rows.values()))}
@@ -105,8 +107,7 @@ _FIRST = ("log_evidence", "evidence_error", "probability")
 def _refuse_other_data(models: Mapping[Any, Any]) -> None:
     seen: dict[str, np.ndarray] | None = None
     for name, m in models.items():
-        if not hasattr(m, "assembled"):
-            raise ModelError(f"compare: {name!r}: expected an MCMC object, got {type(m).__name__}")
+        checked_sampler(m, f"compare: {name!r}")
         data = m.observed_data()
         if seen is None:
             seen = data

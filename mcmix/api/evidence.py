@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from mcmix.api.arguments import at_least_one, sequence_from
+from mcmix.api.arguments import at_least_one, checked_sampler, sequence_from
 from mcmix.api.diagnosis import facts_of
 from mcmix.api.relabel import components_of
 from mcmix.errors import ModelError
@@ -103,6 +103,7 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     >>> bool(abs(mc.evidence(m).log + 2.4490) < 0.02)
     True
     """
+    checked_sampler(m, "evidence")
     target = Target(m, m.draws(calls))
     own = target.draws_at(m.draws(calls), at_least_one(draws, "draws"))
     if own.shape[1] < 2 * FEWEST // max(1, own.shape[0]) or own.shape[0] * own.shape[1] < 2 * FEWEST:

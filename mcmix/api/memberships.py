@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import xlogy
 
-from mcmix.api.arguments import at_least_one
+from mcmix.api.arguments import at_least_one, checked_sampler
 from mcmix.api.diagnosis import facts_of
 from mcmix.api.relabel import components_of, known_method, why_none
 from mcmix.errors import ModelError
@@ -110,6 +110,7 @@ def classify(
     (True, True)
     """
     known_method(method)
+    checked_sampler(m, "classify")
     kept = m.draws(calls)
     vector = _vector(m, label)
     facts = facts_of(m).labels[vector.node.name]

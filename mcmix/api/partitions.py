@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.api.arguments import at_least_one, sequence_from
+from mcmix.api.arguments import at_least_one, roles_from, sequence_from
 from mcmix.errors import ModelError
 from mcmix.kernels import partitions as kernels
 from mcmix.nodes.stochastic import Stochastic
@@ -114,7 +114,7 @@ def partition(
     >>> found.labels.tolist(), found.n_clusters
     ([0, 0, 1, 1], 2)
     """
-    if not 0.0 < probability <= 1.0:
+    if not (isinstance(probability, (int, float, np.number)) and 0.0 < probability <= 1.0):
         raise ModelError(f"probability: expected a number in (0, 1], got {probability!r}")
     labels = labels_of(draws, label, vars, calls)
     in_draws = int(labels.max()) + 1
@@ -161,8 +161,9 @@ def similarity(
     [[1.0, 1.0, 0.5], [1.0, 1.0, 0.5], [0.5, 0.5, 1.0]]
     """
     labels = labels_of(draws, label, vars, calls)
-    kept = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), at_most)).round().astype(int))
-    chosen = labels[kept] if rows is None else labels[np.ix_(kept, np.asarray(rows, dtype=int))]
+    most = min(len(labels), at_least_one(at_most, "at_most", "similarity"))
+    kept = np.unique(np.linspace(0, len(labels) - 1, most).round().astype(int))
+    chosen = labels[kept] if rows is None else labels[np.ix_(kept, _units(rows, labels.shape[1]))]
     n = chosen.shape[1]
     if n > MOST_EXACT:
         raise ModelError(
@@ -175,6 +176,19 @@ def similarity(
         last = min(first + BLOCK_ROWS, n)
         kernels.together(by_unit, first, last, out[first:last])
     return out
+
+
+def _units(rows: Any, n: int) -> np.ndarray:
+    """Numbers of units, or a mask of them, or a refusal."""
+    try:
+        found = np.asarray(rows if np.size(rows) else np.zeros(0, dtype=int))
+    except ValueError:
+        found = np.zeros(())  # ragged
+    if found.dtype == bool and found.shape == (n,):
+        return np.flatnonzero(found)
+    if found.ndim != 1 or found.dtype.kind not in "iu" or not ((found >= -n) & (found < n)).all():
+        raise ModelError(f"similarity: rows= expected numbers of units from 0 to {n - 1}, got {rows!r}")
+    return found.astype(int)
 
 
 def occupied(
@@ -210,15 +224,20 @@ def labels_of(draws: Any, label: str | None, vars: Mapping[str, Any] | None, cal
         return _of_sampler(draws, label, calls)
     if hasattr(draws, "groups"):
         variables, _ = arviz_bridge.draws_of(draws)
-        name = label or (vars or {}).get("labels")
-        if name not in variables:
+        name = label or roles_from(vars, "partition").get("labels")
+        if not isinstance(name, str) or name not in variables:
             raise ModelError(f"expected vars={{'labels': one of {', '.join(map(repr, variables))}}}, got {name!r}")
-        return _whole(variables[name], str(name))
-    return _whole(np.asarray(draws), "labels")
+        return _whole(variables[name], name)
+    try:
+        array = np.asarray(draws)
+    except ValueError as error:
+        raise ModelError("labels: expected as many units in each draw, got rows of different lengths") from error
+    return _whole(array, "labels")
 
 
 def _whole(array: np.ndarray, name: str) -> np.ndarray:
-    if array.ndim < 2 or not array.size or not np.array_equal(array, np.round(array)):
+    whole = array.dtype.kind in "biu" or (array.dtype.kind == "f" and np.array_equal(array, np.round(array)))
+    if array.ndim < 2 or not array.size or not whole:
         raise ModelError(
             f"{name}: expected whole numbers, one row for each draw, got {array.dtype} of shape {array.shape}"
         )

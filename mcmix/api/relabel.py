@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mcmix.api.arguments import roles_from
 from mcmix.api.diagnosis import facts_of
 from mcmix.api.export import Wanted, exported
 from mcmix.errors import ModelError
@@ -93,17 +94,18 @@ def relabel(
     [0, 9]
     """
     known_method(method)
+    compare = [compare] if isinstance(compare, str) else list(compare)
     unknown = [m for m in compare if m not in METHODS]
     if unknown:
         raise ModelError(f"relabel: compare= expected methods among {', '.join(METHODS)}, got {unknown}")
     if hasattr(draws, "assembled"):
         return _of_sampler(draws, draws.draws(calls), method, by, label, compare)
-    return _of_elsewhere(draws, dict(vars or {}), method, by, compare)
+    return _of_elsewhere(draws, roles_from(vars, "relabel"), method, by, compare)
 
 
 def known_method(method: str) -> None:
     """Refuse what is no way of relabelling."""
-    if method != "auto" and method not in METHODS:
+    if not isinstance(method, str) or method not in ("auto", *METHODS):
         raise ModelError(f"relabel: expected a method among auto, {', '.join(METHODS)}, got {method!r}")
 
 
@@ -215,8 +217,10 @@ def _of_elsewhere(data: Any, roles: dict[str, Any], method: str, by: str | None,
             "relabel: draws from elsewhere need vars={'labels': name, 'components': [names]} (and perhaps 'data'), "
             f"got {roles or 'none'}; variables: {', '.join(variables)}"
         )
-    parameters = [roles["components"]] if isinstance(roles.get("components"), str) else roles.get("components") or []
+    parameters = _names_in(roles.get("components"))
     label = roles.get("labels")
+    if not (label is None or isinstance(label, str)):
+        raise ModelError(f"relabel: vars= 'labels' expected one name, got {label!r}")
     missing = [n for n in [*parameters, *([label] if label else [])] if n not in variables]
     if missing:
         raise ModelError(f"relabel: no variable {', '.join(map(repr, missing))}; there are {', '.join(variables)}")
@@ -229,6 +233,14 @@ def _of_elsewhere(data: Any, roles: dict[str, Any], method: str, by: str | None,
     return _with_report(replaced, [how], {n: (variables[n], new[n]) for n in parameters})
 
 
+def _names_in(components: Any) -> list[str]:
+    """Names of the components' variables: none, one or several."""
+    found = [] if components is None else [components] if isinstance(components, str) else components
+    if not isinstance(found, Sequence) or not all(isinstance(n, str) for n in found):
+        raise ModelError(f"relabel: vars= 'components' expected names of variables, got {components!r}")
+    return list(found)
+
+
 def _seen(
     variables: dict[str, np.ndarray],
     statistics: dict[str, np.ndarray],
@@ -237,14 +249,14 @@ def _seen(
     data: Any,
 ) -> tuple[Components, list[Table], int, tuple[int, int]]:
     """Components of draws by name."""
-    widths = {n: variables[n].shape[2] if variables[n].ndim > 2 else 1 for n in parameters}
-    if len(set(widths.values())) > 1:
+    widths = {n: variables[n].shape[2] if variables[n].ndim > 2 else 0 for n in parameters}
+    if len(set(widths.values())) > 1 or 0 in widths.values():
         raise ModelError(f"relabel: components= expected variables with one first axis for all, got lengths {widths}")
     first = variables[(list(parameters) + ([label] if label else []))[0]]
     shape = (first.shape[0], first.shape[1])
     labels, lowest = None, 0
     if label is not None:
-        lowest = int(variables[label].min())
+        lowest = _lowest(variables[label], label, next(iter(widths.values()), 0))
         labels = np.ascontiguousarray(variables[label].reshape(shape[0] * shape[1], -1).astype(np.int64) - lowest)
     k = next(iter(widths.values())) if widths else int(labels.max()) + 1  # type: ignore[union-attr]
     if labels is not None and labels.max() >= k:
@@ -255,13 +267,35 @@ def _seen(
     tables = [t for n in parameters for t in _tables_of(n, variables[n])]
     values = {title: table_values(t, Draws(variables)).reshape(-1, k) for title, t in _titled(tables).items()}
     density = statistics.get("lp")
-    rows = None if data is None else np.asarray(data, dtype=float).reshape(len(data), -1)
+    rows = None if data is None else _rows_of(data, None if labels is None else labels.shape[1])
     return (
         Components(k, values, labels, None if density is None else density.ravel(), rows, None, [list(range(k))]),
         tables,
         lowest,
         shape,
     )
+
+
+def _lowest(labels: np.ndarray, name: str, k: int) -> int:
+    """The number that labels begin with: 0 where that fits K components, though none may be in the first."""
+    if labels.ndim < 3 or not np.array_equal(labels, np.round(labels)):
+        raise ModelError(
+            f"relabel: {name!r}: expected whole numbers, one for each unit, got {labels.dtype} of shape {labels.shape}"
+        )
+    least, most = int(labels.min()), int(labels.max())
+    return min(least, max(0, most - k + 1)) if least >= 0 and k > 0 else least
+
+
+def _rows_of(data: Any, n_units: int | None) -> np.ndarray:
+    """Rows of finite numbers, one for each unit."""
+    try:
+        rows = np.asarray(data, dtype=float)
+    except (TypeError, ValueError):
+        rows = np.zeros(())
+    if rows.ndim < 1 or not np.isfinite(rows).all() or n_units not in (None, len(rows)):
+        expected = "rows" if n_units is None else f"{n_units} rows"
+        raise ModelError(f"relabel: vars= 'data' expected {expected} of finite numbers, got shape {np.shape(data)}")
+    return rows.reshape(len(rows), -1)
 
 
 def _tables_of(name: str, values: np.ndarray) -> list[Table]:

@@ -235,7 +235,7 @@ def with_draws(data: Any, posterior: Mapping[str, np.ndarray], statistics: Mappi
     new = _dataset_of(data["posterior"]).copy()
     for name, values in posterior.items():
         own = new[name].transpose("chain", "draw", ...)
-        new[name] = (own.dims, values.astype(own.dtype) if own.dtype.kind in "iu" else values)
+        new[name] = (own.dims, values.astype(own.dtype) if own.dtype.kind in "iu" else values, own.attrs)
     old = _dataset_of(data["sample_stats"]).copy() if "sample_stats" in _groups(data) else new[[]]
     for name, values in statistics.items():
         own_dims = [f"{name}_dim_{i}" for i in range(values.ndim - 2)]
@@ -249,7 +249,7 @@ def with_group(data: Any, group: str, arrays: Mapping[str, np.ndarray], attribut
 
     added = Dataset({n: ([f"{n}_dim_{i}" for i in range(np.ndim(x))], x) for n, x in arrays.items()})
     old = _dataset_of(data[group]) if group in _groups(data) else Dataset()
-    merged = old.merge(added)
+    merged = old.drop_vars([n for n in added.variables if n in old.variables]).merge(added)
     merged.attrs.update({**old.attrs, **attributes})
     found = _replaced(data, {group: merged})
     found.attrs.update(attributes)

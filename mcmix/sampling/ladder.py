@@ -50,7 +50,7 @@ class Tempering:
     def __post_init__(self) -> None:
         if not (isinstance(self.levels, (int, np.integer)) and self.levels >= 2):
             raise ModelError(f"tempering: expected at least 2 levels, got {self.levels!r}")
-        if not 0.0 < self.lowest < 1.0:
+        if not (isinstance(self.lowest, (int, float, np.number)) and 0.0 < self.lowest < 1.0):
             raise ModelError(f"tempering: expected a lowest power between 0 and 1, got {self.lowest!r}")
 
     @property

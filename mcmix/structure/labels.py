@@ -305,8 +305,9 @@ def _refuse_other_rows(rows: Expression, label: LabelVector) -> None:
     one value of every label, and each row would stand for a label.
     """
     axes = {n for p in rows.arguments[1:] for part in ordered(p) for n in part.shape}
+    other = next(n for n in range(2, len(axes) + 4) if n not in axes | {label.n_labels})
     try:
-        _at_labels(rows, label, np.resize(label.values, 1 + max(axes | {label.n_labels})))
+        _at_labels(rows, label, np.resize(label.values, other))
     except TraceError as error:
         for value in label.values:  # one alone fits beside anything, unless it is beyond a table
             _at_labels(rows, label, np.array([value]))

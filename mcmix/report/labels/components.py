@@ -73,6 +73,9 @@ class Components:
         if not self.tables:
             raise ModelError("relabel: expected draws of parameters by component, got none; name them with vars=")
         stacked = np.stack(list(self.tables.values()), axis=-1).astype(float)
+        if not np.isfinite(stacked).all():
+            bad = [name for name, x in self.tables.items() if not np.isfinite(x).all()]
+            raise ModelError(f"relabel: expected finite draws of parameters, got others in {', '.join(bad)}")
         spread = stacked.std(axis=(0, 1))
         return (stacked - stacked.mean(axis=(0, 1))) / np.where(spread > 0, spread, 1.0)
 

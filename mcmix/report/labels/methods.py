@@ -164,7 +164,7 @@ def to_points(c: Components, features: np.ndarray, points: np.ndarray) -> np.nda
 def ordering(c: Components, by: str | None = None) -> Permutations:
     """Components in increasing order of one parameter, class by class; by default of that which separates them best."""
     by = max(c.tables, key=lambda name: _separation(c.tables[name]), default="") if by is None else by
-    if by not in c.tables:
+    if not isinstance(by, str) or by not in c.tables:
         raise ModelError(f"relabel: by= expected one of {', '.join(map(repr, c.tables)) or 'no parameter'}, got {by!r}")
     order = np.tile(np.arange(c.n_components), (c.n_draws, 1))
     for members in c.classes:

@@ -8,6 +8,8 @@ import numpy as np
 
 from mcmix.report.partitions.losses import distances
 
+ROUNDING = 1e-12  # distances that differ less are equal
+
 
 @dataclass(frozen=True)
 class Ball:
@@ -47,10 +49,10 @@ def ball(estimate: np.ndarray, labels: np.ndarray, loss: str, probability: float
     """
     away = distances(estimate, labels, loss)
     radius = float(np.sort(away)[int(np.ceil(probability * len(away))) - 1])
-    inside = np.flatnonzero(away <= radius * (1 + 1e-12))
+    inside = np.flatnonzero(away <= radius + ROUNDING)
     clusters = np.array([len(np.unique(row)) for row in labels[inside]])
     bounds = [inside, inside[clusters == clusters.min()], inside[clusters == clusters.max()]]
-    farthest = [_different(labels[b[np.isclose(away[b], away[b].max(), rtol=1e-12, atol=0.0)]]) for b in bounds]
+    farthest = [_different(labels[b[away[b] >= away[b].max() - ROUNDING]]) for b in bounds]
     return Ball(probability, len(inside) / len(away), radius, *farthest)
 
 

@@ -18,7 +18,7 @@ GAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 def gain_of(loss: str, n: int) -> np.ndarray:
     """Values of g at 0 .. n, in the units of the loss: shares of pairs (Binder), nats (variation of information)."""
-    if loss not in GAINS:
+    if not isinstance(loss, str) or loss not in GAINS:
         raise ModelError(f"loss: expected one of {', '.join(map(repr, GAINS))}, got {loss!r}")
     scale = float(n) ** 2 if loss == "binder" else float(n)
     return GAINS[loss](np.arange(n + 2.0)) / scale
@@ -36,7 +36,7 @@ def compact(labels: np.ndarray) -> np.ndarray:
     found = numbers.reshape(np.shape(labels))
     if len(values) > 256 and found.ndim == 2:
         found = np.stack([np.unique(row, return_inverse=True)[1] for row in found])
-    return np.ascontiguousarray(found.astype(np.uint8 if found.max() < 256 else np.uint16))
+    return np.ascontiguousarray(found.astype(np.min_scalar_type(int(found.max()))))
 
 
 def distances(estimate: np.ndarray, labels: np.ndarray, loss: str) -> np.ndarray:

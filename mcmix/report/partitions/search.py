@@ -41,6 +41,7 @@ def least(labels: np.ndarray, loss: str, n_starts: int, most_clusters: int, seed
     another to the cluster that adds least, then all are taken up again in turn until none moves.
     """
     rng = np.random.default_rng(seed)
+    most_clusters = min(most_clusters, labels.shape[1])
     seen = _thinned(labels, most_clusters)
     starts: list[np.ndarray | None] = [None] * n_starts
     drawn = [seen[i] for i in rng.choice(len(seen), min(len(seen), 100), replace=False)]
@@ -64,8 +65,9 @@ def _descended(
     estimate, sizes = np.full(n, -1, dtype=np.int64), np.zeros(most, dtype=np.int64)
     tables = np.zeros((most, len(labels), int(labels.max()) + 1), dtype=np.int32)
     gain = gain_of(loss, n)
-    if start is not None and int(start.max()) < most:
-        for unit, cluster in enumerate(start):
+    clusters = np.zeros(0, dtype=np.int64) if start is None else np.unique(start, return_inverse=True)[1]
+    if clusters.max(initial=-1) < most:
+        for unit, cluster in enumerate(clusters):
             estimate[unit] = cluster
             kernels.place(unit, int(cluster), 1, labels, sizes, tables)
     for _ in range(MOST_SWEEPS):
