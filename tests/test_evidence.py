@@ -152,3 +152,21 @@ def test_bad_input():
 def test_what_is_no_sampler_is_refused(call, what):
     with pytest.raises(ModelError, match="expected"):
         call(what)
+
+
+def test_label_vectors_on_the_same_components_are_refused():
+    mu = mc.Normal("mu", 0, 0.1, size=2)
+    a, b = mc.Categorical("a", [0.5, 0.5], size=3), mc.Categorical("b", [0.5, 0.5], size=2)
+    y = mc.Normal("y", mu[a], 1.0, value=[-3.0, 3.0, 3.5], observed=True)
+    u = mc.Normal("u", mu[b], 1.0, value=[-3.0, 3.0], observed=True)
+    with pytest.raises(ModelError, match="a and b look up the same components .mu."):
+        mc.evidence(sampled([y, u, mu]))
+
+
+def test_chains_that_disagree_are_told():
+    mu = mc.Normal("mu", 0, 1)
+    m = mc.MCMC([mu, mc.Normal("y", mu, 1.0, value=DATA, observed=True)])
+    m.sample(1_000, 200, chains=2, seed=1, progress_bar=False)
+    assert "but of the chains" not in repr(mc.evidence(m))
+    m.draws().variables["mu"][1] += 1.0
+    assert "but of the chains: chains disagree" in repr(mc.evidence(m))

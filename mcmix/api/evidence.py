@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from mcmix.api.arguments import at_least_one, checked_sampler, sequence_from
-from mcmix.api.diagnosis import facts_of
+from mcmix.api.diagnosis import at_a_glance, facts_of
 from mcmix.api.relabel import components_of
 from mcmix.errors import ModelError
 from mcmix.report.diagnosis.facts import LabelFacts
@@ -21,6 +21,7 @@ from mcmix.report.labels.domain import Domain
 from mcmix.report.labels.relabelled import exchanged
 from mcmix.sampling.marginal import Marginal, summable
 from mcmix.sampling.unconstrained import Unconstrained
+from mcmix.structure.exchange import Exchange, exchange_of
 from mcmix.structure.recording import record
 from mcmix.traces.memory import Draws
 
@@ -38,10 +39,13 @@ class Evidence:
         By bridge sampling: the one to report.
     importance : Estimate
         By importance sampling from a heavy-tailed law.
+    verdict : str
+        What the run's own verdict found wrong with the chains, or nothing: both estimators see only where chains were.
     """
 
     bridge: Estimate
     importance: Estimate
+    verdict: str = ""
 
     @property
     def log(self) -> float:
@@ -61,6 +65,7 @@ class Evidence:
 
     def __repr__(self) -> str:
         says = "they agree" if self.agree else "they DISAGREE: more draws, or a posterior with modes that were not met"
+        says += f"; but of the chains: {self.verdict}" if self.verdict else ""
         return f"<Evidence: log {self.bridge} (bridge), {self.importance} (importance); {says}>"
 
 
@@ -88,7 +93,8 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     Raises
     ------
     ModelError
-        If there are discrete unknowns that cannot be summed out, unknowns that were not kept, or too few draws.
+        If there are discrete unknowns that cannot be summed out, unknowns that were not kept, two label vectors that
+        look up the same components, or too few draws.
 
     Notes
     -----
@@ -118,7 +124,9 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     proposals = [law.rvs(n, random_state=rng).reshape(n, -1) for law in (plain, heavy)]
     on_draws = target.log(met.reshape(n, -1)) - plain.logpdf(met.reshape(n, -1))
     at = [target.log(x) - law.logpdf(x) for x, law in zip(proposals, (plain, heavy), strict=True)]
-    return Evidence(bridge(on_draws.reshape(met.shape[:2]), at[0]), importance(at[1]))
+    seen = at_a_glance(m, m.draws(calls))
+    verdict = seen.headline if seen.wrong else ""
+    return Evidence(bridge(on_draws.reshape(met.shape[:2]), at[0]), importance(at[1]), verdict)
 
 
 class Target:
@@ -132,6 +140,7 @@ class Target:
         absent = [n.name for n in self.view.nodes if n.name not in draws.variables]
         if absent:
             raise ModelError(f"evidence: expected draws of all continuous unknowns; not kept: {', '.join(absent)}")
+        _refuse_shared(m)
         self.facts = {n: f for n, f in facts_of(m).labels.items() if f.exchangeable}
         self.domains = {n: Domain.of(components_of(m, draws, n, f)) for n, f in self.facts.items()}
         self.log_parts = sum(lgamma(f.n_components + 1.0) for f in self.facts.values())
@@ -158,6 +167,21 @@ class Target:
             self.marginal.put_kept({n: x[i] for n, x in kept.items()})
             found[i] = self.marginal.log_density()
         return found + self.view.log_jacobian(free) + self.log_parts
+
+
+def _refuse_shared(m: Any) -> None:
+    """Refuse label vectors that exchange the same components: only together do they leave the posterior as it is."""
+    structure = m.assembled.structure
+    seen: dict[str, str] = {}
+    for block in structure.blocks:
+        found = exchange_of(block, structure)
+        for variable in found.variables if isinstance(found, Exchange) else []:
+            other = seen.setdefault(variable.name, block.label.node.name)
+            if other != block.label.node.name:
+                raise ModelError(
+                    f"evidence: {other} and {block.label.node.name} look up the same components ({variable.name}); the "
+                    "number of alike parts of such a posterior is not known here"
+                )
 
 
 def _tables(facts: LabelFacts, values: Mapping[str, np.ndarray], domain: Domain) -> dict[str, np.ndarray]:
