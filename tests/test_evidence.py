@@ -143,6 +143,9 @@ def test_bad_input():
         mc.evidence(m)
     mu = mc.Normal("mu", 0, 1)
     m = mc.MCMC([mu, mc.Normal("y", mu, 1.0, value=[2.0], observed=True)]).sample(20, seed=1, progress_bar=False)
+    wide = mc.MCMC([mc.Normal("wide", 0, 1, size=30)]).sample(100, chains=2, seed=1)
+    with pytest.raises(ModelError, match=r"expected at least 180 draws, got 120 \(30 free parameters\)"):
+        mc.evidence(wide, draws=120)
     with pytest.raises(ModelError, match="expected at least 100 draws, got 80"):
         mc.evidence(m)
 

@@ -27,6 +27,7 @@ from mcmix.traces.memory import Draws
 
 HEAVY = 5  # degrees of freedom of the importance sampler's proposal
 FEWEST = 50  # draws on each side of the bridge
+TIMES = 6  # as many draws as free parameters: half of them fit a normal law with all its correlations
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,13 +112,17 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     """
     checked_sampler(m, "evidence")
     target = Target(m, m.draws(calls))
-    own = target.draws_at(m.draws(calls), at_least_one(draws, "draws"))
-    if own.shape[1] < 2 * FEWEST // max(1, own.shape[0]) or own.shape[0] * own.shape[1] < 2 * FEWEST:
-        raise ModelError(f"evidence: expected at least {2 * FEWEST} draws, got {own.shape[0] * own.shape[1]}")
+    own = target.draws_at(m.draws(calls), at_least_one(draws, "draws", "evidence"))
+    needed = max(2 * FEWEST, TIMES * own.shape[2])
+    if own.shape[1] < needed // max(1, own.shape[0]) or own.shape[0] * own.shape[1] < needed:
+        raise ModelError(
+            f"evidence: expected at least {needed} draws, got {own.shape[0] * own.shape[1]} ({own.shape[2]} free "
+            "parameters); draw more, or raise draws="
+        )
     middle = own.shape[1] // 2
     fitted, met = own[:, :middle].reshape(-1, own.shape[2]), own[:, middle:]
     mean, cover = fitted.mean(axis=0), np.atleast_2d(np.cov(fitted.T)) + 1e-10 * np.eye(own.shape[2])
-    rng = np.random.default_rng(sequence_from(seed))
+    rng = np.random.default_rng(sequence_from(seed, "evidence"))
     n = int(met.shape[0] * met.shape[1])
     plain: Any = stats.multivariate_normal(mean, cover)
     heavy: Any = stats.multivariate_t(mean, cover, HEAVY)

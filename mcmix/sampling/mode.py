@@ -73,6 +73,20 @@ class Target:
             return -np.inf
         return self.of_kept(self.view.kept(free))
 
+    def many(self, points: np.ndarray) -> np.ndarray:
+        """Log density at points (n, size): they are carried over to the unknowns' own scales all at once."""
+        near = np.isfinite(points).all(axis=1) & (np.abs(points[:, self.view.bounded]) <= WALL).all(axis=1)
+        found = np.full(len(points), -np.inf)
+        if not near.any():
+            return found
+        kept = self.view.kept(points[near])
+        inside = self.view.inside(kept)
+        for i, place in enumerate(np.flatnonzero(near)):
+            if inside[i]:
+                self.marginal.put_kept({n: x[i] for n, x in kept.items()})
+                found[place] = self.marginal.log_density()
+        return found
+
     def of_kept(self, kept: dict[Stochastic, np.ndarray]) -> float:
         """The same, of values in the form in which a chain keeps them."""
         if not self.view.inside(kept):  # functions are not asked about values that cannot be
@@ -134,54 +148,70 @@ def curvature(target: Any, at: np.ndarray, bounded: np.ndarray, eps: float, orde
     takes about 1e-15 |log density| / eps.
     """
     value = target(at)
-    steps = np.array([_step(target, at, value, i, bool(bounded[i]), eps) for i in range(at.size)])
+    steps = _steps(target, at, value, bounded, eps)
     if not np.isfinite(steps).all():
         return Curvature(value, np.full(at.size, np.nan), np.full((at.size, at.size), np.nan), steps)
     scales = steps / np.sqrt(2.0 * eps)
     offsets, first, second = stencil(order)
     unit = np.sqrt(2.0 * eps)
-
-    def along(direction: np.ndarray) -> np.ndarray:
-        return np.array([value if k == 0 else target(at + k * direction) for k in offsets])
-
     axes = np.diag(steps)
     with np.errstate(invalid="ignore"):
-        lines = np.array([along(a) for a in axes])
+        lines = _along(target, at, value, axes, offsets)
         hessian = np.diag(lines @ second) / unit**2
-        for i in range(at.size if at.size <= FULL_CURVATURE else 0):
-            for j in range(i):
-                mixed = (along(axes[i] + axes[j]) - along(axes[i] - axes[j])) @ second / (4.0 * unit**2)
-                hessian[i, j] = hessian[j, i] = mixed
+        i, j = np.tril_indices(at.size if at.size <= FULL_CURVATURE else 0, -1)
+        if i.size:
+            sums, differences = (_along(target, at, value, d, offsets) for d in (axes[i] + axes[j], axes[i] - axes[j]))
+            hessian[i, j] = hessian[j, i] = (sums - differences) @ second / (4.0 * unit**2)
         return Curvature(value, lines @ first / unit, hessian, scales)
 
 
-def _step(target: Any, at: np.ndarray, value: float, i: int, bounded: bool, eps: float) -> float:
-    """A step along one axis that lowers the density by about eps (both sides averaged); NaN where rounding hides it."""
-    most = 1.0 if bounded else 1e3 * max(1.0, abs(at[i]))
-    step, move = 1e-2 if bounded else 1e-3 * max(1.0, abs(at[i])), np.zeros(at.size)
+def _at(target: Any, points: np.ndarray) -> np.ndarray:
+    """Log density at points (n, size)."""
+    return target.many(points) if hasattr(target, "many") else np.array([target(p) for p in points])
+
+
+def _along(target: Any, at: np.ndarray, value: float, directions: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Log density at steps along directions (n, size) from a point, shape (n, steps)."""
+    found = np.full((len(directions), offsets.size), value)
+    for column, k in enumerate(offsets):
+        if k != 0:
+            found[:, column] = _at(target, at + k * directions)
+    return found
+
+
+def _steps(target: Any, at: np.ndarray, value: float, bounded: np.ndarray, eps: float) -> np.ndarray:
+    """Steps along axes that lower the density by about eps (both sides averaged); NaN where rounding hides it."""
+    size = np.maximum(1.0, np.abs(at))
+    most, steps = np.where(bounded, 1.0, 1e3 * size), np.where(bounded, 1e-2, 1e-3 * size)
+    open_ = np.arange(at.size)
     for _ in range(40):
-        move[i] = step
-        drop = value - 0.5 * (target(at + move) + target(at - move))
-        if eps / 3.0 < drop < 3.0 * eps or (drop <= eps and step == most):
-            return step
-        factor = np.sqrt(eps / drop) if 0.0 < drop < np.inf else (0.1 if drop > 0.0 else 10.0)
-        step = min(step * min(max(factor, 0.1), 10.0), most)
-        if step < FINEST * abs(at[i]):
-            return np.nan
-    return step
+        moves = steps[open_, None] * np.eye(at.size)[open_]
+        drop = value - 0.5 * (_at(target, at + moves) + _at(target, at - moves))
+        with np.errstate(invalid="ignore"):
+            good = ((eps / 3.0 < drop) & (drop < 3.0 * eps)) | ((drop <= eps) & (steps[open_] == most[open_]))
+        open_, drop = open_[~good], drop[~good]
+        steps[open_] = np.minimum(steps[open_] * [_factor(d, eps) for d in drop], most[open_])
+        hidden = steps[open_] < FINEST * np.abs(at[open_])
+        steps[open_[hidden]] = np.nan
+        open_ = open_[~hidden]
+        if not open_.size:
+            break
+    return steps
+
+
+def _factor(drop: float, eps: float) -> float:
+    """By how much to change a step that lowers the density by so much."""
+    factor = np.sqrt(eps / drop) if 0.0 < drop < np.inf else (0.1 if drop > 0.0 else 10.0)
+    return float(min(max(factor, 0.1), 10.0))
 
 
 def gradient(target: Any, at: np.ndarray, bounded: np.ndarray, eps: float, order: int) -> np.ndarray:
     """First derivatives by central differences."""
     value = target(at)
     offsets, first, _ = stencil(order)
-    found = np.zeros(at.size)
-    for i in range(at.size):
-        move = np.zeros(at.size)
-        move[i] = _step(target, at, value, i, bool(bounded[i]), eps)
-        line = [value if k == 0 else target(at + k * move) for k in offsets]
-        with np.errstate(invalid="ignore"):
-            found[i] = first @ np.array(line) / move[i]
+    steps = _steps(target, at, value, bounded, eps)
+    with np.errstate(invalid="ignore"):
+        found = _along(target, at, value, np.diag(steps), offsets) @ first / steps
     return np.where(np.isfinite(found), found, 0.0)
 
 
