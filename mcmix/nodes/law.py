@@ -13,7 +13,7 @@ from mcmix.distributions.family import Family, Parameter
 from mcmix.errors import ModelError, SupportError
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
-from mcmix.nodes.stochastic import Stochastic, as_numbers, labels_of, refuse_non_finite
+from mcmix.nodes.stochastic import DataNames, Stochastic, as_numbers, names_of, refuse_non_finite
 
 _COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype")
 
@@ -49,7 +49,7 @@ class Law(Stochastic):
         self._check_parameters()
         self._accept(value, observed)
         self._set_up(value, observed, self.family.dtype if dtype is None else dtype)
-        self.index = self._index
+        self.index, self.columns, self.units = self._names
 
     @classmethod
     def dist(cls, *parameters: Any, **keywords: Any) -> Any:
@@ -91,11 +91,11 @@ class Law(Stochastic):
         """Number of elements of the value."""
         return int(np.prod(self._shape, dtype=int))
 
-    _index: Any = None
+    _names = DataNames()
 
     def _labelled(self, value: Any) -> np.ndarray:
-        """The value as numbers; row labels of a data frame are remembered."""
-        self._index = labels_of(value)
+        """The value as numbers; row labels, columns and units of a data frame are remembered."""
+        self._names = names_of(value)
         return as_numbers(self.name, value)
 
     # ---------------------------------------------------------------- the law

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mcmix.errors import ModelError, ZeroProbability
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node
+
+
+class DataNames(NamedTuple):
+    """What a data frame or series says of its values beside the numbers.
+
+    Attributes
+    ----------
+    index : ndarray or None
+        Row labels.
+    columns : tuple of str, or None
+        Names of the columns; of a series, its own name.
+    units : tuple of (str or None), or None
+        Of each column, from ``attrs["units"]``: a text, or texts by column.
+    """
+
+    index: Any = None
+    columns: tuple[str, ...] | None = None
+    units: tuple[str | None, ...] | None = None
 
 
 class Stochastic(Node):
@@ -39,6 +57,8 @@ class Stochastic(Node):
         Where data are missing. Such a node is no longer ``observed``: its missing entries are unknown.
     last_value : array
         The value before the last change.
+    index, columns, units : optional
+        Row labels, names of columns and their units, where data came as a pandas object: see :class:`DataNames`.
 
     Raises
     ------
@@ -78,7 +98,7 @@ class Stochastic(Node):
 
     def _set_up(self, value: Any, observed: bool, dtype: Any) -> None:
         self.observed = bool(observed)
-        self.index = labels_of(value)
+        self.index, self.columns, self.units = names_of(value)
         self._version = 0
         self._rng: np.random.Generator | None = None
         if self.observed and value is None:
@@ -161,6 +181,9 @@ class Stochastic(Node):
         if np.shape(array) != self.shape:
             raise ModelError(f"{self.name}: observe expects a value of shape {self.shape}, got shape {np.shape(array)}")
         self._new_status(array, True)
+        said = names_of(value)
+        own = DataNames(self.index, self.columns, self.units)
+        self.index, self.columns, self.units = (old if new is None else new for old, new in zip(own, said, strict=True))
         return self
 
     def unobserve(self) -> Stochastic:
@@ -173,9 +196,10 @@ class Stochastic(Node):
 
     def _new_status(self, value: Any, observed: bool) -> None:
         self._accept(value, observed)
-        version, index = self._version, self.index
+        version, names = self._version, DataNames(self.index, self.columns, self.units)
         self._set_up(value, observed, self.dtype)
-        self._version, self.index = version + 1, index
+        self._version = version + 1
+        self.index, self.columns, self.units = names
 
     # ---------------------------------------------------------------- value
 
@@ -307,10 +331,39 @@ class Stochastic(Node):
         return f"{kind}({self.name!r}, shape {shape}{', observed' if self.observed else missing})"
 
 
-def labels_of(value: Any) -> Any:
-    """Row labels that a data frame or series brings along (its index), else None."""
+def names_of(value: Any) -> DataNames:
+    """Row labels, column names and units that a data frame or series brings along.
+
+    Examples
+    --------
+    >>> from pandas import DataFrame
+    >>> frame = DataFrame({"speed": [1.0], "mass": [2.0]})
+    >>> frame.attrs["units"] = {"speed": "km/s"}
+    >>> names_of(frame)[1:], names_of(frame["mass"])[1:], names_of([1.0])[1:]
+    ((('speed', 'mass'), ('km/s', None)), (('mass',), None), (None, None))
+    """
     index = getattr(value, "index", None)
-    return None if index is None or callable(index) else np.asarray(index)
+    listed: Any = getattr(value, "columns", None)
+    single = listed is None or callable(listed)
+    columns: list[Any] = [getattr(value, "name", None)] if single else list(listed)
+    counted = columns == list(range(len(columns)))  # numbers that only count are no names
+    nameless = counted or any(c is None for c in columns) or not hasattr(value, "shape")
+    return DataNames(
+        None if index is None or callable(index) else np.asarray(index),
+        None if nameless else tuple(", ".join(map(str, c)) if isinstance(c, tuple) else str(c) for c in columns),
+        _units_of(value, columns),
+    )
+
+
+def _units_of(value: Any, columns: Sequence[Any]) -> tuple[str | None, ...] | None:
+    """Units of columns, as ``attrs`` says them; those of a frame hold for a series taken from it."""
+    attributes = getattr(value, "attrs", None)
+    given = attributes.get("units") if isinstance(attributes, Mapping) else None
+    if not isinstance(given, (str, Mapping)):
+        return None
+    found = [given if isinstance(given, str) else given.get(c) for c in columns]
+    texts = tuple(str(unit) if unit else None for unit in found)
+    return texts if any(texts) else None
 
 
 def _type_of(value: Any) -> np.dtype[Any]:

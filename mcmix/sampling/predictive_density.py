@@ -17,8 +17,9 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import Marginal
 from mcmix.steps.plan import Assembled
+from mcmix.structure.cumulative import CumulativeRows
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.labels import LabelVector, label_candidates
+from mcmix.structure.labels import LabelVector, label_candidates, row_elements
 from mcmix.structure.other_rows import WAY_OUT, OtherRows, free_size
 from mcmix.structure.recording import is_log_kept
 from mcmix.traces.memory import Draws
@@ -126,6 +127,12 @@ def chosen(made: Assembled, label: Stochastic | None, labels_needed: bool) -> To
     return groups[0]
 
 
+def of_one(made: Assembled, node: Stochastic) -> Together:
+    """A data node by itself, with the labels that its rows hang on: other data on these labels are left out."""
+    group = next((g for g in _hanging_together(made) if node in g.data), None)
+    return Together([] if group is None else group.labels, [node])
+
+
 def _hanging_together(made: Assembled) -> list[Together]:
     """Label vectors that meet in the rows of a data node or in each other's laws, with these data nodes."""
     labels = label_candidates(made.recording)
@@ -155,6 +162,8 @@ class NewRows:
     together : Together
     new : array_like or mapping of name to array_like
         NaN for coordinates that are missing: they are integrated out.
+    cumulative : bool
+        Weigh rows by the log of P(X <= x) in the place of the log density; every law must have a cumulative one.
 
     Attributes
     ----------
@@ -169,12 +178,12 @@ class NewRows:
         If the values do not fit, or a law cannot be written for other rows than the data's own.
     """
 
-    def __init__(self, made: Assembled, together: Together, new: Any):
+    def __init__(self, made: Assembled, together: Together, new: Any, *, cumulative: bool = False):
         values = _checked(together.data, new)
         self.made, self.together = made, together
         self.count = len(next(iter(values.values())))
         self.size = free_size(made.recording, made.model.data_nodes, self.count)
-        self._rows = OtherRows(made.recording, together.labels, self.size)
+        self._rows = (CumulativeRows if cumulative else OtherRows)(made.recording, together.labels, self.size)
         for node, x in values.items():
             more = np.zeros((self.size - self.count, *x.shape[1:])) if not self.count else x[-1:]
             self._rows.add(node, np.concatenate([x, np.resize(more, (self.size - self.count, *x.shape[1:]))]))
@@ -233,7 +242,8 @@ class NewRows:
             leaves = {n: np.log(x) if is_log_kept(n) else x for n, x in values.items()}
         total = np.zeros(self.size)
         for factor, rows in self._rows.placed:
-            logs = np.ravel(evaluate(factor.elements, leaves))
+            whole = factor.elements if factor.elements.ndim == 2 else row_elements(factor)
+            logs = np.ravel(evaluate(whole, leaves))
             total += logs if rows is None else np.bincount(rows, logs, self.size)
         return total
 
@@ -278,4 +288,4 @@ def _rows_of(node: Stochastic, value: Any) -> np.ndarray:
     return x if columns else x[:, 0]
 
 
-__all__ = ["NewRows", "at_rows_of_data", "chosen", "memberships", "predict_logpdf"]
+__all__ = ["NewRows", "Together", "at_rows_of_data", "chosen", "memberships", "of_one", "predict_logpdf"]

@@ -45,14 +45,18 @@ class Exchange:
         """Every variable that an exchange changes."""
         return list(dict.fromkeys([v for family in self.families for v, _ in family] + self.complements))
 
+    def told_apart(self, rows: np.ndarray) -> None:
+        """Known numbers differ between labels, one row for each: not all of them can be exchanged."""
+        raise _Broken("a known table differs between labels")
+
 
 class _Broken(Exception):
     """Why components cannot be exchanged."""
 
 
-def exchange_of(block: LabelBlock, structure: Structure) -> Exchange | str:
-    """What an exchange of two components changes, or why there is none."""
-    found = Exchange()
+def exchange_of(block: LabelBlock, structure: Structure, into: Exchange | None = None) -> Exchange | str:
+    """What an exchange of two components changes, or why there is none; noted in `into` where that is given."""
+    found = Exchange() if into is None else into
     try:
         if block.label.n_labels < 2:
             raise _Broken("there is one component")
@@ -173,8 +177,9 @@ def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) 
     if x.shape != (n_labels,):
         raise _Broken(f"a table has shape {x.shape} instead of one entry per label")
     if not x.leaves:
-        if np.unique(evaluate(x, {})).size > 1:
-            raise _Broken("a known table differs between labels")
+        known = evaluate(x, {})
+        if np.unique(known).size > 1:
+            found.told_apart(known[:, None])
     elif x in nodes:
         _add(found, [(nodes[x], k) for k in range(n_labels)])
     elif x.op == "take" and x.arguments[0] in nodes and x.arguments[1].is_constant:  # a column of a table
@@ -197,7 +202,7 @@ def _table_of_events(x: Expression, n_labels: int, structure: Structure, found: 
     if not x.leaves:
         rows = np.reshape(evaluate(x, {}), (n_labels, size))
         if (rows != rows[0]).any():
-            raise _Broken("a known table differs between labels")
+            found.told_apart(rows)
     elif x in nodes:
         for j in range(size):
             _add(found, [(nodes[x], k * size + j) for k in range(n_labels)])
@@ -292,15 +297,17 @@ def _same_for_all(parameter: Parameter, evidence: Evidence, node: Stochastic, sl
     """Whether a prior's parameter is the same for the entries of all components."""
     x = evidence.parameters[parameter.name]
     own = x.shape[x.ndim - parameter.event_ndim :]
+    elements = evidence.elements.shape
+    each = int(np.prod(node.state_shape, dtype=int)) // int(np.prod(elements, dtype=int))  # numbers in one event
     if node.family.event_ndim and node.family.support.simplex:  # components are entries of one simplex
         return x.is_constant and np.unique(x.known).size == 1
+    if any(len({k // each for k in family}) < len(family) for family in slots):  # components are entries of one vector
+        return False
     if x.size == int(np.prod(own, dtype=int)):
         return True
     if not x.is_constant:
         return False
-    elements = evidence.elements.shape
     wide = np.broadcast_to(x.known, (*elements, *own)).reshape(int(np.prod(elements, dtype=int)), -1)
-    each = int(np.prod(node.state_shape, dtype=int)) // len(wide)  # numbers in one event of the variable
     return all((wide[np.array(family) // each] == wide[family[0] // each]).all() for family in slots if family)
 
 

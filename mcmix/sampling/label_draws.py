@@ -1,0 +1,106 @@
+"""Labels that were not kept, drawn again from their law given each kept draw of everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mcmix.kernels import labels as kernels
+from mcmix.kernels.base import address_of
+from mcmix.kernels.driver import run_step
+from mcmix.kernels.soft import soft_pass
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.replay import Replay, passes_of
+from mcmix.steps.gaps import gap_node
+from mcmix.steps.labels import Pass
+from mcmix.steps.plan import Assembled
+from mcmix.traces.memory import Draws
+
+BUDGET = 256 * 2**20  # bytes
+STREAM = 2**31 + 7  # key of the random stream: beyond those of chains and of exports
+
+
+def probabilities_at(made: Assembled, draws: Draws, compiled: Pass, numbers: np.ndarray) -> Iterator[np.ndarray]:
+    """Label probabilities of the units at kept draws: one array (units, K), written over from draw to draw.
+
+    Parameters
+    ----------
+    made : Assembled
+    draws : Draws
+    compiled : Pass
+        Of the label vector.
+    numbers : ndarray of int
+        Draws, counted through all chains.
+    """
+    replay = Replay(made, Draws({n.name: draws.variables[n.name] for n in _needed(made, compiled.label.node)}))
+    out = np.zeros((compiled.label.n_units, compiled.label.n_labels))
+    descriptor = compiled.descriptor(replay.chain)
+    descriptor[kernels.PASS_MEMBERSHIP], descriptor[kernels.PASS_COLLECT] = address_of(out), 0
+    for _ in replay.at(np.column_stack(np.divmod(numbers, draws.n_draws))):
+        out[:] = 0.0
+        run_step(soft_pass, descriptor, np.zeros(1), replay.chain.stream)
+        yield out
+
+
+def can_draw_labels(made: Assembled, draws: Draws, node: Stochastic) -> bool:
+    """Whether labels hang on nothing but what was kept."""
+    compiled = next((p for p in passes_of(made) if p.label.node is node), None)
+    return compiled is not None and all(n.name in draws.variables for n in _needed(made, node))
+
+
+def _needed(made: Assembled, node: Stochastic) -> list[Stochastic]:
+    """The unknowns that labels hang on: all others but those that were left out of every conditional."""
+    return [n for n in made.model.stochastics if n is not node and gap_node(n, made.structure) is None]
+
+
+def label_bytes(made: Assembled, draws: Draws, node: Stochastic) -> int:
+    """Bytes of a label vector's draws, all of them."""
+    label = next(p for p in passes_of(made) if p.label.node is node).label
+    return draws.n_chains * draws.n_draws * label.n_units * (1 if label.n_labels <= 256 else 2)
+
+
+def drawn_labels(
+    made: Assembled, draws: Draws, node: Stochastic, seed: np.random.SeedSequence, at_most: int = BUDGET
+) -> np.ndarray:
+    """Draws of a label vector that was not kept.
+
+    A draw of the labels given a draw of all else is a draw of both, so these are worth what kept ones are.
+
+    Parameters
+    ----------
+    made : Assembled
+    draws : Draws
+    node : Stochastic
+        For which :func:`can_draw_labels`.
+    seed : SeedSequence
+        Of the run: the same labels each time.
+    at_most : int
+        Bytes; beyond them draws are thinned evenly.
+
+    Returns
+    -------
+    ndarray of uint8 or uint16, shape (draws, units)
+        Counted from 0, first chain first; units whose label is known are not among them.
+    """
+    compiled = next(p for p in passes_of(made) if p.label.node is node)
+    label = compiled.label
+    dtype = np.dtype(np.uint8 if label.n_labels <= 256 else np.uint16)
+    most = max(1, at_most // max(1, label.n_units * dtype.itemsize))
+    positions = draws.thinned(most)
+    numbers = positions[:, 0] * draws.n_draws + positions[:, 1]
+    rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, STREAM)))
+    found = np.zeros((len(numbers), label.n_units), dtype=dtype)
+    for i, shares in enumerate(probabilities_at(made, draws, compiled, numbers)):
+        found[i] = _drawn(shares, rng)
+    return found
+
+
+def _drawn(shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One label for each row of probabilities, by inverting their sums."""
+    ends = np.cumsum(shares, axis=1)
+    places = rng.random(len(ends)) * ends[:, -1]
+    return (places[:, None] >= ends[:, :-1]).sum(axis=1)
+
+
+__all__ = ["BUDGET", "can_draw_labels", "drawn_labels", "label_bytes", "probabilities_at"]
