@@ -147,7 +147,11 @@ _LATER = {
     "classify": ("mcmix.api.memberships", "classify"),
     "compare": ("mcmix.api.compare", "compare"),
     "evidence": ("mcmix.api.evidence", "evidence"),
+    "from_draws": ("mcmix.api.from_draws", "from_draws"),
+    "predictive": ("mcmix.api.predictive", "predictive"),
+    "refit": ("mcmix.api.refit", "refit"),
     "relabel": ("mcmix.api.relabel", "relabel"),
+    "sensitivity": ("mcmix.api.sensitivity", "sensitivity"),
     **{
         name: ("mcmix.api.partitions", name)
         for name in ("adjusted_rand", "occupied", "partition", "similarity", "variation_of_information")
@@ -186,7 +190,7 @@ __all__ = [
     "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT", "SupportError", "Tempering", "TraceError",
     "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
-    "adjusted_rand", "classify", "compare", "deterministic", "equal", "errors", "evidence", "from_scipy", "observed",
-    "occupied", "partition", "pfunc", "plots", "potential", "relabel", "robust_init", "similarity", "steps",
-    "stochastic", "variation_of_information",
+    "adjusted_rand", "classify", "compare", "deterministic", "equal", "errors", "evidence", "from_draws", "from_scipy",
+    "observed", "occupied", "partition", "pfunc", "plots", "potential", "predictive", "refit", "relabel",
+    "robust_init", "sensitivity", "similarity", "steps", "stochastic", "variation_of_information",
 ]  # fmt: skip

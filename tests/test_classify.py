@@ -78,6 +78,13 @@ def test_known_labels_are_certain_and_name_the_components():
     assert found.probabilities[5, 1] > 0.9
 
 
+def test_no_rows_say_so(switched):
+    found = mc.classify(switched, [])
+    assert found.probabilities.shape == (0, 2)
+    assert repr(found).startswith("<Memberships of no rows in 2 components")
+    assert np.isnan(found.misclassification)
+
+
 def test_bad_input(switched):
     with pytest.raises(ModelError, match="label= expected one of 'z', got 'q'"):
         mc.classify(switched, label="q")

@@ -1,11 +1,14 @@
 """Model choice: each score against its definition, the table against what was simulated."""
 
+import itertools
+
 import numpy as np
 import pytest
-from scipy import stats
-from scipy.special import logsumexp
+from scipy import optimize, stats
+from scipy.special import betaln, digamma, logsumexp
 
 import mcmix as mc
+import mcmix.api.compare as compare_module
 from mcmix.errors import ModelError
 from mcmix.report.evidence import scores
 
@@ -63,6 +66,121 @@ def test_one_component_by_its_closed_forms(found):
     assert row["dic"] == pytest.approx(-4 * likelihood + 2 * predictive, abs=1.0)
 
 
+def few_rows():
+    """Five rows, two components of unit variance: every labelling can be counted."""
+    data = np.array([-1.2, -0.4, 0.9, 2.1, 2.8])
+    mu, w = mc.Normal("mu", 0.5, 0.5, size=2), mc.Dirichlet("w", [2.0, 2.0])
+    return data, [mc.Mixture("y", w, mc.Normal, mu, 1.0, value=data, observed=True), mu, w]
+
+
+def every_labelling(data):
+    """Each labelling with its posterior probability and the laws of weights and means given it, in closed form."""
+    for z in itertools.product((0, 1), repeat=len(data)):
+        z = np.array(z)
+        counts, sums = np.bincount(z, minlength=2), np.bincount(z, data, minlength=2)
+        precision = 0.5 + counts
+        mean = (0.5 * 0.5 + sums) / precision
+        log = betaln(*(2.0 + counts)) - betaln(2.0, 2.0)
+        for k in (0, 1):
+            rows = data[z == k]
+            cover = np.eye(len(rows)) + 1 / 0.5
+            log += stats.multivariate_normal(np.full(len(rows), 0.5), cover).logpdf(rows) if len(rows) else 0.0
+        yield z, log, 2.0 + counts, mean, 1 / precision
+
+
+@pytest.fixture(scope="module")
+def counted():
+    data, nodes = few_rows()
+    m = mc.MCMC(nodes).sample(12_000, 1_000, seed=3, progress_bar=False)
+    return data, mc.compare({"a": m}, draws=8_000).table.loc["a"]
+
+
+def test_dic4_and_occupied_components_by_every_labelling(counted):
+    data, row = counted
+    labellings = list(every_labelling(data))
+    share = np.exp([log for _, log, _, _, _ in labellings])
+    share /= share.sum()
+    joint, at_means, filled = [], [], []
+    for z, _, a, mean, variance in labellings:
+        distances = (data - mean[z]) ** 2
+        constant = -0.5 * len(data) * np.log(2 * np.pi)
+        joint.append((digamma(a) - digamma(a.sum()))[z].sum() + constant - 0.5 * (distances + variance[z]).sum())
+        at_means.append(np.log(a / a.sum())[z].sum() + constant - 0.5 * distances.sum())
+        filled.append(len(set(z.tolist())))
+    assert row["dic4"] == pytest.approx(-4 * share @ joint + 2 * share @ at_means, abs=5 * row["dic4_error"])
+    assert row["occupied"] == pytest.approx(share @ filled, abs=5 * row["occupied_error"])
+    assert 0 < row["dic4_error"] < 1.0
+    assert 0 < row["occupied_error"] < 0.02
+
+
+def test_dic2_and_dic3_by_independent_draws(counted):
+    """Draws from the mixture of all labellings' laws; each answer has a Monte Carlo error of about 0.01."""
+    data, row = counted
+    labellings, rng = list(every_labelling(data)), np.random.default_rng(5)
+    share = np.exp([log for _, log, _, _, _ in labellings])
+    which = rng.choice(len(share), 100_000, p=share / share.sum())
+    a = np.array([x[2] for x in labellings])[which]
+    p = rng.beta(a[:, 0], a[:, 1])
+    mu = rng.normal(np.array([x[3] for x in labellings])[which], np.sqrt(np.array([x[4] for x in labellings])[which]))
+
+    def rows(p, mu):
+        weights = np.stack([p, 1 - p], axis=-1)
+        return np.log((weights[..., None, :] * stats.norm.pdf(data[:, None], mu[..., None, :], 1.0)).sum(axis=-1))
+
+    logs = rows(p, mu)
+    predictive = np.log(np.exp(logs).mean(axis=0)).sum()
+    expected = logs.sum(axis=1).mean()
+
+    def minus_posterior(x):
+        p, mu = x[0], x[1:]
+        return -(rows(p, mu).sum() + np.log(p * (1 - p)) - 0.25 * ((mu - 0.5) ** 2).sum())
+
+    ends = [
+        optimize.minimize(minus_posterior, [0.5, *s], bounds=[(0.01, 0.99), (-5, 5), (-5, 5)])
+        for s in ((-1, 2), (1, 1))
+    ]
+    p, *mu = min(ends, key=lambda e: e.fun).x
+    assert row["dic"] == pytest.approx(-4 * expected + 2 * predictive, abs=0.05 + 5 * row["dic_error"])
+    at_mode = rows(np.array(p), np.array(mu)).sum()
+    assert row["dic2"] == pytest.approx(-4 * expected + 2 * at_mode, abs=0.05 + 5 * row["dic2_error"])
+    assert 0 < row["dic_error"] < 0.5
+    assert 0 < row["dic2_error"] < 0.5
+
+
+def test_errors_of_criteria_by_repetition():
+    """Independent draws: reported errors against the spread over 200 repetitions, known to 5 percent."""
+    rng = np.random.default_rng(6)
+    kinds = {"dic": scores.deviance_information, "dic2": lambda x: scores.deviance_at_mode(x, -4.0)}
+    found = {name: [] for name in kinds}
+    for _ in range(200):
+        logs = -1.0 + rng.normal(0.0, 0.3, (2, 100, 1)) + rng.normal(0.0, 0.1, (2, 100, 5))
+        for name, kind in kinds.items():
+            found[name].append(kind(logs))
+    for name, runs in found.items():
+        assert np.mean([r.error for r in runs]) == pytest.approx(np.std([r.value for r in runs]), rel=0.25), name
+
+
+def test_dic4_of_one_component_is_the_deviance_at_the_mean(found):
+    """Nothing to label: -4 mean(log L) + 2 log L(mean), both known for a normal mean."""
+    n, row = len(DATA), found.table.loc["1"]
+    precision = 0.05 + n
+    mean = (0.05 * 3 + DATA.sum()) / precision
+    at_mean = stats.norm.logpdf(DATA, mean, 1.0).sum()
+    assert row["dic4"] == pytest.approx(-2 * at_mean + 2 * n / precision, abs=5 * row["dic4_error"])
+    assert row["dic4_error"] < 0.1
+
+
+def test_labels_hidden_in_a_mixture_are_counted():
+    w, mu = mc.Dirichlet("w", [2.0, 2.0, 2.0]), mc.Normal("mu", 3, 0.05, size=3)
+    hidden = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=DATA, observed=True)])
+    row = mc.compare({"a": hidden.sample(2_000, 500, seed=1, progress_bar=False)}).table.loc["a"]
+    drawn = sampler(3)
+    numbers = mc.occupied(drawn)
+    by_labels = (np.arange(len(numbers)) * numbers).sum()
+    assert row["occupied"] == pytest.approx(by_labels, abs=0.05)  # both chains of 6000 draws: 0.01 each
+    assert np.isfinite(row["dic4"])
+
+
 def test_scores_by_their_definitions():
     logs = np.random.default_rng(3).normal(-1.0, 0.3, (2, 200, 5))
     flat = logs.reshape(-1, 5)
@@ -89,8 +207,9 @@ def test_label_switching_changes_nothing():
     for name in ("mu", "w"):
         draws[name][:] = np.take_along_axis(draws[name], order.reshape(draws[name].shape), axis=2)
     after = mc.compare({"a": m}).table
-    for column in ("loo", "waic", "dic", "icl", "bic"):
+    for column in ("loo", "waic", "dic", "dic2", "icl", "bic", "occupied"):
         assert after.loc["a", column] == pytest.approx(before.loc["a", column], abs=0.01), column
+    assert after.loc["a", "dic4"] == pytest.approx(before.loc["a", "dic4"], abs=4 * before.loc["a", "dic4_error"])
     assert after.loc["a", "log_evidence"] == pytest.approx(before.loc["a", "log_evidence"], abs=0.1)
 
 
@@ -101,3 +220,31 @@ def test_bad_input():
         mc.compare({"a": sampler(1), "b": sampler(1, DATA + 1)})
     with pytest.raises(ModelError, match="expected an MCMC object, got int"):
         mc.compare({"a": 3})
+
+
+def test_differences_of_leave_one_out_are_over_the_same_units(found):
+    table = found.table
+    best = table["loo"].idxmax()
+    assert table.loc[best, "loo_difference"] == table.loc[best, "loo_difference_error"] == 0.0
+    np.testing.assert_allclose(table["loo_difference"], table["loo"].max() - table["loo"], atol=1e-9)
+    # two and three components give nearly the same rows: their difference is known much better than either
+    other = "3" if best == "2" else "2"
+    assert table.loc[other, "loo_difference_error"] < 0.2 * table.loc[other, "loo_error"]
+
+
+def test_reading_leaves_unsure_evidence_aside():
+    columns = {
+        "log_evidence": np.array([-12.0, -10.0, -5.0]),
+        "evidence_error": np.array([0.1, 0.1, np.inf]),
+        "loo": np.array([-9.0, -8.0, -8.5]),
+        "loo_difference": np.array([1.0, 0.0, 0.5]),
+        "loo_difference_error": np.array([0.2, 0.0, 0.4]),
+        "loo_unreliable": np.zeros(3),
+        "bic": np.array([3.0, 1.0, 2.0]),
+        "icl": np.array([1.0, 2.0, 3.0]),
+    }
+    read = compare_module._read(["1", "2", "3"], columns)
+    assert read.startswith("by evidence 2 is best, and 1 about as good (within 3 nats); the evidence of 3 is unsure")
+    assert "by leave-one-out 2, not told apart from 3 (within 2 standard errors); by BIC 2, by ICL 1" in read
+    read = compare_module._read(["1", "2", "3"], columns | {"evidence_error": np.full(3, 2.0)})
+    assert read.startswith("the evidence of 1, 2, 3 is unsure")

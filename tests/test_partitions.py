@@ -143,11 +143,11 @@ def test_bad_input():
     m = mc.MCMC([mc.Normal("mu", 0, 1), ]).sample(100, seed=1, progress_bar=False)  # fmt: skip
     with pytest.raises(ModelError, match="no labels to make a partition of"):
         mc.partition(m)
-    kept = sampler()
-    kept.label_budget = 0
-    kept.sample(100, seed=1, progress_bar=False)
-    with pytest.raises(ModelError, match="z: the draws of the labels were not kept"):
-        mc.partition(kept)
+    mu = mc.Normal("mu", 0, 1, size=2, trace=False)
+    gone = mc.MCMC([mc.Mixture("y", [0.5, 0.5], mc.Normal, mu, 1.0, value=[0.1, 3.0], observed=True)])
+    gone.sample(100, seed=1, progress_bar=False)
+    with pytest.raises(ModelError, match="partition: y label: draws of the labels were not kept, nor of all that they"):
+        mc.partition(gone)
     with pytest.raises(ModelError, match="loss: expected one of"):
         mc.partition([[0, 1], [1, 0]], "rand")
     with pytest.raises(ModelError, match="expected whole numbers"):
@@ -157,7 +157,7 @@ def test_bad_input():
     with pytest.raises(ModelError, match="label= expected one of 'z', got 'q'"):
         mc.partition(sampler().sample(100, seed=1, progress_bar=False), label="q")
     data = arviz_bridge.to_inference_data({"posterior": {"c": np.zeros((1, 5, 3), int)}})
-    with pytest.raises(ModelError, match="expected vars=.*'c'"):
+    with pytest.raises(ModelError, match="similarity: expected vars=.*'c'"):
         mc.similarity(data)
     with pytest.raises(ModelError, match="at most 20000 units, got 20001; pass rows="):
         mc.similarity(np.zeros((2, 20_001), dtype=int))
@@ -188,6 +188,17 @@ def test_rows_may_be_a_mask():
 
 
 ELSEWHERE = arviz_bridge.to_inference_data({"posterior": {"z": np.zeros((1, 2, 3))}})
+
+
+def test_messages_name_the_function_that_was_called():
+    for call in (
+        lambda: mc.partition([[0, 1]], starts=0),
+        lambda: mc.partition([[0, 1]], most_clusters=0.5),
+        lambda: mc.partition([[0, 1]], seed=-1),
+        lambda: mc.partition([[0.5, 1]]),
+    ):
+        with pytest.raises(ModelError, match="^partition: "):
+            call()
 
 
 @pytest.mark.parametrize(

@@ -45,12 +45,15 @@ def test_comparison_marks_the_best():
     table = DataFrame(
         {
             "log_evidence": [-10.0, -5.0], "evidence_error": [0.1, np.inf],
-            "loo": [-9.0, -8.0], "loo_error": [1.0, 1.0], "bic": [20.0, 15.0], "icl": [20.0, 21.0],
+            "loo": [-9.0, -8.0], "loo_difference_error": [0.5, 0.0], "bic": [20.0, 15.0], "icl": [20.0, 21.0],
         },
         index=["1", "2"],
     )  # fmt: skip
     axes = mc.plots.comparison(table).axes
-    assert [ax.lines[-1].get_xdata()[0] for ax in axes] == [1, 1, 1, 0]
+    # unsure evidence has an open mark and is not the best
+    assert [ax.lines[-1].get_xdata()[0] for ax in axes] == [0, 1, 1, 0]
+    open_marks = [line for line in axes[0].lines if line.get_markerfacecolor() == "white"]
+    assert [line.get_xdata().tolist() for line in open_marks] == [[1]]
     assert [t.get_text() for t in axes[0].get_xticklabels()] == ["1", "2"]
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 import mcmix as mc
 from mcmix.errors import ModelError
 from mcmix.report import arviz_bridge
-from mcmix.report.labels.assignment import assigned
+from mcmix.report.labels.assignment import assigned, over_blocks
 from mcmix.report.labels.components import Components
 from mcmix.report.labels.methods import METHODS
 from mcmix.report.labels.relabelled import alike
@@ -204,6 +205,47 @@ def test_assignments_are_the_cheapest(seed, k):
     for cost, order in zip(costs, assigned(costs, np.zeros((k, k), bool)), strict=True):
         best = min(sum(cost[p[j], j] for j in range(k)) for p in permutations(range(k)))
         assert sum(cost[order[j], j] for j in range(k)) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("k", [3, 70])
+def test_prices_and_threads_change_no_permutation(k):
+    rng = np.random.default_rng(8)
+    costs = rng.gamma(0.5, 1.0, (150, k, k)) * rng.gamma(0.5, 1.0, k) + 20 * rng.random(k)
+    forbidden = rng.random((k, k)) < 0.2
+    np.fill_diagonal(forbidden, False)
+    found = over_blocks(lambda part: costs[part], 150, forbidden, level=True)
+    assert not forbidden[found, np.arange(k)].any()
+    for cost, order in zip(costs, found, strict=True):
+        rows, columns = linear_sum_assignment(np.where(forbidden, 1e6, cost))
+        assert cost[order, np.arange(k)].sum() == pytest.approx(cost[rows, columns].sum(), abs=1e-9)
+
+
+def test_one_telling_parameter_is_not_lost_among_many_that_tell_nothing():
+    rng, k, draws = np.random.default_rng(9), 60, 300
+    order = np.array([rng.permutation(k) for _ in range(draws)])
+    centre = np.take_along_axis(10.0 * np.arange(k) + rng.normal(0, 1, (draws, k)), order, axis=1)
+    noise = {f"n{i}": rng.normal(size=(draws, k)) for i in range(3)}
+    c = Components(k, {**noise, "centre": centre, "same": np.full((draws, k), 0.1)}, classes=[range(k)])
+    for method in ("pra", "point-process"):
+        found = np.take_along_axis(order, METHODS[method](c).order, axis=1)
+        assert (found == found[:1]).mean() > 0.99
+
+
+def test_two_label_vectors_have_a_permutation_each():
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(9.0 * rng.integers(0, 2, 40)), rng.normal(7.0 * rng.integers(0, 3, 40))
+    nodes = []
+    for name, data, k in (("a", x, 2), ("b", y, 3)):
+        mu = mc.Normal(f"mu {name}", 5, 0.01, size=k)
+        z = mc.Categorical(f"z {name}", mc.Dirichlet(f"w {name}", np.ones(k)), size=40)
+        nodes += [mc.Normal(f"y {name}", mu[z], 1.0, value=data, observed=True), mu]
+    m = mc.MCMC(nodes).sample(300, 200, chains=2, seed=1, progress_bar=False)
+    found = mc.relabel(m)["sample_stats"]
+    assert found["permutation z a"].dims == ("chain", "draw", "component_z a")
+    assert found["permutation z b"].dims == ("chain", "draw", "component_z b")
+    only = mc.relabel(m.to_arviz(), label="z b")
+    assert only["sample_stats"]["permutation"].shape == (2, 100, 3)
+    assert only["posterior"]["mu a"].values.tolist() == m.draws().variables["mu a"].tolist()
 
 
 def test_classes_bound_what_may_change_places():

@@ -53,11 +53,28 @@ def checked_sampler(m: Any, what: str) -> None:
         raise ModelError(f"{what}: expected an MCMC object, got {type(m).__name__}")
 
 
+ROLES = {
+    "labels": "name of the labels, one for each unit",
+    "components": "names of the variables whose first axis is the component; with 'law', the law's parameters in its "
+    "order or by name, numbers allowed",
+    "weights": "name of the weights, or K numbers",
+    "law": "law of a row given its component, such as mc.Normal",
+    "data": "rows that the labels part, or the name that they have among the observed data",
+    "n_components": "number of components, where nothing else says it",
+}  # what vars= may say of draws from elsewhere
+
+
 def roles_from(vars: Any, what: str) -> dict[str, Any]:
-    """What variables of draws from elsewhere are, as a mapping, or a refusal."""
-    if vars is None or isinstance(vars, Mapping):
-        return dict(vars or {})
-    raise ModelError(f"{what}: vars= expected a mapping such as {{'labels': 'z'}}, got {vars!r}")
+    """What variables of draws from elsewhere are, as a mapping, or a refusal that lists what can be said."""
+    if vars is None:
+        return {}
+    if not isinstance(vars, Mapping):
+        raise ModelError(f"{what}: vars= expected a mapping such as {{'labels': 'z'}}, got {vars!r}")
+    unknown = [key for key in vars if key not in ROLES]
+    if unknown:
+        known = "; ".join(f"{key!r}: {meaning}" for key, meaning in ROLES.items())
+        raise ModelError(f"{what}: vars= expected keys among those below, got {unknown}. {known}")
+    return dict(vars)
 
 
 def _floored(value: Any, name: str) -> int:

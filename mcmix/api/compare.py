@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from mcmix.api.arguments import checked_sampler
+from mcmix.api.complete_data import complete_scores
 from mcmix.api.evidence import Target, evidence
-from mcmix.api.partitions import occupied
 from mcmix.errors import ModelError
 from mcmix.report.evidence import scores
 from mcmix.report.frames import table_frame
@@ -63,9 +63,11 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
     Comparison
         Its table has, for each model: ``log_evidence`` with its Monte Carlo error and ``probability`` (all models
         equally likely beforehand), by bridge sampling; ``loo`` and ``waic``, expected log predictive densities of
-        single units with their standard errors, and the units for which they are unreliable; ``bic``, ``icl`` (at the
-        mode that is reached from the best draw) and ``dic``, of which less is better; ``occupied``, the mean number of
-        components that hold rows.
+        single units with their standard errors, and the units for which they are unreliable; ``loo_difference``, by how
+        much a model is behind the best, with its standard error; ``bic`` and ``icl`` at the
+        mode that is reached from the best draw, ``dic`` (DIC 3), ``dic2`` and ``dic4``, of all of which less is better;
+        ``occupied``, the mean number of components that hold rows. Columns that end in ``_error`` are Monte Carlo
+        errors but for those of ``loo`` and ``waic``, which are standard errors over units; BIC and ICL have none.
 
     Raises
     ------
@@ -75,7 +77,15 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
     Notes
     -----
     Evidence asks how well a model foretells all data from its prior, and so depends on the prior; the predictive scores
-    ask about one more unit, and tend to favour more components. Labels are summed out everywhere.
+    ask about one more unit, and tend to favour more components. Labels are summed out everywhere but in ``icl`` and
+    ``dic4``, which count the labels as data and so punish components that overlap.
+
+    Of the criteria for models with missing data (Celeux, Forbes, Robert and Titterington 2006), DIC 3 depends on no
+    estimate of the parameters, hence on neither labels, parametrisation nor a search: of the three, trust ``dic``.
+    DIC 2 is that with the likelihood at the mode in the place of the predictive density, and only as good as the mode.
+    DIC 4 answers another question, how well rows can be told apart, as ICL does. DIC with the posterior mean of the
+    parameters (DIC 1) means nothing where labels switch, and is not here. ``loo`` does what all of them aim at, and
+    says where it fails. ``dic4`` and ``occupied`` are NaN with several label vectors.
 
     Examples
     --------
@@ -92,7 +102,12 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
         came = "none" if isinstance(models, Mapping) else type(models).__name__
         raise ModelError(f"compare: expected models by name, got {came}")
     _refuse_other_data(models)
-    rows = {name: _row(m, draws, calls) for name, m in models.items()}
+    left_out = {name: _left_out(m, draws, calls) for name, m in models.items()}
+    differences = zip(*scores.behind([score for _, score in left_out.values()]), strict=True)
+    rows = {
+        name: _row(models[name], draws, calls, logs, score, difference)
+        for (name, (logs, score)), difference in zip(left_out.items(), differences, strict=True)
+    }
     columns = {c: np.array([row[c] for row in rows.values()]) for c in next(iter(rows.values()))}
     logs = columns["log_evidence"]
     columns["probability"] = np.exp(logs - logsumexp(logs))
@@ -115,65 +130,95 @@ def _refuse_other_data(models: Mapping[Any, Any]) -> None:
             raise ModelError(f"compare: expected models of the same data; {name!r} has other data than the first")
 
 
-def _row(m: Any, most: int, calls: str) -> dict[str, float]:
+def _left_out(m: Any, most: int, calls: str) -> tuple[np.ndarray, scores.Score]:
+    """Log likelihood of each unit at draws (chains, draws, units), and the leave-one-out score."""
+    found, _ = replay.unit_log_likelihood(m.assembled, m.draws(calls), most)
+    logs = np.concatenate([x.reshape(*x.shape[:2], -1) for x in found.values()], axis=-1)
+    return logs, scores.leave_one_out(logs)
+
+
+def _row(
+    m: Any, most: int, calls: str, logs: np.ndarray, left: scores.Score, difference: tuple[float, float]
+) -> dict[str, float]:
     kept = m.draws(calls)
     proof = evidence(m, draws=most, calls=calls)
-    found, _ = replay.unit_log_likelihood(m.assembled, kept, most)
-    logs = np.concatenate([x.reshape(*x.shape[:2], -1) for x in found.values()], axis=-1)
-    left, wide = scores.leave_one_out(logs), scores.widely_applicable(logs)
-    bic, icl = _at_the_mode(m, kept, logs.shape[-1])
-    labelled = [n.name for n in m.assembled.labels if n.name in kept.variables]
-    numbers = occupied(m, calls=calls) if labelled else np.array([np.nan])
+    wide = scores.widely_applicable(logs)
+    target = Target(m, kept)
+    height, bic, icl = _at_the_mode(m, target, kept, logs.shape[-1])
+    complete, filled = complete_scores(m, kept, target.marginal, most)
+    criteria = {
+        "dic": scores.deviance_information(logs),
+        "dic2": scores.deviance_at_mode(logs, height),
+        "dic4": complete,
+        "occupied": filled,
+    }
+    with_errors = {n: x for name, s in criteria.items() for n, x in ((name, s.value), (f"{name}_error", s.error))}
     return {
         "log_evidence": proof.log,
         "evidence_error": proof.error if proof.agree else np.inf,
         "loo": left.value,
         "loo_error": left.error,
+        "loo_difference": difference[0],
+        "loo_difference_error": difference[1],
         "loo_unreliable": left.trouble,
         "waic": wide.value,
         "waic_error": wide.error,
         "waic_unreliable": wide.trouble,
         "bic": bic,
         "icl": icl,
-        "dic": scores.deviance_information(logs),
-        "occupied": float((np.arange(len(numbers)) * numbers).sum()) if labelled else np.nan,
+        **with_errors,
     }
 
 
-def _at_the_mode(m: Any, kept: Any, n_units: int) -> tuple[float, float]:
-    """BIC and ICL at the mode that a search from the best draw reaches (or at that draw, where there is none)."""
-    target = Target(m, kept)
+def _at_the_mode(m: Any, target: Target, kept: Any, n_units: int) -> tuple[float, float, float]:
+    """Log likelihood, BIC and ICL at the mode that a search from the best draw reaches, or at the draw if none."""
     points = target.draws_at(kept, kept.n_chains * kept.n_draws)
     density = kept.statistics["lp"]
     best = points[np.unravel_index(int(np.nanargmax(density)), density.shape)]
     end = run_from(Height(target.marginal, target.view), best, Search("fmin_l_bfgs_b"))
     free = end.free if end.stationary else best
     target.marginal.put_kept(target.view.kept(free))
-    bic = scores.bayesian_information(target.marginal.log_likelihood(), target.view.size, n_units)
+    height = target.marginal.log_likelihood()
+    bic = scores.bayesian_information(height, target.view.size, n_units)
     icl = bic
     for node in target.marginal.labels:
         label = next(b.label for b in m.assembled.structure.blocks if b.label.node is node)
         shares = np.zeros((label.n_units, label.n_labels))
         target.marginal.add_shares(node, shares)
         icl = scores.classification(icl, shares)
-    return bic, icl
+    return height, bic, icl
 
 
 def _read(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
-    logs, errors = columns["log_evidence"], columns["evidence_error"]
-    best = int(np.argmax(logs))
-    close = [names[i] for i in np.argsort(-logs) if i != best and logs[best] - logs[i] < CLOSE]
-    text = f"by evidence {names[best]} is best"
-    text += f", and {', '.join(close)} about as good (within {CLOSE:g} nats)" if close else ", clearly"
-    text += (
-        f"; by leave-one-out {names[int(np.argmax(columns['loo']))]}, by BIC {names[int(np.argmin(columns['bic']))]}"
-    )
-    text += f", by ICL {names[int(np.argmin(columns['icl']))]}"
-    shaky = [names[i] for i in range(len(names)) if not errors[i] < CLOSE / 3]
-    if shaky:
-        text += f"; the evidence of {', '.join(shaky)} is unsure: its two estimates differ, draw more"
+    text = "; ".join([_by_evidence(names, columns), _by_leaving_out(names, columns)])
+    text += f"; by BIC {names[int(np.argmin(columns['bic']))]}, by ICL {names[int(np.argmin(columns['icl']))]}"
     poor = [names[i] for i in range(len(names)) if columns["loo_unreliable"][i] > 0]
     return text + (f"; leave-one-out has unreliable units in {', '.join(poor)}" if poor else "")
+
+
+def _by_evidence(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
+    """The best of those whose evidence is known well enough, and those that come near."""
+    logs, sure = columns["log_evidence"], columns["evidence_error"] < CLOSE / 3
+    unsure = [name for name, known in zip(names, sure, strict=True) if not known]
+    doubt = (
+        f"the evidence of {', '.join(unsure)} is unsure (its two estimates differ, or its error is large): draw more"
+    )
+    if not sure.any():
+        return doubt
+    order = [i for i in np.argsort(-logs) if sure[i]]
+    close = [names[i] for i in order[1:] if logs[order[0]] - logs[i] < CLOSE]
+    text = f"by evidence {names[order[0]]} is best"
+    text += f", and {', '.join(close)} about as good (within {CLOSE:g} nats)" if close else ", clearly"
+    return f"{text}; {doubt}" if unsure else text
+
+
+def _by_leaving_out(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
+    """The best by leave-one-out, and those within two standard errors of it."""
+    best = int(np.argmax(columns["loo"]))
+    behind, errors = columns["loo_difference"], columns["loo_difference_error"]
+    close = [names[i] for i in range(len(names)) if i != best and behind[i] < 2.0 * errors[i]]
+    text = f"by leave-one-out {names[best]}"
+    return text + (f", not told apart from {', '.join(close)} (within 2 standard errors)" if close else "")
 
 
 __all__ = ["Comparison", "compare"]

@@ -54,7 +54,7 @@ def facts_of(m: MCMC) -> Facts:
         held=frozenset(n.name for n in held),
         simplexes=frozenset(n.name for n in made.model.stochastics if is_log_kept(n)),
         acceptance=_acceptance(made),
-        thin=int(m._runners[0].frame[FRAME_THIN]),
+        thin=int(m._runners[0].frame[FRAME_THIN]) if m._runners else 1,
     )
 
 

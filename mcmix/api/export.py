@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcmix._version import __version__
+from mcmix.api.sources import NAMES, SEED
+from mcmix.api.symmetries import roles_of
 from mcmix.nodes.node import shape_of
 from mcmix.report import arviz_bridge
+from mcmix.report.labels.roles import LABELS, to_text
 from mcmix.sampling import predictive, replay
 from mcmix.traces.memory import Draws
 
@@ -43,13 +48,15 @@ def exported(m: MCMC, draws: Draws, wanted: Wanted) -> Any:
         "observed_data": m.observed_data(),
     }
     dims, coords = dimensions(made)
-    own_dims: dict[str, dict[str, list[str]]] = {"posterior": _missing_dims(made, coords)}
+    own_dims: dict[str, dict[str, list[str]]] = {
+        "posterior": _missing_dims(made, coords),
+        "sample_stats": _permutation_dims(made, draws.statistics),
+    }
     attributes: dict[str, Any] = {
         "inference_library": "mcmix",
         "inference_library_version": __version__,
         "sampling_time": m.sampling_seconds,
     }
-    attributes |= {f"step {v.name}": f"{s.name}: {s.reason}" for s in made.steps for v in s.variables}
     if wanted.log_likelihood:
         groups["log_likelihood"], draws = _likelihood(made, draws, wanted.at_most)
         groups["posterior"], groups["sample_stats"] = dict(draws.variables), dict(draws.statistics)
@@ -60,7 +67,40 @@ def exported(m: MCMC, draws: Draws, wanted: Wanted) -> Any:
         groups["posterior_predictive"] = _replicates(m, draws, wanted.at_most)
     if wanted.prior:
         groups |= _prior(m, draws)
-    return arviz_bridge.to_inference_data(*_without_clashes(groups, dims, coords, own_dims, attributes))
+    clashes = _clashes(groups, dims, coords)
+    steps = {v.name: f"{s.name}: {s.reason}" for s in made.steps for v in s.variables}
+    attributes |= {f"step {name.replace('/', ' per ')}": what for name, what in _under(steps, clashes).items()}
+    attributes |= {f"name {new}": f"stands for the variable {old!r}" for old, new in clashes.items()}
+    groups, own_dims = ({g: _under(x, clashes) for g, x in by_group.items()} for by_group in (groups, own_dims))
+    return arviz_bridge.to_inference_data(
+        groups, _under(dims, clashes), coords, attributes | _for_reading(m, clashes), own_dims
+    )
+
+
+def _for_reading(m: MCMC, clashes: Mapping[str, str]) -> dict[str, str]:
+    """What somebody needs who has the draws alone: label vectors and their components, names, the seed."""
+    found = {LABELS: to_text(roles_of(m).values(), clashes)}
+    if clashes:
+        found[NAMES] = json.dumps({new: old for old, new in clashes.items()})
+    run = m.seed_sequence
+    if run is not None and isinstance(run.entropy, int):
+        found[SEED] = json.dumps({"entropy": run.entropy, "spawn_key": [int(k) for k in run.spawn_key]})
+    return found
+
+
+def _permutation_dims(made: Assembled, statistics: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """Permutations that a relabelling found have the axis of the components."""
+    several = len(made.structure.blocks) > 1
+    blocks = [b.label.node.name for b in made.structure.blocks]
+    own = {name: f"component_{name}" if several else "component" for name in blocks}
+    found = {f"permutation {name}": [axis] for name, axis in own.items()}
+    only = [name for name in blocks if len(statistics.get("permutation", ())) and _fits(name, made, statistics)]
+    return found | ({"permutation": [own[only[0]]]} if only else {})
+
+
+def _fits(name: str, made: Assembled, statistics: Mapping[str, np.ndarray]) -> bool:
+    label = next(b.label for b in made.structure.blocks if b.label.node.name == name)
+    return statistics["permutation"].shape[2:] == (label.n_labels,)
 
 
 def _replicates(m: MCMC, draws: Draws, at_most: int) -> dict[str, np.ndarray]:
@@ -91,25 +131,19 @@ def _seed(m: MCMC, number: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(run.entropy, spawn_key=(*run.spawn_key, 2**31 + 1, number))
 
 
-def _without_clashes(
-    groups: dict[str, dict[str, np.ndarray]],
-    dims: dict[str, list[str]],
-    coords: dict[str, Any],
-    own_dims: dict[str, dict[str, list[str]]],
-    attributes: dict[str, Any],
-) -> tuple[Any, ...]:
-    """Rename variables that a container or file cannot hold under their name; the attributes say which."""
+def _clashes(
+    groups: Mapping[str, Mapping[str, np.ndarray]], dims: Mapping[str, list[str]], coords: Mapping[str, Any]
+) -> dict[str, str]:
+    """New names of variables that a container or file cannot hold under their own."""
     taken = {"chain", "draw", *coords, *[d for names in dims.values() for d in names]}
     names = [name for arrays in groups.values() for name in arrays]
-    clashes = {name: f"{name}_variable" for name in names if name in taken}
-    clashes |= {name: name.replace("/", " per ") for name in names if "/" in name}  # files read it as a path
+    found = {name: f"{name}_variable" for name in names if name in taken}
+    return found | {name: name.replace("/", " per ") for name in names if "/" in name}  # files read it as a path
 
-    def renamed(mapping: dict[str, Any]) -> dict[str, Any]:
-        return {clashes.get(name, name): value for name, value in mapping.items()}
 
-    told = {f"name {new}": f"stands for the variable {old!r}" for old, new in clashes.items()}
-    named = {group: renamed(arrays) for group, arrays in groups.items()}
-    return named, renamed(dims), coords, attributes | told, {g: renamed(d) for g, d in own_dims.items()}
+def _under(mapping: Mapping[str, Any], clashes: Mapping[str, str]) -> dict[str, Any]:
+    """Values under their new names."""
+    return {clashes.get(name, name): value for name, value in mapping.items()}
 
 
 def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], Draws]:

@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from mcmix.steps.plan import Assembled, assemble
 from mcmix.steps.table import Choice
 from mcmix.structure.ties import warn_of_ties
 from mcmix.traces.memory import Draws, joined
+
+if TYPE_CHECKING:
+    from mcmix.api.sources import Source
 
 LABEL_BUDGET = 256 * 2**20  # bytes of labels that one call keeps
 
@@ -125,6 +128,7 @@ class MCMC:
         self._deviances: dict[int, np.ndarray] = {}
         self._seen: tuple[Draws, Diagnosis] | None = None
         self.seed_sequence: np.random.SeedSequence | None = None
+        self.lengths = (0, 0, 1)  # iterations, burn-in and thinning of the last call
         self.sampling_seconds = 0.0  # of the slowest chain in the last call
         self.sampling_wall_seconds = 0.0  # of the last call, waiting for all chains
         if not self.model.stochastics:
@@ -332,7 +336,7 @@ class MCMC:
                 "tune_interval, tune_throughout, save_interval, burn_till_tuned, stop_tuning_after, verbose, "
                 "progress_bar, chains, cores, seed, start, tempering"
             )
-        iterations, burn_in, step = checked_lengths(iter, burn, thin)
+        self.lengths = iterations, burn_in, step = checked_lengths(iter, burn, thin)
         cores = None if cores is None else at_least_one(cores, "cores")
         interval, enough = (
             at_least_one(tune_interval, "tune_interval"),
@@ -428,6 +432,63 @@ class MCMC:
             raise
         return self
 
+    def read(self, draws: Any, *, names: Mapping[str, str] | None = None) -> MCMC:
+        """Take draws from a file or from elsewhere as this sampler's own: everything then works on them.
+
+        Parameters
+        ----------
+        draws : path, arviz.InferenceData, xarray.DataTree, or mapping of str to array_like
+            Draws of this model, by this package or another: a netCDF file, an ArviZ object or its posterior, or arrays
+            by name of shape (chains, draws, ...). The unknowns must be there, except labels (they are then summed out
+            where they can be) and what has ``trace=False``.
+        names : mapping of str to str, optional
+            Our names of their variables, where these differ: ``{"theirs": "ours"}``.
+
+        Returns
+        -------
+        MCMC
+            Itself. It holds draws and no chains: to sample, make a new one. Read several files one after another, and
+            ``calls="all"`` joins them.
+
+        Raises
+        ------
+        ModelError
+            If variables are missing, have another shape or values that the model cannot produce, or if the draws were
+            made from other data or (as far as can be seen) with other priors.
+
+        Notes
+        -----
+        Draws by mcmix bring their log density; of others it is computed, of the joint with labels, or with labels
+        summed out where they are not there.
+
+        Examples
+        --------
+        >>> import mcmix as mc, numpy as np
+        >>> def build():
+        ...     mu = mc.Normal("mu", 0, 1)
+        ...     return mc.MCMC([mu, mc.Normal("y", mu, 1, value=[0.5, 1.5], observed=True)])
+        >>> center = np.random.default_rng(1).normal(2 / 3, 3**-0.5, (2, 500))
+        >>> m = build().read({"center": center}, names={"center": "mu"})
+        >>> bool(m.trace("mu")[:].mean() == center.mean())
+        True
+        """
+        from mcmix.api.reading import read_draws
+
+        self._refuse_started("read")
+        return self._take(*read_draws(self, draws, names))
+
+    def _take(self, found: Draws, source: Source) -> MCMC:
+        """Hold draws that were read."""
+        if self._calls and self._calls[-1].n_chains != found.n_chains:
+            came = f"{self._calls[-1].n_chains} and {found.n_chains}"
+            raise ModelError(f"read: expected as many chains as in what was read before, got {came}")
+        self.seed_sequence = source.seed
+        self.sampling_seconds = float(source.attributes.get("sampling_time", 0.0)) if source.own else 0.0
+        self._calls.append(found)
+        for node in self.model.nodes:
+            node.sampler = weakref.ref(self)
+        return self
+
     def halt(self) -> None:
         """End the run after the present sweep, keeping what was drawn: from another thread, or a step of yours."""
         for r in self._runners:
@@ -471,6 +532,8 @@ class MCMC:
                     "the first call"
                 )
             return
+        if self._calls:
+            raise ModelError("sample: this sampler holds draws that were read; make a new MCMC object to sample")
         n_chains = at_least_one(4 if chains is None else chains, "chains")
         sequence = sequence_from(seed)
         made = self.assembled
@@ -732,6 +795,20 @@ class MCMC:
         """
         return diagnosis.in_full(self, self.draws(calls))
 
+    def relabel(self, method: str = "auto", **options: Any) -> Any:
+        """Draws with one name for each component; see :func:`mcmix.relabel`."""
+        from mcmix.api.relabel import relabel
+
+        return relabel(self, method, **options)
+
+    def sensitivity(
+        self, priors: Any = None, names: Any = None, *, draws: int = 4000, calls: str = "last", method: str = "auto"
+    ) -> Any:
+        """How the posterior answers to its priors and likelihood, by power-scaling; see :func:`mcmix.sensitivity`."""
+        from mcmix.api.sensitivity import sensitivity
+
+        return sensitivity(self, priors=priors, names=names, draws=draws, calls=calls, method=method)
+
     def summary(
         self, variables: Sequence[Any] | str | None = None, alpha: float = 0.05, calls: str | None = None
     ) -> Any:
@@ -934,8 +1011,32 @@ class MCMC:
         wanted = Wanted(log_likelihood, log_prior, posterior_predictive, prior, at_most)
         return exported(self, self.draws(calls), wanted)
 
+    def report(self, folder: str | Path, **options: Any) -> Path:
+        """Write a page about the run: verdict, tables, figures, the model, and how to repeat it.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made if need be; the page is ``report.html`` in it, one file that holds its figures and asks no other host.
+        **options
+            ``title``, ``comparison`` (from :func:`mcmix.compare`), ``notes``, ``calls``; see :mod:`mcmix.api.report`.
+
+        Returns
+        -------
+        Path
+            Of the page.
+
+        Examples
+        --------
+        >>> m.report("folder", comparison=mc.compare({2: m, 3: other}))  # doctest: +SKIP
+        """
+        from mcmix.api.report import report
+
+        return report(self, folder, **options)
+
     def __repr__(self) -> str:
-        drawn = f"{len(self._runners)} chains x {self._calls[-1].n_draws} draws" if self._calls else "not sampled yet"
+        last = self._calls[-1] if self._calls else None
+        drawn = f"{last.n_chains} chains x {last.n_draws} draws" if last is not None else "not sampled yet"
         drawn += f"; {self._seen[1].headline}" if self._seen is not None else ""
         return f"<MCMC of {self.model!r}: {drawn}>"
 

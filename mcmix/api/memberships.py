@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import xlogy
 
-from mcmix.api.arguments import at_least_one, checked_sampler
-from mcmix.api.diagnosis import facts_of
-from mcmix.api.relabel import components_of, known_method, why_none
+from mcmix.api.arguments import at_least_one, roles_from
+from mcmix.api.from_draws import from_draws
+from mcmix.api.relabel import checked_within, known_method, roles_in, why_none, wished, with_the_model
+from mcmix.api.sources import Source, is_sampler, opened
+from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
+from mcmix.kernels import cross
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.report.diagnosis.facts import LabelFacts
+from mcmix.report import arviz_bridge
+from mcmix.report.labels.assignment import names_of
+from mcmix.report.labels.components import Components
 from mcmix.report.labels.relabelled import named
+from mcmix.report.labels.roles import LabelRoles
 from mcmix.sampling.predictive_density import NewRows, chosen
 from mcmix.sampling.replay import with_known_labels
 from mcmix.structure.labels import LabelVector
@@ -54,16 +60,31 @@ class Memberships:
 
     @property
     def misclassification(self) -> float:
-        """Expected share of rows that are not in their class."""
-        return float(self.doubt.mean())
+        """Expected share of rows that are not in their class; NaN of no rows."""
+        return float(self.doubt.mean()) if self.doubt.size else np.nan
 
     @property
     def entropy(self) -> np.ndarray:
         """Of each row's probabilities, in nats, shape (rows,): 0 where the class is certain."""
         return np.asarray(-xlogy(self.probabilities, self.probabilities).sum(axis=1))
 
+    def to_dataset(self) -> Any:
+        """Everything as an xarray.Dataset with dimensions ``observation`` and ``component``, for files and ArviZ."""
+        both, one = ("observation", "component"), ("observation",)
+        arrays = {
+            "probability": self.probabilities, "error": self.errors, "class": self.classes, "doubt": self.doubt,
+            "entropy": self.entropy,
+        }  # fmt: skip
+        dims = {name: both if x.ndim == 2 else one for name, x in arrays.items()}
+        rows, k = self.probabilities.shape
+        coords = {"observation": np.arange(rows), "component": np.arange(k)}
+        attributes = {"naming": self.method, "expected_misclassification": self.misclassification}
+        return arviz_bridge.dataset(arrays, dims, attributes, coords)
+
     def __repr__(self) -> str:
         rows, k = self.probabilities.shape
+        if not rows:
+            return f"<Memberships of no rows in {k} components (named by {self.method})>"
         sizes = ", ".join(map(str, np.bincount(self.classes, minlength=k)))
         return (
             f"<Memberships of {rows} rows in {k} components (named by {self.method}): classes of {sizes}, "
@@ -72,14 +93,24 @@ class Memberships:
 
 
 def classify(
-    m: Any, new: Any = None, *, method: str = "auto", label: str | None = None, draws: int = 1000, calls: str = "last"
+    m: Any,
+    new: Any = None,
+    *,
+    method: str = "auto",
+    label: str | None = None,
+    draws: int = 1000,
+    calls: str = "last",
+    within: str = "classes",
+    vars: Mapping[str, Any] | None = None,
 ) -> Memberships:
     """Membership probabilities and classes, of the data's rows or of new ones.
 
     Parameters
     ----------
-    m : MCMC
-        After sampling.
+    m : MCMC, path, arviz.InferenceData, xarray.DataTree, or mapping of str to array_like
+        A sampler after sampling; or draws without their model, from a file or elsewhere: shares are then how often each
+        row had each label. For shares from the model's probabilities, and for new rows, put the draws into a sampler
+        with :meth:`MCMC.read`, or say the law of a row with ``vars=``.
     new : array_like or dict of str to array_like, optional
         Rows as those of the data, by name where several data nodes hang on the labels; NaN for missing coordinates.
     method : str
@@ -87,8 +118,13 @@ def classify(
     label : str, optional
         Which label vector; the only one, or the first.
     draws : int
-        Kept draws that are averaged over.
+        Kept draws whose label probabilities are averaged over; how often labels were drawn is counted in all.
     calls : {"last", "all"}
+    within : {"classes", "all"}
+        Which components may change places, as for :func:`relabel`.
+    vars : mapping, optional
+        For draws from elsewhere: ``"labels"`` as for :func:`relabel`; or ``"components"``, ``"weights"``, ``"law"`` and
+        ``"data"`` as for :func:`from_draws`.
 
     Returns
     -------
@@ -110,38 +146,58 @@ def classify(
     (True, True)
     """
     known_method(method)
-    checked_sampler(m, "classify")
+    most, over_all = at_least_one(draws, "draws", "classify"), checked_within(within, "classify")
+    if is_sampler(m):
+        return _of_sampler(m, new, method, label, most, calls, over_all)
+    said = roles_from(vars, "classify")
+    if said.get("law") is not None:
+        return _of_sampler(from_draws(m, vars=said), new, method, label, most, calls, over_all)
+    if new is not None:
+        raise ModelError(
+            "classify: for new rows, draws without a model need vars={'components': ..., 'weights': ..., 'law': ..., "
+            "'data': ...}; or put them into a sampler with mc.MCMC(model).read(draws) and classify that"
+        )
+    return _by_labels(opened(m, "classify"), said, method, label, over_all)
+
+
+# -------------------------------------------------------------------- with a model
+
+
+def _of_sampler(m: Any, new: Any, method: str, label: str | None, most: int, calls: str, over_all: bool) -> Memberships:
     kept = m.draws(calls)
     vector = _vector(m, label)
-    facts = facts_of(m).labels[vector.node.name]
-    order, how = _names(m, kept, vector, facts, method)
-    positions = kept.thinned(at_least_one(draws, "draws"))
+    roles = wished(roles_of(m)[vector.node.name], over_all)
+    order, how = _names(_components(m, kept, roles), roles, (kept.n_chains, kept.n_draws), method)
+    positions = kept.thinned(most)
     numbers = positions[:, 0] * kept.n_draws + positions[:, 1]
-    shares = _of_data(m, kept, vector, facts, numbers) if new is None else _of_new(m, kept, vector, new, draws)
+    shares = _of_data(m, kept, vector, roles, numbers) if new is None else _of_new(m, kept, vector, new, most)
     return Memberships(*_averaged(shares, order[numbers]), how)
 
 
 def _vector(m: Any, label: str | None) -> LabelVector:
     vectors = {b.label.node.name: b.label for b in m.assembled.structure.blocks}
     if not vectors:
-        raise ModelError(f"classify: expected labels that the label pass draws, got none; {why_none(m, [], None)}")
+        raise ModelError(f"classify: expected labels that the label pass draws, got none; {why_none([])}")
     if label is not None and label not in vectors:
         raise ModelError(f"classify: label= expected one of {', '.join(map(repr, vectors))}, got {label!r}")
     return vectors[label] if label is not None else next(iter(vectors.values()))
 
 
-def _names(m: Any, kept: Draws, vector: LabelVector, facts: LabelFacts, method: str) -> tuple[np.ndarray, str]:
-    """Which component gets name j in each draw, shape (S, K)."""
-    shape = (kept.n_chains, kept.n_draws)
-    if not facts.exchangeable:
-        return np.tile(np.arange(vector.n_labels), (shape[0] * shape[1], 1)), "as sampled"
-    found = named(vector.node.name, components_of(m, kept, vector.node.name, facts), shape, method, None, ())
-    return found.order.reshape(-1, vector.n_labels), found.method
+def _components(m: Any, kept: Draws, roles: LabelRoles) -> Components:
+    return with_the_model(m, kept, roles)
 
 
-def _of_data(m: Any, kept: Draws, vector: LabelVector, facts: LabelFacts, numbers: np.ndarray) -> Iterator[np.ndarray]:
-    c = components_of(m, kept, vector.node.name, facts)
-    for shares in c.known_probabilities("classify")(numbers):
+def _names(c: Components, roles: LabelRoles, shape: tuple[int, int], method: str) -> tuple[np.ndarray, str]:
+    """Which component gets name j in each draw, shape (S, K), and how that was found."""
+    if not roles.permutable:
+        return np.tile(np.arange(roles.n_components), (shape[0] * shape[1], 1)), "as sampled"
+    found = named(roles.name, c, shape, method, None, ())
+    how = found.method if roles.whole else f"{found.method} within {roles.within}"
+    return found.order.reshape(-1, roles.n_components), how
+
+
+def _of_data(m: Any, kept: Draws, vector: LabelVector, roles: LabelRoles, numbers: np.ndarray) -> Iterator[np.ndarray]:
+    for shares in _components(m, kept, roles).known_probabilities("classify")(numbers):
         yield with_known_labels(vector, shares)
 
 
@@ -154,16 +210,63 @@ def _of_new(m: Any, kept: Draws, vector: LabelVector, new: Any, draws: int) -> I
 
 def _averaged(shares: Iterator[np.ndarray], order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and its standard error, from means of consecutive batches."""
-    n = len(order)
-    batch = np.arange(n) * min(BATCHES, n) // n
+    batch = _batches(len(order))
     sums: list[np.ndarray] = []
     for i, (p, names) in enumerate(zip(shares, order, strict=True)):
         if i == 0 or batch[i] != batch[i - 1]:
             sums.append(np.zeros(p.shape))
         sums[-1] += p[:, names]
+    return _from_batches(sums, batch)
+
+
+def _batches(n: int) -> np.ndarray:
+    """The batch of each of n draws."""
+    return np.arange(n) * min(BATCHES, n) // n
+
+
+def _from_batches(sums: Sequence[np.ndarray], batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     means = np.array([s / (batch == b).sum() for b, s in enumerate(sums)])
     error = means.std(axis=0, ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.full(means.shape[1:], np.nan)
-    return np.asarray(sum(sums) / n), error
+    return np.asarray(sum(sums) / len(batch)), error
+
+
+# -------------------------------------------------------------------- draws of labels alone
+
+
+def _by_labels(source: Source, said: Mapping[str, Any], method: str, label: str | None, over_all: bool) -> Memberships:
+    """How often each row had each label, under one naming."""
+    found, rows = roles_in(source, said, "classify")
+    if label is not None and label not in found:
+        raise ModelError(f"classify: label= expected one of {', '.join(map(repr, found))}, got {label!r}")
+    roles = wished(found[label] if label is not None else next(iter(found.values())), over_all)
+    c = roles.components(source.draws, rows.get(roles.name))
+    if c.labels is None:
+        raise ModelError(
+            f"classify: expected draws of labels ({roles.name!r}), which are not there; say a row's law by vars= "
+            "(see mc.from_draws), or put the draws into a sampler with mc.MCMC(model).read(draws)"
+        )
+    order, how = _names(c, roles, (source.draws.n_chains, source.draws.n_draws), method)
+    batch, names = _batches(len(order)), names_of(order)
+    sums = [np.zeros((c.labels.shape[1], roles.n_components)) for _ in range(batch[-1] + 1)]
+    for b, total in enumerate(sums):
+        cross.add_relabelled(c.labels[batch == b], names[batch == b], total)
+    shares, errors = _from_batches(sums, batch)
+    return Memberships(
+        *_with_known(shares, errors, roles, source.observed.get(roles.name)), f"{how}; label frequencies"
+    )
+
+
+def _with_known(
+    shares: np.ndarray, errors: np.ndarray, roles: LabelRoles, known: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose label is data have it for certain; `known` is NaN where a label is unknown."""
+    if known is None:
+        return shares, errors
+    unknown = np.isnan(np.asarray(known, dtype=float))
+    every = (np.asarray(known)[:, None] == roles.lowest + np.arange(roles.n_components)).astype(float)
+    doubts = np.zeros(every.shape)
+    every[unknown], doubts[unknown] = shares, errors
+    return every, doubts
 
 
 __all__ = ["Memberships", "classify"]

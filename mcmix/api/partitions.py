@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mcmix.api.arguments import at_least_one, roles_from, sequence_from
+from mcmix.api.sources import Source, is_sampler, opened
 from mcmix.errors import ModelError
 from mcmix.kernels import partitions as kernels
 from mcmix.nodes.stochastic import Stochastic
@@ -16,6 +18,8 @@ from mcmix.report import arviz_bridge
 from mcmix.report.partitions.ball import Ball, ball
 from mcmix.report.partitions.losses import adjusted_rand, compact, variation_of_information
 from mcmix.report.partitions.search import least
+from mcmix.sampling.label_draws import can_draw_labels, drawn_labels
+from mcmix.traces.memory import Draws
 
 MOST_EXACT = 20_000  # units of which all pairs are looked at
 MOST_CLUSTERS = 50  # that a search tries beyond what draws have
@@ -53,6 +57,17 @@ class Partition:
         """Units in each cluster."""
         return np.bincount(self.labels)
 
+    def to_dataset(self) -> Any:
+        """All of it as an xarray.Dataset with dimension ``observation``, for files and ArviZ; the ball's bounds too."""
+        bounds = {"horizontal": self.ball.horizontal, "upper": self.ball.upper, "lower": self.ball.lower}
+        arrays = {"cluster": self.labels, **{f"{name}_bound": x for name, x in bounds.items()}}
+        dims = {"cluster": ["observation"]} | {f"{n}_bound": [f"{n}_partition", "observation"] for n in bounds}
+        attributes = {
+            "loss": self.loss, "expected_loss": self.expected, "ball_probability": self.ball.probability,
+            "ball_held": self.ball.held, "ball_radius": self.ball.radius,
+        }  # fmt: skip
+        return arviz_bridge.dataset(arrays, dims, attributes, {"observation": np.arange(self.labels.size)})
+
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self.sizes[:10])) + (", ..." if self.n_clusters > 10 else "")
         return f"<Partition of {self.labels.size} units into {self.n_clusters} clusters of {sizes}; {self.ball}>"
@@ -74,7 +89,7 @@ def partition(
 
     Parameters
     ----------
-    draws : MCMC, arviz.InferenceData, xarray.DataTree, or array_like of int, shape (..., N)
+    draws : MCMC, path, arviz.InferenceData, xarray.DataTree, mapping of arrays, or array_like of int, shape (..., N)
         With draws of labels, whatever their names; the number of clusters may differ between draws.
     loss : {"vi", "binder"}
         Variation of information, or Binder's loss with equal costs. The first splits less.
@@ -87,7 +102,7 @@ def partition(
     label : str, optional
         Which label vector of a model; the first by default.
     vars : mapping, optional
-        ``{"labels": name}`` for draws from elsewhere.
+        ``{"labels": name}`` for draws from elsewhere; those that mcmix made say it themselves.
     calls : {"last", "all"}
     seed : int or SeedSequence
         Of the search.
@@ -115,12 +130,13 @@ def partition(
     ([0, 0, 1, 1], 2)
     """
     if not (isinstance(probability, (int, float, np.number)) and 0.0 < probability <= 1.0):
-        raise ModelError(f"probability: expected a number in (0, 1], got {probability!r}")
-    labels = labels_of(draws, label, vars, calls)
+        raise ModelError(f"partition: probability: expected a number in (0, 1], got {probability!r}")
+    labels = labels_of(draws, label, vars, calls, "partition")
     in_draws = int(labels.max()) + 1
     extra = min(10, MOST_CLUSTERS, labels.shape[1])
-    most = in_draws + extra if most_clusters is None else at_least_one(most_clusters, "most_clusters")
-    found = least(labels, loss, at_least_one(starts, "starts"), most, sequence_from(seed))
+    most = in_draws + extra if most_clusters is None else at_least_one(most_clusters, "most_clusters", "partition")
+    n_starts = at_least_one(starts, "starts", "partition")
+    found = least(labels, loss, n_starts, most, sequence_from(seed, "partition"))
     return Partition(found.labels, loss, found.loss, ball(found.labels, labels, loss, probability))
 
 
@@ -160,7 +176,7 @@ def similarity(
     >>> mc.similarity([[0, 0, 1], [1, 1, 1]]).tolist()
     [[1.0, 1.0, 0.5], [1.0, 1.0, 0.5], [0.5, 0.5, 1.0]]
     """
-    labels = labels_of(draws, label, vars, calls)
+    labels = labels_of(draws, label, vars, calls, "similarity")
     most = min(len(labels), at_least_one(at_most, "at_most", "similarity"))
     kept = np.unique(np.linspace(0, len(labels) - 1, most).round().astype(int))
     chosen = labels[kept] if rows is None else labels[np.ix_(kept, _units(rows, labels.shape[1]))]
@@ -207,12 +223,14 @@ def occupied(
     >>> mc.occupied([[0, 0, 1], [1, 1, 1]]).tolist()
     [0.0, 0.5, 0.5]
     """
-    labels = labels_of(draws, label, vars, calls)
+    labels = labels_of(draws, label, vars, calls, "occupied")
     numbers = np.array([np.count_nonzero(np.bincount(row)) for row in labels])
     return np.bincount(numbers) / len(numbers)
 
 
-def labels_of(draws: Any, label: str | None, vars: Mapping[str, Any] | None, calls: str) -> np.ndarray:
+def labels_of(
+    draws: Any, label: str | None, vars: Mapping[str, Any] | None, calls: str, what: str = "partition"
+) -> np.ndarray:
     """Draws of labels, chain after chain, renumbered from 0: shape (S, N).
 
     Raises
@@ -220,47 +238,79 @@ def labels_of(draws: Any, label: str | None, vars: Mapping[str, Any] | None, cal
     ModelError
         If there are none.
     """
-    if hasattr(draws, "assembled"):
-        return _of_sampler(draws, label, calls)
-    if hasattr(draws, "groups"):
-        variables, _ = arviz_bridge.draws_of(draws)
-        name = label or roles_from(vars, "partition").get("labels")
-        if not isinstance(name, str) or name not in variables:
-            raise ModelError(f"expected vars={{'labels': one of {', '.join(map(repr, variables))}}}, got {name!r}")
-        return _whole(variables[name], name)
+    if is_sampler(draws):
+        return _of_sampler(draws, label, calls, what)
+    if isinstance(draws, (str, Path, Mapping)) or hasattr(draws, "data_vars") or hasattr(draws, "groups"):
+        return _of_source(opened(draws, what), label, vars, what)
+    if np.ma.isMaskedArray(draws) and np.ma.getmaskarray(draws).any():
+        masked = int(np.ma.getmaskarray(draws).sum())
+        raise ModelError(f"{what}: expected a label for each unit in each draw, got {masked} masked entries")
     try:
         array = np.asarray(draws)
     except ValueError as error:
-        raise ModelError("labels: expected as many units in each draw, got rows of different lengths") from error
-    return _whole(array, "labels")
+        raise ModelError(
+            f"{what}: labels: expected as many units in each draw, got rows of different lengths"
+        ) from error
+    return _whole(array, "labels", what)
 
 
-def _whole(array: np.ndarray, name: str) -> np.ndarray:
+def _of_source(source: Source, label: str | None, vars: Mapping[str, Any] | None, what: str) -> np.ndarray:
+    """Labels in draws without a model, by the name that is given or, where mcmix made them, known."""
+    variables = source.draws.variables
+    said = label or roles_from(vars, what).get("labels")
+    name = next((n for n in source.labels if n in variables), None) if said is None else said
+    if not isinstance(name, str) or name not in variables:
+        raise ModelError(f"{what}: expected vars={{'labels': one of {', '.join(map(repr, variables))}}}, got {name!r}")
+    found, known = variables[name], source.observed.get(name)
+    if known is None or name not in source.labels:
+        return _whole(found, name, what)
+    mask = np.isnan(np.asarray(known, dtype=float))
+    return _completed(_whole(found, name, what, renumbered=False), np.where(mask, 0, known).astype(int), mask)
+
+
+def _whole(array: np.ndarray, name: str, what: str, renumbered: bool = True) -> np.ndarray:
     whole = array.dtype.kind in "biu" or (array.dtype.kind == "f" and np.array_equal(array, np.round(array)))
     if array.ndim < 2 or not array.size or not whole:
         raise ModelError(
-            f"{name}: expected whole numbers, one row for each draw, got {array.dtype} of shape {array.shape}"
+            f"{what}: {name}: expected whole numbers, one row for each draw, got {array.dtype} of shape {array.shape}"
         )
-    return compact(array.reshape(-1, array.shape[-1]))
+    flat = array.reshape(-1, array.shape[-1])
+    return compact(flat) if renumbered else flat
 
 
-def _of_sampler(m: Any, label: str | None, calls: str) -> np.ndarray:
+def _of_sampler(m: Any, label: str | None, calls: str, what: str) -> np.ndarray:
     kept = m.draws(calls)
     nodes: list[Stochastic] = list(m.assembled.labels)
     if not nodes:
-        raise ModelError("the model has no labels to make a partition of")
+        raise ModelError(f"{what}: the model has no labels to make a partition of")
     named = {n.name: n for n in nodes}
     node = nodes[0] if label is None else named.get(label)
     if node is None:
-        raise ModelError(f"label= expected one of {', '.join(map(repr, named))}, got {label!r}")
-    if node.name not in kept.variables:
-        raise ModelError(f"{node.name}: the draws of the labels were not kept; raise label_budget= or thin more")
-    found = kept.variables[node.name].reshape(-1, kept.variables[node.name].shape[-1])
+        raise ModelError(f"{what}: label= expected one of {', '.join(map(repr, named))}, got {label!r}")
+    found = _kept_or_drawn(m, kept, node, what)
     if node.mask is None:
         return compact(found)
-    known = np.broadcast_to(np.asarray(node.known), (len(found), node.mask.size)).copy()
-    known[:, np.asarray(node.mask).ravel()] = found
-    return compact(known)
+    return _completed(found, np.ravel(np.asarray(node.known)), np.ravel(np.asarray(node.mask)))
+
+
+def _kept_or_drawn(m: Any, kept: Draws, node: Stochastic, what: str) -> np.ndarray:
+    """Draws of the unknown labels; where they were not kept, drawn again given all else."""
+    if node.name in kept.variables:
+        return kept.variables[node.name].reshape(-1, kept.variables[node.name].shape[-1])
+    if not can_draw_labels(m.assembled, kept, node):
+        raise ModelError(
+            f"{what}: {node.name}: draws of the labels were not kept, nor of all that they hang on; raise "
+            "label_budget=, thin more, or keep the parameters (trace=True)"
+        )
+    values = next(b.label.values for b in m.assembled.structure.blocks if b.label.node is node)
+    return np.asarray(values)[drawn_labels(m.assembled, kept, node, m.seed_sequence or np.random.SeedSequence(0))]
+
+
+def _completed(found: np.ndarray, known: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Draws of unknown labels together with those that are data."""
+    every = np.broadcast_to(known, (len(found), mask.size)).copy()
+    every[:, mask] = found
+    return compact(every)
 
 
 __all__ = ["Partition", "adjusted_rand", "occupied", "partition", "similarity", "variation_of_information"]

@@ -205,6 +205,79 @@ def posterior_from_netcdf(path: str | Path) -> tuple[dict[str, np.ndarray], dict
         return {str(name): data[name].values for name in data.data_vars}, dict(data.attrs)
 
 
+def from_netcdf(path: str | Path) -> Any:
+    """A container of the installed generation from a netCDF file that either generation wrote.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file, it cannot be read, or it holds no posterior.
+    """
+    from xarray import open_groups
+
+    target = Path(path)
+    if not target.is_file():
+        raise ModelError(f"expected a netCDF file with draws, got none at {str(path)!r}")
+    try:
+        groups = {name.strip("/"): group.load() for name, group in open_groups(target).items()}
+    except Exception as error:  # whatever the engine of netCDF raises at what is none
+        raise ModelError(
+            f"expected a netCDF file with draws, got {target.name!r}, which cannot be read: {error}"
+        ) from error
+    for group in groups.values():
+        group.close()
+    if "posterior" not in groups:
+        raise ModelError(f"expected a file with a group 'posterior', got {target.name!r} with {sorted(groups)}")
+    root = groups.pop("", None)
+    return _container({g: d for g, d in groups.items() if "/" not in g}, {} if root is None else root.attrs)
+
+
+def container_of(given: Any) -> Any:
+    """A container with a posterior, from one, from its posterior alone, or from arrays by name (chains, draws, ...).
+
+    Raises
+    ------
+    ModelError
+        If it is none of these.
+    """
+    if _has_posterior(given):
+        return given
+    if hasattr(given, "data_vars"):
+        if any({"chain", "draw"} <= {*given[n].dims} for n in given.data_vars):
+            posterior = _dataset_of(given)
+            return _container({"posterior": posterior}, posterior.attrs)
+    elif isinstance(given, Mapping) and given:
+        arrays = {str(n): _by_draw(str(n), x) for n, x in given.items()}
+        if len({x.shape[:2] for x in arrays.values()}) > 1:
+            came = ", ".join(f"{n} {x.shape[:2]}" for n, x in arrays.items())
+            raise ModelError(f"expected as many chains and draws of every variable, got {came}")
+        return to_inference_data({"posterior": arrays})
+    holds = f" with {_groups(given)}" if hasattr(given, "groups") else ""
+    raise ModelError(
+        "expected an MCMC object, a netCDF file, an ArviZ object with a posterior group, its posterior, or arrays by "
+        f"name of shape (chains, draws, ...), got {type(given).__name__}{holds}"
+    )
+
+
+def _has_posterior(given: Any) -> bool:
+    children = getattr(given, "children", None)
+    if children is not None:
+        return "posterior" in children
+    return callable(getattr(given, "groups", None)) and "posterior" in _groups(given)
+
+
+def _by_draw(name: str, values: Any) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        array = np.zeros(())  # ragged
+    if array.ndim < 2 or array.dtype.kind not in "fiub":
+        raise ModelError(
+            f"{name}: expected numbers of shape (chains, draws, ...), got {array.dtype} of shape {np.shape(array)}"
+        )
+    return array
+
+
 def draws_of(data: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Draws by name, shape (chains, draws, *shape), and what the sampler says of itself, of either container."""
     if "posterior" not in _groups(data):
@@ -214,6 +287,28 @@ def draws_of(data: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     posterior = _plain(data["posterior"])
     statistics = _plain(data["sample_stats"]) if "sample_stats" in _groups(data) else {}
     return posterior, statistics
+
+
+def observed_of(data: Any) -> dict[str, np.ndarray]:
+    """Data by name, as far as a container has them."""
+    if "observed_data" not in _groups(data):
+        return {}
+    group = data["observed_data"]
+    return {str(n): np.asarray(group[n].values) for n in group.data_vars}
+
+
+def group_of(data: Any, group: str) -> dict[str, np.ndarray]:
+    """Arrays of a group by name, the axes of chain and draw first; none where there is no such group."""
+    if group not in _groups(data):
+        return {}
+    found = data[group]
+    front = {n: [d for d in ("chain", "draw") if d in found[n].dims] for n in found.data_vars}
+    return {str(n): np.asarray(found[n].transpose(*front[n], ...).values) for n in found.data_vars}
+
+
+def attributes_of(data: Any) -> dict[str, Any]:
+    """Attributes of a container and of its posterior."""
+    return {**dict(data["posterior"].attrs), **dict(data.attrs)}
 
 
 def _groups(data: Any) -> list[str]:
@@ -230,30 +325,79 @@ def _plain(group: Any) -> dict[str, np.ndarray]:
     }
 
 
-def with_draws(data: Any, posterior: Mapping[str, np.ndarray], statistics: Mapping[str, np.ndarray]) -> Any:
-    """A copy with other values of some variables, and more statistics by draw."""
+def with_draws(
+    data: Any,
+    posterior: Mapping[str, np.ndarray],
+    statistics: Mapping[str, np.ndarray],
+    dims: Mapping[str, Sequence[str]] | None = None,
+) -> Any:
+    """A copy with other values of some variables, and more statistics by draw, whose further axes have names."""
     new = _dataset_of(data["posterior"]).copy()
     for name, values in posterior.items():
         own = new[name].transpose("chain", "draw", ...)
         new[name] = (own.dims, values.astype(own.dtype) if own.dtype.kind in "iu" else values, own.attrs)
     old = _dataset_of(data["sample_stats"]).copy() if "sample_stats" in _groups(data) else new[[]]
+    old = old.drop_vars([name for name in statistics if name in old.variables])
     for name, values in statistics.items():
-        own_dims = [f"{name}_dim_{i}" for i in range(values.ndim - 2)]
+        own_dims = (dims or {}).get(name, ())
+        if any(old.sizes.get(d, n) != n for d, n in zip(own_dims, values.shape[2:], strict=False)) or not own_dims:
+            own_dims = [f"{name}_dim_{i}" for i in range(values.ndim - 2)]
         old[name] = (("chain", "draw", *own_dims), values)
     return _replaced(data, {"posterior": new, "sample_stats": old})
 
 
-def with_group(data: Any, group: str, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Any:
-    """A copy with a group of plain arrays added (or added to), and attributes on it and on the whole."""
+def with_group(
+    data: Any,
+    group: str,
+    arrays: Mapping[str, np.ndarray],
+    attributes: Mapping[str, Any],
+    like: Mapping[str, str] | None = None,
+) -> Any:
+    """A copy with a group of plain arrays added (or added to), and attributes on it and on the whole.
+
+    `like` names for an array the variable of the posterior whose axes it has, beside chain and draw.
+    """
     from xarray import Dataset
 
-    added = Dataset({n: ([f"{n}_dim_{i}" for i in range(np.ndim(x))], x) for n, x in arrays.items()})
+    added = {n: (_dims_like(data, n, x, (like or {}).get(n)), x) for n, x in arrays.items()}
     old = _dataset_of(data[group]) if group in _groups(data) else Dataset()
-    merged = old.drop_vars([n for n in added.variables if n in old.variables]).merge(added)
+    merged = old.drop_vars([n for n in added if n in old.variables]).merge(Dataset(added))
     merged.attrs.update({**old.attrs, **attributes})
     found = _replaced(data, {group: merged})
     found.attrs.update(attributes)
     return found
+
+
+def _dims_like(data: Any, name: str, values: np.ndarray, variable: str | None) -> list[str]:
+    own = [] if variable is None else [str(d) for d in data["posterior"][variable].dims if d not in ("chain", "draw")]
+    return own if len(own) == np.ndim(values) else [f"{name}_dim_{i}" for i in range(np.ndim(values))]
+
+
+def dataset(
+    arrays: Mapping[str, np.ndarray],
+    dims: Mapping[str, Sequence[str]],
+    attributes: Mapping[str, Any],
+    coords: Mapping[str, Any] | None = None,
+) -> Any:
+    """Plain arrays with named axes as an xarray.Dataset."""
+    from xarray import Dataset
+
+    return Dataset({n: (list(dims[n]), x) for n, x in arrays.items()}, coords=coords, attrs=dict(attributes))
+
+
+def by_point(arrays: Mapping[str, np.ndarray], points: np.ndarray, attributes: Mapping[str, Any]) -> Any:
+    """Curves as an xarray.Dataset, with the points (n,) or rows (n, columns) at which they were asked.
+
+    Dimension ``point``, with the points as its labels where they are numbers; rows are a variable ``at``.
+    """
+    from xarray import Dataset
+
+    x = np.asarray(points, dtype=float)
+    curves = {name: ("point", values) for name, values in arrays.items()}
+    if x.ndim == 1:
+        return Dataset(curves, coords={"point": x}, attrs=dict(attributes))
+    rows = {"at": (("point", "coordinate"), x)}
+    return Dataset({**curves, **rows}, coords={"point": np.arange(len(x))}, attrs=dict(attributes))
 
 
 def _dataset_of(group: Any) -> Any:
@@ -263,26 +407,70 @@ def _dataset_of(group: Any) -> Any:
 def _replaced(data: Any, groups: Mapping[str, Any]) -> Any:
     """A copy of a container with some of its groups replaced."""
     present = {g: _dataset_of(data[g]) for g in _groups(data) if g}
-    every = {**present, **groups}
+    return _container({**present, **groups}, data.attrs)
+
+
+def _container(groups: Mapping[str, Any], attributes: Mapping[str, Any]) -> Any:
+    """Datasets by group as the container of the installed generation."""
     if generation() == 0:
-        return _arviz().InferenceData(attrs=dict(data.attrs), **every)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*group is not defined", category=UserWarning)
+            return _arviz().InferenceData(attrs=dict(attributes), **groups)
     from xarray import DataTree
 
-    tree = DataTree.from_dict(every)
-    tree.attrs.update(data.attrs)
+    tree = DataTree.from_dict(dict(groups))
+    tree.attrs.update(attributes)
     return tree
 
 
-def loo(logs: np.ndarray) -> tuple[float, float, np.ndarray]:
-    """Leave-one-out score from log likelihoods (chains, draws, units): sum, its error, Pareto shape of each unit."""
+def loo(logs: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """Leave-one-out from log likelihoods (chains, draws, units): score by unit, error of the sum, Pareto shapes."""
     places = np.broadcast_to(np.arange(logs.shape[1], dtype=float), logs.shape[:2])  # ArviZ asks for a posterior
     data = to_inference_data({"posterior": {"draw_number": places}, "log_likelihood": {"y": logs}})
     efficient = np.nanmean(ess(np.exp(logs - logs.max(axis=(0, 1))), "mean")) / (logs.shape[0] * logs.shape[1])
     with warnings.catch_warnings():  # large Pareto shapes are counted and told by whoever asked
         warnings.simplefilter("ignore")
         found = _arviz().loo(data, pointwise=True, reff=float(np.clip(efficient, 0.01, 1.0)))
-    score = found.elpd_loo if hasattr(found, "elpd_loo") else found.elpd
-    return float(score), float(found.se), np.asarray(found.pareto_k).ravel()
+    each = found.loo_i if hasattr(found, "loo_i") else found.elpd_i
+    return np.asarray(each).ravel(), float(found.se), np.asarray(found.pareto_k).ravel()
+
+
+POWER = 1.01  # and its inverse: where the derivative by the log of a power is taken
+
+
+def power_scaling(values: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    """Power-scaling sensitivity of each element to a factor of the posterior, by the installed ArviZ.
+
+    Parameters
+    ----------
+    values : ndarray, shape (chains, draws, elements)
+    logs : ndarray, shape (chains, draws)
+        Logarithm of the factor.
+
+    Returns
+    -------
+    ndarray, shape (elements,)
+        Derivative of the cumulative Jensen-Shannon distance by the log2 of the factor's power, in [0, inf): 0 where the
+        factor is the same at all draws. NaN for a constant element, and where the factor's largest values are all the
+        same. The generations smooth weights a little differently, which the third digit shows.
+    """
+    moves = (values != values[:1, :1]).any(axis=(0, 1))
+    if np.ptp(logs) <= 1e-9 * (1.0 + np.abs(logs).max()):
+        return np.where(moves, 0.0, np.nan)
+    posterior = {"posterior": {"x": values}, "log_prior": {"factor": logs}}
+    data = to_inference_data(posterior, dims={"x": ["element"]})
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            if generation() == 0:
+                found = _arviz().psens(data, component="prior", delta=POWER - 1.0)
+            else:
+                from arviz_stats import psense
+
+                found = psense(data, group="prior", alphas=(1.0 / POWER, POWER))
+        except ValueError:  # a tail of equal values has no Pareto fit
+            return np.full(values.shape[2], np.nan)
+    return np.where(moves, np.ravel(found["x"].values), np.nan)
 
 
 def _measure(name: str, array: np.ndarray, **options: Any) -> np.ndarray:

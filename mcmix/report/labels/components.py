@@ -9,6 +9,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 
+CONSTANT = 1e-12  # relative spread that is rounding
 BLOCK = 64  # draws whose tables are made at once
 Probabilities = Callable[[np.ndarray], Iterator[np.ndarray]]
 
@@ -32,6 +33,8 @@ class Components:
         Given numbers of draws, yields for each the label probabilities, shape (N, K); computed anew each time.
     classes : sequence of sequence of int
         Components that may change places, class by class; those in none keep their names.
+    draw_labels : callable or None
+        Draws labels that were not kept, from their law given each draw.
     """
 
     n_components: int
@@ -41,6 +44,7 @@ class Components:
     data: np.ndarray | None = None
     probabilities: Probabilities | None = None
     classes: Sequence[Sequence[int]] = ()
+    draw_labels: Callable[[], np.ndarray] | None = None
 
     @property
     def n_draws(self) -> int:
@@ -69,18 +73,23 @@ class Components:
         return found
 
     def features(self) -> np.ndarray:
-        """All numbers of components side by side, each with mean 0 and variance 1, shape (S, K, F)."""
+        """All numbers of components side by side, each with mean 0 and variance 1 unless constant, shape (S, K, F)."""
         if not self.tables:
             raise ModelError("relabel: expected draws of parameters by component, got none; name them with vars=")
         stacked = np.stack(list(self.tables.values()), axis=-1).astype(float)
         if not np.isfinite(stacked).all():
             bad = [name for name, x in self.tables.items() if not np.isfinite(x).all()]
-            raise ModelError(f"relabel: expected finite draws of parameters, got others in {', '.join(bad)}")
-        spread = stacked.std(axis=(0, 1))
-        return (stacked - stacked.mean(axis=(0, 1))) / np.where(spread > 0, spread, 1.0)
+            raise ModelError(
+                f"relabel: expected finite draws of parameters, got others in {', '.join(bad)}; where the number of "
+                "components varies between draws, they have no names in common: use mc.partition on the labels"
+            )
+        mean, spread = stacked.mean(axis=(0, 1)), stacked.std(axis=(0, 1))
+        return (stacked - mean) / np.where(spread > CONSTANT * np.abs(mean), spread, 1.0)
 
     def known_labels(self, method: str) -> np.ndarray:
         """The labels, where a method cannot do without."""
+        if self.labels is None and self.draw_labels is not None:
+            return self.draw_labels()
         if self.labels is None:
             raise ModelError(
                 f"relabel: method {method!r} needs the draws of the labels, which were not kept; keep them "
@@ -93,7 +102,8 @@ class Components:
         if self.probabilities is None:
             raise ModelError(
                 f"relabel: method {method!r} computes label probabilities from the model, and these draws come "
-                "without one; use 'ecr', 'ecr-iterative-1' or 'pra'"
+                "without one; use 'ecr', 'ecr-iterative-1' or 'pra', or put the draws into a sampler of their model "
+                "with mc.MCMC(model).read(draws)"
             )
         return self.probabilities
 

@@ -17,6 +17,8 @@ from mcmix.report.labels.assignment import names_of, one_by_one, over_blocks
 from mcmix.report.labels.components import Components
 
 MOST_ROUNDS = 50
+FEW_ROUNDS = 10  # of what is moved by every row: it wanders where clusters overlap
+FINEST = 1e-6  # unit of a parameter that hardly varies within a name, in its spread over all names
 TINY = 1e-12  # probabilities are kept above this before their logarithm is taken
 
 
@@ -141,18 +143,23 @@ def pra(c: Components) -> Permutations:
 
 
 def settled(c: Components) -> tuple[np.ndarray, np.ndarray]:
-    """Features in units of their spread within a name, and the mean of each name, settled on some draws."""
+    """Features in units of their spread within a name, and the mean of each name, settled on some draws.
+
+    The first units are the spreads of sorted values: a parameter that keeps many components apart counts from the
+    beginning, and is not lost among those that tell nothing.
+    """
     features = c.features()
-    pivot, some = features[c.pivot], features[c.some]
-    order = to_points(c, some, pivot)
+    some, pivot = features[c.some], features[c.pivot]
+    units = np.maximum(np.sort(some, axis=1).std(axis=0).mean(axis=0), FINEST)
+    order = to_points(c, some / units, pivot / units)
     for _ in range(MOST_ROUNDS):
         in_order = np.take_along_axis(some, order[:, :, None], axis=1)
-        within = np.maximum(in_order.std(axis=0).mean(axis=0), TINY)
-        features, some, pivot = features / within, some / within, in_order.mean(axis=0) / within
-        before, order = order, to_points(c, some, pivot)
+        units, pivot = np.maximum(in_order.std(axis=0).mean(axis=0), FINEST), in_order.mean(axis=0)
+        before, order = order, to_points(c, some / units, pivot / units)
         if np.array_equal(before, order):
             break
-    return features, pivot
+    features /= units
+    return features, pivot / units
 
 
 def to_points(c: Components, features: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -208,7 +215,7 @@ def data_based(c: Components) -> Permutations:
     k, some = c.n_components, labels[c.some]
     order = _to_pivot(c, some, labels[c.pivot])
     centre, scale = _centres(c.data, some, order, k)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(FEW_ROUNDS):
         before, order = order, _to_centres(c, some, centre, scale)
         if np.array_equal(before, order):
             break
@@ -219,13 +226,13 @@ def data_based(c: Components) -> Permutations:
 def _to_centres(c: Components, labels: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
     assert c.data is not None
     data, precision = c.data, scale**-2.0
+    about = np.column_stack([(precision * centre**2).sum(-1), -2.0 * precision * centre, precision]).T
 
     def costs(part: slice) -> np.ndarray:
         count, total, square = _sums(labels[part], data, c.n_components)
-        near = square @ precision.T - 2.0 * total @ (precision * centre).T
-        return near + count[:, :, None] * (precision * centre**2).sum(-1)
+        return np.concatenate([count[:, :, None], total, square], axis=2) @ about
 
-    return over_blocks(costs, len(labels), c.forbidden)
+    return over_blocks(costs, len(labels), c.forbidden, level=True)
 
 
 def _sums(labels: np.ndarray, data: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

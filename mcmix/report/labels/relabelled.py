@@ -29,6 +29,10 @@ class Named:
         Share of draws with a clear permutation; one minus the non-permutation rate.
     agreement : dict of str to float
         Other methods, and the share of draws in which they name alike (up to one exchange of names throughout).
+    within : str
+        The classes within which components changed places.
+    trading : list of str
+        Components of different classes that traded places in the draws all the same.
     """
 
     label: str
@@ -37,6 +41,8 @@ class Named:
     order: np.ndarray
     proper: float
     agreement: dict[str, float] = field(default_factory=dict)
+    within: str = ""
+    trading: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> float:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcmix.report.plots.style import canvas, chain_colour, footnote, root, shown, tidy
+from mcmix.report.plots.sources import draws_in
+from mcmix.report.plots.style import canvas, chain_colour, fitted_name, footnote, root, shown, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 1000  # of one chain in a trace; a screen shows no more
 ROW_HEIGHT = 1.35  # inches
+NAMES = 5  # names have this part of the width
 
 
 def trace(
@@ -24,8 +26,8 @@ def trace(
 
     Parameters
     ----------
-    m : object with ``draws() -> Draws``
-        For example an MCMC that has sampled.
+    m : MCMC, arviz.InferenceData, xarray.DataTree, path, or mapping of str to array_like
+        Draws: of a sampler, of an ArviZ object (what ``mc.relabel`` returns) or its file, or by name.
     names : str or iterable of str, optional
         Variables (``"mu"``) or elements (``"mu[0]"``). When left out, every variable of at most 12 elements; the
         figure says what it leaves out.
@@ -47,7 +49,7 @@ def trace(
     --------
     >>> trace(m, ["mu", "p"], linewidth=0.3)  # doctest: +SKIP
     """
-    parts, left_out = shown(m.draws(), names)
+    parts, left_out = shown(draws_in(m), names)
     rows = [(label, part.draws[:, :, i]) for part in parts for i, label in enumerate(part.labels)]
     figure = canvas(figure, ROW_HEIGHT * len(rows) + 0.6)
     grid = figure.subplots(len(rows), 2, sharex="col", sharey="row", squeeze=False, width_ratios=(4, 1))
@@ -67,7 +69,8 @@ def _lines(axes: Axes, label: str, chains: np.ndarray, line: dict[str, Any]) -> 
     for i, chain in enumerate(chains):
         style = {"color": chain_colour(i), "linewidth": 0.6, "alpha": 0.8, "label": f"{i}", **line}
         axes.plot(positions, chain[::step], **style)
-    axes.set_ylabel(label, rotation=0, ha="right", va="center")
+    name = fitted_name(label, NAMES)
+    axes.set_ylabel(name["text"], fontsize=name["fontsize"], rotation=0, ha="right", va="center")
     axes.margins(x=0.01)
     tidy(axes)
 

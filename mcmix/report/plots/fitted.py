@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.report.plots.sources import data_title
 from mcmix.report.plots.style import DATA, PALETTE, canvas, component_colour, root, tidy
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def density(
     _band(target, points, m.predictive_density(name, points, n_draws=n_draws), probability, whole, line)
     if components:
         _components(target, points, m.component_densities(name, points, n_draws=n_draws))
-    target.set(xlabel=name, ylabel="probability" if whole else "density")
+    target.set(xlabel=data_title(m, name), ylabel="probability" if whole else "density")
     target.set_ylim(bottom=0)
     _legend(target)
     tidy(target)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mcmix.report.elements import Elements
-from mcmix.report.plots.style import INK, PALETTE, canvas, component_colour, footnote, root, shown, tidy
+from mcmix.report.plots.sources import draws_in
+from mcmix.report.plots.style import INK, PALETTE, canvas, component_colour, footnote, name_below, root, shown, tidy
 from mcmix.report.statistics import hpd
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def facets(
 
     Parameters
     ----------
-    m : object with ``draws() -> Draws``
-        For example an MCMC that has sampled.
+    m : MCMC, arviz.InferenceData, xarray.DataTree, path, or mapping of str to array_like
+        Draws: of a sampler, of an ArviZ object (what ``mc.relabel`` returns) or its file, or by name.
     names : str or iterable of str, optional
         Variables or elements; every variable of at most 12 elements when left out.
     alpha : float in (0, 1)
@@ -75,7 +76,7 @@ def facets(
     --------
     >>> facets(m, ["mu", "sd"])  # doctest: +SKIP
     """
-    parts, left_out = shown(m.draws(), names)
+    parts, left_out = shown(draws_in(m), names)
     variables = [_rows(_panels(part, alpha)) for part in parts]
     widest = max(len(rows[0]) for rows in variables)
     total = sum(map(len, variables))
@@ -109,6 +110,7 @@ def _draw_row(row: list[Panel], line: Any, bins: int, bars: dict[str, Any]) -> N
     together = high - low <= SPREAD * max(panel.limits[1] - panel.limits[0] for panel in row)
     for axes, panel in zip(line, row, strict=False):
         _draw(axes, panel, bins, bars)
+        name_below(axes, panel.label, len(line))
         axes.set_xlim(*((low, high) if together else panel.limits))
     for empty in line[len(row) :]:
         empty.set_axis_off()
@@ -121,7 +123,6 @@ def _draw(axes: Axes, panel: Panel, bins: int, bars: dict[str, Any]) -> None:
     axes.axvline(mean, color=INK, linewidth=1.2)
     axes.plot(panel.interval, [0, 0], color=INK, linewidth=4, solid_capstyle="butt", clip_on=False, zorder=3)
     axes.set_title(numbers(mean, *panel.interval), fontsize=9, color=INK)
-    axes.set_xlabel(panel.label)
     axes.set_ylim(bottom=0)
     tidy(axes, baseline_only=True)
 

@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from mcmix.errors import ModelError
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.components import Components, NormalComponents, table_of
+from mcmix.report.plots.sources import title_of
 from mcmix.report.plots.style import DATA, INK, PALETTE, canvas, component_colour, root, tidy
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def ellipses(
     ax : Axes, optional
         Where to draw; a new figure by default.
     names : pair of str, optional
-        Of the two axes.
+        Of the two axes; by default those of the columns, with units, where the data came as a DataFrame.
     **points
         Restyles the data: anything that ``Axes.scatter`` takes.
 
@@ -309,7 +310,7 @@ def _contours(axes: Axes, at: list[np.ndarray], heights: np.ndarray) -> None:
 def _named(axes: Axes, law: Stochastic, pair: list[int], names: Any) -> None:
     if names is not None and (isinstance(names, str) or len(names) != 2):
         raise ModelError(f"names expected two, one for each axis, got {names!r}")
-    labels = [f"{law.name}[:, {j}]" for j in pair] if names is None else list(names)
+    labels = [title_of(law, law.name, j) for j in pair] if names is None else list(names)
     axes.set(xlabel=labels[0], ylabel=labels[1])
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.report.elements import Elements, select
@@ -18,6 +21,8 @@ INK = "#333333"
 WIDTH = 9.0  # inches; fills a notebook's column
 MOST_ELEMENTS = 12  # per variable, unless it was asked for by name
 MOST_PANELS = 60
+SMALLEST = 7.0  # points, of a name
+CHARACTER = 0.088  # inches, of ten points
 
 
 def chain_colour(chain: int) -> str:
@@ -51,6 +56,33 @@ def tidy(axes: Axes, *, baseline_only: bool = False) -> None:
     if baseline_only:
         axes.spines["left"].set_visible(False)
         axes.set_yticks([])
+
+
+def few_ticks(axes: Axes, columns: int) -> None:
+    """As many numbers along the x axis as have room where so many panels stand side by side."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7 if columns < 4 else 4 if columns < 6 else 3))
+
+
+def fitted_name(text: str, columns: int) -> dict[str, Any]:
+    """A name as it fits a panel, one of so many side by side: smaller, then in lines, where it is long.
+
+    Examples
+    --------
+    >>> fitted_name("mu[0]", 6)
+    {'text': 'mu[0]', 'fontsize': 10.0}
+    """
+    room = WIDTH / columns - 0.1
+    size = float(np.clip(10.0 * room / (CHARACTER * max(len(text), 1)), SMALLEST, 10.0))
+    lines = wrap(text.replace("_", "_ "), max(8, int(room / (CHARACTER * size / 10.0))))
+    return {"text": "\n".join(line.replace("_ ", "_") for line in lines), "fontsize": round(size, 2)}
+
+
+def name_below(axes: Axes, text: str, columns: int) -> None:
+    """Write a name below one of so many panels side by side."""
+    fitted = fitted_name(text, columns)
+    axes.set_xlabel(fitted["text"], fontsize=fitted["fontsize"])
 
 
 def shown(draws: Any, names: Any) -> tuple[list[Elements], str]:

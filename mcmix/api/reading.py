@@ -1,0 +1,182 @@
+"""Draws from files and from elsewhere put into a sampler of their model, so that everything works on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcmix.api.sources import Source, opened
+from mcmix.errors import ModelError
+from mcmix.nodes.law import Law
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.joint_density import functions_of, log_joint
+from mcmix.steps.plan import Assembled, per_label_bytes
+from mcmix.traces.memory import Draws
+
+if TYPE_CHECKING:
+    from mcmix.api.mcmc import MCMC
+
+CHECKED = 256  # draws whose values are looked at together
+COMPARED = 3  # draws at which a file's log density is compared with the model's
+LEAST = 1e-300  # weight that stands for one that was rounded to zero
+APART = 1e-5  # relative difference of log densities that rounding does not explain
+
+
+def read_draws(m: MCMC, given: Any, names: Mapping[str, str] | None) -> tuple[Draws, Source]:
+    """Draws as this sampler would have kept them; see :meth:`MCMC.read`."""
+    source = opened(given, "read")
+    theirs = _under_our_names(source, names or {}, m)
+    made = m.assembled
+    _refuse_other_data(m, source)
+    variables = _unknowns(made, theirs)
+    if not source.own:
+        variables |= {n.name: np.maximum(variables[n.name], LEAST) for n in _simplexes(made) if n.name in variables}
+    if not variables:
+        there = ", ".join(source.draws.variables)
+        raise ModelError(f"read: none of the model's unknowns are among {there}; names={{'theirs': 'ours'}} maps names")
+    statistics = {n: x for n, x in source.draws.statistics.items() if x.dtype.kind in "fiub"} if source.own else {}
+    draws = Draws(variables, statistics)
+    draws = Draws(_with_functions(made, draws, theirs), statistics)
+    draws.statistics |= _log_density(made, draws, source)
+    return draws, source
+
+
+def _under_our_names(source: Source, names: Mapping[str, str], m: MCMC) -> dict[str, np.ndarray]:
+    if not isinstance(names, Mapping) or not all(isinstance(n, str) for pair in names.items() for n in pair):
+        raise ModelError(f"read: names= expected a mapping such as {{'theirs': 'ours'}}, got {names!r}")
+    source.known_names(list(names), "read")
+    ours = {n.name for n in m.model.variables}
+    unknown = [n for n in names.values() if n not in ours]
+    if unknown:
+        raise ModelError(f"read: names= expected names of the model, {', '.join(sorted(ours))}, got {unknown}")
+    renamed = {**source.names, **names}
+    taken = set(renamed.values())
+    kept = {n: x for n, x in source.draws.variables.items() if n in renamed or n not in taken}
+    return {renamed.get(n, n): x for n, x in kept.items()}
+
+
+def _refuse_other_data(m: MCMC, source: Source) -> None:
+    """Refuse draws that say they were made from other data."""
+    back = source.names
+    seen = {back.get(n, n): x for n, x in source.observed.items()}
+    for name, own in m.observed_data().items():
+        other = seen.get(name)
+        if other is None or other.dtype.kind not in "fiub":
+            continue
+        if other.shape != np.shape(own) or not np.allclose(other, own, rtol=1e-5, equal_nan=True):
+            came = "others" if other.shape == np.shape(own) else f"shape {other.shape} instead of {np.shape(own)}"
+            raise ModelError(f"read: expected draws made from the model's data, but the observed {name!r} are {came}")
+
+
+# -------------------------------------------------------------------- variables
+
+
+def _unknowns(made: Assembled, theirs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The unknowns' draws in the order and types in which a sampler keeps them."""
+    labels = list(made.labels)
+    needed = [n for n in made.model.stochastics if n not in labels and n.trace_by_default and n.mask is None]
+    missing = [n.name for n in needed if n.name not in theirs]
+    if missing:
+        raise ModelError(
+            f"read: no draws of {', '.join(missing)}; there are {', '.join(theirs)}. names={{'theirs': 'ours'}} maps "
+            "names; an unknown that was not kept must have trace=False"
+        )
+    order = [n for n in made.model.stochastics if n not in labels] + labels
+    return {n.name: _fitted(n, theirs[n.name], made) for n in order if n.name in theirs}
+
+
+def _simplexes(made: Assembled) -> list[Stochastic]:
+    """Weights: the density of one that was rounded to zero is not defined."""
+    return [n for n in made.model.stochastics if n.family is not None and n.family.support.simplex]
+
+
+def _fitted(node: Stochastic, values: np.ndarray, made: Assembled) -> np.ndarray:
+    """Draws of one unknown, or a refusal that says what does not fit."""
+    if node.mask is not None and values.shape[2:] == node.shape != node.state_shape:
+        values = values[..., np.asarray(node.mask)]
+    if values.shape[2:] != node.state_shape:
+        raise ModelError(
+            f"read: {node.name} expected shape {node.state_shape} in each draw, got {values.shape[2:]}"
+            + (" (its missing entries alone are unknown)" if node.mask is not None else "")
+        )
+    _supported(node, values)
+    kind = np.dtype(node.dtype)
+    if node in made.labels:
+        whole = values.dtype if values.dtype.kind in "iu" else _label_type(node, made, values)
+        return np.ascontiguousarray(values, dtype=whole)
+    return np.ascontiguousarray(values, dtype=kind if kind.kind in "iub" else float)
+
+
+def _label_type(node: Stochastic, made: Assembled, values: np.ndarray) -> Any:
+    small = values.min(initial=0) >= 0 and values.max(initial=0) < 256 ** per_label_bytes(node, made)
+    return (np.uint8 if per_label_bytes(node, made) == 1 else np.uint16) if small else np.int32
+
+
+def _supported(node: Stochastic, values: np.ndarray) -> None:
+    """Refuse values that the law cannot produce, some draws at a time."""
+    flat = values.reshape(-1, *values.shape[2:])
+    for start in range(0, len(flat), CHECKED):
+        part = flat[start : start + CHECKED]
+        if part.dtype.kind == "f" and not np.isfinite(part).all():
+            raise ModelError(f"read: {node.name} expected finite draws, got others from draw {start} on")
+        if isinstance(node, Law):
+            try:
+                node.check_value(node.completed(part))
+            except ModelError as error:
+                raise ModelError(f"read: {error}{_hint(node, flat)}") from error
+
+
+def _hint(node: Stochastic, flat: np.ndarray) -> str:
+    family = node.family
+    if family is not None and family.name == "Categorical" and flat.min() == 1:
+        return "; labels begin with 0 here: subtract 1"
+    return ""
+
+
+def _with_functions(made: Assembled, draws: Draws, theirs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Deterministics as they came, and computed where they did not."""
+    functions = {n.name: n for n in made.model.deterministics}
+    came = {
+        n: theirs[n] for n, node in functions.items() if n in theirs and theirs[n].shape[2:] == np.shape(node.value)
+    }
+    wanted = [s.name for s in made.segments if s.kind == "variable" and s.name in functions and s.name not in came]
+    found = {**draws.variables, **came, **functions_of(made, draws, [functions[n] for n in wanted])}
+    order = [s.name for s in made.segments if s.kind == "variable" and s.name in found]  # as a sampler keeps them
+    order += [n.name for n in made.labels if n.name in found and n.name not in order]
+    return {n: found[n] for n in [*order, *[n for n in found if n not in order]]}
+
+
+# -------------------------------------------------------------------- log density
+
+
+def _log_density(made: Assembled, draws: Draws, source: Source) -> dict[str, np.ndarray]:
+    """The log density of every draw: the file's own where mcmix wrote it for this model, else computed."""
+    shape = (draws.n_chains, draws.n_draws)
+    own = draws.statistics.get("lp") if source.own else None
+    some = draws.thinned(draws.n_chains * (COMPARED if own is not None else draws.n_draws))
+    try:
+        found = log_joint(made, draws, some)
+    except ModelError as error:
+        if own is None:
+            raise ModelError(f"read: {error}") from error
+        found = None  # weights below any double: the file's own log density knows better
+    if own is None:
+        return {} if found is None else {"lp": found.reshape(shape)}
+    if found is not None and not any(n.name not in draws.variables for n in made.model.stochastics):
+        _refuse_other_model(own[some[:, 0], some[:, 1]], found)
+    return {"lp": own}
+
+
+def _refuse_other_model(theirs: np.ndarray, ours: np.ndarray) -> None:
+    apart = np.abs(theirs - ours) > APART * (1.0 + np.abs(theirs))
+    if apart.any():
+        i = int(np.flatnonzero(apart)[0])
+        raise ModelError(
+            f"read: the draws are of another model: where theirs has log density {theirs[i]:.6g}, this one has "
+            f"{ours[i]:.6g}; priors or laws differ"
+        )
+
+
+__all__ = ["read_draws"]

@@ -1,0 +1,62 @@
+"""What a sampler's label vectors and their components are: see :class:`mcmix.report.labels.roles.LabelRoles`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.report.labels.roles import LabelRoles
+from mcmix.steps.plan import Assembled
+from mcmix.structure.classes import Classes, classes_of
+from mcmix.structure.evidence import LabelBlock
+
+
+def roles_of(m: Any) -> dict[str, LabelRoles]:
+    """Roles of every label vector of a model, by name."""
+    made: Assembled = m.assembled
+    blocks = {b.label.node.name: _of_block(b, made) for b in made.structure.blocks}
+    return blocks | {c.node.name: _entangled(c, why) for c, why in made.structure.entangled.items()}
+
+
+def _of_block(block: LabelBlock, made: Assembled) -> LabelRoles:
+    found, label = classes_of(block, made.structure), block.label
+    data = [n.name for n in _data_nodes(block, made)]
+    if not isinstance(found, Classes):
+        return LabelRoles(label.node.name, label.lowest, label.n_labels, why=found, data=data)
+    return LabelRoles(
+        label.node.name,
+        label.lowest,
+        label.n_labels,
+        [[(v.name, element) for v, element in family] for family in found.families],
+        [v.name for v in found.complements],
+        found.members,
+        found.why,
+        found.shared_with,
+        data,
+    )
+
+
+def _entangled(label: Any, why: str) -> LabelRoles:
+    return LabelRoles(label.node.name, label.lowest, label.n_labels, why=f"its rows do not separate: {why}")
+
+
+def _data_nodes(block: LabelBlock, made: Assembled) -> list[Stochastic]:
+    """Complete data with one row of numbers for each unit of a label vector."""
+    nodes = [n for n in made.model.data_nodes if n.mask is None and n.shape[:1] == block.label.node.shape[:1]]
+    own = {s.factor.node for s in block.factors if s.units is None}
+    return [n for n in nodes if n in own and np.asarray(n.value).dtype.kind in "fiub"]
+
+
+def rows_in(observed: Mapping[str, np.ndarray], roles: LabelRoles) -> np.ndarray | None:
+    """Rows of numbers that unknown labels part, one for each unit, shape (N, D)."""
+    if not roles.data or not all(name in observed for name in roles.data):
+        return None
+    rows = np.column_stack([np.asarray(observed[n], dtype=float).reshape(len(observed[n]), -1) for n in roles.data])
+    known = observed.get(roles.name)  # NaN where a label is unknown
+    return rows if known is None else rows[np.isnan(np.asarray(known, dtype=float))]
+
+
+__all__ = ["roles_of", "rows_in"]
