@@ -1,14 +1,35 @@
-"""The command line: ``python -m mcmix demo``."""
+"""The command line: ``python -m mcmix demo`` and ``python -m mcmix fit``."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mcmix._version import __version__
 from mcmix.errors import McmixError
+
+LAWS = ("normal", "student-t", "lognormal", "poisson", "exponential")
+INTERRUPTED = 130  # as shells report Ctrl-C
+
+FIT_HELP = """\
+Reads columns of numbers from a CSV or Parquet file, fits a mixture with each number of components, compares them,
+and writes into a folder: report.html (one page with verdict, tables, figures and the command that repeats it),
+draws.nc (draws for ArviZ) and rows.csv (class and membership probabilities of every row)."""
+
+FIT_MORE = """\
+examples:
+  python -m mcmix fit galaxies.csv --columns velocity --components 2..8
+  python -m mcmix fit iris.csv --columns sepal_length,petal_length --components 1..5 --choose icl
+  python -m mcmix fit counts.parquet --columns visits --components 3 --law poisson
+
+One column gives a mixture of the law you name; several give a mixture of normal vectors with full covariances.
+Priors are weak and set by the data's range; the page says which.
+
+exit codes: 0 done; 1 refused (the message says why); 2 wrong usage; 3 done, but the chains should not be trusted
+(run longer: --draws, --thin)"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,6 +37,12 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m mcmix", description="MCMC sampling for mixture models.")
     top.add_argument("--version", action="version", version=f"mcmix {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _demo(commands)
+    _fit(commands)
+    return top
+
+
+def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser(
         "demo",
         help="fit a two-component mixture to simulated data and write figures and draws into a folder",
@@ -30,17 +57,93 @@ def parser() -> argparse.ArgumentParser:
         default=11_000,
         help="sweeps of each chain, 1000 of them burn-in (default: %(default)s)",
     )
-    return top
+
+
+def _fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    fit = commands.add_parser(
+        "fit",
+        help="fit mixtures to columns of a CSV or Parquet file and write a report",
+        description=FIT_HELP,
+        epilog=FIT_MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = fit.add_argument
+    add("file", type=Path, help="a .csv, .tsv, .txt or .parquet file with named columns")
+    add("--columns", type=_columns, metavar="A,B", help="columns to fit, all of numbers (default: every column)")
+    add("--components", type=components, required=True, metavar="K", help="such as 3, or 2..8, or 2,4,6")
+    add("--law", choices=LAWS, default="normal", help="of the components, for one column (default: %(default)s)")
+    add("--folder", type=Path, default=Path("mcmix-report"), help="where to write (default: %(default)s)")
+    add("--choose", choices=("evidence", "loo", "bic", "icl"), default="evidence",
+        help="which of several numbers of components is reported in full (default: %(default)s)")  # fmt: skip
+    add("--missing", choices=("keep", "drop"), default="keep",
+        help="rows with some cells missing: keep (as unknowns) or drop (default: %(default)s)")  # fmt: skip
+    add("--seed", type=_at_least(0), default=1, help="of the chains (default: %(default)s)")
+    add("--chains", type=_at_least(1), default=4, help="(default: %(default)s)")
+    add("--draws", type=_at_least(100), default=2000, help="kept of each chain (default: %(default)s)")
+    add("--burn", type=_at_least(0), default=1000, help="sweeps thrown away at first (default: %(default)s)")
+    add("--thin", type=_at_least(1), default=5, help="sweeps for each draw that is kept (default: %(default)s)")
+
+
+def components(text: str) -> tuple[int, ...]:
+    """Numbers of components from ``3``, ``2..8`` or ``2,4,6``.
+
+    Examples
+    --------
+    >>> components("2..5")
+    (2, 3, 4, 5)
+    """
+    span = re.fullmatch(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", text)
+    numbers = list(range(int(span[1]), int(span[2]) + 1)) if span else _whole_numbers(text)
+    if not numbers or min(numbers) < 1 or len(set(numbers)) < len(numbers) or max(numbers) > 200:
+        raise argparse.ArgumentTypeError(
+            f"expected different numbers from 1 to 200, such as 3, 2..8 or 2,4,6, got {text!r}"
+        )
+    return tuple(numbers)
+
+
+def _whole_numbers(text: str) -> list[int]:
+    words = [w.strip() for w in text.split(",")]
+    return [int(w) for w in words] if all(re.fullmatch(r"\d+", w) for w in words) else []
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"expected different names of columns with commas between, got {text!r}")
+    return names
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not re.fullmatch(r"\d+", text.strip()) or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
+        return int(text)
+
+    return number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit code (0 well, 1 refused)."""
+    """Run a command; return the exit code (0 well, 1 refused, 3 fitted but not to be trusted, 130 interrupted)."""
     options = parser().parse_args(arguments)
-    from mcmix.api.demo import demo
-
     try:
-        demo(options.folder, options.seed, options.iterations)
+        return _fitted(options) if options.command == "fit" else _demonstrated(options)
     except (McmixError, OSError) as error:
         print(f"mcmix {options.command}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"mcmix {options.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _demonstrated(options: argparse.Namespace) -> int:
+    from mcmix.api.demo import demo
+
+    demo(options.folder, options.seed, options.iterations)
     return 0
+
+
+def _fitted(options: argparse.Namespace) -> int:
+    from mcmix.api.fit.run import Wish, fit
+
+    wishes = {name: value for name, value in vars(options).items() if name != "command"}
+    return fit(Wish(**wishes))

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mcmix.errors import ModelError
 from mcmix.report import arviz_bridge
 from mcmix.report.elements import Elements, select
 from mcmix.report.statistics import interval_name, node_statistics
@@ -114,3 +116,90 @@ def index_of(values: Any) -> np.ndarray | None:
     if labels.dtype != object:
         return labels
     return np.array([", ".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels])
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> DataFrame:
+    """Columns of numbers from a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        Ending in ``.csv``, ``.tsv``, ``.txt`` (with a header line; comma, semicolon or tab between) or ``.parquet``.
+    columns : sequence of str, optional
+        By default all.
+
+    Returns
+    -------
+    DataFrame of float64
+        Missing cells are NaN.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, is empty, lacks a column, or a column holds text (which is named) or infinities.
+    """
+    frame = _parsed(path)
+    if not len(frame.columns) or not len(frame):
+        raise ModelError(f"{path}: expected a header line and rows of numbers, got {len(frame)} rows")
+    frame.columns = [str(c) for c in frame.columns]
+    names = list(frame.columns)
+    missing = [c for c in columns or () if c not in names]
+    if missing:
+        raise ModelError(f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(names)}")
+    doubled = sorted({c for c in columns or names if names.count(c) > 1})
+    if doubled:
+        raise ModelError(f"{path}: expected one column of each name, got several {', '.join(map(repr, doubled))}")
+    return _numbers(path, frame[list(columns)] if columns else frame, chosen=bool(columns))
+
+
+def _parsed(path: Path) -> DataFrame:
+    import pandas
+
+    kind = path.suffix.lower()
+    if kind not in (".csv", ".tsv", ".txt", ".parquet"):
+        raise ModelError(f"{path}: expected a .csv, .tsv, .txt or .parquet file")
+    try:
+        if kind == ".parquet":
+            return pandas.read_parquet(path)
+        return pandas.read_csv(path, sep=_separator(path), skipinitialspace=True)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file") from error
+    except ImportError as error:
+        raise ModelError(f"{path}: Parquet files need pyarrow: pip install 'mcmix[parquet]'") from error
+    except Exception as error:  # whatever the parsers of pandas and pyarrow raise on a file that is none
+        if kind != ".parquet" and not path.read_bytes().strip():
+            raise ModelError(f"{path}: expected a header line and rows of numbers, got an empty file") from error
+        said = str(error).strip().splitlines()
+        raise ModelError(
+            f"{path}: cannot be read as {kind[1:]}: {said[0] if said else type(error).__name__}"
+        ) from error
+
+
+def _separator(path: Path) -> str:
+    """What stands between names in the first line: a comma, a semicolon or a tab."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        header = file.readline()
+    return max(",;\t", key=header.count)
+
+
+def _numbers(path: Path, frame: DataFrame, chosen: bool) -> DataFrame:
+    text = {c: _first_text(frame[c]) for c in frame.columns}
+    found = [f"{c!r} (such as {value!r})" for c, value in text.items() if value is not None]
+    if found:
+        good = ",".join(c for c, value in text.items() if value is None)
+        way_out = "" if chosen else f"; choose columns of numbers with --columns {good}" if good else ""
+        raise ModelError(f"{path}: expected numbers, got text in column {', '.join(found)}{way_out}")
+    numbers = frame.astype(np.float64)
+    infinite = [str(c) for c in numbers.columns if np.isinf(numbers[c].to_numpy()).any()]
+    if infinite:
+        raise ModelError(f"{path}: expected finite numbers, got infinite ones in column {', '.join(infinite)}")
+    return numbers
+
+
+def _first_text(column: Any) -> str | None:
+    """The first entry that is no number, or None; dates are none."""
+    if column.dtype.kind in "biuf":
+        return None
+    known = column.dropna()
+    wrong = [v for v in known if not isinstance(v, (int, float, np.number))]
+    return str(wrong[0]) if wrong else None

@@ -1,0 +1,1 @@
+"""``python -m mcmix fit``: from a table of numbers to a page."""

@@ -1,0 +1,121 @@
+"""The one file that knows Jinja: what a page holds, and the page as one file that asks nobody for anything."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+DOTS_PER_INCH = 110
+TEMPLATE = "page.html.jinja"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, and what it shows in a sentence (also for whoever cannot see it)."""
+
+    figure: Any
+    caption: str
+
+    @property
+    def source(self) -> str:
+        """The picture itself as a data address, PNG."""
+        image = BytesIO()
+        self.figure.savefig(image, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", facecolor="white")
+        return "data:image/png;base64," + b64encode(image.getvalue()).decode("ascii")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page under a heading of its own.
+
+    Attributes
+    ----------
+    title : str
+    paragraphs : sequence of str
+        Plain text.
+    table : DataFrame, optional
+    pictures : sequence of Picture
+    lines : sequence of str
+        Text in which every line break and space counts.
+    """
+
+    title: str
+    paragraphs: Sequence[str] = ()
+    table: DataFrame | None = None
+    pictures: Sequence[Picture] = ()
+    lines: Sequence[str] = ()
+
+    @property
+    def anchor(self) -> str:
+        """Name of the section in the page's own links."""
+        return "".join(c if c.isalnum() else "-" for c in self.title.lower())
+
+    @property
+    def rows(self) -> str:
+        """The table as HTML; its text is escaped."""
+        return "" if self.table is None else self.table.to_html(float_format=_number, na_rep="", border=0)
+
+
+@dataclass(frozen=True)
+class Page:
+    """All of it.
+
+    Attributes
+    ----------
+    title : str
+    verdict : str
+        Lines on whether to trust the run; `trusted` colours them.
+    trusted : bool
+    sections : list of Section
+    facts : dict of str to str
+        Versions, seed, sizes, times.
+    command : str
+        What repeats the run.
+    """
+
+    title: str
+    verdict: str
+    trusted: bool
+    sections: list[Section] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+
+
+def written(page: Page, target: Path) -> Path:
+    """Write the page, its folder included; returns the path.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = written(Page("A run", "fine", True), Path(folder) / "report.html")
+    ...     "<h1>A run</h1>" in file.read_text(encoding="utf-8")
+    True
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("mcmix.report.page", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template(TEMPLATE).render(page=page)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    return target
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+__all__ = ["Page", "Picture", "Section", "written"]

@@ -1,0 +1,173 @@
+"""python -m mcmix fit: a file goes in, a page comes out, and a user's mistake gets a sentence."""
+
+import csv
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mcmix.api.command import components, main
+from mcmix.api.compare import Comparison
+from mcmix.api.fit.laws import kind_of, mixture
+from mcmix.api.fit.run import DOUBTFUL, REFUSED, WELL, Wish, chosen, name_of, without_gaps
+
+QUICK = ["--chains", "2", "--draws", "300", "--burn", "200", "--thin", "2"]
+
+
+def two_groups(n=60, seed=1):
+    return np.random.default_rng(seed).normal([[0.0], [10.0]], 1.0, (2, n // 2)).ravel()
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A file with a column of numbers, one of them missing, one of text, and one of whole numbers."""
+    frame = pd.DataFrame({"speed": two_groups(), "name": [f"g{i}" for i in range(60)], "count": np.arange(60) % 7})
+    frame.loc[3, "speed"] = np.nan
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    return tmp_path / "data.csv"
+
+
+def run(table, *words, folder="out"):
+    return main(["fit", str(table), "--folder", str(table.parent / folder), *QUICK, *words])
+
+
+def test_from_file_to_page(table, capsys):
+    assert run(table, "--columns", "speed", "--components", "1..2") in (WELL, DOUBTFUL)
+    said = capsys.readouterr().out
+    assert "59 rows of speed; missing cells: speed 1; left out 1 row without any value" in said
+    assert "by evidence 2 is best" in said and "reported: 2 components" in said
+    text = (table.parent / "out" / "report.html").read_text(encoding="utf-8")
+    assert "speed: 2 components" in text and "left out 1 row" in text and "Models compared" in text
+    assert (table.parent / "out" / "draws.nc").exists()
+
+
+def test_rows_are_classified_under_their_places(table, capsys):
+    assert run(table, "--columns", "speed", "--components", "2") in (WELL, DOUBTFUL)
+    with (table.parent / "out" / "rows.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    places = [int(r["row"]) for r in rows]
+    assert places == [i for i in range(60) if i != 3]
+    low = {r["class"] for r in rows if int(r["row"]) < 30}
+    high = {r["class"] for r in rows if int(r["row"]) >= 30}
+    assert len(low) == len(high) == 1 and low != high  # ten standard deviations apart
+    totals = [float(r["component 0"]) + float(r["component 1"]) for r in rows]
+    np.testing.assert_allclose(totals, 1.0, atol=1e-9)
+
+
+def test_the_command_on_the_page_repeats_it(table, capsys, monkeypatch):
+    monkeypatch.chdir(table.parent)
+    first = main(["fit", "data.csv", "--columns", "speed", "--components", "2", "--folder", "one", *QUICK])
+    text = (table.parent / "one" / "report.html").read_text(encoding="utf-8")
+    command = next(line for line in text.splitlines() if "python -m mcmix fit" in line)
+    words = shlex.split(command.replace("<pre>", "").replace("</pre>", ""))[3:]
+    rows = (table.parent / "one" / "rows.csv").read_bytes()
+    (table.parent / "one" / "rows.csv").unlink()
+    assert main(words) == first
+    assert (table.parent / "one" / "rows.csv").read_bytes() == rows
+
+
+def test_parquet_and_counts(tmp_path, capsys):
+    pytest.importorskip("pyarrow", reason="Parquet files need pyarrow")
+    rng = np.random.default_rng(2)
+    pd.DataFrame({"visits": rng.poisson([[1], [30]], (2, 30)).ravel()}).to_parquet(tmp_path / "d.parquet")
+    assert run(tmp_path / "d.parquet", "--components", "2", "--law", "poisson") in (WELL, DOUBTFUL)
+    assert "60 rows of visits; no missing cells" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("law", ["student-t", "lognormal", "exponential"])
+def test_laws_of_one_column(law):
+    rows = np.exp(two_groups() / 5)[:, None]
+    m = mixture(kind_of(law, ["mean"], rows), rows, 2, name_of(["mean"]))
+    m.sample(400, 100, chains=1, seed=1, progress_bar=False)
+    assert m.draws().variables["weight"].shape == (1, 300, 2) and "mean (data)" in m.observed_data()
+
+
+def test_columns_together_keep_cells_as_unknowns(tmp_path, capsys):
+    values = np.random.default_rng(3).normal(np.repeat([0.0, 8.0], 30)[:, None], 1.0, (60, 2))
+    values[0, 1] = values[5] = np.nan
+    frame = pd.DataFrame(values, columns=["a", "b"])
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    assert run(tmp_path / "d.csv", "--components", "2") in (WELL, DOUBTFUL)
+    said = capsys.readouterr().out
+    assert "missing cells: a 1, b 2; left out 1 row without any value, 1 kept as unknowns (missing at random)" in said
+    kept, said = without_gaps(frame, "drop")
+    assert len(kept) == 58 and said == "missing cells: a 1, b 2; left out 2 rows with any"
+
+
+def test_doubtful_runs_have_an_exit_code_of_their_own(table, capsys):
+    words = ["fit", str(table), "--columns", "speed", "--components", "9", "--folder", str(table.parent / "o")]
+    assert main([*words, "--chains", "2", "--draws", "100", "--burn", "0", "--thin", "1"]) == DOUBTFUL
+    assert (table.parent / "o" / "report.html").exists()
+
+
+def test_unsure_evidence_is_not_chosen():
+    columns = {"log_evidence": [-9.0, -5.0, -1.0], "evidence_error": [0.1, 0.1, np.inf], "bic": [2.0, 3.0, 1.0]}
+    comparison = Comparison(pd.DataFrame(columns), "")
+    assert chosen(comparison, Wish(Path("f.csv"), None, (1, 2, 3))) == 2
+    assert chosen(comparison, Wish(Path("f.csv"), None, (1, 2, 3), choose="bic")) == 3
+    all_unsure = Comparison(pd.DataFrame(columns | {"evidence_error": [np.inf] * 3}), "")
+    assert chosen(all_unsure, Wish(Path("f.csv"), None, (1, 2, 3))) == 3
+
+
+BAD = {
+    "text column": (
+        b"speed,name\n1,a\n2,b\n3,c\n",
+        [],
+        "text in column 'name' (such as 'a'); choose columns of numbers",
+    ),
+    "text asked for": (b"speed,name\n1,a\n2,b\n", ["--columns", "name"], "text in column 'name'"),
+    "one word among numbers": (b"speed\n1\nfast\n3\n", [], "text in column 'speed'"),
+    "no such column": (b"speed\n1\n2\n3\n", ["--columns", "sped"], "no column 'sped'; there are speed"),
+    "empty file": (b"", [], "empty file"),
+    "header only": (b"speed\n", [], "0 rows"),
+    "constant": (b"speed\n2\n2\n2\n2\n", [], "at least two different values"),
+    "too few rows": (b"speed\n2\n3\n", [], "at least 3 rows"),
+    "all missing": (b"speed,b\n,1\n,2\n,3\n,4\n", ["--columns", "speed"], "at least 3 rows"),
+    "infinite": (b"speed\n1\ninf\n3\n4\n", [], "infinite ones in column speed"),
+    "counts": (b"speed\n1\n2.5\n3\n", ["--law", "poisson"], "expected counts from 0"),
+    "positive": (b"speed\n1\n-2.5\n3\n", ["--law", "lognormal"], "expected positive numbers"),
+    "law of one column": (b"a,b\n1,2\n2,3\n4,5\n", ["--law", "poisson"], "is for one column, got 2 (a, b)"),
+    "no text file": (b"\x89PNG\x00\x00\xff\xfe\x00", [], "bad.csv"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_gets_one_sentence(case, tmp_path, capsys):
+    content, words, message = BAD[case]
+    (tmp_path / "bad.csv").write_bytes(content)
+    assert run(tmp_path / "bad.csv", "--components", "2", *words) == REFUSED
+    said = capsys.readouterr().err
+    assert message in said and said.startswith("mcmix fit: ") and "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_are_none(tmp_path, capsys):
+    assert run(tmp_path / "absent.csv", "--components", "2") == REFUSED
+    assert "no such file" in capsys.readouterr().err
+    (tmp_path / "data.xls").write_bytes(b"1")
+    assert run(tmp_path / "data.xls", "--components", "2") == REFUSED
+    assert "expected a .csv, .tsv, .txt or .parquet file" in capsys.readouterr().err
+    (tmp_path / "bad.parquet").write_bytes(b"no parquet")
+    assert run(tmp_path / "bad.parquet", "--components", "2") == REFUSED
+    assert "cannot be read as parquet" in capsys.readouterr().err
+    assert run(tmp_path, "--components", "2") == REFUSED  # a folder
+
+
+@pytest.mark.parametrize("text", ["0", "4..2", "2,2", "two", "", "-1", "1..", "300"])
+def test_wrong_numbers_of_components_are_wrong_usage(text, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        run(tmp_path / "d.csv", f"--components={text}")
+    assert end.value.code == 2 and "such as 3, 2..8 or 2,4,6" in capsys.readouterr().err
+
+
+def test_numbers_of_components():
+    assert components("3") == (3,) and components("2..4") == (2, 3, 4) and components("2, 6") == (2, 6)
+
+
+def test_help_teaches(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["fit", "--help"])
+    said = capsys.readouterr().out
+    assert end.value.code == 0 and "examples:" in said and "--components 2..8" in said and "exit codes:" in said
