@@ -25,6 +25,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "general": measure.general,
         "vectors": measure.many_dimensions,
         "bayespy": lambda: beside_bayespy.beside_bayespy(20_000 if quick else 200_000),
+        "ten": lambda: measure.ten(2 if quick else 10),
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
     }

@@ -30,6 +30,16 @@ def many_components(x: np.ndarray, k: int) -> mc.MCMC:
     return mc.MCMC([y], label_budget=0)
 
 
+def ten_components(seed: int) -> mc.MCMC:
+    """Ten normal components with centers 0, 10, .., 90, sds 2 to 4 and equal weights, N = 1000; exchangeable priors."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(10.0 * (np.arange(1000) % 10), rng.uniform(2, 4, 10)[np.arange(1000) % 10])
+    w = mc.Dirichlet("w", np.ones(10))
+    mu = mc.Normal("mu", x.mean(), 1.0 / np.ptp(x) ** 2, size=10)
+    tau = mc.Gamma("tau", 2.0, 18.0, size=10)
+    return mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, tau, value=x, observed=True)])
+
+
 DISASTERS = np.array(
     [
         4,

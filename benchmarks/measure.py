@@ -24,13 +24,15 @@ from benchmarks.cases import (
     own_law,
     plane,
     switchpoint,
+    ten_components,
     two_components,
     vectors,
 )
+from mcmix.api.relabel import relabel
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
-from mcmix.report.arviz_bridge import ess, rhat
+from mcmix.report.arviz_bridge import draws_of, ess, rhat
 from mcmix.sampling.replay import passes_of
 from mcmix.steps.base import Chain
 
@@ -159,6 +161,25 @@ def effective(seeds: int = 5) -> Iterator[Row]:
         "value": worst,
         "unit": "",
     }
+
+
+def ten(seeds: int = 10, thin: int = 100) -> Iterator[Row]:
+    """Ten components, 4 chains of 1000 + 2000 draws, 100 sweeps each: the worst R-hat after relabelling, seconds."""
+    worst, least, sampling, naming = [], [], [], []
+    for seed in range(seeds):
+        m = ten_components(seed)
+        m.sample(3000 * thin, 1000 * thin, thin, chains=4, seed=seed, progress_bar=False)
+        before = time.perf_counter()
+        named = draws_of(relabel(m))[0]
+        naming.append(time.perf_counter() - before)
+        sampling.append(m.sampling_wall_seconds)
+        worst.append(max(rhat(named[v]).max() for v in ("mu", "tau", "w")))
+        least.append(min(ess(named[v]).min() for v in ("mu", "tau", "w")))
+    name = f"ten components, 4 x (1000 + 2000), thin {thin}"
+    yield row(f"{name}: largest R-hat, {seeds} seeds", 1000, 10, max(worst), "R-hat")
+    yield row(f"{name}: least effective draws", 1000, 10, min(least), "draws")
+    yield row(f"{name}: sampling", 1000, 10, max(sampling), "seconds, slowest seed")
+    yield row(f"{name}: relabelling", 1000, 10, max(naming), "seconds, slowest seed")
 
 
 def starts() -> Iterator[Row]:
