@@ -27,7 +27,7 @@ class Picture:
     def source(self) -> str:
         """The picture itself as a data address, PNG."""
         image = BytesIO()
-        self.figure.savefig(image, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", facecolor="white")
+        self.figure.savefig(image, format="png", dpi=DOTS_PER_INCH, facecolor="white")
         return "data:image/png;base64," + b64encode(image.getvalue()).decode("ascii")
 
 
