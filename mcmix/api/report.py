@@ -13,11 +13,11 @@ import numpy as np
 
 from mcmix._version import __version__
 from mcmix.api.compare import Comparison
-from mcmix.api.diagnosis import facts_of
 from mcmix.api.memberships import classify
 from mcmix.api.partitions import Partition, occupied, partition, similarity
 from mcmix.api.relabel import relabel
 from mcmix.api.sources import names_in_container
+from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
 from mcmix.report import arviz_bridge, plots
 from mcmix.report.frames import summary_frame
@@ -118,9 +118,10 @@ def report(
 
 def _named(m: MCMC, kept: Draws, calls: str) -> Named:
     """Draws under one name for each component, where names mean nothing by themselves."""
-    if not any(f.exchangeable for f in facts_of(m).labels.values()):
+    try:
+        found = relabel(m, calls=calls)
+    except ModelError:  # every name has a meaning of its own
         return Named(kept, "")
-    found = relabel(m, calls=calls)
     variables, statistics = arviz_bridge.draws_of(found)
     ours = names_in_container(found)  # of variables whose names files cannot hold
     same = {ours.get(name, name): x for name, x in variables.items() if ours.get(name, name) in kept.variables}
@@ -146,16 +147,24 @@ def _posterior(m: MCMC, names: Named) -> Section:
     labels = {n.name for n in m.assembled.labels}
     reported = [n for n, x in names.kept.variables.items() if n not in labels and x[0, 0].size <= MOST_SUMMARISED]
     table = summary_frame(names.kept, reported) if reported else None
-    attempts: list[Attempt] = [
-        (lambda: plots.facets(names), "Posterior of every parameter, with mean and 95 % interval.")
-    ]
+    attempts: list[Attempt] = []
     if names.found is not None:
         caption = "Parameters by component, relabelled (filled) and as sampled (outlined)."
         attempts.append((lambda: plots.components(names.found), caption))
+    others = _without_components(m, reported) if names.found is not None else reported
+    if others:
+        attempts.append((lambda: plots.facets(names, others), "Posterior of each, with mean and 95 % interval."))
     if m.model.data_nodes:
         attempts.append((lambda: plots.prior_posterior(m), "Prior (outlined) and posterior (filled)."))
     pictures, missing = _tried(attempts)
     return Section("Posterior", [*filter(None, [names.note]), *missing], table, pictures)
+
+
+def _without_components(m: MCMC, reported: Sequence[str]) -> list[str]:
+    """Variables that are no component's."""
+    roles = roles_of(m).values()
+    theirs = {name for r in roles for table in r.tables for name, _ in table}
+    return [n for n in reported if n not in theirs.union(*[r.complements for r in roles])]
 
 
 def _compared(comparison: Comparison) -> Section:
