@@ -2,16 +2,18 @@
 
 import csv
 import shlex
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mcmix.api.command import components, main
+from mcmix.api.command import _columns, components, main
 from mcmix.api.compare import Comparison
 from mcmix.api.fit.laws import kind_of, mixture
 from mcmix.api.fit.run import DOUBTFUL, REFUSED, WELL, Wish, chosen, name_of, without_gaps
+from mcmix.report.frames import read_table
 
 QUICK = ["--chains", "2", "--draws", "300", "--burn", "200", "--thin", "2"]
 
@@ -77,8 +79,8 @@ def test_parquet_and_counts(tmp_path, capsys):
 
 @pytest.mark.parametrize("law", ["student-t", "lognormal", "exponential"])
 def test_laws_of_one_column(law):
-    rows = np.exp(two_groups() / 5)[:, None]
-    m = mixture(kind_of(law, ["mean"], rows), rows, 2, name_of(["mean"]))
+    rows = pd.DataFrame({"mean": np.exp(two_groups() / 5)})
+    m = mixture(kind_of(law, ["mean"], rows.to_numpy()), rows, 2, name_of(["mean"]))
     m.sample(400, 100, chains=1, seed=1, progress_bar=False)
     assert m.draws().variables["weight"].shape == (1, 300, 2) and "mean (data)" in m.observed_data()
 
@@ -108,6 +110,7 @@ def test_unsure_evidence_is_not_chosen():
     assert chosen(comparison, Wish(Path("f.csv"), None, (1, 2, 3), choose="bic")) == 3
     all_unsure = Comparison(pd.DataFrame(columns | {"evidence_error": [np.inf] * 3}), "")
     assert chosen(all_unsure, Wish(Path("f.csv"), None, (1, 2, 3))) == 3
+    assert chosen(comparison, Wish(Path("f.csv"), None, (1, 2, 3)), [True, False, False]) == 1  # chains disagree in 2
 
 
 BAD = {
@@ -128,6 +131,12 @@ BAD = {
     "counts": (b"speed\n1\n2.5\n3\n", ["--law", "poisson"], "expected counts from 0"),
     "positive": (b"speed\n1\n-2.5\n3\n", ["--law", "lognormal"], "expected positive numbers"),
     "law of one column": (b"a,b\n1,2\n2,3\n4,5\n", ["--law", "poisson"], "is for one column, got 2 (a, b)"),
+    "no names": (b"1.5\n2.5\n3.5\n", [], "expected names of columns in the first line, got numbers (1.5)"),
+    "truth values": (b"up\nTrue\nFalse\nTrue\n", [], "truth values in column up"),
+    "decimal commas": (b"speed;b\n1,5;1\n2,5;2\n3,5;3\n", [], "write numbers with a point, as in 3.14"),
+    "not UTF-8": ("speed\n1\n2\n3\n\xe9t\xe9".encode("latin-1"), [], "save the file as UTF-8"),
+    "huge": (b"speed\n1e200\n2e200\n3e200\n4e200\n", [], "choose another unit"),
+    "tiny": (b"speed\n1e-200\n2e-200\n3e-200\n4e-200\n", [], "choose another unit"),
     "no text file": (b"\x89PNG\x00\x00\xff\xfe\x00", [], "bad.csv"),
 }
 
@@ -152,6 +161,23 @@ def test_files_that_are_none(tmp_path, capsys):
     assert run(tmp_path / "bad.parquet", "--components", "2") == REFUSED
     assert "cannot be read as parquet" in capsys.readouterr().err
     assert run(tmp_path, "--components", "2") == REFUSED  # a folder
+
+
+def test_an_unnamed_first_column_is_an_index(tmp_path):
+    frame = pd.DataFrame({"speed ": two_groups(), "a,b": np.arange(60.0)}, index=[f"g{i}" for i in range(60)])
+    frame.to_csv(tmp_path / "d.csv")
+    found = read_table(tmp_path / "d.csv")
+    assert list(found.columns) == ["speed", "a,b"] and found.index[0] == "g0"
+    assert _columns('speed,"a,b"') == ("speed", "a,b")
+
+
+def test_rounded_data_have_a_posterior():
+    rows = pd.DataFrame({"v": np.repeat([1.0, 2.0, 3.0], 10)})
+    m = mixture(kind_of("normal", ["v"], rows.to_numpy()), rows, 3, "v")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of an improper posterior
+        m.sample(3_000, 500, chains=2, seed=1, progress_bar=False)
+    assert m.draws().variables["precision"].max() < 1e4 and m.draws().variables["label"].shape == (2, 2_500, 30)
 
 
 @pytest.mark.parametrize("text", ["0", "4..2", "2,2", "two", "", "-1", "1..", "300"])

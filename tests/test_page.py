@@ -101,13 +101,30 @@ def test_comparisons_stand_on_the_page(tmp_path):
     assert "Models compared" in text and "log_evidence" in text and "do it again" in text and "<h1>Two</h1>" in text
 
 
+def test_gaps_and_known_labels_have_a_page(tmp_path):
+    x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 20)).ravel()
+    x[7] = np.nan
+    known = np.ma.masked_array(np.repeat([0, 1], 20), np.arange(40) % 4 > 0)
+    z = mc.Categorical("z", mc.Dirichlet("w", [1, 1]), value=known, observed=True)
+    mu = mc.Normal("mu", 4, 0.01, size=2)
+    m = mc.MCMC([mc.Normal("y", mu[z], 1.0, value=np.ma.masked_invalid(x), observed=True)])
+    m.sample(500, 100, chains=2, seed=1, progress_bar=False)
+    text = m.report(tmp_path).read_text(encoding="utf-8")
+    assert "Left out" not in text and text.count("<figure>") >= 6
+
+
 def test_refusals(tmp_path):
     m = mc.MCMC([mc.Normal("mu", 0, 1)])
     with pytest.raises(mc.ModelError, match="sample"):
         m.report(tmp_path)
     (tmp_path / "file").write_text("x")
+    m = sampled(10)
     with pytest.raises(mc.ModelError, match="expected a folder, got the file"):
-        sampled(10).report(tmp_path / "file")
+        m.report(tmp_path / "file")
+    with pytest.raises(mc.ModelError, match="cannot be made"):
+        m.report(tmp_path / "file" / "below")
+    with pytest.raises(mc.ModelError, match="expected the path of a folder, got 3"):
+        m.report(3)
 
 
 def opened(address, folder):

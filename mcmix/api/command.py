@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -69,7 +70,12 @@ def _fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     add = fit.add_argument
     add("file", type=Path, help="a .csv, .tsv, .txt or .parquet file with named columns")
-    add("--columns", type=_columns, metavar="A,B", help="columns to fit, all of numbers (default: every column)")
+    add(
+        "--columns",
+        type=_columns,
+        metavar="A,B",
+        help='columns to fit, all of numbers; "a,b" in quotes is one name (default: every column)',
+    )
     add("--components", type=components, required=True, metavar="K", help="such as 3, or 2..8, or 2,4,6")
     add("--law", choices=LAWS, default="normal", help="of the components, for one column (default: %(default)s)")
     add("--folder", type=Path, default=Path("mcmix-report"), help="where to write (default: %(default)s)")
@@ -107,8 +113,8 @@ def _whole_numbers(text: str) -> list[int]:
 
 
 def _columns(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names) or len(set(names)) < len(names):
+    names = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
+    if not names or not all(names) or len(set(names)) < len(names):
         raise argparse.ArgumentTypeError(f"expected different names of columns with commas between, got {text!r}")
     return names
 

@@ -153,7 +153,7 @@ def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, 
     if len(kept) < draws.n_draws:
         size = sum(a.nbytes for a in found.values()) / 2**20
         print(
-            f"log_likelihood: on {len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB",
+            f"log_likelihood, and the posterior with it: {len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB",
             file=sys.stderr,
         )
     thinned = Draws(

@@ -88,9 +88,7 @@ def report(
         If nothing was drawn yet, or the folder cannot be written.
     """
     kept = m.draws(calls)
-    target = Path(folder) / PAGE
-    if Path(folder).exists() and not Path(folder).is_dir():
-        raise ModelError(f"report: expected a folder, got the file {folder}")
+    target = _checked_folder(folder) / PAGE
     diagnosis = m.diagnose(calls)
     names = _named(m, kept, calls)
     sections = [
@@ -111,6 +109,19 @@ def report(
         command or _call(m, kept),
     )
     return written(page, target)
+
+
+def _checked_folder(folder: Any) -> Path:
+    """A folder that can be written to; it is made."""
+    if not isinstance(folder, (str, Path)):
+        raise ModelError(f"report: expected the path of a folder, got {folder!r}")
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise ModelError(f"report: expected a folder, got the file {folder}")
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"report: the folder {folder} cannot be made: {error.strerror}") from error
+    return Path(folder)
 
 
 # -------------------------------------------------------------------- sections
@@ -174,7 +185,10 @@ def _compared(comparison: Comparison) -> Section:
 
 def _fit(m: MCMC) -> Section:
     attempts: list[Attempt] = []
+    labels = {n.name for n in m.assembled.labels}  # known ones are data too, of which there is nothing to draw here
     for name, data in m.observed_data().items():
+        if name in labels:
+            continue
         if data.ndim == 1:
             caption = f"Data {name}, and the posterior predictive density with its 95 % band."
             attempts.append((lambda name=name: plots.density(m, name), caption))  # type: ignore[misc]
@@ -234,7 +248,7 @@ def _tried(attempts: Sequence[Attempt]) -> tuple[list[Picture], list[str]]:
     for draw, caption in attempts:
         try:
             pictures.append(Picture(draw(), caption))
-        except ModelError as error:
+        except Exception as error:  # a page that lacks a figure is worth more than no page
             missing.append(f"Left out ({caption.rstrip('.').lower()}): {error}")
     return pictures, missing
 

@@ -5,6 +5,7 @@ pandas is imported only to make a frame. A Series that comes in shows that someb
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -141,8 +142,14 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> DataFrame:
     frame = _parsed(path)
     if not len(frame.columns) or not len(frame):
         raise ModelError(f"{path}: expected a header line and rows of numbers, got {len(frame)} rows")
-    frame.columns = [str(c) for c in frame.columns]
+    frame.columns = [str(c).strip() for c in frame.columns]
+    if frame.columns[0].startswith("Unnamed: "):  # what a frame's index becomes in a file
+        frame = frame.set_index(frame.columns[0])
     names = list(frame.columns)
+    bare = [name for name in names if _is_number(name)]
+    if bare or not names:
+        came = f"numbers ({', '.join(bare[:3])})" if bare else "one column without a name"
+        raise ModelError(f"{path}: expected names of columns in the first line, got {came}")
     missing = [c for c in columns or () if c not in names]
     if missing:
         raise ModelError(f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(names)}")
@@ -166,6 +173,8 @@ def _parsed(path: Path) -> DataFrame:
         raise ModelError(f"{path}: no such file") from error
     except ImportError as error:
         raise ModelError(f"{path}: Parquet files need pyarrow: pip install 'mcmix[parquet]'") from error
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: expected text in UTF-8, got other bytes; save the file as UTF-8") from error
     except Exception as error:  # whatever the parsers of pandas and pyarrow raise on a file that is none
         if kind != ".parquet" and not path.read_bytes().strip():
             raise ModelError(f"{path}: expected a header line and rows of numbers, got an empty file") from error
@@ -173,6 +182,14 @@ def _parsed(path: Path) -> DataFrame:
         raise ModelError(
             f"{path}: cannot be read as {kind[1:]}: {said[0] if said else type(error).__name__}"
         ) from error
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _separator(path: Path) -> str:
@@ -188,7 +205,12 @@ def _numbers(path: Path, frame: DataFrame, chosen: bool) -> DataFrame:
     if found:
         good = ",".join(c for c, value in text.items() if value is None)
         way_out = "" if chosen else f"; choose columns of numbers with --columns {good}" if good else ""
+        commas = any(re.fullmatch(r"[+-]?[\d.]*,\d+", str(value)) for value in text.values())
+        way_out = "; write numbers with a point, as in 3.14" if commas else way_out
         raise ModelError(f"{path}: expected numbers, got text in column {', '.join(found)}{way_out}")
+    truths = [str(c) for c in frame.columns if frame[c].dtype.kind == "b"]
+    if truths:
+        raise ModelError(f"{path}: expected numbers, got truth values in column {', '.join(truths)}")
     numbers = frame.astype(np.float64)
     infinite = [str(c) for c in numbers.columns if np.isinf(numbers[c].to_numpy()).any()]
     if infinite:
@@ -201,5 +223,5 @@ def _first_text(column: Any) -> str | None:
     if column.dtype.kind in "biuf":
         return None
     known = column.dropna()
-    wrong = [v for v in known if not isinstance(v, (int, float, np.number))]
+    wrong = [v for v in known if isinstance(v, bool) or not isinstance(v, (int, float, np.number))]
     return str(wrong[0]) if wrong else None

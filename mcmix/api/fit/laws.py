@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import mcmix as mc
 from mcmix.errors import ModelError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,14 @@ class Kind:
 
 
 def _normal(x: np.ndarray, k: int) -> tuple[Any, list[Any]]:
-    """Richardson and Green (1997), "On Bayesian analysis of mixtures with an unknown number of components", 2.4."""
+    """About as in Richardson and Green (1997), "On Bayesian analysis of mixtures with an unknown number of components".
+
+    Their rate of the precisions has a prior of its own, under which many rows of one rounded value make the posterior
+    improper; here it is known.
+    """
     middle, width = (x.max() + x.min()) / 2, np.ptp(x)
-    rate = mc.Gamma("precision_rate", 0.2, 10.0 / width**2)
-    return mc.Normal, [mc.Normal("mean", middle, 1.0 / width**2, size=k), mc.Gamma("precision", 2.0, rate, size=k)]
+    precision = mc.Gamma("precision", 2.0, width**2 / 50.0, size=k)
+    return mc.Normal, [mc.Normal("mean", middle, 1.0 / width**2, size=k), precision]
 
 
 def _student_t(x: np.ndarray, k: int) -> tuple[Any, list[Any]]:
@@ -81,8 +88,8 @@ def _counts(x: np.ndarray) -> bool:
 
 
 _SCALE = (
-    "means ~ Normal about the middle of the data, sd their range R; precisions ~ Gamma(2, rate), "
-    "rate ~ Gamma(0.2, 10 / R^2)"
+    "means ~ Normal about the middle of the data, sd their range R; precisions ~ Gamma(2, R^2 / 50), which expects "
+    "sds of about R / 10"
 )
 KINDS = {
     "normal": Kind("numbers", _always, False, _normal, _SCALE),
@@ -126,20 +133,16 @@ def kind_of(law: str, columns: list[str], x: np.ndarray) -> Kind:
     return kind
 
 
-def mixture(kind: Kind, x: np.ndarray, k: int, name: str) -> mc.MCMC:
-    """A sampler of a mixture of k components of one kind."""
-    rows = x if kind.several else x[:, 0]
-    law, parameters = kind.parameters(rows, k)
+def mixture(kind: Kind, frame: DataFrame, k: int, name: str) -> mc.MCMC:
+    """A sampler of a mixture of k components of one kind; columns keep their names."""
+    rows = frame if kind.several else frame[frame.columns[0]]
+    law, parameters = kind.parameters(rows.to_numpy(), k)
     if k == 1:  # one component has no weights to be unknown
-        node = law(name, *[_alone(p) for p in parameters], value=_masked(rows), observed=True)
-        return mc.MCMC([node])
+        return mc.MCMC([law(name, *[_alone(p) for p in parameters], value=rows, observed=True)])
     weights = mc.Dirichlet("weight", np.ones(k))
-    return mc.MCMC([mc.Mixture(name, weights, law, *parameters, value=_masked(rows), observed=True)])
+    label = mc.Categorical("label", weights, size=len(rows))  # a node of its own, so that draws of it are kept
+    return mc.MCMC([mc.Mixture(name, label, law, *parameters, value=rows, observed=True)])
 
 
 def _alone(parameter: Any) -> Any:
     return parameter if isinstance(parameter, float) else parameter[0]
-
-
-def _masked(rows: np.ndarray) -> Any:
-    return np.ma.masked_invalid(rows) if np.isnan(rows).any() else rows

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WELL, REFUSED, DOUBTFUL = 0, 1, 3  # exit codes; 2 is the parser's
 CRITERIA = {"evidence": ("log_evidence", 1), "loo": ("loo", 1), "bic": ("bic", -1), "icl": ("icl", -1)}
+SMALLEST, LARGEST = 1e-100, 1e100  # of values whose squares are numbers still
 DRAWS, ROWS = "draws.nc", "rows.csv"
 
 
@@ -71,7 +72,11 @@ def fit(wish: Wish) -> int:
     print(f"{wish.file}: {len(kept)} rows of {', '.join(columns)}; {said}")
     samplers = {k: _sampled(kind, kept, columns, k, wish) for k in wish.components}
     comparison = mc.compare(samplers) if len(samplers) > 1 else None
-    best = wish.components[0] if comparison is None else chosen(comparison, wish)
+    best = (
+        wish.components[0]
+        if comparison is None
+        else chosen(comparison, wish, [m.diagnose().ok for m in samplers.values()])
+    )
     if comparison is not None:
         print(f"\n{comparison!r}\n\nreported: {best} components (the best by {wish.choose})\n")
     m = samplers[best]
@@ -105,13 +110,19 @@ def without_gaps(frame: DataFrame, missing: str) -> tuple[DataFrame, str]:
     return kept, f"missing cells: {counts}; {', '.join(said)}"
 
 
-def chosen(comparison: Comparison, wish: Wish) -> int:
-    """The number of components that is best by the criterion; evidence that is unsure counts only where all is."""
+def chosen(comparison: Comparison, wish: Wish, trusted: Sequence[bool] = ()) -> int:
+    """The number of components that is best by the criterion.
+
+    Of evidence, those count that are known to less than a nat from chains that agree, as long as there are such; else
+    those that are known at all.
+    """
     column, sign = CRITERIA[wish.choose]
     scores = sign * comparison.table[column].to_numpy()
-    unsure = ~np.isfinite(comparison.table["evidence_error"].to_numpy())
-    if wish.choose == "evidence" and not unsure.all():
-        scores = np.where(unsure, -np.inf, scores)
+    if wish.choose == "evidence":
+        errors = comparison.table["evidence_error"].to_numpy()
+        fine = np.array(trusted or [True] * len(errors))
+        better = [(errors < 1.0) & fine, errors < 1.0, np.isfinite(errors), np.ones(len(errors), dtype=bool)]
+        scores = np.where(next(mask for mask in better if mask.any()), scores, -np.inf)
     return wish.components[int(np.nanargmax(scores))]
 
 
@@ -123,10 +134,15 @@ def _refuse_constants(kept: DataFrame) -> None:
         known = column[~np.isnan(column)]
         if known.size < 2 or np.ptp(known) == 0:
             raise ModelError(f"column {name!r}: expected at least two different values, got {known[:1].tolist()}")
+        if not SMALLEST < np.ptp(known) < LARGEST or np.abs(known).max() > LARGEST:
+            raise ModelError(
+                f"column {name!r}: expected values that computers can square, got {known.min():g} to {known.max():g}; "
+                "choose another unit"
+            )
 
 
 def _sampled(kind: Kind, kept: DataFrame, columns: Sequence[str], k: int, wish: Wish) -> mc.MCMC:
-    m = mixture(kind, kept.to_numpy(), k, name_of(columns))
+    m = mixture(kind, kept, k, name_of(columns))
     iterations = wish.burn + wish.draws * wish.thin
     with redirect_stderr(StringIO()):  # the verdict is printed below, beside the number of components that it is of
         m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed, progress_bar=False)
@@ -138,7 +154,7 @@ def _sampled(kind: Kind, kept: DataFrame, columns: Sequence[str], k: int, wish: 
 def name_of(columns: Sequence[str]) -> str:
     """What the data are called: the column, unless a parameter has its name."""
     name = columns[0] if len(columns) == 1 else "data"
-    return f"{name} (data)" if name in ("mean", "precision", "precision_rate", "rate", "weight") else name
+    return f"{name} (data)" if name in ("mean", "precision", "rate", "weight", "label") else name
 
 
 def _write(

@@ -94,7 +94,10 @@ def _observed(m: Any, name: str | None) -> tuple[str, np.ndarray]:
     data = np.asarray(observed[name])
     if data.ndim != 1 or not data.size:
         raise ModelError(f"{name}: expected data of shape (rows,) to draw a density over, got {data.shape}")
-    return name, data
+    known = data[np.isfinite(np.asarray(data, dtype=float))]  # missing entries are nowhere
+    if not known.size:
+        raise ModelError(f"{name}: expected data to draw a density over, got missing entries only")
+    return name, known
 
 
 def _grid(data: np.ndarray) -> np.ndarray:
@@ -117,7 +120,8 @@ def _ends(data: np.ndarray) -> tuple[float, float]:
 def _edges(data: np.ndarray, whole: bool) -> np.ndarray:
     """Edges of 10 to 80 bars; whole numbers keep to the middle of a bar.
 
-    Half the width of Freedman and Diaconis: several modes make the quartiles lie far apart.
+    Half the width of Freedman and Diaconis, and no wider than the range in twice the root of the rows: several modes
+    make the quartiles lie far apart.
     """
     low, high = _ends(data)
     if whole:
@@ -125,7 +129,8 @@ def _edges(data: np.ndarray, whole: bool) -> np.ndarray:
         step = np.ceil((high - low + 1) / MOST_WHOLE)
         return np.arange(low - 0.5, high + 0.5 + step, step)
     first, third = np.percentile(data, [25, 75])
-    width = max((third - first) / data.size ** (1 / 3), (high - low) / 80)
+    half = min((third - first) / data.size ** (1 / 3), (high - low) / (2.0 * data.size**0.5))
+    width = max(half, (high - low) / 80)
     return np.linspace(low, high, int(np.clip((high - low) / width, 10, 80)) + 1)
 
 
