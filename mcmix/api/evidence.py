@@ -11,14 +11,15 @@ import numpy as np
 from scipy import stats
 
 from mcmix.api.arguments import at_least_one, checked_sampler, sequence_from
-from mcmix.api.diagnosis import at_a_glance, facts_of
-from mcmix.api.relabel import components_of
+from mcmix.api.diagnosis import at_a_glance
+from mcmix.api.relabel import with_the_model
+from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
-from mcmix.report.diagnosis.facts import LabelFacts
 from mcmix.report.diagnosis.quantities import table_values
 from mcmix.report.evidence.bridge import Estimate, bridge, importance
 from mcmix.report.labels.domain import Domain
 from mcmix.report.labels.relabelled import exchanged
+from mcmix.report.labels.roles import LabelRoles
 from mcmix.sampling.marginal import Marginal, summable
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.structure.exchange import Exchange, exchange_of
@@ -73,9 +74,10 @@ class Evidence:
 def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -> Evidence:
     """Estimate the log marginal likelihood from the draws of a sampler.
 
-    Labels are summed out. Where components are exchangeable, the posterior has K! alike parts: draws are brought into
-    one by relabelling, proposals outside it count zero, and the factor K! is known. So neither label switching nor its
-    absence matters.
+    Labels are summed out, and missing coordinates of rows of vectors integrated out. Where components are exchangeable,
+    the posterior has K! alike parts (where they are so within classes alone, the product of each class's factorial):
+    draws are brought into one by relabelling, proposals outside it count zero, and the number of parts is known. So
+    neither label switching nor its absence matters.
 
     Parameters
     ----------
@@ -146,9 +148,9 @@ class Target:
         if absent:
             raise ModelError(f"evidence: expected draws of all continuous unknowns; not kept: {', '.join(absent)}")
         _refuse_shared(m)
-        self.facts = {n: f for n, f in facts_of(m).labels.items() if f.exchangeable}
-        self.domains = {n: Domain.of(components_of(m, draws, n, f)) for n, f in self.facts.items()}
-        self.log_parts = sum(lgamma(f.n_components + 1.0) for f in self.facts.values())
+        self.roles = {n: r for n, r in roles_of(m).items() if r.permutable}
+        self.domains = {n: Domain.of(with_the_model(m, draws, r)) for n, r in self.roles.items()}
+        self.log_parts = sum(lgamma(len(alike) + 1.0) for r in self.roles.values() for alike in r.classes)
 
     def draws_at(self, draws: Draws, most: int) -> np.ndarray:
         """Thinned draws in the chosen part, shape (chains, draws, size)."""
@@ -156,8 +158,8 @@ class Target:
         kept = chosen[chosen[:, 0] == 0, 1]
         values = {n.name: draws.variables[n.name][:, kept] for n in self.view.nodes}
         for name, domain in self.domains.items():
-            order = domain.order(_tables(self.facts[name], values, domain)).reshape(draws.n_chains, len(kept), -1)
-            values |= exchanged(values, self.facts[name].tables, self.facts[name].complements, order)
+            order = domain.order(_tables(self.roles[name], values, domain)).reshape(draws.n_chains, len(kept), -1)
+            values |= exchanged(values, self.roles[name].tables, self.roles[name].complements, order)
         return self.view.free({n: values[n.name] for n in self.view.nodes})
 
     def log(self, free: np.ndarray) -> np.ndarray:
@@ -166,7 +168,7 @@ class Target:
         inside = np.isfinite(free).all(axis=1) & self.view.inside(kept)
         named = {n.name: x[None] for n, x in values.items()}
         for name, domain in self.domains.items():
-            inside &= domain.holds(_tables(self.facts[name], named, domain))
+            inside &= domain.holds(_tables(self.roles[name], named, domain))
         found = np.full(len(free), -np.inf)
         for i in np.flatnonzero(inside):
             self.marginal.put_kept({n: x[i] for n, x in kept.items()})
@@ -189,12 +191,12 @@ def _refuse_shared(m: Any) -> None:
                 )
 
 
-def _tables(facts: LabelFacts, values: Mapping[str, np.ndarray], domain: Domain) -> dict[str, np.ndarray]:
+def _tables(roles: LabelRoles, values: Mapping[str, np.ndarray], domain: Domain) -> dict[str, np.ndarray]:
     """The numbers of components at points, shape (n, K) each."""
     at = Draws(dict(values))
-    rows = [table_values(t, at) for t in facts.tables]
-    found = [x.reshape(-1, facts.n_components) for x in rows]
-    for name in facts.complements:
+    rows = [table_values(t, at) for t in roles.tables]
+    found = [x.reshape(-1, roles.n_components) for x in rows]
+    for name in roles.complements:
         share = values[name].reshape(-1, 1)
         found.append(np.concatenate([share, 1.0 - share], axis=1))
     return dict(zip(domain.components.tables, found, strict=True))

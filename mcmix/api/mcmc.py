@@ -992,7 +992,7 @@ class MCMC:
             One entry per unit of the label vector, labels summed out, on at most `at_most` evenly thinned draws (stated
             in the group's attributes and on the screen); ``az.loo`` is then meaningful. The posterior is thinned alike.
         log_prior : bool
-            Log prior density of every unknown but labels.
+            Log prior density of every unknown but labels and missing data.
         posterior_predictive : bool
             Replicates of the data on at most `at_most` evenly thinned draws; see :meth:`posterior_predictive`.
         prior : bool

@@ -29,12 +29,15 @@ from mcmix.structure.expression import Expression, constant
 from mcmix.structure.labels import LabelVector, SeparableFactor, looked_up
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import substitute
+from mcmix.structure.shown import beside_labels, without_gaps
 
 
 class Marginal:
     """A model's log density as a function of everything but its labels.
 
     Missing entries of data, and discrete unknowns, that nothing else depends on are left out: their law sums to one.
+    Missing entries that something else depends on stay unknowns, and the likelihood is that of the data filled in with
+    them.
 
     Parameters
     ----------
@@ -55,17 +58,21 @@ class Marginal:
     def __init__(self, recording: Recording):
         self.recording = replace(recording)
         structure = structure_of(self.recording)
+        gaps = beside_labels(structure)
+        if gaps:
+            self.recording = without_gaps(self.recording, gaps)
+            structure = structure_of(self.recording)
         self.labels: list[Stochastic] = [b.label.node for b in structure.blocks]
         self.entangled: dict[Stochastic, str] = {c.node: why for c, why in structure.entangled.items()}
-        self.left_out = _left_out(structure)
+        self.left_out = [*_left_out(structure), *(f.node for f in gaps if isinstance(f.node, Stochastic))]
         plan = Plan(structure)
         for node, variable in recording.leaves.items():
             plan.layout.place(node, max(variable.size, 1))
         self._groups = [_Group(blocks, plan) for blocks in _connected(structure.blocks)]
         rest = [e for e in structure.evidence if not any(e.factor in g.served for g in self._groups)]
         rest += [e for e in structure.idle if e.factor.node not in self.left_out]
-        data = log_density(Structure(recording, evidence=[e for e in rest if is_data(e.factor, recording)]))
-        prior = log_density(Structure(recording, evidence=[e for e in rest if not is_data(e.factor, recording)]))
+        data = log_density(Structure(self.recording, evidence=[e for e in rest if is_data(e.factor, recording)]))
+        prior = log_density(Structure(self.recording, evidence=[e for e in rest if not is_data(e.factor, recording)]))
         programs = [plan.compiled([(data, "log likelihood")]), plan.compiled([(prior, "log prior")])]
         plan.finish()
         self.chain = Chain(plan.layout, np.random.SeedSequence(0))

@@ -12,6 +12,7 @@ from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
+from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import is_data, with_labels
 from mcmix.steps.base import Chain
@@ -20,9 +21,10 @@ from mcmix.steps.labels import LabelGibbs, Pass
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import LabelBlock
-from mcmix.structure.expression import Expression
+from mcmix.structure.expression import Expression, gather
 from mcmix.structure.labels import LabelVector, parameter_tables
 from mcmix.structure.recording import Factor
+from mcmix.structure.shown import has_gaps, shown_parts
 from mcmix.traces.memory import Draws
 
 
@@ -72,6 +74,9 @@ def passes_of(made: Assembled) -> list[Pass]:
 
 def unit_log_likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Log density of every unit's data with its label summed out, at evenly thinned draws.
+
+    What a unit misses is integrated out; where units without labels miss all, they are left out. Where other data
+    depend on missing entries, these are given to them as they were drawn.
 
     Returns
     -------
@@ -147,11 +152,40 @@ def _over_products(block: LabelBlock, replay: Replay, positions: np.ndarray) -> 
 
 
 def _by_row(factor: Factor, replay: Replay, positions: np.ndarray, made: Assembled) -> np.ndarray:
-    """Data without labels that can be summed out: each row's log density."""
-    replay.require(
-        [n for n in made.model.stochastics if made.recording.leaves[n] in factor.elements.leaves], "log_likelihood"
-    )
-    return np.array([evaluate(factor.elements, leaves) for leaves in replay.at(positions)])
+    """Data without labels that can be summed out: each row's log density, of what it shows."""
+    parts, n_rows = _shown(factor), int(np.prod(factor.elements.shape, dtype=int))
+    leaves_of = {leaf for elements, _ in parts for leaf in elements.leaves}
+    replay.require([n for n in made.model.stochastics if made.recording.leaves[n] in leaves_of], "log_likelihood")
+    if len(parts) == 1 and parts[0][0] is factor.elements:
+        return np.array([evaluate(factor.elements, leaves) for leaves in replay.at(positions)])
+    found = np.zeros((len(positions), n_rows))
+    for i, leaves in enumerate(replay.at(positions)):
+        known: dict[Expression, np.ndarray] = {}
+        for elements, rows in parts:
+            found[i, rows] = evaluate(elements, leaves, known)
+    return found[:, np.sort(np.concatenate([np.zeros(0, dtype=np.intp), *(rows for _, rows in parts)]))]
+
+
+def _shown(factor: Factor) -> list[tuple[Expression, np.ndarray]]:
+    """Log densities of what rows show, and which rows these are.
+
+    Raises
+    ------
+    ModelError
+        If what a law's rows miss cannot be integrated out.
+    """
+    if has_gaps(factor):
+        return [(part.elements, rows) for part, rows in shown_parts(factor)]
+    node, places = factor.node, np.arange(factor.elements.size)
+    if isinstance(node, Stochastic) and node.mask is not None and any(x.extra is node for x in factor.elements.leaves):
+        if factor.family is None or factor.elements.shape != node.shape:
+            raise ModelError(
+                f"log_likelihood: {node.name} has missing entries that cannot be integrated out of its law, so its "
+                "rows have no density of what is known of them; leave the rows with missing entries out"
+            )
+        shown = places[~np.asarray(node.mask).ravel()]  # independent entries: each has a density of its own
+        return [(gather(factor.elements, shown), shown)]
+    return [(factor.elements, places)]
 
 
 def with_known_labels(label: LabelVector, shares: np.ndarray) -> np.ndarray:
@@ -194,14 +228,18 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
 def log_prior(made: Assembled, draws: Draws) -> dict[str, np.ndarray]:
     """Log prior density of every kept unknown except labels, per element (one number for a simplex).
 
+    Data have none, not even where entries are missing or labels are known for some units: the law of what is missing is
+    part of the data's law.
+
     Returns
     -------
     dict of str to ndarray, shape (chains, draws, *shape of the log density)
     """
     replay = Replay(made, draws)
     positions = draws.thinned(draws.n_chains * draws.n_draws)
-    labels = {b.label.node for b in made.structure.blocks} | {c.node for c in made.structure.entangled}
-    factors = [f for f in made.recording.factors if f.node in replay.nodes and f.node not in labels]
+    apart: set[Node] = {b.label.node for b in made.structure.blocks} | {c.node for c in made.structure.entangled}
+    apart |= set(made.model.data_nodes)
+    factors = [f for f in made.recording.factors if f.node in replay.nodes and f.node not in apart]
     factors = [f for f in factors if not {x.extra for x in f.elements.leaves} & set(replay.absent)]
     at_once = {
         f.node.name: f for f in factors if f.family is not None and all(p.is_constant for p in f.parameters.values())

@@ -23,6 +23,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.nodes.wrapped import Censored
 from mcmix.structure import expression as ex
 from mcmix.structure.canvas import revealed
+from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, gather, leaf, python, reduce
 from mcmix.structure.labels import LabelVector, _constant_rows_as_scalars, row_elements
 from mcmix.structure.missing import _at_places, by_category
@@ -147,7 +148,7 @@ class OtherRows:
 
     def _argument(self, parent: Any) -> Any:
         def moved(node: Any) -> Expression:
-            return substitute(self.old.values[node], self._replaced)
+            return self._relabelled(self.old.values[node])
 
         return mapped(parent, moved, as_expression) if holds_nodes(parent) else parent
 
@@ -159,7 +160,19 @@ class OtherRows:
             return constant(values[0]) if (values == values[:1]).all() else parameter
         if rows and parameter.shape == rows:
             parameter = _constant_rows_as_scalars(parameter, rows[0])
-        return substitute(parameter, self._replaced)
+        return self._relabelled(parameter)
+
+    def _relabelled(self, x: Expression) -> Expression:
+        """An expression with the new labels in the place of the old ones, also of those that are known for some units.
+
+        These are looked up in known and unknown entries; with more axes they are look-ups of their own.
+        """
+        found = dict(self._replaced)
+        for old, new in self._replaced.items():
+            for part in ordered(x) if old.op == "take" else ():
+                if part.op == "take" and _same_rows(part, old):
+                    found[part] = ex.reshape(new, (self.size, *part.shape[1:]))
+        return substitute(x, found)
 
     # ---------------------------------------------------------------- missing coordinates
 
@@ -209,6 +222,14 @@ class OtherRows:
             raise NotSeparable("rows of vectors depend on two label vectors")
         table = substitute(parameter, {x.variable: constant(x.values) for x in found})
         return table, found[0] if found else None
+
+
+def _same_rows(part: Expression, labels: Expression) -> bool:
+    """Whether a look-up is that of completed labels, perhaps with more axes."""
+    (table, at), (own, whole) = part.arguments, labels.arguments
+    if table is not own or not at.is_constant or part.shape[:1] != labels.shape or part.size != labels.size:
+        return False
+    return np.array_equal(np.ravel(at.known), np.ravel(whole.known))
 
 
 def _all_known(node: Stochastic) -> Stochastic:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WELL, REFUSED, DOUBTFUL = 0, 1, 3  # exit codes; 2 is the parser's
 CRITERIA = {"evidence": ("log_evidence", 1), "loo": ("loo", 1), "bic": ("bic", -1), "icl": ("icl", -1)}
+SHOWN = ("log_evidence", "evidence_error", "loo", "loo_difference", "bic", "icl", "occupied")
 SMALLEST, LARGEST = 1e-100, 1e100  # of values whose squares are numbers still
 DRAWS, ROWS = "draws.nc", "rows.csv"
 
@@ -78,7 +79,8 @@ def fit(wish: Wish) -> int:
         else chosen(comparison, wish, [m.diagnose().ok for m in samplers.values()])
     )
     if comparison is not None:
-        print(f"\n{comparison!r}\n\nreported: {best} components (the best by {wish.choose})\n")
+        table = comparison.table[list(SHOWN)].round(2).to_string()  # the page has the rest
+        print(f"\n{table}\n{comparison.reading}\n\nreported: {best} components (the best by {wish.choose})\n")
     m = samplers[best]
     print(m.verdict)
     _write(m, wish, best, comparison, kept, [said, f"Prior: {kind.prior}; weights ~ Dirichlet(1, ..., 1)."])
