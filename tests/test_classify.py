@@ -1,11 +1,13 @@
 """Memberships under one name for each component, whatever the chains call them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 import mcmix as mc
 from mcmix.errors import ModelError
+from mcmix.report import arviz_bridge
 
 DATA = np.concatenate([np.random.default_rng(1).normal(0, 1, 40), np.random.default_rng(2).normal(6, 1, 20)])
 
@@ -96,3 +98,24 @@ def test_bad_input(switched):
     m = mc.MCMC([mu, mc.Normal("y", mu, 1.0, value=[0.5], observed=True)]).sample(200, seed=1, progress_bar=False)
     with pytest.raises(ModelError, match="classify: expected labels"):
         mc.classify(m)
+
+
+def test_rows_keep_the_names_of_their_frame(tmp_path):
+    names = [f"star {i}" for i in range(len(DATA))]
+    mu = mc.Normal("mu", 3, 0.05, size=2)
+    z = mc.Categorical("z", mc.Dirichlet("w", [2.0, 2.0]), size=len(DATA))
+    y = mc.Normal("y", mu[z], 1.0, value=pd.Series(DATA, index=names), observed=True)
+    m = mc.MCMC([y, mu]).sample(100, 50, seed=1, progress_bar=False)
+    path = arviz_bridge.to_netcdf(m.to_arviz(), tmp_path / "named.nc")
+    for found in (mc.classify(m), mc.classify(path), mc.partition(m), mc.partition(path)):
+        assert found.to_dataset()["observation"].values.tolist() == names
+    new = pd.Series([0.0, 6.0], index=["a", "b"])
+    assert mc.classify(m, new).to_dataset()["observation"].values.tolist() == ["a", "b"]
+    assert mc.classify(m, new.to_numpy()).to_dataset()["observation"].values.tolist() == [0, 1]
+
+
+def test_labels_from_elsewhere_are_named_by_label():
+    z = np.tile([0, 0, 1, 1], (2, 20, 1))
+    found = mc.classify({"z": z, "a": np.zeros((2, 20))}, label="z")
+    assert np.array_equal(found.probabilities, mc.classify({"z": z}, vars={"labels": "z"}).probabilities)
+    assert found.probabilities.shape == (4, 2)

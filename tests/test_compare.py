@@ -232,6 +232,19 @@ def test_differences_of_leave_one_out_are_over_the_same_units(found):
     assert table.loc[other, "loo_difference_error"] < 0.2 * table.loc[other, "loo_error"]
 
 
+def test_reading_of_one_model_and_of_two_alike():
+    columns = {"log_evidence": -10.0, "evidence_error": 0.1, "loo": -9.0, "loo_difference": 0.0,
+               "loo_difference_error": 0.0, "loo_unreliable": 0.0, "bic": 3.0, "icl": 4.0}  # fmt: skip
+    one, two = ({c: np.full(n, x) for c, x in columns.items()} for n in (1, 2))
+    assert compare_module._read(["m"], one) == "one model, m: nothing to compare it with"
+    unsure = compare_module._read(["m"], one | {"evidence_error": np.array([np.inf])})
+    assert unsure.startswith("one model, m: nothing to compare it with; the evidence of m is unsure")
+    assert compare_module._read(["a", "b"], two) == (
+        "by evidence a is best, and b about as good (within 3 nats); by leave-one-out a, not told apart from b (within "
+        "2 standard errors); by BIC a and b, by ICL a and b"
+    )
+
+
 def test_reading_leaves_unsure_evidence_aside():
     columns = {
         "log_evidence": np.array([-12.0, -10.0, -5.0]),

@@ -287,7 +287,10 @@ def test_labels_begin_at_zero_though_no_unit_is_in_the_first_component():
     mu = np.take_along_axis(np.broadcast_to([9.0, 0.0, 5.0], (2, 50, 3)), order, axis=2)
     z = np.argsort(order, axis=2)[:, :, [1, 1, 2, 2]]
     assert z.min() == 1
-    found = mc.relabel(strange(mu=mu, z=z, total=mu[..., 0]), vars=BOTH)["posterior"]
+    data = strange(mu=mu, z=z, total=mu[..., 0])
+    with pytest.raises(ModelError, match="'z' has labels from 1 to 2 for 3 components.*'first_label': 0"):
+        mc.relabel(data, vars=BOTH)
+    found = mc.relabel(data, vars={**BOTH, "first_label": 0})["posterior"]
     rows = np.take_along_axis(found["mu"].values, found["z"].values, axis=2)
     assert (rows == [0.0, 0.0, 5.0, 5.0]).all()
     assert (found["mu"].values.std(axis=(0, 1)) == 0.0).all()
@@ -298,6 +301,62 @@ def test_labels_that_begin_at_one_still_do():
     one, other = (mc.relabel(data, vars=BOTH)["posterior"] for data in (plain, from_one))
     assert np.array_equal(one["z"].values + 1, other["z"].values)
     assert np.array_equal(one["mu"].values, other["mu"].values)
+
+
+def test_labels_from_one_though_no_unit_is_in_the_last_component():
+    rng = np.random.default_rng(4)
+    order = np.array([[rng.permutation(2) for _ in range(50)] for _ in range(2)])
+    mu = np.take_along_axis(np.broadcast_to([0.0, 5.0], (2, 50, 2)), order, axis=2)
+    mu = np.concatenate([mu, np.full((2, 50, 1), 9.0)], axis=2)
+    z = np.argsort(order, axis=2)[:, :, [0, 0, 1, 1]] + 1
+    data = strange(mu=mu, z=z, total=mu[..., 0])
+    found = mc.relabel(data, vars={**BOTH, "first_label": 1})["posterior"]
+    assert (np.take_along_axis(found["mu"].values, found["z"].values - 1, axis=2) == [0.0, 0.0, 5.0, 5.0]).all()
+    assert (found["mu"].values.std(axis=(0, 1)) == 0.0).all()
+    with pytest.raises(ModelError, match="expected labels from 1 .'first_label'., got 0"):
+        mc.relabel(strange(), vars={**BOTH, "first_label": 1})
+    with pytest.raises(ModelError, match="'first_label' expected 0 or 1, got 2"):
+        mc.relabel(data, vars={**BOTH, "first_label": 2})
+
+
+@pytest.mark.parametrize("call", [lambda d: mc.relabel(d, "ecr", vars=BOTH), lambda d: mc.classify(d, vars=BOTH)])
+def test_components_that_are_missing_in_some_draws_have_no_names(call):
+    padded = np.where(np.arange(3) < 2 + np.arange(50)[:, None] % 2, 1.0, np.nan)
+    with pytest.raises(ModelError, match="number of components varies between draws.*use mc.partition on the labels"):
+        call(strange(mu=np.tile(padded, (2, 1, 1)), z=np.tile([0, 0, 1, 2], (2, 50, 1))))
+
+
+def test_axes_that_were_only_counted_get_names():
+    found = mc.relabel(strange(), vars=BOTH)
+    assert found["posterior"]["mu"].dims == ("chain", "draw", "component")
+    assert found["posterior"]["z"].dims == ("chain", "draw", "observation")
+    assert found["posterior"]["observation"].values.tolist() == [0, 1, 2, 3]
+    assert not {"mu_dim_0", "z_dim_0"} & set(found["posterior"].coords)
+    assert found["constant_data"]["mu_rhat_after"].dims == ("component",)
+    taken = arviz_bridge.to_inference_data(
+        {"posterior": {n: strange()["posterior"][n].values for n in ("mu", "z")} | {"a": np.zeros((2, 50, 5))}},
+        dims={"a": ["component"]},
+    )
+    assert mc.relabel(taken, vars=BOTH)["posterior"]["mu"].dims[2] == "mu_dim_0"
+
+
+def test_arguments_that_would_change_nothing_are_refused(planted):
+    with pytest.raises(ModelError, match="by= expected method='ordering'.*got method='auto'"):
+        mc.relabel(planted[0], by="mu")
+    with pytest.raises(ModelError, match="vars= is for draws without a model"):
+        mc.relabel(planted[0], vars={"labels": "z"})
+
+
+def test_methods_say_what_they_miss(tmp_path):
+    x = np.ma.masked_invalid([0.1, -0.2, np.nan, 9.1, 8.8, 9.3])
+    mu = mc.Normal("mu", 0, 0.01, size=2)
+    z = mc.Categorical("z", [0.5, 0.5], size=6)
+    m = mc.MCMC([mc.Normal("y", mu[z], 1.0, value=x, observed=True), mu]).sample(60, 20, seed=1, progress_bar=False)
+    for draws in (m, arviz_bridge.to_netcdf(m.to_arviz(), tmp_path / "gap.nc")):
+        with pytest.raises(ModelError, match="'data-based' needs numbers.*got y with missing values"):
+            mc.relabel(draws, "data-based")
+    with pytest.raises(ModelError, match="'ordering' needs draws of parameters by component, got none"):
+        mc.relabel(strange(), "ordering", vars={"labels": "z"})
 
 
 def test_relabelling_twice_and_attributes_of_variables():

@@ -514,9 +514,46 @@ def test_laws_numbers_vectors_and_counts():
         ({"data": "x"}, "'data' expected rows of finite numbers, got 'x'"),
         ({"data": None}, "expected 'data': the rows"),
         ({"labels": "center"}, "expected 60 labels in each draw"),
+        ({"labels": "label", "first_label": 5}, "'first_label' expected 0 or 1, got 5"),
     ],
 )
 def test_roles_that_do_not_fit(run, more, says):
     theirs, roles = parts(run, **more)
     with pytest.raises(ModelError, match=says):
         mc.from_draws(theirs, vars=roles)
+
+
+def test_values_and_labels_from_elsewhere_that_do_not_fit():
+    rng = np.random.default_rng(4)
+    theirs = {"mu": rng.normal([0.0, 5.0, 9.0], 0.1, (2, 50, 3)), "sd": rng.normal(0.0, 1.0, (2, 50, 3))}
+    roles = {"law": mc.Normal, "components": {"mu": "mu", "sigma": "sd"}, "weights": [0.4, 0.3, 0.3], "data": [0.0, 5]}
+    with pytest.raises(ModelError, match="'sd' as 'sigma' expected positive values, got some down to -"):
+        mc.from_draws(theirs, vars=roles)
+    labelled = {"mu": theirs["mu"], "z": np.tile([1, 2], (2, 50, 1))}
+    roles = {**roles, "components": {"mu": "mu", "sigma": 1.0}, "labels": "z"}
+    with pytest.raises(ModelError, match="from_draws: 'z' has labels from 1 to 2 for 3 components"):
+        mc.from_draws(labelled, vars=roles)
+    for first in (0, 1):
+        made = mc.from_draws(labelled, vars={**roles, "first_label": first})
+        assert np.unique(made.trace("z")[:]).tolist() == [1 - first, 2 - first]
+
+
+def test_labels_that_were_summed_out_say_how_to_get_them(tmp_path):
+    mu = mc.Normal("mu", 5, 0.01, size=2)
+    model = [mc.Mixture("y", mc.Dirichlet("w", [1, 1]), mc.Normal, mu, 1.0, value=X, observed=True), mu]
+    m = mc.MCMC(model).sample(60, 20, seed=1, progress_bar=False)
+    path = arviz_bridge.to_netcdf(m.to_arviz(), tmp_path / "weights.nc")
+    for call in (mc.partition, mc.occupied, mc.similarity, mc.classify):
+        with pytest.raises(ModelError, match=r"summed out or not kept; mc.MCMC\(model\).read\(path\) puts"):
+            call(path)
+    assert mc.partition(mc.MCMC(model).read(path)).labels.size == len(X)
+
+
+def test_draws_without_a_model_where_one_is_needed_say_how_to_get_it(run):
+    _, path = run
+    for call in (mc.predictive, mc.evidence, mc.compare, lambda d: mc.compare({"a": d})):
+        for given in (path, str(path), arviz_bridge.from_netcdf(path)):
+            with pytest.raises(
+                ModelError, match=r"expected an MCMC object, got .*mc.MCMC\(model\).read.*mc.from_draws"
+            ):
+                call(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,16 @@ def sequence_from(seed: Any, what: str = "sample") -> np.random.SeedSequence:
 def checked_sampler(m: Any, what: str) -> None:
     """Refuse what is no sampler."""
     if not (hasattr(m, "assembled") and hasattr(m, "draws")):
-        raise ModelError(f"{what}: expected an MCMC object, got {type(m).__name__}")
+        way = (
+            "; put the draws into a sampler of their model with mc.MCMC(model).read(draws), or have one made for them "
+            "by mc.from_draws(draws, vars=...)"
+        )
+        raise ModelError(f"{what}: expected an MCMC object, got {type(m).__name__}{way if may_hold_draws(m) else ''}")
+
+
+def may_hold_draws(given: Any) -> bool:
+    """Whether it is a path, a mapping or an object of ArviZ or xarray: what draws come in without their model."""
+    return isinstance(given, (str, Path, Mapping)) or hasattr(given, "data_vars") or hasattr(given, "groups")
 
 
 ROLES = {
@@ -61,6 +71,7 @@ ROLES = {
     "law": "law of a row given its component, such as mc.Normal",
     "data": "rows that the labels part, or the name that they have among the observed data",
     "n_components": "number of components, where nothing else says it",
+    "first_label": "0 or 1: the label of the first component, where the labels themselves do not show it",
 }  # what vars= may say of draws from elsewhere
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import logsumexp
 
-from mcmix.api.arguments import checked_sampler
+from mcmix.api.arguments import checked_sampler, may_hold_draws
 from mcmix.api.complete_data import complete_scores
 from mcmix.api.evidence import Target, evidence
 from mcmix.errors import ModelError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 CLOSE = 3.0  # nats of log evidence below which two models are about as good (Kass and Raftery 1995)
+SURE = CLOSE / 3.0  # nats of its error below which an evidence is read
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,6 +99,8 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
     >>> found.table["probability"].round(3).tolist()
     [0.0, 1.0]
     """
+    if may_hold_draws(models) and not (isinstance(models, Mapping) and _by_name(models)):
+        checked_sampler(models, "compare")
     if not isinstance(models, Mapping) or not models:
         came = "none" if isinstance(models, Mapping) else type(models).__name__
         raise ModelError(f"compare: expected models by name, got {came}")
@@ -117,6 +120,11 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
 
 
 _FIRST = ("log_evidence", "evidence_error", "probability")
+
+
+def _by_name(models: Any) -> bool:
+    """Whether a mapping is one of models: objects of ArviZ and xarray are mappings too, of draws."""
+    return not (hasattr(models, "groups") or hasattr(models, "data_vars"))
 
 
 def _refuse_other_data(models: Mapping[Any, Any]) -> None:
@@ -190,33 +198,49 @@ def _at_the_mode(m: Any, target: Target, kept: Any, n_units: int) -> tuple[float
 
 
 def _read(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
-    text = "; ".join([_by_evidence(names, columns), _by_leaving_out(names, columns)])
-    text += f"; by BIC {names[int(np.argmin(columns['bic']))]}, by ICL {names[int(np.argmin(columns['icl']))]}"
+    by_criteria = f"by BIC {_least(names, columns['bic'])}, by ICL {_least(names, columns['icl'])}"
+    parts = [_by_evidence(names, columns), _by_leaving_out(names, columns), by_criteria]
+    text = "; ".join(parts) if len(names) > 1 else _of_one(names, columns)
     poor = [names[i] for i in range(len(names)) if columns["loo_unreliable"][i] > 0]
     return text + (f"; leave-one-out has unreliable units in {', '.join(poor)}" if poor else "")
 
 
+def _of_one(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
+    doubt = _doubt(names, columns)
+    return f"one model, {names[0]}: nothing to compare it with" + (f"; {doubt}" if doubt else "")
+
+
+def _least(names: list[str], values: np.ndarray) -> str:
+    """The model with the least value, or all that share it."""
+    best = int(np.argmin(values))
+    return " and ".join(name for i, name in enumerate(names) if i == best or values[i] == values[best])
+
+
+def _doubt(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
+    """The models whose evidence is not known well enough, in words; empty where there are none."""
+    unsure = [name for name, error in zip(names, columns["evidence_error"], strict=True) if not error < SURE]
+    if not unsure:
+        return ""
+    return f"the evidence of {', '.join(unsure)} is unsure (its two estimates differ, or its error is large): draw more"
+
+
 def _by_evidence(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
     """The best of those whose evidence is known well enough, and those that come near."""
-    logs, sure = columns["log_evidence"], columns["evidence_error"] < CLOSE / 3
-    unsure = [name for name, known in zip(names, sure, strict=True) if not known]
-    doubt = (
-        f"the evidence of {', '.join(unsure)} is unsure (its two estimates differ, or its error is large): draw more"
-    )
+    logs, sure, doubt = columns["log_evidence"], columns["evidence_error"] < SURE, _doubt(names, columns)
     if not sure.any():
         return doubt
     order = [i for i in np.argsort(-logs) if sure[i]]
     close = [names[i] for i in order[1:] if logs[order[0]] - logs[i] < CLOSE]
     text = f"by evidence {names[order[0]]} is best"
     text += f", and {', '.join(close)} about as good (within {CLOSE:g} nats)" if close else ", clearly"
-    return f"{text}; {doubt}" if unsure else text
+    return f"{text}; {doubt}" if doubt else text
 
 
 def _by_leaving_out(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
     """The best by leave-one-out, and those within two standard errors of it."""
     best = int(np.argmax(columns["loo"]))
     behind, errors = columns["loo_difference"], columns["loo_difference_error"]
-    close = [names[i] for i in range(len(names)) if i != best and behind[i] < 2.0 * errors[i]]
+    close = [names[i] for i in range(len(names)) if i != best and behind[i] <= 2.0 * errors[i]]
     text = f"by leave-one-out {names[best]}"
     return text + (f", not told apart from {', '.join(close)} (within 2 standard errors)" if close else "")
 

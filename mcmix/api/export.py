@@ -152,10 +152,8 @@ def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, 
     kept = np.unique(positions[:, 1])
     if len(kept) < draws.n_draws:
         size = sum(a.nbytes for a in found.values()) / 2**20
-        print(
-            f"log_likelihood, and the posterior with it: {len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB",
-            file=sys.stderr,
-        )
+        of = f"{len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB"
+        print(f"log_likelihood, and the posterior with it: {of}", file=sys.stderr)
     thinned = Draws(
         {k: v[:, kept] for k, v in draws.variables.items()}, {k: v[:, kept] for k, v in draws.statistics.items()}
     )

@@ -10,7 +10,7 @@ import numpy as np
 from mcmix.api.arguments import roles_from
 from mcmix.api.mcmc import MCMC
 from mcmix.api.reading import read_draws
-from mcmix.api.sources import Source, data_from, lowest_of, opened
+from mcmix.api.sources import Source, data_from, first_label, lowest_of, opened
 from mcmix.distributions.family import Family
 from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
@@ -41,7 +41,9 @@ def from_draws(draws: Any, *, vars: Mapping[str, Any]) -> MCMC:
         ``"data"``
             The rows, or their name among the observed data; the only observed data by default.
         ``"labels"``
-            Name of the labels, one for each row, if they were kept; whether they begin with 0 or 1 is seen.
+            Name of the labels, one for each row, if they were kept.
+        ``"first_label"``
+            0 or 1, where the labels do not show which it is: the first or last component is empty in all draws.
 
     Returns
     -------
@@ -149,7 +151,8 @@ def _shifted(source: Source, said: Mapping[str, Any]) -> dict[str, np.ndarray]:
     if name is not None:
         weights = said["weights"]
         k = variables[weights].shape[2] if isinstance(weights, str) else len(weights)
-        variables[name] = variables[name] - lowest_of(variables[name], name, k, "from_draws")
+        first = first_label(source, said, "from_draws")
+        variables[name] = variables[name] - lowest_of(variables[name], name, k, "from_draws", first)
     return variables
 
 
@@ -208,6 +211,8 @@ def _prior(name: str, values: np.ndarray, constraint: str, key: str) -> Node:
         matrices = np.asarray(values, dtype=float).reshape(-1, *shape[-2:])
         d = shape[-1]
         return law(FAMILIES["Wishart"])(name, d, d * np.linalg.inv(matrices.mean(axis=0)), size=shape[:-2] or None)
+    if constraint in ("positive", "nonnegative", "positive vector"):
+        raise ModelError(f"from_draws: {name!r} as {key!r} expected positive values, got some down to {flat.min():.4g}")
     raise ModelError(
         f"from_draws: {name!r} as {key!r} ({constraint}) is not served; write the model and use its MCMC(...).read"
     )

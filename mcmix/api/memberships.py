@@ -11,13 +11,15 @@ from scipy.special import xlogy
 
 from mcmix.api.arguments import at_least_one, roles_from
 from mcmix.api.from_draws import from_draws
+from mcmix.api.partitions import row_labels, row_labels_in
 from mcmix.api.relabel import checked_within, known_method, roles_in, why_none, wished, with_the_model
-from mcmix.api.sources import Source, is_sampler, opened
+from mcmix.api.sources import Source, is_sampler, labels_left_out, opened
 from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
 from mcmix.kernels import cross
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import arviz_bridge
+from mcmix.report.frames import index_of
 from mcmix.report.labels.assignment import names_of
 from mcmix.report.labels.components import Components
 from mcmix.report.labels.relabelled import named
@@ -42,11 +44,14 @@ class Memberships:
         Their Monte Carlo standard errors, from batch means.
     method : str
         How components were named; ``"as sampled"`` where every component has a name of its own.
+    rows : ndarray, shape (rows,), or None
+        What rows are called, such as a pandas index; None where they are only counted.
     """
 
     probabilities: np.ndarray
     errors: np.ndarray
     method: str
+    rows: np.ndarray | None = None
 
     @property
     def classes(self) -> np.ndarray:
@@ -77,7 +82,7 @@ class Memberships:
         }  # fmt: skip
         dims = {name: both if x.ndim == 2 else one for name, x in arrays.items()}
         rows, k = self.probabilities.shape
-        coords = {"observation": np.arange(rows), "component": np.arange(k)}
+        coords = {"observation": np.arange(rows) if self.rows is None else self.rows, "component": np.arange(k)}
         attributes = {"naming": self.method, "expected_misclassification": self.misclassification}
         return arviz_bridge.dataset(arrays, dims, attributes, coords)
 
@@ -171,7 +176,13 @@ def _of_sampler(m: Any, new: Any, method: str, label: str | None, most: int, cal
     positions = kept.thinned(most)
     numbers = positions[:, 0] * kept.n_draws + positions[:, 1]
     shares = _of_data(m, kept, vector, roles, numbers) if new is None else _of_new(m, kept, vector, new, most)
-    return Memberships(*_averaged(shares, order[numbers]), how)
+    names = row_labels(m, vector.node.name) if new is None else _index_of(new)
+    return Memberships(*_averaged(shares, order[numbers]), how, names)
+
+
+def _index_of(new: Any) -> np.ndarray | None:
+    """Row labels of new rows, where they came as a frame."""
+    return index_of(next(iter(new.values()), None) if isinstance(new, Mapping) else new)
 
 
 def _vector(m: Any, label: str | None) -> LabelVector:
@@ -235,11 +246,15 @@ def _from_batches(sums: Sequence[np.ndarray], batch: np.ndarray) -> tuple[np.nda
 
 def _by_labels(source: Source, said: Mapping[str, Any], method: str, label: str | None, over_all: bool) -> Memberships:
     """How often each row had each label, under one naming."""
+    if label in source.draws.variables and said.get("labels") is None and label not in source.labels:
+        said = {**said, "labels": label}
     found, rows = roles_in(source, said, "classify")
     if label is not None and label not in found:
         raise ModelError(f"classify: label= expected one of {', '.join(map(repr, found))}, got {label!r}")
     roles = wished(found[label] if label is not None else next(iter(found.values())), over_all)
     c = roles.components(source.draws, rows.get(roles.name))
+    if c.labels is None and roles.name in source.labels:
+        raise labels_left_out(roles.name, "classify")
     if c.labels is None:
         raise ModelError(
             f"classify: expected draws of labels ({roles.name!r}), which are not there; say a row's law by vars= "
@@ -251,9 +266,9 @@ def _by_labels(source: Source, said: Mapping[str, Any], method: str, label: str 
     for b, total in enumerate(sums):
         cross.add_relabelled(c.labels[batch == b], names[batch == b], total)
     shares, errors = _from_batches(sums, batch)
-    return Memberships(
-        *_with_known(shares, errors, roles, source.observed.get(roles.name)), f"{how}; label frequencies"
-    )
+    shares, errors = _with_known(shares, errors, roles, source.observed.get(roles.name))
+    called = row_labels_in(source, roles.name, len(shares))
+    return Memberships(shares, errors, f"{how}; label frequencies", called)
 
 
 def _with_known(

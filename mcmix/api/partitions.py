@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mcmix.api.arguments import at_least_one, roles_from, sequence_from
-from mcmix.api.sources import Source, is_sampler, opened
+from mcmix.api.arguments import at_least_one, may_hold_draws, roles_from, sequence_from
+from mcmix.api.export import dimensions
+from mcmix.api.sources import Source, is_sampler, labels_left_out, opened
+from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
 from mcmix.kernels import partitions as kernels
 from mcmix.nodes.stochastic import Stochastic
@@ -40,12 +41,15 @@ class Partition:
         Expected loss over all draws: nats, or share of pairs.
     ball : Ball
         The draws nearest to it that hold a given probability.
+    units : ndarray, shape (N,), or None
+        What units are called, such as a pandas index; None where they are only counted.
     """
 
     labels: np.ndarray
     loss: str
     expected: float
     ball: Ball
+    units: np.ndarray | None = None
 
     @property
     def n_clusters(self) -> int:
@@ -66,7 +70,8 @@ class Partition:
             "loss": self.loss, "expected_loss": self.expected, "ball_probability": self.ball.probability,
             "ball_held": self.ball.held, "ball_radius": self.ball.radius,
         }  # fmt: skip
-        return arviz_bridge.dataset(arrays, dims, attributes, {"observation": np.arange(self.labels.size)})
+        rows = np.arange(self.labels.size) if self.units is None else self.units
+        return arviz_bridge.dataset(arrays, dims, attributes, {"observation": rows})
 
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self.sizes[:10])) + (", ..." if self.n_clusters > 10 else "")
@@ -131,13 +136,15 @@ def partition(
     """
     if not (isinstance(probability, (int, float, np.number)) and 0.0 < probability <= 1.0):
         raise ModelError(f"partition: probability: expected a number in (0, 1], got {probability!r}")
+    draws = _found(draws, "partition")
     labels = labels_of(draws, label, vars, calls, "partition")
     in_draws = int(labels.max()) + 1
     extra = min(10, MOST_CLUSTERS, labels.shape[1])
     most = in_draws + extra if most_clusters is None else at_least_one(most_clusters, "most_clusters", "partition")
     n_starts = at_least_one(starts, "starts", "partition")
     found = least(labels, loss, n_starts, most, sequence_from(seed, "partition"))
-    return Partition(found.labels, loss, found.loss, ball(found.labels, labels, loss, probability))
+    near = ball(found.labels, labels, loss, probability)
+    return Partition(found.labels, loss, found.loss, near, _units_of(draws, label, vars, labels.shape[1]))
 
 
 def similarity(
@@ -238,10 +245,11 @@ def labels_of(
     ModelError
         If there are none.
     """
+    draws = _found(draws, what)
     if is_sampler(draws):
         return _of_sampler(draws, label, calls, what)
-    if isinstance(draws, (str, Path, Mapping)) or hasattr(draws, "data_vars") or hasattr(draws, "groups"):
-        return _of_source(opened(draws, what), label, vars, what)
+    if isinstance(draws, Source):
+        return _of_source(draws, label, vars, what)
     if np.ma.isMaskedArray(draws) and np.ma.getmaskarray(draws).any():
         masked = int(np.ma.getmaskarray(draws).sum())
         raise ModelError(f"{what}: expected a label for each unit in each draw, got {masked} masked entries")
@@ -254,18 +262,61 @@ def labels_of(
     return _whole(array, "labels", what)
 
 
+def _found(draws: Any, what: str) -> Any:
+    """What may hold draws by name, opened; anything else as it came."""
+    return opened(draws, what) if not is_sampler(draws) and may_hold_draws(draws) else draws
+
+
+def _units_of(draws: Any, label: str | None, vars: Mapping[str, Any] | None, count: int) -> np.ndarray | None:
+    """What units are called, as far as anything says it."""
+    if is_sampler(draws):
+        return row_labels(draws, label or draws.assembled.labels[0].name)
+    if not isinstance(draws, Source):
+        return None
+    return row_labels_in(draws, _name_in(draws, label, vars, "partition"), count)
+
+
+def row_labels(m: Any, name: str) -> np.ndarray | None:
+    """What the units of a sampler's label vector are called, such as the data's pandas index."""
+    dims, coords = dimensions(m.assembled)
+    roles = roles_of(m).get(name)
+    axes = [dims[n][0] for n in (name, *(roles.data if roles else ())) if n in dims]
+    return _beyond_counting([coords.get(axis) for axis in axes])
+
+
+def row_labels_in(source: Source, name: str, count: int) -> np.ndarray | None:
+    """As above, of a label vector in draws without a model."""
+    data = source.labels[name].data if name in source.labels else ()
+    found = [arviz_bridge.row_labels(source.container, n) for n in (name, *data)]
+    return _beyond_counting([x for x in found if x is not None and x.shape == (count,)])
+
+
+def _beyond_counting(candidates: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """The first that does more than count from 0."""
+    return next((x for x in candidates if x is not None and not np.array_equal(x, np.arange(len(x)))), None)
+
+
 def _of_source(source: Source, label: str | None, vars: Mapping[str, Any] | None, what: str) -> np.ndarray:
     """Labels in draws without a model, by the name that is given or, where mcmix made them, known."""
-    variables = source.draws.variables
-    said = label or roles_from(vars, what).get("labels")
-    name = next((n for n in source.labels if n in variables), None) if said is None else said
-    if not isinstance(name, str) or name not in variables:
-        raise ModelError(f"{what}: expected vars={{'labels': one of {', '.join(map(repr, variables))}}}, got {name!r}")
-    found, known = variables[name], source.observed.get(name)
+    name = _name_in(source, label, vars, what)
+    found, known = source.draws.variables[name], source.observed.get(name)
     if known is None or name not in source.labels:
         return _whole(found, name, what)
     mask = np.isnan(np.asarray(known, dtype=float))
     return _completed(_whole(found, name, what, renumbered=False), np.where(mask, 0, known).astype(int), mask)
+
+
+def _name_in(source: Source, label: str | None, vars: Mapping[str, Any] | None, what: str) -> str:
+    """The name of the labels among the draws."""
+    variables = source.draws.variables
+    said = label or roles_from(vars, what).get("labels")
+    name = next((n for n in source.labels if n in variables), None) if said is None else said
+    if isinstance(name, str) and name in variables:
+        return name
+    left_out = [n for n in source.labels if n not in variables and said in (None, n)]
+    if left_out:
+        raise labels_left_out(left_out[0], what)
+    raise ModelError(f"{what}: expected vars={{'labels': one of {', '.join(map(repr, variables))}}}, got {name!r}")
 
 
 def _whole(array: np.ndarray, name: str, what: str, renumbered: bool = True) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from mcmix.api.sources import Source, elsewhere, is_sampler, names_in_container,
 from mcmix.api.symmetries import roles_of, rows_in
 from mcmix.errors import ModelError
 from mcmix.report import arviz_bridge
-from mcmix.report.diagnosis.facts import LabelFacts
 from mcmix.report.labels.components import Components, Probabilities
 from mcmix.report.labels.methods import METHODS
 from mcmix.report.labels.relabelled import Named, exchanged, mixing_of, named, renamed_labels
@@ -70,7 +69,8 @@ def relabel(
     vars : mapping, optional
         For draws from elsewhere: ``"labels"``, the name of the labels, or None; ``"components"``, names of variables
         whose first axis is the component; ``"weights"``, theirs; ``"data"``, rows that the labels part; and
-        ``"n_components"``, where labels alone do not say it. :func:`from_draws` knows more of them.
+        ``"n_components"`` and ``"first_label"`` (0 or 1), where labels alone do not say it. :func:`from_draws` knows
+        more of them.
     calls : {"last", "all"}
         Draws of an MCMC object.
 
@@ -86,7 +86,7 @@ def relabel(
     Raises
     ------
     ModelError
-        If no two components are alike, or a method needs what was not kept.
+        If no two components are alike, a method needs what was not kept, or an argument would change nothing.
 
     Notes
     -----
@@ -109,7 +109,11 @@ def relabel(
     if unknown:
         raise ModelError(f"relabel: compare= expected methods among {', '.join(METHODS)}, got {unknown}")
     wanted = Wish(method, by, compare, checked_within(within, "relabel"))
+    if by is not None and method != "ordering":
+        raise ModelError(f"relabel: by= expected method='ordering', which alone reads it, got method={method!r}")
     if is_sampler(draws):
+        if vars is not None:
+            raise ModelError("relabel: vars= is for draws without a model; a sampler knows its own, expected none")
         return _of_sampler(draws, draws.draws(calls), wanted, label)
     return _of_source(opened(draws, "relabel"), wanted, label, vars)
 
@@ -221,18 +225,19 @@ def _permutation(roles: LabelRoles, chosen: Sequence[LabelRoles]) -> str:
     return "permutation" if len(chosen) == 1 else f"permutation {roles.name}"
 
 
-def components_of(m: MCMC, draws: Draws, name: str, own: LabelFacts) -> Components:
-    """A label vector's components in a sampler's draws, all of them in one class."""
-    k = own.n_components
-    roles = LabelRoles(name, own.lowest, k, own.tables, own.complements, [list(range(k))])
-    return with_the_model(m, draws, roles)
-
-
 def with_the_model(m: MCMC, draws: Draws, roles: LabelRoles) -> Components:
     """Components, with what the model adds to draws: data, label probabilities, labels that were not kept."""
-    rows = rows_in(m.observed_data(), roles_of(m)[roles.name])
+    observed = m.observed_data()
+    rows = rows_in(observed, roles_of(m)[roles.name])
     found = roles.components(draws, rows, probabilities_of(m.assembled, draws, roles.name))
-    return replace(found, draw_labels=_drawing(m, draws, roles.name))
+    missing = _with_missing(observed, [n.name for n in m.assembled.labels])
+    return replace(found, draw_labels=_drawing(m, draws, roles.name), missing=missing)
+
+
+def _with_missing(observed: Mapping[str, np.ndarray], labels: Collection[str]) -> list[str]:
+    """Data that have missing values, but for labels of which some are known."""
+    numbers = {n: x for n, x in observed.items() if n not in labels and x.dtype.kind == "f"}
+    return [n for n, x in numbers.items() if np.isnan(x).any()]
 
 
 def _drawing(m: MCMC, draws: Draws, name: str) -> Callable[[], np.ndarray] | None:
@@ -259,7 +264,8 @@ def _of_source(source: Source, wish: Wish, label: str | None, vars: Mapping[str,
     draws = source.draws
 
     def components(r: LabelRoles) -> Components:
-        return r.components(Draws(variables, draws.statistics), rows.get(r.name))
+        found = r.components(Draws(variables, draws.statistics), rows.get(r.name))
+        return replace(found, missing=_with_missing(source.observed, roles))
 
     variables, statistics = dict(draws.variables), {}
     chosen = _chosen(roles, label, wish, components)
@@ -270,9 +276,22 @@ def _of_source(source: Source, wish: Wish, label: str | None, vars: Mapping[str,
         statistics[_permutation(own, chosen)] = how.order
         found.append(how)
     changed = {n: x for n, x in variables.items() if x is not draws.variables[n]}
-    replaced = arviz_bridge.with_draws(source.container, changed, statistics, _dims_of(chosen))
+    container = _axes_named(source, chosen)
+    replaced = arviz_bridge.with_draws(container, changed, statistics, _dims_of(chosen))
     labels = {r.name for r in roles.values()}
     return _with_report(replaced, found, {n: (draws.variables[n], x) for n, x in changed.items() if n not in labels})
+
+
+def _axes_named(source: Source, chosen: Sequence[LabelRoles]) -> Any:
+    """The container, with names of the axes that ArviZ has only counted."""
+    container = source.container
+    for r in chosen:
+        if r.name not in source.labels:
+            variables = sorted({name for table in r.tables for name, _ in table})
+            container = arviz_bridge.with_named_axis(container, variables, "component")
+            labels = [r.name] if r.name in source.draws.variables else []
+            container = arviz_bridge.with_named_axis(container, labels, "observation")
+    return container
 
 
 def _dims_of(chosen: Sequence[LabelRoles]) -> dict[str, list[str]]:
@@ -338,6 +357,6 @@ def _told(how: Named) -> dict[str, Any]:
 
 
 __all__ = [
-    "Wish", "checked_within", "chosen_roles", "components_of", "known_method", "names_in",
+    "Wish", "checked_within", "chosen_roles", "known_method", "names_in",
     "relabel", "roles_in", "why_none", "wished",
 ]  # fmt: skip

@@ -113,12 +113,15 @@ class Elsewhere:
         Variables whose first axis is the component, the weights among them.
     data : ndarray, shape (N, D), or None
     n_components : int or None
+    first_label : int or None
+        The label of the first component.
     """
 
     labels: str | None
     components: list[str]
     data: np.ndarray | None
     n_components: int | None
+    first_label: int | None = None
 
 
 def elsewhere(source: Source, vars: Any, what: str) -> Elsewhere:
@@ -138,7 +141,18 @@ def elsewhere(source: Source, vars: Any, what: str) -> Elsewhere:
         raise ModelError(f"{what}: vars= 'n_components' expected a whole number of at least 1, got {count!r}")
     units = source.draws.variables[label].shape[-1] if label and source.draws.variables[label].ndim > 2 else None
     data = None if said.get("data") is None else data_from(said["data"], source, units, what)
-    return Elsewhere(label, names, data, None if count is None else int(count))
+    return Elsewhere(label, names, data, None if count is None else int(count), first_label(source, said, what))
+
+
+def first_label(source: Source, said: Mapping[str, Any], what: str) -> int | None:
+    """The label of the first component, as far as a user or the draws say it."""
+    first = said.get("first_label")
+    if first is None:
+        known = source.labels.get(str(said.get("labels")))
+        return None if known is None else known.lowest
+    if isinstance(first, (bool, np.bool_)) or not isinstance(first, (int, np.integer)) or first not in (0, 1):
+        raise ModelError(f"{what}: vars= 'first_label' expected 0 or 1, got {first!r}")
+    return int(first)
 
 
 def data_from(data: Any, source: Source, n_units: int | None, what: str) -> np.ndarray:
@@ -179,13 +193,14 @@ def roles_elsewhere(source: Source, said: Elsewhere, what: str) -> LabelRoles:
     widths = {n: variables[n].shape[2] if variables[n].ndim > 2 else 0 for n in said.components}
     if len(set(widths.values())) > 1 or 0 in widths.values():
         raise ModelError(f"{what}: components= expected variables with one first axis for all, got lengths {widths}")
+    _refuse_gaps({n: variables[n] for n in said.components}, what)
     k = next(iter(widths.values()), said.n_components or 0)
     if said.n_components not in (None, k):
         raise ModelError(f"{what}: vars= 'n_components' is {said.n_components}, but {widths} have another first axis")
     lowest = 0
     if said.labels is not None:
         labels = variables[said.labels]
-        lowest = lowest_of(labels, said.labels, k, what)
+        lowest = lowest_of(labels, said.labels, k, what, said.first_label)
         _refuse_varying(labels, said.labels, k, what)
         most = int(labels.max()) - lowest + 1
         if k and most > k:
@@ -198,14 +213,47 @@ def roles_elsewhere(source: Source, said: Elsewhere, what: str) -> LabelRoles:
     return LabelRoles(said.labels or "components", lowest, k, tables, classes=[list(range(k))])
 
 
-def lowest_of(labels: np.ndarray, name: str, k: int, what: str) -> int:
-    """The number that labels begin with: 0 where that fits K components, though none may be in the first."""
+def lowest_of(labels: np.ndarray, name: str, k: int, what: str, first: int | None = None) -> int:
+    """The number that labels of K components begin with, as it was said or as nothing else fits.
+
+    Raises
+    ------
+    ModelError
+        If labels are no whole numbers, are below what was said, or fit K components counted from 0 and from 1.
+    """
     if labels.ndim < 3 or labels.dtype.kind not in "fiub" or not np.array_equal(labels, np.round(labels)):
         raise ModelError(
             f"{what}: {name!r}: expected whole numbers, one for each unit, got {labels.dtype} of shape {labels.shape}"
         )
     least, most = int(labels.min()), int(labels.max())
+    if first is not None:
+        if least < first:
+            raise ModelError(f"{what}: {name!r} expected labels from {first} ('first_label'), got {least}")
+        return first
+    if 1 <= least and most < k:
+        raise ModelError(
+            f"{what}: {name!r} has labels from {least} to {most} for {k} components, which may be counted from 0 (the "
+            "first is empty in all draws) or from 1 (the last is): say which with vars={'first_label': 0} or 1"
+        )
     return min(least, max(0, most - k + 1)) if least >= 0 and k > 0 else least
+
+
+def _refuse_gaps(components: Mapping[str, np.ndarray], what: str) -> None:
+    """Components that are not there in some draws have no names in common, whatever their labels."""
+    bad = [name for name, x in components.items() if not np.isfinite(x).all()]
+    if bad:
+        raise ModelError(
+            f"{what}: expected finite draws of components, got others in {', '.join(bad)}; where the number of "
+            "components varies between draws, they have no names in common: use mc.partition on the labels"
+        )
+
+
+def labels_left_out(name: str, what: str) -> ModelError:
+    """The refusal where mcmix made the draws, but no labels are among them."""
+    return ModelError(
+        f"{what}: expected draws of labels, got none: those of {name!r} were summed out or not kept; "
+        "mc.MCMC(model).read(path) puts the draws into a sampler of their model, with which labels are drawn again"
+    )
 
 
 def _refuse_varying(labels: np.ndarray, name: str, k: int, what: str) -> None:
@@ -223,6 +271,6 @@ def _refuse_varying(labels: np.ndarray, name: str, k: int, what: str) -> None:
 
 
 __all__ = [
-    "NAMES", "SEED", "Elsewhere", "Source", "data_from", "elsewhere", "is_sampler", "lowest_of",
-    "names_in_container", "opened", "roles_elsewhere",
+    "NAMES", "SEED", "Elsewhere", "Source", "data_from", "elsewhere", "first_label", "is_sampler", "labels_left_out",
+    "lowest_of", "names_in_container", "opened", "roles_elsewhere",
 ]  # fmt: skip

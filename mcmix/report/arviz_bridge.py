@@ -346,6 +346,36 @@ def with_draws(
     return _replaced(data, {"posterior": new, "sample_stats": old})
 
 
+def row_labels(data: Any, name: str) -> np.ndarray | None:
+    """Labels of the first axis of observed data, or else of draws, by name; None where nothing names them."""
+    for group in ("observed_data", "posterior"):
+        if group in _groups(data) and name in data[group].data_vars:
+            axis = [d for d in data[group][name].dims if d not in ("chain", "draw")][:1]
+            named = [data[group].coords[d].values for d in axis if d in data[group].coords]
+            return np.asarray(named[0]) if named else None
+    return None
+
+
+def with_named_axis(data: Any, names: Sequence[str], axis: str) -> Any:
+    """A copy in which the first axis after chain and draw of some variables has a name, where ArviZ's own stood there.
+
+    Left as it is where anything else has that name, with another length.
+    """
+    posterior = _dataset_of(data["posterior"])
+    automatic = [n for n in names if f"{n}_dim_0" in posterior[n].dims]
+    lengths = {posterior.sizes[f"{n}_dim_0"] for n in automatic}
+    taken = {n for g in _groups(data) if g for n in (data[g].sizes.get(axis),) if n is not None}
+    if len(lengths) != 1 or taken - lengths or axis in posterior.data_vars:
+        return data
+    new = posterior.drop_vars([f"{n}_dim_0" for n in automatic if f"{n}_dim_0" in posterior.coords])
+    for name in automatic:
+        own = new[name]
+        new[name] = (tuple(axis if d == f"{name}_dim_0" else d for d in own.dims), own.values, own.attrs)
+    if axis not in new.coords:
+        new = new.assign_coords({axis: np.arange(lengths.pop())})
+    return _replaced(data, {"posterior": new})
+
+
 def with_group(
     data: Any,
     group: str,

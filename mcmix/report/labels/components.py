@@ -35,6 +35,8 @@ class Components:
         Components that may change places, class by class; those in none keep their names.
     draw_labels : callable or None
         Draws labels that were not kept, from their law given each draw.
+    missing : sequence of str
+        Data with missing values, which `data` does without.
     """
 
     n_components: int
@@ -45,6 +47,7 @@ class Components:
     probabilities: Probabilities | None = None
     classes: Sequence[Sequence[int]] = ()
     draw_labels: Callable[[], np.ndarray] | None = None
+    missing: Sequence[str] = ()
 
     @property
     def n_draws(self) -> int:

@@ -170,9 +170,11 @@ def to_points(c: Components, features: np.ndarray, points: np.ndarray) -> np.nda
 
 def ordering(c: Components, by: str | None = None) -> Permutations:
     """Components in increasing order of one parameter, class by class; by default of that which separates them best."""
-    by = max(c.tables, key=lambda name: _separation(c.tables[name]), default="") if by is None else by
+    if not c.tables:
+        raise ModelError("relabel: method 'ordering' needs draws of parameters by component, got none; use 'ecr'")
+    by = max(c.tables, key=lambda name: _separation(c.tables[name])) if by is None else by
     if not isinstance(by, str) or by not in c.tables:
-        raise ModelError(f"relabel: by= expected one of {', '.join(map(repr, c.tables)) or 'no parameter'}, got {by!r}")
+        raise ModelError(f"relabel: by= expected one of {', '.join(map(repr, c.tables))}, got {by!r}")
     order = np.tile(np.arange(c.n_components), (c.n_draws, 1))
     for members in c.classes:
         chosen = np.asarray(members)
@@ -211,7 +213,8 @@ def data_based(c: Components) -> Permutations:
     """
     labels = c.known_labels("data-based")
     if c.data is None:
-        raise ModelError("relabel: method 'data-based' needs numbers that the labels part, got none; use 'ecr'")
+        came = f"{', '.join(c.missing)} with missing values" if c.missing else "none"
+        raise ModelError(f"relabel: method 'data-based' needs numbers that the labels part, got {came}; use 'ecr'")
     k, some = c.n_components, labels[c.some]
     order = _to_pivot(c, some, labels[c.pivot])
     centre, scale = _centres(c.data, some, order, k)
