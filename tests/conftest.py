@@ -1,4 +1,8 @@
-"""Which tests are plain: they draw little or nothing, and so run with numba's JIT disabled too. And BLAS kept small."""
+"""Which tests are plain, which are numeric; and BLAS kept small.
+
+Plain ones draw little or nothing, and so run with numba's JIT disabled too. Numeric ones hold compiled numbers to exact
+ones: they know nothing of Python's version or ArviZ's, and CI runs them on one Python.
+"""
 
 import os
 
@@ -11,11 +15,21 @@ PLAIN = {
     "test_label_kernels", "test_layers", "test_machine", "test_model", "test_nodes", "test_state", "test_statistics",
 }  # fmt: skip
 
+NUMERIC = {
+    "test_censored", "test_classic_models", "test_conjugate_steps", "test_correlations", "test_covariances",
+    "test_cumulative", "test_distributions", "test_enumeration", "test_extremes", "test_gaps",
+    "test_hard_mixtures", "test_joint_priors", "test_known_labels", "test_label_kernels", "test_machine",
+    "test_missing", "test_more_families", "test_nested_mixtures", "test_numerics", "test_tempering",
+    "test_totals", "test_vector_laws", "test_vector_mixtures",
+}  # fmt: skip
+
 
 def pytest_collection_modifyitems(items):
-    """Mark plain tests; without the JIT, leave the others out."""
+    """Mark plain and numeric tests; without the JIT, leave all but the plain ones out."""
     interpreted = os.environ.get("NUMBA_DISABLE_JIT") == "1"
     for item in items:
+        if item.path.stem in NUMERIC or item.path.parent.name == "harness":
+            item.add_marker(pytest.mark.numeric)
         if item.path.stem in PLAIN:
             item.add_marker(pytest.mark.plain)
         elif interpreted:

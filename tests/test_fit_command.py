@@ -31,6 +31,13 @@ def table(tmp_path):
     return tmp_path / "data.csv"
 
 
+@pytest.fixture(autouse=True)
+def few_figures(request, monkeypatch):
+    """Figures take most of a page's time; tests/test_page.py looks at them, and one test here."""
+    if request.node.name != "test_from_file_to_page":
+        monkeypatch.setattr("mcmix.api.report._tried", lambda attempts: ([], []))
+
+
 def run(table, *words, folder="out"):
     return main(["fit", str(table), "--folder", str(table.parent / folder), *QUICK, *words])
 
