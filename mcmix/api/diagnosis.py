@@ -18,6 +18,7 @@ from mcmix.sampling import predictive, predictive_density
 from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.methods import NoStepper
 from mcmix.steps.plan import Assembled
+from mcmix.structure.classes import Classes, classes_of
 from mcmix.structure.labels import LabelVector
 from mcmix.structure.recording import is_log_kept
 from mcmix.traces.memory import Draws
@@ -66,12 +67,12 @@ def _label_facts(label: LabelVector, made: Assembled) -> LabelFacts:
     node = label.node
     known = np.zeros(0, dtype=int) if node.mask is None else np.asarray(node.known)[~np.asarray(node.mask)]
     counts = np.bincount(known.astype(int).ravel() - label.lowest, minlength=label.n_labels)
-    steps = [s for s in made.steps if isinstance(s, LabelGibbs) and s.variables[0] is node]
-    free = steps[0].names_are_free if steps else None
-    if free is None:
+    block = made.structure.block_of(node)
+    classes = None if block is None else classes_of(block, made.structure)
+    if not isinstance(classes, Classes) or not classes.permutable:
         return LabelFacts(label.lowest, counts)
-    tables = [[(v.name, element) for v, element in family] for family in free.families]
-    return LabelFacts(label.lowest, counts, tables, [v.name for v in free.complements])
+    tables = [[(v.name, element) for v, element in family] for family in classes.families]
+    return LabelFacts(label.lowest, counts, tables, [v.name for v in classes.complements], classes.members)
 
 
 def _nameless(made: Assembled, labels: dict[str, LabelFacts]) -> set[str]:

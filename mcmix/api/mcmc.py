@@ -514,7 +514,11 @@ class MCMC:
 
     def _say_verdict(self, progress_bar: bool) -> None:
         """Say on the screen what the run is worth: always where something is wrong, else where somebody looks."""
-        seen = self._at_a_glance()
+        try:
+            seen = self._at_a_glance()
+        except MemoryError:  # whatever a look at the draws costs, it must not take them along
+            print("the verdict was left out for want of memory; the draws are kept", file=sys.stderr)
+            return
         if seen.wrong or (seen.ok and progress_bar and is_watched()):
             print(seen.verdict, file=sys.stderr)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,16 @@ from scipy.special import xlogy
 from mcmix.api.arguments import at_least_one, roles_from
 from mcmix.api.from_draws import from_draws
 from mcmix.api.partitions import row_labels, row_labels_in
-from mcmix.api.relabel import checked_within, known_method, roles_in, why_none, wished, with_the_model
+from mcmix.api.relabel import (
+    MOST_TOLD,
+    WAY_OUT,
+    checked_within,
+    known_method,
+    roles_in,
+    why_none,
+    wished,
+    with_the_model,
+)  # fmt: skip
 from mcmix.api.sources import Source, is_sampler, labels_left_out, opened
 from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
@@ -24,6 +33,7 @@ from mcmix.report.labels.assignment import names_of
 from mcmix.report.labels.components import Components
 from mcmix.report.labels.relabelled import named
 from mcmix.report.labels.roles import LabelRoles
+from mcmix.report.labels.trading import trades
 from mcmix.sampling.predictive_density import NewRows, chosen
 from mcmix.sampling.replay import with_known_labels
 from mcmix.structure.labels import LabelVector
@@ -172,7 +182,8 @@ def _of_sampler(m: Any, new: Any, method: str, label: str | None, most: int, cal
     kept = m.draws(calls)
     vector = _vector(m, label)
     roles = wished(roles_of(m)[vector.node.name], over_all)
-    order, how = _names(_components(m, kept, roles), roles, (kept.n_chains, kept.n_draws), method)
+    shape = (kept.n_chains, kept.n_draws)
+    order, how = _names(_components(m, kept, roles), roles, shape, method, _pinned(_known(vector), roles))
     positions = kept.thinned(most)
     numbers = positions[:, 0] * kept.n_draws + positions[:, 1]
     shares = _of_data(m, kept, vector, roles, numbers) if new is None else _of_new(m, kept, vector, new, most)
@@ -198,13 +209,48 @@ def _components(m: Any, kept: Draws, roles: LabelRoles) -> Components:
     return with_the_model(m, kept, roles)
 
 
-def _names(c: Components, roles: LabelRoles, shape: tuple[int, int], method: str) -> tuple[np.ndarray, str]:
+def _names(
+    c: Components, roles: LabelRoles, shape: tuple[int, int], method: str, pinned: Collection[int]
+) -> tuple[np.ndarray, str]:
     """Which component gets name j in each draw, shape (S, K), and how that was found."""
+    if not roles.whole:
+        _refuse_trades(c, roles, pinned)
     if not roles.permutable:
         return np.tile(np.arange(roles.n_components), (shape[0] * shape[1], 1)), "as sampled"
     found = named(roles.name, c, shape, method, None, ())
     how = found.method if roles.whole else f"{found.method} within {roles.within}"
     return found.order.reshape(-1, roles.n_components), how
+
+
+def _known(vector: LabelVector) -> np.ndarray:
+    """The labels that are data."""
+    node: Stochastic = vector.node
+    shown = () if node.mask is None else np.asarray(node.known)[~np.asarray(node.mask)]
+    return np.ravel(np.asarray(shown, dtype=float))
+
+
+def _pinned(known: np.ndarray, roles: LabelRoles) -> set[int]:
+    """Components whose name is settled: some unit is known to be in them."""
+    return {int(k) - roles.lowest for k in np.unique(known[~np.isnan(known)])}
+
+
+def _refuse_trades(c: Components, roles: LabelRoles, pinned: Collection[int]) -> None:
+    """Refuse to average under names that components which are told apart did not keep.
+
+    Raises
+    ------
+    ModelError
+        Naming the pairs that traded places.
+    """
+    seen = trades(c, roles.classes or [[k] for k in range(roles.n_components)])
+    unsettled = [str(t) for t in seen if not {t.first, t.second} & set(pinned)][:MOST_TOLD]
+    if unsettled:
+        why = f" ({roles.why})" if roles.why else ""
+        way_out = f"{WAY_OUT}; " if roles.classes else ""
+        raise ModelError(
+            f"classify: {roles.name}: {', '.join(unsettled)}, so a class would be an average of several components, "
+            f"whatever tells them apart{why}; {way_out}memberships() has probabilities under the names as sampled"
+        )
 
 
 def _of_data(m: Any, kept: Draws, vector: LabelVector, roles: LabelRoles, numbers: np.ndarray) -> Iterator[np.ndarray]:
@@ -260,7 +306,9 @@ def _by_labels(source: Source, said: Mapping[str, Any], method: str, label: str 
             f"classify: expected draws of labels ({roles.name!r}), which are not there; say a row's law by vars= "
             "(see mc.from_draws), or put the draws into a sampler with mc.MCMC(model).read(draws)"
         )
-    order, how = _names(c, roles, (source.draws.n_chains, source.draws.n_draws), method)
+    known = np.ravel(np.asarray(source.observed.get(roles.name, ()), dtype=float))
+    shape = (source.draws.n_chains, source.draws.n_draws)
+    order, how = _names(c, roles, shape, method, _pinned(known, roles))
     batch, names = _batches(len(order)), names_of(order)
     sums = [np.zeros((c.labels.shape[1], roles.n_components)) for _ in range(batch[-1] + 1)]
     for b, total in enumerate(sums):

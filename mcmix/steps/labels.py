@@ -16,8 +16,9 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.gaps import GapLayout, columns_about
 from mcmix.steps.program import row_by_row
+from mcmix.structure.classes import Classes, classes_of
 from mcmix.structure.evidence import LabelBlock, Structure
-from mcmix.structure.exchange import Exchange, differing, exchange_of, names_may_stick, ratio_target
+from mcmix.structure.exchange import Exchange, exchange_of, names_may_stick, ratio_target
 from mcmix.structure.expression import Expression, constant, elementwise, leaf, reduce, reshape
 from mcmix.structure.labels import SeparableFactor, looked_up, missing_in, parameter_tables
 from mcmix.structure.rewrite import substitute
@@ -244,10 +245,12 @@ class LabelGibbs(Step):
         self.structure = structure
         self.compiled = Pass(block, structure.blocks.index(block))
         found = exchange_of(block, structure)
-        self.exchange = found if isinstance(found, Exchange) and differing(found, block, structure) else None
+        classes = classes_of(block, structure)
+        alike = isinstance(classes, Classes) and classes.whole
+        self.exchange = found if isinstance(found, Exchange) and not alike else None
         self.names_stick = not isinstance(found, Exchange) or names_may_stick(found, block, structure)
-        self.names_are_free = found if isinstance(found, Exchange) and self.exchange is None else None
-        self.exchange_note = _exchange_note(found, self.exchange)
+        self.names_are_free = classes if isinstance(classes, Classes) and alike else None
+        self.exchange_note = _exchange_note(classes, self.exchange)
 
     @property
     def block(self) -> LabelBlock:
@@ -301,12 +304,16 @@ def _why(block: LabelBlock) -> str:
     return "each row depends on one label" + (f" ({'; '.join(kinds)})" if kinds else "")
 
 
-def _exchange_note(found: Exchange | str, used: Exchange | None) -> str:
-    if isinstance(found, str):
-        return f"components are not exchanged: {found}"
-    if used is None:
+def _exchange_note(classes: Classes | str, used: Exchange | None) -> str:
+    if isinstance(classes, str):
+        return f"components are not exchanged: {classes}"
+    if classes.whole:
         return "components are exchangeable: nothing but their names would change"
-    return "with a transposition of components: priors tell them apart"
+    if used is not None:
+        return f"with a transposition of components: {classes.why}"
+    sets = [f"{{{', '.join(map(str, members))}}}" for members in classes.members if len(members) > 1]
+    alike = f"; alike are {' and '.join(sets)}" if sets else ""
+    return f"components are not exchanged: {classes.why}{alike}"
 
 
 class EntangledLabels(Step):

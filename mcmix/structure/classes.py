@@ -6,7 +6,6 @@ other evidence is asked which components it tells apart. Known labels pin their 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +16,7 @@ from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure
 from mcmix.structure.exchange import Exchange, _symmetric, exchange_of, outside
 from mcmix.structure.expression import Expression
-from mcmix.structure.tokens import Places, own_entries
+from mcmix.structure.tokens import Places, all_entries
 
 
 @dataclass(eq=False)
@@ -55,13 +54,34 @@ class Classes(Exchange):
         return list(found.values())
 
     @property
+    def permutable(self) -> bool:
+        """Whether any two components are alike."""
+        return any(len(members) > 1 for members in self.members)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all components are alike."""
+        return len(self.members) == 1
+
+    @property
     def why(self) -> str:
         """What tells classes apart, in words."""
         return "; ".join(dict.fromkeys(why for why, _ in self.keys))
 
 
 def classes_of(block: LabelBlock, structure: Structure) -> Classes | str:
-    """The classes of a label block's components, or why not even the likelihood can be seen to treat any two alike."""
+    """The classes of a label block's components, or why not even the likelihood can be seen to treat any two alike.
+
+    This is the one answer to the question which components are exchangeable: steps, starts, `explain()`, the verdict,
+    relabelling, classes and evidence all ask here. It is found once and kept with the block.
+    """
+    if block.classes is None:
+        block.classes = _classes(block, structure)
+    found: Classes | str = block.classes
+    return found
+
+
+def _classes(block: LabelBlock, structure: Structure) -> Classes | str:
     found = Classes(n_components=block.label.n_labels)
     broken = exchange_of(block, structure, found)
     if isinstance(broken, str):
@@ -133,13 +153,7 @@ def _called(e: Evidence, found: Classes, block: LabelBlock, others: Mapping[Expr
 
 def _keys(about: Sequence[Evidence], places: Places, n_components: int) -> list[Hashable]:
     """How the evidence is made of each component; a number of its own where it stands apart."""
-    own: list[Counter[Hashable]] = [Counter() for _ in range(n_components)]
-    apart: set[int] = set()
-    for e in about:
-        more, alone = own_entries(e.factor.elements, places, n_components)
-        apart |= alone
-        for total, counter in zip(own, more, strict=True):
-            total.update(counter)
+    own, apart = all_entries([e.elements for e in about], places, n_components)
     return [k if k in apart else frozenset(own[k].items()) for k in range(n_components)]
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mcmix.distributions.family import Parameter
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure
-from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, elementwise, reduce
+from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, elementwise, reduce, reshape
 from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
 
@@ -96,7 +95,8 @@ def _tables_of(s: SeparableFactor, block: LabelBlock) -> tuple[list[Expression],
             found.append(part.arguments[0])
             return False
         if part.op == "take" and label.lowest == 0 and _is_entry_of_row(part, positions, label.n_labels):
-            found.append(part.arguments[0])
+            table = part.arguments[0]
+            found.append(table if table.ndim > 1 else reshape(table, (label.n_labels, -1)))
             return False
         if part in positions:
             raise _Broken(f"{s.factor.node.name} uses the label as a number")
@@ -114,7 +114,11 @@ def _is_entry_of_row(part: Expression, positions: set[Expression], n_labels: int
     """Whether a look-up takes known entries of the row that a label names: at label * width + entry."""
     table, index = part.arguments
     width = table.size // n_labels
-    if table.shape[:1] != (n_labels,) or width * n_labels != table.size or index.op not in ("add", "multiply"):
+    if (
+        (table.ndim > 1 and table.shape[0] != n_labels)
+        or width * n_labels != table.size
+        or index.op not in ("add", "multiply")
+    ):
         return False
     parts = index.arguments if index.op == "add" else (index,)
     rows = [p for p in parts if not p.is_constant]
@@ -185,7 +189,7 @@ def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) 
     elif x.op == "take" and x.arguments[0] in nodes and x.arguments[1].is_constant:  # a column of a table
         _add(found, [(nodes[x.arguments[0]], int(k)) for k in x.arguments[1].known])
     elif x.op == "concatenate" and all(a.size == 1 for a in x.arguments):
-        _add(found, [(nodes[leaf], 0) for leaf in _alike(x.arguments, set(nodes))])
+        _add_whole(found, [nodes[leaf] for leaf in _alike(x.arguments, set(nodes))])
     elif x.op == "reshape" and x.arguments[0].shape[:1] == (n_labels,):  # a column kept as one
         _table(x.arguments[0], n_labels, structure, found)
     elif x.op in ELEMENTWISE:
@@ -206,6 +210,8 @@ def _table_of_events(x: Expression, n_labels: int, structure: Structure, found: 
     elif x in nodes:
         for j in range(size):
             _add(found, [(nodes[x], k * size + j) for k in range(n_labels)])
+    elif _is_list(x, n_labels):
+        _add_whole(found, [nodes[leaf] for leaf in _alike(_unshaped(x).arguments, set(nodes))])
     elif x.op in ELEMENTWISE:
         for a in x.arguments:
             if a.ndim == x.ndim and a.shape[0] == n_labels:
@@ -216,12 +222,24 @@ def _table_of_events(x: Expression, n_labels: int, structure: Structure, found: 
         raise _Broken(f"a table is made by {x.op}")
 
 
+def _is_list(x: Expression, n_labels: int) -> bool:
+    """Whether a table of vectors or matrices is a list of variables, one for each label, side by side."""
+    parts = _unshaped(x)
+    return parts.op == "concatenate" and len(parts.arguments) == n_labels and _equal_sizes(parts.arguments)
+
+
+def _equal_sizes(parts: Sequence[Expression]) -> bool:
+    return len({p.size for p in parts}) == 1
+
+
 def _alike(parts: Sequence[Expression], known: set[Expression]) -> list[Expression]:
-    """The one scalar variable in each part, where all parts are the same function of theirs."""
+    """The one variable in each part, where all parts are the same function of theirs."""
     leaves = [next(iter(p.leaves)) if len(p.leaves) == 1 else None for p in parts]
-    if any(leaf is None or leaf not in known or leaf.size != 1 for leaf in leaves) or len(set(leaves)) != len(parts):
+    if any(leaf is None or leaf not in known for leaf in leaves) or len(set(leaves)) != len(parts):
         raise _Broken("a list that is looked up is no list of like variables")
     found = [leaf for leaf in leaves if leaf is not None]
+    if len({leaf.shape for leaf in found}) > 1:
+        raise _Broken("a list that is looked up is one of variables of different shapes")
     skeletons = {substitute(_unshaped(p), {v: found[0]}) for p, v in zip(parts, found, strict=True)}
     if len(skeletons) > 1:
         raise _Broken("a table is made of different functions of its variables")
@@ -231,6 +249,12 @@ def _alike(parts: Sequence[Expression], known: set[Expression]) -> list[Expressi
 def _add(found: Exchange, family: list[tuple[Stochastic, int]]) -> None:
     if family not in found.families:
         found.families.append(family)
+
+
+def _add_whole(found: Exchange, variables: Sequence[Stochastic]) -> None:
+    """A list of variables, one for each label: each of their numbers is a table of its own."""
+    for j in range(int(np.prod(variables[0].state_shape, dtype=int))):
+        _add(found, [(v, j) for v in variables])
 
 
 def _closed(found: Exchange, block: LabelBlock, structure: Structure) -> None:
@@ -270,59 +294,6 @@ def _scalars(x: Expression, n_labels: int) -> list[Expression]:
     if x.shape != (n_labels,):
         return [x]
     return [s for a in x.arguments for s in _scalars(a, n_labels)] if x.op in ELEMENTWISE else []
-
-
-def differing(found: Exchange, block: LabelBlock, structure: Structure) -> bool:
-    """Whether anything outside the likelihood tells the components apart (else an exchange changes only names)."""
-    if found.counted:
-        return True
-    for evidence in outside(found, block, structure):
-        own = [v for v in found.variables if structure.recording.factor_of(v) is evidence.factor]
-        if not own or evidence.factor.family is None:
-            return True
-        slots = [[k for v, k in family if v is own[0]] for family in found.families]
-        for p in evidence.factor.family.parameters:
-            if not (_same_for_all(p, evidence, own[0], slots) or _permutes(p, evidence, found, block, structure)):
-                return True
-    for members in {frozenset(v for v, _ in family) for family in found.families}:
-        laws = {
-            (type(v), tuple(repr(p) for p in structure.recording.factor_of(v).parameters.values())) for v in members
-        }
-        if len(laws) > 1:
-            return True
-    return any(not _symmetric(v) for v in found.complements)
-
-
-def _same_for_all(parameter: Parameter, evidence: Evidence, node: Stochastic, slots: list[list[int]]) -> bool:
-    """Whether a prior's parameter is the same for the entries of all components."""
-    x = evidence.parameters[parameter.name]
-    own = x.shape[x.ndim - parameter.event_ndim :]
-    elements = evidence.elements.shape
-    each = int(np.prod(node.state_shape, dtype=int)) // int(np.prod(elements, dtype=int))  # numbers in one event
-    if node.family.event_ndim and node.family.support.simplex:  # components are entries of one simplex
-        return x.is_constant and np.unique(x.known).size == 1
-    if any(len({k // each for k in family}) < len(family) for family in slots):  # components are entries of one vector
-        return False
-    if x.size == int(np.prod(own, dtype=int)):
-        return True
-    if not x.is_constant:
-        return False
-    wide = np.broadcast_to(x.known, (*elements, *own)).reshape(int(np.prod(elements, dtype=int)), -1)
-    return all((wide[np.array(family) // each] == wide[family[0] // each]).all() for family in slots if family)
-
-
-def _permutes(
-    parameter: Parameter, evidence: Evidence, found: Exchange, block: LabelBlock, structure: Structure
-) -> bool:
-    """Whether a prior's parameter changes places along with the components: a mean whose precision is its rows'."""
-    x, own = evidence.parameters[parameter.name], Exchange()
-    if not x.leaves or x.size == 1:
-        return False
-    try:
-        _table(x, block.label.n_labels, structure, own)
-    except _Broken:
-        return False
-    return all(family in found.families for family in own.families)
 
 
 def _symmetric(node: Stochastic) -> bool:

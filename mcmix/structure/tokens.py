@@ -1,28 +1,140 @@
 """What each entry of an array is made of, with a component's own numbers written alike whichever component it is.
 
 Two components are alike to a sum over entries where the entries that see only the one are made as those that see only
-the other: exchanging them then leaves the sum as it is.
+the other: exchanging them then leaves the sum as it is. How an entry is made is a number: entries made alike have the
+same one (hash-consing), so arrays of entries are arrays of numbers.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from mcmix.structure.expression import ELEMENTWISE, Expression
+from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression
 
 Places = Mapping[Expression, Mapping[int, tuple[int, int]]]  # leaf -> element -> (table, component)
-MOST_ENTRIES = 50_000  # of an array that is looked at entry by entry
+MOST_ENTRIES = 2_000_000  # of an array that is looked at entry by entry
+_NONE = -1  # sees no component
 
 
-class Token(NamedTuple):
-    """How an entry is made, and which components' numbers it sees."""
+class Tokens(NamedTuple):
+    """How each entry is made, and the component whose numbers it sees (-1: none, below: several), in its shape."""
 
-    made: Hashable
-    seen: frozenset[int]
+    made: np.ndarray
+    seen: np.ndarray
+
+
+class Makings:
+    """Numbers for ways of making an entry, and for sets of components that one entry sees."""
+
+    def __init__(self, places: Places):
+        self.places = places
+        self._numbers: dict[Hashable, int] = {}
+        self._sets: dict[frozenset[int], int] = {}
+        self._members: list[frozenset[int]] = []
+        self._done: dict[Expression, Tokens | None] = {}
+
+    def number(self, way: Hashable) -> int:
+        """The same for the same way."""
+        return self._numbers.setdefault(way, len(self._numbers))
+
+    def components(self, seen: int) -> frozenset[int]:
+        """The components that an entry sees."""
+        if seen >= 0:
+            return frozenset([seen])
+        return self._members[-2 - seen] if seen < _NONE else frozenset()
+
+    def together(self, operation: Hashable, rows: Tokens) -> Tokens:
+        """One entry for each row of entries (axis 1)."""
+        way = {key: self.number((operation, key)) for key in {row.tobytes() for row in rows.made}}
+        made = np.array([way[row.tobytes()] for row in rows.made], dtype=np.int64)
+        return Tokens(made, self._seen(rows.seen))
+
+    def _seen(self, rows: np.ndarray) -> np.ndarray:
+        if not rows.shape[1]:
+            return np.full(len(rows), _NONE, dtype=np.int64)
+        highest = rows.max(axis=1)
+        found = np.where((rows == highest[:, None]) | (rows == _NONE), 0, 1).any(axis=1)
+        several = np.flatnonzero(found | (rows < _NONE).any(axis=1))
+        answer = highest.astype(np.int64)
+        for i in several:
+            answer[i] = self._set(frozenset[int]().union(*[self.components(int(s)) for s in np.unique(rows[i])]))
+        return answer
+
+    def _set(self, members: frozenset[int]) -> int:
+        if len(members) < 2:
+            return next(iter(members), _NONE)
+        if members not in self._sets:
+            self._sets[members] = -2 - len(self._members)
+            self._members.append(members)
+        return self._sets[members]
+
+    def of(self, x: Expression) -> Tokens | None:
+        """A token for each entry of an array; None where components enter in a way that is not known."""
+        if x not in self._done:
+            self._done[x] = self._made(x)
+        return self._done[x]
+
+    def _made(self, x: Expression) -> Tokens | None:
+        if x.is_constant:
+            values, which = np.unique(np.ravel(x.known), return_inverse=True)
+            numbers = np.array([self.number(float(v)) for v in values], dtype=np.int64)
+            return _alone(numbers[np.ravel(which)].reshape(x.shape))
+        if x.op == "leaf":
+            return self._of_leaf(x)
+        parts = [self.of(a) for a in x.arguments]
+        known = [p for p in parts if p is not None]
+        found = self._joined(x, known) if len(known) == len(parts) else None
+        if found is None and not x.leaves & set(self.places):  # whatever it is, no component enters
+            return self._opaque(x)
+        return found
+
+    def _joined(self, x: Expression, parts: Sequence[Tokens]) -> Tokens | None:
+        operation = (x.op, _hashable(x.extra))
+        if x.op in ELEMENTWISE or x.op == "density":
+            return _shaped(self.together(operation, _side_by_side(parts)), x.shape)
+        if x.op == "events":
+            return _shaped(self.together(operation, _side_by_side(self._events(x, parts))), x.shape)
+        if x.op in REDUCTIONS:
+            return self._reduced(x, parts[0])
+        if x.op == "take" and x.arguments[1].is_constant:
+            at = np.ravel(x.arguments[1].known).astype(int)
+            return Tokens(*(p.ravel()[at].reshape(x.shape) for p in parts[0]))
+        if x.op == "reshape":
+            return Tokens(*(p.reshape(x.shape) for p in parts[0]))
+        if x.op == "concatenate":
+            return Tokens(*(np.concatenate([p[i].ravel() for p in parts]).reshape(x.shape) for i in (0, 1)))
+        return None
+
+    def _reduced(self, x: Expression, part: Tokens) -> Tokens:
+        """Sums and their like along one axis, or of everything: what they are made of, in any order."""
+        rows = Tokens(*(np.moveaxis(p.reshape(x.extra), 1, 2).reshape(-1, x.extra[1]) for p in part))
+        ordered = Tokens(np.sort(rows.made, axis=1), np.ascontiguousarray(rows.seen))
+        return _shaped(self.together(x.op, ordered), x.shape)
+
+    def _events(self, x: Expression, parts: Sequence[Tokens]) -> list[Tokens]:
+        """For the vectors or matrices of a distribution and its parameters: one token for each event."""
+        axes = [x.extra.event_ndim, *[p.event_ndim for p in x.extra.parameters]]
+        found = []
+        for part, n in zip(parts, axes, strict=True):
+            front = part.made.shape[: part.made.ndim - n]
+            rows = Tokens(*(p.reshape(int(np.prod(front, dtype=int)), -1) for p in part))
+            found.append(_shaped(self.together("event", rows), front))
+        return found
+
+    def _of_leaf(self, x: Expression) -> Tokens:
+        found = self._opaque(x)
+        for i, (table, k) in self.places.get(x, {}).items():
+            found.made.flat[i], found.seen.flat[i] = self.number(("own", table)), k
+        return found
+
+    def _opaque(self, x: Expression) -> Tokens:
+        """Entries of something that is what it is, whichever component looks at it."""
+        numbers = np.array([self.number((id(x), i)) for i in range(x.size)], dtype=np.int64)
+        return _alone(numbers.reshape(x.shape))
 
 
 def own_entries(x: Expression, places: Places, n_components: int) -> tuple[list[Counter[Hashable]], set[int]]:
@@ -38,24 +150,43 @@ def own_entries(x: Expression, places: Places, n_components: int) -> tuple[list[
     Returns
     -------
     own : list of Counter
-        How the entries of each component are made.
+        How the entries of each component are made; the same way has the same key in all arrays of the same places.
     apart : set of int
         Components that meet others in one entry, or in something that is not seen through.
     """
+    return _own_entries(x, Makings(places), n_components)
+
+
+def all_entries(
+    arrays: Sequence[Expression], places: Places, n_components: int
+) -> tuple[list[Counter[Hashable]], set[int]]:
+    """As :func:`own_entries`, of several arrays whose entries are all added."""
+    makings, apart = Makings(places), set[int]()
+    own: list[Counter[Hashable]] = [Counter() for _ in range(n_components)]
+    for x in arrays:
+        more, alone = _own_entries(x, makings, n_components)
+        apart |= alone
+        for total, counter in zip(own, more, strict=True):
+            total.update(counter)
+    return own, apart
+
+
+def _own_entries(x: Expression, makings: Makings, n_components: int) -> tuple[list[Counter[Hashable]], set[int]]:
     own: list[Counter[Hashable]] = [Counter() for _ in range(n_components)]
     apart: set[int] = set()
     for term in _terms(x):
-        if not term.leaves & set(places):
+        if not term.leaves & set(makings.places):
             continue
-        entries = tokens(term, places) if term.size <= MOST_ENTRIES else None
+        entries = makings.of(term) if _largest(term) <= MOST_ENTRIES else None
         if entries is None:
-            apart |= touched(term, places)
+            apart |= touched(term, makings.places)
             continue
-        for token in entries.ravel():
-            if len(token.seen) > 1:
-                apart |= token.seen
-            for k in token.seen:
-                own[k][token.made] += 1
+        pairs, counts = np.unique(np.stack([entries.seen.ravel(), entries.made.ravel()]), axis=1, return_counts=True)
+        for seen, made, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
+            components = makings.components(seen)
+            apart |= components if len(components) > 1 else set()
+            for k in components:
+                own[k][made] += count
     return own, apart
 
 
@@ -70,30 +201,6 @@ def _terms(x: Expression) -> Iterator[Expression]:
         yield x
 
 
-def tokens(x: Expression, places: Places) -> np.ndarray | None:
-    """A token for each entry of an array, in its shape; None where components enter in a way that is not known."""
-    if x.is_constant:
-        return _array([Token(float(v), frozenset()) for v in np.ravel(x.known)], x.shape)
-    if x.op == "leaf":
-        return _array([_of_leaf(x, i, places) for i in range(x.size)], x.shape)
-    parts = [tokens(a, places) for a in x.arguments]
-    known = [p for p in parts if p is not None]
-    if len(known) == len(parts):
-        if x.op in ELEMENTWISE or x.op == "density":
-            return _joined((x.op, x.extra), np.broadcast_arrays(*known))
-        if x.op == "events":
-            return _joined((x.op, x.extra), np.broadcast_arrays(*_events(x, known)))
-        if x.op == "take" and x.arguments[1].is_constant:
-            return _array(list(known[0].ravel()[np.ravel(x.arguments[1].known).astype(int)]), x.shape)
-        if x.op == "reshape":
-            return known[0].reshape(x.shape)
-        if x.op == "concatenate":
-            return np.concatenate([p.ravel() for p in known]).reshape(x.shape)
-    if x.leaves & set(places):
-        return None
-    return _array([Token((id(x), i), frozenset()) for i in range(x.size)], x.shape)
-
-
 def touched(x: Expression, places: Places) -> set[int]:
     """Components that something depends on, as far as look-ups at known places tell."""
     if x in places:
@@ -104,38 +211,32 @@ def touched(x: Expression, places: Places) -> set[int]:
     return {k for a in x.arguments if a.leaves & set(places) for k in touched(a, places)}
 
 
-def _of_leaf(x: Expression, i: int, places: Places) -> Token:
-    place = places.get(x, {}).get(i)
-    return Token((id(x), i), frozenset()) if place is None else Token(("own", place[0]), frozenset([place[1]]))
+def _largest(x: Expression) -> int:
+    """Entries of the largest array that something is made of."""
+    return max([x.size, *[_largest(a) for a in x.arguments]])
 
 
-def _events(x: Expression, parts: list[np.ndarray]) -> list[np.ndarray]:
-    """For the vectors or matrices of a law and its parameters: one token for each event."""
-    axes = [x.extra.event_ndim, *[p.event_ndim for p in x.extra.parameters]]
-    return [_together(part, n) for part, n in zip(parts, axes, strict=True)]
+def _alone(made: np.ndarray) -> Tokens:
+    return Tokens(made, np.full(made.shape, _NONE, dtype=np.int64))
 
 
-def _together(part: np.ndarray, axes: int) -> np.ndarray:
-    front = part.shape[: part.ndim - axes]
-    rows = part.reshape(int(np.prod(front, dtype=int)), -1)
-    return _array([_one("event", row) for row in rows], front)
+def _shaped(tokens: Tokens, shape: tuple[int, ...]) -> Tokens:
+    return Tokens(tokens.made.reshape(shape), tokens.seen.reshape(shape))
 
 
-def _joined(operation: Hashable, parts: Sequence[Any]) -> np.ndarray:
-    shape = parts[0].shape
-    return _array([_one(operation, row) for row in zip(*[p.ravel() for p in parts], strict=True)], shape)
+def _side_by_side(parts: Sequence[Tokens]) -> Tokens:
+    """Entries that belong together in rows, one for each entry of the common shape."""
+    made = np.broadcast_arrays(*[p.made for p in parts])
+    seen = np.broadcast_arrays(*[p.seen for p in parts])
+    return Tokens(*(np.ascontiguousarray(np.stack([a.ravel() for a in x], axis=1)) for x in (made, seen)))
 
 
-def _one(operation: Hashable, row: Any) -> Token:
-    return Token((operation, *[t.made for t in row]), frozenset().union(*[t.seen for t in row]))
+def _hashable(extra: object) -> Hashable:
+    try:
+        hash(extra)
+    except TypeError:
+        return id(extra)
+    return extra
 
 
-def _array(found: list[Token], shape: tuple[int, ...]) -> np.ndarray:
-    out = np.empty(len(found), dtype=object)
-    out[:] = [None] * len(found)
-    for i, token in enumerate(found):  # a named tuple would be taken for a row
-        out[i] = token
-    return out.reshape(shape)
-
-
-__all__ = ["Places", "Token", "own_entries", "tokens", "touched"]
+__all__ = ["Makings", "Places", "Tokens", "all_entries", "own_entries", "touched"]

@@ -22,12 +22,15 @@ class LabelFacts:
         that hold each component's entry.
     complements : list of str
         Scalar probabilities of one of two exchangeable components.
+    classes : list of list of int
+        Components that may change places, class by class; all of them in one class where none is given.
     """
 
     lowest: int
     known: np.ndarray
     tables: list[list[tuple[str, int]]] = field(default_factory=list)
     complements: list[str] = field(default_factory=list)
+    classes: list[list[int]] = field(default_factory=list)
 
     @property
     def n_components(self) -> int:
@@ -36,8 +39,13 @@ class LabelFacts:
 
     @property
     def exchangeable(self) -> bool:
-        """Whether the names of components mean nothing."""
+        """Whether the names of some components mean nothing."""
         return bool(self.tables or self.complements)
+
+    @property
+    def alike(self) -> list[list[int]]:
+        """The classes of components that may change places, those of one component too."""
+        return self.classes or [list(range(self.n_components))]
 
 
 @dataclass(frozen=True)

@@ -128,27 +128,37 @@ def _plain(
 
 def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
     """Tables over exchangeable components, each sorted within every draw; those of one origin together."""
-    tables: dict[str, list[list[tuple[str, int]]]] = {}
+    found = []
     for label in facts.labels.values():
+        tables: dict[str, list[list[tuple[str, int]]]] = {}
         for table in label.tables:
             if all(name in draws.variables for name, _ in table):
                 tables.setdefault(", ".join(dict.fromkeys(name for name, _ in table)), []).append(table)
-    found = [_sorted_group(name, own, draws) for name, own in tables.items()]
+        found += [_sorted_group(name, own, draws, label.alike) for name, own in tables.items()]
     complements = [c for label in facts.labels.values() for c in label.complements if c in draws.variables]
     return found + [_larger_share(name, draws) for name in complements]
 
 
-def _sorted_group(name: str, tables: list[list[tuple[str, int]]], draws: Draws) -> Group:
-    """Labelled by rank, and by what else the variable has beside the axis of components."""
+def _sorted_group(
+    name: str, tables: list[list[tuple[str, int]]], draws: Draws, classes: Sequence[Sequence[int]]
+) -> Group:
+    """Labelled by rank in its class, and by what else the variable has beside the axis of components."""
     size = len(tables[0])
 
     def read(positions: np.ndarray) -> np.ndarray:
-        chosen = {j: np.sort(table_values(tables[j], draws), axis=-1) for j in np.unique(positions % len(tables))}
+        chosen = {j: _sorted(table_values(tables[j], draws), classes) for j in np.unique(positions % len(tables))}
         return np.stack([chosen[i % len(tables)][..., i // len(tables)] for i in positions.tolist()])
 
     shape = draws.variables[tables[0][0][0]].shape[2:]
     rest = shape[1:] if shape and int(np.prod(shape[1:])) == len(tables) else (len(tables),) * (len(tables) > 1)
     return Group(element_labels(f"{name} (sorted)", (size, *rest)), read)
+
+
+def _sorted(values: np.ndarray, classes: Sequence[Sequence[int]]) -> np.ndarray:
+    """Each class's entries sorted at the class's own places; `values` is written over."""
+    for members in classes:
+        values[..., members] = np.sort(values[..., members], axis=-1)
+    return values
 
 
 def _larger_share(name: str, draws: Draws) -> Group:

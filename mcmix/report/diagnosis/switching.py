@@ -11,6 +11,8 @@ from mcmix.report.diagnosis.quantities import table_values
 from mcmix.traces.memory import Draws
 
 MOST_DRAWS = 50  # of each chain
+MOST_VALUES = 2**24  # numbers of components that are looked at: of more tables some, evenly spaced
+MOST_PAIRS = 2**18  # of components at a time
 FEW = 0.02  # share of draws that may look exchanged by chance
 
 
@@ -38,15 +40,24 @@ def switching(draws: Draws, facts: LabelFacts) -> Switching | None:
     if components is None:
         return None
     scaled = components / _scale(components)
-    references = np.stack([_reference(chain) for chain in scaled])
-    shares = [_exchanged(chain, own).mean() for chain, own in zip(scaled, references, strict=True)]
+    numbers = _class_numbers(facts)
+    references = np.stack([_reference(chain, numbers) for chain in scaled])
+    shares = [_exchanged(chain, own, numbers).mean() for chain, own in zip(scaled, references, strict=True)]
     within = [chain for chain, share in enumerate(shares) if share > FEW]
     steady = references[[chain for chain in range(len(references)) if chain not in within]]
-    return Switching(within, bool(len(steady) > 1 and _exchanged(steady[1:], steady[0]).any()))
+    return Switching(within, bool(len(steady) > 1 and _exchanged(steady[1:], steady[0], numbers).any()))
 
 
-def _reference(chain: np.ndarray) -> np.ndarray:
-    return np.asarray(chain[~_exchanged(chain, chain[-1])].mean(axis=0))
+def _reference(chain: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    return np.asarray(chain[~_exchanged(chain, chain[-1], numbers)].mean(axis=0))
+
+
+def _class_numbers(facts: LabelFacts) -> np.ndarray:
+    """The class of each component, shape (K,): those of one class may change places."""
+    numbers = np.zeros(facts.n_components, dtype=np.int64)
+    for i, members in enumerate(facts.alike):
+        numbers[members] = i
+    return numbers
 
 
 def _scale(components: np.ndarray) -> np.ndarray:
@@ -61,7 +72,9 @@ def _components(draws: Draws, facts: LabelFacts) -> np.ndarray | None:
     kept = draws.thinned(MOST_DRAWS * draws.n_chains)
     kept = kept[kept[:, 0] == 0, 1]
     thinned = Draws({name: draws.variables[name][:, kept] for name in _names(draws, facts)})
-    tables = [table_values(t, thinned) for t in facts.tables if all(name in thinned.variables for name, _ in t)]
+    there = [t for t in facts.tables if all(name in thinned.variables for name, _ in t)]
+    most = max(1, MOST_VALUES // (draws.n_chains * max(1, len(kept)) * facts.n_components))
+    tables = [table_values(t, thinned) for t in there[:: -(-len(there) // most) or 1]]
     for name in facts.complements:
         if name in thinned.variables:
             share = thinned.variables[name].reshape(*thinned.variables[name].shape[:2], -1)[..., 0]
@@ -74,10 +87,20 @@ def _names(draws: Draws, facts: LabelFacts) -> set[str]:
     return names & set(draws.variables)
 
 
-def _exchanged(components: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Whether any two components of a draw stand the other way round than in the reference, shape (draws,)."""
+def _exchanged(components: np.ndarray, reference: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Whether any two components of one class stand the other way round than in the reference, shape (draws,).
+
+    Pairs are looked at in blocks of components, draw by draw: nothing of size draws x K x K is made.
+    """
     center = reference.mean(axis=0)
-    products = np.einsum("tkf,lf->tkl", components - center, reference - center)
-    own = np.einsum("tkk->tk", products)
-    agreements = own[:, :, None] + own[:, None, :] - products - np.swapaxes(products, 1, 2)
-    return np.asarray((agreements < 0).any(axis=(1, 2)))
+    b = reference - center
+    step = max(1, MOST_PAIRS // len(b))
+    places, found = np.arange(len(b)), np.zeros(len(components), dtype=bool)
+    for t, a in enumerate(components - center):
+        own = np.einsum("kf,kf->k", a, b)
+        for k in range(0, len(b), step):
+            some = slice(k, k + step)
+            agreements = own[some, None] + own - a[some] @ b.T - b[some] @ a.T
+            pairs = (numbers[some, None] == numbers) & (places[some, None] != places)
+            found[t] |= ((agreements < 0) & pairs).any()
+    return found
