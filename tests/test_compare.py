@@ -234,7 +234,8 @@ def test_differences_of_leave_one_out_are_over_the_same_units(found):
 
 def test_reading_of_one_model_and_of_two_alike():
     columns = {"log_evidence": -10.0, "evidence_error": 0.1, "loo": -9.0, "loo_difference": 0.0,
-               "loo_difference_error": 0.0, "loo_unreliable": 0.0, "bic": 3.0, "icl": 4.0}  # fmt: skip
+               "loo_difference_error": 0.0, "loo_unreliable": 0.0, "mode_unsure": 0.0, "bic": 3.0,
+               "icl": 4.0}  # fmt: skip
     one, two = ({c: np.full(n, x) for c, x in columns.items()} for n in (1, 2))
     assert compare_module._read(["m"], one) == "one model, m: nothing to compare it with"
     unsure = compare_module._read(["m"], one | {"evidence_error": np.array([np.inf])})
@@ -253,6 +254,7 @@ def test_reading_leaves_unsure_evidence_aside():
         "loo_difference": np.array([1.0, 0.0, 0.5]),
         "loo_difference_error": np.array([0.2, 0.0, 0.4]),
         "loo_unreliable": np.zeros(3),
+        "mode_unsure": np.zeros(3),
         "bic": np.array([3.0, 1.0, 2.0]),
         "icl": np.array([1.0, 2.0, 3.0]),
     }

@@ -9,7 +9,7 @@ from scipy.special import gammaln, logsumexp
 
 import mcmix as mc
 from mcmix.errors import ModelError
-from mcmix.sampling.predictive import deviance
+from mcmix.sampling.pointwise import deviance
 
 ROWS = np.random.default_rng(3).multivariate_normal([0.5, -0.5], [[1.0, 0.8], [0.8, 1.0]], 24)
 ROWS[[2, 5], 0] = np.nan

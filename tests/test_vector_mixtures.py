@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.special import logsumexp, multigammaln
 
 import mcmix as mc
-from mcmix.sampling.replay import unit_log_likelihood
+from mcmix.sampling.pointwise import unit_log_likelihood
 from mcmix.structure.evaluate import evaluate, ordered
 from mcmix.structure.expression import leaf
 from mcmix.structure.missing import by_category

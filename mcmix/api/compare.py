@@ -15,14 +15,16 @@ from mcmix.api.evidence import Target, evidence
 from mcmix.errors import ModelError
 from mcmix.report.evidence import scores
 from mcmix.report.frames import table_frame
-from mcmix.sampling import replay
-from mcmix.sampling.mode import Search, run_from
+from mcmix.sampling import pointwise
+from mcmix.sampling.mode import Search, best_draws, highest_mode, starts_of
 from mcmix.sampling.mode import Target as Height
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 CLOSE = 3.0  # nats of log evidence below which two models are about as good (Kass and Raftery 1995)
+STARTS, MORE_STARTS = 4, 12  # draws and seedings from which a mode is searched, at first and where it is too low
+SAME = 0.01  # nats between heights of one mode
 SURE = CLOSE / 3.0  # nats of its error below which an evidence is read
 
 
@@ -66,7 +68,9 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
         equally likely beforehand), by bridge sampling; ``loo`` and ``waic``, expected log predictive densities of
         single units with their standard errors, and the units for which they are unreliable; ``loo_difference``, by how
         much a model is behind the best, with its standard error; ``bic`` and ``icl`` at the
-        mode that is reached from the best draw, ``dic`` (DIC 3), ``dic2`` and ``dic4``, of all of which less is better;
+        highest mode that searches from draws and from seedings reach, ``dic`` (DIC 3), ``dic2`` and ``dic4``, of all of
+        which less is better; ``mode_unsure``, 1 where no search ended at a mode, or a model with fewer of the same
+        components reached a higher likelihood: do not read ``bic``, ``icl`` and ``dic2`` there;
         ``occupied``, the mean number of components that hold rows. Columns that end in ``_error`` are Monte Carlo
         errors but for those of ``loo`` and ``waic``, which are standard errors over units; BIC and ICL have none.
 
@@ -78,8 +82,10 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
     Notes
     -----
     Evidence asks how well a model foretells all data from its prior, and so depends on the prior; the predictive scores
-    ask about one more unit, and tend to favour more components. Labels are summed out everywhere but in ``icl`` and
-    ``dic4``, which count the labels as data and so punish components that overlap.
+    ask about one more unit, and tend to favour more components. BIC and ICL count units (a vector, all rows of one
+    label and a row whose label is known are one each), and as parameters all continuous unknowns, hyperparameters too.
+    Labels are summed out everywhere but in ``icl`` and ``dic4``, which count the labels as data and so punish
+    components that overlap.
 
     Of the criteria for models with missing data (Celeux, Forbes, Robert and Titterington 2006), DIC 3 depends on no
     estimate of the parameters, hence on neither labels, parametrisation nor a search: of the three, trust ``dic``.
@@ -107,8 +113,9 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
     _refuse_other_data(models)
     left_out = {name: _left_out(m, draws, calls) for name, m in models.items()}
     differences = zip(*scores.behind([score for _, score in left_out.values()]), strict=True)
+    modes = _modes(models, calls)
     rows = {
-        name: _row(models[name], draws, calls, logs, score, difference)
+        name: _row(models[name], draws, calls, logs, score, difference, modes[name])
         for (name, (logs, score)), difference in zip(left_out.items(), differences, strict=True)
     }
     columns = {c: np.array([row[c] for row in rows.values()]) for c in next(iter(rows.values()))}
@@ -140,23 +147,22 @@ def _refuse_other_data(models: Mapping[Any, Any]) -> None:
 
 def _left_out(m: Any, most: int, calls: str) -> tuple[np.ndarray, scores.Score]:
     """Log likelihood of each unit at draws (chains, draws, units), and the leave-one-out score."""
-    found, _ = replay.unit_log_likelihood(m.assembled, m.draws(calls), most)
+    found, _ = pointwise.unit_log_likelihood(m.assembled, m.draws(calls), most)
     logs = np.concatenate([x.reshape(*x.shape[:2], -1) for x in found.values()], axis=-1)
     return logs, scores.leave_one_out(logs)
 
 
 def _row(
-    m: Any, most: int, calls: str, logs: np.ndarray, left: scores.Score, difference: tuple[float, float]
+    m: Any, most: int, calls: str, logs: np.ndarray, left: scores.Score, difference: tuple[float, float], mode: _Mode
 ) -> dict[str, float]:
     kept = m.draws(calls)
     proof = evidence(m, draws=most, calls=calls)
     wide = scores.widely_applicable(logs)
-    target = Target(m, kept)
-    height, bic, icl = _at_the_mode(m, target, kept, logs.shape[-1])
-    complete, filled = complete_scores(m, kept, target.marginal, most)
+    bic, icl = mode.criteria()
+    complete, filled = complete_scores(m, kept, mode.target.marginal, most)
     criteria = {
         "dic": scores.deviance_information(logs),
-        "dic2": scores.deviance_at_mode(logs, height),
+        "dic2": scores.deviance_at_mode(logs, mode.height),
         "dic4": complete,
         "occupied": filled,
     }
@@ -174,27 +180,80 @@ def _row(
         "waic_unreliable": wide.trouble,
         "bic": bic,
         "icl": icl,
+        "mode_unsure": float(mode.unsure),
         **with_errors,
     }
 
 
-def _at_the_mode(m: Any, target: Target, kept: Any, n_units: int) -> tuple[float, float, float]:
-    """Log likelihood, BIC and ICL at the mode that a search from the best draw reaches, or at the draw if none."""
-    points = target.draws_at(kept, kept.n_chains * kept.n_draws)
-    density = kept.statistics["lp"]
-    best = points[np.unravel_index(int(np.nanargmax(density)), density.shape)]
-    end = run_from(Height(target.marginal, target.view), best, Search("fmin_l_bfgs_b"))
-    free = end.free if end.stationary else best
+@dataclass
+class _Mode:
+    """The highest mode that was found of a model, labels summed out, and the log likelihood there."""
+
+    target: Target
+    free: np.ndarray
+    stationary: bool
+    density: float
+    height: float
+    below: bool = False  # a model with fewer of the same components reached a higher likelihood
+
+    @property
+    def unsure(self) -> bool:
+        """Whether a higher one may have been missed."""
+        return self.below or not self.stationary
+
+    def criteria(self) -> tuple[float, float]:
+        """BIC and ICL."""
+        marginal = self.target.marginal
+        marginal.put_kept(self.target.view.kept(self.free))
+        bic = scores.bayesian_information(self.height, self.target.view.size, marginal.n_units)
+        icl = bic
+        for label in marginal.label_vectors:
+            shares = np.zeros((label.n_units, label.n_labels))
+            marginal.add_shares(label.node, shares)
+            icl = scores.classification(icl, shares)
+        return bic, icl
+
+
+def _modes(models: Mapping[Any, Any], calls: str) -> dict[Any, _Mode]:
+    """The mode of each model; where one with fewer components of the same kind is more likely, searched again."""
+    found = {name: _mode(m, Target(m, m.draws(calls)), calls, STARTS) for name, m in models.items()}
+    for name in sorted(found, key=lambda n: found[n].target.view.size):
+        floor = max([found[n].height for n in found if _is_within(models[n], models[name])], default=-np.inf)
+        if found[name].height < floor - SAME:
+            again = _mode(models[name], found[name].target, calls, MORE_STARTS)
+            found[name] = max(found[name], again, key=lambda mode: mode.density)
+            found[name].below = found[name].height < floor - SAME
+    return found
+
+
+def _mode(m: Any, target: Target, calls: str, starts: int) -> _Mode:
+    """Search from the best draws of the chains and from seedings; a draw where no search ends at a mode."""
+    height, kept = Height(target.marginal, target.view), m.draws(calls)
+    points = best_draws(height, kept.variables, starts)
+    points += starts_of(m.model, height, starts, np.random.SeedSequence(starts)).points
+    end = highest_mode(height, points, Search("fmin_l_bfgs_b"))
+    free = end.free if end.stationary else max(points, key=height)
     target.marginal.put_kept(target.view.kept(free))
-    height = target.marginal.log_likelihood()
-    bic = scores.bayesian_information(height, target.view.size, n_units)
-    icl = bic
-    for node in target.marginal.labels:
-        label = next(b.label for b in m.assembled.structure.blocks if b.label.node is node)
-        shares = np.zeros((label.n_units, label.n_labels))
-        target.marginal.add_shares(node, shares)
-        icl = scores.classification(icl, shares)
-    return height, bic, icl
+    return _Mode(target, free, end.stationary, float(height(free)), target.marginal.log_likelihood())
+
+
+def _is_within(small: Any, large: Any) -> bool:
+    """Whether a model is another one with fewer components: the same unknowns, but for their number."""
+    first, second = _components_of(small), _components_of(large)
+    return 0 < first < second and _kinds(small) == _kinds(large)
+
+
+def _kinds(m: Any) -> set[tuple[str, str]]:
+    """Names and distributions of the unknowns, but for labels and weights, which one component has not."""
+    labels = {n.name for n in m.assembled.labels}
+    named = [n for n in m.model.stochastics if n.name not in labels and n.family and not n.family.support.simplex]
+    return {(n.name, n.family.name) for n in named}
+
+
+def _components_of(m: Any) -> int:
+    """K of the only label vector; 1 without labels, 0 where there are several."""
+    blocks = m.assembled.structure.blocks
+    return 0 if len(blocks) > 1 else blocks[0].label.n_labels if blocks else 1
 
 
 def _read(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
@@ -202,7 +261,9 @@ def _read(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
     parts = [_by_evidence(names, columns), _by_leaving_out(names, columns), by_criteria]
     text = "; ".join(parts) if len(names) > 1 else _of_one(names, columns)
     poor = [names[i] for i in range(len(names)) if columns["loo_unreliable"][i] > 0]
-    return text + (f"; leave-one-out has unreliable units in {', '.join(poor)}" if poor else "")
+    low = [names[i] for i in range(len(names)) if columns["mode_unsure"][i] > 0]
+    text += f"; leave-one-out has unreliable units in {', '.join(poor)}" if poor else ""
+    return text + (f"; no sure mode was found of {', '.join(low)}: do not read its bic, icl and dic2" if low else "")
 
 
 def _of_one(names: list[str], columns: Mapping[str, np.ndarray]) -> str:

@@ -49,7 +49,7 @@ def complete_scores(m: Any, kept: Draws, marginal: Marginal, most: int) -> tuple
     Given a draw, a component of label probabilities p_i is empty with probability prod(1 - p_i): no labels need to be
     drawn for the number of occupied ones.
     """
-    labels = [b.label for b in m.assembled.structure.blocks if b.label.node in marginal.labels]
+    labels = marginal.label_vectors
     if len(labels) > 1 or marginal.entangled:
         return NOTHING, NOTHING
     if not labels:
@@ -82,9 +82,10 @@ def occupied_draws(m: Any, kept: Draws, most: int) -> np.ndarray | None:
         known = _known_labels(label)
         here = [(drawn == value).any(axis=-1) | k for value, k in zip(label.values, known, strict=True)]
         return np.sum(here, axis=0, dtype=float)
-    marginal = Marginal(record(m.model))
+    marginal = Marginal(record(m.model), m.model)
     if marginal.entangled or any(n.name not in kept.variables for n in marginal.needed):
         return None
+    label = marginal.label_of(label.node)
     positions = kept.thinned(min(most, max(LABELLINGS[1], MOST_ENTRIES // (label.n_units * label.n_labels))))
     return np.reshape([x[2] for x in _by_draw(kept, positions, marginal, label)], (kept.n_chains, -1))
 
@@ -106,13 +107,12 @@ def _by_draw(
     kept: Draws, positions: np.ndarray, marginal: Marginal, label: LabelVector
 ) -> Iterator[tuple[float, float, float]]:
     """At each draw: log likelihood, minus the entropy of the labels, expected number of components with rows."""
-    known = _known_labels(label)
     for chain, draw in positions:
         marginal.put({n: kept.variables[n.name][chain, draw] for n in marginal.needed})
         shares = _shares(marginal, label)
         with np.errstate(divide="ignore"):
             empty = np.exp(np.log1p(-np.minimum(shares, 1.0)).sum(axis=0))
-        yield marginal.log_likelihood(), float(xlogy(shares, shares).sum()), float((1.0 - empty * ~known).sum())
+        yield marginal.log_likelihood(), float(xlogy(shares, shares).sum()), float((1.0 - empty).sum())
 
 
 def _shares(marginal: Marginal, label: LabelVector) -> np.ndarray:
@@ -144,7 +144,10 @@ def _gains(m: Any, kept: Draws, marginal: Marginal, label: LabelVector) -> Itera
     for first in range(0, len(positions), size):
         some = positions[first : first + size]
         drawn = [_drawn_labels(kept, c, d, marginal, label, rng) for c, d in some]
-        starts = [_given(m, kept, c, d) | {label.node: label.values[z]} for (c, d), z in zip(some, drawn, strict=True)]
+        starts = [
+            _given(m, kept, c, d) | {label.node: label.node.state_of(label.values[z])}
+            for (c, d), z in zip(some, drawn, strict=True)
+        ]
         runners = [
             runner(made, i, np.random.SeedSequence(0, spawn_key=(first + i,)), start, {})
             for i, start in enumerate(starts)

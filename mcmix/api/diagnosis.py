@@ -14,7 +14,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.diagnosis.facts import Facts, LabelFacts
 from mcmix.report.diagnosis.quantities import Group, other_quantities
 from mcmix.report.diagnosis.result import Diagnosis, diagnosed
-from mcmix.sampling import predictive, predictive_density
+from mcmix.sampling import pointwise, predictive_density
 from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.methods import NoStepper
 from mcmix.steps.plan import Assembled
@@ -115,7 +115,7 @@ def _second_looks(made: Assembled, draws: Draws) -> Iterator[Group]:
     thinned = Draws({n: v[:, kept] for n, v in draws.variables.items() if n not in labels} or dict(draws.variables))
     some = len(kept) < draws.n_draws
     try:
-        likelihood = -0.5 * predictive.deviance(made, thinned)
+        likelihood = -0.5 * pointwise.deviance(made, thinned)
         yield other_quantities(["log likelihood (labels summed out)"], likelihood[..., None], some)
         for names, logs in predictive_density.at_rows_of_data(made, thinned, POINTS):
             yield other_quantities(names, logs, some)

@@ -16,7 +16,7 @@ from mcmix.api.symmetries import roles_of
 from mcmix.nodes.node import shape_of
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.roles import LABELS, to_text
-from mcmix.sampling import predictive, replay
+from mcmix.sampling import pointwise, predictive, replay
 from mcmix.traces.memory import Draws
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _under(mapping: Mapping[str, Any], clashes: Mapping[str, str]) -> dict[str, 
 
 def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], Draws]:
     """Pointwise log likelihood and the draws it belongs to; the size is stated."""
-    found, positions = replay.unit_log_likelihood(made, draws, at_most)
+    found, positions = pointwise.unit_log_likelihood(made, draws, at_most)
     kept = np.unique(positions[:, 1])
     if len(kept) < draws.n_draws:
         size = sum(a.nbytes for a in found.values()) / 2**20

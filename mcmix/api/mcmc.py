@@ -21,7 +21,7 @@ from mcmix.nodes.stochastic import Stochastic, as_numbers
 from mcmix.report import frames
 from mcmix.report.diagnosis.result import Diagnosis
 from mcmix.report.statistics import node_statistics
-from mcmix.sampling import predictive, predictive_density, replay, state
+from mcmix.sampling import pointwise, predictive, predictive_density, replay, state
 from mcmix.sampling.ladder import Ladder, ladder_of, tempering_from
 from mcmix.sampling.progress import is_watched
 from mcmix.sampling.run import Runner, Tuning, buffers, collected, run, runner
@@ -655,7 +655,7 @@ class MCMC:
         """By chain and draw."""
         for call in self._calls if calls == "all" else self._calls[-1:]:
             if id(call) not in self._deviances:
-                self._deviances[id(call)] = predictive.deviance(self.assembled, call)
+                self._deviances[id(call)] = pointwise.deviance(self.assembled, call)
         wanted = self._calls if calls == "all" else self._calls[-1:]
         return np.concatenate([self._deviances[id(call)] for call in wanted], axis=1)
 
@@ -893,12 +893,10 @@ class MCMC:
         node = self._label(name if label is None else label, "memberships")
         if new is not None:
             return predictive_density.memberships(self.assembled, self.draws(), new, node, at_most)
-        nodes = [b.label.node for b in self.assembled.structure.blocks]
+        nodes = self.assembled.labels
         if not nodes:
             raise ModelError("memberships: the model has no label vector")
-        label = self.assembled.structure.block_of(nodes[0] if node is None else node)
-        shares = replay.memberships(self.assembled, self.draws(), nodes[0] if node is None else node, at_most)
-        return shares if label is None else replay.with_known_labels(label.label, shares)
+        return pointwise.memberships(self.assembled, self.draws(), nodes[0] if node is None else node, at_most)
 
     def predict_logpdf(self, new: Any, *, label: Any = None, draws: int = 1000) -> np.ndarray:
         """Log posterior predictive density of new rows, labels summed out: shape (rows,).

@@ -105,7 +105,7 @@ class MAP:
         self.eps, self.diff_order = float(eps), int(diff_order)
         if not self.model.stochastics:
             raise ModelError(f"{self._kind}: the model has no unknowns: every random node is observed")
-        self._marginal = Marginal(record(self.model))
+        self._marginal = Marginal(record(self.model), self.model)
         summable(self._marginal, self._kind)
         gone = [*self._marginal.labels, *self._marginal.left_out]
         self._view = Unconstrained([n for n in self.model.stochastics if n not in gone])
@@ -147,7 +147,8 @@ class MAP:
         no_callback : bool
             Accepted for PyMC 2's sake; nothing is called back.
         starts : int
-            Runs from so many starts (those that MCMC would take); the best wins. Where all unknowns have a value=, one.
+            Runs from so many starts (those that MCMC would take), and where labels are summed out from the two best
+            draws of short chains that begin there; the best wins. Where all unknowns have a value=, one run.
         seed : int or SeedSequence, optional
             Of the starts.
 
@@ -166,7 +167,7 @@ class MAP:
         scipy_method(method)
         search = Search(method, at_least_one(iterlim, "iterlim", "fit"), float(tol), self.eps, self.diff_order)
         n = at_least_one(starts, "starts", "fit")
-        begins = starts_of(self.model, self._view, n, sequence_from(seed, "fit"))
+        begins = starts_of(self.model, self._target, n, sequence_from(seed, "fit"))
         found = find_mode(self._target, begins, search, self._data_values())
         if verbose > 0:
             print("\n".join(f"start {i}: log density {v:.6g}" for i, v in enumerate(found.values)))
@@ -236,16 +237,27 @@ class MAP:
         return 2.0 * self.len - 2.0 * self.lnL
 
     @property
+    def n_units(self) -> int:
+        """Number of independent units of which something was observed, the n of AICc and BIC.
+
+        A vector, all rows of one label and a row with a known label are one unit each, a number without labels is one.
+        """
+        return self._marginal.n_units
+
+    @property
     def AICc(self) -> float:  # noqa: N802
-        """Akaike's criterion for few data, AIC + 2 k (k + 1) / (n - k - 1); infinite where n <= k + 1."""
-        k, n = self.len, self.data_len
+        """Akaike's criterion for few data, AIC + 2 k (k + 1) / (n - k - 1); infinite where n <= k + 1.
+
+        n is :attr:`n_units`; k is :attr:`len`, in which hyperparameters count like any other continuous unknown.
+        """
+        k, n = self.len, self.n_units
         return self.AIC + (2.0 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.inf)
 
     @property
     def BIC(self) -> float:  # noqa: N802
-        """Schwarz's criterion, k log n - 2 lnL."""
+        """Schwarz's criterion, k log n - 2 lnL; n and k as in :attr:`AICc`."""
         likelihood = self.lnL  # refuses models without data
-        return float(self.len * np.log(self.data_len) - 2.0 * likelihood)
+        return float(self.len * np.log(self.n_units) - 2.0 * likelihood)
 
     def __repr__(self) -> str:
         if self._found is None:

@@ -17,7 +17,7 @@ from mcmix.report import arviz_bridge
 from mcmix.report.diagnosis.facts import Facts
 from mcmix.report.elements import element_labels
 from mcmix.report.sensitivity.power_scaling import Sensitivity, power_scaled
-from mcmix.sampling import predictive, predictive_density, replay
+from mcmix.sampling import pointwise, predictive_density, replay
 from mcmix.sampling.marginal import Marginal
 from mcmix.structure.recording import record
 from mcmix.traces.memory import Draws
@@ -87,7 +87,7 @@ def sensitivity(
     kept = m.draws(calls)
     positions = kept.thinned(at_least_one(draws, "draws", "sensitivity"))
     some = positions[positions[:, 0] == 0, 1]
-    marginal = Marginal(record(m.model))
+    marginal = Marginal(record(m.model), m.model)
     _refuse_entangled(marginal)
     if not m.model.data_nodes:
         raise ModelError("sensitivity: the model has no data, so its posterior is its prior")
@@ -95,7 +95,7 @@ def sensitivity(
     scaled = _scaled(m, marginal, priors)
     thinned = _thinned(kept, some, {n.name for n in m.assembled.labels})
     log_prior = _log_prior(m, thinned, scaled)
-    log_likelihood = -0.5 * predictive.deviance(m.assembled, thinned)
+    log_likelihood = -0.5 * pointwise.deviance(m.assembled, thinned)
     for what, x in (("prior", log_prior), ("likelihood", log_likelihood)):
         if not np.isfinite(x).all():
             raise ModelError(f"sensitivity: expected a finite log {what} at every draw, got {x[~np.isfinite(x)][0]}")

@@ -18,6 +18,7 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_machine, run_step
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.soft import soft_pass
+from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.density import is_discrete
@@ -26,27 +27,33 @@ from mcmix.steps.plan import log_density
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import LabelBlock, Structure, structure_of
 from mcmix.structure.expression import Expression, constant
-from mcmix.structure.labels import LabelVector, SeparableFactor, looked_up
-from mcmix.structure.recording import Factor, Recording
+from mcmix.structure.labels import LabelVector, SeparableFactor, label_candidates, looked_up
+from mcmix.structure.recording import Factor, Recording, record
 from mcmix.structure.rewrite import substitute
 from mcmix.structure.shown import beside_labels, without_gaps
 
 
 class Marginal:
-    """A model's log density as a function of everything but its labels.
+    """A model's log density and the likelihood of its data as functions of everything but its labels.
 
-    Missing entries of data, and discrete unknowns, that nothing else depends on are left out: their law sums to one.
-    Missing entries that something else depends on stay unknowns, and the likelihood is that of the data filled in with
-    them.
+    This is the one home of the pointwise likelihood: labels summed out whichever step draws them, one entry for each
+    unit in the order of the units (one whose label is known is one too), of what was observed alone. Missing entries of
+    data, and discrete unknowns, that nothing else depends on are left out: their distribution sums to one. Missing
+    entries that something else depends on stay unknowns, and the likelihood is that of the data given them.
 
     Parameters
     ----------
     recording : Recording
+    model : Model, optional
+        Of the recording: labels that are known for some units then are labels like others, with a factor that allows
+        the known ones alone.
 
     Attributes
     ----------
     labels : list of Stochastic
         Label vectors that are summed out.
+    label_vectors : list of LabelVector
+        The same, with a leaf for all units, those of known label among them.
     left_out : list of Stochastic
         Unknowns that nothing depends on, integrated out.
     entangled : dict of Stochastic to str
@@ -55,24 +62,29 @@ class Marginal:
         Unknowns that the log likelihood depends on.
     """
 
-    def __init__(self, recording: Recording):
-        self.recording = replace(recording)
+    def __init__(self, recording: Recording, model: Model | None = None):
+        self.recording = recording if model is None else _with_whole_labels(recording, model)
+        self.recording = replace(self.recording)
         structure = structure_of(self.recording)
         gaps = beside_labels(structure)
         if gaps:
             self.recording = without_gaps(self.recording, gaps)
             structure = structure_of(self.recording)
-        self.labels: list[Stochastic] = [b.label.node for b in structure.blocks]
+        recording = self.recording
+        self.label_vectors = [b.label for b in structure.blocks]
+        self.labels: list[Stochastic] = [label.node for label in self.label_vectors]
         self.entangled: dict[Stochastic, str] = {c.node: why for c, why in structure.entangled.items()}
         self.left_out = [*_left_out(structure), *(f.node for f in gaps if isinstance(f.node, Stochastic))]
         plan = Plan(structure)
         for node, variable in recording.leaves.items():
             plan.layout.place(node, max(variable.size, 1))
         self._groups = [_Group(blocks, plan) for blocks in _connected(structure.blocks)]
-        rest = [e for e in structure.evidence if not any(e.factor in g.served for g in self._groups)]
+        served = set[Factor]().union(*[g.served for g in self._groups])
+        rest = [e for e in structure.evidence if e.factor not in served]
         rest += [e for e in structure.idle if e.factor.node not in self.left_out]
-        data = log_density(Structure(self.recording, evidence=[e for e in rest if is_data(e.factor, recording)]))
-        prior = log_density(Structure(self.recording, evidence=[e for e in rest if not is_data(e.factor, recording)]))
+        data = log_density(Structure(recording, evidence=[e for e in rest if is_data(e.factor, recording)]))
+        prior = log_density(Structure(recording, evidence=[e for e in rest if not is_data(e.factor, recording)]))
+        self._by_row = [f for f in recording.factors if is_data(f, recording) and f not in served]
         programs = [plan.compiled([(data, "log likelihood")]), plan.compiled([(prior, "log prior")])]
         plan.finish()
         self.chain = Chain(plan.layout, np.random.SeedSequence(0))
@@ -85,6 +97,14 @@ class Marginal:
         leaves = data.leaves.union(*[g.leaves for g in self._groups if g.has_data])
         keys = {x.extra for x in leaves} - set(self.left_out)
         return [n for n in self.recording.leaves if n in keys and n not in self.labels]
+
+    def needed_by(self, node: Stochastic) -> list[Stochastic]:
+        """Unknowns that the label probabilities of units depend on."""
+        keys = {x.extra for x in self._group_of(node).leaves} - set(self.left_out)
+        return [n for n in self.recording.leaves if n in keys and n not in self.labels]
+
+    def _group_of(self, node: Stochastic) -> _Group:
+        return next(g for g in self._groups if any(label.node is node for label in g.labels))
 
     # ---------------------------------------------------------------- where
 
@@ -116,12 +136,86 @@ class Marginal:
         total = self._run(self._data, "log likelihood")
         return _plain(total + sum(group.likelihood(self) for group in self._groups if group.has_data))
 
+    def pointwise(self) -> dict[str, np.ndarray]:
+        """Log likelihood of each unit at the present point, by data node; those on one label vector make one entry.
+
+        Without labels each element of the data is a unit (each vector of a distribution of vectors). Units of which
+        nothing was observed are left out. The sum over everything is :meth:`log_likelihood`.
+
+        Raises
+        ------
+        ModelError
+            If labels of units are not summed out, or missing entries cannot be: entries would be conditional on them.
+        """
+        self.refuse_conditional("log_likelihood")
+        found = {g.name: g.pointwise(self) for g in self._groups if g.has_data}
+        parts: dict[str, list[tuple[Factor, np.ndarray, np.ndarray]]] = {}
+        leaves, known = self.leaves(), dict[Expression, np.ndarray]()
+        for f in self._by_row:
+            shown = observed_places(f)
+            logs = np.ravel(evaluate(f.elements, leaves, known))[shown]
+            parts.setdefault(f.node.name, []).append((f, f.places_of(shown), logs))
+        return found | {name: self._in_order(own) for name, own in parts.items()}
+
+    def _in_order(self, parts: list[tuple[Factor, np.ndarray, np.ndarray]]) -> np.ndarray:
+        """Parts of a node's elements in their order; in the shape of the elements where it is one part and whole."""
+        factor, places, logs = parts[0]
+        if len(parts) == 1:
+            return logs.reshape(factor.elements.shape) if logs.size == factor.elements.size else logs
+        places, logs = (np.concatenate(x) for x in zip(*[(p, x) for _, p, x in parts], strict=True))
+        return np.asarray(logs[np.argsort(places, kind="stable")])
+
+    @property
+    def n_units(self) -> int:
+        """Number of units of which something was observed: the n of information criteria."""
+        grouped = sum(int(g.observed.sum()) for g in self._groups if g.has_data)
+        return grouped + sum(len(observed_places(f)) for f in self._by_row)
+
+    def refuse_conditional(self, what: str) -> None:
+        """Refuse a likelihood that would be conditional on labels of units.
+
+        Raises
+        ------
+        ModelError
+            Naming the labels, and why they cannot be summed out.
+        """
+        reasons = [
+            f"{n.name} ({self.entangled.get(n, 'a label of its own, not an entry of a vector of labels')})"
+            for n in self.recording.leaves
+            if n not in self.labels and n not in self.left_out and self._is_of_units(n)
+        ]
+        if reasons:
+            raise ModelError(
+                f"{what}: expected labels that can be summed out; it would be conditional on the drawn labels of "
+                f"{'; '.join(reasons)}. Write rows that look parameters up by their label, or compute from trace(...) "
+                "what is wanted given the labels"
+            )
+
+    def _is_of_units(self, node: Stochastic) -> bool:
+        """Whether a discrete unknown labels units, and is no parameter that all of them share."""
+        if getattr(node.family, "name", "") not in ("Categorical", "Bernoulli"):
+            return False
+        touched = [f for f in self.recording.factors if is_data(f, self.recording) and self._hangs_on(f, node)]
+        if not touched:
+            return False
+        if node.state_shape:
+            return any(f.elements.shape[:1] == node.shape[:1] or _rows_of(f.node) == node.shape[:1] for f in touched)
+        data = [f for f in self.recording.factors if is_data(f, self.recording)]
+        return len(touched) < len(data)
+
+    def _hangs_on(self, factor: Factor, node: Stochastic) -> bool:
+        return factor.touches(self.recording.leaves[node])
+
     def most_probable_labels(self) -> dict[Stochastic, np.ndarray]:
         """The most probable labels of each unit at the present point, by label vector."""
         found: dict[Stochastic, np.ndarray] = {}
         for group in self._groups:
             found |= group.most_probable(self)
         return found
+
+    def label_of(self, node: Stochastic) -> LabelVector:
+        """The label vector of a node that is summed out."""
+        return next(label for label in self.label_vectors if label.node is node)
 
     def unit_logs(self) -> np.ndarray:
         """Log density of each unit at the present point, labels summed out, where every factor hangs on the labels.
@@ -132,9 +226,11 @@ class Marginal:
         return group.unit_logs(self)
 
     def add_shares(self, node: Stochastic, out: np.ndarray) -> None:
-        """Add each unit's label probabilities at the present point to `out`, shape (units, K)."""
-        group = next(g for g in self._groups if any(label.node is node for label in g.labels))
-        group.add_shares(self, node, out)
+        """Add each unit's label probabilities at the present point to `out`, shape (all units, K)."""
+        label = self.label_of(node)
+        if out.shape != (label.n_units, label.n_labels):  # the kernel trusts it
+            raise ValueError(f"expected an array of shape {(label.n_units, label.n_labels)}, got {out.shape}")
+        self._group_of(node).add_shares(self, node, out)
 
     def leaves(self) -> dict[Any, np.ndarray]:
         """The present point by leaf, in the form in which a chain keeps it."""
@@ -151,6 +247,48 @@ class Marginal:
             error, self.chain.error = self.chain.error, None
             self.chain.stop[0] = 0
             raise error
+
+
+def _with_whole_labels(recording: Recording, model: Model) -> Recording:
+    """A recording in which labels known for some units are unknown for all, where they can then be summed out."""
+    some_known = [n for n in recording.leaves if n.mask is not None and is_discrete(n)]
+    while some_known:
+        found = record(model, some_known)
+        stuck: list[Stochastic] = [c.node for c in structure_of(replace(found)).entangled if c.node in some_known]
+        labels = {c.node for c in label_candidates(found)}
+        stuck += [n for n in some_known if n not in labels]
+        if not stuck:
+            return found
+        some_known = [n for n in some_known if n not in stuck]
+    return recording
+
+
+def observed_places(factor: Factor) -> np.ndarray:
+    """Which elements (flattened) of a factor of data are about something observed.
+
+    Raises
+    ------
+    ModelError
+        If entries were drawn for what is missing, and cannot be told from the rest.
+    """
+    node, size = factor.node, int(np.prod(factor.elements.shape, dtype=int))
+    places = np.arange(size)
+    drawn = (
+        isinstance(node, Stochastic) and node.mask is not None and any(x.extra is node for x in factor.elements.leaves)
+    )
+    if not drawn:
+        return places
+    assert isinstance(node, Stochastic)
+    if factor.family is None or factor.family.event_ndim or factor.elements.shape != node.shape:
+        raise ModelError(
+            f"log_likelihood: {node.name} has missing entries that cannot be integrated out of its distribution, so "
+            "its rows have no density of what is known of them; leave the rows with missing entries out"
+        )
+    return places[~np.asarray(node.mask).ravel()]
+
+
+def _rows_of(node: Any) -> tuple[int, ...]:
+    return tuple(np.shape(node.value)[:1])
 
 
 def is_data(factor: Factor, recording: Recording) -> bool:
@@ -196,7 +334,10 @@ class _Group:
         recording = plan.structure.recording
         own = [recording.own_factor(label.node) for label in self.labels]
         self.served: set[Factor] = {s.factor for s in self.factors} | set(own)
-        self.has_data = any(is_data(s.factor, recording) for s in self.factors)
+        self.data = [s for s in self.factors if is_data(s.factor, recording)]
+        self.has_data = bool(self.data)
+        self.name = " and ".join(dict.fromkeys(s.factor.node.name for s in self._named()))
+        self.observed = self._observed()
         given = [s for s in self.factors if not is_data(s.factor, recording)]
         needs_rest = self.has_data and any(s.factor not in own for s in given)  # label laws alone sum to one
         self._all = _summed(blocks, self.factors, plan)
@@ -207,6 +348,24 @@ class _Group:
         """Leaves that its factors and weights depend on."""
         weights = [b.log_weights.leaves for b in self.blocks if b.log_weights is not None]
         return set[Expression]().union(*weights, *[s.rows.leaves for s in self.factors])
+
+    def _named(self) -> list[SeparableFactor]:
+        """Data on the labels; the labels themselves where nothing else was observed."""
+        nodes = [label.node for label in self.labels]
+        return [s for s in self.data if s.factor.node not in nodes] or self.data
+
+    def _observed(self) -> np.ndarray:
+        """Whether anything of a unit was observed, shape (units,)."""
+        found = np.zeros(self.labels[0].n_units, dtype=bool)
+        for s in self.data:
+            rows = _observed_rows(s)
+            found[rows if s.units is None else s.units[rows]] = True
+        return found
+
+    def pointwise(self, at: Marginal) -> np.ndarray:
+        """Log likelihood of each unit of which something was observed."""
+        logs = self._all.unit_logs(at) - (0.0 if self._given is None else self._given.unit_logs(at))
+        return np.asarray(logs[self.observed] if logs.shape == self.observed.shape else logs)
 
     def bind(self, chain: Chain) -> None:
         self._all.bind(chain)
@@ -229,6 +388,20 @@ class _Group:
 
     def add_shares(self, at: Marginal, node: Stochastic, out: np.ndarray) -> None:
         self._all.add_shares(at, node, out)
+
+
+def _observed_rows(s: SeparableFactor) -> np.ndarray:
+    """Rows of a factor of data of which something was observed, as they stand in it."""
+    node, count = s.factor.node, s.rows.shape[0]
+    if isinstance(node, Stochastic) and node.mask is not None and s.factor.x is None:  # labels that are known
+        return np.flatnonzero(~np.asarray(node.mask).ravel())
+    if s.gaps is None:
+        places = observed_places(s.factor)
+        return places if s.order is None else np.flatnonzero(np.isin(s.order, places))
+    assert isinstance(node, Stochastic)
+    seen = ~np.asarray(node.mask).reshape(-1, np.shape(node.value)[-1])
+    rows = np.arange(count) if s.factor.places is None else s.factor.places
+    return np.flatnonzero(seen[rows].any(axis=1))
 
 
 def _summed(blocks: list[LabelBlock], factors: list[SeparableFactor], plan: Plan) -> _OneVector | _Product:

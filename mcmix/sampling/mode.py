@@ -9,8 +9,8 @@ Wolfowitz 1956); such ends are recognised and left aside, and the best interior 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -22,7 +22,7 @@ from mcmix.kernels.density_steps import LOG, LOGIT, SIMPLEX
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import Marginal
-from mcmix.sampling.run import runner
+from mcmix.sampling.run import Runner, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
 from mcmix.sampling.unconstrained import Stretch, Unconstrained
 from mcmix.steps.labels import LabelGibbs
@@ -50,6 +50,12 @@ FINEST = 1e-14  # step relative to a coordinate, below which it would be lost in
 FULL_CURVATURE = 60  # coordinates up to which mixed derivatives are taken
 DEPTHS = (10.0, 20.0, 30.0)  # how far towards an end the density is probed
 MOST_PAIRS = 2000
+SWEEPS = 200  # of the short chains whose draws are starts too; as many before are thrown away
+MOST_DRAWN = 2  # such starts
+LOOKED_AT = 50  # draws of each chain whose density is compared
+SHORT = 40  # iterations after which starts are compared
+PROMISING = 2  # starts that are run to the end
+UNLIKE = 0.05  # difference of log densities that is no matter of a run's end
 
 
 # -------------------------------------------------------------------- the function
@@ -482,19 +488,64 @@ def _nowhere(ways: list[str], n: int) -> str:
     )
 
 
-def starts_of(model: Model, view: Unconstrained, n: int, sequence: np.random.SeedSequence) -> Starts:
-    """Free coordinates of the starts of so many chains; one where all are given as value=."""
-    made = assemble(model)
+def starts_of(model: Model, target: Target, n: int, sequence: np.random.SeedSequence) -> Starts:
+    """Free coordinates of the starts of so many chains; one where all are given as value=.
+
+    Where labels are summed out, the best draws of short chains from these starts are starts too: an optimiser stays in
+    the mode that a seeding suggests, labels that are drawn leave a poor one.
+    """
+    made, view = assemble(model), target.view
     given = {node: node.given for node in model.stochastics if node.given is not None}
     n = 1 if all(node in given for node in view.nodes) else n
     pools = seeds_of(made, sequence)
-    found = []
-    for i in range(n):
-        child = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, i))
-        chain = runner(made, i, child, given, pools).chain
-        free = view.free({node: node.state_of(chain.get(node)) for node in view.nodes})
-        found.append(np.where(view.bounded, np.clip(free, -FARTHEST, FARTHEST), free))
-    return Starts(found, _exchanges(made))
+    children = [np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, i)) for i in range(n)]
+    runners = [runner(made, i, child, given, pools) for i, child in enumerate(children)]
+    found = [view.free({node: node.state_of(r.chain.get(node)) for node in view.nodes}) for r in runners]
+    if n > 1 and made.structure.blocks and not any(s.in_python for s in made.steps):
+        found += best_draws(target, _short_run(made, runners), MOST_DRAWN)
+    return Starts([np.where(view.bounded, np.clip(x, -FARTHEST, FARTHEST), x) for x in found], _exchanges(made))
+
+
+def _short_run(made: Assembled, runners: list[Runner]) -> dict[str, np.ndarray]:
+    """Draws of every unknown that is kept, by name, from chains that are let go for a while."""
+    out = buffers(made, len(runners), SWEEPS, 0)
+    run(runners, out, 2 * SWEEPS, SWEEPS, 1, progress_bar=False)
+    rows = min(r.rows for r in runners)
+    return collected(made, out, rows).variables if rows else {}
+
+
+def best_draws(target: Target, draws: Mapping[str, np.ndarray], most: int) -> list[np.ndarray]:
+    """Free coordinates of the draws of highest density, labels summed out: the best of each chain, the best first.
+
+    Parameters
+    ----------
+    target : Target
+    draws : mapping of name to ndarray, shape (chains, draws, ...)
+    most : int
+        Chains whose best is taken.
+    """
+    nodes = target.view.nodes
+    if any(n.name not in draws for n in nodes):
+        return []
+    length = draws[nodes[0].name].shape[1]
+    some = np.unique(np.linspace(0, length - 1, min(length, LOOKED_AT)).astype(int))
+    free = target.view.free({n: draws[n.name][:, some] for n in nodes})
+    heights = target.many(free.reshape(-1, free.shape[-1])).reshape(free.shape[:2])
+    order = np.argsort(-heights.max(axis=1))[:most]
+    return [free[c, heights[c].argmax()] for c in order if np.isfinite(heights[c]).any()]
+
+
+def highest_mode(target: Target, points: Sequence[np.ndarray], search: Search) -> End:
+    """The best end of runs from the most promising of many points: those that short runs lift to unlike heights."""
+    short = replace(search, iterlim=SHORT, order=3)
+    lifted = [_optimised(target, p, short) for p in points]
+    heights = [target(p) for p in lifted]
+    chosen: list[int] = []
+    for i in np.argsort(-np.array(heights)):
+        if len(chosen) < PROMISING and all(heights[j] - heights[i] > UNLIKE for j in chosen):
+            chosen.append(int(i))
+    ends = [run_from(target, lifted[i], search) for i in chosen]
+    return max([e for e in ends if e.stationary] or ends, key=lambda e: e.value)
 
 
 def _exchanges(made: Assembled) -> list[Exchange]:
@@ -503,4 +554,4 @@ def _exchanges(made: Assembled) -> list[Exchange]:
     return [s.exchange for s in steps if s.exchange is not None]
 
 
-__all__ = ["METHODS", "Found", "Search", "Starts", "Target", "find_mode", "starts_of"]
+__all__ = ["METHODS", "Found", "Search", "Starts", "Target", "best_draws", "find_mode", "highest_mode", "starts_of"]

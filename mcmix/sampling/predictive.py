@@ -1,4 +1,4 @@
-"""Replicates of data at kept draws, and the deviance of kept draws, labels summed out."""
+"""Replicates of data at kept draws."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from mcmix.errors import ModelError
 from mcmix.nodes.ancestral import buffers, chosen_nodes, drawable, drawn_forward, generator, refuse_size
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.marginal import Marginal
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evidence import LabelBlock
 from mcmix.traces.memory import Draws
@@ -103,29 +102,4 @@ def _tell_of_fresh(made: Assembled, needed: Sequence[Node], kept: Sequence[Node]
         print(f"{WHAT}: {names} not kept; drawn from their law given their parents", file=sys.stderr)
 
 
-def deviance(made: Assembled, draws: Draws) -> np.ndarray:
-    """Minus twice the log likelihood of the data at every kept draw, labels summed out.
-
-    Returns
-    -------
-    ndarray, shape (chains, draws)
-
-    Raises
-    ------
-    ModelError
-        If there are no data, or an unknown that the likelihood depends on was not kept.
-    """
-    if not made.model.data_nodes:
-        raise ModelError("deviance: the model has no data, so there is no likelihood")
-    marginal = Marginal(made.recording)
-    missing = [n.name for n in marginal.needed if n.name not in draws.variables]
-    if missing:
-        raise ModelError(f"deviance needs the draws of {', '.join(missing)}, which were not kept")
-    found = np.empty((draws.n_chains, draws.n_draws))
-    for chain, draw in np.ndindex(*found.shape):
-        marginal.put({n: draws.variables[n.name][chain, draw] for n in marginal.needed})
-        found[chain, draw] = -2.0 * marginal.log_likelihood()
-    return found
-
-
-__all__ = ["deviance", "posterior_predictive"]
+__all__ = ["posterior_predictive"]

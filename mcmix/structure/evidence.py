@@ -273,7 +273,8 @@ def shared_weights(prior: SeparableFactor, label: LabelVector) -> Expression | N
 
 def _evidence(factor: Factor, separable: SeparableFactor | None, structure: Structure) -> Evidence:
     block = structure.block_of(factor.node)
-    if block is not None and block.log_weights is not None and factor.touches(block.label.variable):
+    is_law = factor.x is not None  # what is known of labels is a factor of theirs too, without a value
+    if is_law and block is not None and block.log_weights is not None and factor.touches(block.label.variable):
         return _label_evidence(factor, block)
     cells = separable.cells if separable is not None else without_labels(factor)
     if cells is not None and (separable is not None or cells.size < factor.elements.size):

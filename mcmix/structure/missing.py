@@ -26,7 +26,10 @@ MOST_COLUMNS = 512
 
 
 def cut(recording: Recording) -> None:
-    """Cut every factor that meets partly missing data into its rows of one kind."""
+    """Cut every factor that meets partly missing data into its rows of one kind; once."""
+    if recording.is_cut:
+        return
+    recording.is_cut = True
     leaves = {leaf: n for n, leaf in recording.leaves.items() if n.mask is not None}
     labels = {c.variable for c in label_candidates(recording)}
     recording.factors = [part for f in recording.factors for part in _columns(_by_category(f), labels)]
@@ -37,7 +40,7 @@ def cut(recording: Recording) -> None:
 def _columns(factor: Factor, labels: set[Expression]) -> list[Factor]:
     """A factor per column of a complete table whose rows hang on labels."""
     elements, x = factor.elements, factor.x
-    if elements.ndim != 2 or elements.op != "density" or x is None or not x.is_constant:
+    if not _is_elementwise(factor) or elements.ndim != 2 or x is None or not x.is_constant:
         return [factor]
     if not elements.leaves & labels or elements.shape[1] > MOST_COLUMNS:
         return [factor]
@@ -113,14 +116,22 @@ def _as_rows(factor: Factor) -> Factor | None:
         return replace(factor, elements=elements.arguments[0])
     if elements.ndim == 1:
         return factor
-    if elements.ndim == 0 or elements.op != "density" or factor.x is None:
+    if elements.ndim == 0 or not _is_elementwise(factor):
         return None
     return _at_places(factor, np.arange(elements.size))
 
 
+def _is_elementwise(factor: Factor) -> bool:
+    """Whether a factor's elements are independent numbers, each made from its own entry of the value."""
+    x, elements = factor.x, factor.elements
+    return x is not None and x.shape == elements.shape and (elements.op == "density" or elements.op in ex.ELEMENTWISE)
+
+
 def _at_places(factor: Factor, places: np.ndarray) -> Factor:
     """The factor of independent elements at some places of its (flattened) table, one row each."""
-    elements = factor.elements
+    elements, whole = factor.elements, factor.places_of(places)
+    if elements.op != "density":
+        return _table_at(factor, places, whole)
 
     def flat(a: Expression) -> Expression:
         own = ex.places_of(a, elements.shape, places)
@@ -128,7 +139,28 @@ def _at_places(factor: Factor, places: np.ndarray) -> Factor:
 
     parts = [flat(a) for a in elements.arguments]
     named = dict(zip(factor.parameters, parts[1:], strict=True))
-    return replace(factor, elements=ex.density(elements.extra, parts[0], parts[1:]), x=parts[0], parameters=named)
+    made = ex.density(elements.extra, parts[0], parts[1:])
+    return replace(factor, elements=made, x=parts[0], parameters=named, places=whole)
+
+
+def _table_at(factor: Factor, places: np.ndarray, whole: np.ndarray) -> Factor:
+    """As :func:`_at_places`, where the log density is written as an expression: categories and their like."""
+    assert factor.x is not None and factor.family is not None
+    axes = {p.name: p.event_ndim for p in factor.family.parameters}
+    named = {name: _events_at(p, axes[name], factor.elements.shape, places) for name, p in factor.parameters.items()}
+    x = gather(factor.x, places)
+    return replace(factor, elements=gather(factor.elements, places), x=x, parameters=named, places=whole)
+
+
+def _events_at(p: Expression, axes: int, shape: tuple[int, ...], places: np.ndarray) -> Expression:
+    """A parameter at some places of the (flattened) table; what all share as it is."""
+    event = p.shape[p.ndim - axes :]
+    size = int(np.prod(event, dtype=int))
+    if p.size == size:
+        return ex.reshape(p, event)
+    fronts = np.broadcast_to(np.arange(p.size // size).reshape(p.shape[: p.ndim - axes]), shape).ravel()[places]
+    entries = fronts[:, None] * size + np.arange(size)
+    return ex.reshape(gather(p, entries.ravel()), (len(places), *event))
 
 
 def _kinds(whole: Factor, leaves: dict[Expression, Stochastic]) -> np.ndarray:
@@ -171,7 +203,8 @@ def _rows(factor: Factor, chosen: np.ndarray) -> Factor:
         if elements.op != "events":
             raise NotSeparable("nothing in them is unknown")
         named = dict(zip(factor.parameters, elements.arguments[1:], strict=True))
-        return replace(factor, elements=elements, x=elements.arguments[0], parameters=named)
+        whole = factor.places_of(chosen)
+        return replace(factor, elements=elements, x=elements.arguments[0], parameters=named, places=whole)
 
     def at(x: Expression, axes: int) -> Expression:
         if x.shape[:1] != (count,) or x.ndim != 1 + axes:
@@ -185,4 +218,5 @@ def _rows(factor: Factor, chosen: np.ndarray) -> Factor:
         elements=at(factor.elements, 0),
         x=None if factor.x is None else at(factor.x, 0 if family is None else family.event_ndim),
         parameters={name: at(p, axes.get(name, 0)) for name, p in factor.parameters.items()},
+        places=factor.places_of(chosen),
     )

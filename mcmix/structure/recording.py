@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,8 @@ class Factor:
         The value, as the user sees it.
     parameters : dict of str to Expression
         By canonical name.
+    places : ndarray of int or None
+        Where its elements stand among those of the node, flattened; all of them, in turn, where None.
     """
 
     node: Node
@@ -55,6 +57,7 @@ class Factor:
     family: Family | None = None
     x: Expression | None = None
     parameters: dict[str, Expression] = field(default_factory=dict)
+    places: np.ndarray | None = None
 
     @property
     def total(self) -> Expression:
@@ -64,6 +67,10 @@ class Factor:
     def touches(self, variable: Expression) -> bool:
         """Whether the factor depends on a leaf."""
         return variable in self.elements.leaves
+
+    def places_of(self, own: np.ndarray) -> np.ndarray:
+        """Where some of its elements (flattened) stand among those of the node."""
+        return own if self.places is None else self.places[own]
 
 
 @dataclass
@@ -78,12 +85,15 @@ class Recording:
     factors : list of Factor
     opaque : dict of Node to str
         Functions that could not be recorded, and why.
+    is_cut : bool
+        Whether factors are in parts that are alike already.
     """
 
     leaves: dict[Stochastic, Expression] = field(default_factory=dict)
     values: dict[Node, Expression] = field(default_factory=dict)
     factors: list[Factor] = field(default_factory=list)
     opaque: dict[Node, str] = field(default_factory=dict)
+    is_cut: bool = False
 
     def factor_of(self, node: Node) -> Factor:
         """The factor that a node contributes (of data with missing entries: that of the known rows)."""
@@ -115,15 +125,25 @@ def is_log_kept(node: Node) -> bool:
     return isinstance(node, Law) and node.family.support.simplex
 
 
-def record(model: Model) -> Recording:
-    """Record every node of a model."""
+def record(model: Model, whole: Collection[Node] = ()) -> Recording:
+    """Record every node of a model.
+
+    Parameters
+    ----------
+    model : Model
+    whole : collection of Node
+        Labels of which some are known that are recorded as if none were, with one more factor that allows no others
+        than the known ones: so every unit is one, in the order of the units.
+    """
     recording = Recording()
     for node in model.ordered():
         if isinstance(node, Stochastic):
-            recording.values[node] = _variable(node, recording)
+            recording.values[node] = _variable(node, recording, node in whole)
             recording.factors.append(
                 _law_factor(node, recording) if isinstance(node, Law) else _own_factor(node, recording)
             )
+            if node in whole:
+                recording.factors.append(_known_entries(node, recording))
         elif isinstance(node, Deterministic):
             found = _looked_up(node, recording)
             if found is None:
@@ -137,14 +157,25 @@ def record(model: Model) -> Recording:
     return recording
 
 
-def _variable(node: Stochastic, recording: Recording) -> Expression:
+def _variable(node: Stochastic, recording: Recording, whole: bool = False) -> Expression:
     if node.observed:
         return constant(np.asarray(node.value))
     kind = {"i": "int", "u": "int", "b": "bool"}.get(np.dtype(node.dtype).kind, "float")
+    if whole:
+        recording.leaves[node] = leaf(node, node.shape, kind)
+        return recording.leaves[node]
     recording.leaves[node] = leaf(node, node.state_shape, kind)
     if node.mask is not None:
         return full_value(node, recording.leaves[node])
     return elementwise("exp", recording.leaves[node]) if is_log_kept(node) else recording.leaves[node]
+
+
+def _known_entries(node: Stochastic, recording: Recording) -> Factor:
+    """Nought where an entry has its known value or is unknown, minus infinity elsewhere."""
+    mask = np.asarray(node.mask)
+    known = np.where(mask, 0, np.asarray(node.known))
+    agrees = elementwise("where", elementwise("equal", recording.leaves[node], known), 0.0, -np.inf)
+    return Factor(node, elementwise("where", mask, 0.0, agrees))
 
 
 def _law_factor(node: Law, recording: Recording) -> Factor:

@@ -61,7 +61,8 @@ def shown_parts(factor: Factor) -> list[tuple[Factor, np.ndarray]]:
             parameters = [parameters[0][..., shown], spread[..., shown[:, None], shown]]
         known = constant(np.ascontiguousarray(data[np.ix_(rows, shown)]))
         named = dict(zip([p.name for p in law.parameters], parameters, strict=True))
-        found.append((Factor(node, ex.event_density(law, known, parameters), law, known, named), rows))
+        elements = ex.event_density(law, known, parameters)
+        found.append((Factor(node, elements, law, known, named, factor.places_of(rows)), rows))
     return found
 
 

@@ -1,0 +1,120 @@
+"""The likelihood of kept draws, labels summed out: as a deviance, by unit, and as label probabilities.
+
+All of it is asked of :class:`mcmix.sampling.marginal.Marginal`, whichever step drew the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.marginal import Marginal
+from mcmix.steps.plan import Assembled
+from mcmix.structure.recording import record
+from mcmix.traces.memory import Draws
+
+
+def deviance(made: Assembled, draws: Draws) -> np.ndarray:
+    """Minus twice the log likelihood of the data at every kept draw, labels summed out.
+
+    Returns
+    -------
+    ndarray, shape (chains, draws)
+
+    Raises
+    ------
+    ModelError
+        If there are no data, an unknown that the likelihood depends on was not kept, or labels of units cannot be
+        summed out.
+    """
+    if not made.model.data_nodes:
+        raise ModelError("deviance: the model has no data, so there is no likelihood")
+    marginal = Marginal(record(made.model), made.model)
+    marginal.refuse_conditional("deviance")
+    positions = draws.thinned(draws.n_chains * draws.n_draws)
+    found = [-2.0 * marginal.log_likelihood() for _ in visited(marginal, draws, positions, "deviance")]
+    return np.reshape(found, (draws.n_chains, draws.n_draws))
+
+
+def unit_log_likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Log likelihood of every unit at evenly thinned draws: :meth:`mcmix.sampling.marginal.Marginal.pointwise`.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (chains, draws, units)
+        By data node; data nodes on one label vector make one entry, whose name joins theirs.
+    positions : ndarray, shape (n, 2)
+    """
+    marginal = Marginal(record(made.model), made.model)
+    marginal.refuse_conditional("log_likelihood")
+    positions = draws.thinned(at_most)
+    rows = [marginal.pointwise() for _ in visited(marginal, draws, positions, "log_likelihood")]
+    found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return {n: x.reshape(draws.n_chains, -1, *x.shape[1:]) for n, x in found.items()}, positions
+
+
+def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -> np.ndarray:
+    """Posterior probability of each label for each unit, averaged over thinned draws (Rao-Blackwellised).
+
+    Units whose label is known have it for certain. Where a parameter's draws were not kept but the labels were, the
+    labels' frequencies over all draws.
+
+    Returns
+    -------
+    ndarray, shape (units, K)
+
+    Raises
+    ------
+    ModelError
+        If the labels cannot be summed out, or what they depend on was not kept.
+    """
+    marginal = Marginal(record(made.model), made.model)
+    if node not in marginal.labels:
+        why = marginal.entangled.get(node, "it is no vector of labels that rows depend on one by one")
+        raise ModelError(f"memberships: {node.name} cannot be summed out: {why}")
+    label = marginal.label_of(node)
+    needed = marginal.needed_by(node)
+    if any(n.name not in draws.variables for n in needed) and node.name in draws.variables:
+        kept = node.completed(draws.variables[node.name])  # without the parameters: how often each label was drawn
+        return np.stack([(kept == value).mean(axis=(0, 1)) for value in label.values], axis=1)
+    out, positions = np.zeros((label.n_units, label.n_labels)), draws.thinned(at_most)
+    for _ in visited(marginal, draws, positions, "memberships", needed):
+        marginal.add_shares(node, out)
+    return with_known_labels(node, label.values, out / len(positions))
+
+
+def with_known_labels(node: Stochastic, values: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Label probabilities of all units, where those whose label is known have it for certain, to the last digit."""
+    if node.mask is None or len(shares) != np.size(node.mask):
+        return shares
+    known = ~np.asarray(node.mask).ravel()
+    shares[known] = np.ravel(np.asarray(node.known))[known, None] == values
+    return shares
+
+
+def visited(
+    marginal: Marginal, draws: Draws, positions: np.ndarray, what: str, needed: Sequence[Stochastic] | None = None
+) -> Iterator[None]:
+    """The marginal at each of some kept draws in turn.
+
+    Raises
+    ------
+    ModelError
+        If an unknown that is needed was not kept.
+    """
+    nodes = marginal.needed if needed is None else needed
+    missing = [n.name for n in nodes if n.name not in draws.variables]
+    if missing:
+        raise ModelError(
+            f"{what} needs the draws of {', '.join(missing)}, which were not kept; sample with trace=[...], or raise "
+            "label_budget="
+        )
+    for chain, draw in positions:
+        marginal.put({n: np.asarray(draws.variables[n.name][chain, draw], dtype=float) for n in nodes})
+        yield
+
+
+__all__ = ["deviance", "memberships", "unit_log_likelihood", "visited"]
