@@ -203,7 +203,7 @@ def _constraint(node: Law, name: str) -> str:
 def _check_weights(node: Law, weights: Expression, recording: Recording) -> None:
     """Weights that are functions of unknowns must sum to one wherever these are, not at their present values alone."""
     for shift in (0.0, 0.013):
-        values = {n: _kept(n, _moved(n, shift)) for n in recording.leaves}
+        values = {n: _kept(n, _moved(n, shift), recording) for n in recording.leaves}
         totals = evaluate(reduce("sum", weights, -1), values)
         if (np.abs(totals - 1.0) > 1e-6).any():
             raise SupportError(
@@ -314,7 +314,7 @@ def _agrees(answer: Expression, function: Callable[..., Any], parents: Mapping[s
     for shift in (0.0, 0.013):
         values: dict[Node, Any] = {n: _moved(n, shift) for n in recording.leaves}
         expected = _answered(function, parents, values)
-        found = evaluate(answer, {n: _kept(n, v) for n, v in values.items()})
+        found = evaluate(answer, {n: _kept(n, v, recording) for n, v in values.items()})
         if not np.allclose(expected, found, rtol=1e-9, atol=1e-12, equal_nan=True):
             return False
     return True
@@ -327,11 +327,12 @@ def _answered(function: Callable[..., Any], parents: Mapping[str, Any], values: 
     return np.asarray(answer, dtype=np.float64)
 
 
-def _kept(node: Node, value: np.ndarray) -> np.ndarray:
-    """A value as it stands in a chain's memory."""
+def _kept(node: Node, value: np.ndarray, recording: Recording) -> np.ndarray:
+    """A value as it stands in a chain's memory, or whole where the recording has all of it as unknown."""
     assert isinstance(node, Stochastic)
+    state = value if recording.leaves[node].shape == np.shape(value) else node.state_of(value)
     with np.errstate(divide="ignore"):  # weights that stand at zero have logarithms too
-        return np.log(value) if is_log_kept(node) else np.asarray(node.state_of(value))
+        return np.log(value) if is_log_kept(node) else np.asarray(state)
 
 
 def _moved(node: Stochastic, shift: float) -> np.ndarray:
