@@ -22,7 +22,7 @@ STREAM = 2**31 + 7  # key of the random stream: beyond those of chains and of ex
 
 
 def probabilities_at(made: Assembled, draws: Draws, compiled: Pass, numbers: np.ndarray) -> Iterator[np.ndarray]:
-    """Label probabilities of the units at kept draws: one array (units, K), written over from draw to draw.
+    """Label probabilities of the units of unknown label at kept draws: an array (units, K) for each draw.
 
     Parameters
     ----------
@@ -40,7 +40,12 @@ def probabilities_at(made: Assembled, draws: Draws, compiled: Pass, numbers: np.
     for _ in replay.at(np.column_stack(np.divmod(numbers, draws.n_draws))):
         out[:] = 0.0
         run_step(soft_pass, descriptor, np.zeros(1), replay.chain.stream)
-        yield out
+        yield out if len(out) == n_unknown(compiled) else out[np.ravel(compiled.label.node.mask)]
+
+
+def n_unknown(compiled: Pass) -> int:
+    """Units whose label is drawn: known ones may stand among those of the pass."""
+    return int(compiled.label.node.state_shape[0])
 
 
 def can_draw_labels(made: Assembled, draws: Draws, node: Stochastic) -> bool:
@@ -56,8 +61,9 @@ def _needed(made: Assembled, node: Stochastic) -> list[Stochastic]:
 
 def label_bytes(made: Assembled, draws: Draws, node: Stochastic) -> int:
     """Bytes of a label vector's draws, all of them."""
-    label = next(p for p in passes_of(made) if p.label.node is node).label
-    return draws.n_chains * draws.n_draws * label.n_units * (1 if label.n_labels <= 256 else 2)
+    compiled = next(p for p in passes_of(made) if p.label.node is node)
+    label = compiled.label
+    return draws.n_chains * draws.n_draws * n_unknown(compiled) * (1 if label.n_labels <= 256 else 2)
 
 
 def drawn_labels(
@@ -90,7 +96,7 @@ def drawn_labels(
     positions = draws.thinned(most)
     numbers = positions[:, 0] * draws.n_draws + positions[:, 1]
     rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, STREAM)))
-    found = np.zeros((len(numbers), label.n_units), dtype=dtype)
+    found = np.zeros((len(numbers), n_unknown(compiled)), dtype=dtype)
     for i, shares in enumerate(probabilities_at(made, draws, compiled, numbers)):
         found[i] = _drawn(shares, rng)
     return found

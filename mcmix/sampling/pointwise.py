@@ -12,6 +12,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import Marginal
+from mcmix.sampling.replay import with_known_labels
 from mcmix.steps.plan import Assembled
 from mcmix.structure.recording import record
 from mcmix.traces.memory import Draws
@@ -83,16 +84,7 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
     out, positions = np.zeros((label.n_units, label.n_labels)), draws.thinned(at_most)
     for _ in visited(marginal, draws, positions, "memberships", needed):
         marginal.add_shares(node, out)
-    return with_known_labels(node, label.values, out / len(positions))
-
-
-def with_known_labels(node: Stochastic, values: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Label probabilities of all units, where those whose label is known have it for certain, to the last digit."""
-    if node.mask is None or len(shares) != np.size(node.mask):
-        return shares
-    known = ~np.asarray(node.mask).ravel()
-    shares[known] = np.ravel(np.asarray(node.known))[known, None] == values
-    return shares
+    return with_known_labels(label, out / len(positions))
 
 
 def visited(

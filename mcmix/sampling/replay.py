@@ -47,7 +47,7 @@ class Replay:
             for node in self.nodes:
                 value = np.asarray(self.draws.variables[node.name][chain, draw], dtype=float)
                 self.chain.put(node, value)
-                leaves[node] = self.chain.view(node).reshape(node.state_shape).copy()
+                leaves[node] = self.chain.view(node).reshape(self.made.recording.leaves[node].shape).copy()
             yield leaves
 
     def require(self, nodes: Sequence[Stochastic], what: str) -> None:
@@ -65,12 +65,13 @@ def passes_of(made: Assembled) -> list[Pass]:
 
 
 def with_known_labels(label: LabelVector, shares: np.ndarray) -> np.ndarray:
-    """Label probabilities of every unit: those whose label is known have it for certain."""
+    """Label probabilities of every unit, from those of the unknown or of all: known labels are certain."""
     node = label.node
     if node.mask is None:
         return shares
+    mask = np.asarray(node.mask).ravel()
     full = (np.asarray(node.known).reshape(-1, 1) == label.values).astype(float)
-    full[np.asarray(node.mask).ravel()] = shares
+    full[mask] = shares if len(shares) == mask.sum() else shares[mask]
     return full
 
 

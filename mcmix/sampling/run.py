@@ -237,11 +237,11 @@ def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers
     """Allocate a call's draws; labels only while they fit the budget in bytes."""
     found: dict[Stochastic, np.ndarray] = {}
     for node in made.labels:
-        size = per_label_bytes(node, made)
-        needed = size * n_chains * n_rows * node.state_shape[0]
+        size, width = per_label_bytes(node, made), made.recording.leaves[node].size
+        needed = size * n_chains * n_rows * width
         if node.trace_by_default and needed <= budget:
             budget -= needed
-            found[node] = np.zeros((n_chains, n_rows, node.state_shape[0]), dtype=np.uint8 if size == 1 else np.uint16)
+            found[node] = np.zeros((n_chains, n_rows, width), dtype=np.uint8 if size == 1 else np.uint16)
     segments, moments = [], dict[Stochastic, np.ndarray]()
     for segment in made.segments:
         node = segment.key
@@ -268,7 +268,7 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     table = np.zeros((max(len(out.labels), 1), driver.LABEL_WIDTH), np.int64)
     for j, (node, array) in enumerate(out.labels.items()):
         lowest = recorded_from(node, made)
-        table[j] = [r.chain.address(node), node.state_shape[0], lowest, address_of(array[r.number]), array.itemsize]
+        table[j] = [r.chain.address(node), array.shape[2], lowest, address_of(array[r.number]), array.itemsize]
     segments = np.array([[r.chain.address(s.key), s.size, int(s.log_kept)] for s in out.segments], dtype=np.int64)
     moments = np.zeros((max(len(out.moments), 1), driver.MOMENT_WIDTH), np.int64)
     for j, (node, array) in enumerate(out.moments.items()):
@@ -414,8 +414,10 @@ def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:
         else:
             variables[segment.name] = values.astype(segment.dtype) if np.dtype(segment.dtype).kind in "iub" else values
     for node, array in out.labels.items():
-        lowest = recorded_from(node, made)
-        variables[node.name] = array[:, :n_rows] if lowest == 0 else array[:, :n_rows].astype(np.int32) + lowest
+        lowest, drawn = recorded_from(node, made), array[:, :n_rows]
+        if node.mask is not None and array.shape[2] > node.state_shape[0]:  # known labels stand among them
+            drawn = np.ascontiguousarray(drawn[..., np.ravel(node.mask)])
+        variables[node.name] = drawn if lowest == 0 else drawn.astype(np.int32) + lowest
     return Draws(variables, statistics, {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()})
 
 

@@ -60,15 +60,28 @@ class Chain:
     def put(self, node: Stochastic, value: Any) -> None:
         """Write a variable's value, in the form in which the chain keeps it; of data, the missing entries alone."""
         array = np.asarray(value, dtype=float)
+        if self.keeps_whole(node):
+            self.view(node)[:] = np.ravel(array if array.shape == node.shape else node.completed(array))
+            return
         if node.mask is not None and array.shape == node.shape:
             array = array[node.mask]
         with np.errstate(divide="ignore"):
             kept = np.log(array) if is_log_kept(node) else array
         self.view(node)[:] = np.broadcast_to(kept, node.state_shape).ravel()
 
+    def keeps_whole(self, node: Stochastic) -> bool:
+        """Whether labels that are known for some units stand in memory for all of them."""
+        return node.mask is not None and self.layout.places[node][1] == np.size(node.mask) > node.state_shape[0]
+
+    def state(self, node: Stochastic) -> np.ndarray:
+        """What is sampled of a variable, in the form in which the chain keeps it."""
+        if self.keeps_whole(node):
+            return np.asarray(self.view(node)[np.asarray(node.mask).ravel()])
+        return self.view(node).reshape(node.state_shape)
+
     def get(self, node: Stochastic) -> np.ndarray:
         """A copy of a variable's value as users see it; data with their missing entries filled in."""
-        state = self.view(node).reshape(node.state_shape)
+        state = self.state(node)
         value = np.exp(state) if is_log_kept(node) else state.astype(node.dtype)
         return np.asarray(node.completed(value))
 

@@ -18,7 +18,7 @@ from mcmix.steps.gaps import GapLayout, columns_about
 from mcmix.steps.program import row_by_row
 from mcmix.structure.classes import Classes, classes_of
 from mcmix.structure.evidence import LabelBlock, Structure
-from mcmix.structure.exchange import Exchange, exchange_of, names_may_stick, ratio_target
+from mcmix.structure.exchange import Exchange, exchange_of, names_may_stick, ratio_target, unknown_parts
 from mcmix.structure.expression import Expression, constant, elementwise, leaf, reduce, reshape
 from mcmix.structure.labels import SeparableFactor, looked_up, missing_in, parameter_tables
 from mcmix.structure.rewrite import substitute
@@ -247,7 +247,8 @@ class LabelGibbs(Step):
         found = exchange_of(block, structure)
         classes = classes_of(block, structure)
         alike = isinstance(classes, Classes) and classes.whole
-        self.exchange = found if isinstance(found, Exchange) and not alike else None
+        told = len(unknown_parts(block)) < len(block.factors)  # a move would need the ratio of what is known
+        self.exchange = found if isinstance(found, Exchange) and not alike and not told else None
         self.names_stick = not isinstance(found, Exchange) or names_may_stick(found, block, structure)
         self.names_are_free = classes if isinstance(classes, Classes) and alike else None
         self.exchange_note = _exchange_note(classes, self.exchange)

@@ -22,7 +22,7 @@ from mcmix.steps.program import Program
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
 from mcmix.structure.evaluate import ordered
-from mcmix.structure.evidence import Evidence, Structure, structure_of
+from mcmix.structure.evidence import Evidence, Structure, structure_of, stuck_labels
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.recording import Recording, is_log_kept, record
 from mcmix.structure.tempering import POWER_KEY
@@ -112,11 +112,11 @@ def assemble(
     """
     if not model.stochastics:
         raise ModelError("the model has nothing to sample: every random node is observed")
-    recording = record(model)
     choices = [*choices, *_own_choices(model, choices)]
     taken = {n for c in choices for n in c.nodes}
     apart = [n for c in choices for n in c.nodes if c.step not in (LabelGibbs, DrawFromPrior)]
-    structure = structure_of(recording, apart, draw_from_prior, tempered)
+    structure = _structure(model, apart, draw_from_prior, tempered)
+    recording = structure.recording
     structure.held = {n for c in choices for n in c.nodes if getattr(c.step, "holds", False)}
     plan = Plan(structure)
     if tempered:
@@ -139,6 +139,17 @@ def assemble(
     _recorded(made, asked)
     plan.finish()
     return made
+
+
+def _structure(model: Model, apart: Sequence[Node], draw_from_prior: bool, tempered: bool) -> Structure:
+    """What the model means; known labels stand among unknown ones where only so the rows separate (with gaps)."""
+    found = structure_of(record(model), apart, draw_from_prior, tempered)
+    stuck = stuck_labels(found)
+    if stuck:
+        whole = structure_of(record(model, stuck), apart, draw_from_prior, tempered)
+        if not any(c.node in stuck for c in whole.entangled):
+            return whole
+    return found
 
 
 def _own_choices(model: Model, choices: Sequence[Choice]) -> list[Choice]:

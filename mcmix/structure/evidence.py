@@ -174,6 +174,12 @@ def structure_of(
     return structure
 
 
+def stuck_labels(structure: Structure) -> list[Stochastic]:
+    """Labels known for some units whose rows do not separate, and may do so once all are recorded as unknown."""
+    nodes = [c.node for c in structure.entangled if c.node not in structure.apart]
+    return [n for n in nodes if n.mask is not None]
+
+
 def _temper(structure: Structure) -> None:
     """Let the laws of data count a power, in every evidence and in the label passes."""
     chosen = [f for f in structure.recording.factors if is_tempered(f, structure.recording)]

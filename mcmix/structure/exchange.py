@@ -62,7 +62,7 @@ def exchange_of(block: LabelBlock, structure: Structure, into: Exchange | None =
         if block.log_weights is None:
             raise _Broken("weights vary by row")
         _weights(block, structure, found)
-        for s in block.factors:
+        for s in unknown_parts(block):
             for table in _tables_of(s, block)[0]:
                 _table(table, block.label.n_labels, structure, found)
         _closed(found, block, structure)
@@ -71,6 +71,11 @@ def exchange_of(block: LabelBlock, structure: Structure, into: Exchange | None =
     except (_Broken, NotSeparable) as reason:
         return str(reason)
     return found
+
+
+def unknown_parts(block: LabelBlock) -> list[SeparableFactor]:
+    """Factors of a block but for what says which labels are known: that pins components, and is asked for apart."""
+    return [s for s in block.factors if s.factor.node is not block.label.node or s.factor.x is not None]
 
 
 def _tables_of(s: SeparableFactor, block: LabelBlock) -> tuple[list[Expression], list[Expression]]:
@@ -263,7 +268,7 @@ def _closed(found: Exchange, block: LabelBlock, structure: Structure) -> None:
     slots = [slot for family in found.families for slot in family]
     if len(set(slots)) != len(slots):
         raise _Broken("one variable stands in two tables")
-    for s in block.factors:
+    for s in unknown_parts(block):
         tables, beside = _tables_of(s, block)
         parts = [part for table in tables for part in _scalars(table, block.label.n_labels)] + beside
         if not all(_invariant(part, leaves, block, structure) for part in parts):
