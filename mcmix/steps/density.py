@@ -100,6 +100,8 @@ def bounds_of(node: Stochastic) -> tuple[np.ndarray, np.ndarray]:
                 out[:] = end
             elif not holds_nodes(node.parents[end]):
                 out[:] = np.ravel(node.state_of(np.broadcast_to(np.asarray(node.parents[end], float), node.shape)))
+        if node.family.name == "Categorical":  # beyond these values, look-ups would find the next row's
+            upper[:] = shape_of(node.parents["probabilities"])[-1] - 1
     return lower, upper
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from mcmix.errors import TraceError
 from mcmix.structure.expression import Expression, as_expression, elementwise, gather, holds_expression, reshape
 
+_NOWHERE = -(2**40)  # a position outside any table
+
 
 def index(x: Expression, position: Any) -> Expression:
     """``x[position]``."""
@@ -42,6 +44,8 @@ def _gather_front(x: Expression, indices: list[Expression]) -> Expression:
     rest = x.shape[len(indices) :]
     stride = int(np.prod(rest, dtype=int))
     position: Any = None
+    inner_axes = [None, *x.shape[1 : len(indices)]]  # beyond the first axis, any length is a row's own
+    indices = [i if n is None else _inside_row(i, n) for i, n in zip(indices, inner_axes, strict=True)]
     for index, length in reversed(list(zip(indices, x.shape, strict=False))):
         term = elementwise("multiply", index, stride) if stride != 1 else index
         position = term if position is None else elementwise("add", term, position)
@@ -50,6 +54,34 @@ def _gather_front(x: Expression, indices: list[Expression]) -> Expression:
         inner = np.arange(int(np.prod(rest, dtype=int))).reshape(rest)
         position = elementwise("add", reshape(position, position.shape + (1,) * len(rest)), inner)
     return gather(x, position)
+
+
+def _inside_row(index: Expression, length: int) -> Expression:
+    """An index into an inner axis; beyond that axis it is sent out of the whole table, not into the next row."""
+    if index.is_constant or _spans(index, length):
+        return index
+    inside = elementwise("and", elementwise("greater_equal", index, 0), elementwise("less", index, length))
+    return elementwise("where", inside, index, _NOWHERE)
+
+
+def _spans(index: Expression, length: int) -> bool:
+    """Whether what is looked up with is known to lie on an axis: finitely many values, all of them on it."""
+    if index.op in ("reshape", "take"):
+        return _spans(index.arguments[0], length)
+    if index.op == "concatenate":
+        return all(_spans(a, length) for a in index.arguments)
+    if index.is_constant:
+        known = np.asarray(index.known)
+        return bool(known.size == 0 or (known.min() >= 0 and known.max() < length))
+    values = _values_of(index.extra) if index.op == "leaf" else None
+    return values is not None and bool(values[0] >= 0 and values[-1] < length)
+
+
+def _values_of(key: Any) -> np.ndarray | None:
+    from mcmix.nodes.law import Law
+    from mcmix.structure.labels import values_of
+
+    return values_of(key) if isinstance(key, Law) else None
 
 
 def take_along(value: Any, indices: Any, axis: int | None = None, **_: Any) -> Expression:
