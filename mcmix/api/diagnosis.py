@@ -15,6 +15,7 @@ from mcmix.report.diagnosis.facts import Facts, LabelFacts
 from mcmix.report.diagnosis.quantities import Group, other_quantities
 from mcmix.report.diagnosis.result import Diagnosis, diagnosed
 from mcmix.sampling import pointwise, predictive_density
+from mcmix.steps.density import is_discrete
 from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.methods import NoStepper
 from mcmix.steps.plan import Assembled
@@ -51,6 +52,8 @@ def facts_of(m: MCMC) -> Facts:
     return Facts(
         labels=labels,
         nameless=frozenset(_nameless(made, labels)),
+        suspects=frozenset(_suspects(made, labels)),
+        discrete=frozenset(n.name for n in made.model.stochastics if is_discrete(n)),
         continuous=frozenset(n.name for n in made.model.stochastics if _never_repeats(n)),
         held=frozenset(n.name for n in held),
         simplexes=frozenset(n.name for n in made.model.stochastics if is_log_kept(n)),
@@ -81,6 +84,23 @@ def _nameless(made: Assembled, labels: dict[str, LabelFacts]) -> set[str]:
     for label in labels.values():
         free |= {name for table in label.tables for name, _ in table} | set(label.complements)
     return free | {f.name for f in made.model.deterministics if _sources(f) & free}
+
+
+def _suspects(made: Assembled, labels: dict[str, LabelFacts]) -> set[str]:
+    """Unknowns by component of label vectors whose components nothing proves alike: tables, or of their length."""
+    found = set[str]()
+    for vector in _label_vectors(made):
+        if labels[vector.node.name].exchangeable or vector.n_labels < 2:
+            continue
+        met = {p for f in made.model.data_nodes if vector.node in f.extended_parents for p in f.extended_parents}
+        found |= {n.name for n in made.model.stochastics if n in met and _by_component(n, vector)}
+    return found
+
+
+def _by_component(node: Stochastic, vector: LabelVector) -> bool:
+    """Whether an unknown has an entry for each component, none of which is known."""
+    vector_like = not is_discrete(node) and not is_log_kept(node) and node.mask is None
+    return vector_like and node.shape[:1] == (vector.n_labels,)
 
 
 def _sources(function: Node) -> set[str]:

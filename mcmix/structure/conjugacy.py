@@ -54,8 +54,15 @@ class _Prior:
     upper: Any
 
 
+_NO_MESSAGE, _NO_LINK, _OTHER_PRIOR = range(3)  # how far a kind of conjugacy was followed before it failed
+
+
 class _NotConjugate(Exception):
-    """Why a variable has no conjugate conditional."""
+    """Why a variable has no conjugate conditional of a kind, and how far that was followed."""
+
+    def __init__(self, reason: str, stage: int = _NO_LINK):
+        super().__init__(reason)
+        self.stage = stage
 
 
 def conjugate(node: Node, structure: Structure) -> Conjugate | str:
@@ -66,13 +73,22 @@ def conjugate(node: Node, structure: Structure) -> Conjugate | str:
     if structure.is_idle(node) or all(e.factor is own for e in structure.about(node)):
         return _prior_alone(node, structure)
     kinds = ("dirichlet",) if node.family.support.simplex else ("normal", "gamma", "beta")
-    reasons = []
+    reasons: dict[str, _NotConjugate] = {}
     for kind in kinds:
         try:
             return _of_kind(node, kind, structure)
         except _NotConjugate as reason:
-            reasons.append(str(reason))
-    return max(reasons, key=len) if reasons else "no conjugate prior"
+            reasons[kind] = reason
+    return _first_obstacle(node, reasons)
+
+
+def _first_obstacle(node: Law, reasons: Mapping[str, _NotConjugate]) -> str:
+    """What stands in the way of the kind that came furthest; of several, the one that the prior is of."""
+
+    def nearness(kind: str) -> tuple[int, bool]:
+        return reasons[kind].stage, (kind, node.family.name) in _PRIORS
+
+    return str(reasons[max(reasons, key=nearness)])
 
 
 def _of_kind(node: Law, kind: str, structure: Structure) -> Conjugate:
@@ -161,7 +177,7 @@ def _message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
     statistics = e.factor.family.statistics
     message = statistics.messages.get(touching[0]) if statistics else None
     if message is None or message.kind != kind or e.sums is None:
-        raise _NotConjugate(f"{e.factor.family.name} {name} has no {kind} message to its {touching[0]}")
+        raise _NotConjugate(f"{e.factor.family.name} {name} has no {kind} message to its {touching[0]}", _NO_MESSAGE)
     if any(not e.parameters[known].is_constant for known in statistics.known):  # type: ignore[union-attr]
         raise _NotConjugate(f"{name}: {statistics.known[0]} is not known")  # type: ignore[union-attr]
     others = {p: x for p, x in e.parameters.items() if p != touching[0]}
@@ -329,7 +345,7 @@ def _prior(node: Law, kind: str, exponent: float, parameters: Mapping[str, Expre
     found = _PRIORS.get((kind, node.family.name))
     answer = found(parameters, exponent) if found else None
     if answer is None:
-        raise _NotConjugate(f"a {node.family.name} prior is not conjugate to its {kind} messages")
+        raise _NotConjugate(f"a {node.family.name} prior is not conjugate to its {kind} messages", _OTHER_PRIOR)
     return answer
 
 

@@ -27,7 +27,7 @@ WORST = 10  # quantities by which a chain that stands apart is looked for
 
 def worst_rhat(quantities: Iterable[Quantity]) -> Quantity | None:
     """The quantity in which chains differ most, of those that decide."""
-    known = [q for q in quantities if q.group.decides and not np.isnan(q.rhat)]
+    known = [q for q in quantities if q.group.decides and not np.isnan(q.rhat) and not q.certain]
     return max(known, key=lambda q: q.rhat, default=None)
 
 
@@ -37,7 +37,7 @@ def least_certain(quantities: Iterable[Quantity]) -> Quantity | None:
     One that was looked at in some draws only counts where these are far from independent: else it has more effective
     draws than were looked at.
     """
-    known = [q for q in quantities if q.group.decides and not np.isnan(q.effective)]
+    known = [q for q in quantities if q.group.decides and not np.isnan(q.effective) and not q.certain]
     known = [q for q in known if not q.group.thinned or q.effective < q.draws.size / 4]
     return min(known, key=lambda q: q.effective, default=None)
 
@@ -58,6 +58,11 @@ def disagreement(draws: Draws, quantities: Sequence[Quantity]) -> Iterator[Findi
         what = f"the halves of the chain disagree: R-hat of {worst.label} is {worst.rhat:.2f}"
         yield Finding("halves disagree", FAILURE, what, "burn in longer, or run longer")
         return
+    if worst.group.aliases and _agree_sorted(worst, quantities):
+        what = f"chains name components differently (R-hat of {worst.label} is {worst.rhat:.2f}, sorted they agree)"
+        advice = "what tells components apart did not settle their names: order them in the model, or relabel"
+        yield Finding("names differ between chains", WARNING, what, advice)
+        return
     alone = _apart(draws, quantities)
     what = f"chains disagree: R-hat of {worst.label} is {worst.rhat:.2f}"
     advice = "run longer, look at each chain (trace(name, chain)), or start elsewhere"
@@ -65,9 +70,16 @@ def disagreement(draws: Draws, quantities: Sequence[Quantity]) -> Iterator[Findi
     yield from alone
 
 
+def _agree_sorted(named: Quantity, quantities: Sequence[Quantity]) -> bool:
+    """Whether every quantity that decides agrees but for names of components, and these agree once sorted."""
+    others = [q for q in quantities if (q.group.decides or q.group.of_suspects) and not q.group.aliases]
+    rhats = [q.rhat for q in others if not np.isnan(q.rhat) and not q.certain]
+    return any(q.group.of_suspects for q in others) and all(r <= LARGEST_RHAT for r in rhats)
+
+
 def _apart(draws: Draws, quantities: Sequence[Quantity]) -> list[Finding]:
     """The one chain without which the others agree, if there is one."""
-    bad = [q for q in quantities if q.group.decides and q.rhat > LARGEST_RHAT]
+    bad = [q for q in quantities if q.group.decides and q.rhat > LARGEST_RHAT and not q.certain]
     bad = sorted(bad, key=lambda q: -q.rhat)[:WORST]
     if draws.n_chains < 3 or not bad:
         return []

@@ -58,6 +58,11 @@ class Facts:
     nameless : set of str
         Variables by component where components are exchangeable, and functions of these or of labels: chains need not
         agree on them under their names.
+    suspects : set of str
+        Variables with one entry (along their first axis) for each of several components that nothing proves alike:
+        their names may differ between chains all the same.
+    discrete : set of str
+        Unknowns of whole numbers: they may be certain, and then never move.
     continuous : set of str
         Unknowns that cannot repeat a value unless they stand still.
     held : set of str
@@ -71,6 +76,8 @@ class Facts:
 
     labels: dict[str, LabelFacts] = field(default_factory=dict)
     nameless: frozenset[str] = frozenset()
+    suspects: frozenset[str] = frozenset()
+    discrete: frozenset[str] = frozenset()
     continuous: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
     simplexes: frozenset[str] = frozenset()

@@ -21,7 +21,10 @@ def acceptance(draws: Draws, facts: Facts) -> Iterator[Finding]:
         rates = draws.statistics[name].reshape(draws.n_chains, draws.n_draws, -1).mean(axis=(1, 2))
         never, rarely = np.flatnonzero(rates == 0), np.flatnonzero((rates > 0) & (rates < RARELY))
         advice = "start elsewhere, let it adapt (burn), or take another step (use_step_method)"
-        if len(never):
+        if len(never) and set(moved.split(", ")) <= facts.discrete:
+            what = f"{moved}: the same in every draw of {in_words(never, draws)}"
+            yield Finding("never changes", NOTE, what, "certain, or its step cannot move it: compare other starts")
+        elif len(never):
             what = f"{moved}: every proposal was refused in {in_words(never, draws)}"
             yield Finding("never accepted", FAILURE, what, advice)
         if len(rarely):

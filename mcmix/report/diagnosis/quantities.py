@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from mcmix.report.diagnosis.mixing import effective_for_mean, mixing
 from mcmix.report.diagnosis.occupancy import Occupancy
 from mcmix.report.elements import element_labels
 from mcmix.traces.memory import Draws
+
+CERTAIN = 0.95  # share of a chain's draws in which a number is the same where it says nothing of mixing
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class Group:
         Whether chains that differ in it disagree.
     thinned : bool
         Whether it was looked at in some draws only.
+    counted : bool
+        Whether it is made of the labels' counts: where labels are certain it hardly ever changes, and may do so.
+    aliases : bool
+        Whether it stands under names of components that may differ between chains, though nothing proves it.
+    of_suspects : bool
+        Whether it is a table of such components, sorted.
     """
 
     labels: list[str]
@@ -37,6 +45,9 @@ class Group:
     invariant: bool = True
     decides: bool = True
     thinned: bool = False
+    counted: bool = False
+    aliases: bool = False
+    of_suspects: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,15 @@ class Quantity:
     def effective(self) -> float:
         """Effective draws, the worse of bulk and tail."""
         return min(self.bulk, self.tail)
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is the same number in nearly every draw of every chain, as labels that are certain make it."""
+        if not self.group.counted:
+            return False
+        x = self.draws
+        usual = np.median(x)
+        return bool(((x == usual).mean(axis=1) >= CERTAIN).all())
 
     @property
     def draws(self) -> np.ndarray:
@@ -105,13 +125,14 @@ def groups_of(draws: Draws, facts: Facts, occupancies: Mapping[str, Occupancy]) 
         if occupancy.counts.shape[-1] > 1:
             values = np.stack([occupancy.occupied, occupancy.entropy], axis=-1)
             labels = [f"occupied components of {name}", f"entropy of {name}"]
-            found.append(_plain(labels, values, thinned=occupancy.thinned))
+            found.append(_plain(labels, values, thinned=occupancy.thinned, counted=True))
     found += _sorted_groups(draws, facts)
     for name, values in draws.variables.items():
         if name not in facts.labels and values.dtype.kind in "fiub" and values[0, 0].size:
             shape = values.shape[2:]
             labels, flat = element_labels(name, shape), values.reshape(*values.shape[:2], -1)
-            found.append(_plain(labels, flat, invariant=False, decides=name not in facts.nameless))
+            group = _plain(labels, flat, invariant=False, decides=name not in facts.nameless)
+            found.append(replace(group, aliases=name in facts.suspects))
     return found
 
 
@@ -121,9 +142,15 @@ def other_quantities(labels: list[str], values: np.ndarray, thinned: bool) -> Gr
 
 
 def _plain(
-    labels: list[str], values: np.ndarray, *, invariant: bool = True, decides: bool = True, thinned: bool = False
+    labels: list[str],
+    values: np.ndarray,
+    *,
+    invariant: bool = True,
+    decides: bool = True,
+    thinned: bool = False,
+    counted: bool = False,
 ) -> Group:
-    return Group(labels, lambda i: np.moveaxis(values[:, :, i], -1, 0), invariant, decides, thinned)
+    return Group(labels, lambda i: np.moveaxis(values[:, :, i], -1, 0), invariant, decides, thinned, counted)
 
 
 def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
@@ -135,6 +162,12 @@ def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
             if all(name in draws.variables for name, _ in table):
                 tables.setdefault(", ".join(dict.fromkeys(name for name, _ in table)), []).append(table)
         found += [_sorted_group(name, own, draws, label.alike) for name, own in tables.items()]
+    for name in sorted(facts.suspects & set(draws.variables)):
+        k, values = draws.variables[name].shape[2], draws.variables[name]
+        size = int(np.prod(values.shape[3:], dtype=int))
+        own = [[(name, j * size + i) for j in range(k)] for i in range(size)]
+        suspected = _sorted_group(name, own, draws, [list(range(k))])
+        found.append(replace(suspected, decides=False, of_suspects=True))
     complements = [c for label in facts.labels.values() for c in label.complements if c in draws.variables]
     return found + [_larger_share(name, draws) for name in complements]
 

@@ -27,6 +27,7 @@ MOST_LINES = 3  # of a verdict
 LONGEST = 5000  # draws of each chain for the verdict: every so-manieth of more
 SEEN_DRAWS = 200  # of each chain, in which labels are counted at a glance
 SEEN_LABELS = 20_000_000  # where these would be more labels than this ...
+MOST_COUNTS = 2**24  # counts of units, draws x components: of more, evenly spaced draws
 FEW_DRAWS = 20  # ... so few draws: enough to find empty components, too few to compare chains
 
 
@@ -164,7 +165,9 @@ def _some(draws: Draws) -> Draws:
 def _counted(draws: Draws, name: str, facts: Facts, in_full: bool) -> Occupancy:
     labels = draws.variables[name]
     many = labels[:, :1].size * min(SEEN_DRAWS, draws.n_draws) > SEEN_LABELS
-    return occupancy(labels, facts.labels[name], None if in_full else FEW_DRAWS if many else SEEN_DRAWS)
+    most = draws.n_draws if in_full else FEW_DRAWS if many else SEEN_DRAWS
+    fits = MOST_COUNTS // (draws.n_chains * facts.labels[name].n_components)
+    return occupancy(labels, facts.labels[name], max(2, min(most, fits)))
 
 
 def _columns(quantities: Sequence[Quantity]) -> dict[str, np.ndarray]:
