@@ -23,6 +23,7 @@ from mcmix.report.prediction.quantiles import quantiles
 from mcmix.sampling.predictive_density import NewRows, Together, chosen, of_one
 from mcmix.sampling.predictive_rows import RowDraws
 from mcmix.structure.cumulative import cumulative
+from mcmix.structure.other_rows import totals_by_row
 from mcmix.traces.memory import Draws
 
 MOST_BYTES = 2**30  # of curves by draw and point that a band is read from
@@ -272,6 +273,9 @@ class Predictive:
     def rvs(self, n: int = 1, seed: Any = None) -> Any:
         """Draw new rows: labels anew from each kept draw's weights, then the data.
 
+        Where rows of counts have totals of their own (trials that differ by row), a new row has the total of one of the
+        data's rows, chosen evenly.
+
         Parameters
         ----------
         n : int
@@ -424,7 +428,9 @@ class Predictive:
         return rows
 
     def _refuse_lawless(self) -> None:
-        """Refuse rows that have no law before anything is asked."""
+        """Refuse rows without a law before anything is asked; rows with a total of their own can be drawn."""
+        if any(totals_by_row(n) is not None for n in self._together.data):
+            return
         try:
             self._rows(self._example())
         except ModelError as error:

@@ -98,6 +98,12 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         return _nested(name, z, n_labels, parameters, keywords, value, observed, size, common)
     if several is not None:
         return MixtureOfLaws(name, z, several, value=value, observed=observed, size=rows, **common)
+    if isinstance(law, type) and issubclass(law, Stochastic) and getattr(law, "family", None) is None:
+        raise TypeError(
+            f"{name}: Mixture expected a law with parameters of its own, got {law.__name__}, which wraps another; look "
+            f"the parameters up yourself: z = mc.Categorical('z', w, size=n), then "
+            f"mc.{law.__name__}({name!r}, mc.Normal, mu[z], tau[z], upper=..., value=...)"
+        )
     if not (isinstance(law, type) and issubclass(law, Law)):
         raise TypeError(f"{name}: Mixture expected a law class such as mc.Normal, or a list of laws, got {law!r}")
     given = parents_of(law.family, name, parameters, keywords)

@@ -17,7 +17,7 @@ from mcmix.sampling.predictive_density import Together
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
-from mcmix.structure.other_rows import OtherRows, free_size
+from mcmix.structure.other_rows import OtherRows, free_size, totals_by_row
 from mcmix.structure.recording import Factor, is_log_kept
 from mcmix.structure.rewrite import substitute
 from mcmix.traces.memory import Draws
@@ -31,7 +31,7 @@ class RowDraws:
     made : Assembled
     together : Together
     count : int
-        Rows at each draw.
+        Rows at each draw. Where the data's rows of counts have totals of their own, each has that of one of these.
 
     Raises
     ------
@@ -42,7 +42,9 @@ class RowDraws:
     def __init__(self, made: Assembled, together: Together, count: int):
         self.count, self.together = count, together
         self.size = free_size(made.recording, made.model.data_nodes, count)
-        self._rows = OtherRows(made.recording, together.labels, self.size)
+        self._totals = {n.name: x for n in together.data if (x := totals_by_row(n)) is not None}
+        examples = {name: np.resize(x, self.size) for name, x in self._totals.items()}
+        self._rows = OtherRows(made.recording, together.labels, self.size, examples)
         for node in together.data:
             if not node.can_draw:
                 raise ModelError(f"{node.name}: expected a way to draw it, got none; give it a random() function")
@@ -81,7 +83,10 @@ class RowDraws:
         law = copy(node)
         if isinstance(law, Law):
             law._shape = (self.size, *_columns(node))
-            return law._random(rng, **self._parameters(self._factors[node.name], leaves))
+            parameters = self._parameters(self._factors[node.name], leaves)
+            if node.name in self._totals:
+                parameters["trials"] = rng.choice(self._totals[node.name], self.size)
+            return law._random(rng, **parameters)
         if isinstance(law, MixtureOfLaws):
             law._rows = (self.size,)
             law.random_function = law._drawn

@@ -48,6 +48,8 @@ class OtherRows:
         Number of the new rows.
     recording : Recording
         The laws of new labels and new data, and nothing else.
+    totals : dict of str to ndarray, shape (size,)
+        Trials of the new rows, by data node whose own rows have different ones.
     placed : list of (Factor, ndarray of int or None)
         Of the data: each factor, and which of the new rows its entries belong to where it is not all of them in turn.
     """
@@ -55,6 +57,7 @@ class OtherRows:
     old: Recording
     labels: list[LabelVector]
     size: int
+    totals: dict[str, np.ndarray] = field(default_factory=dict)
     recording: Recording = field(default_factory=Recording)
     placed: list[tuple[Factor, np.ndarray | None]] = field(default_factory=list)
 
@@ -136,6 +139,8 @@ class OtherRows:
             return Factor(node, reduce("sum", total), x=x)
         family = node.family
         parameters = [self._moved(_parameter(p, self.old), node) for p in node.parents.values()]
+        if node.name in self.totals:
+            parameters[list(node.parents).index("trials")] = constant(self.totals[node.name])
         if family.name == "Multinomial":
             elements = _counts(x.known, parameters[1])
         elif family.expression is not None:
@@ -224,6 +229,15 @@ class OtherRows:
         return table, found[0] if found else None
 
 
+def totals_by_row(node: Stochastic) -> np.ndarray | None:
+    """Known trials of a data node's rows, shape (rows,), where they differ; else None."""
+    given = node.parents.get("trials") if isinstance(node, Law) else None
+    if given is None or holds_nodes(given):
+        return None
+    values = np.asarray(given, dtype=float)
+    return values if values.shape == node.shape[:1] and np.unique(values).size > 1 else None
+
+
 def _same_rows(part: Expression, labels: Expression) -> bool:
     """Whether a look-up is that of completed labels, perhaps with more axes."""
     (table, at), (own, whole) = part.arguments, labels.arguments
@@ -276,4 +290,4 @@ def free_size(recording: Recording, nodes: Collection[Stochastic], at_least: int
     return size
 
 
-__all__ = ["OtherRows", "free_size"]
+__all__ = ["OtherRows", "free_size", "totals_by_row"]
