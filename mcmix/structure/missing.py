@@ -128,7 +128,13 @@ def _at_places(factor: Factor, places: np.ndarray) -> Factor:
 
     parts = [flat(a) for a in elements.arguments]
     named = dict(zip(factor.parameters, parts[1:], strict=True))
-    return replace(factor, elements=ex.density(elements.extra, parts[0], parts[1:]), x=parts[0], parameters=named)
+    rows = ex.density(elements.extra, parts[0], parts[1:])
+    return replace(factor, elements=rows, x=parts[0], parameters=named, places=_chosen(factor, places))
+
+
+def _chosen(factor: Factor, places: np.ndarray) -> np.ndarray:
+    """Some of a factor's elements by their places in the node's table."""
+    return places if factor.places is None else factor.places[places]
 
 
 def _kinds(whole: Factor, leaves: dict[Expression, Stochastic]) -> np.ndarray:
@@ -171,7 +177,8 @@ def _rows(factor: Factor, chosen: np.ndarray) -> Factor:
         if elements.op != "events":
             raise NotSeparable("nothing in them is unknown")
         named = dict(zip(factor.parameters, elements.arguments[1:], strict=True))
-        return replace(factor, elements=elements, x=elements.arguments[0], parameters=named)
+        own = _chosen(factor, chosen)
+        return replace(factor, elements=elements, x=elements.arguments[0], parameters=named, places=own)
 
     def at(x: Expression, axes: int) -> Expression:
         if x.shape[:1] != (count,) or x.ndim != 1 + axes:
@@ -185,4 +192,5 @@ def _rows(factor: Factor, chosen: np.ndarray) -> Factor:
         elements=at(factor.elements, 0),
         x=None if factor.x is None else at(factor.x, 0 if family is None else family.event_ndim),
         parameters={name: at(p, axes.get(name, 0)) for name, p in factor.parameters.items()},
+        places=_chosen(factor, chosen),
     )

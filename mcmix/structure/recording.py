@@ -48,6 +48,8 @@ class Factor:
         The value, as the user sees it.
     parameters : dict of str to Expression
         By canonical name.
+    places : ndarray of int, or None
+        Which elements of the node's (flattened) table of densities these are; None for all, in order.
     """
 
     node: Node
@@ -55,6 +57,7 @@ class Factor:
     family: Family | None = None
     x: Expression | None = None
     parameters: dict[str, Expression] = field(default_factory=dict)
+    places: np.ndarray | None = None
 
     @property
     def total(self) -> Expression:
