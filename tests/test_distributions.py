@@ -42,7 +42,7 @@ EXTREMES += (sys.float_info.min, sys.float_info.max, -sys.float_info.max)
 
 
 def scipy_logpdf(name: str, parameters: tuple[Any, ...], x: Any) -> np.ndarray:
-    """What scipy says, its warnings about logs of zero silenced; where it says infinity, such a value has no density."""
+    """What scipy says, warnings about logs of zero silenced; a value where it says infinity has no density here."""
     law = example_of(name).law(*parameters)
     function = law.logpmf if hasattr(law, "logpmf") else law.logpdf
     with np.errstate(all="ignore"), warnings.catch_warnings():

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+PARTS = 72  # of a circle, in which angles are counted to see where they leave it free
+
 
 def wrapped(x: Any, lower: Any = -np.pi, upper: Any = np.pi) -> np.ndarray:
     """The point of (lower, upper], whose ends are one point, for each number; what lies there stays bit for bit.
@@ -82,4 +84,33 @@ def unrolled(x: np.ndarray, axis: Any = None) -> np.ndarray:
     return centre + from_direction(values, centre)
 
 
-__all__ = ["circular_deviation", "from_direction", "mean_direction", "unrolled", "wrapped"]
+def opened(x: np.ndarray) -> np.ndarray:
+    """Angles as numbers from the place where the fewest of them lie, so that they can be put into an order.
+
+    The place is the middle of the widest stretch, or else of the first, with the fewest angles, to 5 degrees.
+
+    Examples
+    --------
+    >>> bool(np.diff(opened(np.array([3.0, -3.0, 0.5])))[0] > 0)
+    True
+    """
+    values = np.asarray(x, dtype=float)
+    counts = np.histogram(values, bins=PARTS, range=(-np.pi, np.pi))[0]
+    cut = -np.pi + 2.0 * np.pi * _emptiest(counts) / PARTS
+    return wrapped(values, cut, cut + 2.0 * np.pi)
+
+
+def _emptiest(counts: np.ndarray) -> float:
+    """Middle of the longest run of the smallest count, round the circle, in parts of it."""
+    least = counts == counts.min()
+    if least.all():
+        return 0.0
+    start = int(np.argmin(least))  # a part that is not of a run
+    turned = np.roll(least, -start)
+    edges = np.diff(np.concatenate([[False], turned, [False]]).astype(int))
+    first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    longest = int(np.argmax(last - first))
+    return start + 0.5 * float(first[longest] + last[longest])
+
+
+__all__ = ["circular_deviation", "from_direction", "mean_direction", "opened", "unrolled", "wrapped"]

@@ -322,7 +322,6 @@ class Law(Stochastic):
             f"in row {rows[0]}" + (f" and {rows.size - 1} more" if rows.size > 1 else "") + self._hint()
         )
 
-
     def _hint(self) -> str:
         """What to do about values outside of the support, where that can be said."""
         turn = "; these are angles in radians: turn degrees with np.radians, wrap with np.angle(np.exp(1j * x))"

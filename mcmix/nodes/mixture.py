@@ -266,7 +266,7 @@ class MixtureOfLaws(Stochastic):
         )
 
     @property
-    def is_circular(self) -> bool:
+    def is_circular(self) -> bool:  # type: ignore[override]
         """Whether all its components' values are angles."""
         return all(c.family.support.circular for c in self.components)
 

@@ -132,7 +132,7 @@ class Stochastic(Node):
         return self.observed or self.mask is not None
 
     @property
-    def is_circular(self) -> bool:
+    def is_circular(self) -> bool:  # type: ignore[override]
         """Whether its values are angles, -pi and pi being one point; its family's support says so."""
         return self.family is not None and bool(self.family.support.circular)
 

@@ -416,7 +416,9 @@ def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:
     for node, array in out.labels.items():
         lowest = recorded_from(node, made)
         variables[node.name] = array[:, :n_rows] if lowest == 0 else array[:, :n_rows].astype(np.int32) + lowest
-    return Draws(variables, statistics, {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()})
+    moments = {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()}
+    angles = made.model.angles
+    return Draws(variables, statistics, moments, angles)
 
 
 def _mean_and_sd(array: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray]:

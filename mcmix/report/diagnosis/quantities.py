@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcmix.distributions.circle import circular_deviation, mean_direction, opened, wrapped
 from mcmix.report.diagnosis.facts import Facts
-from mcmix.report.diagnosis.mixing import effective_for_mean, mixing
+from mcmix.report.diagnosis.mixing import effective_for_mean, mixing, on_two_lines
 from mcmix.report.diagnosis.occupancy import Occupancy
 from mcmix.report.elements import element_labels
 from mcmix.traces.memory import Draws
@@ -30,6 +31,8 @@ class Group:
         Whether chains that differ in it disagree.
     thinned : bool
         Whether it was looked at in some draws only.
+    circular : bool
+        Whether these are angles.
     """
 
     labels: list[str]
@@ -37,6 +40,7 @@ class Group:
     invariant: bool = True
     decides: bool = True
     thinned: bool = False
+    circular: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,21 @@ class Quantity:
         return self.group.read(np.array([self.position]))[0].astype(float)
 
     def moments(self) -> tuple[float, float, float]:
-        """Mean, standard deviation, Monte Carlo standard error of the mean."""
+        """Mean, standard deviation, Monte Carlo standard error of the mean; those of the circle for angles."""
         values = self.draws
+        if self.group.circular:
+            return _circular_moments(values)
         with np.errstate(invalid="ignore"):
             mean, deviation = float(values.mean()), float(values.std(ddof=1)) if values.size > 1 else np.nan
             return mean, deviation, deviation / float(np.sqrt(effective_for_mean(values[None])[0]))
+
+
+def _circular_moments(values: np.ndarray) -> tuple[float, float, float]:
+    """The mean turns by the mean sine about it over the resultant length."""
+    sine, cosine = on_two_lines(values[None])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = sine.std(ddof=1) / cosine.mean() / np.sqrt(effective_for_mean(sine)[0]) if values.size > 1 else np.nan
+        return float(mean_direction(values)), float(circular_deviation(values)), float(error)
 
 
 def measured(groups: Sequence[Group], most: int) -> tuple[list[Quantity], int]:
@@ -78,7 +92,7 @@ def measured(groups: Sequence[Group], most: int) -> tuple[list[Quantity], int]:
     for group in groups:
         size = len(group.labels)
         chosen = np.unique(np.linspace(0, size - 1, min(size, share)).round().astype(int))
-        how = mixing(group.read(chosen))
+        how = mixing(group.read(chosen), group.circular)
         numbers = zip(chosen.tolist(), how.rhat.tolist(), how.bulk.tolist(), how.tail.tolist(), strict=True)
         found += [Quantity(group.labels[i], group, i, rhat, bulk, tail) for i, rhat, bulk, tail in numbers]
     return found, sum(len(g.labels) for g in groups) - len(found)
@@ -111,7 +125,9 @@ def groups_of(draws: Draws, facts: Facts, occupancies: Mapping[str, Occupancy]) 
         if name not in facts.labels and values.dtype.kind in "fiub" and values[0, 0].size:
             shape = values.shape[2:]
             labels, flat = element_labels(name, shape), values.reshape(*values.shape[:2], -1)
-            found.append(_plain(labels, flat, invariant=False, decides=name not in facts.nameless))
+            of_angles = name in draws.angles
+            decides = name not in facts.nameless
+            found.append(_plain(labels, flat, invariant=False, decides=decides, circular=of_angles))
     return found
 
 
@@ -121,9 +137,15 @@ def other_quantities(labels: list[str], values: np.ndarray, thinned: bool) -> Gr
 
 
 def _plain(
-    labels: list[str], values: np.ndarray, *, invariant: bool = True, decides: bool = True, thinned: bool = False
+    labels: list[str],
+    values: np.ndarray,
+    *,
+    invariant: bool = True,
+    decides: bool = True,
+    thinned: bool = False,
+    circular: bool = False,
 ) -> Group:
-    return Group(labels, lambda i: np.moveaxis(values[:, :, i], -1, 0), invariant, decides, thinned)
+    return Group(labels, lambda i: np.moveaxis(values[:, :, i], -1, 0), invariant, decides, thinned, circular)
 
 
 def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
@@ -140,20 +162,29 @@ def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
 
 def _sorted_group(name: str, tables: list[list[tuple[str, int]]], draws: Draws) -> Group:
     """Labelled by rank, and by what else the variable has beside the axis of components."""
-    size = len(tables[0])
+    size, circular = len(tables[0]), holds_angles(tables[0], draws)
+
+    def in_order(j: int) -> np.ndarray:
+        values = table_values(tables[j], draws)
+        return wrapped(np.sort(opened(values), axis=-1)) if circular else np.sort(values, axis=-1)
 
     def read(positions: np.ndarray) -> np.ndarray:
-        chosen = {j: np.sort(table_values(tables[j], draws), axis=-1) for j in np.unique(positions % len(tables))}
+        chosen = {j: in_order(j) for j in np.unique(positions % len(tables))}
         return np.stack([chosen[i % len(tables)][..., i // len(tables)] for i in positions.tolist()])
 
     shape = draws.variables[tables[0][0][0]].shape[2:]
     rest = shape[1:] if shape and int(np.prod(shape[1:])) == len(tables) else (len(tables),) * (len(tables) > 1)
-    return Group(element_labels(f"{name} (sorted)", (size, *rest)), read)
+    return Group(element_labels(f"{name} (sorted)", (size, *rest)), read, circular=circular)
 
 
 def _larger_share(name: str, draws: Draws) -> Group:
     shares = draws.variables[name].reshape(*draws.variables[name].shape[:2], -1)[..., :1]
     return _plain([f"max({name}, 1 - {name})"], np.maximum(shares, 1.0 - shares))
+
+
+def holds_angles(table: Sequence[tuple[str, int]], draws: Draws) -> bool:
+    """Whether a table over components holds angles."""
+    return all(name in draws.angles for name, _ in table)
 
 
 def table_values(table: Sequence[tuple[str, int]], draws: Draws) -> np.ndarray:
