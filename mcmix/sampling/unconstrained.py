@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logsumexp
 
-from mcmix.distributions.circle import wrapped
+from mcmix.distributions.circle import from_direction, wrapped
 from mcmix.distributions.lkj import factor_from_partial, from_partial
 from mcmix.errors import ModelError
 from mcmix.kernels.density_steps import CIRCLE, CORRELATION, IDENTITY, LOG, LOGIT, POSITIVE_DEFINITE, SIMPLEX, UPPER
@@ -121,6 +121,36 @@ class Stretch:
         if self._as_it_is:
             return np.all(np.isfinite(x) & (self.lower <= x) & (x <= self.upper), axis=-1)
         return np.all(np.isfinite(x) & (self.lower < x) & (x < self.upper), axis=-1)
+
+
+class OpenedCircle(Stretch):
+    """Angles between two ends opposite to a direction each, as logits: each angle has one free coordinate.
+
+    For integrals over free coordinates, which must not count an angle more than once.
+    """
+
+    def __init__(self, node: Stochastic, first: int, centre: np.ndarray):
+        super().__init__(node, LOGIT, first)
+        self.centre = np.broadcast_to(centre, node.state_shape).ravel()
+
+    def to_free(self, values: np.ndarray) -> np.ndarray:
+        """Logits between the point opposite to the direction and itself."""
+        x = from_direction(self.own(values), self.centre)
+        with np.errstate(divide="ignore"):
+            return np.log(x - self.lower) - np.log(self.upper - x)
+
+    def to_kept(self, free: np.ndarray) -> np.ndarray:
+        """Angles."""
+        return self.from_own(self.centre + self.lower + (self.upper - self.lower) * expit(free))
+
+    def from_own(self, own: np.ndarray) -> np.ndarray:
+        """Angles come back to the circle."""
+        return super().from_own(wrapped(own, self.lower, self.upper))
+
+    def inside(self, kept: np.ndarray) -> np.ndarray:
+        """All that is finite."""
+        x = self.own(kept)
+        return np.all(np.isfinite(x) & (self.lower <= x) & (x <= self.upper), axis=-1)
 
 
 class SimplexStretch(Stretch):
@@ -385,6 +415,8 @@ class Unconstrained:
     ----------
     nodes : sequence of Stochastic
         Continuous.
+    centres : mapping of Stochastic to array_like, optional
+        Directions opposite to which circles are cut open; other angles may go round any number of times.
 
     Raises
     ------
@@ -400,14 +432,17 @@ class Unconstrained:
     array([ 0.   , -0.693, -0.693])
     """
 
-    def __init__(self, nodes: Sequence[Stochastic]):
+    def __init__(self, nodes: Sequence[Stochastic], centres: Mapping[Stochastic, Any] | None = None):
         self.stretches: list[Stretch] = []
         self.size = 0
         for node in nodes:
             if is_discrete(node):
                 raise ModelError(f"{node.name}: expected a continuous variable, got whole numbers")
             kind = transform_of(node, *bounds_of(node))
-            self.stretches.append(_KINDS.get(kind, Stretch)(node, kind, self.size))
+            if kind == CIRCLE and node in (centres or {}):
+                self.stretches.append(OpenedCircle(node, self.size, np.asarray((centres or {})[node])))
+            else:
+                self.stretches.append(_KINDS.get(kind, Stretch)(node, kind, self.size))
             self.size = self.stretches[-1].last
         self.bounded = np.array([b for s in self.stretches for b in s.bounded], dtype=bool)
 
