@@ -144,6 +144,7 @@ _LATER = {
     "logit": ("scipy.special", "logit"),
     "invlogit": ("scipy.special", "expit"),
     "plots": ("mcmix.report.plots", None),
+    "circ_var_names": ("mcmix.api.export", "circ_var_names"),
     "classify": ("mcmix.api.memberships", "classify"),
     "compare": ("mcmix.api.compare", "compare"),
     "evidence": ("mcmix.api.evidence", "evidence"),
@@ -190,7 +191,7 @@ __all__ = [
     "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT", "SupportError", "Tempering", "TraceError",
     "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
-    "adjusted_rand", "classify", "compare", "deterministic", "equal", "errors", "evidence", "from_draws", "from_scipy",
-    "observed", "occupied", "partition", "pfunc", "plots", "potential", "predictive", "refit", "relabel",
-    "robust_init", "sensitivity", "similarity", "steps", "stochastic", "variation_of_information",
+    "adjusted_rand", "circ_var_names", "classify", "compare", "deterministic", "equal", "errors", "evidence",
+    "from_draws", "from_scipy", "observed", "occupied", "partition", "pfunc", "plots", "potential", "predictive",
+    "refit", "relabel", "robust_init", "sensitivity", "similarity", "steps", "stochastic", "variation_of_information",
 ]  # fmt: skip

@@ -494,3 +494,55 @@ def test_no_data():
     with pytest.raises(mc.ModelError, match="no data"):
         _ = m.AIC
     assert "no data" in repr(m)
+
+
+# -------------------------------------------------------------------- one component, one number
+
+
+ALONE = np.random.default_rng(1).normal(2.0, 1.0, 50)
+
+
+def one_component(kind):
+    w = mc.Dirichlet("w", [1.0])
+    mu = mc.Normal("mu", 0.0, 0.01, size=1)
+    if kind == "Mixture":
+        return mu, w, [mc.Mixture("y", w, mc.Normal, mu, 1.0, value=ALONE, observed=True), w, mu]
+    z = mc.Categorical("z", w, size=50)
+    return mu, w, [mc.Normal("y", mu[z], 1.0, value=ALONE, observed=True), w, mu, z]
+
+
+@pytest.mark.parametrize("kind", ["Mixture", "labels"])
+def test_a_mixture_of_one_component_has_a_mode_and_a_normal_law(kind):
+    mu, w, nodes = one_component(kind)
+    found = mc.NormApprox(nodes).fit(seed=1)
+    precision = 50.0 + 0.01
+    np.testing.assert_allclose(found.mu[mu], [ALONE.sum() / precision], atol=1e-5)
+    np.testing.assert_allclose(found.C[mu], [[1.0 / precision]], rtol=1e-4)
+    assert found.mu[w].size == 0 and found.C[w].shape == (0, 0) and found.len == 1
+    found.sample(20, seed=1)
+    np.testing.assert_array_equal(found.trace("w")[:], np.ones((20, 1)))
+    assert mc.MAP(nodes).fit(seed=1).logp_at_max == pytest.approx(found.logp_at_max, abs=1e-6)
+
+
+def test_simplexes_of_one_entry_in_the_flat_view():
+    for size, shape in ((None, (1,)), (3, (3, 1)), ((2, 2), (2, 2, 1))):
+        w = mc.Dirichlet("w", [1.0]) if size is None else mc.Dirichlet("w", [1.0], size=size)
+        view = Unconstrained([w])
+        free = view.free({w: np.ones(shape)})
+        assert free.shape == (0,) and view.jacobian(free).shape == (0, 0) and view.log_jacobian(free) == 0.0
+        np.testing.assert_array_equal(view.values(free)[w], np.ones(shape))
+
+
+def test_a_correlation_matrix_of_one_row_beside_a_number():
+    mu, r = mc.Normal("mu", 0.0, 1.0), mc.LKJ("r", 1.0, 1)
+    found = mc.NormApprox([mu, r, mc.Normal("y", mu, 1.0, value=[1.0], observed=True)]).fit(seed=1)
+    np.testing.assert_allclose(found.C[mu], [[0.5]], rtol=1e-4)
+    assert found.C[r].shape == (0, 0)
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_one_scalar(size):
+    mu = mc.Normal("mu", 0.0, 1.0) if size is None else mc.Normal("mu", 0.0, 1.0, size=size)
+    found = mc.NormApprox([mu, mc.Normal("y", mu, 1.0, value=[1.0, 2.0, 3.0], observed=True)]).fit(seed=1)
+    np.testing.assert_allclose([found.mu[mu][0], found.C[mu][0, 0]], [1.5, 0.25], rtol=1e-4)
+    found.draw()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import log_ndtr
 
 import mcmix as mc
 from mcmix.sampling.seeding import k_means, nearest
@@ -96,3 +97,85 @@ def test_more_components_than_rows_still_starts():
     y = mc.Normal("y", mu[z], 1.0, value=[0.0, 3.0], observed=True)
     m = mc.MCMC([y]).sample(200, 50, seed=2)
     assert np.isfinite(m.trace("mu")[:]).all()
+
+
+# -------------------------------------------------------------------- the nodes' own values
+
+
+def truncated_mixture(scale=1.0):
+    """A mixture of which all is truncated by a potential: where data are shrunk, that runs off."""
+    x = np.random.default_rng(2).normal(2.0, scale, 300)
+    x = x[x > 0.5]
+    w, mu, s = mc.Dirichlet("w", [1, 1]), mc.Normal("mu", [0, 3], sigma=1, size=2), mc.HalfNormal("s", sigma=2)
+    y = mc.Mixture("y", w, mc.Normal, mu, sigma=s, value=x, observed=True)
+
+    @mc.potential
+    def cut(w=w, mu=mu, s=s):
+        return -len(x) * np.log(np.sum(w * np.exp(log_ndtr((mu - 0.5) / s))))
+
+    return [y, w, mu, s, cut]
+
+
+def test_a_potential_that_counts_all_the_data_finds_a_start():
+    m = mc.MCMC(truncated_mixture())
+    m.sample(300, 100, chains=4, seed=1, progress_bar=False)
+    assert np.isfinite(m.draws().statistics["lp"]).all()
+    starts = mc.MCMC(truncated_mixture()).sample(1, 0, chains=4, seed=1, progress_bar=False).trace("s")[:]
+    assert len(np.unique(starts)) == 4
+
+
+def narrow(width, **keywords):
+    """A potential that leaves a sliver of the prior: no draw of the latter hits it."""
+    mu = mc.Normal("mu", 0.0, 1e-4, size=3, value=[101.0, 102.0, 103.0])
+
+    @mc.potential
+    def order(mu=mu):
+        return 0.0 if (np.abs(np.diff(mu) - 1.0) < width).all() else -np.inf
+
+    z = mc.Categorical("z", [0.2, 0.3, 0.5], size=4)
+    y = mc.Normal("y", mu[z], 1.0, value=[101.0, 102.0, 103.0, 103.0], observed=True)
+    return [mu, order, z, y]
+
+
+@pytest.mark.parametrize("width", [0.5, 1e-4])
+def test_chains_begin_at_the_nodes_values_or_around_them(width):
+    nodes = narrow(width)
+    mu = nodes[0]
+    mu.given = None  # a value that was set, not a start that wins
+    m = mc.MCMC(nodes)
+    m.sample(1, 0, chains=3, seed=1, progress_bar=False)
+    starts = m.trace("mu")[:]
+    assert (np.abs(np.diff(starts, axis=1) - 1.0) < width).all()
+    again = narrow(width)
+    again[0].given = None
+    other = mc.MCMC(again).sample(1, 0, chains=3, seed=1, progress_bar=False)
+    np.testing.assert_array_equal(starts, other.trace("mu")[:])
+
+
+def test_values_set_by_hand_are_a_start_where_the_prior_finds_none():
+    rate = mc.Exponential("rate", 1.0)
+
+    @mc.potential
+    def far(rate=rate):
+        return 0.0 if rate > 60.0 else -np.inf
+
+    m = mc.MCMC([rate, far])
+    rate.value = 70.0
+    m.sample(300, 100, chains=2, seed=1, progress_bar=False)
+    assert (m.trace("rate")[:] > 60.0).all()
+    rate.value = 1.0
+    with pytest.raises(mc.ZeroProbability, match="far stayed impossible.*own values"):
+        mc.MCMC([rate, far]).sample(10, 0, seed=1, progress_bar=False)
+
+
+def test_discrete_unknowns_and_weights_begin_at_their_own_values_too():
+    count, w = mc.Poisson("count", 2.0), mc.Dirichlet("w", [1.0, 1.0, 1.0])
+
+    @mc.potential
+    def rare(count=count, w=w):
+        return 0.0 if count > 40 and w[0] > 0.9999999 else -np.inf
+
+    count.value, w.value = 45, [1.0 - 2e-9, 1e-9, 1e-9]
+    m = mc.MCMC([count, w, rare])
+    m.sample(100, 0, chains=2, seed=1, progress_bar=False)
+    assert (m.trace("count")[:] > 40).all() and (m.trace("w")[:][:, 0] > 0.9999999).all()

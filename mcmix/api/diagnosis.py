@@ -132,12 +132,13 @@ def _second_looks(made: Assembled, draws: Draws) -> Iterator[Group]:
     kept = draws.thinned(SECOND_LOOKS)
     kept = kept[kept[:, 0] == 0, 1]
     labels = {n.name for n in made.labels}
-    thinned = Draws({n: v[:, kept] for n, v in draws.variables.items() if n not in labels} or dict(draws.variables))
-    some = len(kept) < draws.n_draws
+    some = {n: v[:, kept] for n, v in draws.variables.items() if n not in labels} or dict(draws.variables)
+    thinned = Draws(some, angles=draws.angles)
+    in_part = len(kept) < draws.n_draws
     try:
         likelihood = -0.5 * pointwise.deviance(made, thinned)
-        yield other_quantities(["log likelihood (labels summed out)"], likelihood[..., None], some)
+        yield other_quantities(["log likelihood (labels summed out)"], likelihood[..., None], in_part)
         for names, logs in predictive_density.at_rows_of_data(made, thinned, POINTS):
-            yield other_quantities(names, logs, some)
+            yield other_quantities(names, logs, in_part)
     except ModelError:  # draws that were not kept, rows that cannot be written for others: the rest must do
         return

@@ -14,6 +14,7 @@ from mcmix.api.arguments import at_least_one, checked_sampler, sequence_from
 from mcmix.api.diagnosis import at_a_glance
 from mcmix.api.relabel import with_the_model
 from mcmix.api.symmetries import roles_of
+from mcmix.distributions.circle import mean_direction
 from mcmix.errors import ModelError
 from mcmix.report.diagnosis.quantities import table_values
 from mcmix.report.evidence.bridge import Estimate, bridge, importance
@@ -160,6 +161,10 @@ class Target:
         for name, domain in self.domains.items():
             order = domain.order(_tables(self.roles[name], values, domain)).reshape(draws.n_chains, len(kept), -1)
             values |= exchanged(values, self.roles[name].tables, self.roles[name].complements, order)
+        angles = [n for n in self.view.nodes if n.is_circular]
+        if angles:  # an angle counts once: circles are opened opposite to where the draws are
+            centres = {n: mean_direction(values[n.name], axis=(0, 1)) for n in angles}
+            self.view = Unconstrained(self.view.nodes, centres)
         return self.view.free({n: values[n.name] for n in self.view.nodes})
 
     def log(self, free: np.ndarray) -> np.ndarray:

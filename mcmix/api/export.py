@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix._version import __version__
-from mcmix.api.sources import NAMES, SEED
+from mcmix.api.sources import NAMES, SEED, is_sampler, opened
 from mcmix.api.symmetries import roles_of
 from mcmix.nodes.node import shape_of
 from mcmix.report import arviz_bridge
@@ -77,9 +77,45 @@ def exported(m: MCMC, draws: Draws, wanted: Wanted) -> Any:
     )
 
 
+def circ_var_names(draws: Any) -> list[str]:
+    """Names of the drawn variables that are angles, for ArviZ.
+
+    Parameters
+    ----------
+    draws : MCMC, arviz.InferenceData, xarray.DataTree or path
+        A sampler, or what :meth:`MCMC.to_arviz` and :func:`relabel` made of its draws, or their file.
+
+    Returns
+    -------
+    list of str
+        Variables of a law on the circle (VonMises); functions of them are none. ``arviz.summary`` and plots of ArviZ
+        0.23 take them as ``circ_var_names=``; the functions of ArviZ 1.x know ``circular=True`` one by one. The tables
+        and pictures of this package know their angles themselves.
+
+    Raises
+    ------
+    ModelError
+        If there are no draws.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> mu = mc.VonMises("mu", 0.0, 0.1)
+    >>> y = mc.VonMises("y", mu, 2.0, value=[3.0, -3.1, 2.9], observed=True)
+    >>> mc.circ_var_names(mc.MCMC([y, mu]).sample(200, 50, seed=1))
+    ['mu']
+    """
+    if is_sampler(draws):
+        return sorted(draws.draws().angles & set(draws.draws().variables))
+    return arviz_bridge.circ_var_names(opened(draws, "circ_var_names").container)
+
+
 def _for_reading(m: MCMC, clashes: Mapping[str, str]) -> dict[str, str]:
     """What somebody needs who has the draws alone: label vectors and their components, names, the seed."""
     found = {LABELS: to_text(roles_of(m).values(), clashes)}
+    angles = [clashes.get(n, n) for n in sorted(m.draws().angles)]
+    if angles:
+        found[arviz_bridge.ANGLES] = json.dumps(angles)
     if clashes:
         found[NAMES] = json.dumps({new: old for old, new in clashes.items()})
     run = m.seed_sequence
@@ -155,7 +191,9 @@ def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, 
         of = f"{len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB"
         print(f"log_likelihood, and the posterior with it: {of}", file=sys.stderr)
     thinned = Draws(
-        {k: v[:, kept] for k, v in draws.variables.items()}, {k: v[:, kept] for k, v in draws.statistics.items()}
+        {k: v[:, kept] for k, v in draws.variables.items()},
+        {k: v[:, kept] for k, v in draws.statistics.items()},
+        angles=draws.angles,
     )
     return found, thinned
 

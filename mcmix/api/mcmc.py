@@ -13,6 +13,7 @@ import numpy as np
 
 from mcmix.api import diagnosis
 from mcmix.api.arguments import at_least_one, checked_lengths, listed, sequence_from
+from mcmix.distributions.circle import circular_deviation, mean_direction
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
@@ -736,14 +737,16 @@ class MCMC:
     ) -> dict[str, dict[str, Any]]:
         """Per variable: n, mean, standard deviation, mc error, quantiles, and the highest-density interval.
 
-        The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape (2, *shape).
+        The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape (2, *shape). Of angles
+        (variables of a law such as VonMises) all of it is circular, in (-pi, pi].
         """
         draws = self.draws(calls)
         names = self._reported(draws) if variables is None else listed(variables)
         found = {}
         for name in names:
             values = self.trace(name, chain, calls)._draws[:, start:]
-            found[name] = node_statistics(values, alpha=alpha, batches=batches, quantiles=tuple(quantiles))
+            circular = (name.name if isinstance(name, Node) else str(name)) in draws.angles
+            found[name] = node_statistics(values, alpha, batches, tuple(quantiles), circular)
         return found
 
     @property
@@ -843,6 +846,8 @@ class MCMC:
         if key in draws.moments:
             return draws.moments[key]
         kept = self.trace(key)[:]
+        if key in draws.angles:
+            return mean_direction(kept, axis=0), circular_deviation(kept, axis=0)
         return kept.mean(0), kept.std(0)
 
     def completed(self, name: Any) -> np.ndarray:

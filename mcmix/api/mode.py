@@ -373,7 +373,8 @@ class NormApprox(MAP):
         self._fitted()
         n, rng = at_least_one(iter, "iter"), np.random.default_rng(sequence_from(seed))
         drawn = [self._drawn(rng) for _ in range(n)]
-        self._draws = Draws({n.name: np.array([[d[n] for d in drawn]]) for n in self._view.nodes})
+        angles = frozenset(n.name for n in self._view.nodes if n.is_circular)
+        self._draws = Draws({n.name: np.array([[d[n] for d in drawn]]) for n in self._view.nodes}, angles=angles)
         return self
 
     def trace(self, name: Any) -> Trace:
@@ -392,7 +393,8 @@ class NormApprox(MAP):
         """Per unknown: n, mean, standard deviation, mc error, quantiles, and the highest-density interval."""
         names = [n.name for n in self._view.nodes] if variables is None else listed(variables)
         traces = [self.trace(name) for name in names]
-        return {t.name: node_statistics(t._draws, alpha=alpha, batches=batches) for t in traces}
+        angles = frozenset() if self._draws is None else self._draws.angles
+        return {t.name: node_statistics(t._draws, alpha, batches, circular=t.name in angles) for t in traces}
 
 
 __all__ = ["MAP", "NormApprox"]

@@ -37,8 +37,9 @@ def read_draws(m: MCMC, given: Any, names: Mapping[str, str] | None) -> tuple[Dr
         there = ", ".join(source.draws.variables)
         raise ModelError(f"read: none of the model's unknowns are among {there}; names={{'theirs': 'ours'}} maps names")
     statistics = {n: x for n, x in source.draws.statistics.items() if x.dtype.kind in "fiub"} if source.own else {}
-    draws = Draws(variables, statistics)
-    draws = Draws(_with_functions(made, draws, theirs), statistics)
+    angles = made.model.angles
+    draws = Draws(variables, statistics, angles=angles)
+    draws = Draws(_with_functions(made, draws, theirs), statistics, angles=angles)
     draws.statistics |= _log_density(made, draws, source)
     return draws, source
 

@@ -183,20 +183,21 @@ def names_in(c: Components, roles: LabelRoles, shape: tuple[int, int], wish: Wis
 
 def _of_sampler(m: MCMC, draws: Draws, wish: Wish, label: str | None) -> Any:
     roles = roles_of(m)
-    chosen = _chosen(roles, label, wish, lambda r: r.components(draws, rows_in(m.observed_data(), r)))
+    chosen = _chosen(roles, label, wish, lambda r: r.components(draws, rows_in(m.observed_data(), r, draws.angles)))
     variables, statistics = dict(draws.variables), dict(draws.statistics)
     found = []
     for own in chosen:
-        current = Draws(variables, draws.statistics)
+        current = replace(draws, variables=variables)
         c = with_the_model(m, current, own)
         how = names_in(c, own, (draws.n_chains, draws.n_draws), wish)
         variables |= _renamed(variables, own, how.order)
         statistics[_permutation(own, chosen)] = how.order
         found.append(how)
     changed = {n: (draws.variables[n], x) for n, x in variables.items() if x is not draws.variables[n]}
-    data = exported(m, Draws(variables, statistics, draws.moments), Wanted())
+    data = exported(m, replace(draws, variables=variables, statistics=statistics), Wanted())
     there = {old: new for new, old in names_in_container(data).items()}
-    return _with_report(data, found, {there.get(n, n): pair for n, pair in changed.items() if n not in roles})
+    shown = {there.get(n, n): pair for n, pair in changed.items() if n not in roles}
+    return _with_report(data, found, shown, frozenset(there.get(n, n) for n in draws.angles))
 
 
 def _chosen(
@@ -228,7 +229,7 @@ def _permutation(roles: LabelRoles, chosen: Sequence[LabelRoles]) -> str:
 def with_the_model(m: MCMC, draws: Draws, roles: LabelRoles) -> Components:
     """Components, with what the model adds to draws: data, label probabilities, labels that were not kept."""
     observed = m.observed_data()
-    rows = rows_in(observed, roles_of(m)[roles.name])
+    rows = rows_in(observed, roles_of(m)[roles.name], draws.angles)
     found = roles.components(draws, rows, probabilities_of(m.assembled, draws, roles.name))
     missing = _with_missing(observed, [n.name for n in m.assembled.labels])
     return replace(found, draw_labels=_drawing(m, draws, roles.name), missing=missing)
@@ -264,7 +265,7 @@ def _of_source(source: Source, wish: Wish, label: str | None, vars: Mapping[str,
     draws = source.draws
 
     def components(r: LabelRoles) -> Components:
-        found = r.components(Draws(variables, draws.statistics), rows.get(r.name))
+        found = r.components(replace(draws, variables=variables), rows.get(r.name))
         return replace(found, missing=_with_missing(source.observed, roles))
 
     variables, statistics = dict(draws.variables), {}
@@ -279,7 +280,8 @@ def _of_source(source: Source, wish: Wish, label: str | None, vars: Mapping[str,
     container = _axes_named(source, chosen)
     replaced = arviz_bridge.with_draws(container, changed, statistics, _dims_of(chosen))
     labels = {r.name for r in roles.values()}
-    return _with_report(replaced, found, {n: (draws.variables[n], x) for n, x in changed.items() if n not in labels})
+    shown = {n: (draws.variables[n], x) for n, x in changed.items() if n not in labels}
+    return _with_report(replaced, found, shown, draws.angles)
 
 
 def _axes_named(source: Source, chosen: Sequence[LabelRoles]) -> Any:
@@ -314,7 +316,8 @@ def roles_in(
     only_label = said.labels in source.labels and not said.components and said.n_components is None
     if source.labels and (only_label or (said.labels is None and not said.components)):
         roles = {n: r for n, r in source.labels.items() if said.labels in (None, n)}
-        known = {n: rows_in(source.observed, r) if said.data is None else said.data for n, r in roles.items()}
+        angles = source.draws.angles
+        known = {n: rows_in(source.observed, r, angles) if said.data is None else said.data for n, r in roles.items()}
         return roles, {n: rows for n, rows in known.items() if rows is not None}
     if not (said.components or said.labels):
         raise ModelError(
@@ -328,12 +331,17 @@ def roles_in(
 # -------------------------------------------------------------------- what is told
 
 
-def _with_report(data: Any, found: Sequence[Named], changed: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Any:
+def _with_report(
+    data: Any,
+    found: Sequence[Named],
+    changed: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    angles: Collection[str] = (),
+) -> Any:
     arrays: dict[str, np.ndarray] = {}
     like: dict[str, str] = {}
     for name, (before, after) in changed.items():
         for when, values in (("before", before), ("after", after)):
-            own = {f"{name}_{what}_{when}": x for what, x in mixing_of(values).items()}
+            own = {f"{name}_{what}_{when}": x for what, x in mixing_of(values, name in angles).items()}
             arrays, like = arrays | own, like | dict.fromkeys(own, name)
     attributes: dict[str, Any] = {}
     for how in found:

@@ -136,7 +136,7 @@ def _named(m: MCMC, kept: Draws, calls: str) -> Named:
     variables, statistics = arviz_bridge.draws_of(found)
     ours = names_in_container(found)  # of variables whose names files cannot hold
     same = {ours.get(name, name): x for name, x in variables.items() if ours.get(name, name) in kept.variables}
-    return Named(Draws(same, statistics), " ".join(_said_of_names(found.attrs)), found)
+    return Named(Draws(same, statistics, angles=kept.angles), " ".join(_said_of_names(found.attrs)), found)
 
 
 def _said_of_names(attributes: Mapping[str, Any]) -> list[str]:

@@ -96,7 +96,8 @@ def opened(given: Any, what: str) -> Source:
     if not variables or not all(x.shape[0] and x.shape[1] for x in variables.values()):
         came = "no draws" if variables else "none in the posterior"
         raise ModelError(f"{what}: expected variables of numbers with the axes chain and draw, got {came}")
-    return Source(container, Draws(variables, statistics), arviz_bridge.observed_of(container), attributes, labels)
+    draws = Draws(variables, statistics, angles=arviz_bridge.angles_in(container))
+    return Source(container, draws, arviz_bridge.observed_of(container), attributes, labels)
 
 
 # -------------------------------------------------------------------- whose labels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,11 +50,12 @@ def _data_nodes(block: LabelBlock, made: Assembled) -> list[Stochastic]:
     return [n for n in nodes if n in own and np.asarray(n.value).dtype.kind in "fiub"]
 
 
-def rows_in(observed: Mapping[str, np.ndarray], roles: LabelRoles) -> np.ndarray | None:
-    """Rows of numbers that unknown labels part, one for each unit, shape (N, D)."""
+def rows_in(observed: Mapping[str, np.ndarray], roles: LabelRoles, angles: Collection[str] = ()) -> np.ndarray | None:
+    """Rows of numbers that unknown labels part, one for each unit, shape (N, D); an angle is a point on the circle."""
     if not roles.data or not all(name in observed for name in roles.data):
         return None
-    rows = np.column_stack([np.asarray(observed[n], dtype=float).reshape(len(observed[n]), -1) for n in roles.data])
+    tables = {n: np.asarray(observed[n], dtype=float).reshape(len(observed[n]), -1) for n in roles.data}
+    rows = np.column_stack([np.hstack([np.cos(x), np.sin(x)]) if n in angles else x for n, x in tables.items()])
     known = observed.get(roles.name)  # NaN where a label is unknown
     return rows if known is None else rows[np.isnan(np.asarray(known, dtype=float))]
 

@@ -24,7 +24,7 @@ BELOW_ONE = float(np.nextafter(1.0, 0.0))
 
 
 def logpdf(x, alpha, beta):  # type: ignore[no-untyped-def]
-    """Log density of one value in [0, 1]; plus infinity at an end whose shape is below 1."""
+    """Log density of one value in [0, 1]; minus infinity at an end whose shape is not 1."""
     if not is_shape(alpha) or not is_shape(beta) or not 0.0 <= x <= 1.0:
         return -math.inf
     return times_log(alpha - 1.0, x) + times_log_complement(beta - 1.0, x) - log_beta(alpha, beta)

@@ -17,7 +17,7 @@ LOG_TWO = math.log(2.0)
 
 
 def logpdf(x, degrees_of_freedom):  # type: ignore[no-untyped-def]
-    """Log density of one value; plus infinity at 0 for fewer than two degrees of freedom."""
+    """Log density of one value; minus infinity at 0 unless there are two degrees of freedom."""
     if not is_shape(degrees_of_freedom) or not 0.0 <= x < math.inf:
         return -math.inf
     half = 0.5 * degrees_of_freedom

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, logsumexp, xlogy
+from scipy.special import gammaln, logsumexp
 
+from mcmix.distributions.bounds import known
 from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import SMALLEST, on_simplex, plain
 
@@ -17,11 +18,21 @@ from mcmix.distributions.special import SMALLEST, on_simplex, plain
 def expression(x: Any, concentration: Any) -> Any:
     """Log density of each simplex (last axis K), with respect to its first K - 1 entries.
 
-    Plain arrays are checked; a zero weight is right there too. Symbolic ones must lie inside.
+    Plain arrays are checked; a zero weight is right there too, and in data whose concentration is unknown. Symbolic
+    weights must lie inside.
     """
     if isinstance(x, np.ndarray) and isinstance(concentration, np.ndarray):
         return _checked(x, concentration)
+    values = known(x)
+    if isinstance(values, np.ndarray) and np.any(values == 0.0):
+        return np.sum(_at_ends(values, concentration), axis=-1) + _constant(concentration)
     return np.sum((concentration - 1.0) * np.log(x), axis=-1) + _constant(concentration)
+
+
+def _at_ends(x: np.ndarray, concentration: Any) -> Any:
+    """Logs of the powers of known weights, some of them zero: see `times_log`."""
+    logs = np.log(np.where(x > 0.0, x, 1.0))
+    return np.where(x > 0.0, (concentration - 1.0) * logs, np.where(np.equal(concentration, 1.0), 0.0, -np.inf))
 
 
 def _constant(concentration: Any) -> Any:
@@ -33,8 +44,7 @@ def _checked(x: np.ndarray, concentration: np.ndarray) -> np.ndarray:
     """Log density, minus infinity where the weights or concentrations are not what they must be."""
     proper = np.all((concentration > 0.0) & (concentration < np.inf), axis=-1) & on_simplex(x)
     with np.errstate(divide="ignore", invalid="ignore"):
-        density = np.sum(xlogy(concentration - 1.0, x), axis=-1) + _constant(concentration)
-    # NaN: one weight of 0 asks for plus, another for minus infinity; no limit exists there
+        density = np.sum(_at_ends(x, concentration), axis=-1) + _constant(concentration)
     return np.where(proper & ~np.isnan(density), density, -np.inf)
 
 

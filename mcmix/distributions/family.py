@@ -62,7 +62,11 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Support:
-    """Where a family puts its mass: the range of one element, from constants or parameters by name (closed)."""
+    """Where a family puts its mass: the range of one element, from constants or parameters by name (closed).
+
+    Of a `circular` one the two ends, both constants, are one point: whatever asks whether a variable is an angle asks
+    here (:attr:`mcmix.nodes.stochastic.Stochastic.is_circular`).
+    """
 
     lower: float | str = -np.inf
     upper: float | str = np.inf
@@ -70,6 +74,7 @@ class Support:
     simplex: bool = False
     positive_definite: bool = False
     correlation: bool = False
+    circular: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from mcmix.kernels.special import log_gamma_above, log_gamma_below
 
 
 def logpdf(x, shape, rate):  # type: ignore[no-untyped-def]
-    """Log density of one value; plus infinity at 0 for a shape below 1."""
+    """Log density of one value; minus infinity at 0 unless the shape is 1."""
     if not is_shape(shape) or not 0.0 < rate < math.inf or not 0.0 <= x < math.inf:
         return -math.inf
     return shape * math.log(rate) - log_gamma(shape) + times_log(shape - 1.0, x) - rate * x

@@ -41,10 +41,10 @@ class ScipyFamily(Family):
         return True
 
     def logpdf(self, x: Any, *parameters: Any) -> np.ndarray:
-        """Log density of each value, broadcast over x and the parameters; minus infinity where SciPy answers NaN."""
+        """Log density of each value, broadcast over x and the parameters; minus infinity where SciPy has no number."""
         with np.errstate(all="ignore"):
             answer = np.asarray(getattr(self.distribution, self.method)(np.asarray(x), *parameters), dtype=float)
-        return np.where(np.isnan(answer), -np.inf, answer)
+        return np.where(answer < np.inf, answer, -np.inf)  # NaN, and densities without bound (see `times_log`)
 
 
 def scipy_family(distribution: Any, is_discrete: bool) -> ScipyFamily:

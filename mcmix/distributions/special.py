@@ -52,22 +52,23 @@ def log_one_plus(value):  # type: ignore[no-untyped-def]
 
 @inline
 def times_log(weight, value):  # type: ignore[no-untyped-def]
-    """Weight times log(value) for value >= 0, with the limits at 0: nothing for weight 0, else an infinity."""
+    """Weight times log(value) for value >= 0; at 0 nothing for weight 0, else minus infinity.
+
+    For negative weights that is not the limit: a density without bound at an end counts as nought there. Of all
+    versions of that density, which differ in a set without mass, it is the one under which an end that was recorded is
+    no observation of this law, and sums of log densities stay free of infinity less infinity.
+    """
     if value > 0.0:
         return weight * math.log(value)
-    if weight == 0.0:
-        return 0.0
-    return -math.inf if weight > 0.0 else math.inf
+    return 0.0 if weight == 0.0 else -math.inf
 
 
 @inline
 def times_log_complement(weight, value):  # type: ignore[no-untyped-def]
-    """Weight times log(1 - value) for value <= 1, with the limits at 1: nothing for weight 0, else an infinity."""
+    """Weight times log(1 - value) for value <= 1; at 1 as `times_log` at 0."""
     if value < 1.0:
         return weight * log_one_plus(-value)
-    if weight == 0.0:
-        return 0.0
-    return -math.inf if weight > 0.0 else math.inf
+    return 0.0 if weight == 0.0 else -math.inf
 
 
 @inline

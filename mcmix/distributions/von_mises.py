@@ -64,11 +64,12 @@ VON_MISES = Family(
         Parameter("location", "real", alias="mu"),
         Parameter("concentration", "nonnegative", alias="kappa"),
     ),
-    support=Support(-math.pi, math.pi),
+    support=Support(-math.pi, math.pi, circular=True),
     draw=draw,
     scalar_logpdf=logpdf,
     summary=(
         "Von Mises law of an angle in [-pi, pi], density proportional to exp(concentration cos(x - location));"
-        " a concentration of 0 is the uniform law."
+        " a concentration of 0 is the uniform law. -pi and pi are one point: whatever follows this law moves, and is"
+        " summarised, on the circle."
     ),
 )

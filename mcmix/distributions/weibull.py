@@ -29,7 +29,7 @@ def log_ratio(x, scale):  # type: ignore[no-untyped-def]
 
 
 def logpdf(x, shape, scale):  # type: ignore[no-untyped-def]
-    """Log density of one value; plus infinity at 0 for a shape below 1."""
+    """Log density of one value; minus infinity at 0 unless the shape is 1."""
     if not is_shape(shape) or not is_shape(scale) or not 0.0 <= x < math.inf:
         return -math.inf
     constant = math.log(shape) - math.log(scale)

@@ -17,16 +17,39 @@ from mcmix.kernels.base import call, floats, inline, integers, step_kernel
 from mcmix.kernels.gibbs import COLLAPSED, SMALLEST_SCALE
 from mcmix.kernels.random import standard_exponential, standard_normal, uniform
 
-IDENTITY, LOG, LOGIT, UPPER, SIMPLEX, POSITIVE_DEFINITE, CORRELATION = range(7)
+IDENTITY, LOG, LOGIT, UPPER, SIMPLEX, POSITIVE_DEFINITE, CORRELATION, CIRCLE = range(8)
 PIECE_WIDTH = 6  # of a block: address, entries, transform, entries of one simplex or matrix row, lower, upper bounds
 MOST_STEPS = 200
+LARGEST_LOG_SCALE = 10.0  # of proposals that go round a circle: where it is flat, nothing else would hold them
 NOT_A_NUMBER, LOST = 20, 21
 
 
 @inline
+def wrapped(y, low, high):
+    """The point of (low, high], the ends one point, on which y falls when the line is wound round the circle."""
+    if low < y <= high:
+        return y
+    period = high - low
+    turned = y - period * math.floor((y - low) / period)
+    return turned if low < turned <= high else high
+
+
+@inline
+def _shortest_way(gap, period):
+    """A difference of two points of a circle by the shorter way round; as it is where there is no period."""
+    return gap - period * math.floor(gap / period + 0.5) if period > 0.0 else gap
+
+
+@inline
+def _steps_out(width, period):
+    """How often an interval may grow: on a circle it never reaches beyond its own other end."""
+    return max(1, int(period / width)) if period > 0.0 else MOST_STEPS
+
+
+@inline
 def to_free(kind, x, low, high):
-    """From a variable's own range to the whole line."""
-    if kind == IDENTITY:
+    """From a variable's own range to the whole line, on which a circle repeats itself."""
+    if kind == IDENTITY or kind == CIRCLE:
         return x
     if kind == LOGIT:
         return math.log((x - low) / (high - x))
@@ -38,6 +61,8 @@ def from_free(kind, y, low, high):
     """Back from the whole line."""
     if kind == IDENTITY:
         return y
+    if kind == CIRCLE:
+        return wrapped(y, low, high)
     if kind == LOGIT:
         return low + (high - low) / (1.0 + math.exp(-y))
     return low + math.exp(y) if kind != UPPER else high - math.exp(y)
@@ -46,11 +71,19 @@ def from_free(kind, y, low, high):
 @inline
 def log_jacobian(kind, y, low, high):
     """Log of the derivative of `from_free`."""
-    if kind == IDENTITY:
+    if kind == IDENTITY or kind == CIRCLE:
         return 0.0
     if kind == LOGIT:
         return math.log(high - low) - abs(y) - 2.0 * math.log1p(math.exp(-abs(y)))
     return y
+
+
+@inline
+def _inside(kind, x, low, high):
+    """Whether a value can be: functions are not asked about others; of a bounded range, ends come from rounding."""
+    if kind == IDENTITY or kind == CIRCLE:
+        return low <= x <= high
+    return low < x < high
 
 
 @inline
@@ -73,9 +106,7 @@ def _density_at(slot, variable, i, y, low, high, answer):
     """Log density in the free coordinate of element i at y; minus infinity for NaN's sake is never hidden."""
     x = from_free(slot[8], y, low, high)
     variable[i] = x
-    if slot[8] != IDENTITY and not (low < x < high):  # rounded onto an end
-        return -math.inf
-    if slot[8] == IDENTITY and not (low <= x <= high):  # functions are not asked about values that cannot be
+    if not _inside(slot[8], x, low, high):
         return -math.inf
     if call(slot[1], (slot[2], slot[3], i if slot[7] != 0 else 0, 1)) != 0:
         return -math.inf
@@ -85,6 +116,9 @@ def _density_at(slot, variable, i, y, low, high, answer):
 @step_kernel
 def slice_elements(words, reals, stream):
     """One slice move per element, stepping out and shrinking, in the free coordinate (Neal 2003, figures 3 and 5).
+
+    On a circle the log density is the periodic one on the line, and what it leaves invariant there, wound round, is
+    left invariant too; intervals are no longer than the circle.
 
     reals: a width per element; while tuning they follow the mean distance moved.
     """
@@ -102,9 +136,12 @@ def slice_elements(words, reals, stream):
                 return COLLAPSED
             return NOT_A_NUMBER if start != start else LOST
         level = start - standard_exponential(stream)
+        period = high - low if slot[8] == CIRCLE else 0.0
+        width[i] = min(width[i], period) if period > 0.0 else width[i]
         left = now - width[i] * uniform(stream)
         right = left + width[i]
-        steps = int(MOST_STEPS * uniform(stream))
+        most = _steps_out(width[i], period)
+        steps = int(most * uniform(stream))
         for _ in range(steps):
             found = _density_at(slot, variable, i, left, low, high, answer)
             if _refused(work, found, i, variable[i]):
@@ -113,7 +150,7 @@ def slice_elements(words, reals, stream):
             if not found > level:
                 break
             left -= width[i]
-        for _ in range(MOST_STEPS - 1 - steps):
+        for _ in range(most - 1 - steps):
             found = _density_at(slot, variable, i, right, low, high, answer)
             if _refused(work, found, i, variable[i]):
                 variable[i] = before
@@ -185,6 +222,7 @@ def metropolis_elements(words, reals, stream):
         counter[1] += 1.0 if accepted else 0.0
         if slot[0] != 0:
             scale[i] = _tuned(scale[i], 1.0 if accepted else 0.0, 0.44, scale[n])
+            scale[i] = min(scale[i], high - low) if slot[8] == CIRCLE else scale[i]
     if slot[0] != 0:
         scale[n] += 1.0
     return 0
@@ -280,7 +318,7 @@ def _all_from_free(kind, variable, free, lows, highs, n, k):
         return total
     for i in range(n):
         variable[i] = from_free(kind, free[i], lows[i], highs[i])
-        if kind != IDENTITY and not (lows[i] < variable[i] < highs[i]):
+        if kind != IDENTITY and not _inside(kind, variable[i], lows[i], highs[i]):
             return -math.inf
         total += log_jacobian(kind, free[i], lows[i], highs[i])
     return total
@@ -423,6 +461,20 @@ def _block_from_free(pieces, n_pieces, free):
 
 
 @inline
+def _periods(pieces, n_pieces, period):
+    """Length of the circle on which each free coordinate moves, 0 where it moves on a line; whether any does not."""
+    at, some = 0, False
+    for j in range(n_pieces):
+        piece = pieces[PIECE_WIDTH * j : PIECE_WIDTH * (j + 1)]
+        lows, highs = floats(piece[4], piece[1]), floats(piece[5], piece[1])
+        for i in range(free_size(piece[2], piece[1], piece[3])):
+            period[at] = highs[i] - lows[i] if piece[2] == CIRCLE else 0.0
+            some = some or period[at] > 0.0
+            at += 1
+    return some
+
+
+@inline
 def _within(pieces, n_pieces):
     """Whether values that move on their own scale lie inside their bounds: functions are not asked about others."""
     for j in range(n_pieces):
@@ -511,7 +563,10 @@ def metropolis_block(words, reals, stream):
     counter[1] += 1.0 if accepted else 0.0
     if slot[0] != 0:
         memory[0] += math.pow(memory[1] + 1.0, -0.6) * ((1.0 if accepted else 0.0) - (0.234 if d > 1 else 0.44))
-        _learn(memory, proposal if accepted else now, noise, d)
+        free, period = (proposal, now) if accepted else (now, proposal)
+        if _periods(pieces, n_pieces, period):
+            memory[0] = min(memory[0], LARGEST_LOG_SCALE)
+        _learn(memory, free, noise, period, d)
     return 0
 
 
@@ -535,6 +590,8 @@ def slice_block(words, reals, stream):
     n, n_pieces, d = slot[4], slot[7], slot[8]
     width, pieces, answer = floats(reals, d), integers(slot[5], PIECE_WIDTH * n_pieces), floats(slot[6], 1)
     kept, free, flag = floats(slot[13], n), floats(slot[13] + 8 * n, d), floats(slot[13] + 8 * (n + 3 * d), 1)
+    period = floats(slot[13] + 8 * (n + d), d)
+    _periods(pieces, n_pieces, period)
     _block_to_free(pieces, n_pieces, free, kept)
     start = _block_density(slot, pieces, free, answer)
     if not start > -math.inf:
@@ -542,9 +599,11 @@ def slice_block(words, reals, stream):
     for i in range(d):
         now = free[i]
         level = start - standard_exponential(stream)
+        width[i] = min(width[i], period[i]) if period[i] > 0.0 else width[i]
         left = now - width[i] * uniform(stream)
         right = left + width[i]
-        steps = int(MOST_STEPS * uniform(stream))
+        most = _steps_out(width[i], period[i])
+        steps = int(most * uniform(stream))
         for _ in range(steps):
             free[i] = left
             found = _block_density(slot, pieces, free, answer)
@@ -553,7 +612,7 @@ def slice_block(words, reals, stream):
             if not found > level:
                 break
             left -= width[i]
-        for _ in range(MOST_STEPS - 1 - steps):
+        for _ in range(most - 1 - steps):
             free[i] = right
             found = _block_density(slot, pieces, free, answer)
             if _told(found, flag, pieces, n_pieces, kept):
@@ -584,13 +643,17 @@ def slice_block(words, reals, stream):
 
 
 @inline
-def _learn(memory, free, work, d):
-    """Move mean and covariance factor towards the present point (rank-one Cholesky update, shrinking weight)."""
+def _learn(memory, free, work, period, d):
+    """Move mean and covariance factor towards the present point (rank-one Cholesky update, shrinking weight).
+
+    On a circle the mean goes the shorter way, so that a posterior across the seam is as narrow as anywhere else.
+    """
     memory[1] += 1.0
     weight = max(1.0 / (memory[1] + 10.0), 1e-4)
     for i in range(d):
-        work[i] = math.sqrt(weight) * (free[i] - memory[2 + i])
-        memory[2 + i] += weight * (free[i] - memory[2 + i])
+        gap = _shortest_way(free[i] - memory[2 + i], period[i])
+        work[i] = math.sqrt(weight) * gap
+        memory[2 + i] += weight * gap
     for i in range(d):
         for j in range(i + 1):
             memory[2 + d + i * d + j] *= math.sqrt(1.0 - weight)

@@ -23,8 +23,10 @@ def linear(x, a, b, c):
 
 
 def with_log(x, a, b, c):
-    """A gamma law's: constant, slope, and the factor of log x."""
-    return a + b * x + c * math.log(x)
+    """A gamma law's: constant, slope, and the factor of log x; a row at 0 is none of it unless the factor is 0."""
+    if x > 0.0:
+        return a + b * x + c * math.log(x)
+    return a + b * x if c == 0.0 else -math.inf
 
 
 def add_looked_up(out, n, x, x_step, a, a_step, b, b_step, c, c_step):

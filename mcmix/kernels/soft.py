@@ -58,7 +58,11 @@ from mcmix.kernels.vectors import add_weighted_products
 
 @inline
 def _weigh(scratch, highest, total, m, n_labels):
-    """Turn log weights into probabilities; `total` becomes their sum before that (highest taken out)."""
+    """Turn log weights into probabilities; `total` becomes their sum before that (highest taken out).
+
+    A unit that no label explains gets equal ones: nothing that is no number may enter sums, out of which a start could
+    not come any more. `highest` tells such units.
+    """
     first = scratch[:m]
     for i in range(m):
         highest[i] = first[i]
@@ -70,7 +74,7 @@ def _weigh(scratch, highest, total, m, n_labels):
     for k in range(n_labels):
         row = scratch[k * TILE : k * TILE + m]
         for i in range(m):
-            row[i] = exp_of_nonpositive(row[i] - highest[i])
+            row[i] = exp_of_nonpositive(row[i] - (highest[i] if highest[i] > -math.inf else 0.0))
             total[i] += row[i]
     for k in range(n_labels):
         row = scratch[k * TILE : k * TILE + m]
@@ -99,7 +103,7 @@ def _report(slot, scratch, highest, total, first, m):
         membership = floats(slot[PASS_MEMBERSHIP], (first + m) * n_labels)
         for k in range(n_labels):
             for i in range(m):
-                membership[(first + i) * n_labels + k] += scratch[k * TILE + i]
+                membership[(first + i) * n_labels + k] += scratch[k * TILE + i] if highest[i] > -math.inf else math.nan
 
 
 @inline

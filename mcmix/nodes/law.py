@@ -319,8 +319,13 @@ class Law(Stochastic):
         high = "inf" if upper is None else np.max(upper)
         raise SupportError(
             f"{self.name}: expected {kind} in [{low}, {high}] ({self.family.name}), got {first:g} "
-            f"in row {rows[0]}" + (f" and {rows.size - 1} more" if rows.size > 1 else "")
+            f"in row {rows[0]}" + (f" and {rows.size - 1} more" if rows.size > 1 else "") + self._hint()
         )
+
+    def _hint(self) -> str:
+        """What to do about values outside of the support, where that can be said."""
+        turn = "; these are angles in radians: turn degrees with np.radians, wrap with np.angle(np.exp(1j * x))"
+        return turn if self.is_circular else ""
 
 
 def as_array(value: Any) -> Any:

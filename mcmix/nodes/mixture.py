@@ -271,6 +271,11 @@ class MixtureOfLaws(Stochastic):
             self._log_density, doc or "", name, parents, self._drawn, trace, value, dtype, observed=observed
         )
 
+    @property
+    def is_circular(self) -> bool:  # type: ignore[override]
+        """Whether all its components' values are angles."""
+        return all(c.family.support.circular for c in self.components)
+
     def _of(self, k: int, parents: dict[str, Any]) -> list[Any]:
         return [_numbers(parents[f"{p} of {k}"]) for p in self.components[k].parents]
 

@@ -65,6 +65,11 @@ class Model:
         return [n for n in self.ordered() if isinstance(n, Stochastic) and n.holds_data]
 
     @property
+    def angles(self) -> frozenset[str]:
+        """Names of unknowns and data on a circle."""
+        return frozenset(n.name for n in self.ordered() if n.is_circular)
+
+    @property
     def deterministics(self) -> list[Deterministic]:
         """Functions of other nodes."""
         return [n for n in self.ordered() if isinstance(n, Deterministic)]

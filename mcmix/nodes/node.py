@@ -101,6 +101,7 @@ class Node:
         return self.trace_by_default
 
     is_random = False
+    is_circular = False  # whether values are angles: a fact of a law, which functions of it do not have
     plot: bool | None = None  # whether PyMC 2's Matplot draws it; None: where it has few elements
     is_potential = False
     sampler: Any = None  # a weak reference to the MCMC object that sampled it last

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mcmix.distributions.circle import wrapped
 from mcmix.errors import ModelError, ZeroProbability
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node
@@ -131,6 +132,11 @@ class Stochastic(Node):
         return self.observed or self.mask is not None
 
     @property
+    def is_circular(self) -> bool:  # type: ignore[override]
+        """Whether its values are angles, -pi and pi being one point; its family's support says so."""
+        return self.family is not None and bool(self.family.support.circular)
+
+    @property
     def status(self) -> tuple[Any, ...]:
         """Changes when it is observed or unobserved."""
         return id(self), id(self.known), self.observed
@@ -222,7 +228,7 @@ class Stochastic(Node):
         if np.shape(checked) != self.shape:
             raise ModelError(f"{self.name}: expected a value of shape {self.shape}, got shape {np.shape(checked)}")
         self.last_value = self._value
-        self._value = self._merged(checked)
+        self._value = self._merged(wrapped(checked) if self.is_circular else checked)
         self._version += 1
 
     def revert(self) -> None:

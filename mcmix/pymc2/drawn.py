@@ -34,13 +34,15 @@ def draws_of(source: Any, name: str | None = None, chain: int | None = None) -> 
     found = _found(source, name)
     if chain is None:
         return found
-    return Draws({key: x[[chain]] for key, x in found.variables.items()})
+    return Draws({key: x[[chain]] for key, x in found.variables.items()}, angles=found.angles)
 
 
 def _found(source: Any, name: str | None) -> Draws:
     if isinstance(source, Node):
         trace = source.trace
-        return draws_of(type(trace)(trace.name, trace.chains, None)) if hasattr(trace, "chains") else _one(trace)
+        if not hasattr(trace, "chains"):
+            return _one(trace, source)
+        return draws_of(type(trace)(trace.name, trace.chains, None, trace.circular))
     if isinstance(source, Mapping):
         return Draws({str(k): _as_chain(v) for k, v in source.items()})
     model = getattr(source, "model", None)
@@ -51,9 +53,9 @@ def _found(source: Any, name: str | None) -> Draws:
     return Draws({name or "x": _as_chain(source)})
 
 
-def _one(trace: Any) -> Draws:
+def _one(trace: Any, node: Node) -> Draws:
     """Draws of a trace of mcmix.MCMC: its chains are side by side already."""
-    return Draws({trace.name: trace._draws})
+    return Draws({trace.name: trace._draws}, angles=frozenset([trace.name] if node.is_circular else []))
 
 
 def _as_chain(values: Any) -> np.ndarray:
@@ -73,7 +75,7 @@ def _of_sampler(sampler: Any) -> Draws:
     for node in sampler.model.nodes:
         if getattr(node, "shown", node) is not node and node.name in shown:
             shown[node.name] = shown[node.name][..., :-1]
-    return Draws(shown)
+    return Draws(shown, angles=draws.angles)
 
 
 def _of_approximation(approximation: Any) -> Draws:

@@ -365,7 +365,7 @@ class MCMC(Named, mcmc.MCMC):
         key = name.name if isinstance(name, Node) else str(name)
         draws = super().draws() if self.db.keeps else self.draws()  # the latter says why there are none
         if any(key in call.variables for call in self._calls):
-            return Trace(key, self._chains(key), chain)
+            return Trace(key, self._chains(key), chain, key in draws.angles)
         if key != "deviance":
             raise ModelError(self._missing(key, draws))
         ends = np.cumsum([call.n_draws for call in self._calls])[:-1]
@@ -399,9 +399,10 @@ class MCMC(Named, mcmc.MCMC):
         """
 
         def one(name: Any) -> dict[str, Any]:
-            values = self.trace(name, None)._of(chain)
+            kept = self.trace(name, None)
+            values = kept._of(chain)
             joined = np.concatenate([v[start:] for v in values])
-            return node_statistics(joined[None], alpha=alpha, batches=batches, quantiles=tuple(quantiles))
+            return node_statistics(joined[None], alpha, batches, tuple(quantiles), kept.circular)
 
         names = self.reported if variables is None else listed(variables)
         return _Stats({n.name if isinstance(n, Node) else str(n): one(n) for n in names}, one)
@@ -439,7 +440,8 @@ def _stacked(calls: Sequence[Draws]) -> Draws:
         names = [name for name in parts[0] if all(name in part for part in parts)]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
-    return Draws(together([c.variables for c in calls]), together([c.statistics for c in calls]), calls[-1].moments)
+    variables, statistics = together([c.variables for c in calls]), together([c.statistics for c in calls])
+    return Draws(variables, statistics, calls[-1].moments, calls[-1].angles)
 
 
 class Sampler(MCMC):

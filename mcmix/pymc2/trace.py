@@ -25,10 +25,12 @@ class Trace:
     chains : sequence of ndarray, each of shape (draws, *shape)
     chain : int, optional
         Which chain is meant unless another is asked for; None joins all.
+    circular : bool
+        Whether these are angles.
     """
 
-    def __init__(self, name: str, chains: Sequence[np.ndarray], chain: int | None = -1):
-        self.name, self.chains, self.chain = name, list(chains), chain
+    def __init__(self, name: str, chains: Sequence[np.ndarray], chain: int | None = -1, circular: bool = False):
+        self.name, self.chains, self.chain, self.circular = name, list(chains), chain, circular
         if chain is not None and not -len(self.chains) <= chain < len(self.chains):
             raise ModelError(f"trace: chain expected 0 to {len(self.chains) - 1} (None joins all), got {chain}")
 
@@ -79,12 +81,13 @@ class Trace:
         """Mean, standard deviation, Monte Carlo error, quantiles and interval; of all chains unless one is named."""
         chosen = Trace(self.name, self.chains, chain)._of(chain)
         joined = np.concatenate([draws[start:] for draws in chosen])
-        return node_statistics(joined[None], alpha=alpha, batches=batches, quantiles=tuple(quantiles))
+        return node_statistics(joined[None], alpha, batches, tuple(quantiles), self.circular)
 
     def draws(self) -> Draws:
         """The chosen chain, or those as long as the last, side by side."""
         chosen = self._of(self.chain)
-        return Draws({self.name: np.stack([c for c in chosen if len(c) == len(chosen[-1])])})
+        angles = frozenset([self.name] if self.circular else [])
+        return Draws({self.name: np.stack([c for c in chosen if len(c) == len(chosen[-1])])}, angles=angles)
 
     def __repr__(self) -> str:
         lengths = ", ".join(str(len(draws)) for draws in self.chains)

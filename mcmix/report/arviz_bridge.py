@@ -5,6 +5,7 @@ Arrays go in with shape (chains, draws, *shape). ArviZ is imported at first use,
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -13,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.distributions.circle import mean_direction
 from mcmix.errors import ModelError
 
+ANGLES = "mcmix_angles"  # the attribute that names variables and data on a circle
 TAIL = (0.05, 0.95)  # the quantiles of the tail ESS, given by name because the generations have different defaults
 FEWEST_DRAWS = 4  # each half of a chain needs two
 
@@ -71,6 +74,23 @@ def to_inference_data(
     return tree
 
 
+def angles_in(data: Any) -> frozenset[str]:
+    """Variables and data on a circle, as a container that mcmix made says in an attribute."""
+    return frozenset(json.loads(str(attributes_of(data).get(ANGLES, "[]"))))
+
+
+def circ_var_names(data: Any) -> list[str]:
+    """Variables of the posterior on a circle, as ArviZ 0.23 asks for them."""
+    return sorted(angles_in(data) & {str(n) for n in data["posterior"].data_vars})
+
+
+def summary(data: Any, **options: Any) -> Any:
+    """ArviZ's own table of a container; the generation that asks for the names of angles is told them."""
+    angles = circ_var_names(data)
+    asked = {"circ_var_names": angles} if angles and generation() == 0 else {}
+    return _arviz().summary(data, **{**asked, **options})
+
+
 def to_netcdf(data: Any, path: str | Path) -> Path:
     """Write what `to_inference_data` made to a netCDF file, its folder included; returns the path."""
     target = Path(path)
@@ -79,12 +99,14 @@ def to_netcdf(data: Any, path: str | Path) -> Path:
     return target
 
 
-def rhat(x: np.ndarray) -> np.ndarray:
+def rhat(x: np.ndarray, circular: bool = False) -> np.ndarray:
     """Rank-normalised split R-hat of each element.
 
     Parameters
     ----------
     x : ndarray, shape (chains, draws, *shape)
+    circular : bool
+        Whether these are angles: then of the worse of sine and cosine about the circular mean.
 
     Returns
     -------
@@ -97,13 +119,15 @@ def rhat(x: np.ndarray) -> np.ndarray:
     Vehtari, Gelman, Simpson, Carpenter and Buerkner (2021), "Rank-normalization, folding, and localization".
     """
     array = _checked(x)
+    if circular:
+        return np.fmax(*[rhat(part) for part in _on_two_lines(array)])
     if array.shape[0] < 2:
         return np.full(array.shape[2:], np.nan)
     still = _measurable(array) & (array == array[:, :1]).all(axis=(0, 1))
     return np.where(still, np.inf, _measure("rhat", array, method="rank"))
 
 
-def ess(x: np.ndarray, kind: str = "bulk") -> np.ndarray:
+def ess(x: np.ndarray, kind: str = "bulk", circular: bool = False) -> np.ndarray:
     """Effective number of draws of each element.
 
     Parameters
@@ -111,23 +135,29 @@ def ess(x: np.ndarray, kind: str = "bulk") -> np.ndarray:
     x : ndarray, shape (chains, draws, *shape)
     kind : {'bulk', 'tail', 'mean'}
         For the centre of the distribution, for its 5 % and 95 % quantiles (the worse), or for the plain mean.
+    circular : bool
+        Whether these are angles: then of the worse of sine and cosine about the circular mean.
 
     Returns
     -------
     ndarray, shape (*shape)
         NaN for fewer than four draws, a constant, or draws that are not finite.
     """
+    if circular:
+        return np.fmin(*[ess(part, kind) for part in _on_two_lines(_checked(x))])
     options = {"prob": TAIL} if kind == "tail" else {}
     return _measure("ess", _checked(x), method=kind, **options)
 
 
-def mcse(x: np.ndarray, kind: str = "mean") -> np.ndarray:
+def mcse(x: np.ndarray, kind: str = "mean", circular: bool = False) -> np.ndarray:
     """Monte Carlo standard error of the mean or of the standard deviation of each element.
 
     Parameters
     ----------
     x : ndarray, shape (chains, draws, *shape)
     kind : {'mean', 'sd'}
+    circular : bool
+        Whether these are angles: then of their circular mean or standard deviation.
 
     Returns
     -------
@@ -137,9 +167,13 @@ def mcse(x: np.ndarray, kind: str = "mean") -> np.ndarray:
     Notes
     -----
     The error of the standard deviation is that of the variance, carried over by the derivative of the root. It is
-    written here because ArviZ 0.23 fails at it under NumPy 2.4.
+    written here because ArviZ 0.23 fails at it under NumPy 2.4. About the circular mean, the mean sine is zero and the
+    mean cosine is the resultant length R: an error of the one turns the mean by 1 / R of it, an error of the other
+    moves the circular standard deviation, the root of -2 log R, by 1 / R over that.
     """
     array = _checked(x)
+    if circular:
+        return _circular_mcse(array, kind)
     if kind == "mean":
         return _measure("mcse", array, method="mean")
     with np.errstate(all="ignore"):
@@ -148,13 +182,30 @@ def mcse(x: np.ndarray, kind: str = "mean") -> np.ndarray:
         return error_of_variance / (2 * np.sqrt(squares.mean(axis=(0, 1))))
 
 
-def hdi(x: np.ndarray, probability: float = 0.95) -> np.ndarray:
+def _circular_mcse(array: np.ndarray, kind: str) -> np.ndarray:
+    sine, cosine = _on_two_lines(array)
+    length = cosine.mean(axis=(0, 1))
+    with np.errstate(all="ignore"):
+        if kind == "mean":
+            return mcse(sine) / length
+        return mcse(cosine) / (length * np.sqrt(-2.0 * np.log(np.minimum(length, 1.0))))
+
+
+def _on_two_lines(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sine and cosine of angles from their circular mean."""
+    about = array - mean_direction(array, axis=(0, 1))
+    return np.sin(about), np.cos(about)
+
+
+def hdi(x: np.ndarray, probability: float = 0.95, circular: bool = False) -> np.ndarray:
     """Highest density interval of each element, as ArviZ finds it.
 
     Parameters
     ----------
     x : ndarray, shape (chains, draws, *shape)
     probability : float in (0, 1)
+    circular : bool
+        Whether these are angles; ArviZ opens the circle opposite to their circular mean.
 
     Returns
     -------
@@ -166,7 +217,8 @@ def hdi(x: np.ndarray, probability: float = 0.95) -> np.ndarray:
     ends = np.full((2, flat.shape[2]), np.nan)
     finite = np.isfinite(flat).all(axis=(0, 1))
     if finite.any():
-        ends[:, finite] = _arviz().hdi(_labelled(flat[:, :, finite]), probability)["x"].values.T
+        found = _arviz().hdi(_labelled(flat[:, :, finite]), probability, circular=circular)
+        ends[:, finite] = found["x"].values.T
     return ends.reshape(2, *array.shape[2:])
 
 

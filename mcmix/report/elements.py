@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mcmix.distributions.circle import unrolled
 from mcmix.errors import ModelError
 from mcmix.traces.memory import Draws
 
@@ -24,12 +25,20 @@ class Elements(NamedTuple):
         Where each stands among all elements of the variable, last index fastest.
     draws : ndarray, shape (chains, draws, elements)
         True and False come as 1 and 0.
+    circular : bool
+        Whether these are angles.
     """
 
     name: str
     labels: list[str]
     positions: list[int]
     draws: np.ndarray
+    circular: bool = False
+
+    @property
+    def on_a_line(self) -> np.ndarray:
+        """The draws; angles element by element about their circular mean, so that a line can show them."""
+        return unrolled(self.draws, axis=(0, 1)) if self.circular else self.draws
 
 
 def element_labels(name: str, shape: tuple[int, ...]) -> list[str]:
@@ -71,10 +80,11 @@ def _selected(draws: Draws, wanted: str) -> Elements:
     array = array.view(np.uint8) if array.dtype == bool else array  # so that everybody may subtract and bin
     labels = element_labels(name, array.shape[2:])
     flat = array.reshape(*array.shape[:2], len(labels))
+    circular = name in draws.angles
     if wanted == name:
-        return Elements(name, labels, list(range(len(labels))), flat)
+        return Elements(name, labels, list(range(len(labels))), flat, circular)
     position = _position(wanted, labels)
-    return Elements(name, [labels[position]], [position], flat[:, :, [position]])
+    return Elements(name, [labels[position]], [position], flat[:, :, [position]], circular)
 
 
 def _position(wanted: str, labels: list[str]) -> int:

@@ -43,7 +43,9 @@ def summary_frame(
     DataFrame
         Columns ``mean``, ``sd``, ``hdi_2.5%``, ``hdi_97.5%`` (after `alpha`), ``mcse_mean``, ``mcse_sd``,
         ``ess_bulk``, ``ess_tail``, ``r_hat``. What cannot be computed (R-hat of one chain, anything about how a
-        constant mixes) is NaN.
+        constant mixes) is NaN. Angles have circular means, standard deviations and intervals (see
+        :func:`mcmix.report.statistics.node_statistics`); R-hat and effective draws are those of the worse of the sine
+        and cosine about the circular mean.
 
     Raises
     ------
@@ -58,18 +60,18 @@ def summary_frame(
 
 
 def _columns(part: Elements, alpha: float) -> dict[str, np.ndarray]:
-    moments = node_statistics(part.draws, alpha)
+    moments = node_statistics(part.draws, alpha, circular=part.circular)
     low, high = moments[interval_name(alpha)]
     return {
         "mean": moments["mean"],
         "sd": moments["standard deviation"],
         f"hdi_{50 * alpha:g}%": low,
         f"hdi_{100 - 50 * alpha:g}%": high,
-        "mcse_mean": arviz_bridge.mcse(part.draws),
-        "mcse_sd": arviz_bridge.mcse(part.draws, "sd"),
-        "ess_bulk": arviz_bridge.ess(part.draws, "bulk"),
-        "ess_tail": arviz_bridge.ess(part.draws, "tail"),
-        "r_hat": arviz_bridge.rhat(part.draws),
+        "mcse_mean": arviz_bridge.mcse(part.draws, circular=part.circular),
+        "mcse_sd": arviz_bridge.mcse(part.draws, "sd", part.circular),
+        "ess_bulk": arviz_bridge.ess(part.draws, "bulk", part.circular),
+        "ess_tail": arviz_bridge.ess(part.draws, "tail", part.circular),
+        "r_hat": arviz_bridge.rhat(part.draws, part.circular),
     }
 
 

@@ -7,12 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.distributions.circle import circular_deviation, from_direction, mean_direction, wrapped
+
 BLOCK_VALUES = 4_000_000  # float64 values worked on at a time: 32 MB, also where a million small labels were stored
 QUANTILES = (2.5, 25, 50, 75, 97.5)
 
 
 def node_statistics(
-    array: np.ndarray, alpha: float = 0.05, batches: int = 100, quantiles: Sequence[float] = QUANTILES
+    array: np.ndarray,
+    alpha: float = 0.05,
+    batches: int = 100,
+    quantiles: Sequence[float] = QUANTILES,
+    circular: bool = False,
 ) -> dict[str, Any]:
     """Summarise the draws of one variable.
 
@@ -25,6 +31,11 @@ def node_statistics(
         Batches for the Monte Carlo error, all chains together; a batch never spans two chains.
     quantiles : sequence of float
         In percent.
+    circular : bool
+        Whether the draws are angles in radians. Then the mean is the circular one and the standard deviation that of
+        the circle (see :mod:`mcmix.distributions.circle`), the error is that of the circular mean, quantiles are
+        counted from the point opposite to it, and the interval is the shortest arc: all in (-pi, pi], so that an arc
+        or a pair of quantiles across the seam has its lower end above its upper one.
 
     Returns
     -------
@@ -44,7 +55,8 @@ def node_statistics(
     (2, 3)
     """
     shape = _checked(array, alpha).shape[2:]
-    parts = [_block_statistics(block, alpha, batches, quantiles) for block in _blocks(array)]
+    of_block = _circular_statistics if circular else _block_statistics
+    parts = [of_block(block, alpha, batches, quantiles) for block in _blocks(array)]
     mean, deviation, error, marks, interval = (
         np.concatenate(part, axis=-1).reshape((*part[0].shape[:-1], *shape))[()] for part in zip(*parts, strict=True)
     )
@@ -63,13 +75,16 @@ def interval_name(alpha: float) -> str:
     return f"{100 * (1 - alpha):g}% HPD interval"
 
 
-def hpd(x: np.ndarray, alpha: float = 0.05) -> np.ndarray:
+def hpd(x: np.ndarray, alpha: float = 0.05, circular: bool = False) -> np.ndarray:
     """Shortest interval that contains a share 1 - alpha of the draws (highest posterior density, one mode).
 
     Parameters
     ----------
     x : ndarray, shape (chains, draws, *shape)
     alpha : float in (0, 1)
+    circular : bool
+        Whether the draws are angles: the shortest arc then, whose lower end is above the upper one if it crosses the
+        seam.
 
     Returns
     -------
@@ -86,7 +101,8 @@ def hpd(x: np.ndarray, alpha: float = 0.05) -> np.ndarray:
     Chen and Shao (1999), "Monte Carlo estimation of Bayesian credible and HPD intervals".
     """
     shape = _checked(x, alpha).shape[2:]
-    ends = [_shortest(_pooled(block), alpha) for block in _blocks(x)]
+    shortest = _shortest_arc if circular else _shortest
+    ends = [shortest(_pooled(block), alpha) for block in _blocks(x)]
     return np.concatenate(ends, axis=-1).reshape(2, *shape)
 
 
@@ -119,16 +135,43 @@ def _block_statistics(block: np.ndarray, alpha: float, batches: int, quantiles: 
     return pooled.mean(axis=0), spread, batch_error(block, batches), marks, _shortest(pooled, alpha)
 
 
+def _circular_statistics(block: np.ndarray, alpha: float, batches: int, quantiles: Sequence[float]) -> tuple:
+    pooled = _pooled(block)
+    mean = mean_direction(pooled, axis=0)
+    about = from_direction(pooled, mean)
+    marks = wrapped(mean + np.percentile(about, quantiles, axis=0))
+    length = np.hypot(np.cos(about).mean(axis=0), np.sin(about).mean(axis=0))
+    with np.errstate(divide="ignore", invalid="ignore"):  # the mean turns by the mean sine over the resultant length
+        error = batch_error(np.sin(from_direction(block, mean)), batches) / length
+    return mean, circular_deviation(pooled, axis=0), error, marks, _shortest_arc(pooled, alpha)
+
+
+def _shortest_arc(pooled: np.ndarray, alpha: float) -> np.ndarray:
+    """As the shortest interval, of draws that go on after the last with the first."""
+    ordered = np.sort(wrapped(pooled), axis=0)
+    steps = _steps(len(ordered), alpha)
+    on = np.concatenate([ordered, ordered[:steps] + 2.0 * np.pi])
+    ends = _shortest_between(on, steps)
+    return np.where(np.isnan(pooled).any(axis=0), np.nan, wrapped(ends))
+
+
+def _steps(total: int, alpha: float) -> int:
+    """From the first to the last draw inside."""
+    return min(int((1 - alpha) * total), total - 1)
+
+
 def _shortest(pooled: np.ndarray, alpha: float) -> np.ndarray:
-    ordered = np.sort(pooled, axis=0)
+    ends = _shortest_between(np.sort(pooled, axis=0), _steps(len(pooled), alpha))
+    return np.where(np.isnan(pooled).any(axis=0), np.nan, ends)
+
+
+def _shortest_between(ordered: np.ndarray, steps: int) -> np.ndarray:
     total = len(ordered)
-    steps = min(int((1 - alpha) * total), total - 1)  # from the first to the last draw inside
     with np.errstate(invalid="ignore"):
         widths = ordered[steps:] - ordered[: total - steps]
     first = np.argmin(np.where(np.isnan(widths), np.inf, widths), axis=0)
     columns = np.arange(ordered.shape[1])
-    ends = np.stack([ordered[first, columns], ordered[first + steps, columns]])
-    return np.where(np.isnan(pooled).any(axis=0), np.nan, ends)
+    return np.stack([ordered[first, columns], ordered[first + steps, columns]])
 
 
 def _deviation(values: np.ndarray) -> np.ndarray:

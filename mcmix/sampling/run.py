@@ -17,7 +17,7 @@ from mcmix.kernels import density_steps, driver, gibbs, labels
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.failure import culprit
+from mcmix.sampling.failure import culprit, impossible_rows
 from mcmix.sampling.ladder import Tempering
 from mcmix.sampling.progress import Progress
 from mcmix.sampling.seeding import Pool
@@ -418,7 +418,8 @@ def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:
         if node.mask is not None and array.shape[2] > node.state_shape[0]:  # known labels stand among them
             drawn = np.ascontiguousarray(drawn[..., np.ravel(node.mask)])
         variables[node.name] = drawn if lowest == 0 else drawn.astype(np.int32) + lowest
-    return Draws(variables, statistics, {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()})
+    moments = {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()}
+    return Draws(variables, statistics, moments, made.model.angles)
 
 
 def _mean_and_sd(array: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -449,10 +450,14 @@ def _refuse_failures(runners: Sequence[Runner]) -> None:
             names = ", ".join(v.name for v in step.variables) if step is not None else "the recorded values"
             if r.status == density_steps.NOT_A_NUMBER and isinstance(step, (DensityStep, BlockMetropolis)):
                 names += culprit(r.made.structure, r.chain, step)
-            raise _failure(r.status, f"chain {r.number}, sweep {r.sweeps + 1}, {names}")
+            rows = impossible_rows(r.made, r.chain) if r.status in _OF_ROWS else ""
+            raise _failure(r.status, f"chain {r.number}, sweep {r.sweeps + 1}, {names}", rows)
 
 
-def _failure(status: int, where: str) -> McmixError:
+_OF_ROWS = (labels.IMPOSSIBLE_ROW, labels.NOT_A_NUMBER_ROW)
+
+
+def _failure(status: int, where: str, rows: str = "") -> McmixError:
     if status == gibbs.COLLAPSED:
         return ImproperPosterior(
             f"{where}: a scale collapsed. A component has shrunk onto equal data values: under this prior the "
@@ -470,4 +475,5 @@ def _failure(status: int, where: str) -> McmixError:
         PYTHON_FAILED: "a user's function failed",
     }
     kind = ZeroProbability if status in (labels.IMPOSSIBLE_ROW, density_steps.LOST) else McmixError
-    return kind(f"{where}: {texts.get(status, f'status {status}')}")
+    told = f" ({rows})" if rows else ""
+    return kind(f"{where}: {texts.get(status, f'status {status}')}{told}")

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.labels import EntangledLabels, Pass
 from mcmix.structure.labels import SeparableFactor, rows_with_gaps
 
@@ -142,7 +143,14 @@ def _table_of(s: SeparableFactor, p: Pass) -> tuple[np.ndarray, np.ndarray | Non
         return np.column_stack([_of_units(column, s, p) for column in table.T]), None
     if x is None or not x.is_constant or x.size != s.rows.size:
         return None
-    return _of_units(np.asarray(x.value, dtype=float).ravel(), s, p).reshape(-1, 1), None
+    values = np.asarray(x.value, dtype=float).ravel()
+    lines = [np.cos(values), np.sin(values)] if _holds_angles(s) else [values]
+    return np.column_stack([_of_units(line, s, p) for line in lines]), None
+
+
+def _holds_angles(s: SeparableFactor) -> bool:
+    """Whether a factor's data are angles: seedings see them as points on the circle."""
+    return isinstance(s.factor.node, Stochastic) and s.factor.node.is_circular
 
 
 def _of_units(values: np.ndarray, s: SeparableFactor, p: Pass) -> np.ndarray:

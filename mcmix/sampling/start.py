@@ -4,6 +4,10 @@ Unknowns without labels start from their prior. A mixture starts from a seeding 
 gives every row a label. A few sweeps over the component parameters follow with counts and sums shrunk to the size of
 a small subsample, which leaves chains as spread as a posterior from so few rows; a few soft passes (EM with draws for
 the M step, on shrunk expected sums) let the start settle. Values given by the user win.
+
+Where none of that leads to a positive probability (a potential that counts all the data runs off where these are
+shrunk), labels are drawn given draws from the prior as they are; at last chains begin at the nodes' own values, the
+first just there, the others as far around them as the density allows.
 """
 
 from __future__ import annotations
@@ -20,8 +24,11 @@ from mcmix.kernels.driver import run_machine, run_step
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.failure import impossible_rows
 from mcmix.sampling.seeding import Pool, entangled_pool, pool, share_of
+from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.base import Call, Chain
+from mcmix.steps.density import is_discrete
 from mcmix.steps.labels import EntangledLabels, LabelGibbs, Pass
 from mcmix.steps.plan import Assembled
 
@@ -30,6 +37,7 @@ ROUNDS = 5  # sweeps over the parameters at each stage
 SOFT_ROUNDS = 3
 NAMED_STARTS = 6  # where components cannot be exchanged later, the best of a few starts is taken
 ENTANGLED_ROUNDS = 100
+SPREADS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.001, 0.0)  # in free coordinates, around the nodes' own values
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,7 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
         If no start with positive probability is found; the factor that forbids it is named.
     """
     wanted = NAMED_STARTS if any(_names_may_stick(c) for c in calls) else 1
+    widths = [call.reals.copy() for call in calls]
     found: list[tuple[float, np.ndarray]] = []
     for _ in range(TRIES):
         for node, value in {**made.model.draw_with(chain.rng), **given}.items():
@@ -83,9 +92,14 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
             found.append((density, chain.memory.copy()))
         if len(found) == wanted:
             break
-    if not found:
-        raise ZeroProbability(_explained(made, chain))
-    chain.memory[:] = max(found, key=lambda start: start[0])[1]
+    if found:
+        chain.memory[:] = max(found, key=lambda start: start[0])[1]
+        return
+    why = _explained(made, chain)
+    for call, own in zip(calls, widths, strict=True):
+        call.reals[:] = own
+    if not _from_plain_draws(made, chain, given) and not _beside_own_values(made, chain, given, seeds.chain):
+        raise ZeroProbability(why)
 
 
 def log_density_now(made: Assembled, chain: Chain) -> float:
@@ -114,8 +128,13 @@ def _explained(made: Assembled, chain: Chain) -> str:
             value = np.array(np.nan)
         if not np.isfinite(value).all():
             bad.append(e.factor.node.name)
-    names = ", ".join(bad) or "the joint density"
-    return f"no start with positive probability in {TRIES} tries: {names} stayed impossible; pass start={{name: value}}"
+    names = ", ".join(dict.fromkeys(bad)) or "the joint density"
+    rows = impossible_rows(made, chain)
+    told = f" ({rows})" if rows else ""
+    return (
+        f"no start with positive probability in {TRIES} tries: {names} stayed impossible{told}, also at the nodes' own "
+        "values; pass start={name: value}"
+    )
 
 
 def _shape(key: Any, chain: Chain) -> tuple[int, ...]:
@@ -124,6 +143,47 @@ def _shape(key: Any, chain: Chain) -> tuple[int, ...]:
 
 def _is_scratch(key: Any) -> bool:
     return isinstance(key, tuple) and key[0] == "scratch"
+
+
+# -------------------------------------------------------------------- plain starts
+
+
+def _from_plain_draws(made: Assembled, chain: Chain, given: Mapping[Stochastic, Any]) -> bool:
+    """Start where the prior drew, with labels given that; whether that is possible."""
+    for _ in range(TRIES):
+        values = {**made.model.draw_with(chain.rng), **given}
+        if _possible(made, chain, values, given):
+            return True
+    return False
+
+
+def _beside_own_values(made: Assembled, chain: Chain, given: Mapping[Stochastic, Any], number: int) -> bool:
+    """Start at the nodes' own values (the first chain) or around them; whether that is possible."""
+    own = {node: np.array(node.value) for node in made.model.stochastics}
+    view = Unconstrained([n for n in own if n not in given and n.mask is None and not is_discrete(n)])
+    free = view.free(own)
+    for width in (0.0,) if number == 0 else SPREADS:
+        moved = view.values(np.where(np.isfinite(free), free + width * chain.rng.standard_normal(free.size), free))
+        values = {**own, **(moved if width and np.isfinite(free).all() else {}), **given}
+        if _possible(made, chain, values, given):
+            return True
+    return False
+
+
+def _possible(made: Assembled, chain: Chain, values: Mapping[Stochastic, Any], given: Mapping[Stochastic, Any]) -> bool:
+    """Put a chain at some values, labels drawn given the rest or else as they are, and see whether that can be."""
+    passes = {s.variables[0]: s.compiled.descriptor(chain) for s in made.steps if isinstance(s, LabelGibbs)}
+    for drawn in (True, False) if passes else (False,):
+        for node, value in values.items():
+            chain.put(node, value)
+        for node, descriptor in passes.items():
+            if drawn and node not in given:
+                run_step(kernels.hard_pass, descriptor, np.zeros(1), chain.stream)
+        for descriptor in passes.values():
+            run_step(kernels.count_labels, descriptor, np.zeros(1), chain.stream)
+        if np.isfinite(log_density_now(made, chain)):
+            return True
+    return False
 
 
 # -------------------------------------------------------------------- labels

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logsumexp
 
+from mcmix.distributions.circle import from_direction, wrapped
 from mcmix.distributions.lkj import factor_from_partial, from_partial
 from mcmix.errors import ModelError
-from mcmix.kernels.density_steps import CORRELATION, IDENTITY, LOG, LOGIT, POSITIVE_DEFINITE, SIMPLEX, UPPER
+from mcmix.kernels.density_steps import CIRCLE, CORRELATION, IDENTITY, LOG, LOGIT, POSITIVE_DEFINITE, SIMPLEX, UPPER
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.density import bounds_of, is_discrete, transform_of
 
@@ -26,7 +27,8 @@ from mcmix.steps.density import bounds_of, is_discrete, transform_of
 class Stretch:
     """One variable's place in the flat vector; this class serves variables whose elements stand alone.
 
-    Free coordinates are the elements, the logarithms of their distance to an end, or logits between two ends.
+    Free coordinates are the elements, the logarithms of their distance to an end, or logits between two ends. Those of
+    angles are angles that may go round any number of times.
 
     Parameters
     ----------
@@ -52,12 +54,17 @@ class Stretch:
     @property
     def bounded(self) -> list[bool]:
         """Which free coordinates have an end of the support at infinity."""
-        return [self.kind != IDENTITY] * (self.last - self.first)
+        return [not self._as_it_is] * (self.last - self.first)
+
+    @property
+    def _as_it_is(self) -> bool:
+        """Whether a free coordinate is the element, angles with any number of turns."""
+        return self.kind in (IDENTITY, CIRCLE)
 
     def to_free(self, values: np.ndarray) -> np.ndarray:
         """Free coordinates (..., n) of values (..., *shape of the node)."""
         x = self.own(values)
-        if self.kind == IDENTITY:
+        if self._as_it_is:
             return x
         with np.errstate(divide="ignore", invalid="ignore"):
             if self.kind == LOGIT:
@@ -69,7 +76,7 @@ class Stretch:
         with np.errstate(over="ignore"):
             if self.kind == LOGIT:
                 free = self.lower + (self.upper - self.lower) * expit(free)
-            elif self.kind != IDENTITY:
+            elif not self._as_it_is:
                 free = self.lower + np.exp(free) if self.kind == LOG else self.upper - np.exp(free)
         return self.from_own(free)
 
@@ -86,12 +93,13 @@ class Stretch:
         return np.reshape(values, (*_batch(values, self.node), -1))
 
     def from_own(self, own: np.ndarray) -> np.ndarray:
-        """Values (..., *shape of the node) from own coordinates (..., n)."""
-        return np.reshape(own, (*own.shape[:-1], *self.node.state_shape))
+        """Values (..., *shape of the node) from own coordinates (..., n); angles come back to the circle."""
+        x = wrapped(own, self.lower, self.upper) if self.kind == CIRCLE else own
+        return np.reshape(x, (*x.shape[:-1], *self.node.state_shape))
 
     def _log_slopes(self, free: np.ndarray) -> np.ndarray:
         """Log size of the derivative of each element (..., n)."""
-        if self.kind == IDENTITY:
+        if self._as_it_is:
             return np.zeros_like(free)
         if self.kind == LOGIT:
             away = np.abs(free)
@@ -110,9 +118,39 @@ class Stretch:
     def inside(self, kept: np.ndarray) -> np.ndarray:
         """Whether kept values lie in the known support (...); those rounded onto an end do not."""
         x = self.own(kept)
-        if self.kind == IDENTITY:
+        if self._as_it_is:
             return np.all(np.isfinite(x) & (self.lower <= x) & (x <= self.upper), axis=-1)
         return np.all(np.isfinite(x) & (self.lower < x) & (x < self.upper), axis=-1)
+
+
+class OpenedCircle(Stretch):
+    """Angles between two ends opposite to a direction each, as logits: each angle has one free coordinate.
+
+    For integrals over free coordinates, which must not count an angle more than once.
+    """
+
+    def __init__(self, node: Stochastic, first: int, centre: np.ndarray):
+        super().__init__(node, LOGIT, first)
+        self.centre = np.broadcast_to(centre, node.state_shape).ravel()
+
+    def to_free(self, values: np.ndarray) -> np.ndarray:
+        """Logits between the point opposite to the direction and itself."""
+        x = from_direction(self.own(values), self.centre)
+        with np.errstate(divide="ignore"):
+            return np.log(x - self.lower) - np.log(self.upper - x)
+
+    def to_kept(self, free: np.ndarray) -> np.ndarray:
+        """Angles."""
+        return self.from_own(self.centre + self.lower + (self.upper - self.lower) * expit(free))
+
+    def from_own(self, own: np.ndarray) -> np.ndarray:
+        """Angles come back to the circle."""
+        return super().from_own(wrapped(own, self.lower, self.upper))
+
+    def inside(self, kept: np.ndarray) -> np.ndarray:
+        """All that is finite."""
+        x = self.own(kept)
+        return np.all(np.isfinite(x) & (self.lower <= x) & (x <= self.upper), axis=-1)
 
 
 class SimplexStretch(Stretch):
@@ -166,8 +204,8 @@ class SimplexStretch(Stretch):
 
     def jacobian(self, free: np.ndarray) -> np.ndarray:
         """A block for each simplex."""
-        weights = np.exp(self.to_kept(free))[..., :-1]
-        weights = weights.reshape(-1, weights.shape[-1])
+        *plates, k = self.node.state_shape
+        weights = np.exp(self.to_kept(free))[..., :-1].reshape(int(np.prod(plates, dtype=int)), k - 1)
         return _blocks([np.diag(w) - np.outer(w, w) for w in weights])
 
     def inside(self, kept: np.ndarray) -> np.ndarray:
@@ -377,6 +415,8 @@ class Unconstrained:
     ----------
     nodes : sequence of Stochastic
         Continuous.
+    centres : mapping of Stochastic to array_like, optional
+        Directions opposite to which circles are cut open; other angles may go round any number of times.
 
     Raises
     ------
@@ -392,14 +432,17 @@ class Unconstrained:
     array([ 0.   , -0.693, -0.693])
     """
 
-    def __init__(self, nodes: Sequence[Stochastic]):
+    def __init__(self, nodes: Sequence[Stochastic], centres: Mapping[Stochastic, Any] | None = None):
         self.stretches: list[Stretch] = []
         self.size = 0
         for node in nodes:
             if is_discrete(node):
                 raise ModelError(f"{node.name}: expected a continuous variable, got whole numbers")
             kind = transform_of(node, *bounds_of(node))
-            self.stretches.append(_KINDS.get(kind, Stretch)(node, kind, self.size))
+            if kind == CIRCLE and node in (centres or {}):
+                self.stretches.append(OpenedCircle(node, self.size, np.asarray((centres or {})[node])))
+            else:
+                self.stretches.append(_KINDS.get(kind, Stretch)(node, kind, self.size))
             self.size = self.stretches[-1].last
         self.bounded = np.array([b for s in self.stretches for b in s.bounded], dtype=bool)
 

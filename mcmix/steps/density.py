@@ -94,6 +94,8 @@ def bounds_of(node: Stochastic) -> tuple[np.ndarray, np.ndarray]:
     """Known ends of a variable's range, one per element (infinite where they depend on other unknowns)."""
     n = int(np.prod(node.state_shape, dtype=int))
     lower, upper = np.full(n, -np.inf), np.full(n, np.inf)
+    if node.is_circular:
+        return lower.clip(-np.pi), upper.clip(None, np.pi)
     if isinstance(node, Law):
         for end, out in ((node.family.support.lower, lower), (node.family.support.upper, upper)):
             if not isinstance(end, str):
@@ -115,6 +117,8 @@ def transform_of(node: Stochastic, lower: np.ndarray, upper: np.ndarray) -> int:
         return kernels.CORRELATION
     if is_discrete(node):
         return kernels.IDENTITY
+    if node.is_circular:
+        return kernels.CIRCLE
     low, high = np.isfinite(lower).all(), np.isfinite(upper).all()
     if low and high:
         return kernels.LOGIT
@@ -165,7 +169,9 @@ class DensityStep(Step):
         self.own_functions = _own_functions(self.variables, structure)
         self.n = int(np.prod(self.node.state_shape, dtype=int))
         self.lower, self.upper = bounds_of(self.node)
-        self.transform = kernels.IDENTITY if own_scale else transform_of(self.node, self.lower, self.upper)
+        self.transform = transform_of(self.node, self.lower, self.upper)
+        if own_scale and not self.node.is_circular:  # angles are on their own scale anyway, and stay on their circle
+            self.transform = kernels.IDENTITY
 
     def compile(self, plan: Plan) -> None:
         """The target's program, and places for bounds and counters."""
@@ -310,7 +316,7 @@ def piece_of(node: Stochastic, own_scale: bool = False) -> Piece:
     """How a variable takes part in a block; on its own scale or in free coordinates."""
     lower, upper = bounds_of(node)
     transform = transform_of(node, lower, upper)
-    if own_scale and not moves_as_block(node):
+    if own_scale and not moves_as_block(node) and not node.is_circular:
         transform = kernels.IDENTITY
     return Piece(node, transform, lower, upper, node.state_shape[-1] if moves_as_block(node) else 1)
 

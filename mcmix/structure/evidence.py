@@ -322,12 +322,21 @@ def _row_sums(factor: Factor) -> Sums | None:
     with np.errstate(all="ignore"):
         values: Any = x.known if x.is_constant else x
         try:
-            columns = [as_expression(c.transform(values)) for c in family.statistics.columns]
+            columns = [as_expression(_finite(c.transform(values))) for c in family.statistics.columns]
         except TraceError:
             return None
     nothing = tuple(constant(np.zeros(c.shape)) for c in columns)
     squares = tuple(z if spec.square else None for z, spec in zip(nothing, family.statistics.columns, strict=True))
     return Sums(constant(1.0), nothing, squares, tuple(columns), alone=True)
+
+
+def _finite(column: Any) -> Any:
+    """A statistic's column with nothing where it has no number (the log of a row at 0).
+
+    Such a row is an observation of the law only where its infinite part does not count, so a message that is asked of
+    it may leave that part out; elsewhere its log density, which is evaluated row by row, is minus infinity.
+    """
+    return np.where(np.isfinite(column), column, 0.0) if isinstance(column, np.ndarray) else column
 
 
 def _vector_sums(x: Expression) -> Sums | None:

@@ -56,7 +56,8 @@ class Joint:
         discrete = [n for n in unknowns if is_discrete(n)]
         self.supports = {n: support_of(n) for n in discrete}
         self.combinations = combinations_of(self.supports)
-        self.view = Unconstrained([n for n in unknowns if n not in discrete])
+        continuous = [n for n in unknowns if n not in discrete]
+        self.view = Unconstrained(continuous, {n: 0.0 for n in continuous if n.is_circular})
         if self.view.size > MOST_BITS:
             raise ModelError(f"expected at most {MOST_BITS} continuous numbers, got {self.view.size}: make it smaller")
         self.elements = [f.elements for f in self.recording.factors]

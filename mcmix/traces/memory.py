@@ -20,11 +20,14 @@ class Draws:
         What the sampler says of itself per draw: ``lp`` (log density of the joint), acceptance rates, step choices.
     moments : dict of str to (mean, standard deviation)
         Of what is too large to be kept draw by draw.
+    angles : frozenset of str
+        Variables, and data, on a circle: -pi and pi are one point.
     """
 
     variables: dict[str, np.ndarray]
     statistics: dict[str, np.ndarray] = field(default_factory=dict)
     moments: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    angles: frozenset[str] = frozenset()
 
     @property
     def n_chains(self) -> int:
@@ -66,4 +69,5 @@ def joined(calls: Sequence[Draws]) -> Draws:
         names = [name for name in parts[0] if all(name in part for part in parts)]
         return {name: np.concatenate([part[name] for part in parts], axis=1) for name in names}
 
-    return Draws(together([c.variables for c in calls]), together([c.statistics for c in calls]))
+    variables, statistics = together([c.variables for c in calls]), together([c.statistics for c in calls])
+    return Draws(variables, statistics, angles=frozenset[str]().union(*[c.angles for c in calls]))

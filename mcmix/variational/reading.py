@@ -268,6 +268,7 @@ def _labelled(s: SeparableFactor, block: LabelBlock, parts: Parts) -> Labelled:
         return _categories(s, block, parts)
     if family.name not in (*EXPECTED, *VECTORS):
         raise NotConjugate(f"the {family.name} law has no conjugate messages here")
+    _refuse_ends(s.factor)
     if s.cells is None or s.cells.size != label.n_labels:
         raise NotConjugate("its parameters vary by row besides the labels")
     looks = {n: _look(x, kind_of(family, n), label.n_labels, parts) for n, x in s.cells.parameters.items()}
@@ -277,6 +278,20 @@ def _labelled(s: SeparableFactor, block: LabelBlock, parts: Parts) -> Labelled:
     if family.name == "Binomial" and np.unique(looks["trials"].moments().first).size > 1:
         raise NotConjugate("its numbers of trials differ")
     return Numbers(s, label, looks, parts.starts, family)
+
+
+def _refuse_ends(factor: Factor) -> None:
+    """Refuse rows whose statistics are no numbers: ends of a support, where a density is nought or has no bound."""
+    family = factor.family
+    statistics = None if family is None or family.vectors is not None else family.statistics
+    if statistics is None or factor.x is None or not factor.x.is_constant:
+        return
+    x = np.asarray(factor.x.known, dtype=float)
+    with np.errstate(all="ignore"):
+        bad = [~np.isfinite(np.asarray(c.transform(x), dtype=float)) for c in statistics.columns]
+    places = np.flatnonzero(np.logical_or.reduce(bad)) if bad else np.zeros(0, dtype=int)
+    if places.size:
+        raise NotConjugate(f"row {places[0]} is {np.ravel(x)[places[0]]:g}, an end of its law's support")
 
 
 def _categories(s: SeparableFactor, block: LabelBlock, parts: Parts) -> Labelled:
@@ -306,6 +321,7 @@ def _known(e: Evidence, parts: Parts) -> Statement:
         return _counted(e, x, parts)
     if family.name not in (*EXPECTED, *VECTORS) or e.sums is None:
         raise NotConjugate(f"the {family.name} law has no conjugate messages here")
+    _refuse_ends(e.factor)
     shape = e.elements.shape
     cells = int(np.prod(shape, dtype=int))
     looks = {}

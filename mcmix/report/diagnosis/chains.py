@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from mcmix.distributions.circle import mean_direction
 from mcmix.report.diagnosis.facts import Facts
 from mcmix.report.diagnosis.finding import (
     FAILURE,
@@ -83,8 +84,7 @@ def _apart(draws: Draws, quantities: Sequence[Quantity]) -> list[Finding]:
     bad = sorted(bad, key=lambda q: -q.rhat)[:WORST]
     if draws.n_chains < 3 or not bad:
         return []
-    values = [q.draws for q in bad]
-    left = np.array([[_without(x, chain) for chain in range(draws.n_chains)] for x in values]).max(axis=0)
+    left = np.array([[_without(q, chain) for chain in range(draws.n_chains)] for q in bad]).max(axis=0)
     fine = np.flatnonzero(left <= LARGEST_RHAT)
     if len(fine) != 1:
         return []
@@ -97,13 +97,13 @@ def _apart(draws: Draws, quantities: Sequence[Quantity]) -> list[Finding]:
     place = f"its log density is {-gap:.3g} lower on average"
     if gap == 0:
         advice = "run longer, or with tempering, until chains cross: by log density neither place is the better"
-        place = _place(chain, bad[0].label, values[0])
+        place = _place(chain, bad[0])
     return [Finding("stuck chain", FAILURE, f"chain {chain} is elsewhere: {place}; the others agree", advice)]
 
 
-def _without(x: np.ndarray, chain: int) -> float:
+def _without(q: Quantity, chain: int) -> float:
     """R-hat of the other chains; 1 where all of them stand still at one place."""
-    rhat = mixing(np.delete(x, chain, axis=0)[None]).rhat[0]
+    rhat = mixing(np.delete(q.draws, chain, axis=0)[None], q.group.circular).rhat[0]
     return 1.0 if np.isnan(rhat) else float(rhat)
 
 
@@ -116,10 +116,11 @@ def _gap(draws: Draws, chain: int) -> float:
         return gap if abs(gap) > 2.0 * others.std() else 0.0
 
 
-def _place(chain: int, label: str, values: np.ndarray) -> str:
-    """Where a chain is, by a quantity of shape (chains, draws)."""
-    mean, usual = values[chain].mean(), np.delete(values, chain, axis=0).mean()
-    return f"its {label} is {mean:.4g} on average, {usual:.4g} in them"
+def _place(chain: int, q: Quantity) -> str:
+    """Where a chain is, by a quantity."""
+    average = mean_direction if q.group.circular else np.mean
+    mean, usual = float(average(q.draws[chain])), float(average(np.delete(q.draws, chain, axis=0)))
+    return f"its {q.label} is {mean:.4g} on average, {usual:.4g} in them"
 
 
 def few(draws: Draws, facts: Facts, quantities: Sequence[Quantity]) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from mcmix.distributions.circle import mean_direction
+
 FEWEST = 4  # draws of a chain: each half needs two
 TAIL = (0.05, 0.95)
 BLOCK_VALUES = 1_000_000  # numbers worked on at a time
@@ -42,12 +44,15 @@ class Mixing:
         return np.minimum(self.bulk, self.tail)
 
 
-def mixing(x: np.ndarray) -> Mixing:
+def mixing(x: np.ndarray, circular: bool = False) -> Mixing:
     """R-hat and effective draws of each quantity.
 
     Parameters
     ----------
     x : ndarray, shape (quantities, chains, draws)
+    circular : bool
+        Whether these are angles. Of these the worse of the sine and the cosine of the angle from their circular mean
+        counts, neither of which knows where a circle is cut open.
 
     Returns
     -------
@@ -59,6 +64,8 @@ def mixing(x: np.ndarray) -> Mixing:
     >>> bool(found.rhat[0] < 1.01), bool(found.bulk[0] > 3000)
     (True, True)
     """
+    if circular:
+        return _worse(*[mixing(part) for part in on_two_lines(x)])
     found = np.full((3, len(x)), np.nan)
     still = stands_still(x)
     found[0, still.all(axis=1) & _differs(x)] = np.inf
@@ -74,6 +81,17 @@ def mixing(x: np.ndarray) -> Mixing:
         marks = np.quantile(block, TAIL, axis=(1, 2))[:, :, None, None]
         found[2, chosen] = np.minimum(*[_effective(_halves(block <= mark).astype(float)) for mark in marks])
     return Mixing(*found)
+
+
+def on_two_lines(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sine and cosine of each angle from the circular mean of all draws of its quantity, in the shape of x."""
+    about = np.asarray(x, dtype=float) - mean_direction(x, axis=(1, 2))[:, None, None]
+    return np.sin(about), np.cos(about)
+
+
+def _worse(one: Mixing, other: Mixing) -> Mixing:
+    """Of two views of the same quantities; where one of them stands still, the other one says it."""
+    return Mixing(np.fmax(one.rhat, other.rhat), np.fmin(one.bulk, other.bulk), np.fmin(one.tail, other.tail))
 
 
 def effective_for_mean(x: np.ndarray) -> np.ndarray:

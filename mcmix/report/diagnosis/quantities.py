@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mcmix.distributions.circle import circular_deviation, mean_direction, opened, wrapped
 from mcmix.report.diagnosis.facts import Facts
-from mcmix.report.diagnosis.mixing import effective_for_mean, mixing
+from mcmix.report.diagnosis.mixing import effective_for_mean, mixing, on_two_lines
 from mcmix.report.diagnosis.occupancy import Occupancy
 from mcmix.report.elements import element_labels
 from mcmix.traces.memory import Draws
@@ -38,6 +39,8 @@ class Group:
         Whether it stands under names of components that may differ between chains, though nothing proves it.
     of_suspects : bool
         Whether it is a table of such components, sorted.
+    circular : bool
+        Whether these are angles.
     """
 
     labels: list[str]
@@ -48,6 +51,7 @@ class Group:
     counted: bool = False
     aliases: bool = False
     of_suspects: bool = False
+    circular: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,21 @@ class Quantity:
         return self.group.read(np.array([self.position]))[0].astype(float)
 
     def moments(self) -> tuple[float, float, float]:
-        """Mean, standard deviation, Monte Carlo standard error of the mean."""
+        """Mean, standard deviation, Monte Carlo standard error of the mean; those of the circle for angles."""
         values = self.draws
+        if self.group.circular:
+            return _circular_moments(values)
         with np.errstate(invalid="ignore"):
             mean, deviation = float(values.mean()), float(values.std(ddof=1)) if values.size > 1 else np.nan
             return mean, deviation, deviation / float(np.sqrt(effective_for_mean(values[None])[0]))
+
+
+def _circular_moments(values: np.ndarray) -> tuple[float, float, float]:
+    """The mean turns by the mean sine about it over the resultant length."""
+    sine, cosine = on_two_lines(values[None])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = sine.std(ddof=1) / cosine.mean() / np.sqrt(effective_for_mean(sine)[0]) if values.size > 1 else np.nan
+        return float(mean_direction(values)), float(circular_deviation(values)), float(error)
 
 
 def measured(groups: Sequence[Group], most: int) -> tuple[list[Quantity], int]:
@@ -98,7 +112,7 @@ def measured(groups: Sequence[Group], most: int) -> tuple[list[Quantity], int]:
     for group in groups:
         size = len(group.labels)
         chosen = np.unique(np.linspace(0, size - 1, min(size, share)).round().astype(int))
-        how = mixing(group.read(chosen))
+        how = mixing(group.read(chosen), group.circular)
         numbers = zip(chosen.tolist(), how.rhat.tolist(), how.bulk.tolist(), how.tail.tolist(), strict=True)
         found += [Quantity(group.labels[i], group, i, rhat, bulk, tail) for i, rhat, bulk, tail in numbers]
     return found, sum(len(g.labels) for g in groups) - len(found)
@@ -132,7 +146,7 @@ def groups_of(draws: Draws, facts: Facts, occupancies: Mapping[str, Occupancy]) 
             shape = values.shape[2:]
             labels, flat = element_labels(name, shape), values.reshape(*values.shape[:2], -1)
             group = _plain(labels, flat, invariant=False, decides=name not in facts.nameless)
-            found.append(replace(group, aliases=name in facts.suspects))
+            found.append(replace(group, aliases=name in facts.suspects, circular=name in draws.angles))
     return found
 
 
@@ -176,15 +190,19 @@ def _sorted_group(
     name: str, tables: list[list[tuple[str, int]]], draws: Draws, classes: Sequence[Sequence[int]]
 ) -> Group:
     """Labelled by rank in its class, and by what else the variable has beside the axis of components."""
-    size = len(tables[0])
+    size, circular = len(tables[0]), holds_angles(tables[0], draws)
+
+    def in_order(j: int) -> np.ndarray:
+        values = table_values(tables[j], draws)
+        return wrapped(_sorted(opened(values), classes)) if circular else _sorted(values, classes)
 
     def read(positions: np.ndarray) -> np.ndarray:
-        chosen = {j: _sorted(table_values(tables[j], draws), classes) for j in np.unique(positions % len(tables))}
+        chosen = {j: in_order(j) for j in np.unique(positions % len(tables))}
         return np.stack([chosen[i % len(tables)][..., i // len(tables)] for i in positions.tolist()])
 
     shape = draws.variables[tables[0][0][0]].shape[2:]
     rest = shape[1:] if shape and int(np.prod(shape[1:])) == len(tables) else (len(tables),) * (len(tables) > 1)
-    return Group(element_labels(f"{name} (sorted)", (size, *rest)), read)
+    return Group(element_labels(f"{name} (sorted)", (size, *rest)), read, circular=circular)
 
 
 def _sorted(values: np.ndarray, classes: Sequence[Sequence[int]]) -> np.ndarray:
@@ -197,6 +215,11 @@ def _sorted(values: np.ndarray, classes: Sequence[Sequence[int]]) -> np.ndarray:
 def _larger_share(name: str, draws: Draws) -> Group:
     shares = draws.variables[name].reshape(*draws.variables[name].shape[:2], -1)[..., :1]
     return _plain([f"max({name}, 1 - {name})"], np.maximum(shares, 1.0 - shares))
+
+
+def holds_angles(table: Sequence[tuple[str, int]], draws: Draws) -> bool:
+    """Whether a table over components holds angles."""
+    return all(name in draws.angles for name, _ in table)
 
 
 def table_values(table: Sequence[tuple[str, int]], draws: Draws) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mcmix.report.diagnosis.facts import LabelFacts
-from mcmix.report.diagnosis.quantities import table_values
+from mcmix.report.diagnosis.quantities import holds_angles, table_values
 from mcmix.traces.memory import Draws
 
 MOST_DRAWS = 50  # of each chain
@@ -71,15 +72,21 @@ def _components(draws: Draws, facts: LabelFacts) -> np.ndarray | None:
     """Thinned draws of all that belongs to components, shape (chains, draws, K, tables)."""
     kept = draws.thinned(MOST_DRAWS * draws.n_chains)
     kept = kept[kept[:, 0] == 0, 1]
-    thinned = Draws({name: draws.variables[name][:, kept] for name in _names(draws, facts)})
+    thinned = Draws({n: draws.variables[n][:, kept] for n in _names(draws, facts)}, angles=draws.angles)
     there = [t for t in facts.tables if all(name in thinned.variables for name, _ in t)]
     most = max(1, MOST_VALUES // (draws.n_chains * max(1, len(kept)) * facts.n_components))
-    tables = [table_values(t, thinned) for t in there[:: -(-len(there) // most) or 1]]
+    tables = [line for t in there[:: -(-len(there) // most) or 1] for line in _lines(t, thinned)]
     for name in facts.complements:
         if name in thinned.variables:
             share = thinned.variables[name].reshape(*thinned.variables[name].shape[:2], -1)[..., 0]
             tables.append(np.stack([share, 1.0 - share], axis=-1))
     return np.stack(tables, axis=-1) if tables else None
+
+
+def _lines(table: Sequence[tuple[str, int]], draws: Draws) -> list[np.ndarray]:
+    """A table; of angles the two coordinates of their points on the circle, where distances know no seam."""
+    values = table_values(table, draws)
+    return [np.cos(values), np.sin(values)] if holds_angles(table, draws) else [values]
 
 
 def _names(draws: Draws, facts: LabelFacts) -> set[str]:

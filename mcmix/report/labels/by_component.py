@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from mcmix.distributions.circle import opened
 from mcmix.errors import ModelError
 from mcmix.report import arviz_bridge
 from mcmix.report.elements import element_labels
@@ -29,13 +30,16 @@ class ByComponent:
     labels : list of str
         Of each component: ``mu[0]``, ``mu[1]``.
     before, after : ndarray, shape (chains, draws, K)
-        As sampled, and under one name for each component.
+        As sampled, and under one name for each component. Angles are cut open where the circle is emptiest.
+    circular : bool
+        Whether these are angles.
     """
 
     variables: list[str]
     labels: list[str]
     before: np.ndarray
     after: np.ndarray
+    circular: bool = False
 
 
 def by_component(found: Any, label: str | None = None, names: Mapping[str, str] | None = None) -> list[ByComponent]:
@@ -71,10 +75,19 @@ def by_component(found: Any, label: str | None = None, names: Mapping[str, str] 
     for own, order in reversed(roles.values()):  # the last that was exchanged comes first
         before |= exchanged(before, own.tables, own.complements, np.argsort(order, axis=2))
     asked = [own for name, (own, _) in roles.items() if label in (None, name)]
-    numbers = [n for own in asked for n in _numbers(own, before, after, called)]
+    angles = arviz_bridge.angles_in(found)
+    numbers = [_on_a_line(n, angles) for own in asked for n in _numbers(own, before, after, called)]
     if not numbers:
         raise ModelError("expected draws of parameters by component, got those of labels alone")
     return numbers
+
+
+def _on_a_line(n: ByComponent, angles: Collection[str]) -> ByComponent:
+    """Angles cut open in one place for all components, before and after."""
+    if not set(n.variables) <= set(angles):
+        return n
+    before, after = opened(np.stack([n.before, n.after]))
+    return replace(n, before=before, after=after, circular=True)
 
 
 def _roles(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mcmix.distributions.circle import opened
 from mcmix.errors import ModelError
 
 CONSTANT = 1e-12  # relative spread that is rounding
@@ -37,6 +38,9 @@ class Components:
         Draws labels that were not kept, from their law given each draw.
     missing : sequence of str
         Data with missing values, which `data` does without.
+    angles : frozenset of str
+        Tables of angles. Wherever numbers are averaged or distances are taken, such a table counts as two, the
+        coordinates of its points on the circle.
     """
 
     n_components: int
@@ -48,6 +52,7 @@ class Components:
     classes: Sequence[Sequence[int]] = ()
     draw_labels: Callable[[], np.ndarray] | None = None
     missing: Sequence[str] = ()
+    angles: frozenset[str] = frozenset()
 
     @property
     def n_draws(self) -> int:
@@ -79,7 +84,7 @@ class Components:
         """All numbers of components side by side, each with mean 0 and variance 1 unless constant, shape (S, K, F)."""
         if not self.tables:
             raise ModelError("relabel: expected draws of parameters by component, got none; name them with vars=")
-        stacked = np.stack(list(self.tables.values()), axis=-1).astype(float)
+        stacked = self.stacked(self.tables)
         if not np.isfinite(stacked).all():
             bad = [name for name, x in self.tables.items() if not np.isfinite(x).all()]
             raise ModelError(
@@ -88,6 +93,18 @@ class Components:
             )
         mean, spread = stacked.mean(axis=(0, 1)), stacked.std(axis=(0, 1))
         return (stacked - mean) / np.where(spread > CONSTANT * np.abs(mean), spread, 1.0)
+
+    def stacked(self, tables: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Numbers of components side by side, shape (n, K, F), in the order of its own tables."""
+        return np.stack([line for name in self.tables for line in self._lines(name, tables[name])], axis=-1)
+
+    def _lines(self, name: str, table: np.ndarray) -> list[np.ndarray]:
+        values = np.asarray(table, dtype=float)
+        return [np.cos(values), np.sin(values)] if name in self.angles else [values]
+
+    def sortable(self, name: str) -> np.ndarray:
+        """One number of each component, such that its order means something; angles where the circle is emptiest."""
+        return opened(self.tables[name]) if name in self.angles else self.tables[name]
 
     def known_labels(self, method: str) -> np.ndarray:
         """The labels, where a method cannot do without."""

@@ -34,7 +34,7 @@ class Domain:
     def of(cls, c: Components) -> Domain:
         """Around the mean of relabelled draws, numbers in units of their spread within a name."""
         features, points = settled(c)
-        stacked = np.stack(list(c.tables.values()), axis=-1).astype(float)
+        stacked = c.stacked(c.tables)
         flat = features.reshape(-1, features.shape[-1])
         raw = stacked.reshape(-1, features.shape[-1])
         spread = raw.std(axis=0)
@@ -43,7 +43,7 @@ class Domain:
 
     def order(self, tables: Mapping[str, np.ndarray]) -> np.ndarray:
         """The permutation that brings each of several points inside, shape (n, K)."""
-        stacked = np.stack([tables[name] for name in self.components.tables], axis=-1) / self.scale
+        stacked = self.components.stacked(tables) / self.scale
         return to_points(self.components, stacked, self.points)
 
     def holds(self, tables: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -169,16 +169,19 @@ def to_points(c: Components, features: np.ndarray, points: np.ndarray) -> np.nda
 
 
 def ordering(c: Components, by: str | None = None) -> Permutations:
-    """Components in increasing order of one parameter, class by class; by default of that which separates them best."""
+    """Components in increasing order of one parameter, class by class; by default of that which separates them best.
+
+    Angles come in the order in which they follow from where the circle is emptiest.
+    """
     if not c.tables:
         raise ModelError("relabel: method 'ordering' needs draws of parameters by component, got none; use 'ecr'")
-    by = max(c.tables, key=lambda name: _separation(c.tables[name])) if by is None else by
+    by = max(c.tables, key=lambda name: _separation(c.sortable(name))) if by is None else by
     if not isinstance(by, str) or by not in c.tables:
         raise ModelError(f"relabel: by= expected one of {', '.join(map(repr, c.tables))}, got {by!r}")
-    order = np.tile(np.arange(c.n_components), (c.n_draws, 1))
+    order, table = np.tile(np.arange(c.n_components), (c.n_draws, 1)), c.sortable(by)
     for members in c.classes:
         chosen = np.asarray(members)
-        order[:, chosen] = chosen[np.argsort(c.tables[by][:, chosen], axis=1, kind="stable")]
+        order[:, chosen] = chosen[np.argsort(table[:, chosen], axis=1, kind="stable")]
     return Permutations.of(order)
 
 

@@ -120,10 +120,10 @@ def renamed_labels(labels: np.ndarray, order: np.ndarray, lowest: int) -> np.nda
     return out
 
 
-def mixing_of(values: np.ndarray) -> dict[str, np.ndarray]:
-    """R-hat, bulk and tail ESS of each element of draws of shape (chains, draws, *shape)."""
+def mixing_of(values: np.ndarray, circular: bool = False) -> dict[str, np.ndarray]:
+    """R-hat, bulk and tail ESS of each element of draws, or of angles, of shape (chains, draws, *shape)."""
     flat = values.reshape(*values.shape[:2], -1).astype(float)
-    found = mixing(np.moveaxis(flat, 2, 0))
+    found = mixing(np.moveaxis(flat, 2, 0), circular)
     shape = values.shape[2:]
     return {
         "rhat": found.rhat.reshape(shape),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.report.diagnosis.quantities import table_values
+from mcmix.report.diagnosis.quantities import holds_angles, table_values
 from mcmix.report.labels.components import Components, Probabilities
 from mcmix.report.labels.relabelled import Table
 from mcmix.traces.memory import Draws
@@ -83,6 +83,7 @@ class LabelRoles:
         s, k = draws.n_chains * draws.n_draws, self.n_components
         kept = [t for t in self.tables if all(v in draws.variables for v, _ in t)]
         tables = {title: table_values(t, draws).reshape(s, k) for title, t in titled(kept).items()}
+        angles = frozenset(title for title, t in titled(kept).items() if holds_angles(t, draws))
         for p in self.complements:
             if p in draws.variables:
                 share = draws.variables[p].reshape(s, -1)[:, :1]
@@ -96,6 +97,7 @@ class LabelRoles:
             None if rows is None else standardised(rows),
             probabilities,
             self.classes,
+            angles=angles,
         )
 
 

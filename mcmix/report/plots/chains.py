@@ -50,11 +50,11 @@ def trace(
     >>> trace(m, ["mu", "p"], linewidth=0.3)  # doctest: +SKIP
     """
     parts, left_out = shown(draws_in(m), names)
-    rows = [(label, part.draws[:, :, i]) for part in parts for i, label in enumerate(part.labels)]
+    rows = [(label, part.draws[:, :, i], part.circular) for part in parts for i, label in enumerate(part.labels)]
     figure = canvas(figure, ROW_HEIGHT * len(rows) + 0.6)
     grid = figure.subplots(len(rows), 2, sharex="col", sharey="row", squeeze=False, width_ratios=(4, 1))
-    for (label, chains), (left, right) in zip(rows, grid, strict=True):
-        _lines(left, label, chains, line)
+    for (label, chains, circular), (left, right) in zip(rows, grid, strict=True):
+        _lines(left, label, chains, line, circular)
         _histograms(right, chains)
     grid[-1, 0].set_xlabel("draw")
     grid[-1, 1].set_xlabel("share of draws")
@@ -63,16 +63,28 @@ def trace(
     return root(grid[0, 0])
 
 
-def _lines(axes: Axes, label: str, chains: np.ndarray, line: dict[str, Any]) -> None:
+def _lines(axes: Axes, label: str, chains: np.ndarray, line: dict[str, Any], circular: bool = False) -> None:
     step = -(-chains.shape[1] // MOST_POINTS)
     positions = np.arange(0, chains.shape[1], step)
     for i, chain in enumerate(chains):
         style = {"color": chain_colour(i), "linewidth": 0.6, "alpha": 0.8, "label": f"{i}", **line}
-        axes.plot(positions, chain[::step], **style)
+        axes.plot(*(broken(positions, chain[::step]) if circular else (positions, chain[::step])), **style)
     name = fitted_name(label, NAMES)
     axes.set_ylabel(name["text"], fontsize=name["fontsize"], rotation=0, ha="right", va="center")
     axes.margins(x=0.01)
     tidy(axes)
+
+
+def broken(positions: np.ndarray, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A line of angles, interrupted where it leaves the picture at one end and comes back at the other.
+
+    Examples
+    --------
+    >>> broken(np.arange(3), np.array([0.1, 3.0, -3.0]))[1].tolist()
+    [0.1, 3.0, nan, -3.0]
+    """
+    jumps = np.flatnonzero(np.abs(np.diff(angles)) > np.pi) + 1
+    return np.insert(positions.astype(float), jumps, np.nan), np.insert(np.asarray(angles, float), jumps, np.nan)
 
 
 def _histograms(axes: Axes, chains: np.ndarray) -> None:

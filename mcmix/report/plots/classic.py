@@ -9,8 +9,8 @@ import numpy as np
 
 from mcmix.report.arviz_bridge import autocorrelation as correlations
 from mcmix.report.arviz_bridge import rhat
-from mcmix.report.plots.chains import MOST_POINTS, _legend
-from mcmix.report.plots.histograms import SPREAD, numbers
+from mcmix.report.plots.chains import MOST_POINTS, _legend, broken
+from mcmix.report.plots.histograms import SPREAD, mean_of, numbers
 from mcmix.report.plots.style import INK, PALETTE, canvas, chain_colour, footnote, root, shown, tidy
 from mcmix.report.statistics import hpd
 
@@ -59,10 +59,10 @@ def overview(
     grid = figure.subplots(len(rows), 3, squeeze=False, width_ratios=(4, 2, 2))
     for (part, i), (left, middle, right) in zip(rows, grid, strict=True):
         limits = _common_limits(part.draws, i) if common_scale else _limits(part.draws[:, :, i])
-        _lines(left, part.draws[:, :, i], limits)
+        _lines(left, part.draws[:, :, i], limits, part.circular)
         left.set_ylabel(part.labels[i], rotation=0, ha="right", va="center")
         _stems(middle, part.draws[:, :, i], max_lag)
-        _histogram(right, part.draws[:, :, i], limits, bins)
+        _histogram(right, part.draws[:, :, i], limits, bins, part.circular)
     for axes, text in zip(grid[-1], ("draw", "lag", "value"), strict=True):
         axes.set_xlabel(text)
     grid[0, 0].set_title("chains", fontsize=9, color=INK)
@@ -155,7 +155,7 @@ def forest(
     axes.set_title(usual if title is None else title, fontsize=10, color=INK)
     tidy(axes)
     for other in rest:
-        _rhats(other, [draws for _, draws in rows])
+        _rhats(other, [draws for _, draws in rows], [part.circular for part in parts for _ in part.labels])
     footnote(figure, left_out)
     return root(axes)
 
@@ -175,11 +175,12 @@ def _common_limits(draws: np.ndarray, element: int) -> tuple[float, float]:
     return together if readable else each[element]
 
 
-def _lines(axes: Axes, draws: np.ndarray, limits: tuple[float, float]) -> None:
+def _lines(axes: Axes, draws: np.ndarray, limits: tuple[float, float], circular: bool) -> None:
     step = -(-draws.shape[1] // MOST_POINTS)
     for i, chain in enumerate(draws):
         style: dict[str, Any] = {"color": chain_colour(i), "linewidth": 0.6, "alpha": 0.8, "label": f"{i}"}
-        axes.plot(np.arange(0, len(chain), step), chain[::step], **style)
+        line = np.arange(0, len(chain), step), chain[::step]
+        axes.plot(*(broken(*line) if circular else line), **style)
     axes.set_ylim(*limits)
     axes.margins(x=0.01)
     tidy(axes)
@@ -200,7 +201,7 @@ def _stems(axes: Axes, draws: np.ndarray, max_lag: int) -> None:
     tidy(axes)
 
 
-def _histogram(axes: Axes, draws: np.ndarray, limits: tuple[float, float], bins: int) -> None:
+def _histogram(axes: Axes, draws: np.ndarray, limits: tuple[float, float], bins: int, circular: bool) -> None:
     values = draws[np.isfinite(draws)]
     whole = values.dtype.kind != "f" and np.ptp(values) <= bins
     if whole and values.size:
@@ -209,7 +210,7 @@ def _histogram(axes: Axes, draws: np.ndarray, limits: tuple[float, float], bins:
         edges = np.histogram_bin_edges(values.astype(float), bins)
     counts, edges = np.histogram(values, edges)
     axes.stairs(counts, edges, color=PALETTE[0], alpha=0.5, fill=True)
-    mean, (low, high) = float(values.mean()) if values.size else np.nan, hpd(draws, 0.05)
+    mean, (low, high) = mean_of(values, circular), hpd(draws, 0.05)
     axes.axvline(mean, color=INK, linewidth=1.2)
     axes.plot([low, high], [0, 0], color=INK, linewidth=4, solid_capstyle="butt", clip_on=False, zorder=3)
     axes.set_title(numbers(mean, float(low), float(high)), fontsize=9, color=INK)
@@ -230,8 +231,8 @@ def _intervals(axes: Axes, draws: np.ndarray, row: int, alpha: float, quartiles:
         axes.plot(median, at, marker="o", markersize=4.5, color="white", markeredgecolor=colour, zorder=3)
 
 
-def _rhats(axes: Axes, rows: list[np.ndarray]) -> None:
-    values = [float(rhat(draws)) for draws in rows]
+def _rhats(axes: Axes, rows: list[np.ndarray], circular: list[bool]) -> None:
+    values = [float(rhat(draws, of_angles)) for draws, of_angles in zip(rows, circular, strict=True)]
     axes.axvline(1.0, color=INK, linewidth=0.6, linestyle=":", zorder=0)
     axes.plot(values, range(len(rows)), marker="o", markersize=5, linestyle="none", color=INK)
     finite = [v for v in values if np.isfinite(v)]

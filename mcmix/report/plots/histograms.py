@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mcmix.distributions.circle import mean_direction
 from mcmix.report.elements import Elements
 from mcmix.report.plots.sources import draws_in
 from mcmix.report.plots.style import INK, PALETTE, canvas, component_colour, footnote, name_below, root, shown, tidy
@@ -23,13 +24,14 @@ SPREAD = 1.5  # elements share their scale while together they span at most so m
 
 
 class Panel(NamedTuple):
-    """One element, ready to be drawn: `limits` are its own, (low, high) with a margin."""
+    """One element, ready to be drawn: `limits` are its own, (low, high) with a margin, `mean` may be circular."""
 
     label: str
     values: np.ndarray
     interval: np.ndarray
     limits: tuple[float, float]
     colour: str
+    mean: float
 
 
 def facets(
@@ -70,7 +72,8 @@ def facets(
     Notes
     -----
     The elements of a variable share their scale while that leaves each of them readable: two centres far apart do
-    not. Variables of more than six elements go on in a further row. Above each panel stand mean and interval.
+    not. Variables of more than six elements go on in a further row. Above each panel stand mean and interval. Angles
+    are shown about their circular mean, across the seam where they lie there.
 
     Examples
     --------
@@ -96,7 +99,15 @@ def _panels(part: Elements, alpha: float) -> list[Panel]:
     colours = [PALETTE[0] if alone else component_colour(position) for position in part.positions]
     values = [part.draws[:, :, i][np.isfinite(part.draws[:, :, i])] for i in range(len(part.labels))]
     limits = [_limits(one) for one in values]
-    return [Panel(*fields) for fields in zip(part.labels, values, intervals.T, limits, colours, strict=True)]
+    means = [mean_of(one, part.circular) for one in values]
+    return [Panel(*fields) for fields in zip(part.labels, values, intervals.T, limits, colours, means, strict=True)]
+
+
+def mean_of(values: np.ndarray, circular: bool = False) -> float:
+    """Mean of draws, of angles the circular one; NaN of none."""
+    if not values.size:
+        return float("nan")
+    return float(mean_direction(values) if circular else values.mean())
 
 
 def _rows(panels: list[Panel]) -> list[list[Panel]]:
@@ -119,10 +130,9 @@ def _draw_row(row: list[Panel], line: Any, bins: int, bars: dict[str, Any]) -> N
 def _draw(axes: Axes, panel: Panel, bins: int, bars: dict[str, Any]) -> None:
     counts, edges = np.histogram(panel.values, bins=_edges(panel, bins))
     axes.stairs(counts, edges, **{"color": panel.colour, "alpha": 0.5, "fill": True, **bars})
-    mean = panel.values.mean() if panel.values.size else np.nan
-    axes.axvline(mean, color=INK, linewidth=1.2)
+    axes.axvline(panel.mean, color=INK, linewidth=1.2)
     axes.plot(panel.interval, [0, 0], color=INK, linewidth=4, solid_capstyle="butt", clip_on=False, zorder=3)
-    axes.set_title(numbers(mean, *panel.interval), fontsize=9, color=INK)
+    axes.set_title(numbers(panel.mean, *panel.interval), fontsize=9, color=INK)
     axes.set_ylim(bottom=0)
     tidy(axes, baseline_only=True)
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mcmix.distributions.circle import from_direction, mean_direction
 from mcmix.errors import ModelError
 from mcmix.report.elements import Elements
 from mcmix.report.plots.fitted import MOST_WHOLE
-from mcmix.report.plots.histograms import MOST_COLUMNS, NARROWEST, ROW_HEIGHT, numbers
+from mcmix.report.plots.histograms import MOST_COLUMNS, NARROWEST, ROW_HEIGHT, mean_of, numbers
 from mcmix.report.plots.prior_draws import WHAT, drawn_prior, given_prior
 from mcmix.report.plots.sources import draws_in, is_sampler, named, own_names, roles_in
 from mcmix.report.plots.style import (
@@ -51,6 +52,7 @@ class Panel(NamedTuple):
     prior: np.ndarray | None
     limits: tuple[float, float]
     alone: bool
+    circular: bool = False
 
 
 def prior_posterior(
@@ -111,7 +113,9 @@ def prior_posterior(
     """
     found = named(m, method, needed=False)
     called = own_names(m, found)
-    posterior = Draws({called.get(n, n): x for n, x in draws_in(found).variables.items()})
+    kept = draws_in(found)
+    angles = frozenset(called.get(n, n) for n in kept.angles)
+    posterior = Draws({called.get(n, n): x for n, x in kept.variables.items()}, angles=angles)
     roles = roles_in(found)
     labels = {called.get(n, n) for n in roles}
     whose = {(called.get(n, n), i): k for r in roles.values() for table in r.tables for k, (n, i) in enumerate(table)}
@@ -125,7 +129,8 @@ def prior_posterior(
     if names is None:
         data = {n.name for n in m.model.data_nodes} if is_sampler(m) else set()
         without = [f"{n} (no prior to draw from)" for n in posterior.variables if n not in {*prior, *labels, *data}]
-        posterior = Draws({n: x for n, x in posterior.variables.items() if n in prior and n not in labels})
+        some = {n: x for n, x in posterior.variables.items() if n in prior and n not in labels}
+        posterior = Draws(some, angles=angles)
     parts, left_out = shown(posterior, names)
     rows = _packed([row for part in parts for row in _rows(_panels(part, prior, whose))])
     widest = max(map(len, rows))
@@ -158,9 +163,13 @@ def _panels(part: Elements, prior: dict[str, np.ndarray], whose: Mapping[tuple[s
     for i, (label, position) in enumerate(zip(part.labels, part.positions, strict=True)):
         posterior = part.draws[:, :, i]
         draws = None if flat is None else np.asarray(flat[:, position], dtype=float)
+        if draws is not None and part.circular:  # about the same direction as the posterior
+            centre = mean_direction(posterior)
+            draws = centre + from_direction(draws, centre)
         limits = _limits(posterior[np.isfinite(posterior)], draws)
         k = whose.get((part.name, position), None if alone else position)
-        panels.append(Panel(label, PALETTE[0] if k is None else component_colour(k), posterior, draws, limits, alone))
+        colour = PALETTE[0] if k is None else component_colour(k)
+        panels.append(Panel(label, colour, posterior, draws, limits, alone, part.circular))
     return panels
 
 
@@ -210,7 +219,7 @@ def _draw(axes: Axes, panel: Panel, alpha: float, bins: int, bars: dict[str, Any
     seen = _outline(axes, panel, np.issubdtype(values.dtype, np.floating))
     low, high = hpd(panel.posterior[:, :, None], alpha)[:, 0]
     axes.plot([low, high], [0, 0], color=INK, linewidth=4, solid_capstyle="butt", clip_on=False, zorder=3)
-    title = numbers(values.mean() if values.size else np.nan, low, high)
+    title = numbers(mean_of(values, panel.circular), low, high)
     axes.set_title(title + (f"\n{seen}" if seen else ""), fontsize=9, color=INK)
     axes.set_xlim(panel.limits)
     top = axes.get_ylim()[1]

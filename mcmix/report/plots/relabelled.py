@@ -10,7 +10,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.by_component import ByComponent, by_component
-from mcmix.report.plots.histograms import MOST_COLUMNS, NARROWEST, ROW_HEIGHT, numbers
+from mcmix.report.plots.histograms import MOST_COLUMNS, NARROWEST, ROW_HEIGHT, mean_of, numbers
 from mcmix.report.plots.sources import named, own_names
 from mcmix.report.plots.style import (
     INK,
@@ -219,13 +219,20 @@ def _panel(axes: Axes, line: Line, k: int, alpha: float, bins: int, bars: dict[s
     filled: dict[str, Any] = {"color": _colour(row, k), "alpha": 0.55, "fill": True, **bars}
     axes.stairs(np.histogram(after, edges)[0], edges, **filled)
     axes.stairs(np.histogram(before, edges)[0], edges, color=SAMPLED, linewidth=1.1)
-    mean, (low, high) = after.mean() if after.size else np.nan, hpd(row.after[:, :, [k]], alpha)[:, 0]
+    mean, (low, high) = _mean(after, row), hpd(row.after[:, :, [k]], alpha)[:, 0]
     axes.axvline(mean, color=INK, linewidth=1.2)
     axes.plot([low, high], [0, 0], color=INK, linewidth=4, solid_capstyle="butt", clip_on=False, zorder=3)
     axes.set_title(numbers(mean, low, high), fontsize=9, color=INK)
     axes.set_xlim(limits)
     axes.set_ylim(bottom=0)
     tidy(axes, baseline_only=True)
+
+
+def _mean(values: np.ndarray, row: ByComponent) -> float:
+    """Mean; of angles the circular one, where the row shows it."""
+    mean = mean_of(values, row.circular)
+    turns = np.round((np.mean(values) - mean) / (2.0 * np.pi)) if row.circular and values.size else 0.0
+    return float(mean + 2.0 * np.pi * turns)
 
 
 def _colour(row: ByComponent, k: int) -> str:

@@ -86,14 +86,14 @@ def name_below(axes: Axes, text: str, columns: int) -> None:
 
 
 def shown(draws: Any, names: Any) -> tuple[list[Elements], str]:
-    """Choose what to draw, and a line on what was left out for its size.
+    """Choose what to draw, and a line on what was left out for its size. Angles come about their circular mean.
 
     Raises
     ------
     ModelError
         If what was asked for by name fills more panels than one can read.
     """
-    parts = select(draws, names)
+    parts = [part._replace(draws=part.on_a_line) for part in select(draws, names)]
     if names is None:
         large = [part for part in parts if len(part.labels) > MOST_ELEMENTS]
         parts = [part for part in parts if len(part.labels) <= MOST_ELEMENTS]
