@@ -15,6 +15,10 @@ class SupportError(ModelError):
     """A value or parameter outside where its distribution lives."""
 
 
+class NoDrawsOfData(ModelError, AttributeError):
+    """A trace was asked of a node that is data."""
+
+
 class ZeroProbability(McmixError, ValueError):
     """The model gives a value (a start, a row of data) probability zero."""
 

@@ -126,6 +126,7 @@ class MCMC:
         self._status: tuple[Any, ...] = ()
         self._runners: list[Runner] = []
         self._calls: list[Draws] = []
+        self._was_read = False  # whether these came from elsewhere
         self._deviances: dict[int, np.ndarray] = {}
         self._seen: tuple[Draws, Diagnosis] | None = None
         self.seed_sequence: np.random.SeedSequence | None = None
@@ -486,6 +487,7 @@ class MCMC:
         self.seed_sequence = source.seed
         self.sampling_seconds = float(source.attributes.get("sampling_time", 0.0)) if source.own else 0.0
         self._calls.append(found)
+        self._was_read = True
         for node in self.model.nodes:
             node.sampler = weakref.ref(self)
         return self
@@ -537,13 +539,13 @@ class MCMC:
                     "the first call"
                 )
             return
-        if self._calls:
+        if self._was_read:
             raise ModelError("sample: this sampler holds draws that were read; make a new MCMC object to sample")
         n_chains = at_least_one(4 if chains is None else chains, "chains")
         sequence = sequence_from(seed)
         made = self.assembled
         warn_of_ties(made.structure)
-        if not self.model.data_nodes and not self.model.potentials:
+        if not self.model.holds_data and not self.model.potentials:
             print("the model has no data: these are draws from the prior", file=sys.stderr)
         if self.model.left_out:
             names = ", ".join(n.name for n in self.model.left_out)

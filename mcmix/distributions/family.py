@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.kernels.base import AddressedKernel
-from mcmix.kernels.densities import density_kernel, elementwise
+from mcmix.kernels.densities import at_one_point, density_kernel, elementwise
 from mcmix.kernels.events import event_densities, event_kernel
 
 
@@ -336,6 +336,10 @@ class Family:
             if record is not None:
                 return record(self, x, parameters)
         return self.logpdf(x, *parameters)
+
+    def logpdf_at(self, *numbers: float) -> float:
+        """Log density at one value x and plain parameters, of families of single numbers: quick, and as `logpdf`."""
+        return at_one_point(self.density, numbers)
 
     def logpdf(self, x: Any, *parameters: Any) -> np.ndarray:
         """Log density (or log mass) of each event, broadcast over x and the parameters.

@@ -7,12 +7,13 @@ everything that does not depend on the row (the logarithm of a precision, say) a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ctypes
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from mcmix.kernels.base import AddressedKernel, address_of, call, floats, inline, kernel
+from mcmix.kernels.base import AddressedKernel, address_of, call, floats, inline, kernel, run
 
 MAXIMAL_PARAMETERS = 3
 
@@ -80,3 +81,14 @@ def elementwise(density: AddressedKernel, columns: list[np.ndarray]) -> np.ndarr
             words += [address_of(column), 1]
         _call_once(density.address, tuple(words))
     return out
+
+
+_Room = ctypes.c_double * (2 + MAXIMAL_PARAMETERS)
+
+
+def at_one_point(density: AddressedKernel, numbers: Sequence[float]) -> float:
+    """Log density at plain numbers (x first, then the parameters): what `elementwise` answers, without its arrays."""
+    room = _Room(0.0, *numbers)  # the sum, then a place for each number; places that are not used are readable
+    first = ctypes.addressof(room)
+    run(density.address, first, 1, first + 8, 1, first + 16, 1, first + 24, 1, first + 32, 1)
+    return float(room[0])

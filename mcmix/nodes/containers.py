@@ -81,6 +81,9 @@ class ListContainer(Contained, list):
 
     plain = list
 
+    def __reduce__(self) -> Any:
+        return type(self), (list(self),)  # copies are made whole: nobody appends to them either
+
 
 class TupleContainer(Contained, tuple):
     """A tuple of nodes."""
@@ -101,6 +104,9 @@ class DictContainer(Contained, dict):
 
     plain = dict
 
+    def __reduce__(self) -> Any:
+        return type(self), (dict(self),)
+
     def __getattr__(self, name: str) -> Any:
         if name in self:
             return self[name]
@@ -116,6 +122,17 @@ class ArrayContainer(Contained, np.ndarray):
         made = np.array(array, dtype=object).view(cls)
         made.flags.writeable = False
         return made
+
+    @property
+    def value(self) -> Any:
+        """Current values: numbers where they make an array, else objects entry by entry."""
+        try:
+            return value_of(self)
+        except ValueError:  # entries of different shapes
+            found = np.empty(self.shape, dtype=object)
+            for place in np.ndindex(*self.shape):
+                found[place] = value_of(self[place])
+            return found
 
 
 class ObjectContainer(Contained):

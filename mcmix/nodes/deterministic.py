@@ -49,7 +49,7 @@ class Deterministic(Node):
         jacobian_formats: Any = None,
     ):
         super().__init__(name, parents, doc or "", trace)
-        self.plot = plot
+        self.plot, self.verbose = plot, verbose
         self.function = eval
         self._cached: tuple[Any, Any] | None = None
 
@@ -156,6 +156,7 @@ class Potential(Node):
         logp_partial_gradients: Any = None,
     ):
         super().__init__(name, parents, doc or "", trace=False)
+        self.verbose = verbose
         self.function = logp
 
     @property

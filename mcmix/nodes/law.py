@@ -42,7 +42,7 @@ class Law(Stochastic):
     ):
         parents = parents_of(self.family, name, positional, keywords)
         Node.__init__(self, name, parents, doc or "", trace)
-        self.plot = plot
+        self.plot, self.verbose = plot, verbose
         value = value if value is None else self._labelled(value)
         self.event_shape = self._event_shape()
         self._shape = self._full_shape(size, plates, value)
@@ -91,6 +91,11 @@ class Law(Stochastic):
         """Number of elements of the value."""
         return int(np.prod(self._shape, dtype=int))
 
+    @property
+    def canonical_parents(self) -> dict[str, Any]:
+        """The parents by the names that the family has for them."""
+        return dict(self.parents)
+
     _names = DataNames()
 
     def _labelled(self, value: Any) -> np.ndarray:
@@ -114,7 +119,7 @@ class Law(Stochastic):
         return float(np.sum(self.family.logpdf(value, *[as_array(v) for v in parents.values()])))
 
     def _random(self, rng: np.random.Generator, **parents: Any) -> np.ndarray:
-        parameters = {k: as_array(v) for k, v in parents.items()}
+        parameters = dict(zip(self.canonical_parents, map(as_array, parents.values()), strict=True))
         try:
             return np.asarray(self.family.draw(rng, self._shape, *parameters.values()))
         except ValueError as error:  # NumPy's words name no node (LinAlgError is one of these)
@@ -196,7 +201,8 @@ class Law(Stochastic):
 
     def _wanted(self, size: Any, word: str) -> tuple[int, ...]:
         """Size as a shape of whole numbers."""
-        given = size if isinstance(size, (tuple, list, np.ndarray)) else (size,)
+        given = np.ravel(size).tolist() if isinstance(size, np.ndarray) else size
+        given = given if isinstance(given, (tuple, list)) else (given,)
         if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in given):
             raise ModelError(f"{self.name}: {word} expected whole numbers of at least 0, got {size!r}")
         return tuple(int(n) for n in given)
@@ -246,7 +252,7 @@ class Law(Stochastic):
 
     def _known(self) -> dict[str, np.ndarray]:
         """The parameters that are numbers."""
-        return {k: np.asarray(as_array(v), float) for k, v in self.parents.items() if not holds_nodes(v)}
+        return {k: np.asarray(as_array(v), float) for k, v in self.canonical_parents.items() if not holds_nodes(v)}
 
     def check_value(self, value: Any, ignored: np.ndarray | None = None) -> None:
         """Refuse a value that the law cannot produce whatever its unknown parents are.

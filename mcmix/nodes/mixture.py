@@ -170,7 +170,7 @@ def _component(given: Any, name: str) -> Component:
     if isinstance(given, Component):
         return given
     if isinstance(given, Law):
-        return Component(given.family, dict(given.parents))
+        return Component(given.family, given.canonical_parents)
     raise TypeError(f"{name}: a component expected a law such as mc.Normal.dist(0, 1), got {given!r}")
 
 

@@ -61,8 +61,13 @@ class Model:
 
     @property
     def data_nodes(self) -> list[Stochastic]:
-        """Nodes that hold data, those with missing entries included (their missing part is unknown)."""
-        return [n for n in self.ordered() if isinstance(n, Stochastic) and n.holds_data]
+        """Nodes that hold numbers as data, those with missing entries included (their missing part is unknown)."""
+        return [n for n in self.ordered() if isinstance(n, Stochastic) and n.holds_data and not n.holds_object]
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether anything is observed, numbers or objects, in part or whole."""
+        return any(isinstance(n, Stochastic) and n.holds_data for n in self.nodes)
 
     @property
     def angles(self) -> frozenset[str]:

@@ -37,9 +37,9 @@ class Node:
         self.created = next(_created)
         self.__doc__ = doc
         self.trace_by_default = trace
-        from mcmix.nodes.containers import contained  # containers are made of nodes
+        from mcmix.nodes.containers import DictContainer, contained  # containers are made of nodes
 
-        self.parents: dict[str, Any] = {key: contained(parent) for key, parent in parents.items()}
+        self.parents: dict[str, Any] = DictContainer({key: contained(parent) for key, parent in parents.items()})
         self.children: weakref.WeakSet[Node] = weakref.WeakSet()
         for parent in self.parent_nodes:
             parent.children.add(self)
@@ -102,6 +102,7 @@ class Node:
 
     is_random = False
     is_circular = False  # whether values are angles: a fact of a law, which functions of it do not have
+    verbose = -1  # PyMC 2's level of talk, for programs that read it
     plot: bool | None = None  # whether PyMC 2's Matplot draws it; None: where it has few elements
     is_potential = False
     sampler: Any = None  # a weak reference to the MCMC object that sampled it last

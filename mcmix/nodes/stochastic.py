@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcmix.distributions.circle import wrapped
-from mcmix.errors import ModelError, ZeroProbability
+from mcmix.errors import ModelError, NoDrawsOfData, ZeroProbability
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node
 
@@ -90,7 +90,7 @@ class Stochastic(Node):
         logp_partial_gradients: Any = None,
     ):
         super().__init__(name, parents, doc or "", trace)
-        self.plot = plot
+        self.plot, self.verbose = plot, verbose
         self.logp_function = logp
         self.random_function = random
         self._set_up(value, observed, dtype)
@@ -104,6 +104,9 @@ class Stochastic(Node):
         self._rng: np.random.Generator | None = None
         if self.observed and value is None:
             raise ModelError(f"{self.name}: observed=True expects data, got none; pass value=...")
+        if dtype is not None and np.dtype(dtype) == object:
+            self._hold(value)
+            return
         value = None if value is None else as_numbers(self.name, value)
         self.mask = missing_entries(self.name, value) if self.observed else None
         if self.mask is not None:
@@ -114,6 +117,24 @@ class Stochastic(Node):
         self.given = self.known if self.mask is None else None
         self._value: Any = self.given
         self.last_value: Any = self._value
+
+    def _hold(self, thing: Any) -> None:
+        """Be data that are no numbers: any object, which nothing but the node's own log density looks into.
+
+        Raises
+        ------
+        ModelError
+            If it is not observed: no step knows how to move an object.
+        """
+        if not self.observed:
+            raise ModelError(f"{self.name}: a value of dtype object can be data only, expected observed=True")
+        self.dtype, self.mask = np.dtype(object), None
+        self.known = self.given = self._value = self.last_value = thing
+
+    @property
+    def holds_object(self) -> bool:
+        """Whether its value is an object instead of numbers."""
+        return self.dtype == object
 
     def _checked(self, value: Any) -> Any:
         """The value as an array of the node's type; data must be finite."""
@@ -135,6 +156,13 @@ class Stochastic(Node):
     def is_circular(self) -> bool:  # type: ignore[override]
         """Whether its values are angles, -pi and pi being one point; its family's support says so."""
         return self.family is not None and bool(self.family.support.circular)
+
+    @property
+    def trace(self) -> Any:
+        """Draws from the MCMC object that sampled it last; data have none (and ``hasattr`` says so, as in PyMC 2)."""
+        if self.observed:
+            raise NoDrawsOfData(f"{self.name}: data are not drawn and have no trace; their values are in .value")
+        return super().trace
 
     @property
     def status(self) -> tuple[Any, ...]:
@@ -256,8 +284,8 @@ class Stochastic(Node):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the value."""
-        return np.shape(self.value if self.known is None else self.known)
+        """Shape of the value; an object has none."""
+        return () if self.holds_object else np.shape(self.value if self.known is None else self.known)
 
     @property
     def logp(self) -> float:
@@ -392,7 +420,10 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
         return array.astype(float) if array.dtype.kind not in "fiub" else array
     except (TypeError, ValueError) as error:
         shown = repr(value) if len(repr(value)) < 60 else repr(value)[:57] + "..."
-        raise ModelError(f"{name}: expected an array of numbers, got {shown}") from error
+        raise ModelError(
+            f"{name}: expected an array of numbers, got {shown} (data that are no numbers go into a @stochastic with "
+            "observed=True, dtype=object)"
+        ) from error
 
 
 _absent = np.frompyfunc(lambda x: x is None or type(x).__name__ == "NAType", 1, 1)  # pandas' NA equals nothing

@@ -1,7 +1,8 @@
 """PyMC 2's plots by name, drawn by mcmix's.
 
-Each takes a sampler, a node, a trace, a dict of arrays, or an array with its name; it draws a figure that pyplot knows,
-returns it, and writes it to a file where a path, format or suffix is given.
+Each takes a sampler, a node, a trace, a dict of arrays, or an array with its name; it draws a figure that pyplot knows
+(``pyplot.gcf()``), and writes it to a file where a path, format or suffix is given. As in PyMC 2 nothing is returned:
+a notebook shows the figure once. The functions of mcmix.plots return theirs.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def plot(
     fontmap: Any = None,
     verbose: int = 1,
     chain: int | None = None,
-) -> Any:
+) -> None:
     """Draw the trace, autocorrelation and histogram of each element.
 
     Parameters
@@ -51,10 +52,6 @@ def plot(
         Accepted for PyMC 2's sake.
     verbose : int
         Above 0, say which file was written.
-
-    Returns
-    -------
-    Figure
     """
 
     def draw(source: Any, names: Any, figure: Any) -> Any:
@@ -62,7 +59,7 @@ def plot(
 
         return overview(source, names, common_scale=common_scale, figure=figure)
 
-    return _drawn(draw, data, name, chain, new, (format, suffix, path, verbose))
+    _drawn(draw, data, name, chain, new, (format, suffix, path, verbose))
 
 
 def histogram(
@@ -81,7 +78,7 @@ def histogram(
     verbose: int = 1,
     chain: int | None = None,
     new: bool = True,
-) -> Any:
+) -> None:
     """Draw a histogram of each element with its mean and interval; arguments as for :func:`plot`."""
 
     def draw(source: Any, names: Any, figure: Any) -> Any:
@@ -89,7 +86,7 @@ def histogram(
 
         return facets(source, names, bins=bins if isinstance(bins, int) else 40, figure=figure)
 
-    return _drawn(draw, data, name, chain, new, (format, suffix, path, verbose))
+    _drawn(draw, data, name, chain, new, (format, suffix, path, verbose))
 
 
 def trace(
@@ -107,7 +104,7 @@ def trace(
     fontmap: Any = None,
     verbose: int = 1,
     chain: int | None = None,
-) -> Any:
+) -> None:
     """Draw the chains of each element; arguments as for :func:`plot`."""
 
     def draw(source: Any, names: Any, figure: Any) -> Any:
@@ -115,7 +112,7 @@ def trace(
 
         return plots.trace(source, names, figure=figure)
 
-    return _drawn(draw, data, name, chain, new, (format, suffix, path, verbose))
+    _drawn(draw, data, name, chain, new, (format, suffix, path, verbose))
 
 
 def autocorrelation(
@@ -134,7 +131,7 @@ def autocorrelation(
     num: int = 1,
     verbose: int = 1,
     chain: int | None = None,
-) -> Any:
+) -> None:
     """Draw the autocorrelation of each element up to `maxlags`; arguments as for :func:`plot`."""
 
     def draw(source: Any, names: Any, figure: Any) -> Any:
@@ -142,7 +139,7 @@ def autocorrelation(
 
         return classic.autocorrelation(source, names, max_lag=maxlags, figure=figure)
 
-    return _drawn(draw, data, name, chain, new, (format, suffix, path, verbose))
+    _drawn(draw, data, name, chain, new, (format, suffix, path, verbose))
 
 
 def summary_plot(
@@ -164,7 +161,7 @@ def summary_plot(
     vline_pos: float | None = 0,
     verbose: int = 1,
     new: bool = True,
-) -> Any:
+) -> None:
     """Draw the interval of each element on one scale, with the median and, for several chains, R-hat.
 
     Parameters
@@ -182,10 +179,6 @@ def summary_plot(
         Where an upright line stands.
     hpd, chain_spacing : optional
         Accepted for PyMC 2's sake.
-
-    Returns
-    -------
-    Figure
     """
 
     def draw(source: Any, names: Any, figure: Any) -> Any:
@@ -206,12 +199,12 @@ def summary_plot(
         )
 
     asked = suffix if (suffix != "-summary" or path is not None or format is not None) else ""
-    return _drawn(draw, pymc_obj, name, chain, new, (format, asked, path, verbose))
+    _drawn(draw, pymc_obj, name, chain, new, (format, asked, path, verbose))
 
 
 def _drawn(
     draw: Callable[[Any, Any, Any], Any], data: Any, name: str | None, chain: int | None, new: bool, file: Any
-) -> Any:
+) -> None:
     """Draw on a figure of pyplot's, and write it where asked."""
     found = draws_of(data, name, chain)
     source, names = SimpleNamespace(draws=lambda: found), plotted(data)
@@ -220,14 +213,13 @@ def _drawn(
     figure = draw(source, names, lambda height: pyplot_figure(height, new))
     form, suffix, path, verbose = file
     if form is None and path is None and not suffix:
-        return figure
+        return
     stem = name or getattr(data, "name", None) or getattr(data, "__name__", "plot")
     target = Path("." if path is None else path) / f"{stem}{suffix}.{form or 'png'}"
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target)
     if verbose > 0:
         print(f"written: {target}", file=sys.stderr)
-    return figure
 
 
 __all__ = ["autocorrelation", "histogram", "plot", "summary_plot", "trace"]

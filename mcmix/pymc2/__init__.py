@@ -22,6 +22,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import numpy
 import numpy as _np
 import scipy.special as _special
 
@@ -43,7 +44,9 @@ from mcmix.nodes.from_scipy import from_scipy
 from mcmix.nodes.functions import CompletedDirichlet, InvLogit, LinearCombination, Logit, equal, pfunc, robust_init
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.pymc2 import expectations as _expectations
 from mcmix.pymc2 import functions as _functions
+from mcmix.pymc2.from_data import Impute, stochastic_from_data
 from mcmix.pymc2.laws import (
     LAWS as _LAWS,
 )
@@ -63,8 +66,12 @@ dtrm, stoch, pot, data = deterministic, stochastic, potential, observed
 lambda_deterministic = lam_dtrm = Lambda
 Variable, ContainerBase, pufunc = Node, Contained, pfunc
 stochastic_from_scipy_dist = from_scipy
+ImputeMissing, inf = Impute, _np.inf
 logit, invlogit = _special.logit, _special.expit
-_MADE: dict[str, Any] = {**_LAWS, **_functions.LIKES, **_functions.DRAWS, **_functions.REDUCTIONS}
+_MADE: dict[str, Any] = {
+    **_LAWS, **_functions.LIKES, **_functions.DRAWS, **_functions.REDUCTIONS, **_expectations.EXPECTATIONS,
+    "CircVonMises": _LAWS["VonMises"],  # angles move on the circle whatever their law's name
+}  # fmt: skip
 _MADE |= {
     name: getattr(_np, name)
     for name in (
@@ -78,6 +85,7 @@ _SAMPLER = ("MAP", "MCMC", "Model", "NormApprox", "Sampler")
 _STEPS = ("AdaptiveMetropolis", "BinaryMetropolis", "DiscreteMetropolis", "Metropolis", "NoStepper",
           "PDMatrixMetropolis", "Slicer")  # fmt: skip
 _DIAGNOSTICS = ("effective_n", "gelman_rubin", "geweke", "iat")
+_MODULES = ("Matplot", "database", "diagnostics", "distributions", "utils")
 _LATER = {
     **{name: ("mcmix.pymc2.sampler", name) for name in _SAMPLER},
     **{name: ("mcmix.steps.methods", name) for name in _STEPS},
@@ -85,13 +93,13 @@ _LATER = {
     "DrawFromPrior": ("mcmix.steps.forward", "DrawFromPrior"),
     **{name: ("mcmix.pymc2.diagnostics", name) for name in _DIAGNOSTICS},
     "load": ("mcmix.pymc2.database", "load"),
-    **{name: (f"mcmix.pymc2.{name}", None) for name in ("Matplot", "database", "diagnostics", "utils")},
+    **{name: (f"mcmix.pymc2.{name}", None) for name in _MODULES},
 }
 _ABSENT = {
     "raftery_lewis": "use effective_n, or ESS and MCSE from mcmix.MCMC.summary",
     "gp": "Gaussian processes are out of scope",
     "graph": "m.model.graph() draws a model",
-    "Impute": "give a law masked or NaN data with observed=True; the missing entries are sampled together",
+    "CircularStochastic": "VonMises is a law of angles, which move on the circle",
     "discrepancy": "compare the data with m.posterior_predictive()",
     **dict.fromkeys(("Hypergeometric", "MultivariateHypergeometric", "Pareto", "Exponweib"), "take it from from_scipy"),
     "TruncatedPareto": "use mcmix.Truncated with from_scipy(scipy.stats.pareto)",
@@ -117,12 +125,13 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "ArrayContainer", "CompletedDirichlet", "Container", "ContainerBase", "Deterministic", "DictContainer", "Dirichlet",
-    "DiscreteUninformative", "Index", "InvLogit", "Lambda", "LinearCombination", "ListContainer", "Logit", "Node",
-    "ObjectContainer", "OneOverX", "Potential", "SetContainer", "Stochastic", "TupleContainer", "Uninformative",
-    "Variable", "ZeroProbability", "__version__", "data", "deterministic", "discrete_uninformative_like", "dtrm",
-    "equal", "invlogit", "lam_dtrm", "lambda_deterministic", "logit", "observed", "one_over_x_like", "pfunc", "pot",
-    "potential", "pufunc", "robust_init", "stoch", "stochastic", "stochastic_from_dist", "stochastic_from_scipy_dist",
-    "uninformative_like",
+    "ArrayContainer", "CompletedDirichlet", "Container", "ContainerBase", "Deterministic", "DictContainer",
+    "Dirichlet", "DiscreteUninformative", "Impute", "ImputeMissing", "Index", "InvLogit", "Lambda",
+    "LinearCombination", "ListContainer", "Logit", "Node", "ObjectContainer", "OneOverX", "Potential", "SetContainer",
+    "Stochastic", "TupleContainer", "Uninformative", "Variable", "ZeroProbability", "__version__", "data",
+    "deterministic", "discrete_uninformative_like", "dtrm", "equal", "inf", "invlogit", "lam_dtrm",
+    "lambda_deterministic", "logit", "numpy", "observed", "one_over_x_like", "pfunc", "pot", "potential", "pufunc",
+    "robust_init", "stoch", "stochastic", "stochastic_from_data", "stochastic_from_dist",
+    "stochastic_from_scipy_dist", "uninformative_like",
 ]  # fmt: skip
 __all__ += [*_MADE, *_LATER]

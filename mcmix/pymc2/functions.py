@@ -19,6 +19,7 @@ from mcmix.pymc2.table import ROWS, Row
 from mcmix.structure.expression import Expression, as_expression, event_density, holds_expression
 
 DIRICHLET = Row("Dirichlet", "dirichlet", "Dirichlet")
+_NUMBERS = frozenset([int, float, bool, np.float64, np.int64, np.bool_, np.int32, np.float32])
 
 
 def numpy_stream() -> np.random.Generator:
@@ -31,9 +32,24 @@ def like(row: Row) -> Callable[..., Any]:
 
     Plain values give a float, minus infinity where x or a parameter is impossible; symbolic ones what stands for it.
     """
-    family = row.family
+    family, names = row.family, _names(row)
+    fixed = [row.fixed.get(p.name) for p in family.parameters]
+
+    def of_numbers(x: Any, parameters: tuple[Any, ...], keywords: Mapping[str, Any]) -> float | None:
+        """The quick way, for single plain numbers."""
+        if keywords and keywords.keys() == set(names[len(parameters) :]):
+            parameters = (*parameters, *[keywords[name] for name in names[len(parameters) :]])
+        elif keywords:
+            return None
+        if len(parameters) != len(names) or type(x) not in _NUMBERS or any(type(p) not in _NUMBERS for p in parameters):
+            return None
+        given = iter(parameters)
+        return family.logpdf_at(x, *[next(given) if number is None else number for number in fixed])
 
     def log_density(x: Any, *parameters: Any, **keywords: Any) -> Any:
+        quick = of_numbers(x, parameters, keywords) if family.scalar_logpdf is not None else None
+        if quick is not None:
+            return quick
         values = _parameters(row, f"{row.stem}_like", parameters, keywords)
         value = _number(x)
         if row is DIRICHLET and value.shape[-1] == values[0].shape[-1] - 1:
@@ -146,6 +162,7 @@ def _shape(family: Family, parameters: list[Any], size: Any) -> tuple[int, ...]:
 
 LIKES: dict[str, Callable[..., Any]] = {f"{row.stem}_like": like(row) for row in (*ROWS, DIRICHLET)}
 DRAWS: dict[str, Callable[..., Any]] = {f"r{row.stem}": draws(row) for row in (*ROWS, DIRICHLET)}
+LIKES["truncnorm_like"], DRAWS["rtruncnorm"] = LIKES["truncated_normal_like"], DRAWS["rtruncated_normal"]
 
 
 # -------------------------------------------------------------------- NumPy on nodes

@@ -11,10 +11,11 @@ import numpy as np
 
 from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
+from mcmix.nodes.containers import DictContainer
 from mcmix.nodes.decorators import stochastic
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.law import Law, as_array, law
-from mcmix.nodes.node import Node
+from mcmix.nodes.node import Node, shape_of, value_of
 from mcmix.nodes.stochastic import Stochastic, as_numbers
 from mcmix.pymc2.table import ROWS, Row
 
@@ -53,17 +54,35 @@ def refuse_size(name: str, law_name: str, size: Any) -> None:
         raise TypeError(f"{name}: {law_name} is a law of one vector or matrix and takes no size, got size={size!r}")
 
 
-class OldParents(dict[str, Any]):
-    """Parents by mcmix's names, found by PyMC 2's too (``x.parents["mu"]``)."""
+class OldParents(DictContainer):
+    """Parents under PyMC 2's names, found by mcmix's too (``x.parents["mu"]``, ``x.parents["mean"]``).
 
-    def __init__(self, parents: Mapping[str, Any], other_names: Mapping[str, str]):
-        super().__init__(parents)
-        self._other_names = other_names
+    Parameters
+    ----------
+    parents : mapping of str to anything
+        By mcmix's names.
+    shown : mapping of str to str
+        PyMC 2's names by mcmix's, where they differ.
+    """
+
+    def __init__(self, parents: Mapping[str, Any], shown: Mapping[str, str]):
+        super().__init__({shown.get(key, key): parent for key, parent in parents.items()})
+        self.__dict__["shown"] = dict(shown)
 
     def __missing__(self, key: str) -> Any:
-        if key not in self._other_names:
+        if key not in self.shown:
             raise KeyError(key)
-        return self[self._other_names[key]]
+        return self[self.shown[key]]
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(self.shown.get(str(key), key))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The parent of this name, or the default."""
+        return self[key] if key in self else default
+
+    def __reduce__(self) -> Any:
+        return type(self), (dict(self), self.shown)
 
 
 class OldLaw(Law):
@@ -82,9 +101,17 @@ class OldLaw(Law):
         if doubled:
             raise TypeError(f"{name}: {', '.join(sorted(doubled))} was given twice")
         if any(p.constraint == "simplex" for p in self.family.parameters):
-            parents, given = ({k: whole(v) for k, v in values.items()} for values in (parents, given))
+            parents, given = (
+                {k: v if k in COMMON else _one_row(whole(v)) for k, v in values.items()} for values in (parents, given)
+            )
+        given["size"] = _as_size(given.get("size"))
         super().__init__(name, **parents, **given)
-        self.parents = OldParents(self.parents, {p.alias: p.name for p in self.family.parameters if p.alias})
+        self.parents = OldParents(self.parents, {p.name: p.alias for p in self.family.parameters if p.alias})
+
+    @property
+    def canonical_parents(self) -> dict[str, Any]:
+        """The parents by the names that the family has for them."""
+        return {p.name: self.parents[p.name] for p in self.family.parameters}
 
 
 def old_law(row: Row) -> type[Law]:
@@ -225,6 +252,23 @@ class Dirichlet(Deterministic):
 def whole(parent: Any) -> Any:
     """All weights where a node shows all but the last; anything else as it is."""
     return parent.full if isinstance(parent, Dirichlet) else parent
+
+
+def _one_row(parent: Any) -> Any:
+    """Weights of shape (1, K), which PyMC 2 made and took, as the vector that they are."""
+    shape = shape_of(parent) if isinstance(parent, (Node, list, tuple, np.ndarray)) else ()
+    return parent[0] if len(shape) == 2 and shape[0] == 1 else parent
+
+
+def _as_size(size: Any) -> Any:
+    """A size that a node says, or a whole number that came as a float."""
+    if size is None or isinstance(size, (int, np.integer)):
+        return size
+    numbers = np.asarray(value_of(size), dtype=float)
+    whole_numbers = numbers.astype(int)
+    if (whole_numbers != numbers).any():
+        return size  # which is refused with the node's name
+    return whole_numbers.tolist() if numbers.ndim else int(whole_numbers)
 
 
 def _but_the_last(full: Any) -> Any:

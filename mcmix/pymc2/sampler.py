@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ ABSENT = {
 }  # fmt: skip
 
 
+_CHANGES_OF_STEPS = ("use_step_method", "remove_step_method", "assign_step_methods")
+
+
 class Named:
     """Nodes as attributes: by the names that a dict, module or object gave them, else by their own."""
 
@@ -49,7 +53,8 @@ class Named:
 class Model(base_model.Model):
     """The nodes of a model: what is listed, the data and potentials below it, and every ancestor of these.
 
-    Nodes are attributes too: ``m.switchpoint``.
+    Nodes are attributes too: ``m.switchpoint``. Data nodes may share a name, as in PyMC 2; so that tables and files can
+    tell them apart, the second one then is called ``y_2``, and so on.
 
     Parameters
     ----------
@@ -72,6 +77,18 @@ class Model(base_model.Model):
         given = list(dict.fromkeys(base_model._listed(source)))
         self._by_name = _names_in(source)
         super().__init__([*given, *[whole(n) for n in given if whole(n) is not n]], name, verbose)
+
+    def _refuse_doubles(self) -> None:
+        """Number data of one name; refuse unknowns and functions of one name."""
+        taken = {n.name for n in self.nodes}
+        seen: set[str] = set()
+        for node in sorted(self.nodes, key=lambda n: n.created):
+            if getattr(node, "observed", False) and node.name in seen:
+                stem = node.name
+                node.__name__ = next(f"{stem}_{i}" for i in count(2) if f"{stem}_{i}" not in taken)
+                taken.add(node.name)
+            seen.add(node.name)
+        super()._refuse_doubles()
 
     def get_node(self, name: str) -> Node:
         """The node with this name; see :meth:`mcmix.Model.get_node`."""
@@ -210,14 +227,37 @@ class MCMC(Named, mcmc.MCMC):
         self.db = opened(self, db, name, dbkw)
         self.status = "ready"
         self._side_by_side: tuple[int, Draws] | None = None
+        self._stopped = False  # whether steps changed since the last call: the chain is made anew where it stands
         self._unasked: set[str] = set()  # deterministics kept for those who ask; reports of all leave them out
 
     # ---------------------------------------------------------------- the run
 
     def use_step_method(self, step: Any, *nodes: Any, **options: Any) -> None:
-        """Serve nodes with a step of your choice; see :meth:`mcmix.MCMC.use_step_method`."""
+        """Serve nodes with a step of your choice, also between two calls; see :meth:`mcmix.MCMC.use_step_method`."""
         chosen = [[whole(m) for m in n] if isinstance(n, (list, tuple)) else whole(n) for n in nodes]
         super().use_step_method(step, *chosen, **options)
+        self._stop_chain()
+
+    def remove_step_method(self, step: Any) -> None:
+        """Take back a step that was asked for; see :meth:`mcmix.MCMC.remove_step_method`."""
+        super().remove_step_method(step)
+        self._stop_chain()
+
+    def assign_step_methods(self, verbose: int = -1, draw_from_prior_when_possible: bool = True) -> None:
+        """Choose steps now; see :meth:`mcmix.MCMC.assign_step_methods`."""
+        super().assign_step_methods(verbose, draw_from_prior_when_possible)
+        self._stop_chain()
+
+    def _refuse_started(self, what: str) -> None:
+        """Steps may change between calls."""
+        if what not in _CHANGES_OF_STEPS:
+            super()._refuse_started(what)
+
+    def _stop_chain(self) -> None:
+        """After a change of steps: the next call makes the chain anew where it stands."""
+        if self._runners:
+            self._show_state()
+            self._runners, self._stopped = [], True
 
     def sample(
         self,
@@ -301,9 +341,14 @@ class MCMC(Named, mcmc.MCMC):
         """Seed and start values of the first chain, and which deterministics it keeps."""
         self._ask_for_rows(rows)
         moved = {n: n.value for n in self.model.stochastics if n._version > 0}  # set by a user, a MAP, another sampler
+        start = {**moved, **(options.get("start") or {})}
+        if self._stopped and self.seed_sequence is not None and options.get("seed") is None:
+            self._stopped = False
+            before = self.seed_sequence
+            return {"seed": np.random.SeedSequence(before.entropy, spawn_key=(*before.spawn_key, 1)), "start": start}
         seed = options.get("seed")
         seed = [int(word) for word in np.random.randint(2**32, size=4, dtype=np.uint64)] if seed is None else seed
-        return {"seed": np.random.SeedSequence(seed), "start": {**moved, **(options.get("start") or {})}}
+        return {"seed": np.random.SeedSequence(seed), "start": start}
 
     def _ask_for_rows(self, rows: int) -> None:
         """Keep deterministics with one entry per row, as PyMC 2 did, while they fit the budget."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.special
 
+from mcmix.errors import ZeroProbability
 from mcmix.report import arviz_bridge, statistics
 
 
@@ -26,9 +27,30 @@ def autocorr(x: Any, lag: int = 1) -> Any:
     return arviz_bridge.autocorrelation(np.asarray(x)[None], lag)[0, lag]
 
 
-def normcdf(x: Any) -> Any:
-    """P(X <= x) of the standard normal law."""
-    return scipy.special.ndtr(x)
+def normcdf(x: Any, log: bool = False) -> Any:
+    """P(X <= x) of the standard normal law, or its logarithm (exact far below zero too)."""
+    return scipy.special.log_ndtr(x) if log else scipy.special.ndtr(x)
+
+
+def logp_of_set(nodes: Iterable[Any]) -> float:
+    """Sum of the log densities of some nodes.
+
+    Raises
+    ------
+    ZeroProbability
+        If one of them is impossible, also where another one fails in another way.
+    """
+    total, failed = 0.0, None
+    for node in sorted(nodes, key=lambda n: n.created):
+        try:
+            total += node.logp
+        except ZeroProbability:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a user's function raises
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return total
 
 
 def invcdf(p: Any) -> Any:
@@ -36,4 +58,4 @@ def invcdf(p: Any) -> Any:
     return scipy.special.ndtri(p)
 
 
-__all__ = ["autocorr", "hpd", "invcdf", "normcdf", "quantiles"]
+__all__ = ["autocorr", "hpd", "invcdf", "logp_of_set", "normcdf", "quantiles"]

@@ -294,7 +294,9 @@ def _rows_of(node: Any) -> tuple[int, ...]:
 def is_data(factor: Factor, recording: Recording) -> bool:
     """Whether a factor is the law of data; the rows whose own value is missing are none."""
     node = factor.node
-    return isinstance(node, Stochastic) and node.holds_data and factor.x is not recording.leaves.get(node)
+    if not isinstance(node, Stochastic) or not node.holds_data:
+        return False
+    return node.holds_object or factor.x is not recording.leaves.get(node)
 
 
 def _left_out(structure: Structure) -> list[Stochastic]:

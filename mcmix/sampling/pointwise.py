@@ -31,7 +31,7 @@ def deviance(made: Assembled, draws: Draws) -> np.ndarray:
         If there are no data, an unknown that the likelihood depends on was not kept, or labels of units cannot be
         summed out.
     """
-    if not made.model.data_nodes:
+    if not made.model.holds_data:
         raise ModelError("deviance: the model has no data, so there is no likelihood")
     marginal = Marginal(record(made.model), made.model)
     marginal.refuse_conditional("deviance")

@@ -166,6 +166,7 @@ class Step(ABC):
     """
 
     name = "step"
+    verbose = -1  # PyMC 2's level of talk, for programs that read it
     in_python = False  # whether a sweep calls Python with the nodes showing one chain's values
 
     def __init__(self, variables: Sequence[Stochastic], reason: str):

@@ -70,6 +70,7 @@ class StepMethod(Step):
         nodes = [variables] if isinstance(variables, Node) else list(variables)
         super().__init__(nodes, "written by the user")
         self.name = type(self).__name__
+        self.verbose = verbose
         self.stochastics = nodes
         self.stochastic = nodes[0]
         self.rng = np.random.default_rng(0)

@@ -137,10 +137,10 @@ class OtherRows:
             parents = {k: self._argument(p) for k, p in node.parents.items()}
             total = as_expression(revealed(_own_logp(node)(x.known if x.is_constant else x, **parents)))
             return Factor(node, reduce("sum", total), x=x)
-        family = node.family
-        parameters = [self._moved(_parameter(p, self.old), node) for p in node.parents.values()]
+        family, given = node.family, node.canonical_parents
+        parameters = [self._moved(_parameter(p, self.old), node) for p in given.values()]
         if node.name in self.totals:
-            parameters[list(node.parents).index("trials")] = constant(self.totals[node.name])
+            parameters[list(given).index("trials")] = constant(self.totals[node.name])
         if family.name == "Multinomial":
             elements = _counts(x.known, parameters[1])
         elif family.expression is not None:
@@ -149,7 +149,7 @@ class OtherRows:
             elements = ex.event_density(family, x, parameters)
         else:
             elements = ex.density(family, x, parameters)
-        return Factor(node, elements, family, x, dict(zip(node.parents, parameters, strict=True)))
+        return Factor(node, elements, family, x, dict(zip(given, parameters, strict=True)))
 
     def _argument(self, parent: Any) -> Any:
         def moved(node: Any) -> Expression:

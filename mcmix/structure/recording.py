@@ -138,7 +138,8 @@ def record(model: Model, whole: Collection[Node] = ()) -> Recording:
     recording = Recording()
     for node in model.ordered():
         if isinstance(node, Stochastic):
-            recording.values[node] = _variable(node, recording, node in whole)
+            if not node.holds_object:  # which only functions see, as it is
+                recording.values[node] = _variable(node, recording, node in whole)
             recording.factors.append(
                 _law_factor(node, recording) if isinstance(node, Law) else _own_factor(node, recording)
             )
@@ -179,9 +180,10 @@ def _known_entries(node: Stochastic, recording: Recording) -> Factor:
 
 
 def _law_factor(node: Law, recording: Recording) -> Factor:
-    values = [_parameter(p, recording) for p in node.parents.values()]
+    given = node.canonical_parents
+    values = [_parameter(p, recording) for p in given.values()]
     x = recording.values[node]
-    for name, parameter in zip(node.parents, values, strict=True):
+    for name, parameter in zip(given, values, strict=True):
         if _constraint(node, name) == "simplex" and not parameter.is_constant:
             _check_weights(node, parameter, recording)
     if node.family.expression is not None:
@@ -193,7 +195,7 @@ def _law_factor(node: Law, recording: Recording) -> Factor:
         elements = event_density(node.family, x, values)
     else:
         elements = density(node.family, x, values)
-    return Factor(node, elements, node.family, x, dict(zip(node.parents, values, strict=True)))
+    return Factor(node, elements, node.family, x, dict(zip(given, values, strict=True)))
 
 
 def _constraint(node: Law, name: str) -> str:
@@ -239,7 +241,7 @@ def _own_factor(node: Stochastic, recording: Recording) -> Factor:
     parents: dict[str, Any] = {"value": node, **node.parents}
     logp = _own_logp(node)
     total = _called(node, logp, parents, recording, ())
-    return Factor(node, reduce("sum", total), x=recording.values[node])
+    return Factor(node, reduce("sum", total), x=None if node.holds_object else recording.values[node])
 
 
 def _own_potential(node: Potential) -> Callable[..., Any]:
@@ -299,13 +301,16 @@ def _arguments(parents: Mapping[str, Any], recording: Recording, wrap_constants:
         )
 
     return {
-        k: mapped(p, lambda n: _presented(recording.values[n]), as_expression) if holds_nodes(p) else plain(p)
+        k: mapped(p, lambda n: _presented(n, recording), as_expression) if holds_nodes(p) else plain(p)
         for k, p in parents.items()
     }
 
 
-def _presented(x: Expression) -> Any:
-    """Data as plain arrays, unknowns as symbols."""
+def _presented(node: Node, recording: Recording) -> Any:
+    """Data as plain arrays or the objects that they are, unknowns as symbols."""
+    if isinstance(node, Stochastic) and node.holds_object:
+        return node.value
+    x = recording.values[node]
     return x.value[()] if x.is_constant and x.value is not None and x.ndim == 0 else x
 
 
@@ -361,10 +366,12 @@ def _as_written(
     node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording, shape: tuple[int, ...]
 ) -> Expression:
     """An opaque function of the nodes among its parents."""
-    nodes: list[Node] = list(dict.fromkeys(_all_nodes(parents)))
+    found = dict.fromkeys(_all_nodes(parents))
+    objects: dict[Node, Any] = {n: n.value for n in found if isinstance(n, Stochastic) and n.holds_object}
+    nodes: list[Node] = [n for n in found if n not in objects]
 
     def run(*values: Any) -> Any:
-        given = dict(zip(nodes, values, strict=True))
+        given: dict[Node, Any] = {**objects, **dict(zip(nodes, values, strict=True))}
         return function(**{k: mapped(p, given.__getitem__) if holds_nodes(p) else p for k, p in parents.items()})
 
     answer = np.asarray(node.value) if isinstance(node, Deterministic) else np.zeros(())
