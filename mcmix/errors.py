@@ -11,6 +11,16 @@ class ModelError(McmixError, ValueError):
     """A model that cannot be built or sampled as written: shapes, names, missing pieces."""
 
 
+class YesOrNoIndex(ModelError):
+    """A yes/no variable used as an index, which NumPy would read as a mask."""
+
+    def __init__(self, where: str):
+        super().__init__(
+            f"{where}: a variable of yes and no was used as an index, which NumPy reads as a mask; write "
+            "table[1 * b] for a look-up, table[b == 1] for a mask (outside of functions table[np.equal(b, 1)])"
+        )
+
+
 class SupportError(ModelError):
     """A value or parameter outside where its distribution lives."""
 

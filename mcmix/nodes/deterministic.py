@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.errors import ModelError, ZeroProbability
+from mcmix.errors import ModelError, YesOrNoIndex, ZeroProbability
 from mcmix.nodes.node import Node, holds_nodes, mapped, nodes_in, shape_of, short, value_of
 
 
@@ -66,6 +66,8 @@ class Deterministic(Node):
         try:
             answer = self.function(**self.parent_values())
         except Exception as error:
+            if isinstance(error, IndexError) and any(n.is_yes_or_no for n in self.parent_nodes):
+                raise YesOrNoIndex(self.name) from error
             error.add_note(f"in the function of the deterministic node {self.name!r}")
             raise
         if answer is None:
@@ -176,6 +178,10 @@ class Potential(Node):
             answer = self.function(**parents)
         except ZeroProbability:
             return -np.inf
+        except IndexError as error:
+            if any(n.is_yes_or_no for n in self.parent_nodes):
+                raise YesOrNoIndex(self.name) from error
+            raise
         if isinstance(answer, (bool, np.bool_)):
             raise ModelError(f"{self.name}: {YES_OR_NO_POTENTIAL}")
         if answer is None or np.ndim(answer):
@@ -196,6 +202,7 @@ _SYMBOLS = {
     "matmul": "@",
 }  # fmt: skip
 _FUNCTIONS = {"and": operator.and_, "or": operator.or_}
+ARRAY_METHODS = ("sum", "mean", "prod", "max", "min", "cumsum", "dot", "ravel", "squeeze", "clip", "transpose")
 
 
 def _as_operand(value: Any) -> Any:
@@ -248,6 +255,16 @@ def _refused(symbol: str) -> Any:
 class Index(Deterministic):
     """An element or a look-up: ``x[index]``, with nodes allowed on either side.
 
+    ``node[index]`` makes one, also where the index is a node. ``array[node]`` cannot: NumPy asks nobody before it
+    refuses an index that is no number. Write ``mc.Index("name", array, node)``, or look up inside a function:
+    ``mc.Lambda("name", lambda node=node: array[node])``. A variable of yes and no (Bernoulli) is no index, as NumPy
+    would read it as a mask: ``table[1 * b]`` is a look-up, ``table[np.equal(b, 1)]`` a mask.
+
+    Raises
+    ------
+    ModelError
+        If the index is a variable of yes and no; if a look-up goes out of range, when its value is asked for.
+
     Examples
     --------
     >>> import mcmix as mc
@@ -258,6 +275,8 @@ class Index(Deterministic):
 
     def __init__(self, name: str, x: Any, index: Any, doc: str = "", **keywords: Any):
         text = f"{short(x)}[{short(index)}]"
+        if any(n.is_yes_or_no for n in nodes_in(index)):
+            raise YesOrNoIndex(name if name == text else f"{name}: {text}")
 
         def look_up(x: Any, index: Any) -> Any:
             try:
@@ -273,6 +292,12 @@ class Index(Deterministic):
         if self.takes_rows:
             return (*shape_of(self.parents["index"]), *shape_of(self.parents["x"])[1:])
         return np.shape(self.value)
+
+    @property
+    def is_yes_or_no(self) -> bool:  # type: ignore[override]
+        """Whether it shows entries of a variable of yes and no."""
+        table = self.parents["x"]
+        return isinstance(table, Node) and table.is_yes_or_no
 
     @property
     def takes_rows(self) -> bool:
@@ -345,6 +370,41 @@ def _array_function(self: Node, function: Any, types: Any, arguments: Any, keywo
     return Deterministic(apply, text, text, {"arguments": list(arguments), "keywords": dict(keywords)}, trace=False)
 
 
+def _as_numpy(name: str) -> Any:
+    function = getattr(np, name)
+
+    def method(self: Node, *arguments: Any, **keywords: Any) -> Any:
+        return function(self, *arguments, **keywords)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"As ``numpy.{name}(node)``: a node."
+    return method
+
+
+def _reshaped(self: Node, *shape: Any) -> Any:
+    """As ``numpy.reshape(node, shape)``: a node."""
+    return np.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[call-overload]  # a node comes back
+
+
+def _transposed(self: Node) -> Any:
+    """As ``numpy.transpose(node)``: a node."""
+    return np.transpose(self)  # type: ignore[call-overload]
+
+
+def _converted(self: Node, dtype: Any) -> Deterministic:
+    """The value in another type: a node."""
+    name = f"{self.name}.astype({np.dtype(dtype)})"
+
+    def apply(value: Any) -> Any:
+        return (value if hasattr(value, "astype") else np.asarray(value)).astype(dtype)
+
+    return Deterministic(apply, name, name, {"value": self}, trace=False)
+
+
+for _name in ARRAY_METHODS:
+    setattr(Node, _name, _as_numpy(_name))
+for _name, _value in {"reshape": _reshaped, "T": property(_transposed), "astype": _converted}.items():
+    setattr(Node, _name, _value)
 for _name, _symbol in _SYMBOLS.items():
     _function = _FUNCTIONS.get(_name) or getattr(operator, _name)
     setattr(Node, f"__{_name}__", _binary(_symbol, _function))

@@ -54,6 +54,12 @@ class Node:
         __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __matmul__ = _operation
         __neg__ = __abs__ = _one_sided
 
+        def _of_array(self, *arguments: Any, **keywords: Any) -> Any: ...
+
+        sum = mean = prod = max = min = cumsum = dot = ravel = squeeze = clip = transpose = reshape = _of_array
+        astype = _of_array
+        T: Any
+
     @property
     def name(self) -> str:
         """The node's name."""
@@ -101,6 +107,7 @@ class Node:
         return self.trace_by_default
 
     is_random = False
+    is_yes_or_no = False  # whether it is a variable of yes and no, or entries of one
     is_circular = False  # whether values are angles: a fact of a law, which functions of it do not have
     verbose = -1  # PyMC 2's level of talk, for programs that read it
     plot: bool | None = None  # whether PyMC 2's Matplot draws it; None: where it has few elements

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcmix.distributions.circle import wrapped
-from mcmix.errors import ModelError, NoDrawsOfData, ZeroProbability
+from mcmix.errors import ModelError, NoDrawsOfData, YesOrNoIndex, ZeroProbability
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node
 
@@ -165,6 +165,11 @@ class Stochastic(Node):
         return super().trace
 
     @property
+    def is_yes_or_no(self) -> bool:  # type: ignore[override]
+        """Whether its values are yes and no."""
+        return self.dtype.kind == "b"
+
+    @property
     def status(self) -> tuple[Any, ...]:
         """Changes when it is observed or unobserved."""
         return id(self), id(self.known), self.observed
@@ -307,6 +312,10 @@ class Stochastic(Node):
             found = self.logp_function(value, **parents)
         except ZeroProbability:
             return -np.inf
+        except IndexError as error:
+            if any(n.is_yes_or_no for n in self.parent_nodes):
+                raise YesOrNoIndex(self.name) from error
+            raise
         try:
             answer = np.asarray(found, dtype=float)
         except (TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.errors import TraceError
+from mcmix.errors import TraceError, YesOrNoIndex
 from mcmix.structure.expression import Expression, as_expression, elementwise, gather, holds_expression, reshape
 
 _NOWHERE = -(2**40)  # a position outside any table
@@ -20,10 +20,19 @@ def index(x: Expression, position: Any) -> Expression:
     parts = list(index) if isinstance(index, tuple) else [index]
     parts = [p.value if isinstance(p, Expression) and p.is_constant else p for p in parts]
     parts = [as_expression(p) if isinstance(p, (list, tuple)) and holds_expression(p) else p for p in parts]
+    if any(isinstance(p, Expression) and _says_yes_or_no(p) for p in parts):
+        raise YesOrNoIndex("a look-up")
     if not any(isinstance(p, Expression) for p in parts):
         positions = np.arange(x.size).reshape(x.shape)[tuple(parts) if isinstance(index, tuple) else parts[0]]
         return gather(x, np.ascontiguousarray(positions).reshape(np.shape(positions)))
     return _index_by_values(x, parts)
+
+
+def _says_yes_or_no(position: Expression) -> bool:
+    """Whether it is a variable of yes and no, or entries of one; a comparison is a mask that somebody meant."""
+    if position.op in ("reshape", "take", "concatenate"):
+        return any(_says_yes_or_no(a) for a in position.arguments[: 1 if position.op == "take" else None])
+    return position.op == "leaf" and position.kind == "bool"
 
 
 def _index_by_values(x: Expression, parts: list[Any]) -> Expression:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family
-from mcmix.errors import ModelError, SupportError, TraceError
+from mcmix.errors import ModelError, SupportError, TraceError, YesOrNoIndex
 from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Index, Potential
 from mcmix.nodes.law import Law, as_array
 from mcmix.nodes.model import Model
@@ -31,7 +31,7 @@ from mcmix.structure.expression import (
     reduce,
     reshape,
 )
-from mcmix.structure.stand_in import recordable
+from mcmix.structure.stand_in import called, recordable
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,11 +246,10 @@ def _own_factor(node: Stochastic, recording: Recording) -> Factor:
 
 def _own_potential(node: Potential) -> Callable[..., Any]:
     """The potential's function; an impossible value is minus infinity also where the function raises it."""
-    function = recordable(node.function)
 
     def logp(**parents: Any) -> Any:
         if any(_symbolic(p) for p in parents.values()):
-            return function(**parents)
+            return called(node.function, **parents)
         return node.log_density(parents)
 
     return logp
@@ -259,7 +258,7 @@ def _own_potential(node: Potential) -> Callable[..., Any]:
 def _own_logp(node: Stochastic) -> Callable[..., Any]:
     def logp(value: Any, **parents: Any) -> Any:
         if isinstance(value, Expression) or any(_symbolic(p) for p in parents.values()):
-            return recordable(node.logp_function)(value, **parents)
+            return called(node.logp_function, value, **parents)
         return node.log_density(value, parents)
 
     return logp
@@ -278,11 +277,15 @@ def _called(
     reason = "answers differently for symbolic values"
     for wrap_constants in (False, True):
         try:
-            answer = as_expression(revealed(recordable(function)(**_arguments(parents, recording, wrap_constants))))
+            answer = as_expression(
+                revealed(recordable(function, wrap_constants)(**_arguments(parents, recording, wrap_constants)))
+            )
             if answer.shape != shape:
                 reason = f"answers with shape {answer.shape} for symbolic values, {shape} for numbers"
             elif _agrees(answer, function, parents, recording):
                 return answer
+        except YesOrNoIndex as error:
+            raise YesOrNoIndex(node.name) from error
         except TraceError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001  anything may go wrong in a user's function fed with symbols

@@ -2,7 +2,8 @@
 
 ``numpy.array([p, 1 - p])`` cannot be intercepted by the values inside: NumPy asks each for a plain array. So a function
 is recorded with ``numpy`` in its globals and closure replaced by an object that answers ``array`` and ``asarray`` of
-symbolic values itself and passes everything else on. The user's function is not touched.
+symbolic values itself and passes everything else on. ``table[z]`` of a plain array cannot be intercepted either: where
+it is asked for, arrays in globals and closure are replaced by constants. The user's function is not touched.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.errors import YesOrNoIndex
 from mcmix.structure.canvas import canvas
-from mcmix.structure.expression import Expression, as_expression, holds_expression
+from mcmix.structure.expression import Expression, as_expression, constant, holds_expression
 
 
 def _array(value: Any, dtype: Any = None, *rest: Any, **keywords: Any) -> Any:
@@ -62,16 +64,28 @@ _REPLACED = {id(np): _STAND_IN, id(np.array): _array, id(np.asarray): _array}
 _REPLACED |= {id(getattr(np, name)): maker for name, maker in _MAKERS.items()}
 
 
-def recordable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function with NumPy's stand-in; functions that are not plain Python come back as they are."""
+def recordable(function: Callable[..., Any], wrap_arrays: bool = False) -> Callable[..., Any]:
+    """The same function with NumPy's stand-in; functions that are not plain Python come back as they are.
+
+    Parameters
+    ----------
+    function : callable
+    wrap_arrays : bool
+        Whether arrays of numbers among its globals and closure become constants, which symbolic values can look up in.
+    """
     if not isinstance(function, types.FunctionType):
         return function
-    names = function.__code__.co_names
-    found = {name: function.__globals__[name] for name in names if id(function.__globals__.get(name)) in _REPLACED}
-    if not found and not any(id(_content(cell)) in _REPLACED for cell in function.__closure__ or ()):
+    scope, contents = function.__globals__, [_content(cell) for cell in function.__closure__ or ()]
+    named = {name: scope[name] for name in _names(function.__code__) if name in scope}
+    found = {name: _seen(value, wrap_arrays) for name, value in named.items()}
+    inside = [_seen(content, wrap_arrays) for content in contents]
+    if all(found[name] is named[name] for name in found) and all(a is b for a, b in zip(inside, contents, strict=True)):
         return function
-    scope = {**function.__globals__, **{name: _REPLACED[id(value)] for name, value in found.items()}}
-    closure = tuple(_replaced(cell) for cell in function.__closure__ or ())
+    scope = {**scope, **found}
+    closure = tuple(
+        cell if new is old else types.CellType(new)
+        for cell, new, old in zip(function.__closure__ or (), inside, contents, strict=True)
+    )
     made = types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, closure or None)
     made.__kwdefaults__ = function.__kwdefaults__
     return made
@@ -84,6 +98,24 @@ def _content(cell: types.CellType) -> Any:
         return None
 
 
-def _replaced(cell: types.CellType) -> types.CellType:
-    content = _content(cell)
-    return types.CellType(_REPLACED[id(content)]) if id(content) in _REPLACED else cell
+def called(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    """Call a function with symbolic values; where plain arrays around it stop it, with constants in their place."""
+    try:
+        return recordable(function)(*arguments, **keywords)
+    except YesOrNoIndex:
+        raise
+    except Exception:  # noqa: BLE001  anything may go wrong in a user's function fed with symbols
+        return recordable(function, True)(*arguments, **keywords)
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """Global names in a function's code, and in that of the functions and comprehensions inside it."""
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    return set(code.co_names).union(*map(_names, inner))
+
+
+def _seen(value: Any, wrap_arrays: bool) -> Any:
+    """What a recorded function sees in the place of something of its surroundings."""
+    if wrap_arrays and type(value) is np.ndarray and value.ndim and value.dtype.kind in "iufb":
+        return constant(value)
+    return _REPLACED.get(id(value), value)
