@@ -33,7 +33,7 @@ from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import Assembled, assemble
 from mcmix.steps.table import Choice
 from mcmix.structure.ties import warn_of_ties
-from mcmix.traces.memory import Draws, joined
+from mcmix.traces.memory import Draws, joined, read_only
 
 if TYPE_CHECKING:
     from mcmix.api.sources import Source
@@ -42,10 +42,14 @@ LABEL_BUDGET = 256 * 2**20  # bytes of labels that one call keeps
 
 
 class Trace:
-    """Draws of one variable: ``m.trace("mu")[:]`` joins the chains, first axis the draws."""
+    """Draws of one variable: ``m.trace("mu")[:]`` joins the chains, first axis the draws.
+
+    What it hands out is read-only where it is the memory in which draws are kept; ``.copy()`` makes draws that can be
+    changed.
+    """
 
     def __init__(self, name: str, draws: np.ndarray):
-        self.name, self._draws = name, draws
+        self.name, self._draws = name, read_only(draws)
 
     def __getitem__(self, index: Any) -> np.ndarray:
         return self.gettrace()[index]

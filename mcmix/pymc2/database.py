@@ -19,6 +19,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.pymc2.trace import Trace
 from mcmix.report import arviz_bridge
+from mcmix.traces.memory import read_only
 
 MEMORY = ("ram", "no_trace")
 FILES = ("txt", "pickle", "sqlite", "hdf5", "hdf5ea")
@@ -38,7 +39,7 @@ class Database:
     filename: Path | None = None
 
     def __init__(self, arrays: Mapping[str, list[np.ndarray]] | None = None):
-        self._kept = dict(arrays or {})
+        self._kept = {name: [read_only(chain) for chain in chains] for name, chains in (arrays or {}).items()}
 
     def _arrays(self) -> Mapping[str, list[np.ndarray]]:
         return self._kept
