@@ -12,12 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix.api import diagnosis
-from mcmix.api.arguments import at_least_one, checked_lengths, listed, sequence_from
+from mcmix.api.arguments import (
+    at_least_one,
+    checked_budget,
+    checked_lengths,
+    checked_names,
+    checked_start,
+    listed,
+    sequence_from,
+)
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, short
-from mcmix.nodes.stochastic import Stochastic, as_numbers
+from mcmix.nodes.numbers import as_numbers, with_gaps
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import frames
 from mcmix.report.diagnosis.result import Diagnosis
 from mcmix.report.statistics import node_statistics
@@ -38,6 +47,7 @@ from mcmix.traces.memory import Draws, joined, read_only
 if TYPE_CHECKING:
     from mcmix.api.sources import Source
 
+MOST_CHAINS = 10_000
 LABEL_BUDGET = 256 * 2**20  # bytes of labels that one call keeps
 
 
@@ -120,8 +130,8 @@ class MCMC:
             )
         self.model = input if isinstance(input, Model) else Model(input)
         self.name = name
-        self.label_budget = label_budget
-        self._asked = (trace,) if isinstance(trace, str) else tuple(trace)
+        self.label_budget = checked_budget(label_budget)
+        self._asked = checked_names(trace)
         self._choices: list[Choice] = []
         self._draw_from_prior = True
         self._tempering = tempering_from(tempering)
@@ -348,9 +358,15 @@ class MCMC:
         )
         if tempering is not None:
             self.temper(tempering)
+        fresh = not self._runners
         self._set_up(chains, seed, start)
         made = self.assembled
-        out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
+        try:
+            out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
+        except ModelError:
+            if fresh:
+                self._forget_chains()
+            raise
         before = time.perf_counter()
         try:
             interrupted = run(
@@ -539,6 +555,8 @@ class MCMC:
         if self._calls:
             raise ModelError("sample: this sampler holds draws that were read; make a new MCMC object to sample")
         n_chains = at_least_one(4 if chains is None else chains, "chains")
+        if n_chains > MOST_CHAINS:
+            raise ModelError(f"sample: chains expected at most {MOST_CHAINS}, got {n_chains}")
         sequence = sequence_from(seed)
         made = self.assembled
         warn_of_ties(made.structure)
@@ -550,12 +568,18 @@ class MCMC:
                 f"not in the model, though it depends on its unknowns (list it to include it): {names}",
                 file=sys.stderr,
             )
-        given = self._given(start or {})
+        given = self._given(checked_start(start))
         self.seed_sequence = sequence
         entropy, key = self.seed_sequence.entropy, self.seed_sequence.spawn_key
         children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(n_chains)]
         pools = seeds_of(made, self.seed_sequence)
         self._runners = [runner(made, i, child, given, pools, self._tempering) for i, child in enumerate(children)]
+
+    def _forget_chains(self) -> None:
+        """As if the chains had never been made."""
+        self._runners, self.seed_sequence = [], None
+        for step in self.assembled.steps:
+            step.chains.clear()
 
     def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
         """Start values by node: what nodes were given as value=, then what the call says."""
@@ -959,7 +983,9 @@ class MCMC:
     def component_densities(self, name: str | None, grid: Any, n_draws: int = 200) -> np.ndarray:
         """As :meth:`predictive_density`, each component apart and times its weight; shape (n_draws, K, grid)."""
         node = self._data(name)
-        return replay.component_densities(self.assembled, self.draws(), node, np.asarray(grid, dtype=float), n_draws)
+        return replay.component_densities(
+            self.assembled, self.draws(), node, with_gaps("component_densities: grid", grid), n_draws
+        )
 
     def observed_data(self) -> dict[str, np.ndarray]:
         """The data by node name; NaN where an entry is missing."""

@@ -14,6 +14,7 @@ from mcmix.nodes.ancestral import generator
 from mcmix.nodes.law import Law
 from mcmix.nodes.mixture import MixtureOfLaws
 from mcmix.nodes.node import Node
+from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import arviz_bridge
 from mcmix.report.plots.sources import title_of
@@ -506,10 +507,7 @@ def _count(points: Any) -> int:
 
 
 def _numbers(value: Any, what: str) -> np.ndarray:
-    try:
-        return np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{what} expected numbers, got {type(value).__name__}") from error
+    return with_gaps(what, value)
 
 
 def _shaped(values: np.ndarray, shape: Sequence[int] | None) -> Any:

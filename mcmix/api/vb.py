@@ -12,7 +12,8 @@ from mcmix.api.arguments import at_least_one, sequence_from
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
-from mcmix.nodes.stochastic import Stochastic, as_numbers
+from mcmix.nodes.numbers import as_numbers, with_gaps
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.replay import with_known_labels
 from mcmix.traces.memory import Draws
 from mcmix.variational import files, predictive
@@ -380,7 +381,7 @@ class VB:
         found: list[tuple[Labelled, np.ndarray]] = []
         for name, parts in columns.items():
             width = sum(s.width for s in parts)
-            x = np.asarray(given[name], dtype=float)
+            x = with_gaps(f"new rows: {name}", given[name])
             x = x.reshape(-1, 1) if width == 1 and x.ndim <= 1 else np.atleast_2d(x)
             if x.ndim != 2 or x.shape[1] != width:
                 raise ModelError(f"new rows: {name} expected {width} columns, got shape {np.shape(given[name])}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcmix.errors import ModelError, ZeroProbability
 from mcmix.nodes.node import Node, holds_nodes, mapped, nodes_in, shape_of, short, value_of
+from mcmix.nodes.numbers import as_number, as_numbers
 
 
 class Deterministic(Node):
@@ -75,7 +76,11 @@ class Deterministic(Node):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the current value."""
-        return np.shape(self.value)
+        value = self.value
+        try:
+            return np.shape(value)
+        except ValueError as error:
+            raise ModelError(f"{self.name}: its function returned rows of different lengths") from error
 
     def _describe(self) -> str:
         return f"Deterministic({self.name!r}, shape {np.shape(self.value)})"
@@ -177,9 +182,7 @@ class Potential(Node):
             return -np.inf
         if isinstance(answer, (bool, np.bool_)):
             raise ModelError(f"{self.name}: {YES_OR_NO_POTENTIAL}")
-        if answer is None or np.ndim(answer):
-            raise ModelError(f"{self.name}: a potential expected to return one number, got {short(answer)}")
-        return float(answer)
+        return as_number(self.name, "a potential", answer)
 
     @property
     def value(self) -> Any:
@@ -197,13 +200,21 @@ _SYMBOLS = {
 _FUNCTIONS = {"and": operator.and_, "or": operator.or_}
 
 
-def _as_operand(value: Any) -> Any:
-    return np.array(value) if isinstance(value, list) and not holds_nodes(value) else value
+_CONSTANTS = (list, str, bytes, complex, np.ndarray, np.generic)
+
+
+def _as_operand(text: str, value: Any) -> Any:
+    """A constant beside a node: numbers, lists of them as arrays."""
+    if not isinstance(value, _CONSTANTS) or holds_nodes(value):
+        return value
+    numbers = as_numbers(text, value)
+    return np.array(numbers) if isinstance(value, list) else value
 
 
 def _binary(symbol: str, function: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
     def method(self: Node, other: Any) -> Any:
-        left, right = (_as_operand(other), self) if swapped else (self, _as_operand(other))
+        operand = _as_operand(f"{self.name} {symbol} ...", other)
+        left, right = (operand, self) if swapped else (self, operand)
         text = f"({short(left)} {symbol} {short(right)})"
         parents = {"left": left, "right": right}
         return Deterministic(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.numbers import as_numbers
 
 TAIL = (0.05, 0.95)  # the quantiles of the tail ESS, given by name because the generations have different defaults
 FEWEST_DRAWS = 4  # each half of a chain needs two
@@ -267,11 +268,8 @@ def _has_posterior(given: Any) -> bool:
 
 
 def _by_draw(name: str, values: Any) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        array = np.zeros(())  # ragged
-    if array.ndim < 2 or array.dtype.kind not in "fiub":
+    array = as_numbers(name, values)
+    if np.ma.isMaskedArray(array) or array.ndim < 2:
         raise ModelError(
             f"{name}: expected numbers of shape (chains, draws, ...), got {array.dtype} of shape {np.shape(array)}"
         )

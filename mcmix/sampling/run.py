@@ -253,13 +253,23 @@ def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers
         segments.append(segment)
     width = sum(s.size for s in segments)
     try:
+        if 8 * n_chains * n_rows * width > _memory():
+            raise MemoryError  # what a system that promises more than it has finds out in the middle of a run
         return Buffers(segments, np.zeros((n_chains, n_rows, width)), found, moments)
-    except MemoryError as error:
+    except (MemoryError, ValueError) as error:  # NumPy's words for more bytes than addresses
         gibibytes = 8 * n_chains * n_rows * width / 2**30
         raise ModelError(
             f"sample: the draws would take {gibibytes:.1f} GiB ({n_chains} chains x {n_rows} draws x {width} numbers); "
             "use thin=, fewer iterations, or several calls"
         ) from error
+
+
+def _memory() -> float:
+    """Bytes of the machine's memory, as far as the system says it."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
 
 
 def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
