@@ -214,7 +214,7 @@ def test_log_densities_that_are_none_are_named(answer, own):
 # -------------------------------------------------------------------- names
 
 
-@pytest.mark.parametrize("name", [".", "..", " ", "a\0b", "a\nb", "\ud800", "a\x7f"])
+@pytest.mark.parametrize("name", [".", "..", " ", "a\0b", "\ud800"])
 def test_names_that_no_file_holds_are_refused_by_the_model(name):
     with pytest.raises(mc.ModelError, match="a node's name expected letters.*rename it"):
         mc.Model([mc.Normal(name, 0, 1)])
@@ -223,7 +223,7 @@ def test_names_that_no_file_holds_are_refused_by_the_model(name):
 
 
 def test_names_that_files_would_take_for_one_are_kept_apart(tmp_path):
-    names = ["a/b", "a per b", "é", "e\u0301", "mu", "mu_dim_0", "chain", "x.y", "a b", "(a/b)"]
+    names = ["a/b", "a per b", "é", "e\u0301", "mu", "mu_dim_0", "chain", "x.y", "a b", "(a/b)", "a\nb", "a\tb"]
     nodes = [mc.Normal(n, i, 1, size=2) for i, n in enumerate(names)]
     m = mc.MCMC(nodes).sample(40, 10, **QUIET)
     mc.report.arviz_bridge.to_netcdf(m.to_arviz(), tmp_path / "draws.nc")

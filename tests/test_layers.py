@@ -12,10 +12,11 @@ import mcmix
 
 PACKAGE = Path(mcmix.__file__).parent
 
-BELOW_ALL = {"errors", "_version"}
+BELOW_ALL = {"errors", "files", "_version"}
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
     "_version": set(),
+    "files": set(),
     "kernels": set(),
     "distributions": {"kernels"},
     "traces": set(),

@@ -123,6 +123,6 @@ def checked_names(value: Any) -> tuple[str, ...]:
 
 def checked_start(value: Any) -> Mapping[Any, Any]:
     """Start values by node or name."""
-    if value is None or isinstance(value, Mapping):
-        return value or {}
+    if value is None or hasattr(value, "items"):  # a VB has them too
+        return {} if value is None else value
     raise ModelError(f"sample: start expected a mapping of nodes or names to values, {{'mu': 1.0}}, got {value!r}")

@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 import mcmix as mc
+from mcmix.files import written_beside
 from mcmix.report.arviz_bridge import to_netcdf
 
 BURN = 1000
@@ -71,7 +72,8 @@ def demo(folder: Path, seed: int, iterations: int) -> None:
         "facets": mc.plots.facets(m, ["mu", "sd"]),
         "density": mc.plots.density(m),
     }.items():
-        figure.savefig(folder / f"{name}.png", dpi=120)
+        with written_beside(folder / f"{name}.png") as beside:
+            figure.savefig(beside, dpi=120)
     to_netcdf(m.to_arviz(), folder / "draws.nc")
     print(
         "written: " + ", ".join(str(folder / name) for name in ("trace.png", "facets.png", "density.png", "draws.nc"))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 import numpy as np
 
@@ -140,13 +140,18 @@ def _clashes(
     counted = {f"{name}_dim_{i}" for name, shape in shapes.items() if name not in dims for i in range(len(shape))}
     taken = {"chain", "draw", *coords, *[d for names in dims.values() for d in names], *counted}
     found: dict[str, str] = {}
-    good = [name for name in shapes if "/" not in name and name not in taken]
+    good = [name for name in shapes if _written(name) == name and name not in taken]
     taken |= {normalize("NFC", name) for name in good}
     for name in shapes:
         if name not in good or good.index(name) != _first_alike(good, name):
-            found[name] = _free(name.replace("/", " per "), taken)  # files read a slash as a path
+            found[name] = _free(_written(name), taken)
             taken.add(found[name])
     return found
+
+
+def _written(name: str) -> str:
+    """As files can hold it: they read a slash as a path, and some take no control characters."""
+    return "".join(" " if category(c) == "Cc" else c for c in name.replace("/", " per "))
 
 
 def _first_alike(names: list[str], name: str) -> int:

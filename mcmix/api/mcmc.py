@@ -426,7 +426,8 @@ class MCMC:
         Raises
         ------
         ModelError
-            If the chains have started, or the file belongs to another model.
+            If the chains have started, or the file is damaged or belongs to another model; the sampler is then as if
+            nothing had been asked.
 
         Examples
         --------
@@ -444,11 +445,12 @@ class MCMC:
         True
         """
         self._refuse_started("restore_state")
-        self._set_up(state.n_chains(Path(path)), 0, None)
+        saved = state.Saved(self.assembled, Path(path))
+        self._set_up(saved.n_chains, 0, None)
         try:
-            state.restore(self.assembled, self._runners, Path(path))
+            saved.restore(self._runners)
         except ModelError:
-            self._runners = []
+            self._forget_chains()
             raise
         return self
 

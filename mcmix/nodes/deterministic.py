@@ -340,7 +340,7 @@ def _ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: A
     """A NumPy function of nodes is a deterministic node."""
     if method != "__call__" or "out" in keywords:
         raise TypeError(f"numpy.{ufunc.__name__}.{method} of a node is not supported; write a @deterministic function")
-    arguments = {f"x{i}": _as_operand(x) for i, x in enumerate(inputs)}
+    arguments = {f"x{i}": _as_operand(f"{ufunc.__name__}(...)", x) for i, x in enumerate(inputs)}
     text = f"{ufunc.__name__}({', '.join(short(x) for x in inputs)})"
     return Deterministic(lambda **values: ufunc(*values.values(), **keywords), text, text, arguments, trace=False)
 

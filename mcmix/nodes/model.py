@@ -206,11 +206,11 @@ class Model:
         for node in self.nodes:
             if not isinstance(node, Stochastic) and not node.trace_by_default:
                 continue
-            wrong = next((c for c in node.name if category(c) in ("Cc", "Cs")), None)
+            wrong = next((c for c in node.name if c == "\0" or category(c) == "Cs"), None)
             if wrong is not None or not node.name.strip(". "):
                 came = "only dots or blanks" if wrong is None else f"the character {wrong!a}"
                 raise ModelError(
-                    f"a node's name expected letters and no control characters, so that files can hold it, got "
+                    f"a node's name expected letters that can be written, so that files can hold it, got "
                     f"{node.name!a} with {came}; rename it"
                 )
 

@@ -44,7 +44,7 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     array([1.5, nan, 2. ])
     >>> as_numbers("y", np.array(["2020-01-01"], "M8[D]"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    mcmix.errors.ModelError: y: expected an array of numbers, got dates; count the days from one of them: ...
+    mcmix.errors.ModelError: y: expected an array of numbers, got [datetime.date(2020, 1, 1)]: dates; count the days ...
     """
     try:
         array = value if np.ma.isMaskedArray(value) else np.asarray(value)
@@ -54,7 +54,7 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     if kind in "iub" or (kind == "f" and array.dtype.itemsize <= 8):
         return array
     if kind in _OF_KIND:
-        raise ModelError(f"{name}: expected an array of numbers, got {_OF_KIND[kind]}")
+        raise ModelError(f"{name}: expected an array of numbers, got {_shown(array.tolist())}: {_OF_KIND[kind]}")
     if kind == "O":
         array = _of_objects(name, array)
     return _doubles(name, array, value)
@@ -91,7 +91,8 @@ def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
         if kind.__name__ == "NaTType":
             wrong = _DATES
         if wrong is not None:
-            raise ModelError(f"{name}: expected an array of numbers, got {wrong}")
+            first = next(x for x in data[~masked] if type(x) is kind)
+            raise ModelError(f"{name}: expected an array of numbers, got {_shown(first)}: {wrong}")
     known = np.where(masked | np.asarray(_absent(data), dtype=bool), np.nan, data)
     return np.ma.array(known, mask=masked) if np.ma.isMaskedArray(array) else known
 

@@ -276,7 +276,10 @@ class Stochastic(Node):
             found = self.logp_function(value, **parents)
         except ZeroProbability:
             return -np.inf
-        answer = as_number(self.name, "its logp", found)
+        try:
+            answer = as_number(self.name, "its logp", found)
+        except ModelError as error:
+            raise ModelError(f"{error} (at {self.name}={value} with parents {dict(parents)})") from error
         if np.isnan(answer):
             raise ModelError(f"{self.name}: its logp returned NaN at {self.name}={value} with parents {dict(parents)}")
         return answer

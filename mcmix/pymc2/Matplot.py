@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from mcmix.files import written_beside
 from mcmix.pymc2.drawn import draws_of, plotted
 
 
@@ -223,8 +224,8 @@ def _drawn(
         return figure
     stem = name or getattr(data, "name", None) or getattr(data, "__name__", "plot")
     target = Path("." if path is None else path) / f"{stem}{suffix}.{form or 'png'}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target)
+    with written_beside(target) as beside:
+        figure.savefig(beside)
     if verbose > 0:
         print(f"written: {target}", file=sys.stderr)
     return figure

@@ -97,9 +97,7 @@ class SamplerDatabase(Database):
         if self.filename is None or sampler is None or not self.chains:
             return
         data = _exported(sampler, self._arrays())
-        beside = self.filename.with_name(f".{self.filename.name}.writing")
-        arviz_bridge.to_netcdf(data, beside)
-        os.replace(beside, self.filename)
+        arviz_bridge.to_netcdf(data, self.filename)
 
 
 def _exported(sampler: Any, arrays: Mapping[str, list[np.ndarray]]) -> Any:

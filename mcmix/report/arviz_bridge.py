@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.files import written_beside
 from mcmix.nodes.numbers import as_numbers
 
 TAIL = (0.05, 0.95)  # the quantiles of the tail ESS, given by name because the generations have different defaults
@@ -74,10 +75,9 @@ def to_inference_data(
 
 def to_netcdf(data: Any, path: str | Path) -> Path:
     """Write what `to_inference_data` made to a netCDF file, its folder included; returns the path."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    data.to_netcdf(str(target))
-    return target
+    with written_beside(path) as beside:
+        data.to_netcdf(str(beside))
+    return Path(path)
 
 
 def rhat(x: np.ndarray) -> np.ndarray:
