@@ -292,7 +292,7 @@ def changed(run, **replaced):
         ({"z": np.full((2, 400, len(X)), 3)}, r"z: expected whole numbers in \[0.0, 2\]"),
         ({"z": 1 + np.zeros((2, 400, len(X)), int) + (np.arange(len(X)) % 3)}, "labels begin with 0 here"),
         ({"mu": np.zeros(5)}, r"mu: expected numbers of shape \(chains, draws"),
-        ({"mu": "text"}, r"mu: expected numbers of shape \(chains, draws"),
+        ({"mu": "text"}, "mu: expected an array of numbers, got 'text'"),
     ],
 )
 def test_draws_that_do_not_fit(run, replaced, says):

@@ -284,7 +284,7 @@ def differing(found: Exchange, block: LabelBlock, structure: Structure) -> bool:
         for p in evidence.factor.family.parameters:
             if not (_same_for_all(p, evidence, own[0], slots) or _permutes(p, evidence, found, block, structure)):
                 return True
-    for members in {frozenset(v for v, _ in family) for family in found.families}:
+    for members in dict.fromkeys(frozenset(v for v, _ in family) for family in found.families):
         laws = {
             (type(v), tuple(repr(p) for p in structure.recording.factor_of(v).parameters.values())) for v in members
         }
