@@ -64,6 +64,9 @@ class Trace:
     def __getitem__(self, index: Any) -> np.ndarray:
         return self.gettrace()[index]
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["name"], state["_draws"])  # type: ignore[misc]
+
     def __len__(self) -> int:
         return len(self.gettrace())
 
@@ -147,6 +150,29 @@ class MCMC:
         self.sampling_wall_seconds = 0.0  # of the last call, waiting for all chains
         if not self.model.stochastics:
             raise ModelError("the model has nothing to sample: every random node is observed")
+
+    # ---------------------------------------------------------------- copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: the model, what was asked for, draws, and the chains' state without addresses."""
+        held = dict(self.__dict__)
+        for made_anew in ("_assembled", "_status", "_runners", "_deviances", "_seen"):
+            held.pop(made_anew)
+        held["deviances"] = [self._deviances.get(id(call)) for call in self._calls]
+        held["chains"] = state.Saved.of(self._runners) if self._runners else None
+        return held
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        held = dict(held)
+        chains, deviances = held.pop("chains"), held.pop("deviances")
+        self.__dict__.update(held)
+        self._assembled, self._status, self._runners, self._seen = None, (), [], None
+        self._deviances = {id(c): x for c, x in zip(self._calls, deviances, strict=True) if x is not None}
+        if self._calls:
+            for node in self.model.nodes:
+                node.sampler = weakref.ref(self)
+        if chains is not None:
+            self._go_on(chains)
 
     # ---------------------------------------------------------------- before the run
 
@@ -445,14 +471,25 @@ class MCMC:
         True
         """
         self._refuse_started("restore_state")
-        saved = state.Saved(self.assembled, Path(path))
-        self._set_up(saved.n_chains, 0, None)
+        if self._calls:
+            raise ModelError("restore_state: this sampler holds draws that were read; make a new MCMC object")
+        saved = state.read(self.assembled, Path(path))
         try:
-            saved.restore(self._runners)
+            self._go_on(saved)
         except ModelError:
             self._forget_chains()
             raise
         return self
+
+    def _go_on(self, saved: state.Saved) -> None:
+        """Make chains that stand where others stood."""
+        sequence = self.seed_sequence or np.random.SeedSequence(0)  # its streams are overwritten
+        entropy, key = sequence.entropy, sequence.spawn_key
+        children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(saved.n_chains)]
+        made = self.assembled
+        self._runners = [runner(made, i, child, {}, None, self._tempering) for i, child in enumerate(children)]
+        saved.restore(self._runners)
+        self.seed_sequence = sequence
 
     def read(self, draws: Any, *, names: Mapping[str, str] | None = None) -> MCMC:
         """Take draws from a file or from elsewhere as this sampler's own: everything then works on them.

@@ -105,6 +105,10 @@ class MAP:
         self.eps, self.diff_order = float(eps), int(diff_order)
         if not self.model.stochastics:
             raise ModelError(f"{self._kind}: the model has no unknowns: every random node is observed")
+        self._make()
+        self._found: Found | None = None
+
+    def _make(self) -> None:
         self._marginal = Marginal(record(self.model))
         summable(self._marginal, self._kind)
         gone = [*self._marginal.labels, *self._marginal.left_out]
@@ -112,7 +116,16 @@ class MAP:
         if not self._view.size:
             raise ModelError(f"{self._kind}: the model has no continuous unknowns, only labels; use MCMC")
         self._target = Target(self._marginal, self._view)
-        self._found: Found | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: the model and what was found, without what is compiled for it."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_marginal", "_view", "_target", "mu", "C")}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        self.__dict__.update(held)
+        self._make()
+        if self._found is not None:
+            self._look_up()
 
     @property
     def _kind(self) -> str:
@@ -178,12 +191,15 @@ class MAP:
         self._found, self.unbounded, self.converged = found, found.ways, found.converged
         self.logp_at_max = found.end.value
         self._values = self._view.values(found.end.free)
-        own = self._view.own(self._values)
-        self.mu = ByNode(self._view, own.__getitem__)
+        self._look_up()
         self._target(found.end.free)
         self._log_likelihood = self._marginal.log_likelihood()
         self._labels = self._marginal.most_probable_labels()
         self.revert_to_max()
+
+    def _look_up(self) -> None:
+        """What users look up by node."""
+        self.mu = ByNode(self._view, self._view.own(self._values).__getitem__)
 
     def _say(self) -> None:
         if self.unbounded:
@@ -298,6 +314,9 @@ class NormApprox(MAP):
         self._covariance = self._own_covariance(found)  # refuses before anything is kept
         super()._keep(found)
         self._root = np.linalg.cholesky(self._covariance)
+
+    def _look_up(self) -> None:
+        super()._look_up()
         self.C = ByNode(self._view, lambda where: self._covariance[np.ix_(where, where)])
 
     def _own_covariance(self, found: Found) -> np.ndarray:

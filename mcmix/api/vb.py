@@ -94,12 +94,27 @@ class VB:
     def __init__(self, *input: Any, joint: bool = True):  # noqa: A002
         given = input[0] if len(input) == 1 else list(input)
         self.model = given if isinstance(given, Model) else Model(given)
-        self._structure = seen(self.model, joint)
-        self._engine = Engine(self.model, self._structure)
+        self._joint = joint
+        self._make()
         self._history: list[float] = []
         self._ready = False  # whether the factors stand at a start or further on
         self.has_converged = False
         self.restart_bounds = np.zeros(0)
+
+    def _make(self) -> None:
+        self._structure = seen(self.model, self._joint)
+        self._engine = Engine(self.model, self._structure)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: the model, and every factor's parameters without addresses."""
+        held = {k: v for k, v in self.__dict__.items() if k not in ("_structure", "_engine")}
+        return {**held, "factors": self._engine.state()}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        self.__dict__.update({k: v for k, v in held.items() if k != "factors"})
+        self._make()
+        if self._ready:
+            self._engine.put(held["factors"])
 
     # ---------------------------------------------------------------- the ascent
 

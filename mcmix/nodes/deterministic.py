@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,9 @@ class Deterministic(Node):
         if self._cached is None or self._cached[0] != version:
             self._cached = (version, _plain(self._answer()))
         return self._cached[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_cached": None}  # it goes by versions, which go by addresses
 
     def _answer(self) -> Any:
         """What the function returns; its errors say which node they come from."""
@@ -211,15 +215,29 @@ def _as_operand(text: str, value: Any) -> Any:
     return np.array(numbers) if isinstance(value, list) else value
 
 
+def _of_one(function: Callable[[Any], Any], value: Any) -> Any:  # named functions, so that models can be pickled
+    return function(value)
+
+
+def _of_two(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    return function(_array(left), _array(right))
+
+
+def _of_several(function: Callable[..., Any], options: Mapping[str, Any], /, **values: Any) -> Any:
+    return function(*values.values(), **options)
+
+
+def _of_any(function: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
+    return function(*arguments, **keywords)
+
+
 def _binary(symbol: str, function: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
     def method(self: Node, other: Any) -> Any:
         operand = _as_operand(f"{self.name} {symbol} ...", other)
         left, right = (operand, self) if swapped else (self, operand)
         text = f"({short(left)} {symbol} {short(right)})"
         parents = {"left": left, "right": right}
-        return Deterministic(
-            lambda left, right: function(_array(left), _array(right)), text, text, parents, trace=False
-        )
+        return Deterministic(partial(_of_two, function), text, text, parents, trace=False)
 
     return method
 
@@ -234,13 +252,8 @@ def _symbolic(value: Any) -> bool:
 
 def _unary(symbol: str, function: Callable[[Any], Any]) -> Any:
     def method(self: Node) -> Any:
-        return Deterministic(
-            lambda value: function(value),
-            f"{symbol}{self.name}",
-            f"{symbol}({self.name})",
-            {"value": self},
-            trace=False,
-        )
+        text = f"{symbol}({self.name})"
+        return Deterministic(partial(_of_one, function), f"{symbol}{self.name}", text, {"value": self}, trace=False)
 
     return method
 
@@ -342,17 +355,16 @@ def _ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: A
         raise TypeError(f"numpy.{ufunc.__name__}.{method} of a node is not supported; write a @deterministic function")
     arguments = {f"x{i}": _as_operand(f"{ufunc.__name__}(...)", x) for i, x in enumerate(inputs)}
     text = f"{ufunc.__name__}({', '.join(short(x) for x in inputs)})"
-    return Deterministic(lambda **values: ufunc(*values.values(), **keywords), text, text, arguments, trace=False)
+    return Deterministic(partial(_of_several, ufunc, keywords), text, text, arguments, trace=False)
 
 
 def _array_function(self: Node, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """A NumPy function of nodes is a deterministic node."""
     text = f"{function.__name__}({', '.join(short(x) for x in arguments)})"
 
-    def apply(arguments: Any, keywords: Any) -> Any:
-        return function(*arguments, **keywords)
-
-    return Deterministic(apply, text, text, {"arguments": list(arguments), "keywords": dict(keywords)}, trace=False)
+    return Deterministic(
+        partial(_of_any, function), text, text, {"arguments": list(arguments), "keywords": dict(keywords)}, trace=False
+    )
 
 
 for _name, _symbol in _SYMBOLS.items():

@@ -126,6 +126,12 @@ class Stochastic(Node):
         converted.flags.writeable = False
         return converted if converted.ndim else converted[()]
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for held in (self.known, self.given, self._value, self.last_value):  # copies of arrays can be written to
+            if isinstance(held, np.ndarray):
+                held.flags.writeable = False
+
     # ---------------------------------------------------------------- data
 
     @property

@@ -79,6 +79,10 @@ class Database:
         return f"<Database of {self.chains} chain(s){f' in {self.filename}' if self.filename else ''}>"
 
 
+def _nobody() -> None:
+    """A reference to no sampler."""
+
+
 class SamplerDatabase(Database):
     """The draws of a sampler, and its file where it has one."""
 
@@ -86,6 +90,10 @@ class SamplerDatabase(Database):
         super().__init__()
         self._sampler = weakref.ref(sampler)
         self.keeps, self.filename = kind != "no_trace", filename
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the sampler, which sets itself when it is copied."""
+        return {**self.__dict__, "_sampler": _nobody}
 
     def _arrays(self) -> Mapping[str, list[np.ndarray]]:
         sampler = self._sampler()

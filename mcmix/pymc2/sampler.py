@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,10 @@ class MCMC(Named, mcmc.MCMC):
         self.status = "ready"
         self._side_by_side: tuple[int, Draws] | None = None
         self._unasked: set[str] = set()  # deterministics kept for those who ask; reports of all leave them out
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        super().__setstate__(held)
+        self.db._sampler = weakref.ref(self)
 
     # ---------------------------------------------------------------- the run
 

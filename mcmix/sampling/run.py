@@ -162,15 +162,19 @@ def runner(
     number: int,
     sequence: np.random.SeedSequence,
     given: Mapping[Stochastic, Any],
-    pools: Mapping[Stochastic, Pool | None],
+    pools: Mapping[Stochastic, Pool | None] | None,
     tempering: Tempering | None = None,
 ) -> Runner:
-    """Make a chain: memory, bound sweep, start, frame; with tempering, hotter levels whose states it swaps with."""
+    """Make a chain: memory, bound sweep, start, frame; with tempering, hotter levels whose states it swaps with.
+
+    Without `pools` it is put nowhere: its whole state will be.
+    """
     chain = Chain(made.plan.layout, sequence)
     calls = [call for step in made.steps for call in step.bind(chain)]
     for step in made.steps:
         step.chains.append(chain)
-    start(made, chain, calls, given, Seeds(pools, number))
+    if pools is not None:
+        start(made, chain, calls, given, Seeds(pools, number))
     hotter: list[Chain] = []
     swaps: Call | None = None
     if tempering is not None and made.swaps is not None:
@@ -196,7 +200,7 @@ def _hotter(
     number: int,
     tempering: Tempering,
     given: Mapping[Stochastic, Any],
-    pools: Mapping[Stochastic, Pool | None],
+    pools: Mapping[Stochastic, Pool | None] | None,
 ) -> tuple[list[Chain], list[Call]]:
     """The chains at lower powers, started elsewhere than the coldest, and their part of a sweep."""
     chains: list[Chain] = []
@@ -206,7 +210,8 @@ def _hotter(
         chain = Chain(made.plan.layout, np.random.SeedSequence(entropy, spawn_key=(*key, 3, level)), coldest)
         chain.view(POWER_KEY)[:] = power
         own = [call for step in made.steps for call in step.bind(chain)]
-        start(made, chain, own, given, Seeds(pools, number + level))
+        if pools is not None:
+            start(made, chain, own, given, Seeds(pools, number + level))
         chains.append(chain)
         calls += own
     return chains, calls

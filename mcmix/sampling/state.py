@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,30 +55,26 @@ def _arrays(runners: Sequence[Runner]) -> dict[str, np.ndarray]:
     return found
 
 
+@dataclass
 class Saved:
-    """What a file holds: read to its end, and of the model that it is meant for.
+    """The state of some chains, apart from any memory.
 
-    Parameters
+    Attributes
     ----------
-    made : Assembled
-    path : Path
-
-    Raises
-    ------
-    ModelError
-        If the file is damaged, or belongs to another model or other steps.
+    arrays : dict of str to ndarray
+    n_chains : int
+    name : str
+        Of the file that it came from, for refusals.
     """
 
-    def __init__(self, made: Assembled, path: Path):
-        self.path = path
-        self.arrays = read_arrays(path, "restore_state", "save_state")
-        said = self._read("signature", json.loads)
-        if not isinstance(said, dict):
-            raise self._damaged("signature")
-        self.n_chains = said.get("chains")
-        if said.get("format") == FORMAT and not (isinstance(self.n_chains, int) and self.n_chains > 0):
-            raise self._damaged("signature")
-        _refuse_others(said, signature(made, self.n_chains or 0), path)
+    arrays: dict[str, np.ndarray]
+    n_chains: int = 0
+    name: str = "the copy"
+
+    @classmethod
+    def of(cls, runners: Sequence[Runner]) -> Saved:
+        """That of chains as they stand."""
+        return cls({name: x.copy() for name, x in _arrays(runners).items()}, len(runners))
 
     def _read(self, name: str, reader: Callable[[str], Any]) -> Any:
         try:
@@ -87,7 +84,7 @@ class Saved:
 
     def _damaged(self, name: str) -> ModelError:
         return ModelError(
-            f"restore_state: {self.path.name} is damaged: the entry {name!r} is missing or is not what save_state wrote"
+            f"restore_state: {self.name} is damaged: the entry {name!r} is missing or is not what save_state wrote"
         )
 
     def restore(self, runners: Sequence[Runner]) -> None:
@@ -99,7 +96,7 @@ class Saved:
             If an entry is missing, or has another shape than the sampler's own.
         """
         for i, r in enumerate(runners):
-            _refuse_other_levels(f"level {i} ", list(self.arrays), r, self.path)
+            _refuse_other_levels(f"level {i} ", list(self.arrays), r, self.name)
         own = _arrays(runners)
         for name, array in own.items():
             came = self.arrays.get(name)
@@ -133,16 +130,36 @@ class Saved:
             streams[...] = self.arrays[f"rows {i} {j}"]
 
 
+def read(made: Assembled, path: Path) -> Saved:
+    """What a file holds: read to its end, and of the model that it is meant for.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged, or belongs to another model or other steps.
+    """
+    saved = Saved(read_arrays(path, "restore_state", "save_state"), name=path.name)
+    said = saved._read("signature", json.loads)
+    n_chains = said.get("chains") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or (
+        said.get("format") == FORMAT and not (isinstance(n_chains, int) and n_chains > 0)
+    ):
+        raise saved._damaged("signature")
+    saved.n_chains = n_chains or 0
+    _refuse_others(said, signature(made, saved.n_chains), path)
+    return saved
+
+
 def _row_states(r: Runner) -> list[np.ndarray]:
     """Row streams of all levels."""
     return [streams for chain in (r.chain, *r.hotter) for streams in chain.row_states()]
 
 
-def _refuse_other_levels(prefix: str, names: Sequence[str], r: Runner, path: Path) -> None:
+def _refuse_other_levels(prefix: str, names: Sequence[str], r: Runner, file: str) -> None:
     saved = sum(name.startswith(prefix) for name in names)
     if saved != len(r.hotter):
         raise ModelError(
-            f"restore_state: {path.name} holds {saved + 1} levels of tempering, this sampler {len(r.hotter) + 1}: pass "
+            f"restore_state: {file} holds {saved + 1} levels of tempering, this sampler {len(r.hotter) + 1}: pass "
             "the same tempering="
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,10 @@ class Draws:
         self.variables = {name: read_only(x) for name, x in self.variables.items()}
         self.statistics = {name: read_only(x) for name, x in self.statistics.items()}
         self.moments = {name: (read_only(mean), read_only(sd)) for name, (mean, sd) in self.moments.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()  # copies of read-only arrays can be written to
 
     @property
     def n_chains(self) -> int:
