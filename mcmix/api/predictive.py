@@ -114,6 +114,10 @@ def predictive(
     return Predictive(m, kept, _together(m, name), most, column)
 
 
+def _again(m: Any, draws: Draws, name: str | None, most: int, column: int | None) -> Predictive:
+    return Predictive(m, draws, _together(m, name), most, column)
+
+
 def _together(m: Any, name: Any) -> Together:
     """The data node, with the labels that its rows hang on; or all data on one set of labels."""
     data = m.model.data_nodes
@@ -152,7 +156,13 @@ class Predictive:
         self.column = None if column is None else self._checked_column(column)
         self._scalar = len(self.names) == 1 and (self._width is None or self.column is not None)
         self._positions = draws.thinned(most)
+        self._m = m
         self._refuse_lawless()
+
+    def __reduce__(self) -> Any:
+        """How to copy it: the law is seen again in a copy of the sampler."""
+        name = self.names[0] if len(self.names) == 1 else None
+        return _again, (self._m, self._draws, name, self._most, self.column)
 
     # ---------------------------------------------------------------- densities
 

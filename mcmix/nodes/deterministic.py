@@ -281,14 +281,8 @@ class Index(Deterministic):
 
     def __init__(self, name: str, x: Any, index: Any, doc: str = "", **keywords: Any):
         text = f"{short(x)}[{short(index)}]"
-
-        def look_up(x: Any, index: Any) -> Any:
-            try:
-                return _look_up(x, index)
-            except IndexError as error:
-                raise ModelError(f"{name}: the look-up {text} goes out of range ({error})") from error
-
-        super().__init__(look_up, doc or text, name, {"x": x, "index": index}, **keywords)
+        what = f"{name}: the look-up {text}"
+        super().__init__(partial(_looked_up, what), doc or text, name, {"x": x, "index": index}, **keywords)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -306,6 +300,13 @@ class Index(Deterministic):
 
     def _describe(self) -> str:
         return f"Index({self.name!r}, shape {self.shape})"
+
+
+def _looked_up(what: str, /, x: Any, index: Any) -> Any:
+    try:
+        return _look_up(x, index)
+    except IndexError as error:
+        raise ModelError(f"{what} goes out of range ({error})") from error
 
 
 def _look_up(x: Any, index: Any) -> Any:
@@ -361,10 +362,8 @@ def _ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: A
 def _array_function(self: Node, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """A NumPy function of nodes is a deterministic node."""
     text = f"{function.__name__}({', '.join(short(x) for x in arguments)})"
-
-    return Deterministic(
-        partial(_of_any, function), text, text, {"arguments": list(arguments), "keywords": dict(keywords)}, trace=False
-    )
+    parents = {"arguments": list(arguments), "keywords": dict(keywords)}
+    return Deterministic(partial(_of_any, function), text, text, parents, trace=False)
 
 
 for _name, _symbol in _SYMBOLS.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -490,7 +491,16 @@ def _plain(node: str, parameter: str, value: Any) -> Any:
 
 
 def law(family: Family, base: type[Law] = Law) -> type[Law]:
-    """The node class of a family."""
+    """The node class of a family; one and the same where nothing is added to it, so that copies find it by name."""
+    return _law_of(family) if base is Law else _class_of(family, base)
+
+
+@cache
+def _law_of(family: Family) -> type[Law]:
+    return _class_of(family, Law)
+
+
+def _class_of(family: Family, base: type[Law]) -> type[Law]:
     parameters = [inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     for p in family.parameters:
         default = inspect.Parameter.empty if p.default is None else p.default

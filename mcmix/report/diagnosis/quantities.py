@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -123,7 +124,11 @@ def other_quantities(labels: list[str], values: np.ndarray, thinned: bool) -> Gr
 def _plain(
     labels: list[str], values: np.ndarray, *, invariant: bool = True, decides: bool = True, thinned: bool = False
 ) -> Group:
-    return Group(labels, lambda i: np.moveaxis(values[:, :, i], -1, 0), invariant, decides, thinned)
+    return Group(labels, partial(_columns, values), invariant, decides, thinned)
+
+
+def _columns(values: np.ndarray, i: np.ndarray) -> np.ndarray:
+    return np.moveaxis(values[:, :, i], -1, 0)
 
 
 def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
@@ -141,14 +146,15 @@ def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
 def _sorted_group(name: str, tables: list[list[tuple[str, int]]], draws: Draws) -> Group:
     """Labelled by rank, and by what else the variable has beside the axis of components."""
     size = len(tables[0])
-
-    def read(positions: np.ndarray) -> np.ndarray:
-        chosen = {j: np.sort(table_values(tables[j], draws), axis=-1) for j in np.unique(positions % len(tables))}
-        return np.stack([chosen[i % len(tables)][..., i // len(tables)] for i in positions.tolist()])
-
     shape = draws.variables[tables[0][0][0]].shape[2:]
     rest = shape[1:] if shape and int(np.prod(shape[1:])) == len(tables) else (len(tables),) * (len(tables) > 1)
-    return Group(element_labels(f"{name} (sorted)", (size, *rest)), read)
+    return Group(element_labels(f"{name} (sorted)", (size, *rest)), partial(_ranks, tables, draws))
+
+
+def _ranks(tables: list[list[tuple[str, int]]], draws: Draws, positions: np.ndarray) -> np.ndarray:
+    """Entries of tables that are sorted within every draw."""
+    chosen = {j: np.sort(table_values(tables[j], draws), axis=-1) for j in np.unique(positions % len(tables))}
+    return np.stack([chosen[i % len(tables)][..., i // len(tables)] for i in positions.tolist()])
 
 
 def _larger_share(name: str, draws: Draws) -> Group:
