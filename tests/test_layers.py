@@ -12,11 +12,12 @@ import mcmix
 
 PACKAGE = Path(mcmix.__file__).parent
 
-BELOW_ALL = {"errors", "files", "_version"}
+BELOW_ALL = {"errors", "files", "screen", "_version"}
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
     "_version": set(),
     "files": set(),
+    "screen": set(),
     "kernels": set(),
     "distributions": {"kernels"},
     "traces": set(),

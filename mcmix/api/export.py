@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from mcmix.nodes.node import shape_of
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.roles import LABELS, to_text
 from mcmix.sampling import predictive, replay
+from mcmix.screen import say
 from mcmix.traces.memory import Draws
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, 
     if len(kept) < draws.n_draws:
         size = sum(a.nbytes for a in found.values()) / 2**20
         of = f"{len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB"
-        print(f"log_likelihood, and the posterior with it: {of}", file=sys.stderr)
+        say(f"log_likelihood, and the posterior with it: {of}", error=True)
     thinned = Draws(
         {k: v[:, kept] for k, v in draws.variables.items()}, {k: v[:, kept] for k, v in draws.statistics.items()}
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import weakref
 from collections.abc import Collection, Mapping, Sequence
@@ -35,6 +34,7 @@ from mcmix.sampling.ladder import Ladder, ladder_of, tempering_from
 from mcmix.sampling.progress import is_watched
 from mcmix.sampling.run import Runner, Tuning, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
+from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL, Step
 from mcmix.steps.explain import explanation
 from mcmix.steps.methods import NoStepper
@@ -296,7 +296,7 @@ class MCMC:
 
     def explain(self) -> None:
         """Print one line per variable: its step, why it got it, and what one sweep of it costs."""
-        print(explanation(self.assembled))
+        say(explanation(self.assembled))
 
     # ---------------------------------------------------------------- the run
 
@@ -412,10 +412,10 @@ class MCMC:
         self.sampling_seconds = max(r.sampled_seconds for r in self._runners)
         rows = min(r.rows for r in self._runners)
         if interrupted:
-            print(
+            say(
                 f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here, "
                 "and calls='all' joins the draws of all calls",
-                file=sys.stderr,
+                error=True,
             )
         if rows > 0:
             self._calls.append(collected(made, out, rows))
@@ -569,13 +569,13 @@ class MCMC:
         """Say when a tempered run's levels do not meet."""
         ladder = self.ladder
         if ladder is not None and ladder.trouble is not None:
-            print(f"tempering: {ladder.trouble}", file=sys.stderr)
+            say(f"tempering: {ladder.trouble}", error=True)
 
     def _say_verdict(self, progress_bar: bool) -> None:
         """Say on the screen what the run is worth: always where something is wrong, else where somebody looks."""
         seen = self._at_a_glance()
         if seen.wrong or (seen.ok and progress_bar and is_watched()):
-            print(seen.verdict, file=sys.stderr)
+            say(seen.verdict, error=True)
 
     def _at_a_glance(self) -> Diagnosis:
         draws = self.draws()
@@ -600,12 +600,12 @@ class MCMC:
         made = self.assembled
         warn_of_ties(made.structure)
         if not self.model.data_nodes and not self.model.potentials:
-            print("the model has no data: these are draws from the prior", file=sys.stderr)
+            say("the model has no data: these are draws from the prior", error=True)
         if self.model.left_out:
             names = ", ".join(n.name for n in self.model.left_out)
-            print(
+            say(
                 f"not in the model, though it depends on its unknowns (list it to include it): {names}",
-                file=sys.stderr,
+                error=True,
             )
         given = self._given(checked_start(start))
         self.seed_sequence = sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from mcmix.report.statistics import node_statistics
 from mcmix.sampling.marginal import Marginal, summable
 from mcmix.sampling.mode import Found, Search, Target, find_mode, scipy_method, starts_of
 from mcmix.sampling.unconstrained import Unconstrained
+from mcmix.screen import say
 from mcmix.structure.recording import record
 from mcmix.traces.memory import Draws
 
@@ -182,7 +182,7 @@ class MAP:
         begins = starts_of(self.model, self._view, n, sequence_from(seed, "fit"))
         found = find_mode(self._target, begins, search, self._data_values())
         if verbose > 0:
-            print("\n".join(f"start {i}: log density {v:.6g}" for i, v in enumerate(found.values)))
+            say("\n".join(f"start {i}: log density {v:.6g}" for i, v in enumerate(found.values)))
         self._keep(found)
         self._say()
         return self
@@ -203,13 +203,13 @@ class MAP:
 
     def _say(self) -> None:
         if self.unbounded:
-            print(
+            say(
                 f"{self._kind}: the log density has no upper bound ({'; '.join(self.unbounded[:3])}); this is the best "
                 "mode inside",
-                file=sys.stderr,
+                error=True,
             )
         if not self.converged:
-            print(f"{self._kind}: no run ended at a mode; raise iterlim=, or take more starts=", file=sys.stderr)
+            say(f"{self._kind}: no run ended at a mode; raise iterlim=, or take more starts=", error=True)
 
     def _data_values(self) -> np.ndarray:
         """Distinct known values of all data."""

@@ -15,6 +15,7 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import as_numbers, with_gaps
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.replay import with_known_labels
+from mcmix.screen import say
 from mcmix.traces.memory import Draws
 from mcmix.variational import files, predictive
 from mcmix.variational.engine import Engine, converged
@@ -182,14 +183,14 @@ class VB:
             now = self._engine.iterate(before, self.iterations + 1, [0])
             self._history.append(float(now[0]))
             if verbose:
-                print(f"iteration {self.iterations:4d}: bound {now[0]:.6f}")
+                say(f"iteration {self.iterations:4d}: bound {now[0]:.6f}")
             self.has_converged = bool(converged(before, now, tol)[0])
             if self.has_converged:
                 break
             before = now
         if verbose:
             state = "converged" if self.has_converged else "not converged yet"
-            print(f"{state} after {self.iterations} iterations: bound {self.L:.6f}")
+            say(f"{state} after {self.iterations} iterations: bound {self.L:.6f}")
         return self
 
     def _anneal(self, powers: np.ndarray, seed: Any) -> None:
@@ -226,9 +227,9 @@ class VB:
             self._history = history.tolist()
             if verbose:
                 reached = self.restart_bounds
-                print(f"{starts} starts: bounds from {reached.min():.3f} to {reached.max():.3f}; the best:")
+                say(f"{starts} starts: bounds from {reached.min():.3f} to {reached.max():.3f}; the best:")
                 for number, bound in enumerate(self._history, 1):
-                    print(f"iteration {number:4d}: bound {bound:.6f}")
+                    say(f"iteration {number:4d}: bound {bound:.6f}")
         self._ready = True
 
     def initialize_from_random(self, seed: Any = None) -> VB:

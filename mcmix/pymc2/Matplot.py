@@ -6,7 +6,6 @@ returns it, and writes it to a file where a path, format or suffix is given.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from typing import Any
 
 from mcmix.files import written_beside
 from mcmix.pymc2.drawn import draws_of, plotted
+from mcmix.screen import say
 
 
 def plot(
@@ -227,7 +227,7 @@ def _drawn(
     with written_beside(target) as beside:
         figure.savefig(beside)
     if verbose > 0:
-        print(f"written: {target}", file=sys.stderr)
+        say(f"written: {target}", error=True)
     return figure
 
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.pymc2.trace import Trace
 from mcmix.report import arviz_bridge
+from mcmix.screen import say
 from mcmix.traces.memory import read_only
 
 MEMORY = ("ram", "no_trace")
@@ -138,7 +138,7 @@ def opened(sampler: Any, db: Any, name: str, options: Mapping[str, Any]) -> Samp
     filename = file_of(options.get("dbname") or name)
     if db not in _told:
         _told.add(db)
-        print(f"db={db!r}: draws are written as netCDF, the one form that files have here: {filename}", file=sys.stderr)
+        say(f"db={db!r}: draws are written as netCDF, the one form that files have here: {filename}", error=True)
     return SamplerDatabase(sampler, db, filename)
 
 

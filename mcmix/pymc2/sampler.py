@@ -20,6 +20,7 @@ from mcmix.pymc2.database import SamplerDatabase, opened
 from mcmix.pymc2.laws import FullDirichlet, whole
 from mcmix.pymc2.trace import QUANTILES, Trace
 from mcmix.report.statistics import node_statistics
+from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL
 from mcmix.traces.memory import Draws
 
@@ -421,7 +422,7 @@ class MCMC(Named, mcmc.MCMC):
         roundto: int = 3,
     ) -> None:
         """Print a table with one line per element. :func:`mcmix.pymc2.gelman_rubin` and to_arviz() say more."""
-        print(text.summary_text(self.stats(variables, alpha, start, batches, chain), alpha, roundto))
+        say(text.summary_text(self.stats(variables, alpha, start, batches, chain), alpha, roundto))
 
     def write_csv(
         self,

@@ -19,6 +19,7 @@ from mcmix.errors import ModelError
 from mcmix.files import write_text, written_beside
 from mcmix.report import frames
 from mcmix.report.arviz_bridge import to_netcdf
+from mcmix.screen import say
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -72,17 +73,17 @@ def fit(wish: Wish) -> int:
     _refuse_constants(kept)
     kind = kind_of(wish.law, columns, kept.to_numpy())
     _try_folder(wish.folder)
-    print(f"{wish.file}: {len(kept)} rows of {', '.join(columns)}; {said}", flush=True)
+    say(f"{wish.file}: {len(kept)} rows of {', '.join(columns)}; {said}")
     samplers = {k: _sampled(kind, kept, columns, k, wish) for k in wish.components}
     diagnoses = {k: m.diagnose() for k, m in samplers.items()}
     comparison, best = None, wish.components[0]
     if len(samplers) > 1:
-        print("comparing them, of which the evidence takes longest", flush=True)
+        say("comparing them, of which the evidence takes longest")
         comparison = mc.compare(samplers)
         best, why = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()})
         table = comparison.table[list(SHOWN)].round(2).to_string()  # the page has the rest
-        print(f"\n{table}\n{comparison.reading}\n\nreported: {best} components ({why})\n")
-    print(diagnoses[best].verdict, flush=True)
+        say(f"\n{table}\n{comparison.reading}\n\nreported: {best} components ({why})\n")
+    say(diagnoses[best].verdict)
     notes = [said, f"Prior: {kind.prior}; weights ~ Dirichlet(1, ..., 1)."]
     _write(samplers[best], wish, best, comparison, kept, notes)
     return WELL if diagnoses[best].ok else DOUBTFUL
@@ -190,10 +191,10 @@ def _refuse_constants(kept: DataFrame) -> None:
 def _sampled(kind: Kind, kept: DataFrame, columns: Sequence[str], k: int, wish: Wish) -> mc.MCMC:
     m = mixture(kind, kept, k, name_of(columns))
     iterations = wish.burn + wish.draws * wish.thin
-    print(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps", flush=True)
+    say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
     with redirect_stderr(StringIO()):  # the verdict is printed below, beside the number of components that it is of
         m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed, progress_bar=False)
-    print(f"    {m.sampling_wall_seconds:.1f} s; {m.diagnose().headline}", flush=True)
+    say(f"    {m.sampling_wall_seconds:.1f} s; {m.diagnose().headline}")
     return m
 
 
@@ -210,9 +211,9 @@ def _write(
     written = [to_netcdf(m.to_arviz(), wish.folder / DRAWS)]  # what took longest first
     if best > 1:
         written.append(_rows(m, kept, wish.folder / ROWS))
-    print("drawing the page", flush=True)
+    say("drawing the page")
     page = m.report(wish.folder, title=title, comparison=comparison, command=wish.command, notes=notes)
-    print("written: " + ", ".join(map(str, [page, *written])))
+    say("written: " + ", ".join(map(str, [page, *written])))
 
 
 def _rows(m: mc.MCMC, kept: DataFrame, target: Path) -> Path:
