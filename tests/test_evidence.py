@@ -69,7 +69,7 @@ def test_the_answer_does_not_depend_on_label_switching():
     draws, rng = moved.draws().variables, np.random.default_rng(3)
     order = np.array([rng.permutation(2) for _ in range(draws["w"].shape[0] * draws["w"].shape[1])])
     for name in ("mu", "w"):
-        draws[name][:] = np.take_along_axis(draws[name], order.reshape(draws[name].shape), axis=2)
+        draws[name] = np.take_along_axis(draws[name], order.reshape(draws[name].shape), axis=2)
     first, second = mc.evidence(still), mc.evidence(moved)
     assert abs(first.log - second.log) < 5 * np.hypot(first.error, second.error)
 
