@@ -277,8 +277,6 @@ def _rows_of(node: Stochastic, value: Any) -> np.ndarray:
     if len(columns) > 1:
         raise ModelError(f"{node.name}: new rows are served for numbers and vectors, got rows of shape {columns}")
     x = with_gaps(f"new rows: {node.name}", value)
-    if not x.size:
-        raise ModelError(f"new rows: {node.name} expected at least one row, got shape {x.shape}")
     width = columns[0] if columns else 1
     x = x.reshape(-1, 1) if width == 1 and x.ndim <= 1 else np.atleast_2d(x)
     if x.ndim != 2 or x.shape[1] != width:
