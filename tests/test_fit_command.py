@@ -124,7 +124,7 @@ BAD = {
     "text column": (
         b"speed,name\n1,a\n2,b\n3,c\n",
         [],
-        "text in column 'name' (such as 'a'); choose columns of numbers",
+        "text in column 'name' ('a' in line 2); choose columns of numbers",
     ),
     "text asked for": (b"speed,name\n1,a\n2,b\n", ["--columns", "name"], "text in column 'name'"),
     "one word among numbers": (b"speed\n1\nfast\n3\n", [], "text in column 'speed'"),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import csv
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mcmix._version import __version__
 from mcmix.errors import McmixError
+from mcmix.screen import say
 
 LAWS = ("normal", "student-t", "lognormal", "poisson", "exponential")
 INTERRUPTED = 130  # as shells report Ctrl-C
@@ -134,10 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _fitted(options) if options.command == "fit" else _demonstrated(options)
     except (McmixError, OSError) as error:
-        print(f"mcmix {options.command}: {error}", file=sys.stderr)
+        say(f"mcmix {options.command}: {error}", error=True)
         return 1
     except KeyboardInterrupt:
-        print(f"mcmix {options.command}: interrupted", file=sys.stderr)
+        say(f"mcmix {options.command}: interrupted", error=True)
         return INTERRUPTED
 
 

@@ -72,7 +72,13 @@ def _frozen(cls: type) -> type:
     for name in names:
         if hasattr(cls, name):
             setattr(cls, name, _refuse)
+    cls.__reduce_ex__ = _rebuilt  # type: ignore[assignment]
     return cls
+
+
+def _rebuilt(self: Any, protocol: Any) -> Any:
+    """How to copy what does not change after it was made: it is made again."""
+    return type(self), (np.array(self, dtype=object) if isinstance(self, np.ndarray) else self.plain(self),)
 
 
 @_frozen

@@ -15,7 +15,8 @@ from mcmix.nodes.decorators import stochastic
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.law import Law, as_array, law
 from mcmix.nodes.node import Node
-from mcmix.nodes.stochastic import Stochastic, as_numbers
+from mcmix.nodes.numbers import as_numbers
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.pymc2.table import ROWS, Row
 
 COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose")  # PyMC 2's order

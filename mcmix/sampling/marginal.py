@@ -30,7 +30,7 @@ from mcmix.structure.expression import Expression, constant
 from mcmix.structure.labels import LabelVector, SeparableFactor, label_candidates, looked_up
 from mcmix.structure.recording import Factor, Recording, record
 from mcmix.structure.rewrite import substitute
-from mcmix.structure.shown import beside_labels, without_gaps
+from mcmix.structure.shown import beside_labels, shown_parts, without_gaps
 
 
 class Marginal:
@@ -446,7 +446,10 @@ class _Product:
         self.blocks, self.labels = blocks, [b.label for b in blocks]
         grids = np.meshgrid(*[label.values for label in self.labels], indexing="ij")
         self.combinations = np.column_stack([g.ravel() for g in grids])
-        self.rows = [[(s, with_labels(s, self._named(c))) for s in factors] for c in self.combinations]
+        self.rows = [
+            [(s, x, shown) for s in factors for x, shown in _shown_rows(s, with_labels(s, self._named(c)))]
+            for c in self.combinations
+        ]
 
     def _named(self, combination: np.ndarray) -> dict[LabelVector, int]:
         return dict(zip(self.labels, combination.tolist(), strict=True))
@@ -463,8 +466,9 @@ class _Product:
             for block, value in zip(self.blocks, combination, strict=True):
                 if block.log_weights is not None:
                     total = total + evaluate(block.log_weights, leaves, known)[int(value) - block.label.lowest]
-            for s, x in rows:
-                logs = np.broadcast_to(evaluate(x, leaves, known), s.rows.shape)
+            for s, x, shown in rows:
+                logs = np.zeros(s.rows.shape[0])
+                logs[shown] = evaluate(x, leaves, known)
                 total = total + (logs if s.units is None else np.bincount(s.units, logs, n))
             found.append(total)
         return np.array(found)
@@ -485,6 +489,15 @@ class _Product:
     def most_probable(self, at: Marginal) -> dict[Stochastic, np.ndarray]:
         best = self.combinations[self._logs(at).argmax(0)]
         return {label.node: best[:, j] for j, label in enumerate(self.labels)}
+
+
+def _shown_rows(s: SeparableFactor, x: Expression) -> list[tuple[Expression, np.ndarray]]:
+    """Log densities of what rows show, and which rows these are: all but those of vectors with missing coordinates."""
+    if s.gaps is None or x.op != "events":
+        return [(x, np.arange(s.rows.shape[0]))]
+    named = dict(zip([p.name for p in x.extra.parameters], x.arguments[1:], strict=True))
+    parts = shown_parts(replace(s.factor, elements=x, family=x.extra, x=x.arguments[0], parameters=named))
+    return [(part.elements, rows) for part, rows in parts]
 
 
 def with_labels(s: SeparableFactor, values: Mapping[LabelVector, int]) -> Expression:

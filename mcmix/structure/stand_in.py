@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,9 @@ _REPLACED |= {id(getattr(np, name)): maker for name, maker in _MAKERS.items()}
 
 def recordable(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function with NumPy's stand-in; functions that are not plain Python come back as they are."""
+    if isinstance(function, partial):
+        arguments = [_REPLACED.get(id(x), x) for x in function.args]
+        return partial(recordable(function.func), *arguments, **function.keywords)
     if not isinstance(function, types.FunctionType):
         return function
     names = function.__code__.co_names
