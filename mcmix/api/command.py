@@ -18,7 +18,8 @@ INTERRUPTED = 130  # as shells report Ctrl-C
 FIT_HELP = """\
 Reads columns of numbers from a CSV or Parquet file, fits a mixture with each number of components, compares them,
 and writes into a folder: report.html (one page with verdict, tables, figures and the command that repeats it),
-draws.nc (draws for ArviZ) and rows.csv (class and membership probabilities of every row)."""
+draws.nc (draws for ArviZ), rows.csv (class and membership probabilities of every row) and comparison.csv (scores of
+each number of components). Draws of each number are there once made (draws-K.nc, until one is chosen)."""
 
 FIT_MORE = """\
 examples:

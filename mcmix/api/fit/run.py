@@ -28,7 +28,7 @@ WELL, REFUSED, DOUBTFUL = 0, 1, 3  # exit codes; 2 is the parser's
 CRITERIA = {"evidence": ("log_evidence", 1), "loo": ("loo", 1), "bic": ("bic", -1), "icl": ("icl", -1)}
 SHOWN = ("log_evidence", "evidence_error", "loo", "loo_difference", "bic", "icl", "occupied")
 SMALLEST, LARGEST = 1e-100, 1e100  # of values whose squares are numbers still
-DRAWS, ROWS = "draws.nc", "rows.csv"
+DRAWS, ROWS, COMPARISON = "draws.nc", "rows.csv", "comparison.csv"
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def fit(wish: Wish) -> int:
         say("comparing them, of which the evidence takes longest")
         comparison = mc.compare(samplers)
         best, why = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()})
+        _write_table(comparison, wish.folder / COMPARISON)
         table = comparison.table[list(SHOWN)].round(2).to_string()  # the page has the rest
         say(f"\n{table}\n{comparison.reading}\n\nreported: {best} components ({why})\n")
     say(diagnoses[best].verdict)
@@ -195,7 +196,13 @@ def _sampled(kind: Kind, kept: DataFrame, columns: Sequence[str], k: int, wish: 
     with redirect_stderr(StringIO()):  # the verdict is printed below, beside the number of components that it is of
         m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed, progress_bar=False)
     say(f"    {m.sampling_wall_seconds:.1f} s; {m.diagnose().headline}")
+    to_netcdf(m.to_arviz(), _draws_of(k, wish))  # whatever becomes of the next number of components
     return m
+
+
+def _draws_of(k: int, wish: Wish) -> Path:
+    """Where draws are as soon as they are made: under their number of components while there are more to come."""
+    return wish.folder / (DRAWS if len(wish.components) == 1 else f"draws-{k}.nc")
 
 
 def name_of(columns: Sequence[str]) -> str:
@@ -208,12 +215,21 @@ def _write(
     m: mc.MCMC, wish: Wish, best: int, comparison: Comparison | None, kept: DataFrame, notes: Sequence[str]
 ) -> None:
     title = f"{', '.join(kept.columns)}: {best} component{'s' if best > 1 else ''}"
-    written = [to_netcdf(m.to_arviz(), wish.folder / DRAWS)]  # what took longest first
+    written = [_draws_of(best, wish).replace(wish.folder / DRAWS)]
+    for k in set(wish.components) - {best}:
+        _draws_of(k, wish).unlink(missing_ok=True)
+    written += [wish.folder / COMPARISON] if comparison is not None else []
     if best > 1:
         written.append(_rows(m, kept, wish.folder / ROWS))
     say("drawing the page")
     page = m.report(wish.folder, title=title, comparison=comparison, command=wish.command, notes=notes)
     say("written: " + ", ".join(map(str, [page, *written])))
+
+
+def _write_table(comparison: Comparison, target: Path) -> None:
+    """All scores, a row for each number of components."""
+    with written_beside(target) as beside:
+        comparison.table.to_csv(beside, index_label="components")
 
 
 def _rows(m: mc.MCMC, kept: DataFrame, target: Path) -> Path:
