@@ -188,19 +188,22 @@ class Marginal:
             )
 
     def _is_of_units(self, node: Stochastic) -> bool:
-        """Whether a discrete unknown labels units, and is no parameter that all of them share."""
-        if getattr(node.family, "name", "") not in ("Categorical", "Bernoulli"):
-            return False
-        touched = [f for f in self.recording.factors if is_data(f, self.recording) and self._hangs_on(f, node)]
-        if not touched:
-            return False
-        if node.state_shape:
-            return any(f.elements.shape[:1] == node.shape[:1] or _rows_of(f.node) == node.shape[:1] for f in touched)
-        data = [f for f in self.recording.factors if is_data(f, self.recording)]
-        return len(touched) < len(data)
+        """Whether a discrete unknown labels units, and is no parameter that all of them share.
 
-    def _hangs_on(self, factor: Factor, node: Stochastic) -> bool:
-        return factor.touches(self.recording.leaves[node])
+        A vector with an entry for each row of data does; so does a single label where another one has other data.
+        """
+        touched = self._data_of(node)
+        if node.state_shape and touched:
+            return any(node.shape[:1] in (f.elements.shape[:1], _rows_of(f.node)) for f in touched)
+        others = [self._data_of(n) for n in self.recording.leaves if n is not node and not n.state_shape]
+        return bool(touched) and any(found and not found & touched for found in others)
+
+    def _data_of(self, node: Stochastic) -> set[Factor]:
+        """Factors of data that hang on labels (none for other unknowns)."""
+        if getattr(node.family, "name", "") not in ("Categorical", "Bernoulli"):
+            return set()
+        leaf = self.recording.leaves[node]
+        return {f for f in self.recording.factors if is_data(f, self.recording) and f.touches(leaf)}
 
     def most_probable_labels(self) -> dict[Stochastic, np.ndarray]:
         """The most probable labels of each unit at the present point, by label vector."""
@@ -247,7 +250,7 @@ class Marginal:
 
 def _with_whole_labels(recording: Recording, model: Model) -> Recording:
     """A recording in which labels known for some units are unknown for all, where they can then be summed out."""
-    some_known = [n for n in recording.leaves if n.mask is not None and is_discrete(n)]
+    some_known = [n for n in recording.leaves if n.mask is not None and is_discrete(n) and _is_looked_at(n, recording)]
     while some_known:
         found = record(model, some_known)
         stuck: list[Stochastic] = [c.node for c in structure_of(replace(found)).entangled if c.node in some_known]
@@ -257,6 +260,11 @@ def _with_whole_labels(recording: Recording, model: Model) -> Recording:
             return found
         some_known = [n for n in some_known if n not in stuck]
     return recording
+
+
+def _is_looked_at(node: Stochastic, recording: Recording) -> bool:
+    """Whether anything else depends on a node's missing entries."""
+    return any(f.node is not node and f.touches(recording.leaves[node]) for f in recording.factors)
 
 
 def _rows_of(node: Any) -> tuple[int, ...]:
