@@ -26,8 +26,10 @@ def switched():
     order = np.array([rng.permutation(2) for _ in range(draws["w"].shape[0] * draws["w"].shape[1])])
     order = order.reshape(draws["w"].shape)
     for name in ("mu", "w"):
-        draws[name][:] = np.take_along_axis(draws[name], order, axis=2)
-    draws["z"][:] = np.take_along_axis(np.argsort(order, axis=2), draws["z"].astype(np.intp), axis=2)
+        draws[name] = np.take_along_axis(draws[name], order, axis=2)
+    draws["z"] = (np.take_along_axis(np.argsort(order, axis=2), draws["z"].astype(np.intp), axis=2)).astype(
+        draws["z"].dtype
+    )
     return m
 
 

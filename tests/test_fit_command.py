@@ -124,7 +124,7 @@ BAD = {
     "text column": (
         b"speed,name\n1,a\n2,b\n3,c\n",
         [],
-        "text in column 'name' (such as 'a'); choose columns of numbers",
+        "text in column 'name' ('a' in line 2); choose columns of numbers",
     ),
     "text asked for": (b"speed,name\n1,a\n2,b\n", ["--columns", "name"], "text in column 'name'"),
     "one word among numbers": (b"speed\n1\nfast\n3\n", [], "text in column 'speed'"),
@@ -203,3 +203,20 @@ def test_help_teaches(capsys):
         main(["fit", "--help"])
     said = capsys.readouterr().out
     assert end.value.code == 0 and "examples:" in said and "--components 2..8" in said and "exit codes:" in said
+
+
+def test_draws_are_written_as_they_are_made(table, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mcmix.compare", interrupted)
+    assert run(table, "--columns", "speed", "--components", "1..2") == 130
+    assert sorted(f.name for f in (table.parent / "out").iterdir()) == ["draws-1.nc", "draws-2.nc"]
+
+
+def test_what_was_written_on_the_way_is_put_in_its_place(table):
+    run(table, "--columns", "speed", "--components", "1..2")
+    found = sorted(f.name for f in (table.parent / "out").iterdir())
+    assert found == ["comparison.csv", "draws.nc", "report.html", "rows.csv"]
+    scores = pd.read_csv(table.parent / "out" / "comparison.csv", index_col="components")
+    assert list(scores.index) == [1, 2] and np.isfinite(scores["bic"]).all()

@@ -12,10 +12,12 @@ import mcmix
 
 PACKAGE = Path(mcmix.__file__).parent
 
-BELOW_ALL = {"errors", "_version"}
+BELOW_ALL = {"errors", "files", "screen", "_version"}
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
     "_version": set(),
+    "files": set(),
+    "screen": set(),
     "kernels": set(),
     "distributions": {"kernels"},
     "traces": set(),
@@ -139,3 +141,14 @@ def test_import_loads_nothing_heavy(module: str):
     code = f"import {module}, sys; print([name for name in {HEAVY} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_what_is_printed_goes_through_the_screen():
+    """It alone knows what to do where a terminal lacks a letter."""
+    printing = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert set(printing) == {"screen.py"}

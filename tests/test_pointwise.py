@@ -292,3 +292,30 @@ def test_a_larger_model_is_never_at_a_smaller_ones_mode():
     heights = {name: (sizes[name] * np.log(n) - found.table.loc[name, "bic"]) / 2 for name in sizes}
     assert heights["4"] > heights["3"] + 10.0
     assert (found.table["mode_unsure"] == 0.0).all()
+
+
+def test_one_indicator_is_a_parameter_and_one_for_each_group_labels_them():
+    b = mc.Bernoulli("b", 0.4)
+    mean = mc.Lambda("mean", lambda b=b: 3.0 * b)
+    m = sampled(
+        [mc.Normal("y", mean, 1.0, value=X, observed=True), mc.Normal("x", 0.0, 1.0, value=X, observed=True), b]
+    )
+    logs = stats.norm.logpdf(X, 3.0 * m.trace("b")[:][:, None], 1.0) + stats.norm.logpdf(X, 0.0, 1.0)
+    assert np.allclose(m.deviance, -2.0 * logs.sum(1))
+    mu = mc.Normal("mu", [0, 3], 1.0)
+    z = [mc.Categorical(f"z{i}", [0.5, 0.5]) for i in range(3)]
+    y = [mc.Normal(f"y{i}", mu[z[i]], 1.0, value=X[i : i + 2], observed=True) for i in range(3)]
+    with pytest.raises(mc.ModelError, match="conditional on the drawn labels of z0.*z1.*z2"):
+        _ = sampled([*y, *z, mu]).deviance
+
+
+def test_missing_categories_stay_one_vector_of_labels():
+    """Data that miss categories are no second label vector: nothing else depends on what is missing."""
+    from mcmix.sampling.marginal import Marginal
+    from mcmix.structure.recording import record
+
+    w, z = labels()
+    q = mc.Dirichlet("q", np.ones((2, 3)))
+    value = np.ma.masked_array(C, mask=np.arange(N) % 4 == 0)
+    model = mc.Model([mc.Categorical("c", q[z], value=value, observed=True), w, z, q])
+    assert [n.name for n in Marginal(record(model), model).labels] == ["z"]

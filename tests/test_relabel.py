@@ -33,10 +33,10 @@ def shuffled(m):
     draws = m.draws()
     order = np.array([[rng.permutation(K) for _ in range(DRAWS)] for _ in range(CHAINS)])
     for name in ("mu", "tau", "w"):
-        draws.variables[name][:] = np.take_along_axis(draws.variables[name], order, axis=2)
+        draws.variables[name] = np.take_along_axis(draws.variables[name], order, axis=2)
     names = np.argsort(order, axis=2)
     z = draws.variables["z"]
-    z[:] = np.take_along_axis(names, z.astype(np.intp), axis=2)
+    draws.variables["z"] = np.take_along_axis(names, z.astype(np.intp), axis=2).astype(z.dtype)
     return order
 
 

@@ -1,10 +1,16 @@
 """A run's whole state in a file: another sampler goes on from it bit for bit."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 import mcmix as mc
 import mcmix.pymc2 as pymc
+from mcmix.steps.base import Plan
+from mcmix.structure.expression import elementwise, leaf
 
 ROWS = np.random.default_rng(1).normal(3.0 * np.repeat([0, 1], 30), 1.0)
 
@@ -63,3 +69,69 @@ def test_what_cannot_be_restored_is_refused(tmp_path):
     with pytest.raises(mc.ModelError, match="another model.*unknowns"):
         other.restore_state(file)
     other.sample(5, chains=1, seed=1, progress_bar=False)  # the refusal leaves it as it was
+
+
+NESTED = """
+import random, sys
+import numpy as np
+import mcmix as mc
+
+random.seed(int(sys.argv[1]))
+kept = [bytearray(random.randint(10, 5000)) for _ in range(random.randint(0, 2000))][::2]  # other addresses
+
+
+def build():
+    x = np.random.default_rng(1).normal(2.0 * (np.arange(30) % 3), 1.0)
+    w, v = mc.Dirichlet("w", [1, 1]), mc.Dirichlet("v", [1, 1], size=2)
+    mu, tau = mc.Normal("mu", 2.0, 0.1, size=(2, 2)), mc.Gamma("tau", 2, 2, size=(2, 2))
+    y = mc.Mixture("y", w, mc.Mixture, v, mc.Normal, mu, tau, value=x, observed=True)
+    u, b = mc.Dirichlet("u", [1, 1]), mc.Normal("b", [0, 4], 0.1)
+    other = mc.Mixture("other", u, mc.Normal, b, 1.0, value=x, observed=True)
+    return mc.MCMC([y, other])
+
+
+def layout(m):
+    def shown(key):
+        if isinstance(key, tuple):
+            return [shown(k) for k in key]
+        return getattr(key, "name", key if isinstance(key, (str, int)) else type(key).__name__)
+
+    return [(shown(key), *place) for key, place in m.assembled.plan.layout.places.items()]
+"""
+
+GOING_ON = """
+m = build().restore_state(sys.argv[2])
+print(layout(m))
+print(m.sample(40, progress_bar=False).trace("mu")[:].tolist())
+"""
+
+
+def test_the_layout_of_a_nested_mixture_does_not_change_from_build_to_build(tmp_path):
+    here = {}
+    exec(compile(NESTED.replace("sys.argv[1]", "0"), "nested", "exec"), here)
+    layouts = []
+    for i in range(8):
+        garbage = [bytearray(100 * i) for _ in range(500)]
+        layouts.append(here["layout"](here["build"]()))
+        del garbage[::2]
+    assert all(found == layouts[0] for found in layouts)
+    first = here["build"]().sample(60, 20, chains=2, seed=1, progress_bar=False)
+    file = first.save_state(tmp_path / "nested.npz")
+    draws = first.sample(40, progress_bar=False).trace("mu")[:].tolist()
+    for seed in ("1", "2"):
+        command = [sys.executable, "-W", "ignore", "-c", NESTED + GOING_ON, seed, str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": seed})
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == [str(layouts[0]), str(draws)]
+
+
+def test_programs_with_scratch_of_their_own_never_share_it():
+    x = leaf("x", (3,))
+    plan = Plan(None)
+    plan.layout.place("x", 3)
+    for _ in range(20):  # a compiler that is gone gives its address to the next
+        doubled = elementwise("exp", elementwise("multiply", x, 2.0))
+        plan.compiled([(elementwise("exp", x), None), (doubled, None)], private=True)
+    ends = sorted((start, start + n) for start, n in plan.layout.places.values())
+    assert len(ends) == 1 + 20 * 3
+    assert all(end <= start for (_, end), (start, _) in zip(ends, ends[1:], strict=False))

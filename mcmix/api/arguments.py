@@ -88,8 +88,41 @@ def roles_from(vars: Any, what: str) -> dict[str, Any]:
     return dict(vars)
 
 
+MOST_SWEEPS = 2**53  # whole numbers that a double counts; years of sweeps
+
+
 def _floored(value: Any, name: str) -> int:
-    try:
-        return int(np.floor(float(value)))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ModelError(f"sample: {name} expected a number, got {value!r}") from error
+    """A single finite number, floored as PyMC 2 did; of a thinning, the sweeps between two draws, none is left over."""
+    array = np.asarray(None if isinstance(value, (bool, str, bytes)) else value)
+    number = array.reshape(()).item() if array.size == 1 else None
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) < MOST_SWEEPS:
+        most = f" below {MOST_SWEEPS:.0e}" if isinstance(number, int) and not isinstance(number, bool) else ""
+        raise ModelError(f"sample: {name} expected a single number{most}, got {value!r}")
+    if name == "thin" and number != int(number):
+        raise ModelError(f"sample: thin expected a whole number, got {value!r}")
+    return int(np.floor(number))
+
+
+def checked_budget(value: Any) -> int:
+    """Bytes, or a refusal."""
+    if isinstance(value, (int, float, np.integer)) and not isinstance(value, bool) and value >= 0:
+        return int(min(value, 2**62))
+    raise ModelError(
+        "MCMC: label_budget expected a number of bytes, at least 0 (0 keeps no labels, float('inf') all), got "
+        f"{value!r}"
+    )
+
+
+def checked_names(value: Any) -> tuple[str, ...]:
+    """Names, or nodes that have them, as names."""
+    listed = [value] if isinstance(value, (str, Node)) else value
+    if isinstance(listed, (list, tuple, set, frozenset)) and all(isinstance(n, (str, Node)) for n in listed):
+        return tuple(n.name if isinstance(n, Node) else n for n in listed)
+    raise ModelError(f"MCMC: trace expected names of deterministics, got {value!r}")
+
+
+def checked_start(value: Any) -> Mapping[Any, Any]:
+    """Start values by node or name."""
+    if value is None or hasattr(value, "items"):  # a VB has them too
+        return {} if value is None else value
+    raise ModelError(f"sample: start expected a mapping of nodes or names to values, {{'mu': 1.0}}, got {value!r}")

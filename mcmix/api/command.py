@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import csv
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mcmix._version import __version__
 from mcmix.errors import McmixError
+from mcmix.screen import say
 
 LAWS = ("normal", "student-t", "lognormal", "poisson", "exponential")
 INTERRUPTED = 130  # as shells report Ctrl-C
@@ -18,7 +18,8 @@ INTERRUPTED = 130  # as shells report Ctrl-C
 FIT_HELP = """\
 Reads columns of numbers from a CSV or Parquet file, fits a mixture with each number of components, compares them,
 and writes into a folder: report.html (one page with verdict, tables, figures and the command that repeats it),
-draws.nc (draws for ArviZ) and rows.csv (class and membership probabilities of every row)."""
+draws.nc (draws for ArviZ), rows.csv (class and membership probabilities of every row) and comparison.csv (scores of
+each number of components). Draws of each number are there once made (draws-K.nc, until one is chosen)."""
 
 FIT_MORE = """\
 examples:
@@ -134,10 +135,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _fitted(options) if options.command == "fit" else _demonstrated(options)
     except (McmixError, OSError) as error:
-        print(f"mcmix {options.command}: {error}", file=sys.stderr)
+        say(f"mcmix {options.command}: {error}", error=True)
         return 1
     except KeyboardInterrupt:
-        print(f"mcmix {options.command}: interrupted", file=sys.stderr)
+        say(f"mcmix {options.command}: interrupted", error=True)
         return INTERRUPTED
 
 

@@ -11,7 +11,9 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 import mcmix as mc
+from mcmix.files import written_beside
 from mcmix.report.arviz_bridge import to_netcdf
+from mcmix.screen import say
 
 BURN = 1000
 
@@ -61,18 +63,17 @@ def demo(folder: Path, seed: int, iterations: int) -> None:
     m = mc.MCMC(model(x))
     before = time.perf_counter()
     m.sample(iterations, min(BURN, iterations - 1), seed=seed)
-    print(f"{m!r} in {time.perf_counter() - before:.1f} s\n")
+    say(f"{m!r} in {time.perf_counter() - before:.1f} s\n")
     m.explain()
     table = m.summary()
     table.insert(0, "EM", [em_estimate(x)[row] for row in table.index])
-    print("\n" + table.to_string(float_format=lambda v: f"{v:.4g}") + "\n")
+    say("\n" + table.to_string(float_format=lambda v: f"{v:.4g}") + "\n")
     for name, figure in {
         "trace": mc.plots.trace(m),
         "facets": mc.plots.facets(m, ["mu", "sd"]),
         "density": mc.plots.density(m),
     }.items():
-        figure.savefig(folder / f"{name}.png", dpi=120)
+        with written_beside(folder / f"{name}.png") as beside:
+            figure.savefig(beside, dpi=120)
     to_netcdf(m.to_arviz(), folder / "draws.nc")
-    print(
-        "written: " + ", ".join(str(folder / name) for name in ("trace.png", "facets.png", "density.png", "draws.nc"))
-    )
+    say("written: " + ", ".join(str(folder / name) for name in ("trace.png", "facets.png", "density.png", "draws.nc")))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unicodedata import category, normalize
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from mcmix.nodes.node import shape_of
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.roles import LABELS, to_text
 from mcmix.sampling import pointwise, predictive, replay
+from mcmix.screen import say
 from mcmix.traces.memory import Draws
 
 if TYPE_CHECKING:
@@ -171,10 +172,35 @@ def _clashes(
     groups: Mapping[str, Mapping[str, np.ndarray]], dims: Mapping[str, list[str]], coords: Mapping[str, Any]
 ) -> dict[str, str]:
     """New names of variables that a container or file cannot hold under their own."""
-    taken = {"chain", "draw", *coords, *[d for names in dims.values() for d in names]}
-    names = [name for arrays in groups.values() for name in arrays]
-    found = {name: f"{name}_variable" for name in names if name in taken}
-    return found | {name: name.replace("/", " per ") for name in names if "/" in name}  # files read it as a path
+    shapes = {name: np.shape(x)[2:] for arrays in groups.values() for name, x in arrays.items()}
+    counted = {f"{name}_dim_{i}" for name, shape in shapes.items() if name not in dims for i in range(len(shape))}
+    taken = {"chain", "draw", *coords, *[d for names in dims.values() for d in names], *counted}
+    found: dict[str, str] = {}
+    good = [name for name in shapes if _written(name) == name and name not in taken]
+    taken |= {normalize("NFC", name) for name in good}
+    for name in shapes:
+        if name not in good or good.index(name) != _first_alike(good, name):
+            found[name] = _free(_written(name), taken)
+            taken.add(found[name])
+    return found
+
+
+def _written(name: str) -> str:
+    """As files can hold it: they read a slash as a path, and some take no control characters."""
+    return "".join(" " if category(c) == "Cc" else c for c in name.replace("/", " per "))
+
+
+def _first_alike(names: list[str], name: str) -> int:
+    """Position of the first name that files do not tell from this one: they hold letters in one form."""
+    alike = normalize("NFC", name)
+    return next(i for i, other in enumerate(names) if normalize("NFC", other) == alike)
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """The name, made longer until nothing else has it."""
+    while normalize("NFC", name) in taken:
+        name += "_variable"
+    return name
 
 
 def _under(mapping: Mapping[str, Any], clashes: Mapping[str, str]) -> dict[str, Any]:
@@ -189,7 +215,7 @@ def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, 
     if len(kept) < draws.n_draws:
         size = sum(a.nbytes for a in found.values()) / 2**20
         of = f"{len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB"
-        print(f"log_likelihood, and the posterior with it: {of}", file=sys.stderr)
+        say(f"log_likelihood, and the posterior with it: {of}", error=True)
     thinned = Draws(
         {k: v[:, kept] for k, v in draws.variables.items()},
         {k: v[:, kept] for k, v in draws.statistics.items()},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import weakref
 from collections.abc import Collection, Mapping, Sequence
@@ -12,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix.api import diagnosis
-from mcmix.api.arguments import at_least_one, checked_lengths, listed, sequence_from
+from mcmix.api.arguments import (
+    at_least_one,
+    checked_budget,
+    checked_lengths,
+    checked_names,
+    checked_start,
+    listed,
+    sequence_from,
+)
 from mcmix.distributions.circle import circular_deviation, mean_direction
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, short
-from mcmix.nodes.stochastic import Stochastic, as_numbers
+from mcmix.nodes.numbers import as_numbers, with_gaps
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import frames
 from mcmix.report.diagnosis.result import Diagnosis
 from mcmix.report.statistics import node_statistics
@@ -27,6 +35,7 @@ from mcmix.sampling.ladder import Ladder, ladder_of, tempering_from
 from mcmix.sampling.progress import is_watched
 from mcmix.sampling.run import Runner, Tuning, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
+from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL, Step
 from mcmix.steps.explain import explanation
 from mcmix.steps.methods import NoStepper
@@ -34,22 +43,30 @@ from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import Assembled, assemble
 from mcmix.steps.table import Choice
 from mcmix.structure.ties import warn_of_ties
-from mcmix.traces.memory import Draws, joined
+from mcmix.traces.memory import Draws, joined, read_only
 
 if TYPE_CHECKING:
     from mcmix.api.sources import Source
 
+MOST_CHAINS = 10_000
 LABEL_BUDGET = 256 * 2**20  # bytes of labels that one call keeps
 
 
 class Trace:
-    """Draws of one variable: ``m.trace("mu")[:]`` joins the chains, first axis the draws."""
+    """Draws of one variable: ``m.trace("mu")[:]`` joins the chains, first axis the draws.
+
+    What it hands out is read-only where it is the memory in which draws are kept; ``.copy()`` makes draws that can be
+    changed.
+    """
 
     def __init__(self, name: str, draws: np.ndarray):
-        self.name, self._draws = name, draws
+        self.name, self._draws = name, read_only(draws)
 
     def __getitem__(self, index: Any) -> np.ndarray:
         return self.gettrace()[index]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["name"], state["_draws"])  # type: ignore[misc]
 
     def __len__(self) -> int:
         return len(self.gettrace())
@@ -117,8 +134,8 @@ class MCMC:
             )
         self.model = input if isinstance(input, Model) else Model(input)
         self.name = name
-        self.label_budget = label_budget
-        self._asked = (trace,) if isinstance(trace, str) else tuple(trace)
+        self.label_budget = checked_budget(label_budget)
+        self._asked = checked_names(trace)
         self._choices: list[Choice] = []
         self._draw_from_prior = True
         self._tempering = tempering_from(tempering)
@@ -135,6 +152,29 @@ class MCMC:
         self.sampling_wall_seconds = 0.0  # of the last call, waiting for all chains
         if not self.model.stochastics:
             raise ModelError("the model has nothing to sample: every random node is observed")
+
+    # ---------------------------------------------------------------- copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: the model, what was asked for, draws, and the chains' state without addresses."""
+        held = dict(self.__dict__)
+        for made_anew in ("_assembled", "_status", "_runners", "_deviances", "_seen"):
+            held.pop(made_anew)
+        held["deviances"] = [self._deviances.get(id(call)) for call in self._calls]
+        held["chains"] = state.Saved.of(self._runners) if self._runners else None
+        return held
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        held = dict(held)
+        chains, deviances = held.pop("chains"), held.pop("deviances")
+        self.__dict__.update(held)
+        self._assembled, self._status, self._runners, self._seen = None, (), [], None
+        self._deviances = {id(c): x for c, x in zip(self._calls, deviances, strict=True) if x is not None}
+        if self._calls:
+            for node in self.model.nodes:
+                node.sampler = weakref.ref(self)
+        if chains is not None:
+            self._go_on(chains)
 
     # ---------------------------------------------------------------- before the run
 
@@ -258,7 +298,7 @@ class MCMC:
 
     def explain(self) -> None:
         """Print one line per variable: its step, why it got it, and what one sweep of it costs."""
-        print(explanation(self.assembled))
+        say(explanation(self.assembled))
 
     # ---------------------------------------------------------------- the run
 
@@ -346,9 +386,15 @@ class MCMC:
         )
         if tempering is not None:
             self.temper(tempering)
+        fresh = not self._runners
         self._set_up(chains, seed, start)
         made = self.assembled
-        out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
+        try:
+            out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
+        except ModelError:
+            if fresh:
+                self._forget_chains()
+            raise
         before = time.perf_counter()
         try:
             interrupted = run(
@@ -368,10 +414,10 @@ class MCMC:
         self.sampling_seconds = max(r.sampled_seconds for r in self._runners)
         rows = min(r.rows for r in self._runners)
         if interrupted:
-            print(
+            say(
                 f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here, "
                 "and calls='all' joins the draws of all calls",
-                file=sys.stderr,
+                error=True,
             )
         if rows > 0:
             self._calls.append(collected(made, out, rows))
@@ -408,7 +454,8 @@ class MCMC:
         Raises
         ------
         ModelError
-            If the chains have started, or the file belongs to another model.
+            If the chains have started, or the file is damaged or belongs to another model; the sampler is then as if
+            nothing had been asked.
 
         Examples
         --------
@@ -426,13 +473,25 @@ class MCMC:
         True
         """
         self._refuse_started("restore_state")
-        self._set_up(state.n_chains(Path(path)), 0, None)
+        if self._calls:
+            raise ModelError("restore_state: this sampler holds draws that were read; make a new MCMC object")
+        saved = state.read(self.assembled, Path(path))
         try:
-            state.restore(self.assembled, self._runners, Path(path))
+            self._go_on(saved)
         except ModelError:
-            self._runners = []
+            self._forget_chains()
             raise
         return self
+
+    def _go_on(self, saved: state.Saved) -> None:
+        """Make chains that stand where others stood."""
+        sequence = self.seed_sequence or np.random.SeedSequence(0)  # its streams are overwritten
+        entropy, key = sequence.entropy, sequence.spawn_key
+        children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(saved.n_chains)]
+        made = self.assembled
+        self._runners = [runner(made, i, child, {}, None, self._tempering) for i, child in enumerate(children)]
+        saved.restore(self._runners)
+        self.seed_sequence = sequence
 
     def read(self, draws: Any, *, names: Mapping[str, str] | None = None) -> MCMC:
         """Take draws from a file or from elsewhere as this sampler's own: everything then works on them.
@@ -513,17 +572,17 @@ class MCMC:
         """Say when a tempered run's levels do not meet."""
         ladder = self.ladder
         if ladder is not None and ladder.trouble is not None:
-            print(f"tempering: {ladder.trouble}", file=sys.stderr)
+            say(f"tempering: {ladder.trouble}", error=True)
 
     def _say_verdict(self, progress_bar: bool) -> None:
         """Say on the screen what the run is worth: always where something is wrong, else where somebody looks."""
         try:
             seen = self._at_a_glance()
         except MemoryError:  # whatever a look at the draws costs, it must not take them along
-            print("the verdict was left out for want of memory; the draws are kept", file=sys.stderr)
+            say("the verdict was left out for want of memory; the draws are kept", error=True)
             return
         if seen.wrong or (seen.ok and progress_bar and is_watched()):
-            print(seen.verdict, file=sys.stderr)
+            say(seen.verdict, error=True)
 
     def _at_a_glance(self) -> Diagnosis:
         draws = self.draws()
@@ -542,23 +601,31 @@ class MCMC:
         if self._was_read:
             raise ModelError("sample: this sampler holds draws that were read; make a new MCMC object to sample")
         n_chains = at_least_one(4 if chains is None else chains, "chains")
+        if n_chains > MOST_CHAINS:
+            raise ModelError(f"sample: chains expected at most {MOST_CHAINS}, got {n_chains}")
         sequence = sequence_from(seed)
         made = self.assembled
         warn_of_ties(made.structure)
         if not self.model.holds_data and not self.model.potentials:
-            print("the model has no data: these are draws from the prior", file=sys.stderr)
+            say("the model has no data: these are draws from the prior", error=True)
         if self.model.left_out:
             names = ", ".join(n.name for n in self.model.left_out)
-            print(
+            say(
                 f"not in the model, though it depends on its unknowns (list it to include it): {names}",
-                file=sys.stderr,
+                error=True,
             )
-        given = self._given(start or {})
+        given = self._given(checked_start(start))
         self.seed_sequence = sequence
         entropy, key = self.seed_sequence.entropy, self.seed_sequence.spawn_key
         children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(n_chains)]
         pools = seeds_of(made, self.seed_sequence)
         self._runners = [runner(made, i, child, given, pools, self._tempering) for i, child in enumerate(children)]
+
+    def _forget_chains(self) -> None:
+        """As if the chains had never been made."""
+        self._runners, self.seed_sequence = [], None
+        for step in self.assembled.steps:
+            step.chains.clear()
 
     def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
         """Start values by node: what nodes were given as value=, then what the call says."""
@@ -964,7 +1031,9 @@ class MCMC:
     def component_densities(self, name: str | None, grid: Any, n_draws: int = 200) -> np.ndarray:
         """As :meth:`predictive_density`, each component apart and times its weight; shape (n_draws, K, grid)."""
         node = self._data(name)
-        return replay.component_densities(self.assembled, self.draws(), node, np.asarray(grid, dtype=float), n_draws)
+        return replay.component_densities(
+            self.assembled, self.draws(), node, with_gaps("component_densities: grid", grid), n_draws
+        )
 
     def observed_data(self) -> dict[str, np.ndarray]:
         """The data by node name; NaN where an entry is missing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from mcmix.report.statistics import node_statistics
 from mcmix.sampling.marginal import Marginal, summable
 from mcmix.sampling.mode import Found, Search, Target, find_mode, scipy_method, starts_of
 from mcmix.sampling.unconstrained import Unconstrained
+from mcmix.screen import say
 from mcmix.structure.recording import record
 from mcmix.traces.memory import Draws
 
@@ -105,6 +105,10 @@ class MAP:
         self.eps, self.diff_order = float(eps), int(diff_order)
         if not self.model.stochastics:
             raise ModelError(f"{self._kind}: the model has no unknowns: every random node is observed")
+        self._make()
+        self._found: Found | None = None
+
+    def _make(self) -> None:
         self._marginal = Marginal(record(self.model), self.model)
         summable(self._marginal, self._kind)
         gone = [*self._marginal.labels, *self._marginal.left_out]
@@ -112,7 +116,16 @@ class MAP:
         if not self._view.size:
             raise ModelError(f"{self._kind}: the model has no continuous unknowns, only labels; use MCMC")
         self._target = Target(self._marginal, self._view)
-        self._found: Found | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: the model and what was found, without what is compiled for it."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_marginal", "_view", "_target", "mu", "C")}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        self.__dict__.update(held)
+        self._make()
+        if self._found is not None:
+            self._look_up()
 
     @property
     def _kind(self) -> str:
@@ -170,7 +183,7 @@ class MAP:
         begins = starts_of(self.model, self._target, n, sequence_from(seed, "fit"))
         found = find_mode(self._target, begins, search, self._data_values())
         if verbose > 0:
-            print("\n".join(f"start {i}: log density {v:.6g}" for i, v in enumerate(found.values)))
+            say("\n".join(f"start {i}: log density {v:.6g}" for i, v in enumerate(found.values)))
         self._keep(found)
         self._say()
         return self
@@ -179,22 +192,25 @@ class MAP:
         self._found, self.unbounded, self.converged = found, found.ways, found.converged
         self.logp_at_max = found.end.value
         self._values = self._view.values(found.end.free)
-        own = self._view.own(self._values)
-        self.mu = ByNode(self._view, own.__getitem__)
+        self._look_up()
         self._target(found.end.free)
         self._log_likelihood = self._marginal.log_likelihood()
         self._labels = self._marginal.most_probable_labels()
         self.revert_to_max()
 
+    def _look_up(self) -> None:
+        """What users look up by node."""
+        self.mu = ByNode(self._view, self._view.own(self._values).__getitem__)
+
     def _say(self) -> None:
         if self.unbounded:
-            print(
+            say(
                 f"{self._kind}: the log density has no upper bound ({'; '.join(self.unbounded[:3])}); this is the best "
                 "mode inside",
-                file=sys.stderr,
+                error=True,
             )
         if not self.converged:
-            print(f"{self._kind}: no run ended at a mode; raise iterlim=, or take more starts=", file=sys.stderr)
+            say(f"{self._kind}: no run ended at a mode; raise iterlim=, or take more starts=", error=True)
 
     def _data_values(self) -> np.ndarray:
         """Distinct known values of all data."""
@@ -310,6 +326,9 @@ class NormApprox(MAP):
         self._covariance = self._own_covariance(found)  # refuses before anything is kept
         super()._keep(found)
         self._root = np.linalg.cholesky(self._covariance)
+
+    def _look_up(self) -> None:
+        super()._look_up()
         self.C = ByNode(self._view, lambda where: self._covariance[np.ix_(where, where)])
 
     def _own_covariance(self, found: Found) -> np.ndarray:

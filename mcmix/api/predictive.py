@@ -14,6 +14,7 @@ from mcmix.nodes.ancestral import generator
 from mcmix.nodes.law import Law
 from mcmix.nodes.mixture import MixtureOfLaws
 from mcmix.nodes.node import Node
+from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import arviz_bridge
 from mcmix.report.plots.sources import title_of
@@ -114,6 +115,10 @@ def predictive(
     return Predictive(m, kept, _together(m, name), most, column)
 
 
+def _again(m: Any, draws: Draws, name: str | None, most: int, column: int | None) -> Predictive:
+    return Predictive(m, draws, _together(m, name), most, column)
+
+
 def _together(m: Any, name: Any) -> Together:
     """The data node, with the labels that its rows hang on; or all data on one set of labels."""
     data = m.model.data_nodes
@@ -152,7 +157,13 @@ class Predictive:
         self.column = None if column is None else self._checked_column(column)
         self._scalar = len(self.names) == 1 and (self._width is None or self.column is not None)
         self._positions = draws.thinned(most)
+        self._m = m
         self._refuse_lawless()
+
+    def __reduce__(self) -> Any:
+        """How to copy it: the law is seen again in a copy of the sampler."""
+        name = self.names[0] if len(self.names) == 1 else None
+        return _again, (self._m, self._draws, name, self._most, self.column)
 
     # ---------------------------------------------------------------- densities
 
@@ -512,10 +523,7 @@ def _count(points: Any) -> int:
 
 
 def _numbers(value: Any, what: str) -> np.ndarray:
-    try:
-        return np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{what} expected numbers, got {type(value).__name__}") from error
+    return with_gaps(what, value)
 
 
 def _shaped(values: np.ndarray, shape: Sequence[int] | None) -> Any:

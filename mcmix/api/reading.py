@@ -106,8 +106,8 @@ def _fitted(node: Stochastic, values: np.ndarray, made: Assembled) -> np.ndarray
     kind = np.dtype(node.dtype)
     if node in made.labels:
         whole = values.dtype if values.dtype.kind in "iu" else _label_type(node, made, values)
-        return np.ascontiguousarray(values, dtype=whole)
-    return np.ascontiguousarray(values, dtype=kind if kind.kind in "iub" else float)
+        return np.array(values, dtype=whole, order="C")  # a copy: whose draws these were may change theirs
+    return np.array(values, dtype=kind if kind.kind in "iub" else float, order="C")
 
 
 def _label_type(node: Stochastic, made: Assembled, values: np.ndarray) -> Any:
@@ -140,7 +140,9 @@ def _with_functions(made: Assembled, draws: Draws, theirs: Mapping[str, np.ndarr
     """Deterministics as they came, and computed where they did not."""
     functions = {n.name: n for n in made.model.deterministics}
     came = {
-        n: theirs[n] for n, node in functions.items() if n in theirs and theirs[n].shape[2:] == np.shape(node.value)
+        n: theirs[n].copy()
+        for n, node in functions.items()
+        if n in theirs and theirs[n].shape[2:] == np.shape(node.value)
     }
     wanted = [s.name for s in made.segments if s.kind == "variable" and s.name in functions and s.name not in came]
     found = {**draws.variables, **came, **functions_of(made, draws, [functions[n] for n in wanted])}

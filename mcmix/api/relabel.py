@@ -18,8 +18,8 @@ from mcmix.report.labels.methods import METHODS
 from mcmix.report.labels.relabelled import Named, exchanged, mixing_of, named, renamed_labels
 from mcmix.report.labels.roles import LabelRoles
 from mcmix.report.labels.trading import trades
-from mcmix.sampling.label_draws import BUDGET, can_draw_labels, drawn_labels, label_bytes, probabilities_at
-from mcmix.sampling.replay import passes_of
+from mcmix.sampling.label_draws import BUDGET, can_draw_labels, drawn_labels, label_bytes
+from mcmix.sampling.pointwise import has_shares, shares_at
 from mcmix.steps.plan import Assembled
 from mcmix.traces.memory import Draws
 
@@ -250,11 +250,11 @@ def _drawing(m: MCMC, draws: Draws, name: str) -> Callable[[], np.ndarray] | Non
 
 
 def probabilities_of(made: Assembled, draws: Draws, name: str) -> Probabilities | None:
-    """Label probabilities of the units of any draw, from a soft pass."""
-    compiled = next((p for p in passes_of(made) if p.label.node.name == name), None)
-    if compiled is None or not can_draw_labels(made, draws, compiled.label.node):
+    """Label probabilities of the units of any draw, other labels summed out."""
+    node = next((n for n in made.labels if n.name == name), None)
+    if node is None or not has_shares(made, draws, node):
         return None
-    return lambda numbers: probabilities_at(made, draws, compiled, numbers)
+    return lambda numbers: shares_at(made, draws, node, numbers)
 
 
 # -------------------------------------------------------------------- draws without a model

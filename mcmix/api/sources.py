@@ -12,6 +12,7 @@ import numpy as np
 
 from mcmix.api.arguments import roles_from
 from mcmix.errors import ModelError
+from mcmix.nodes.numbers import with_gaps
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.roles import LABELS, NAMES, LabelRoles, from_text, tables_of
 from mcmix.traces.memory import Draws
@@ -159,10 +160,7 @@ def first_label(source: Source, said: Mapping[str, Any], what: str) -> int | Non
 def data_from(data: Any, source: Source, n_units: int | None, what: str) -> np.ndarray:
     """Rows of finite numbers, one for each unit: an array, or the name of observed data."""
     given = source.observed.get(data, data) if isinstance(data, str) else data
-    try:
-        rows = np.asarray(given, dtype=float)
-    except (TypeError, ValueError):
-        rows = np.zeros(())
+    rows = np.zeros(()) if isinstance(given, str) else with_gaps(f"{what}: vars= 'data'", given)
     if rows.ndim < 1 or not np.isfinite(rows).all() or n_units not in (None, len(rows)):
         expected = "rows" if n_units is None else f"{n_units} rows"
         came = f"{data!r}" if isinstance(data, str) else f"shape {np.shape(data)}"

@@ -12,8 +12,10 @@ from mcmix.api.arguments import at_least_one, sequence_from
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
-from mcmix.nodes.stochastic import Stochastic, as_numbers
+from mcmix.nodes.numbers import as_numbers, with_gaps
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.replay import with_known_labels
+from mcmix.screen import say
 from mcmix.traces.memory import Draws
 from mcmix.variational import files, predictive
 from mcmix.variational.engine import Engine, converged
@@ -93,12 +95,27 @@ class VB:
     def __init__(self, *input: Any, joint: bool = True):  # noqa: A002
         given = input[0] if len(input) == 1 else list(input)
         self.model = given if isinstance(given, Model) else Model(given)
-        self._structure = seen(self.model, joint)
-        self._engine = Engine(self.model, self._structure)
+        self._joint = joint
+        self._make()
         self._history: list[float] = []
         self._ready = False  # whether the factors stand at a start or further on
         self.has_converged = False
         self.restart_bounds = np.zeros(0)
+
+    def _make(self) -> None:
+        self._structure = seen(self.model, self._joint)
+        self._engine = Engine(self.model, self._structure)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: the model, and every factor's parameters without addresses."""
+        held = {k: v for k, v in self.__dict__.items() if k not in ("_structure", "_engine")}
+        return {**held, "factors": self._engine.state()}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        self.__dict__.update({k: v for k, v in held.items() if k != "factors"})
+        self._make()
+        if self._ready:
+            self._engine.put(held["factors"])
 
     # ---------------------------------------------------------------- the ascent
 
@@ -166,14 +183,14 @@ class VB:
             now = self._engine.iterate(before, self.iterations + 1, [0])
             self._history.append(float(now[0]))
             if verbose:
-                print(f"iteration {self.iterations:4d}: bound {now[0]:.6f}")
+                say(f"iteration {self.iterations:4d}: bound {now[0]:.6f}")
             self.has_converged = bool(converged(before, now, tol)[0])
             if self.has_converged:
                 break
             before = now
         if verbose:
             state = "converged" if self.has_converged else "not converged yet"
-            print(f"{state} after {self.iterations} iterations: bound {self.L:.6f}")
+            say(f"{state} after {self.iterations} iterations: bound {self.L:.6f}")
         return self
 
     def _anneal(self, powers: np.ndarray, seed: Any) -> None:
@@ -210,9 +227,9 @@ class VB:
             self._history = history.tolist()
             if verbose:
                 reached = self.restart_bounds
-                print(f"{starts} starts: bounds from {reached.min():.3f} to {reached.max():.3f}; the best:")
+                say(f"{starts} starts: bounds from {reached.min():.3f} to {reached.max():.3f}; the best:")
                 for number, bound in enumerate(self._history, 1):
-                    print(f"iteration {number:4d}: bound {bound:.6f}")
+                    say(f"iteration {number:4d}: bound {bound:.6f}")
         self._ready = True
 
     def initialize_from_random(self, seed: Any = None) -> VB:
@@ -380,7 +397,7 @@ class VB:
         found: list[tuple[Labelled, np.ndarray]] = []
         for name, parts in columns.items():
             width = sum(s.width for s in parts)
-            x = np.asarray(given[name], dtype=float)
+            x = with_gaps(f"new rows: {name}", given[name])
             x = x.reshape(-1, 1) if width == 1 and x.ndim <= 1 else np.atleast_2d(x)
             if x.ndim != 2 or x.shape[1] != width:
                 raise ModelError(f"new rows: {name} expected {width} columns, got shape {np.shape(given[name])}")

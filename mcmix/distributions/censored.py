@@ -48,7 +48,7 @@ def censored(family: Family) -> Family:
         columns = np.broadcast_shapes(*[np.shape(p) for p in parameters]) if size is None else size
         return np.clip(family.draw(rng, columns, *own), lower, upper).astype(family.dtype)
 
-    return Family(
+    made = Family(
         name=f"Censored{family.name}",
         parameters=with_bounds(family),
         support=Support(discrete=family.support.discrete),
@@ -57,6 +57,7 @@ def censored(family: Family) -> Family:
         dtype=family.dtype,
         summary=f"{family.name} law of which values beyond bounds are only known to be there.",
     )
+    return made.made_by(censored, family)
 
 
 def _is_never(condition: Any) -> bool:

@@ -253,6 +253,18 @@ class Family:
     dimension: str | None = None
     summary: str = ""
 
+    def made_by(self, maker: Callable[..., Family], *arguments: Any) -> Any:
+        """Itself; a copy is made by calling the maker again, with copies of the arguments."""
+        object.__setattr__(self, "_maker", (maker, arguments))
+        return self
+
+    def __reduce__(self) -> Any:
+        """Families are one each: a copy is looked up by name, or made again."""
+        from mcmix.distributions.table import named
+
+        own = self.__dict__.get("_maker")
+        return own if own is not None else (named, (self.name,))
+
     def __repr__(self) -> str:
         return f"<family {self.name}({', '.join(p.name for p in self.parameters)})>"
 

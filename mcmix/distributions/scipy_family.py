@@ -60,7 +60,7 @@ def scipy_family(distribution: Any, is_discrete: bool) -> ScipyFamily:
         numbers = [_whole(p) for p in given] if is_discrete else given
         return np.asarray(distribution.rvs(*numbers, size=shape, random_state=rng), dtype=dtype)
 
-    return ScipyFamily(
+    made = ScipyFamily(
         name=distribution.name or "Scipy",
         parameters=tuple(parameters),
         support=Support(discrete=is_discrete),
@@ -70,6 +70,7 @@ def scipy_family(distribution: Any, is_discrete: bool) -> ScipyFamily:
         distribution=distribution,
         method="logpmf" if is_discrete else "logpdf",
     )
+    return made.made_by(scipy_family, distribution, is_discrete)
 
 
 def _whole(value: Any) -> np.ndarray:

@@ -87,3 +87,8 @@ _ALL = (
 )
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
+
+
+def named(name: str) -> Family:
+    """The family with this name."""
+    return FAMILIES[name]

@@ -41,7 +41,7 @@ def truncated(family: Family) -> Family:
         *own, lower, upper = parameters
         return draw_between(family, rng, size, tuple(own), lower, upper).astype(family.dtype)
 
-    return Family(
+    made = Family(
         name=f"Truncated{family.name}",
         parameters=with_bounds(family),
         support=Support("lower", "upper", discrete=family.support.discrete),
@@ -50,3 +50,4 @@ def truncated(family: Family) -> Family:
         dtype=family.dtype,
         summary=f"{family.name} law between bounds, both included, its mass there scaled to one.",
     )
+    return made.made_by(truncated, family)

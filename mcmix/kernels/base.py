@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from mcmix.kernels import interpreted
+from mcmix.screen import say
 
 COMPILED = not config.DISABLE_JIT  # else kernels run as the Python that they are, slowly: for tests and debuggers
 
@@ -36,6 +38,40 @@ def _stamp_of_all_kernels() -> tuple[float, int]:
     return max(s.st_mtime for s in stats), sum(s.st_size for s in stats)
 
 
+def _keep(disk_cache: Any) -> None:
+    """Keep compiled code on disk where that can be: never with old code in it, never as a reason to stop."""
+    _share_stamp(disk_cache)
+    load, save = disk_cache.load_overload, disk_cache.save_overload
+
+    def load_overload(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except Exception:  # whatever unpickling raises at a file that was cut
+            _say_once("compiled code that was kept is damaged, and is compiled anew")
+            with suppress(OSError):
+                disk_cache.flush()
+            return None
+
+    def save_overload(*arguments: Any) -> None:
+        try:
+            save(*arguments)
+        except OSError as error:
+            _say_once(f"{_NOT_KEPT} ({error.strerror or error})")
+
+    disk_cache.load_overload, disk_cache.save_overload = load_overload, save_overload
+
+
+_NOT_KEPT = (
+    "compiled code cannot be kept, so that every process compiles anew, for about half a minute; let NUMBA_CACHE_DIR "
+    "name a folder that can be written to"
+)
+
+
+@cache
+def _say_once(text: str) -> None:
+    say(f"mcmix: {text}", error=True)
+
+
 def _share_stamp(disk_cache: Any) -> None:
     """Make numba's disk cache notice a change in any kernel file, not only in the function's own.
 
@@ -49,8 +85,11 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function over arrays and scalars: cached on disk, without the GIL, NaN and infinity honest."""
     if not COMPILED:
         return interpreted.forgiving(function)
-    compiled = njit(cache=True, **_OPTIONS)(function)
-    _share_stamp(compiled._cache)
+    try:
+        compiled = njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # no folder can be written to: said when something is compiled
+        return njit(**_OPTIONS)(function)
+    _keep(compiled._cache)
     return compiled
 
 
@@ -92,8 +131,13 @@ class AddressedKernel:
 
         signature = types.int64(*[types.int64] * self.n_arguments)
         compiled: Any = CFunc(self.function, (signature.args, signature.return_type), locals={}, options=dict(_OPTIONS))
-        compiled.enable_caching()
-        _share_stamp(compiled._cache)
+        try:
+            compiled.enable_caching()
+        except RuntimeError:
+            _say_once(f"{_NOT_KEPT} (no folder can be written to)")
+            compiled.compile()
+            return compiled
+        _keep(compiled._cache)
         if self.variant:  # numba would key a closure by its pickled cells, which differ in every process
             compiled._cache._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), self.variant)
         compiled.compile()

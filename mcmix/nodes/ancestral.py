@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.node import Node, mapped, short
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.screen import say
 
 if TYPE_CHECKING:
     from mcmix.nodes.model import Model
@@ -118,7 +118,7 @@ def drawable(nodes: Sequence[Stochastic], asked: bool, what: str, stops: Collect
     reason = f"no way to draw {culprits}; give it a random() function"
     if asked or not good:
         raise ModelError(f"{what}: {', '.join(n.name for n in bad)}: {reason}")
-    print(f"{what}: left out {', '.join(n.name for n in bad)}: {reason}", file=sys.stderr)
+    say(f"{what}: left out {', '.join(n.name for n in bad)}: {reason}", error=True)
     return good
 
 

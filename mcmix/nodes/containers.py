@@ -72,7 +72,13 @@ def _frozen(cls: type) -> type:
     for name in names:
         if hasattr(cls, name):
             setattr(cls, name, _refuse)
+    cls.__reduce_ex__ = _rebuilt  # type: ignore[assignment]
     return cls
+
+
+def _rebuilt(self: Any, protocol: Any) -> Any:
+    """How to copy what does not change after it was made: it is made again."""
+    return type(self), (np.array(self, dtype=object) if isinstance(self, np.ndarray) else self.plain(self),)
 
 
 @_frozen
@@ -80,9 +86,6 @@ class ListContainer(Contained, list):
     """A list of nodes (and anything else)."""
 
     plain = list
-
-    def __reduce__(self) -> Any:
-        return type(self), (list(self),)  # copies are made whole: nobody appends to them either
 
 
 class TupleContainer(Contained, tuple):
@@ -103,9 +106,6 @@ class DictContainer(Contained, dict):
     """A dict of nodes; entries are attributes too."""
 
     plain = dict
-
-    def __reduce__(self) -> Any:
-        return type(self), (dict(self),)
 
     def __getattr__(self, name: str) -> Any:
         if name in self:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mcmix.errors import ModelError, YesOrNoIndex, ZeroProbability
 from mcmix.nodes.node import Node, holds_nodes, mapped, nodes_in, shape_of, short, value_of
+from mcmix.nodes.numbers import as_number, as_numbers
 
 
 class Deterministic(Node):
@@ -61,6 +63,9 @@ class Deterministic(Node):
             self._cached = (version, _plain(self._answer()))
         return self._cached[1]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_cached": None}  # it goes by versions, which go by addresses
+
     def _answer(self) -> Any:
         """What the function returns; its errors say which node they come from."""
         try:
@@ -77,7 +82,11 @@ class Deterministic(Node):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the current value."""
-        return np.shape(self.value)
+        value = self.value
+        try:
+            return np.shape(value)
+        except ValueError as error:
+            raise ModelError(f"{self.name}: its function returned rows of different lengths") from error
 
     def _describe(self) -> str:
         return f"Deterministic({self.name!r}, shape {np.shape(self.value)})"
@@ -184,9 +193,7 @@ class Potential(Node):
             raise
         if isinstance(answer, (bool, np.bool_)):
             raise ModelError(f"{self.name}: {YES_OR_NO_POTENTIAL}")
-        if answer is None or np.ndim(answer):
-            raise ModelError(f"{self.name}: a potential expected to return one number, got {short(answer)}")
-        return float(answer)
+        return as_number(self.name, "a potential", answer)
 
     @property
     def value(self) -> Any:
@@ -205,18 +212,40 @@ _FUNCTIONS = {"and": operator.and_, "or": operator.or_}
 ARRAY_METHODS = ("sum", "mean", "prod", "max", "min", "cumsum", "dot", "ravel", "squeeze", "clip", "transpose")
 
 
-def _as_operand(value: Any) -> Any:
-    return np.array(value) if isinstance(value, list) and not holds_nodes(value) else value
+_CONSTANTS = (list, str, bytes, complex, np.ndarray, np.generic)
+
+
+def _as_operand(text: str, value: Any) -> Any:
+    """A constant beside a node: numbers, lists of them as arrays."""
+    if not isinstance(value, _CONSTANTS) or holds_nodes(value):
+        return value
+    numbers = as_numbers(text, value)
+    return np.array(numbers) if isinstance(value, list) else value
+
+
+def _of_one(function: Callable[[Any], Any], value: Any) -> Any:  # named functions, so that models can be pickled
+    return function(value)
+
+
+def _of_two(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    return function(_array(left), _array(right))
+
+
+def _of_several(function: Callable[..., Any], options: Mapping[str, Any], /, **values: Any) -> Any:
+    return function(*values.values(), **options)
+
+
+def _of_any(function: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
+    return function(*arguments, **keywords)
 
 
 def _binary(symbol: str, function: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
     def method(self: Node, other: Any) -> Any:
-        left, right = (_as_operand(other), self) if swapped else (self, _as_operand(other))
+        operand = _as_operand(f"{self.name} {symbol} ...", other)
+        left, right = (operand, self) if swapped else (self, operand)
         text = f"({short(left)} {symbol} {short(right)})"
         parents = {"left": left, "right": right}
-        return Deterministic(
-            lambda left, right: function(_array(left), _array(right)), text, text, parents, trace=False
-        )
+        return Deterministic(partial(_of_two, function), text, text, parents, trace=False)
 
     return method
 
@@ -231,13 +260,8 @@ def _symbolic(value: Any) -> bool:
 
 def _unary(symbol: str, function: Callable[[Any], Any]) -> Any:
     def method(self: Node) -> Any:
-        return Deterministic(
-            lambda value: function(value),
-            f"{symbol}{self.name}",
-            f"{symbol}({self.name})",
-            {"value": self},
-            trace=False,
-        )
+        text = f"{symbol}({self.name})"
+        return Deterministic(partial(_of_one, function), f"{symbol}{self.name}", text, {"value": self}, trace=False)
 
     return method
 
@@ -277,14 +301,8 @@ class Index(Deterministic):
         text = f"{short(x)}[{short(index)}]"
         if any(n.is_yes_or_no for n in nodes_in(index)):
             raise YesOrNoIndex(name if name == text else f"{name}: {text}")
-
-        def look_up(x: Any, index: Any) -> Any:
-            try:
-                return _look_up(x, index)
-            except IndexError as error:
-                raise ModelError(f"{name}: the look-up {text} goes out of range ({error})") from error
-
-        super().__init__(look_up, doc or text, name, {"x": x, "index": index}, **keywords)
+        what = f"{name}: the look-up {text}"
+        super().__init__(partial(_looked_up, what), doc or text, name, {"x": x, "index": index}, **keywords)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -308,6 +326,13 @@ class Index(Deterministic):
 
     def _describe(self) -> str:
         return f"Index({self.name!r}, shape {self.shape})"
+
+
+def _looked_up(what: str, /, x: Any, index: Any) -> Any:
+    try:
+        return _look_up(x, index)
+    except IndexError as error:
+        raise ModelError(f"{what} goes out of range ({error})") from error
 
 
 def _look_up(x: Any, index: Any) -> Any:
@@ -355,19 +380,16 @@ def _ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: A
     """A NumPy function of nodes is a deterministic node."""
     if method != "__call__" or "out" in keywords:
         raise TypeError(f"numpy.{ufunc.__name__}.{method} of a node is not supported; write a @deterministic function")
-    arguments = {f"x{i}": _as_operand(x) for i, x in enumerate(inputs)}
+    arguments = {f"x{i}": _as_operand(f"{ufunc.__name__}(...)", x) for i, x in enumerate(inputs)}
     text = f"{ufunc.__name__}({', '.join(short(x) for x in inputs)})"
-    return Deterministic(lambda **values: ufunc(*values.values(), **keywords), text, text, arguments, trace=False)
+    return Deterministic(partial(_of_several, ufunc, keywords), text, text, arguments, trace=False)
 
 
 def _array_function(self: Node, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """A NumPy function of nodes is a deterministic node."""
     text = f"{function.__name__}({', '.join(short(x) for x in arguments)})"
-
-    def apply(arguments: Any, keywords: Any) -> Any:
-        return function(*arguments, **keywords)
-
-    return Deterministic(apply, text, text, {"arguments": list(arguments), "keywords": dict(keywords)}, trace=False)
+    parents = {"arguments": list(arguments), "keywords": dict(keywords)}
+    return Deterministic(partial(_of_any, function), text, text, parents, trace=False)
 
 
 def _as_numpy(name: str) -> Any:
@@ -394,11 +416,11 @@ def _transposed(self: Node) -> Any:
 def _converted(self: Node, dtype: Any) -> Deterministic:
     """The value in another type: a node."""
     name = f"{self.name}.astype({np.dtype(dtype)})"
+    return Deterministic(partial(_of_type, np.dtype(dtype)), name, name, {"value": self}, trace=False)
 
-    def apply(value: Any) -> Any:
-        return (value if hasattr(value, "astype") else np.asarray(value)).astype(dtype)
 
-    return Deterministic(apply, name, name, {"value": self}, trace=False)
+def _of_type(dtype: np.dtype[Any], value: Any) -> Any:
+    return (value if hasattr(value, "astype") else np.asarray(value)).astype(dtype)
 
 
 for _name in ARRAY_METHODS:

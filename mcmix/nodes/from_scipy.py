@@ -17,6 +17,11 @@ class ScipyLaw(Law):
 
     family: ScipyFamily
 
+    def __reduce__(self) -> Any:
+        """How to copy a node whose class has no name of its own: the class is made again."""
+        discrete = self.family.support.discrete
+        return _bare, (self.family.distribution, discrete), self.__getstate__()
+
     def _known_support(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Ends of the support where all parameters are known; NaN where SciPy refuses them."""
         if any(holds_nodes(p) for p in self.parents.values()):
@@ -45,6 +50,12 @@ class ScipyLaw(Law):
             wrong &= ~ignored
         if wrong.any():
             self._refuse_support(values, wrong, *known)
+
+
+def _bare(distribution: Any, is_discrete: bool) -> ScipyLaw:
+    """A node of a distribution's law that its state will fill."""
+    made: Any = law(scipy_family(distribution, is_discrete), ScipyLaw)
+    return made.__new__(made)
 
 
 def from_scipy(distribution: Any) -> type[Law]:

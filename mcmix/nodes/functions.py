@@ -83,13 +83,19 @@ def _combined(x: Sequence[Any], y: Sequence[Any]) -> Any:
     return total
 
 
+def _logit(theta: Any) -> Any:
+    return scipy.special.logit(theta)
+
+
+def _expit(ltheta: Any) -> Any:
+    return scipy.special.expit(ltheta)
+
+
 class Logit(Deterministic):
     """Log odds of a probability."""
 
     def __init__(self, name: str, theta: Any, doc: str = "", **keywords: Any):
-        super().__init__(
-            lambda theta: scipy.special.logit(theta), doc or "log odds", name, {"theta": theta}, **keywords
-        )
+        super().__init__(_logit, doc or "log odds", name, {"theta": theta}, **keywords)
 
 
 class InvLogit(Deterministic):
@@ -103,9 +109,7 @@ class InvLogit(Deterministic):
     """
 
     def __init__(self, name: str, ltheta: Any, doc: str = "", **keywords: Any):
-        super().__init__(
-            lambda ltheta: scipy.special.expit(ltheta), doc or "probability", name, {"ltheta": ltheta}, **keywords
-        )
+        super().__init__(_expit, doc or "probability", name, {"ltheta": ltheta}, **keywords)
 
 
 def equal(a: Any, b: Any) -> Any:

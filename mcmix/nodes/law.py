@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -13,8 +15,10 @@ from mcmix.distributions.family import Family, Parameter
 from mcmix.errors import ModelError, SupportError
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
-from mcmix.nodes.stochastic import DataNames, Stochastic, as_numbers, names_of, refuse_non_finite
+from mcmix.nodes.numbers import as_numbers
+from mcmix.nodes.stochastic import DataNames, Stochastic, names_of, refuse_non_finite
 
+LARGEST = 10**12  # elements of one node: more have no room in any memory
 _COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype")
 
 
@@ -46,6 +50,8 @@ class Law(Stochastic):
         value = value if value is None else self._labelled(value)
         self.event_shape = self._event_shape()
         self._shape = self._full_shape(size, plates, value)
+        if 0 in self._shape:
+            raise ModelError(f"{name}: expected at least one element, got shape {self._shape}")
         self._check_parameters()
         self._accept(value, observed)
         self._set_up(value, observed, self.family.dtype if dtype is None else dtype)
@@ -201,10 +207,12 @@ class Law(Stochastic):
 
     def _wanted(self, size: Any, word: str) -> tuple[int, ...]:
         """Size as a shape of whole numbers."""
-        given = np.ravel(size).tolist() if isinstance(size, np.ndarray) else size
+        given = tuple(np.atleast_1d(size)) if isinstance(size, np.ndarray) else size
         given = given if isinstance(given, (tuple, list)) else (given,)
-        if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in given):
-            raise ModelError(f"{self.name}: {word} expected whole numbers of at least 0, got {size!r}")
+        if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in given):
+            raise ModelError(f"{self.name}: {word} expected whole numbers of at least 1, got {size!r}")
+        if math.prod(map(int, given)) > LARGEST:
+            raise ModelError(f"{self.name}: {word} expected at most {LARGEST:.0e} elements, got {size!r}")
         return tuple(int(n) for n in given)
 
     def _broadcast(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
@@ -450,13 +458,14 @@ def parents_of(family: Family, node: str, positional: tuple[Any, ...], keywords:
         target = family.alternatives[keyword].replaces
         if target in found:
             raise TypeError(f"{node}: expected one of {target} and {keyword}, got both")
+        value, others = _plain(node, keyword, value), {k: _plain(node, k, v) for k, v in found.items()}
         if not holds_nodes(value):
-            check_constraint(node, keyword, family.alternatives[keyword].constraint, as_array(value))
-        found[target] = family.alternatives[keyword].convert(_plain(value), {k: _plain(v) for k, v in found.items()})
+            check_constraint(node, keyword, family.alternatives[keyword].constraint, value)
+        found[target] = family.alternatives[keyword].convert(value, others)
     for parameter in family.parameters:
         if parameter.name not in found and parameter.default is None:
             raise TypeError(f"{node}: {family.name} needs {parameter.name}; {_accepted(family)}")
-    return {p.name: _plain(found.get(p.name, p.default)) for p in family.parameters}
+    return {p.name: _plain(node, p.name, found.get(p.name, p.default)) for p in family.parameters}
 
 
 def _place(
@@ -479,15 +488,29 @@ def _accepted(family: Family) -> str:
     return f"accepted: {', '.join(parameters + alternatives + list(_COMMON[:6]))}"
 
 
-def _plain(value: Any) -> Any:
-    """Lists without nodes as arrays; data frames and series as arrays; everything with nodes as it is."""
+def _plain(node: str, parameter: str, value: Any) -> Any:
+    """Numbers as arrays of a known type; everything with nodes as it is."""
     if isinstance(value, Node) or holds_nodes(value):
         return value
-    return as_array(value)
+    numbers = as_numbers(f"{node}: {parameter}", value)
+    if np.ma.getmaskarray(numbers).any():
+        raise ModelError(
+            f"{node}: {parameter} expected known numbers, got masked ones; make those that are unknown nodes"
+        )
+    return as_array(numbers) if isinstance(value, np.ndarray) else np.asarray(numbers, dtype=float)
 
 
 def law(family: Family, base: type[Law] = Law) -> type[Law]:
-    """The node class of a family."""
+    """The node class of a family; one and the same where nothing is added to it, so that copies find it by name."""
+    return _law_of(family) if base is Law else _class_of(family, base)
+
+
+@cache
+def _law_of(family: Family) -> type[Law]:
+    return _class_of(family, Law)
+
+
+def _class_of(family: Family, base: type[Law]) -> type[Law]:
     parameters = [inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     for p in family.parameters:
         default = inspect.Parameter.empty if p.default is None else p.default

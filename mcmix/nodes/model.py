@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 
@@ -45,6 +46,7 @@ class Model:
         self.listed = listed
         self.nodes = _collected(listed)
         self._refuse_doubles()
+        self._refuse_names()
         self.generations = _generations(self.nodes)
 
     # ---------------------------------------------------------------- kinds of nodes
@@ -208,6 +210,19 @@ class Model:
         from mcmix.nodes.graph import source
 
         return source(self)
+
+    def _refuse_names(self) -> None:
+        """Refuse names of variables that no file can hold."""
+        for node in self.nodes:
+            if not isinstance(node, Stochastic) and not node.trace_by_default:
+                continue
+            wrong = next((c for c in node.name if c == "\0" or category(c) == "Cs"), None)
+            if wrong is not None or not node.name.strip(". "):
+                came = "only dots or blanks" if wrong is None else f"the character {wrong!a}"
+                raise ModelError(
+                    f"a node's name expected letters that can be written, so that files can hold it, got "
+                    f"{node.name!a} with {came}; rename it"
+                )
 
     def _refuse_doubles(self) -> None:
         seen: dict[str, Node] = {}

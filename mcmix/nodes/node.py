@@ -44,6 +44,23 @@ class Node:
         for parent in self.parent_nodes:
             parent.children.add(self)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: nothing that is known weakly, neither children, who ask for it, nor a sampler."""
+        known_weakly = (weakref.ref, weakref.WeakSet)
+        return {k: v for k, v in self.__dict__.items() if not isinstance(v, known_weakly)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.children = weakref.WeakSet()
+        for parent in self.parent_nodes:
+            parent.children.add(self)
+
+    def __copy__(self) -> Any:
+        """The same node under another object, which is nobody's child."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
     if TYPE_CHECKING:  # the operators are set in a loop by mcmix.nodes.deterministic
 
         def _operation(self, other: Any) -> Any: ...

@@ -12,6 +12,7 @@ from mcmix.distributions.circle import wrapped
 from mcmix.errors import ModelError, NoDrawsOfData, YesOrNoIndex, ZeroProbability
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node
+from mcmix.nodes.numbers import as_number, as_numbers
 
 
 class DataNames(NamedTuple):
@@ -108,6 +109,8 @@ class Stochastic(Node):
             self._hold(value)
             return
         value = None if value is None else as_numbers(self.name, value)
+        if self.observed and not np.size(value):
+            raise ModelError(f"{self.name}: expected data, got none (shape {np.shape(value)})")
         self.mask = missing_entries(self.name, value) if self.observed else None
         if self.mask is not None:
             value = without_missing(self.name, value, self.mask, dtype)
@@ -144,6 +147,12 @@ class Stochastic(Node):
         converted = np.array(np.ma.getdata(array), dtype=self.dtype)
         converted.flags.writeable = False
         return converted if converted.ndim else converted[()]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for held in (self.known, self.given, self._value, self.last_value):  # copies of arrays can be written to
+            if isinstance(held, np.ndarray):
+                held.flags.writeable = False
 
     # ---------------------------------------------------------------- data
 
@@ -317,17 +326,12 @@ class Stochastic(Node):
                 raise YesOrNoIndex(self.name) from error
             raise
         try:
-            answer = np.asarray(found, dtype=float)
-        except (TypeError, ValueError) as error:
-            raise ModelError(f"{self.name}: its logp expected to return one number, got {found!r}") from error
-        if answer.ndim:
-            raise ModelError(
-                f"{self.name}: its logp expected to return one number, got an array of shape {answer.shape} at "
-                f"{self.name}={value} with parents {dict(parents)}; sum it"
-            )
+            answer = as_number(self.name, "its logp", found)
+        except ModelError as error:
+            raise ModelError(f"{error} (at {self.name}={value} with parents {dict(parents)})") from error
         if np.isnan(answer):
             raise ModelError(f"{self.name}: its logp returned NaN at {self.name}={value} with parents {dict(parents)}")
-        return float(answer)
+        return answer
 
     def random(self) -> Any:
         """Draw a new value given the parents' current values, set it (unless observed) and return it."""
@@ -410,32 +414,8 @@ def _units_of(value: Any, columns: Sequence[Any]) -> tuple[str | None, ...] | No
 
 
 def _type_of(value: Any) -> np.dtype[Any]:
-    kind = as_numbers("", value).dtype if value is not None else np.dtype(float)
+    kind = value.dtype if value is not None else np.dtype(float)
     return np.dtype(float) if kind.kind not in "iub" else kind
-
-
-def as_numbers(name: str, value: Any) -> np.ndarray:
-    """A value as an array of numbers (a masked array stays one).
-
-    Raises
-    ------
-    ModelError
-        If it holds something else, or rows of different lengths.
-    """
-    try:
-        array = value if np.ma.isMaskedArray(value) else np.asarray(value)
-        if array.dtype.kind == "O" and not np.ma.isMaskedArray(array):
-            array = np.where(np.asarray(_absent(array), dtype=bool), np.nan, array)
-        return array.astype(float) if array.dtype.kind not in "fiub" else array
-    except (TypeError, ValueError) as error:
-        shown = repr(value) if len(repr(value)) < 60 else repr(value)[:57] + "..."
-        raise ModelError(
-            f"{name}: expected an array of numbers, got {shown} (data that are no numbers go into a @stochastic with "
-            "observed=True, dtype=object)"
-        ) from error
-
-
-_absent = np.frompyfunc(lambda x: x is None or type(x).__name__ == "NAType", 1, 1)  # pandas' NA equals nothing
 
 
 def refuse_non_finite(name: str, array: np.ndarray) -> None:

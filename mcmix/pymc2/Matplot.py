@@ -7,13 +7,14 @@ a notebook shows the figure once. The functions of mcmix.plots return theirs.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from mcmix.files import written_beside
 from mcmix.pymc2.drawn import draws_of, plotted
+from mcmix.screen import say
 
 
 def plot(
@@ -216,10 +217,10 @@ def _drawn(
         return
     stem = name or getattr(data, "name", None) or getattr(data, "__name__", "plot")
     target = Path("." if path is None else path) / f"{stem}{suffix}.{form or 'png'}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target)
+    with written_beside(target) as beside:
+        figure.savefig(beside)
     if verbose > 0:
-        print(f"written: {target}", file=sys.stderr)
+        say(f"written: {target}", error=True)
 
 
 __all__ = ["autocorrelation", "histogram", "plot", "summary_plot", "trace"]

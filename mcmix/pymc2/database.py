@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,8 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.pymc2.trace import Trace
 from mcmix.report import arviz_bridge
+from mcmix.screen import say
+from mcmix.traces.memory import read_only
 
 MEMORY = ("ram", "no_trace")
 FILES = ("txt", "pickle", "sqlite", "hdf5", "hdf5ea")
@@ -38,7 +39,7 @@ class Database:
     filename: Path | None = None
 
     def __init__(self, arrays: Mapping[str, list[np.ndarray]] | None = None):
-        self._kept = dict(arrays or {})
+        self._kept = {name: [read_only(chain) for chain in chains] for name, chains in (arrays or {}).items()}
 
     def _arrays(self) -> Mapping[str, list[np.ndarray]]:
         return self._kept
@@ -78,6 +79,10 @@ class Database:
         return f"<Database of {self.chains} chain(s){f' in {self.filename}' if self.filename else ''}>"
 
 
+def _nobody() -> None:
+    """A reference to no sampler."""
+
+
 class SamplerDatabase(Database):
     """The draws of a sampler, and its file where it has one."""
 
@@ -85,6 +90,10 @@ class SamplerDatabase(Database):
         super().__init__()
         self._sampler = weakref.ref(sampler)
         self.keeps, self.filename = kind != "no_trace", filename
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the sampler, which sets itself when it is copied."""
+        return {**self.__dict__, "_sampler": _nobody}
 
     def _arrays(self) -> Mapping[str, list[np.ndarray]]:
         sampler = self._sampler()
@@ -96,9 +105,7 @@ class SamplerDatabase(Database):
         if self.filename is None or sampler is None or not self.chains:
             return
         data = _exported(sampler, self._arrays())
-        beside = self.filename.with_name(f".{self.filename.name}.writing")
-        arviz_bridge.to_netcdf(data, beside)
-        os.replace(beside, self.filename)
+        arviz_bridge.to_netcdf(data, self.filename)
 
 
 def _exported(sampler: Any, arrays: Mapping[str, list[np.ndarray]]) -> Any:
@@ -131,7 +138,7 @@ def opened(sampler: Any, db: Any, name: str, options: Mapping[str, Any]) -> Samp
     filename = file_of(options.get("dbname") or name)
     if db not in _told:
         _told.add(db)
-        print(f"db={db!r}: draws are written as netCDF, the one form that files have here: {filename}", file=sys.stderr)
+        say(f"db={db!r}: draws are written as netCDF, the one form that files have here: {filename}", error=True)
     return SamplerDatabase(sampler, db, filename)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.missing import missing_entries
 from mcmix.nodes.node import shape_of
-from mcmix.nodes.stochastic import Stochastic, as_numbers
+from mcmix.nodes.numbers import as_numbers
+from mcmix.nodes.stochastic import Stochastic
 
 
 def stochastic_from_data(

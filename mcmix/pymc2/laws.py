@@ -16,7 +16,8 @@ from mcmix.nodes.decorators import stochastic
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.law import Law, as_array, law
 from mcmix.nodes.node import Node, shape_of, value_of
-from mcmix.nodes.stochastic import Stochastic, as_numbers
+from mcmix.nodes.numbers import as_numbers
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.pymc2.table import ROWS, Row
 
 COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose")  # PyMC 2's order
@@ -81,7 +82,7 @@ class OldParents(DictContainer):
         """The parent of this name, or the default."""
         return self[key] if key in self else default
 
-    def __reduce__(self) -> Any:
+    def __reduce_ex__(self, protocol: Any) -> Any:
         return type(self), (dict(self), self.shown)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,7 @@ from mcmix.pymc2.database import SamplerDatabase, opened
 from mcmix.pymc2.laws import FullDirichlet, whole
 from mcmix.pymc2.trace import QUANTILES, Trace
 from mcmix.report.statistics import node_statistics
+from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL
 from mcmix.traces.memory import Draws
 
@@ -229,6 +231,10 @@ class MCMC(Named, mcmc.MCMC):
         self._side_by_side: tuple[int, Draws] | None = None
         self._stopped = False  # whether steps changed since the last call: the chain is made anew where it stands
         self._unasked: set[str] = set()  # deterministics kept for those who ask; reports of all leave them out
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        super().__setstate__(held)
+        self.db._sampler = weakref.ref(self)
 
     # ---------------------------------------------------------------- the run
 
@@ -462,7 +468,7 @@ class MCMC(Named, mcmc.MCMC):
         roundto: int = 3,
     ) -> None:
         """Print a table with one line per element. :func:`mcmix.pymc2.gelman_rubin` and to_arviz() say more."""
-        print(text.summary_text(self.stats(variables, alpha, start, batches, chain), alpha, roundto))
+        say(text.summary_text(self.stats(variables, alpha, start, batches, chain), alpha, roundto))
 
     def write_csv(
         self,

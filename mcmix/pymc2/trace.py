@@ -9,7 +9,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.report.statistics import node_statistics
-from mcmix.traces.memory import Draws
+from mcmix.traces.memory import Draws, read_only
 
 QUANTILES = (2.5, 25, 50, 75, 97.5)
 
@@ -30,7 +30,8 @@ class Trace:
     """
 
     def __init__(self, name: str, chains: Sequence[np.ndarray], chain: int | None = -1, circular: bool = False):
-        self.name, self.chains, self.chain, self.circular = name, list(chains), chain, circular
+        self.name, self.chain, self.circular = name, chain, circular
+        self.chains = [read_only(np.asarray(c)) for c in chains]
         if chain is not None and not -len(self.chains) <= chain < len(self.chains):
             raise ModelError(f"trace: chain expected 0 to {len(self.chains) - 1} (None joins all), got {chain}")
 

@@ -16,6 +16,8 @@ import numpy as np
 
 from mcmix.distributions.circle import mean_direction
 from mcmix.errors import ModelError
+from mcmix.files import written_beside
+from mcmix.nodes.numbers import as_numbers
 
 ANGLES = "mcmix_angles"  # the attribute that names variables and data on a circle
 TAIL = (0.05, 0.95)  # the quantiles of the tail ESS, given by name because the generations have different defaults
@@ -93,10 +95,9 @@ def summary(data: Any, **options: Any) -> Any:
 
 def to_netcdf(data: Any, path: str | Path) -> Path:
     """Write what `to_inference_data` made to a netCDF file, its folder included; returns the path."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    data.to_netcdf(str(target))
-    return target
+    with written_beside(path) as beside:
+        data.to_netcdf(str(beside))
+    return Path(path)
 
 
 def rhat(x: np.ndarray, circular: bool = False) -> np.ndarray:
@@ -319,11 +320,8 @@ def _has_posterior(given: Any) -> bool:
 
 
 def _by_draw(name: str, values: Any) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        array = np.zeros(())  # ragged
-    if array.ndim < 2 or array.dtype.kind not in "fiub":
+    array = as_numbers(name, values)
+    if np.ma.isMaskedArray(array) or array.ndim < 2:
         raise ModelError(
             f"{name}: expected numbers of shape (chains, draws, ...), got {array.dtype} of shape {np.shape(array)}"
         )

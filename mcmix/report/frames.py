@@ -5,9 +5,10 @@ pandas is imported only to make a frame. A Series that comes in shows that someb
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,9 +145,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> DataFrame:
     frame = _parsed(path)
     if not len(frame.columns) or not len(frame):
         raise ModelError(f"{path}: expected a header line and rows of numbers, got {len(frame)} rows")
-    frame.columns = [str(c).strip() for c in frame.columns]
-    if frame.columns[0].startswith("Unnamed: "):  # what a frame's index becomes in a file
-        frame = frame.set_index(frame.columns[0])
+    if frame.columns[0].startswith(_NAMELESS):  # what a frame's index becomes in a file
+        frame = frame.iloc[:, 1:].set_axis(frame.iloc[:, 0], axis=0)
     names = list(frame.columns)
     bare = [name for name in names if _is_number(name)]
     if bare or not names:
@@ -161,16 +161,38 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> DataFrame:
     return _numbers(path, frame[list(columns)] if columns else frame, chosen=bool(columns))
 
 
+_NAMELESS = "Unnamed: "  # as pandas calls columns that have no name
+_OTHERS = {  # how files of other kinds begin
+    b"\x1f\x8b": "a gzip archive; unpack it first (gunzip)", b"BZh": "a bzip2 archive; unpack it first (bunzip2)",
+    b"\xfd7zXZ": "an xz archive; unpack it first (unxz)", b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it first",
+    b"PK\x03\x04": "a zip archive or a spreadsheet (.xlsx, .ods); unpack it, or save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet (.xls); save the sheet as CSV", b"\x89HDF": "an HDF5 or netCDF file",
+    b"PAR1": "a Parquet file; let its name end in .parquet", b"%PDF": "a PDF",
+}  # fmt: skip
+
+
 def _parsed(path: Path) -> DataFrame:
+    """All columns under their names, as they stand in the file."""
     import pandas
 
     kind = path.suffix.lower()
+    if path.is_dir():
+        raise ModelError(f"{path}: expected a file, got a folder")
     if kind not in (".csv", ".tsv", ".txt", ".parquet"):
         raise ModelError(f"{path}: expected a .csv, .tsv, .txt or .parquet file")
     try:
+        _refuse_other_kinds(path, kind)
         if kind == ".parquet":
-            return pandas.read_parquet(path)
-        return pandas.read_csv(path, sep=_separator(path), skipinitialspace=True)
+            frame = pandas.read_parquet(path)
+            return frame.set_axis([str(c).strip() for c in frame.columns], axis=1)
+        header = _header(path)
+        # rows that end in a comma have one field more than names: pandas would take the first for row labels
+        frame = pandas.read_csv(
+            path, sep=_separator(path), skipinitialspace=True, index_col=False, encoding="utf-8-sig", low_memory=False
+        )
+        return frame.iloc[:, : len(header)].set_axis(header, axis=1)
+    except ModelError:
+        raise
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file") from error
     except ImportError as error:
@@ -184,6 +206,53 @@ def _parsed(path: Path) -> DataFrame:
         raise ModelError(
             f"{path}: cannot be read as {kind[1:]}: {said[0] if said else type(error).__name__}"
         ) from error
+
+
+def _refuse_other_kinds(path: Path, kind: str) -> None:
+    """Refuse a file that begins like one of another kind, whatever its name ends in."""
+    with path.open("rb") as file:
+        first = file.read(8)
+    for mark, what in _OTHERS.items():
+        if first.startswith(mark) and not (kind == ".parquet" and mark == b"PAR1"):
+            raise ModelError(f"{path}: expected a {kind} file, got {what}")
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line and fields of every row that is not blank."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=_separator(path), skipinitialspace=True)
+        for row in reader:
+            if any(field.strip() for field in row) or len(row) > 1:
+                yield reader.line_num, row
+
+
+def _header(path: Path) -> list[str]:
+    """Names of the columns; what pandas would bend silently is refused.
+
+    Raises
+    ------
+    ModelError
+        If a row has more fields than there are names, or two columns have one name.
+    """
+    rows = _rows(path)
+    _, names = next(rows, (0, []))
+    header = [name.strip() for name in names]
+    for line, row in rows:
+        if any(field.strip() for field in row[len(header) :]):
+            raise ModelError(
+                f"{path}: expected {len(header)} fields in each row, as there are names, got {len(row)} in line {line} "
+                f"({_separator(path).join(row)[:60]}); write numbers with a decimal point, or in quotes"
+            )
+    doubled = sorted({name for name in header if name and header.count(name) > 1})
+    if doubled:
+        raise ModelError(f"{path}: expected one column of each name, got several {', '.join(map(repr, doubled))}")
+    while len(header) > 1 and not header[-1] and not _filled(path, len(header) - 1):
+        header.pop()  # a header that ends in a comma
+    return [name or f"{_NAMELESS}{i}" for i, name in enumerate(header)]
+
+
+def _filled(path: Path, column: int) -> bool:
+    return any(any(field.strip() for field in row[column:]) for _, row in _rows(path))
 
 
 def _is_number(text: str) -> bool:
@@ -203,11 +272,12 @@ def _separator(path: Path) -> str:
 
 def _numbers(path: Path, frame: DataFrame, chosen: bool) -> DataFrame:
     text = {c: _first_text(frame[c]) for c in frame.columns}
-    found = [f"{c!r} (such as {value!r})" for c, value in text.items() if value is not None]
-    if found:
-        good = ",".join(c for c, value in text.items() if value is None)
+    bad = {c: found for c, found in text.items() if found is not None}
+    if bad:
+        found = [f"{c!r} ({value!r} in {_place(path, row)})" for c, (row, value) in bad.items()]
+        good = ",".join(c for c in frame.columns if c not in bad)
         way_out = "" if chosen else f"; choose columns of numbers with --columns {good}" if good else ""
-        commas = any(re.fullmatch(r"[+-]?[\d.]*,\d+", str(value)) for value in text.values())
+        commas = any(re.fullmatch(r"\s*[+-]?[\d.]*,\d+\s*", value) for _, value in bad.values())
         way_out = "; write numbers with a point, as in 3.14" if commas else way_out
         raise ModelError(f"{path}: expected numbers, got text in column {', '.join(found)}{way_out}")
     truths = [str(c) for c in frame.columns if frame[c].dtype.kind == "b"]
@@ -220,10 +290,26 @@ def _numbers(path: Path, frame: DataFrame, chosen: bool) -> DataFrame:
     return numbers
 
 
-def _first_text(column: Any) -> str | None:
-    """The first entry that is no number, or None; dates are none."""
+def _first_text(column: Any) -> tuple[int, str] | None:
+    """Row and text of the first entry that is no number, or None; dates are none."""
     if column.dtype.kind in "biuf":
         return None
-    known = column.dropna()
-    wrong = [v for v in known if isinstance(v, bool) or not isinstance(v, (int, float, np.number))]
-    return str(wrong[0]) if wrong else None
+    absent = column.isna().to_numpy()
+    entries = [(row, value) for row, value in enumerate(column.tolist()) if not absent[row]]
+    wrong = [(row, str(value)) for row, value in entries if not _is_plain_number(value)]
+    texts = [(row, value) for row, value in entries if isinstance(value, str)]  # numbers that are kept as text
+    return next(iter(wrong or texts), None)
+
+
+def _is_plain_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return _is_number(value)
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.timedelta64))
+
+
+def _place(path: Path, row: int) -> str:
+    """Where a row of the frame stands."""
+    if path.suffix.lower() == ".parquet":
+        return f"row {row + 1}"
+    line = next((line for i, (line, _) in enumerate(_rows(path)) if i == row + 1), None)
+    return f"row {row + 1}" if line is None else f"line {line}"

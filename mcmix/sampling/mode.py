@@ -51,6 +51,7 @@ FULL_CURVATURE = 60  # coordinates up to which mixed derivatives are taken
 DEPTHS = (10.0, 20.0, 30.0)  # how far towards an end the density is probed
 MOST_PAIRS = 2000
 SWEEPS = 200  # of the short chains whose draws are starts too; as many before are thrown away
+LEAST_SWEEPS, MOST_VISITS = 20, 2 * 10**7  # fewer where so many rows x components would be visited by a chain
 MOST_DRAWN = 2  # such starts
 LOOKED_AT = 50  # draws of each chain whose density is compared
 SHORT = 40  # iterations after which starts are compared
@@ -488,11 +489,14 @@ def _nowhere(ways: list[str], n: int) -> str:
     )
 
 
-def starts_of(model: Model, target: Target, n: int, sequence: np.random.SeedSequence) -> Starts:
+def starts_of(
+    model: Model, target: Target, n: int, sequence: np.random.SeedSequence, with_draws: bool = True
+) -> Starts:
     """Free coordinates of the starts of so many chains; one where all are given as value=.
 
-    Where labels are summed out, the best draws of short chains from these starts are starts too: an optimiser stays in
-    the mode that a seeding suggests, labels that are drawn leave a poor one.
+    Where labels are summed out, the best draws of short chains from these starts are starts too (`with_draws`): an
+    optimiser stays in the mode that a seeding suggests, labels that are drawn leave a poor one. Not where a function is
+    called as it is written: that may take long.
     """
     made, view = assemble(model), target.view
     given = {node: node.given for node in model.stochastics if node.given is not None}
@@ -501,15 +505,18 @@ def starts_of(model: Model, target: Target, n: int, sequence: np.random.SeedSequ
     children = [np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, i)) for i in range(n)]
     runners = [runner(made, i, child, given, pools) for i, child in enumerate(children)]
     found = [view.free({node: node.state_of(r.chain.get(node)) for node in view.nodes}) for r in runners]
-    if n > 1 and made.structure.blocks and not any(s.in_python for s in made.steps):
+    in_python = bool(made.recording.opaque) or any(s.in_python for s in made.steps)
+    if n > 1 and with_draws and made.structure.blocks and not in_python:
         found += best_draws(target, _short_run(made, runners), MOST_DRAWN)
     return Starts([np.where(view.bounded, np.clip(x, -FARTHEST, FARTHEST), x) for x in found], _exchanges(made))
 
 
 def _short_run(made: Assembled, runners: list[Runner]) -> dict[str, np.ndarray]:
     """Draws of every unknown that is kept, by name, from chains that are let go for a while."""
-    out = buffers(made, len(runners), SWEEPS, 0)
-    run(runners, out, 2 * SWEEPS, SWEEPS, 1, progress_bar=False)
+    each = sum(b.label.n_units * b.label.n_labels for b in made.structure.blocks)
+    sweeps = int(np.clip(MOST_VISITS // each, LEAST_SWEEPS, SWEEPS))
+    out = buffers(made, len(runners), sweeps, 0)
+    run(runners, out, 2 * sweeps, sweeps, 1, progress_bar=False)
     rows = min(r.rows for r in runners)
     return collected(made, out, rows).variables if rows else {}
 

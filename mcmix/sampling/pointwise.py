@@ -87,6 +87,38 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
     return with_known_labels(label, out / len(positions))
 
 
+def shares_at(made: Assembled, draws: Draws, node: Stochastic, numbers: np.ndarray) -> Iterator[np.ndarray]:
+    """Label probabilities of the units of unknown label at kept draws, other labels summed out.
+
+    Parameters
+    ----------
+    made : Assembled
+    draws : Draws
+    node : Stochastic
+        A label vector for which :func:`has_shares`.
+    numbers : ndarray of int
+        Draws, counted through all chains.
+
+    Yields
+    ------
+    ndarray, shape (units, K)
+    """
+    marginal = Marginal(record(made.model), made.model)
+    label, positions = marginal.label_of(node), np.column_stack(np.divmod(numbers, draws.n_draws))
+    unknown = np.ones(label.n_units, dtype=bool) if node.mask is None else np.asarray(node.mask).ravel()
+    unknown = unknown if unknown.size == label.n_units else np.ones(label.n_units, dtype=bool)
+    for _ in visited(marginal, draws, positions, "memberships", marginal.needed_by(node)):
+        out = np.zeros((label.n_units, label.n_labels))
+        marginal.add_shares(node, out)
+        yield out[unknown]
+
+
+def has_shares(made: Assembled, draws: Draws, node: Stochastic) -> bool:
+    """Whether a label vector can be summed out, and hangs on nothing but what was kept."""
+    marginal = Marginal(record(made.model), made.model)
+    return node in marginal.labels and all(n.name in draws.variables for n in marginal.needed_by(node))
+
+
 def visited(
     marginal: Marginal, draws: Draws, positions: np.ndarray, what: str, needed: Sequence[Stochastic] | None = None
 ) -> Iterator[None]:
@@ -109,4 +141,4 @@ def visited(
         yield
 
 
-__all__ = ["deviance", "memberships", "unit_log_likelihood", "visited"]
+__all__ = ["deviance", "has_shares", "memberships", "shares_at", "unit_log_likelihood", "visited"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.ancestral import buffers, chosen_nodes, drawable, drawn_forward, generator, refuse_size
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.screen import say
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evidence import LabelBlock
 from mcmix.traces.memory import Draws
@@ -99,7 +99,7 @@ def _tell_of_fresh(made: Assembled, needed: Sequence[Node], kept: Sequence[Node]
         )
     if absent:
         names = ", ".join(n.name for n in absent)
-        print(f"{WHAT}: {names} not kept; drawn from their law given their parents", file=sys.stderr)
+        say(f"{WHAT}: {names} not kept; drawn from their law given their parents", error=True)
 
 
 __all__ = ["posterior_predictive"]

@@ -14,6 +14,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.node import Node
+from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import Marginal
 from mcmix.steps.plan import Assembled
@@ -275,10 +276,7 @@ def _rows_of(node: Stochastic, value: Any) -> np.ndarray:
     columns = node.shape if vectors and len(node.shape) == 1 else node.shape[1:]
     if len(columns) > 1:
         raise ModelError(f"{node.name}: new rows are served for numbers and vectors, got rows of shape {columns}")
-    try:
-        x = np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"new rows: {node.name} expected numbers, got {type(value).__name__}") from error
+    x = with_gaps(f"new rows: {node.name}", value)
     width = columns[0] if columns else 1
     x = x.reshape(-1, 1) if width == 1 and x.ndim <= 1 else np.atleast_2d(x)
     if x.ndim != 2 or x.shape[1] != width:

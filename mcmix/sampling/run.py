@@ -162,15 +162,19 @@ def runner(
     number: int,
     sequence: np.random.SeedSequence,
     given: Mapping[Stochastic, Any],
-    pools: Mapping[Stochastic, Pool | None],
+    pools: Mapping[Stochastic, Pool | None] | None,
     tempering: Tempering | None = None,
 ) -> Runner:
-    """Make a chain: memory, bound sweep, start, frame; with tempering, hotter levels whose states it swaps with."""
+    """Make a chain: memory, bound sweep, start, frame; with tempering, hotter levels whose states it swaps with.
+
+    Without `pools` it is put nowhere: its whole state will be.
+    """
     chain = Chain(made.plan.layout, sequence)
     calls = [call for step in made.steps for call in step.bind(chain)]
     for step in made.steps:
         step.chains.append(chain)
-    start(made, chain, calls, given, Seeds(pools, number))
+    if pools is not None:
+        start(made, chain, calls, given, Seeds(pools, number))
     hotter: list[Chain] = []
     swaps: Call | None = None
     if tempering is not None and made.swaps is not None:
@@ -196,7 +200,7 @@ def _hotter(
     number: int,
     tempering: Tempering,
     given: Mapping[Stochastic, Any],
-    pools: Mapping[Stochastic, Pool | None],
+    pools: Mapping[Stochastic, Pool | None] | None,
 ) -> tuple[list[Chain], list[Call]]:
     """The chains at lower powers, started elsewhere than the coldest, and their part of a sweep."""
     chains: list[Chain] = []
@@ -206,7 +210,8 @@ def _hotter(
         chain = Chain(made.plan.layout, np.random.SeedSequence(entropy, spawn_key=(*key, 3, level)), coldest)
         chain.view(POWER_KEY)[:] = power
         own = [call for step in made.steps for call in step.bind(chain)]
-        start(made, chain, own, given, Seeds(pools, number + level))
+        if pools is not None:
+            start(made, chain, own, given, Seeds(pools, number + level))
         chains.append(chain)
         calls += own
     return chains, calls
@@ -253,13 +258,23 @@ def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers
         segments.append(segment)
     width = sum(s.size for s in segments)
     try:
+        if 8 * n_chains * n_rows * width > _memory():
+            raise MemoryError  # what a system that promises more than it has finds out in the middle of a run
         return Buffers(segments, np.zeros((n_chains, n_rows, width)), found, moments)
-    except MemoryError as error:
+    except (MemoryError, ValueError) as error:  # NumPy's words for more bytes than addresses
         gibibytes = 8 * n_chains * n_rows * width / 2**30
         raise ModelError(
             f"sample: the draws would take {gibibytes:.1f} GiB ({n_chains} chains x {n_rows} draws x {width} numbers); "
             "use thin=, fewer iterations, or several calls"
         ) from error
+
+
+def _memory() -> float:
+    """Bytes of the machine's memory, as far as the system says it."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
 
 
 def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:

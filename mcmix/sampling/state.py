@@ -7,24 +7,27 @@ with ``to_arviz``.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.files import read_arrays, write_arrays
 from mcmix.kernels import driver
 from mcmix.sampling.run import Runner
 from mcmix.steps.plan import Assembled
 
-FORMAT = 1
+FORMAT = 2
 
 
-def signature(made: Assembled) -> dict[str, Any]:
+def signature(made: Assembled, n_chains: int) -> dict[str, Any]:
     """What must be the same in the model that a state is put into."""
     return {
         "format": FORMAT,
+        "chains": n_chains,
         "tempered": made.swaps is not None,
         "unknowns": [[n.name, list(n.state_shape)] for n in made.model.stochastics],
         "steps": [[s.name, *[v.name for v in s.variables]] for s in made.steps],
@@ -33,51 +36,118 @@ def signature(made: Assembled) -> dict[str, Any]:
 
 
 def save(made: Assembled, runners: Sequence[Runner], path: Path) -> None:
-    """Write the chains' state to an .npz file."""
-    arrays: dict[str, np.ndarray] = {"signature": np.array(json.dumps(signature(made)))}
+    """Write the chains' state to an .npz file, whole or not at all."""
+    said = np.array(json.dumps(signature(made, len(runners))))
+    write_arrays(path, {"signature": said, **_arrays(runners)})
+
+
+def _arrays(runners: Sequence[Runner]) -> dict[str, np.ndarray]:
+    """Everything that makes up the chains' state, by name."""
+    found: dict[str, np.ndarray] = {}
     for i, r in enumerate(runners):
-        arrays[f"memory {i}"] = r.chain.memory
+        found[f"memory {i}"] = r.chain.memory
         for level, chain in enumerate(r.hotter):
-            arrays[f"level {i} {level}"] = chain.memory
-        arrays[f"learned {i}"] = np.concatenate([c.reals for c in r.calls]) if r.calls else np.zeros(0)
-        arrays[f"stream {i}"] = np.array(json.dumps(_plain(r.chain.rng.bit_generator.state)))
-        arrays[f"sweeps {i}"] = np.array(r.sweeps)
+            found[f"level {i} {level}"] = chain.memory
+        found[f"learned {i}"] = np.concatenate([c.reals for c in r.calls]) if r.calls else np.zeros(0)
+        found[f"stream {i}"] = np.array(json.dumps(_plain(r.chain.rng.bit_generator.state)))
+        found[f"sweeps {i}"] = np.array(r.sweeps)
+        found |= {f"rows {i} {j}": streams for j, streams in enumerate(_row_states(r))}
+    return found
+
+
+@dataclass
+class Saved:
+    """The state of some chains, apart from any memory.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+    n_chains : int
+    name : str
+        Of the file that it came from, for refusals.
+    """
+
+    arrays: dict[str, np.ndarray]
+    n_chains: int = 0
+    name: str = "the copy"
+
+    @classmethod
+    def of(cls, runners: Sequence[Runner]) -> Saved:
+        """That of chains as they stand."""
+        return cls({name: x.copy() for name, x in _arrays(runners).items()}, len(runners))
+
+    def _read(self, name: str, reader: Callable[[str], Any]) -> Any:
+        try:
+            return reader(str(self.arrays[name]))
+        except (KeyError, ValueError) as error:
+            raise self._damaged(name) from error
+
+    def _damaged(self, name: str) -> ModelError:
+        return ModelError(
+            f"restore_state: {self.name} is damaged: the entry {name!r} is missing or is not what save_state wrote"
+        )
+
+    def restore(self, runners: Sequence[Runner]) -> None:
+        """Put chains where the file says: all of it fits, or nothing is changed.
+
+        Raises
+        ------
+        ModelError
+            If an entry is missing, or has another shape than the sampler's own.
+        """
+        for i, r in enumerate(runners):
+            _refuse_other_levels(f"level {i} ", list(self.arrays), r, self.name)
+        own = _arrays(runners)
+        for name, array in own.items():
+            came = self.arrays.get(name)
+            text = name.startswith("stream ")
+            if came is None or came.shape != array.shape or (not text and came.dtype != array.dtype):
+                raise self._damaged(name)
+        streams = [self._stream(i) for i in range(len(runners))]
+        for i, (r, stream) in enumerate(zip(runners, streams, strict=True)):
+            self._put(i, r, stream)
+
+    def _stream(self, i: int) -> Any:
+        """The state of a chain's random stream, tried on another stream first."""
+        found = _state(self._read(f"stream {i}", json.loads))
+        try:
+            np.random.SFC64(0).state = found
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(f"stream {i}") from error
+        return found
+
+    def _put(self, i: int, r: Runner, stream: Any) -> None:
+        r.chain.memory[:] = self.arrays[f"memory {i}"]
+        for level, chain in enumerate(r.hotter):
+            chain.memory[:] = self.arrays[f"level {i} {level}"]
+        r.chain.rng.bit_generator.state = stream
+        r.frame[driver.FRAME_SWEEP] = int(self.arrays[f"sweeps {i}"])
+        at = 0
+        for call in r.calls:
+            call.reals[:] = self.arrays[f"learned {i}"][at : at + call.reals.size]
+            at += call.reals.size
         for j, streams in enumerate(_row_states(r)):
-            arrays[f"rows {i} {j}"] = streams
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+            streams[...] = self.arrays[f"rows {i} {j}"]
 
 
-def n_chains(path: Path) -> int:
-    """How many chains a file holds."""
-    with _opened(path) as file:
-        return sum(name.startswith("memory ") for name in file.files)
-
-
-def restore(made: Assembled, runners: Sequence[Runner], path: Path) -> None:
-    """Put chains where a file says.
+def read(made: Assembled, path: Path) -> Saved:
+    """What a file holds: read to its end, and of the model that it is meant for.
 
     Raises
     ------
     ModelError
-        If the file belongs to another model, or to other steps.
+        If the file is damaged, or belongs to another model or other steps.
     """
-    with _opened(path) as file:
-        _refuse_others(json.loads(str(file["signature"])), signature(made), path)
-        for i, r in enumerate(runners):
-            _refuse_other_levels(f"level {i} ", file.files, r, path)
-            r.chain.memory[:] = file[f"memory {i}"]
-            for level, chain in enumerate(r.hotter):
-                chain.memory[:] = file[f"level {i} {level}"]
-            r.chain.rng.bit_generator.state = _state(json.loads(str(file[f"stream {i}"])))
-            r.frame[driver.FRAME_SWEEP] = int(file[f"sweeps {i}"])
-            at = 0
-            for call in r.calls:
-                call.reals[:] = file[f"learned {i}"][at : at + call.reals.size]
-                at += call.reals.size
-            for j, streams in enumerate(_row_states(r)):
-                streams[...] = file[f"rows {i} {j}"]
+    saved = Saved(read_arrays(path, "restore_state", "save_state"), name=path.name)
+    said = saved._read("signature", json.loads)
+    n_chains = said.get("chains") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or (
+        said.get("format") == FORMAT and not (isinstance(n_chains, int) and n_chains > 0)
+    ):
+        raise saved._damaged("signature")
+    saved.n_chains = n_chains or 0
+    _refuse_others(said, signature(made, saved.n_chains), path)
+    return saved
 
 
 def _row_states(r: Runner) -> list[np.ndarray]:
@@ -85,27 +155,21 @@ def _row_states(r: Runner) -> list[np.ndarray]:
     return [streams for chain in (r.chain, *r.hotter) for streams in chain.row_states()]
 
 
-def _refuse_other_levels(prefix: str, names: Sequence[str], r: Runner, path: Path) -> None:
+def _refuse_other_levels(prefix: str, names: Sequence[str], r: Runner, file: str) -> None:
     saved = sum(name.startswith(prefix) for name in names)
     if saved != len(r.hotter):
         raise ModelError(
-            f"restore_state: {path.name} holds {saved + 1} levels of tempering, this sampler {len(r.hotter) + 1}: pass "
+            f"restore_state: {file} holds {saved + 1} levels of tempering, this sampler {len(r.hotter) + 1}: pass "
             "the same tempering="
         )
 
 
-def _opened(path: Path) -> Any:
-    if not path.exists():
-        raise ModelError(f"restore_state: expected a file written by save_state, got none at {path}")
-    return np.load(path)
-
-
 def _refuse_others(saved: dict[str, Any], present: dict[str, Any], path: Path) -> None:
-    for what, found in saved.items():
-        if found != present.get(what):
+    for what, expected in present.items():
+        if saved.get(what) != expected:
             raise ModelError(
-                f"restore_state: {path.name} belongs to another model or other steps: expected {what} "
-                f"{present.get(what)}, got {found}"
+                f"restore_state: {path.name} belongs to another model or other steps: expected {what} {expected}, got "
+                f"{saved.get(what)}"
             )
 
 

@@ -229,7 +229,8 @@ class Compiler:
 
     def _scratch(self, n: int) -> int:
         if self.private:
-            start = self.layout.place(("scratch", id(self), self.used), n)
+            # by its number among all places: the address of a compiler that is gone is given to the next one
+            start = self.layout.place(("scratch", len(self.layout.places)), n)
             self.used += n
             return start
         start = self.used

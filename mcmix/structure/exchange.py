@@ -16,6 +16,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, elementwise, reduce, reshape
+from mcmix.structure.indexing import spans
 from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
 
@@ -116,7 +117,7 @@ def _tables_of(s: SeparableFactor, block: LabelBlock) -> tuple[list[Expression],
 
 
 def _is_entry_of_row(part: Expression, positions: set[Expression], n_labels: int) -> bool:
-    """Whether a look-up takes known entries of the row that a label names: at label * width + entry."""
+    """Whether a look-up takes entries of the row that a label names: label * width + entry, known or another label."""
     table, index = part.arguments
     width = table.size // n_labels
     if (
@@ -126,12 +127,12 @@ def _is_entry_of_row(part: Expression, positions: set[Expression], n_labels: int
     ):
         return False
     parts = index.arguments if index.op == "add" else (index,)
-    rows = [p for p in parts if not p.is_constant]
-    entries = [np.asarray(p.known) for p in parts if p.is_constant]
-    if len(rows) != 1 or rows[0].op != "multiply" or any((e < 0).any() or (e >= width).any() for e in entries):
+    rows = [p for p in parts if p.op == "multiply" and any(a in positions for a in p.arguments)]
+    entries = [p for p in parts if all(p is not row for row in rows)]
+    if len(rows) != 1 or any(p.leaves & {v for x in positions for v in x.leaves} for p in entries):
         return False
     times = [a for a in rows[0].arguments if a.is_constant and np.all(a.known == width)]
-    return len(times) == 1 and any(a in positions for a in rows[0].arguments)
+    return len(times) == 1 and all(spans(p, width) for p in entries)
 
 
 def _weights(block: LabelBlock, structure: Structure, found: Exchange) -> None:

@@ -67,18 +67,18 @@ def _gather_front(x: Expression, indices: list[Expression]) -> Expression:
 
 def _inside_row(index: Expression, length: int) -> Expression:
     """An index into an inner axis; beyond that axis it is sent out of the whole table, not into the next row."""
-    if index.is_constant or _spans(index, length):
+    if index.is_constant or spans(index, length):
         return index
     inside = elementwise("and", elementwise("greater_equal", index, 0), elementwise("less", index, length))
     return elementwise("where", inside, index, _NOWHERE)
 
 
-def _spans(index: Expression, length: int) -> bool:
+def spans(index: Expression, length: int) -> bool:
     """Whether what is looked up with is known to lie on an axis: finitely many values, all of them on it."""
     if index.op in ("reshape", "take"):
-        return _spans(index.arguments[0], length)
+        return spans(index.arguments[0], length)
     if index.op == "concatenate":
-        return all(_spans(a, length) for a in index.arguments)
+        return all(spans(a, length) for a in index.arguments)
     if index.is_constant:
         known = np.asarray(index.known)
         return bool(known.size == 0 or (known.min() >= 0 and known.max() < length))

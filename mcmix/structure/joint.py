@@ -58,7 +58,7 @@ def joint_of(node: Node, structure: Structure) -> Joint | None:
     if node.family.name not in PAIRS.values():
         return None
     own = structure.recording.own_factor(node)
-    above = [leaf.extra for leaf in own.parameters["precision"].leaves]
+    above = [n for n, leaf in structure.recording.leaves.items() if leaf in own.parameters["precision"].leaves]
     found = [_pair(n, structure) for n in above if isinstance(n, Law) and n.family.name in PAIRS]
     return next((pair for pair in found if pair is not None and pair.mean is node), None)
 

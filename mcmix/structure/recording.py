@@ -14,6 +14,7 @@ from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Index,
 from mcmix.nodes.law import Law, as_array
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, holds_nodes, mapped
+from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.canvas import revealed
 from mcmix.structure.evaluate import evaluate
@@ -148,7 +149,7 @@ def record(model: Model, whole: Collection[Node] = ()) -> Recording:
         elif isinstance(node, Deterministic):
             found = _looked_up(node, recording)
             if found is None:
-                found = _called(node, node.function, node.parents, recording, np.shape(node.value))
+                found = _called(node, node.function, node.parents, recording, node.shape)
             recording.values[node] = found
         elif isinstance(node, Potential):
             total = _called(node, _own_potential(node), node.parents, recording, ())
@@ -375,11 +376,31 @@ def _as_written(
 
     def run(*values: Any) -> Any:
         given: dict[Node, Any] = {**objects, **dict(zip(nodes, values, strict=True))}
-        return function(**{k: mapped(p, given.__getitem__) if holds_nodes(p) else p for k, p in parents.items()})
+        arguments = {k: mapped(p, given.__getitem__) if holds_nodes(p) else p for k, p in parents.items()}
+        return _checked_answer(node.name, function(**arguments), shape)
 
     answer = np.asarray(node.value) if isinstance(node, Deterministic) else np.zeros(())
     kind = {"i": "int", "u": "int", "b": "bool"}.get(answer.dtype.kind, "float")
     return python(run, [recording.values[n] for n in nodes], shape, kind, node.name)
+
+
+def _checked_answer(name: str, answer: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """What a function returned, as numbers of the shape that it had at first.
+
+    Raises
+    ------
+    ModelError
+        Naming the node: if it is nothing, no numbers, or of another shape.
+    """
+    if answer is None:
+        raise ModelError(f"{name}: its function returned None; is a return statement missing?")
+    found = np.ma.getdata(as_numbers(f"{name}: what its function returns", answer))
+    if found.shape != shape and not found.size == 1 == np.prod(shape):
+        raise ModelError(
+            f"{name}: its function expected to return shape {shape} at every call, as it did at first, got shape "
+            f"{found.shape}"
+        )
+    return np.asarray(found, dtype=float)
 
 
 def _all_nodes(parents: Mapping[str, Any]) -> Any:

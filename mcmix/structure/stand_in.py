@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,9 @@ def recordable(function: Callable[..., Any], wrap_arrays: bool = False) -> Calla
     wrap_arrays : bool
         Whether arrays of numbers among its globals and closure become constants, which symbolic values can look up in.
     """
+    if isinstance(function, partial):
+        arguments = [_seen(x, wrap_arrays) for x in function.args]
+        return partial(recordable(function.func, wrap_arrays), *arguments, **function.keywords)
     if not isinstance(function, types.FunctionType):
         return function
     scope, contents = function.__globals__, [_content(cell) for cell in function.__closure__ or ()]

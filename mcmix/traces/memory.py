@@ -1,16 +1,17 @@
-"""Draws kept in memory: plain arrays by name. Knows nothing of models."""
+"""Draws kept in memory: read-only arrays by name. Knows nothing of models."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 
 @dataclass
 class Draws:
-    """What one call of ``sample`` kept.
+    """What one call of ``sample`` kept. Its arrays are read-only views: who changes draws changes a copy.
 
     Attributes
     ----------
@@ -28,6 +29,15 @@ class Draws:
     statistics: dict[str, np.ndarray] = field(default_factory=dict)
     moments: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     angles: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.variables = {name: read_only(x) for name, x in self.variables.items()}
+        self.statistics = {name: read_only(x) for name, x in self.statistics.items()}
+        self.moments = {name: (read_only(mean), read_only(sd)) for name, (mean, sd) in self.moments.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()  # copies of read-only arrays can be written to
 
     @property
     def n_chains(self) -> int:
@@ -60,6 +70,19 @@ class Draws:
         kept = np.unique(np.linspace(0, self.n_draws - 1, per_chain).round().astype(int))
         chains, draws = np.meshgrid(np.arange(self.n_chains), kept, indexing="ij")
         return np.column_stack([chains.ravel(), draws.ravel()])
+
+
+def read_only(values: np.ndarray) -> np.ndarray:
+    """The same memory, which cannot be written through what is returned.
+
+    Examples
+    --------
+    >>> read_only(np.zeros(2)).flags.writeable
+    False
+    """
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view
 
 
 def joined(calls: Sequence[Draws]) -> Draws:

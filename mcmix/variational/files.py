@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.files import read_arrays, write_arrays
 from mcmix.variational.engine import Engine
 
 FORMAT = 1
+STORY = ("bound", "restart_bounds", "has_converged")  # what tells how factors came about
 
 
 def signature(engine: Engine) -> dict[str, Any]:
@@ -26,9 +29,7 @@ def save(engine: Engine, story: dict[str, np.ndarray], path: Path) -> None:
     arrays = {f"story {name}": x for name, x in story.items()}
     for i, parameters in enumerate(engine.state()):
         arrays |= {f"factor {i} {j}": x for j, x in enumerate(parameters)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        np.savez(file, signature=np.array(json.dumps(signature(engine))), **arrays)  # type: ignore[arg-type]
+    write_arrays(path, {"signature": np.array(json.dumps(signature(engine))), **arrays})
 
 
 def load(engine: Engine, path: Path) -> dict[str, np.ndarray]:
@@ -39,19 +40,40 @@ def load(engine: Engine, path: Path) -> dict[str, np.ndarray]:
     ModelError
         If there is no such file, or it belongs to another model.
     """
-    if not path.exists():
-        raise ModelError(f"load: expected a file written by save, got none at {path}")
-    with np.load(path) as file:
-        found, own = json.loads(str(file["signature"])), signature(engine)
-        if found != own:
-            parts = [k for k in own if found.get(k) != own[k]]
-            told = "; ".join(f"{k} expected {own[k]}, got {found.get(k)}" for k in parts)
-            raise ModelError(f"load: {path.name} belongs to another model: {told}")
-        state = []
-        for i, q in enumerate(engine.posteriors.values()):
-            state.append(tuple(file[f"factor {i} {j}"] for j in range(len(q.state))))
-        engine.put(state)
-        return {name.removeprefix("story "): file[name] for name in file.files if name.startswith("story ")}
+    file = read_arrays(path, "load", "save")
+    try:
+        found = json.loads(str(file["signature"]))
+    except (KeyError, ValueError) as error:
+        raise _damaged(path, "signature") from error
+    own = signature(engine)
+    if found != own:
+        found = found if isinstance(found, dict) else {}
+        parts = [k for k in own if found.get(k) != own[k]]
+        told = "; ".join(f"{k} expected {own[k]}, got {found.get(k)}" for k in parts)
+        raise ModelError(f"load: {path.name} belongs to another model: {told}")
+    state, story = _fitting(engine, file, path), {name: _told(file, name, path) for name in STORY}
+    engine.put(state)
+    return story
 
 
-__all__ = ["load", "save", "signature"]
+def _fitting(engine: Engine, file: Mapping[str, np.ndarray], path: Path) -> list[tuple[np.ndarray, ...]]:
+    """Every factor's parameters, of the shapes of the engine's own."""
+    found = []
+    for i, parameters in enumerate(engine.state()):
+        names = [f"factor {i} {j}" for j in range(len(parameters))]
+        for name, own in zip(names, parameters, strict=True):
+            if name not in file or file[name].shape != own.shape or file[name].dtype != own.dtype:
+                raise _damaged(path, name)
+        found.append(tuple(file[name] for name in names))
+    return found
+
+
+def _told(file: Mapping[str, np.ndarray], name: str, path: Path) -> np.ndarray:
+    entry = f"story {name}"
+    if entry not in file or file[entry].ndim != 1 or file[entry].dtype.kind not in "fb":
+        raise _damaged(path, entry)
+    return file[entry]
+
+
+def _damaged(path: Path, name: str) -> ModelError:
+    return ModelError(f"load: {path.name} is damaged: the entry {name!r} is missing or is not what save wrote")

@@ -1,7 +1,7 @@
 """The grammar of features: what a mixture model may have beside its two components, any of it together with any other.
 
-A model is made of a set of features; `built` writes it, and `Reference` says in plain NumPy what the density of each unit
-is under each combination of labels. Few models cover all pairs (`few`), every triple has a model of its own (`triples`).
+A model is made of a set of features; `built` writes it, and `Reference` says in plain NumPy what the density of each
+unit is under each combination of labels. Few models cover all pairs (`few`), every triple has its own (`triples`).
 
 ``python -m tests.harness.features`` prints the table of pairs that stands in FEATURES.md.
 """
@@ -57,27 +57,32 @@ class Built:
     nodes: list[Any]
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def exchangeable(self) -> bool:
+        """Whether components may be alike at all: known labels and known inner weights tell them apart."""
+        return not self.features & {"known labels", "nested mixtures"}
+
     def sampled(self, iterations: int = 150, burn: int = 50, chains: int = 2, seed: int = 1) -> mc.MCMC:
         """The model after a short run."""
         m = mc.MCMC(self.nodes, **self.options)
         return m.sample(iterations, burn, chains=chains, seed=seed, progress_bar=False)
 
 
-def built(features: frozenset[str]) -> Built:
-    """The model of a set of features."""
+def built(features: frozenset[str], alike: bool = False) -> Built:
+    """The model of a set of features; with `alike`, priors do not tell the components apart."""
     unknown = features - set(FEATURES)
     if unknown:
         raise LookupError(f"no features {sorted(unknown)}: add a row to FEATURES of {__name__}")
-    w = mc.Dirichlet("w", [2.0, 3.0])
+    w = mc.Dirichlet("w", [2.0, 2.0 if alike else 3.0])
     z = _labels(w, features)
     nodes: list[Any] = [w, z]
-    _scalars(z, features, nodes)
+    _scalars(z, features, nodes, alike)
     if features & {"vector tables", "missing coordinates"}:
-        _vectors(z, features, nodes)
+        _vectors(z, features, nodes, alike)
     if "simplex tables" in features:
         _categories(z, features, nodes)
     if "two observed nodes" in features:
-        rate = _table(mc.Gamma, "rate", [2.0, 4.0], 1.0, features, nodes)
+        rate = _table(mc.Gamma, "rate", [2.0, 2.0 if alike else 4.0], 1.0, features, nodes)
         nodes.append(mc.Poisson("n", _at(rate, z, "rate at z"), value=COUNTS, observed=True))
     return Built(features, nodes, {"tempering": 2} if "tempering" in features else {})
 
@@ -123,12 +128,13 @@ def scalar_rows(features: frozenset[str]) -> np.ndarray:
     return x
 
 
-def _scalars(z: Any, features: frozenset[str], nodes: list[Any]) -> None:
+def _scalars(z: Any, features: frozenset[str], nodes: list[Any], alike: bool) -> None:
     """The scalar rows, on all label vectors."""
     units, x = rows_of(features), scalar_rows(features)
     several = "several rows per label" in features
     angles = "angles" in features
-    mu = _table(mc.VonMises if angles else mc.Normal, "mu", [0.0, 2.0], 2.0 if angles else 0.5, features, nodes)
+    law, spread = (mc.VonMises, 2.0) if angles else (mc.Normal, 0.5)
+    mu = _table(law, "mu", [0.0, 0.0 if alike else 2.0], spread, features, nodes)
     mean: Any = _at(mu, z[units] if several else z, "mu at z")
     if "nested mixtures" in features:
         t = mc.Categorical("t", mc.Index("inner", INNER, z), size=UNITS)
@@ -147,7 +153,7 @@ def _scalars(z: Any, features: frozenset[str], nodes: list[Any]) -> None:
         nodes += [v, tau]
     if "row parameters" in features:
         precision = precision * np.resize(ERRORS, len(x))
-    nodes.append((mc.VonMises if angles else mc.Normal)("y", mean, precision, value=x, observed=True))
+    nodes.append(law("y", mean, precision, value=x, observed=True))
 
 
 def vector_rows(features: frozenset[str]) -> np.ndarray:
@@ -158,13 +164,13 @@ def vector_rows(features: frozenset[str]) -> np.ndarray:
     return x
 
 
-def _vectors(z: Any, features: frozenset[str], nodes: list[Any]) -> None:
-    eye = np.eye(2)
+def _vectors(z: Any, features: frozenset[str], nodes: list[Any], alike: bool) -> None:
+    eye, apart = np.eye(2), 0.0 if alike else 2.0
     if "lists of nodes" in features:
-        nu: Any = [mc.MvNormal(f"nu{k}", [2.0 * k, 0.0], eye) for k in range(2)]
+        nu: Any = [mc.MvNormal(f"nu{k}", [apart * k, 0.0], eye) for k in range(2)]
         nodes += nu
     else:
-        nu = mc.MvNormal("nu", [[0.0, 0.0], [2.0, 0.0]], eye)
+        nu = mc.MvNormal("nu", [[0.0, 0.0], [apart, 0.0]], eye)
         nodes.append(nu)
     nodes.append(mc.Mixture("x", z, mc.MvNormal, nu, eye, value=vector_rows(features), observed=True))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
@@ -16,8 +16,10 @@ import mcmix as mc
 from mcmix.api.compare import Comparison
 from mcmix.api.fit.laws import Kind, kind_of, mixture
 from mcmix.errors import ModelError
+from mcmix.files import write_text, written_beside
 from mcmix.report import frames
 from mcmix.report.arviz_bridge import to_netcdf
+from mcmix.screen import say
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,7 +28,7 @@ WELL, REFUSED, DOUBTFUL = 0, 1, 3  # exit codes; 2 is the parser's
 CRITERIA = {"evidence": ("log_evidence", 1), "loo": ("loo", 1), "bic": ("bic", -1), "icl": ("icl", -1)}
 SHOWN = ("log_evidence", "evidence_error", "loo", "loo_difference", "bic", "icl", "occupied")
 SMALLEST, LARGEST = 1e-100, 1e100  # of values whose squares are numbers still
-DRAWS, ROWS = "draws.nc", "rows.csv"
+DRAWS, ROWS, COMPARISON = "draws.nc", "rows.csv", "comparison.csv"
 
 
 @dataclass(frozen=True)
@@ -70,21 +72,40 @@ def fit(wish: Wish) -> int:
     kept, said = without_gaps(frame, wish.missing)
     _refuse_constants(kept)
     kind = kind_of(wish.law, columns, kept.to_numpy())
-    print(f"{wish.file}: {len(kept)} rows of {', '.join(columns)}; {said}")
+    _try_folder(wish.folder)
+    say(f"{wish.file}: {len(kept)} rows of {', '.join(columns)}; {said}")
     samplers = {k: _sampled(kind, kept, columns, k, wish) for k in wish.components}
-    comparison = mc.compare(samplers) if len(samplers) > 1 else None
-    best = (
-        wish.components[0]
-        if comparison is None
-        else chosen(comparison, wish, [m.diagnose().ok for m in samplers.values()])
-    )
-    if comparison is not None:
+    diagnoses = {k: m.diagnose() for k, m in samplers.items()}
+    comparison, best = None, wish.components[0]
+    if len(samplers) > 1:
+        say("comparing them, of which the evidence takes longest")
+        comparison = mc.compare(samplers)
+        best, why = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()})
+        _write_table(comparison, wish.folder / COMPARISON)
         table = comparison.table[list(SHOWN)].round(2).to_string()  # the page has the rest
-        print(f"\n{table}\n{comparison.reading}\n\nreported: {best} components (the best by {wish.choose})\n")
-    m = samplers[best]
-    print(m.verdict)
-    _write(m, wish, best, comparison, kept, [said, f"Prior: {kind.prior}; weights ~ Dirichlet(1, ..., 1)."])
-    return WELL if m.diagnose().ok else DOUBTFUL
+        say(f"\n{table}\n{comparison.reading}\n\nreported: {best} components ({why})\n")
+    say(diagnoses[best].verdict)
+    notes = [said, f"Prior: {kind.prior}; weights ~ Dirichlet(1, ..., 1)."]
+    _write(samplers[best], wish, best, comparison, kept, notes)
+    return WELL if diagnoses[best].ok else DOUBTFUL
+
+
+def _try_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be written to before anything takes long.
+
+    Raises
+    ------
+    ModelError
+        Naming it.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ModelError(f"--folder {folder}: expected a folder, got a file; choose another")
+    made = not folder.exists()
+    trial = folder / ".mcmix-trial"
+    write_text(trial, "")
+    trial.unlink()
+    if made:  # a refusal later on leaves no empty folder
+        folder.rmdir()
 
 
 def without_gaps(frame: DataFrame, missing: str) -> tuple[DataFrame, str]:
@@ -113,19 +134,44 @@ def without_gaps(frame: DataFrame, missing: str) -> tuple[DataFrame, str]:
 
 
 def chosen(comparison: Comparison, wish: Wish, trusted: Sequence[bool] = ()) -> int:
-    """The number of components that is best by the criterion.
+    """The number of components that is best by the criterion; see :func:`choice`."""
+    return choice(comparison, wish, dict(zip(wish.components, trusted or [True] * len(wish.components), strict=True)))[
+        0
+    ]
+
+
+def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool]) -> tuple[int, str]:
+    """The number of components that is best by the criterion, and in words among which, and which were left aside.
 
     Of evidence, those count that are known to less than a nat from chains that agree, as long as there are such; else
-    those that are known at all.
+    those that are known at all. What has no score is left aside, whatever the criterion.
+
+    Raises
+    ------
+    ModelError
+        If nothing has a score.
     """
     column, sign = CRITERIA[wish.choose]
-    scores = sign * comparison.table[column].to_numpy()
+    scores = sign * comparison.table[column].to_numpy(dtype=float)
+    counted = np.isfinite(scores)
+    if not counted.any():
+        raise ModelError(f"--choose {wish.choose}: no number of components has a score; take more --draws, or another")
+    reasons = {k: f"no {wish.choose} (too few draws, or none that it can be told from)" for k in _of(wish, ~counted)}
     if wish.choose == "evidence":
-        errors = comparison.table["evidence_error"].to_numpy()
-        fine = np.array(trusted or [True] * len(errors))
-        better = [(errors < 1.0) & fine, errors < 1.0, np.isfinite(errors), np.ones(len(errors), dtype=bool)]
-        scores = np.where(next(mask for mask in better if mask.any()), scores, -np.inf)
-    return wish.components[int(np.nanargmax(scores))]
+        errors = comparison.table["evidence_error"].to_numpy(dtype=float)
+        fine = np.array([trusted[k] for k in wish.components])
+        better = [(errors < 1.0) & fine, errors < 1.0, np.isfinite(errors), counted]
+        among = next(mask & counted for mask in better if (mask & counted).any())
+        reasons |= {k: "chains that cannot be trusted" for k in _of(wish, counted & ~among & ~fine)}
+        reasons |= {k: "evidence known to no better than a nat" for k in _of(wish, counted & ~among & fine)}
+        counted = among
+    best = wish.components[int(np.argmax(np.where(counted, scores, -np.inf)))]
+    aside = "; ".join(f"{k} has {reason}" for k, reason in sorted(reasons.items()))
+    return best, f"the best by {wish.choose}" + (f" of those that count; left aside: {aside}" if aside else "")
+
+
+def _of(wish: Wish, mask: np.ndarray) -> list[int]:
+    return [k for k, yes in zip(wish.components, mask, strict=True) if yes]
 
 
 def _refuse_constants(kept: DataFrame) -> None:
@@ -146,11 +192,17 @@ def _refuse_constants(kept: DataFrame) -> None:
 def _sampled(kind: Kind, kept: DataFrame, columns: Sequence[str], k: int, wish: Wish) -> mc.MCMC:
     m = mixture(kind, kept, k, name_of(columns))
     iterations = wish.burn + wish.draws * wish.thin
+    say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
     with redirect_stderr(StringIO()):  # the verdict is printed below, beside the number of components that it is of
         m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed, progress_bar=False)
-    headline = m.verdict.partition(";")[0] if not m.diagnose().ok else "fine"
-    print(f"  {k} component{'s' if k > 1 else ''}: {m.sampling_wall_seconds:.1f} s; {headline}", flush=True)
+    say(f"    {m.sampling_wall_seconds:.1f} s; {m.diagnose().headline}")
+    to_netcdf(m.to_arviz(), _draws_of(k, wish))  # whatever becomes of the next number of components
     return m
+
+
+def _draws_of(k: int, wish: Wish) -> Path:
+    """Where draws are as soon as they are made: under their number of components while there are more to come."""
+    return wish.folder / (DRAWS if len(wish.components) == 1 else f"draws-{k}.nc")
 
 
 def name_of(columns: Sequence[str]) -> str:
@@ -162,14 +214,22 @@ def name_of(columns: Sequence[str]) -> str:
 def _write(
     m: mc.MCMC, wish: Wish, best: int, comparison: Comparison | None, kept: DataFrame, notes: Sequence[str]
 ) -> None:
-    wish.folder.mkdir(parents=True, exist_ok=True)
     title = f"{', '.join(kept.columns)}: {best} component{'s' if best > 1 else ''}"
-    page = m.report(wish.folder, title=title, comparison=comparison, command=wish.command, notes=notes)
-    to_netcdf(m.to_arviz(), wish.folder / DRAWS)
-    written = [page, wish.folder / DRAWS]
+    written = [_draws_of(best, wish).replace(wish.folder / DRAWS)]
+    for k in set(wish.components) - {best}:
+        _draws_of(k, wish).unlink(missing_ok=True)
+    written += [wish.folder / COMPARISON] if comparison is not None else []
     if best > 1:
         written.append(_rows(m, kept, wish.folder / ROWS))
-    print("written: " + ", ".join(map(str, written)))
+    say("drawing the page")
+    page = m.report(wish.folder, title=title, comparison=comparison, command=wish.command, notes=notes)
+    say("written: " + ", ".join(map(str, [page, *written])))
+
+
+def _write_table(comparison: Comparison, target: Path) -> None:
+    """All scores, a row for each number of components."""
+    with written_beside(target) as beside:
+        comparison.table.to_csv(beside, index_label="components")
 
 
 def _rows(m: mc.MCMC, kept: DataFrame, target: Path) -> Path:
@@ -178,7 +238,8 @@ def _rows(m: mc.MCMC, kept: DataFrame, target: Path) -> Path:
     columns: dict[str, Any] = {"class": found.classes, "entropy": found.entropy}
     columns |= {f"component {j}": p for j, p in enumerate(found.probabilities.T)}
     table = frames.table_frame(columns, list(kept.index))
-    table.to_csv(target, index_label="row")
+    with written_beside(target) as beside:
+        table.to_csv(beside, index_label="row")
     return target
 
 

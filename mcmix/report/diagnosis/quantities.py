@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -164,7 +165,11 @@ def _plain(
     thinned: bool = False,
     counted: bool = False,
 ) -> Group:
-    return Group(labels, lambda i: np.moveaxis(values[:, :, i], -1, 0), invariant, decides, thinned, counted)
+    return Group(labels, partial(_columns, values), invariant, decides, thinned, counted)
+
+
+def _columns(values: np.ndarray, i: np.ndarray) -> np.ndarray:
+    return np.moveaxis(values[:, :, i], -1, 0)
 
 
 def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
@@ -190,23 +195,28 @@ def _sorted_group(
     name: str, tables: list[list[tuple[str, int]]], draws: Draws, classes: Sequence[Sequence[int]]
 ) -> Group:
     """Labelled by rank in its class, and by what else the variable has beside the axis of components."""
-    size, circular = len(tables[0]), holds_angles(tables[0], draws)
-
-    def in_order(j: int) -> np.ndarray:
-        values = table_values(tables[j], draws)
-        return wrapped(_sorted(opened(values), classes)) if circular else _sorted(values, classes)
-
-    def read(positions: np.ndarray) -> np.ndarray:
-        chosen = {j: in_order(j) for j in np.unique(positions % len(tables))}
-        return np.stack([chosen[i % len(tables)][..., i // len(tables)] for i in positions.tolist()])
-
+    size = len(tables[0])
     shape = draws.variables[tables[0][0][0]].shape[2:]
     rest = shape[1:] if shape and int(np.prod(shape[1:])) == len(tables) else (len(tables),) * (len(tables) > 1)
-    return Group(element_labels(f"{name} (sorted)", (size, *rest)), read, circular=circular)
+    labels = element_labels(f"{name} (sorted)", (size, *rest))
+    return Group(labels, partial(_ranks, tables, draws, classes), circular=holds_angles(tables[0], draws))
+
+
+def _ranks(
+    tables: list[list[tuple[str, int]]], draws: Draws, classes: Sequence[Sequence[int]], positions: np.ndarray
+) -> np.ndarray:
+    """Entries of tables that are sorted within every draw."""
+    chosen = {j: _in_order(tables[j], draws, classes) for j in np.unique(positions % len(tables))}
+    return np.stack([chosen[i % len(tables)][..., i // len(tables)] for i in positions.tolist()])
+
+
+def _in_order(table: list[tuple[str, int]], draws: Draws, classes: Sequence[Sequence[int]]) -> np.ndarray:
+    """A table, each class's entries sorted at the class's own places; angles from where their circle is emptiest."""
+    values = table_values(table, draws)
+    return wrapped(_sorted(opened(values), classes)) if holds_angles(table, draws) else _sorted(values, classes)
 
 
 def _sorted(values: np.ndarray, classes: Sequence[Sequence[int]]) -> np.ndarray:
-    """Each class's entries sorted at the class's own places; `values` is written over."""
     for members in classes:
         values[..., members] = np.sort(values[..., members], axis=-1)
     return values

@@ -9,6 +9,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mcmix.files import write_text
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -109,8 +111,7 @@ def written(page: Page, target: Path) -> Path:
         lstrip_blocks=True,
     )
     text = environment.get_template(TEMPLATE).render(page=page)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    write_text(target, text)
     return target
 
 

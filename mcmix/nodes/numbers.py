@@ -1,0 +1,129 @@
+"""What users hand in, as an array of numbers: the one place that says what a number is."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+
+_DATES = "dates; count the days from one of them: (dates - dates.min()) / np.timedelta64(1, 'D')"
+_SPANS = "time differences; divide them by a unit: value / np.timedelta64(1, 's')"
+_COMPLEX = "complex numbers; take .real, .imag or np.abs of them"
+_TEXT = "text; turn it into numbers first, with np.asarray(value, float) where every entry reads as one"
+_RECORDS = "records; take one of their fields: value['name']"
+_OF_KIND = {"M": _DATES, "m": _SPANS, "c": _COMPLEX, "U": _TEXT, "S": _TEXT, "T": _TEXT, "V": _RECORDS}
+_OF_TYPE: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((str, bytes), _TEXT),
+    ((complex, np.complexfloating), _COMPLEX),
+    ((datetime.timedelta, np.timedelta64), _SPANS),  # NumPy's is one of its whole numbers
+    ((datetime.date, datetime.time, np.datetime64), _DATES),
+)
+
+
+def as_numbers(name: str, value: Any) -> np.ndarray:
+    """A value as an array of numbers (a masked array stays one); None and pandas' NA become NaN.
+
+    Parameters
+    ----------
+    name : str
+        Of the node, or of what the value is for: every refusal begins with it.
+    value : array_like
+
+    Raises
+    ------
+    ModelError
+        If it holds something else (dates, time differences, complex numbers, text), rows of different lengths, or
+        numbers beyond those of double precision.
+
+    Examples
+    --------
+    >>> as_numbers("y", [1.5, None, 2])
+    array([1.5, nan, 2. ])
+    >>> as_numbers("y", np.array(["2020-01-01"], "M8[D]"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mcmix.errors.ModelError: y: expected an array of numbers, got [datetime.date(2020, 1, 1)]: dates; count the days ...
+    """
+    try:
+        array = value if np.ma.isMaskedArray(value) else np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{name}: expected an array of numbers, got {_shown(value)}") from error
+    kind = array.dtype.kind
+    if kind in "iub" or (kind == "f" and array.dtype.itemsize <= 8):
+        return array
+    if kind in _OF_KIND:
+        raise ModelError(f"{name}: expected an array of numbers, got {_shown(array.tolist())}: {_OF_KIND[kind]}")
+    if kind == "O":
+        array = _of_objects(name, array)
+    return _doubles(name, array, value)
+
+
+def with_gaps(name: str, value: Any) -> np.ndarray:
+    """As doubles, NaN where an entry is masked or absent."""
+    return np.ma.filled(as_numbers(name, value).astype(float), np.nan)
+
+
+def as_number(name: str, what: str, answer: Any) -> float:
+    """One number, such as a log density that a function returned.
+
+    Raises
+    ------
+    ModelError
+        If it is nothing, several numbers, or none.
+    """
+    if type(answer) is float or (isinstance(answer, np.float64) and answer.ndim == 0):
+        return float(answer)
+    if answer is None:
+        raise ModelError(f"{name}: {what} expected to return one number, got None; is a return statement missing?")
+    found = as_numbers(f"{name}: {what} expected to return one number", answer)
+    if found.ndim:
+        raise ModelError(f"{name}: {what} expected to return one number, got an array of shape {found.shape}; sum it")
+    return float(found)
+
+
+def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
+    """Objects that are numbers, NaN where one says that it is absent."""
+    data, masked = np.ma.getdata(array), np.ma.getmaskarray(array)
+    for kind in {type(x) for x in data[~masked]}:
+        wrong = next((said for types, said in _OF_TYPE if issubclass(kind, types)), None)
+        if kind.__name__ == "NaTType":
+            wrong = _DATES
+        if wrong is not None:
+            first = next(x for x in data[~masked] if type(x) is kind)
+            raise ModelError(f"{name}: expected an array of numbers, got {_shown(first)}: {wrong}")
+    known = np.where(masked | np.asarray(_absent(data), dtype=bool), np.nan, data)
+    return np.ma.array(known, mask=masked) if np.ma.isMaskedArray(array) else known
+
+
+_absent = np.frompyfunc(lambda x: x is None or type(x).__name__ == "NAType", 1, 1)  # pandas' NA equals nothing
+
+
+def _doubles(name: str, array: np.ndarray, value: Any) -> np.ndarray:
+    """In double precision, or a refusal where that has no such numbers."""
+    try:
+        with np.errstate(over="ignore"):
+            found = array.astype(float)
+    except OverflowError as error:
+        raise ModelError(f"{name}: {_BEYOND}, got {_shown(value)}") from error
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"{name}: expected an array of numbers, got {_shown(value)} (data that are no numbers go into a "
+            "@stochastic with observed=True, dtype=object)"
+        ) from error
+    beyond = np.isinf(np.ma.getdata(found)) & (np.abs(np.ma.getdata(array)) != np.inf)
+    if (beyond & ~np.ma.getmaskarray(found)).any():
+        raise ModelError(f"{name}: {_BEYOND}, got {_shown(np.ma.getdata(array)[beyond].ravel()[0])}")
+    return found
+
+
+_BEYOND = "expected numbers within those of double precision (up to 1.8e308; another unit helps)"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else text[:57] + "..."
+
+
+__all__ = ["as_number", "as_numbers", "with_gaps"]

@@ -1,0 +1,31 @@
+"""What is said on the screen, on terminals of every kind."""
+
+from __future__ import annotations
+
+import sys
+
+
+def say(text: object = "", error: bool = False) -> None:
+    """Print a text at once; letters that the terminal does not have are written as escapes.
+
+    Parameters
+    ----------
+    text : object
+        Shown as ``str`` has it.
+    error : bool
+        To the error stream, beside what a program writes.
+
+    Examples
+    --------
+    >>> say("mu")
+    mu
+    """
+    stream = sys.stderr if error else sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except UnicodeEncodeError:
+        encoding = getattr(stream, "encoding", None) or "ascii"
+        print(str(text).encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+
+
+__all__ = ["say"]
