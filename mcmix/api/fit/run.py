@@ -148,6 +148,7 @@ def _sampled(kind: Kind, kept: DataFrame, columns: Sequence[str], k: int, wish: 
     iterations = wish.burn + wish.draws * wish.thin
     with redirect_stderr(StringIO()):  # the verdict is printed below, beside the number of components that it is of
         m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed, progress_bar=False)
+    m.or_interrupted()
     headline = m.verdict.partition(";")[0] if not m.diagnose().ok else "fine"
     print(f"  {k} component{'s' if k > 1 else ''}: {m.sampling_wall_seconds:.1f} s; {headline}", flush=True)
     return m
