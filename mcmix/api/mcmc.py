@@ -770,6 +770,10 @@ class MCMC:
         """
         draws = self.draws()
         index = -1 if trace_index is None else trace_index
+        with Alone(self, "remember"):  # steps in Python let the nodes show a chain's values
+            self._show_draw(draws, chain, index)
+
+    def _show_draw(self, draws: Draws, chain: int, index: int) -> None:
         for value, n, what in ((chain, draws.n_chains, "chain"), (index, draws.n_draws, "trace_index")):
             if not (isinstance(value, (int, np.integer)) and -n <= value < n):
                 raise ModelError(f"remember: {what} expected a whole number from 0 to {n - 1}, got {value!r}")

@@ -88,6 +88,9 @@ class HeldBack:
         if callable(before) or (number == signal.SIGTERM and before == signal.SIG_DFL):
             self._before[number] = before
             signal.signal(number, self._arrived)
+            outer = getattr(before, "__self__", None)
+            if isinstance(outer, HeldBack):  # what it noted before this block was there to be told
+                self.noted += [n for n in outer.noted if n == number]
 
     def _give_back(self) -> None:
         """The last that is given back is Ctrl-C: from then on it may be raised here."""
