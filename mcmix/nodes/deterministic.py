@@ -66,6 +66,10 @@ class Deterministic(Node):
         try:
             answer = self.function(**self.parent_values())
         except Exception as error:
+            if isinstance(error, ValueError) and "read-only" in str(error):
+                raise ModelError(
+                    f"{self.name}: its function changes an argument in place; let it work on a copy (x = x.copy())"
+                ) from error
             error.add_note(f"in the function of the deterministic node {self.name!r}")
             raise
         if answer is None:
