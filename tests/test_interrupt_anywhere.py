@@ -487,8 +487,9 @@ def test_looking_at_draws_leaves_them_usable():
         lambda: mc.partition(m).labels.sum(),
         lambda: m.diagnose().table.to_numpy()[:, -1].astype(float).sum(),
     ):
-        found, kept = places(ask, files), m.trace("mu")[:].copy()
-        wanted = ask()
+        wanted, kept = ask(), m.trace("mu")[:].copy()
+        m._deviances.clear()
+        found = places(ask, files)
         m._deviances.clear()
         with At(found[len(found) // 2], files=files), pytest.raises(KeyboardInterrupt):
             ask()

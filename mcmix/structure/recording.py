@@ -327,7 +327,7 @@ def _refuse_impure(node: Node, function: Callable[..., Any], parents: Mapping[st
     One that was recorded needs no such look: its recording, which cannot change, was compared with it at two points.
     What varies only elsewhere than at the present values is not seen, nor is a clock below the 13th digit.
     """
-    values = {n: _read_only(_moved(n, 0.0)) for n in recording.leaves}
+    values: dict[Node, Any] = {n: _read_only(_moved(n, 0.0)) for n in recording.leaves}
     try:
         first, second = (_answered(function, parents, values) for _ in range(2))
     except Exception as error:  # noqa: BLE001  it may fail here and not where the chains are: they say so if it does
