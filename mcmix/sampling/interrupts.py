@@ -44,6 +44,7 @@ class HeldBack:
         self.noted: list[int] = []
         self._through = False
         self._before: dict[int, Any] = {}
+        self._raised: BaseException | None = None  # by a signal that was let through
         self._told: Callable[[], None] | None = None
 
     def __enter__(self) -> HeldBack:
@@ -65,12 +66,18 @@ class HeldBack:
             self._act(number, sys._getframe())
 
     def letting_through(self, work: Callable[[], Made]) -> Made:
-        """Do work that writes to nothing that outlives it: during it a signal acts at once."""
-        self._through = True
+        """Do work that writes to nothing that outlives it: during it a signal acts at once.
+
+        Python drops what is raised in a finaliser, so that a Ctrl-C may be lost there: then it is raised at the end.
+        """
+        self._through, self._raised = True, None
         try:
-            return work()
+            made = work()
         finally:
             self._through = False
+        if self._raised is not None:
+            raise self._raised
+        return made
 
     def tell(self, what: Callable[[], None]) -> None:
         """Call something as soon as a signal comes, or now if one came already; it must not raise."""
@@ -105,7 +112,11 @@ class HeldBack:
 
     def _arrived(self, number: int, frame: FrameType | None) -> None:
         if self._through:
-            self._act(number, frame)
+            try:
+                self._act(number, frame)
+            except BaseException as error:
+                self._raised = error
+                raise
             return
         self.noted.append(number)
         if self._told is not None:
