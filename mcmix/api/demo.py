@@ -62,7 +62,7 @@ def demo(folder: Path, seed: int, iterations: int) -> None:
     x = data(seed)
     m = mc.MCMC(model(x))
     before = time.perf_counter()
-    m.sample(iterations, min(BURN, iterations - 1), seed=seed)
+    m.sample(iterations, min(BURN, iterations - 1), seed=seed).or_interrupted()
     say(f"{m!r} in {time.perf_counter() - before:.1f} s\n")
     m.explain()
     table = m.summary()

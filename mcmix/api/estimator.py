@@ -127,7 +127,8 @@ class NormalMixture(DensityMixin, BaseEstimator):
         else:
             self.inference_ = MCMC([self._model()])
             sweeps, chains = self.burn + self.n_draws * self.thin, self.n_chains
-            self.inference_.sample(sweeps, self.burn, self.thin, chains=chains, seed=seed, progress_bar=False)
+            run = self.inference_.sample(sweeps, self.burn, self.thin, chains=chains, seed=seed, progress_bar=False)
+            run.or_interrupted()
             self._draws = self._matched()
         self._set_means()
         return self

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix.api import diagnosis
+from mcmix.api.alone import Alone
 from mcmix.api.arguments import (
     at_least_one,
     checked_budget,
@@ -33,7 +34,7 @@ from mcmix.report.statistics import node_statistics
 from mcmix.sampling import pointwise, predictive, predictive_density, replay, state
 from mcmix.sampling.ladder import Ladder, ladder_of, tempering_from
 from mcmix.sampling.progress import is_watched
-from mcmix.sampling.run import Runner, Tuning, buffers, collected, run, runner
+from mcmix.sampling.run import Buffers, Runner, Tuning, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
 from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL, Step
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from mcmix.api.sources import Source
 
 MOST_CHAINS = 10_000
+_Begun = tuple[list[Runner], "np.random.SeedSequence | None", Buffers]
+
 LABEL_BUDGET = 256 * 2**20  # bytes of labels that one call keeps
 
 
@@ -147,6 +150,7 @@ class MCMC:
         self._deviances: dict[int, np.ndarray] = {}
         self._seen: tuple[Draws, Diagnosis] | None = None
         self.seed_sequence: np.random.SeedSequence | None = None
+        self.interrupted = False  # whether the last call ended early: Ctrl-C, SIGTERM, halt()
         self.lengths = (0, 0, 1)  # iterations, burn-in and thinning of the last call
         self.sampling_seconds = 0.0  # of the slowest chain in the last call
         self.sampling_wall_seconds = 0.0  # of the last call, waiting for all chains
@@ -174,7 +178,7 @@ class MCMC:
             for node in self.model.nodes:
                 node.sampler = weakref.ref(self)
         if chains is not None:
-            self._go_on(chains)
+            self._runners, self.seed_sequence = self._chains_at(chains)
 
     # ---------------------------------------------------------------- before the run
 
@@ -229,6 +233,12 @@ class MCMC:
         >>> m.step_method_dict[mu]
         [<adaptive Metropolis step for mu: chosen by the user>]
         """
+        with Alone(self, "use_step_method") as held:
+            choices = held.letting_through(lambda: self._choices_with(step, nodes, options))
+            self._assembled, self._choices = held.letting_through(lambda: self._made(choices)), choices
+
+    def _choices_with(self, step: Any, nodes: tuple[Any, ...], options: dict[str, Any]) -> list[Choice]:
+        """The steps that were asked for, and one more."""
         self._refuse_started("use_step_method")
         if not (isinstance(step, type) and issubclass(step, Step)):
             raise ModelError(f"use_step_method: expected a step class such as mc.Slicer, got {step!r}")
@@ -241,8 +251,7 @@ class MCMC:
             getattr(step, "several", False) or not step.__module__.startswith("mcmix.")
         )
         wanted = [g for group in groups for g in self._groups(group, together)]
-        choices = [*self._choices, *[Choice(step, tuple(g), rest, options) for g in wanted]]
-        self._assembled, self._choices = self._made(choices), choices
+        return [*self._choices, *[Choice(step, tuple(g), rest, options) for g in wanted]]
 
     def _groups(self, group: Any, together: bool) -> list[list[Stochastic]]:
         """The nodes named, each with a step of its own or all with one."""
@@ -261,25 +270,34 @@ class MCMC:
         ModelError
             If the chains have started.
         """
+        with Alone(self, "temper"):
+            self._temper(tempering)
+
+    def _temper(self, tempering: Any) -> None:
         self._refuse_started("tempering")
         self._tempering, self._assembled = tempering_from(tempering), None
 
     def remove_step_method(self, step: Any) -> None:
         """Take back a step (or several) that was asked for; its nodes get one from the table again."""
+        with Alone(self, "remove_step_method") as held:
+            self._choices = held.letting_through(lambda: self._choices_without(step))
+            self._assembled = None
+
+    def _choices_without(self, step: Any) -> list[Choice]:
         self._refuse_started("remove_step_method")
         removed = list(step) if isinstance(step, (list, tuple, set)) else [step]
         for one in removed:
             if one not in self.step_methods:
                 raise ModelError(f"remove_step_method: expected one of this sampler's step_methods, got {one!r}")
         nodes = {n for one in removed for n in one.variables}
-        self._choices = [c for c in self._choices if not nodes & set(c.nodes)]
-        self._assembled = None
+        return [c for c in self._choices if not nodes & set(c.nodes)]
 
     def assign_step_methods(self, verbose: int = -1, draw_from_prior_when_possible: bool = True) -> None:
         """Choose steps now (sample() does it otherwise); optionally sample what no data hang on like the rest."""
-        self._refuse_started("assign_step_methods")
-        self._draw_from_prior, self._assembled = draw_from_prior_when_possible, None
-        _ = self.assembled
+        with Alone(self, "assign_step_methods") as held:
+            self._refuse_started("assign_step_methods")
+            self._draw_from_prior, self._assembled = draw_from_prior_when_possible, None
+            held.letting_through(lambda: self.assembled)
 
     @property
     def step_methods(self) -> list[Step]:
@@ -361,7 +379,7 @@ class MCMC:
         Returns
         -------
         MCMC
-            Itself. Ctrl-C keeps what was drawn and says so.
+            Itself. Ctrl-C keeps what was drawn and says so; see :attr:`interrupted`, and the notes.
 
         Raises
         ------
@@ -371,6 +389,17 @@ class MCMC:
             If a scale collapses.
         ZeroProbability
             If no start or no component can explain the data.
+        KeyboardInterrupt
+            If Ctrl-C comes before the first sweep; nothing of the call is then left.
+
+        Notes
+        -----
+        Ctrl-C and SIGTERM end every chain after the sweep it is in, and no thread is left when this returns or raises.
+        Ctrl-C returns with the draws; a handler of your own is called once they are kept. After SIGTERM they are kept
+        too, then your handler is called; without one ``SystemExit(143)`` is raised, so that ``finally`` blocks can
+        write the draws. Signals are Python's main thread's: of a call in another thread, ``halt()`` is the end.
+        While a call runs, another one of the same object is refused in every thread, as is what would change its
+        chains or write them down.
         """
         if unknown:
             raise TypeError(
@@ -378,54 +407,89 @@ class MCMC:
                 "tune_interval, tune_throughout, save_interval, burn_till_tuned, stop_tuning_after, verbose, "
                 "progress_bar, chains, cores, seed, start, tempering"
             )
-        self.lengths = iterations, burn_in, step = checked_lengths(iter, burn, thin)
+        lengths = checked_lengths(iter, burn, thin)
         cores = None if cores is None else at_least_one(cores, "cores")
         interval, enough = (
             at_least_one(tune_interval, "tune_interval"),
             at_least_one(stop_tuning_after, "stop_tuning_after"),
         )
-        if tempering is not None:
-            self.temper(tempering)
-        fresh = not self._runners
-        self._set_up(chains, seed, start)
-        made = self.assembled
+        tuning = Tuning(interval, enough, bool(tune_throughout))
+        with Alone(self, "sample") as held:
+            begun = held.letting_through(lambda: self._begun(chains, seed, start, tempering, lengths))
+            out = self._go_on_from(begun)
+            self.interrupted = self._advance(out, lengths, cores, tuning, bool(burn_till_tuned), progress_bar)
+            self.interrupted |= bool(held.noted)  # a signal that came when all was drawn
+            rows = self._keep(out, lengths)
+            if self.interrupted:
+                self._say_interrupted(rows)
+            held.settle_ctrl_c()
+        if rows > 0:
+            self._say_ladder()
+            self._say_verdict(progress_bar)
+        return self
+
+    def _begun(
+        self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None, tempering: Any, lengths: Any
+    ) -> _Begun:
+        """All that a call needs before its first sweep. Nothing here is the sampler's yet, so it may be interrupted."""
+        iterations, burn_in, step = lengths
+        before = self._tempering, self._assembled
         try:
-            out = buffers(made, len(self._runners), (iterations - burn_in) // step, self.label_budget)
-        except ModelError:
-            if fresh:
-                self._forget_chains()
+            if tempering is not None:
+                self._temper(tempering)
+            chosen = self._set_up(chains, seed, start)
+            out = buffers(self.assembled, len(chosen[0]), (iterations - burn_in) // step, self.label_budget)
+        except BaseException:
+            self._tempering, self._assembled = before
             raise
+        return *chosen, out
+
+    def _go_on_from(self, begun: _Begun) -> Buffers:
+        self._runners, self.seed_sequence, out = begun
+        return out
+
+    def _advance(
+        self,
+        out: Buffers,
+        lengths: tuple[int, int, int],
+        cores: int | None,
+        tuning: Tuning,
+        till_tuned: bool,
+        progress_bar: bool,
+    ) -> bool:
+        """Run the chains; return whether that ended early."""
         before = time.perf_counter()
         try:
-            interrupted = run(
+            return run(
                 self._runners,
                 out,
-                iterations,
-                burn_in,
-                step,
+                *lengths,
                 cores=cores,
-                tuning=Tuning(interval, enough, bool(tune_throughout)),
-                till_tuned=bool(burn_till_tuned),
+                tuning=tuning,
+                till_tuned=till_tuned,
                 progress_bar=progress_bar,
             )
         finally:
             self._release_nodes()
-        self.sampling_wall_seconds = time.perf_counter() - before
+            self.sampling_wall_seconds = time.perf_counter() - before
+
+    def _keep(self, out: Buffers, lengths: tuple[int, int, int]) -> int:
+        """Take a call's draws as the last; return how many of each chain there are, which all chains have."""
+        self.lengths = lengths
         self.sampling_seconds = max(r.sampled_seconds for r in self._runners)
         rows = min(r.rows for r in self._runners)
-        if interrupted:
-            say(
-                f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here, "
-                "and calls='all' joins the draws of all calls",
-                error=True,
-            )
         if rows > 0:
-            self._calls.append(collected(made, out, rows))
+            self._calls.append(collected(self.assembled, out, rows))
             for node in self.model.nodes:
                 node.sampler = weakref.ref(self)
-            self._say_ladder()
-            self._say_verdict(progress_bar)
-        return self
+        return rows
+
+    def _say_interrupted(self, rows: int) -> None:
+        say(
+            f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here, "
+            "and calls='all' joins the draws of all calls",
+            error=True,
+        )
 
     def save_state(self, path: str | Path) -> Path:
         """Write the chains' whole state (values, random streams, what steps learned) to a file; returns its path.
@@ -437,10 +501,11 @@ class MCMC:
         ModelError
             If the chains have not started.
         """
-        if not self._runners:
-            raise ModelError("save_state: the chains have not started; call sample() first")
         target = Path(path)
-        state.save(self.assembled, self._runners, target)
+        with Alone(self, "save_state") as held:
+            if not self._runners:
+                raise ModelError("save_state: the chains have not started; call sample() first")
+            held.letting_through(lambda: state.save(self.assembled, self._runners, target))
         return target
 
     def restore_state(self, path: str | Path) -> MCMC:
@@ -472,26 +537,29 @@ class MCMC:
         >>> bool(same.all())
         True
         """
-        self._refuse_started("restore_state")
-        if self._calls:
-            raise ModelError("restore_state: this sampler holds draws that were read; make a new MCMC object")
-        saved = state.read(self.assembled, Path(path))
-        try:
-            self._go_on(saved)
-        except ModelError:
-            self._forget_chains()
-            raise
+        with Alone(self, "restore_state") as held:
+            self._refuse_started("restore_state")
+            if self._calls:
+                raise ModelError("restore_state: this sampler holds draws that were read; make a new MCMC object")
+            begun = held.letting_through(lambda: self._restored(Path(path)))
+            self._runners, self.seed_sequence = begun
         return self
 
-    def _go_on(self, saved: state.Saved) -> None:
-        """Make chains that stand where others stood."""
+    def _restored(self, path: Path) -> tuple[list[Runner], np.random.SeedSequence | None]:
+        """Chains where a file says; the sampler's own only once they are whole."""
+        return self._chains_at(state.read(self.assembled, path))
+
+    def _chains_at(self, saved: state.Saved) -> tuple[list[Runner], np.random.SeedSequence | None]:
+        """Chains that stand where others stood."""
+        made = self.assembled
+        for step in made.steps:
+            step.unbind()
         sequence = self.seed_sequence or np.random.SeedSequence(0)  # its streams are overwritten
         entropy, key = sequence.entropy, sequence.spawn_key
         children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(saved.n_chains)]
-        made = self.assembled
-        self._runners = [runner(made, i, child, {}, None, self._tempering) for i, child in enumerate(children)]
-        saved.restore(self._runners)
-        self.seed_sequence = sequence
+        runners = [runner(made, i, child, {}, None, self._tempering) for i, child in enumerate(children)]
+        saved.restore(runners)
+        return runners, sequence
 
     def read(self, draws: Any, *, names: Mapping[str, str] | None = None) -> MCMC:
         """Take draws from a file or from elsewhere as this sampler's own: everything then works on them.
@@ -535,8 +603,10 @@ class MCMC:
         """
         from mcmix.api.reading import read_draws
 
-        self._refuse_started("read")
-        return self._take(*read_draws(self, draws, names))
+        with Alone(self, "read") as held:
+            self._refuse_started("read")
+            found, source = held.letting_through(lambda: read_draws(self, draws, names))
+            return self._take(found, source)
 
     def _take(self, found: Draws, source: Source) -> MCMC:
         """Hold draws that were read."""
@@ -555,6 +625,18 @@ class MCMC:
         """End the run after the present sweep, keeping what was drawn: from another thread, or a step of yours."""
         for r in self._runners:
             r.stop[0] = 1
+
+    def or_interrupted(self) -> MCMC:
+        """Itself, for loops of many runs: ``m.sample(...).or_interrupted()`` raises where Ctrl-C ended the call.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the last call ended early. Its draws are kept.
+        """
+        if self.interrupted:
+            raise KeyboardInterrupt("the last call of sample() ended early")
+        return self
 
     def _release_nodes(self) -> None:
         """After steps in Python, which let nodes draw from a chain's stream: they have streams of their own again."""
@@ -590,14 +672,17 @@ class MCMC:
             self._seen = draws, diagnosis.at_a_glance(self, draws)
         return self._seen[1]
 
-    def _set_up(self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None) -> None:
+    def _set_up(
+        self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None
+    ) -> tuple[list[Runner], np.random.SeedSequence | None]:
+        """The chains, made at the first call, and what seeds them."""
         if self._runners:
             if (chains is not None and chains != len(self._runners)) or seed is not None or start is not None:
                 raise ModelError(
                     f"sample: the chains have started ({len(self._runners)} of them); chains, seed and start belong to "
                     "the first call"
                 )
-            return
+            return self._runners, self.seed_sequence
         if self._was_read:
             raise ModelError("sample: this sampler holds draws that were read; make a new MCMC object to sample")
         n_chains = at_least_one(4 if chains is None else chains, "chains")
@@ -615,17 +700,12 @@ class MCMC:
                 error=True,
             )
         given = self._given(checked_start(start))
-        self.seed_sequence = sequence
-        entropy, key = self.seed_sequence.entropy, self.seed_sequence.spawn_key
+        for step in made.steps:
+            step.unbind()
+        entropy, key = sequence.entropy, sequence.spawn_key
         children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(n_chains)]
-        pools = seeds_of(made, self.seed_sequence)
-        self._runners = [runner(made, i, child, given, pools, self._tempering) for i, child in enumerate(children)]
-
-    def _forget_chains(self) -> None:
-        """As if the chains had never been made."""
-        self._runners, self.seed_sequence = [], None
-        for step in self.assembled.steps:
-            step.chains.clear()
+        pools = seeds_of(made, sequence)
+        return [runner(made, i, child, given, pools, self._tempering) for i, child in enumerate(children)], sequence
 
     def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
         """Start values by node: what nodes were given as value=, then what the call says."""
@@ -748,6 +828,10 @@ class MCMC:
         """
         draws = self.draws()
         index = -1 if trace_index is None else trace_index
+        with Alone(self, "remember"):  # steps in Python let the nodes show a chain's values
+            self._show_draw(draws, chain, index)
+
+    def _show_draw(self, draws: Draws, chain: int, index: int) -> None:
         for value, n, what in ((chain, draws.n_chains, "chain"), (index, draws.n_draws, "trace_index")):
             if not (isinstance(value, (int, np.integer)) and -n <= value < n):
                 raise ModelError(f"remember: {what} expected a whole number from 0 to {n - 1}, got {value!r}")

@@ -14,6 +14,7 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.statistics import node_statistics
+from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.marginal import Marginal, summable
 from mcmix.sampling.mode import Found, Search, Target, find_mode, scipy_method, starts_of
 from mcmix.sampling.unconstrained import Unconstrained
@@ -176,6 +177,8 @@ class MAP:
             For impossible arguments; the known methods are listed.
         ImproperPosterior
             If every run climbs towards an end where the density has no bound.
+        KeyboardInterrupt
+            At Ctrl-C; what an earlier call found, and the nodes' values, stay.
         """
         scipy_method(method)
         search = Search(method, at_least_one(iterlim, "iterlim", "fit"), float(tol), self.eps, self.diff_order)
@@ -184,7 +187,8 @@ class MAP:
         found = find_mode(self._target, begins, search, self._data_values())
         if verbose > 0:
             say("\n".join(f"start {i}: log density {v:.6g}" for i, v in enumerate(found.values)))
-        self._keep(found)
+        with HeldBack():
+            self._keep(found)
         self._say()
         return self
 
@@ -219,8 +223,9 @@ class MAP:
     def revert_to_max(self) -> None:
         """Set the nodes' values to the mode, labels to the most probable ones there."""
         self._fitted()
-        for node, value in {**self._values, **self._labels}.items():
-            node.value = value
+        with HeldBack():
+            for node, value in {**self._values, **self._labels}.items():
+                node.value = value
 
     # ---------------------------------------------------------------- how good it is
 
@@ -361,8 +366,9 @@ class NormApprox(MAP):
         self._fitted()
         self._rng = self._rng or np.random.default_rng()
         values = self._drawn(self._rng)
-        for node, value in values.items():
-            node.value = value
+        with HeldBack():
+            for node, value in values.items():
+                node.value = value
         return {n.name: n.value for n in values}
 
     def _drawn(self, rng: np.random.Generator) -> dict[Stochastic, np.ndarray]:

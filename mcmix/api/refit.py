@@ -114,7 +114,7 @@ def _sampled(made: Any, iterations: int, burn: int, chains: int, stream: np.rand
     if m._calls:
         raise ModelError("make() expected to return a model that was not sampled yet; build a new one at each call")
     with redirect_stderr(io.StringIO()):  # the verdict is in the answer
-        return m.sample(iterations, burn, chains=chains, seed=stream, progress_bar=False)
+        return m.sample(iterations, burn, chains=chains, seed=stream, progress_bar=False).or_interrupted()
 
 
 def _verdict(m: MCMC) -> str:

@@ -14,6 +14,7 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import as_numbers, with_gaps
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.replay import with_known_labels
 from mcmix.screen import say
 from mcmix.traces.memory import Draws
@@ -163,6 +164,9 @@ class VB:
             For impossible arguments.
         McmixError
             If the bound falls, naming the iteration.
+        KeyboardInterrupt
+            At Ctrl-C, at the end of an iteration. The iterations that were made are kept, and another call goes on;
+            of restarts that were not all made, nothing is.
 
         Notes
         -----
@@ -180,11 +184,12 @@ class VB:
         before = np.array([self._history[-1] if self._history else np.nan])
         self.has_converged = False
         for _ in range(most):
-            now = self._engine.iterate(before, self.iterations + 1, [0])
-            self._history.append(float(now[0]))
+            with HeldBack():
+                now = self._engine.iterate(before, self.iterations + 1, [0])
+                self._history.append(float(now[0]))
+                self.has_converged = bool(converged(before, now, tol)[0])
             if verbose:
                 say(f"iteration {self.iterations:4d}: bound {now[0]:.6f}")
-            self.has_converged = bool(converged(before, now, tol)[0])
             if self.has_converged:
                 break
             before = now
@@ -202,12 +207,13 @@ class VB:
             return
         self._history, rng = [], np.random.default_rng(sequence_from(0 if seed is None else seed, "update"))
         for power in powers:
-            self._engine.temper(float(power))
-            self._engine.weigh([0])
-            self._engine.update()
-            for q in self._engine.posteriors.values():
-                q.shake(rng)
-        self._engine.temper(1.0)
+            with HeldBack():
+                self._engine.temper(float(power))
+                self._engine.weigh([0])
+                self._engine.update()
+                for q in self._engine.posteriors.values():
+                    q.shake(rng)
+                self._engine.temper(1.0)
 
     def _find_start(self, restarts: int | None, tol: float, seed: Any, verbose: bool, annealed: bool = False) -> None:
         starts = default_starts(self._engine) if restarts is None else at_least_one(restarts, "restarts", "update")
@@ -223,8 +229,9 @@ class VB:
             self._engine.start_at([labels_of(self._engine, self._structure, 0, rng)])
         else:
             state, history, self.restart_bounds = best_start(self.model, self._structure, starts, tol, rng)
-            self._engine.put(state)
-            self._history = history.tolist()
+            with HeldBack():
+                self._engine.put(state)
+                self._history, self._ready = history.tolist(), True
             if verbose:
                 reached = self.restart_bounds
                 say(f"{starts} starts: bounds from {reached.min():.3f} to {reached.max():.3f}; the best:")
@@ -234,11 +241,11 @@ class VB:
 
     def initialize_from_random(self, seed: Any = None) -> VB:
         """Start the next update at random labels, drawn from `seed`."""
-        self._begin()
         rng = np.random.default_rng(sequence_from(seed, "initialize_from_random"))
         passes = self._engine.passes
+        self._ready = False
         self._engine.start_at([{p.label.node: random_labels(p.label.n_units, p.label.n_labels, rng) for p in passes}])
-        return self
+        return self._begin()
 
     def initialize_from_value(self, values: Mapping[Any, Any]) -> VB:
         """Start the next update at given values.
@@ -258,10 +265,12 @@ class VB:
         labels: dict[Stochastic, LabelPass] = {p.label.node: p for p in self._engine.passes}
         if not given or any(n in labels for n in given) and set(given) != set(labels):
             raise ModelError("initialize_from_value: expected the labels of every label vector, or parameters alone")
-        self._begin()
         if all(n in labels for n in given):
-            self._engine.start_at([{n: _numbers_of(labels[n], value) for n, value in given.items()}])
-            return self
+            numbers = {n: _numbers_of(labels[n], value) for n, value in given.items()}
+            self._ready = False
+            self._engine.start_at([numbers])
+            return self._begin()
+        self._ready = False
         self._engine.to_prior()
         for node, value in given.items():
             array = np.asarray(as_numbers(f"initialize_from_value: {node.name}", value), dtype=float)
@@ -269,7 +278,7 @@ class VB:
                 raise ModelError(f"initialize_from_value: {node.name} expected shape {node.shape}, got {array.shape}")
             self._engine.posteriors[node].pin(array)  # type: ignore[index]
         self._engine.start_from_moments()
-        return self
+        return self._begin()
 
     def initialize_from_prior(self) -> VB:
         """Start the next update with every factor at its prior.
@@ -290,12 +299,13 @@ class VB:
                     f"initialize_from_prior: the components of {p.label.node.name} are equal under their priors, and "
                     "would stay so; use initialize_from_random or initialize_from_value"
                 )
-        self._begin()
         self._engine.start_from_moments()
-        return self
+        return self._begin()
 
-    def _begin(self) -> None:
+    def _begin(self) -> VB:
+        """A start was made whole."""
         self._history, self._ready, self.has_converged = [], True, False
+        return self
 
     # ---------------------------------------------------------------- what came of it
 
@@ -471,9 +481,10 @@ class VB:
         ModelError
             If there is no such file, or it belongs to another model.
         """
-        story = files.load(self._engine, Path(file) if str(file).endswith(".npz") else Path(f"{file}.npz"))
-        self._history, self.restart_bounds = story["bound"].tolist(), story["restart_bounds"]
-        self.has_converged, self._ready = bool(story["has_converged"][0]), True
+        with HeldBack():
+            story = files.load(self._engine, Path(file) if str(file).endswith(".npz") else Path(f"{file}.npz"))
+            self._history, self.restart_bounds = story["bound"].tolist(), story["restart_bounds"]
+            self.has_converged, self._ready = bool(story["has_converged"][0]), True
         return self
 
     def start(self) -> dict[Stochastic, np.ndarray]:

@@ -73,6 +73,10 @@ class Deterministic(Node):
         except Exception as error:
             if isinstance(error, IndexError) and any(n.is_yes_or_no for n in self.parent_nodes):
                 raise YesOrNoIndex(self.name) from error
+            if isinstance(error, ValueError) and "read-only" in str(error):
+                raise ModelError(
+                    f"{self.name}: its function changes an argument in place; let it work on a copy (x = x.copy())"
+                ) from error
             error.add_note(f"in the function of the deterministic node {self.name!r}")
             raise
         if answer is None:

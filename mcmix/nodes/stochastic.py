@@ -269,15 +269,15 @@ class Stochastic(Node):
             checked = self.completed(checked)
         if np.shape(checked) != self.shape:
             raise ModelError(f"{self.name}: expected a value of shape {self.shape}, got shape {np.shape(checked)}")
-        self.last_value = self._value
-        self._value = self._merged(wrapped(checked) if self.is_circular else checked)
-        self._version += 1
+        merged = self._merged(wrapped(checked) if self.is_circular else checked)
+        self._version += 1  # first: an interrupt may leave the old value, never what was computed from it as the new
+        self.last_value, self._value = self._value, merged
 
     def revert(self) -> None:
         """Go back to the value before the last change."""
         if self.last_value is not None:
-            self._value = self.last_value
             self._version += 1
+            self._value = self.last_value
 
     def _show(self, value: Any, rng: np.random.Generator) -> None:
         """Show a chain's value, and draw from the chain's stream, while a step in Python works on it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 
@@ -50,9 +51,16 @@ class Progress:
     def at(self, done: int) -> None:
         """Show how many sweeps are done."""
         if self.bar is not None and done > self.bar.n:
-            self.bar.update(done - self.bar.n)
+            self._try(lambda bar: bar.update(done - bar.n))
 
     def close(self) -> None:
         """Finish the bar."""
-        if self.bar is not None:
-            self.bar.close()
+        self._try(lambda bar: bar.close())
+
+    def _try(self, what: Callable[[Any], Any]) -> None:
+        """A terminal that has gone away takes the bar along, not the run."""
+        try:
+            if self.bar is not None:
+                what(self.bar)
+        except Exception:  # noqa: BLE001  whatever a stream raises that cannot be written to
+            self.bar = None

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,10 +18,13 @@ from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.failure import culprit, impossible_rows
+from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.ladder import Tempering
 from mcmix.sampling.progress import Progress
 from mcmix.sampling.seeding import Pool
 from mcmix.sampling.start import Seeds, start
+from mcmix.sampling.team import Team
+from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL, Call, Chain, Step
 from mcmix.steps.density import BlockMetropolis, DensityStep, ElementMetropolis
 from mcmix.steps.plan import Assembled, Segment, per_label_bytes, recorded_from
@@ -56,6 +59,7 @@ class Runner:
     waiting: bool = False  # for its steps to be tuned, before burn-in begins
     hotter: list[Chain] = field(default_factory=list)  # levels of a tempered run above the chain
     ladder: Call | None = None
+    team: Team | None = None  # the threads of the last call
 
     @property
     def rows(self) -> int:
@@ -279,6 +283,8 @@ def _memory() -> float:
 
 def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     """Point a chain's frame to where its draws of this call go."""
+    if r.team is not None:
+        r.team.end()  # before any memory is bound anew; they have ended, unless something was raised that cannot be
     made = r.made
     table = np.zeros((max(len(out.labels), 1), driver.LABEL_WIDTH), np.int64)
     for j, (node, array) in enumerate(out.labels.items()):
@@ -312,12 +318,13 @@ def run(
     till_tuned: bool = False,
     progress_bar: bool = True,
 ) -> bool:
-    """Advance all chains; return whether the user interrupted (or a step halted the run).
+    """Advance all chains; return whether the run was interrupted (or halted by a step).
 
     With `till_tuned`, burn-in begins in each chain when its steps are tuned.
 
-    The calling thread only waits, so that Ctrl-C is seen at once; it sets the stop words, and every chain ends after
-    the sweep it is in.
+    The calling thread only waits, so that Ctrl-C is seen at once; its handler sets the stop words, and every chain ends
+    after the sweep it is in. Then the signal does what it does, a KeyboardInterrupt for instance: who wants the draws
+    all the same calls this inside a block of :class:`HeldBack`.
 
     Raises
     ------
@@ -348,14 +355,15 @@ def run(
                     waiting.append(r)
 
     threads = 1 if any(s.in_python for s in runners[0].made.steps) else _threads(len(runners), cores)
-    interrupted = _waited(runners, work, threads, before, iterations, progress_bar)
-    halted = not interrupted and any(r.status == driver.STOPPED for r in runners)
-    if halted:
-        _caught_up(runners)
-    for r in runners:
-        r.tune(False)
-    _refuse_failures(runners)
-    return interrupted or halted
+    with HeldBack() as held:
+        _waited(runners, work, threads, held, before, iterations, progress_bar)
+        halted = not held.noted and any(r.status == driver.STOPPED for r in runners)
+        if halted:
+            _caught_up(runners)
+        for r in runners:
+            r.tune(False)
+        _refuse_failures(runners)
+        return bool(held.noted) or halted
 
 
 def _caught_up(runners: Sequence[Runner]) -> None:
@@ -380,38 +388,36 @@ def _stop(runners: Sequence[Runner]) -> None:
 
 
 def _waited(
-    runners: Sequence[Runner], work: Any, n_threads: int, before: list[int], iterations: int, progress_bar: bool
-) -> bool:
-    """Run `work` on threads and wait for them, showing progress; a KeyboardInterrupt stops them.
-
-    Each thread says itself when it has ended: Python 3.11 takes a thread for ended whose `join` was interrupted.
-    """
+    runners: Sequence[Runner],
+    work: Callable[[], None],
+    n_threads: int,
+    held: HeldBack,
+    before: list[int],
+    iterations: int,
+    progress_bar: bool,
+) -> None:
+    """Run `work` on threads and wait for them, showing progress. No thread is left, whatever is raised."""
     progress = Progress(iterations * len(runners), progress_bar, f"{len(runners)} chain{'s' * (len(runners) > 1)}")
-    ended = [threading.Event() for _ in range(n_threads)]
-    for event in ended:
-        threading.Thread(target=_told, args=(work, event), daemon=True).start()
-    interrupted = False
-    while True:
-        try:
-            if interrupted:
-                _stop(runners)
-            for event in ended:
-                event.wait(POLL if progress.bar is not None or interrupted else 10 * POLL)
-            progress.at(sum(r.sweeps - b for r, b in zip(runners, before, strict=True)))
-            if all(event.is_set() for event in ended):
-                break
-        except KeyboardInterrupt:
-            interrupted = True
-    progress.close()
-    return interrupted
-
-
-def _told(work: Any, event: threading.Event) -> None:
-    """Do the work and say that it has ended, however it did."""
+    team = Team(work, lambda: _stop(runners))
+    for r in runners:
+        r.team = team
+    held.tell(lambda: _stop(runners))
+    said = 1
     try:
-        work()
+        team.start(n_threads)
+        while team.busy:
+            team.wait(POLL if progress.bar is not None else 10 * POLL)
+            progress.at(sum(r.sweeps - b for r, b in zip(runners, before, strict=True)))
+            if len(held.noted) > said:  # somebody grows impatient
+                said = len(held.noted)
+                say("interrupted: every chain ends after the sweep it is in", error=True)
     finally:
-        event.set()
+        team.end()
+        progress.close()
+    for r in runners:
+        r.team = None
+    if team.failed:
+        raise team.failed[0]
 
 
 def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:

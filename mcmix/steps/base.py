@@ -182,6 +182,10 @@ class Step(ABC):
     def bind(self, chain: Chain) -> list[Call]:
         """Its kernel calls for one chain."""
 
+    def unbind(self) -> None:
+        """Forget the chains that it was bound to: those of a first call that ended before its first sweep."""
+        self.chains.clear()
+
     @property
     def ratio(self) -> float:
         """Share of proposals accepted so far, over all chains; 1 for steps that reject nothing."""

@@ -156,6 +156,11 @@ class StepMethod(Step):
         chain.kept += [callback, descriptor]
         return [Call(address, descriptor, np.zeros(1), self, tuned=True)]
 
+    def unbind(self) -> None:
+        """Serve the next first chain itself again."""
+        super().unbind()
+        self._taken = False
+
     _unknown: list[Stochastic]
     _steps = 0
 

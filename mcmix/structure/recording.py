@@ -292,6 +292,7 @@ def _called(
         except Exception as error:  # noqa: BLE001  anything may go wrong in a user's function fed with symbols
             first_line = (str(error).splitlines() or [""])[0]
             reason = f"cannot take symbolic values ({type(error).__name__}: {first_line})"
+    _refuse_impure(node, function, parents, recording)
     recording.opaque[node] = reason
     return _as_written(node, function, parents, recording, shape)
 
@@ -327,6 +328,40 @@ def _agrees(answer: Expression, function: Callable[..., Any], parents: Mapping[s
         if not np.allclose(expected, found, rtol=1e-9, atol=1e-12, equal_nan=True):
             return False
     return True
+
+
+def _refuse_impure(node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording) -> None:
+    """A function that is called as it is written must answer the same at the same values, and leave these alone.
+
+    One that was recorded needs no such look: its recording, which cannot change, was compared with it at two points.
+    What varies only elsewhere than at the present values is not seen, nor is a clock below the 13th digit.
+    """
+    values: dict[Node, Any] = {n: _read_only(_moved(n, 0.0)) for n in recording.leaves}
+    try:
+        first, second = (_answered(function, parents, values) for _ in range(2))
+    except Exception as error:  # noqa: BLE001  it may fail here and not where the chains are: they say so if it does
+        if "read-only" in str(error):
+            raise ModelError(
+                f"{node.name}: its function changes an argument in place; values belong to the chains, so let it work "
+                "on a copy (x = x.copy())"
+            ) from error
+        return
+    if first.shape != second.shape or not np.allclose(first, second, rtol=1e-13, atol=0.0, equal_nan=True):
+        raise ModelError(
+            f"{node.name}: its function answered {_shown(first)} and then {_shown(second)} at the same values of its "
+            "parents; it must depend on these alone. Make what is random a node (mc.Normal(...) for noise), and what "
+            "is counted or read from a clock an argument with a fixed value"
+        )
+
+
+def _shown(answer: np.ndarray) -> str:
+    return f"{float(answer):.12g}" if answer.ndim == 0 else f"[{float(answer.ravel()[0]):.12g}, ...]"
+
+
+def _read_only(value: np.ndarray) -> np.ndarray:
+    seen = value.view()
+    seen.flags.writeable = False
+    return seen
 
 
 def _answered(function: Callable[..., Any], parents: Mapping[str, Any], values: Mapping[Node, Any]) -> np.ndarray:

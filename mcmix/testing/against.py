@@ -105,7 +105,7 @@ def enumeration_test(
         child, own = sequence.spawn(2)
         rng = np.random.default_rng(own)
         m = sampler.made({})
-        m.sample(burn + 1, burn, chains=1, seed=child, progress_bar=False)
+        m.sample(burn + 1, burn, chains=1, seed=child, progress_bar=False).or_interrupted()
         values = sampler.present(m)
         draw = {n.name: state_of(n, values[n.name]).copy() for n in other.stochastics}
         for step in m.assembled.steps:

@@ -48,7 +48,7 @@ class Sampler:
         """Unknowns some sweeps after they had these values."""
         m = self.made(values)
         start = {n.name: values[n.name] for n in self.model.stochastics}
-        m.sample(sweeps, 0, sweeps, chains=1, seed=seed, start=start, progress_bar=False)
+        m.sample(sweeps, 0, sweeps, chains=1, seed=seed, start=start, progress_bar=False).or_interrupted()
         return self.present(m)
 
     def posterior(
@@ -56,10 +56,10 @@ class Sampler:
     ) -> Iterator[dict[str, Any]]:
         """Thinned draws of the unknowns given the data, from the sampler's own start."""
         m = self.made(values)
-        m.sample(burn + thin, burn, thin, chains=1, seed=seed, progress_bar=False)
+        m.sample(burn + thin, burn, thin, chains=1, seed=seed, progress_bar=False).or_interrupted()
         yield self.present(m)
         for _ in range(draws - 1):
-            yield self.present(m.sample(thin, 0, thin, progress_bar=False))
+            yield self.present(m.sample(thin, 0, thin, progress_bar=False).or_interrupted())
 
     def made(self, values: Mapping[str, Any]) -> MCMC:
         """A sampler for these data, prepared, not yet run."""

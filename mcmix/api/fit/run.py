@@ -195,6 +195,7 @@ def _sampled(kind: Kind, kept: DataFrame, columns: Sequence[str], k: int, wish: 
     say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
     with redirect_stderr(StringIO()):  # the verdict is printed below, beside the number of components that it is of
         m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed, progress_bar=False)
+    m.or_interrupted()
     say(f"    {m.sampling_wall_seconds:.1f} s; {m.diagnose().headline}")
     to_netcdf(m.to_arviz(), _draws_of(k, wish))  # whatever becomes of the next number of components
     return m
