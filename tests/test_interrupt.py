@@ -18,7 +18,10 @@ import mcmix as mc
 FOREVER = {"iter": 10**8, "thin": 20}
 LONG = {"iter": 10**6}  # sweeps that take milliseconds each
 ALONE = {"iter": 10**6, "cores": 1}  # every chain waits for the one before it
-BUSY = 0.03  # seconds of processor time after which the chains are certainly under way
+# Seconds of processor time after which every chain has a sweep behind it. Chains take turns of 50 ms: where sweeps take
+# milliseconds and other work leaves one core, the fourth chain has its first after three turns of the others.
+BUSY = {"long sweeps": 0.25}
+SOON = 0.03
 MORE = 30  # sweeps after each interrupt
 
 # -------------------------------------------------------------------- the process that is interrupted
@@ -51,10 +54,10 @@ def say(**words):
     print(json.dumps(words), flush=True)
 
 
-def say_when_busy():
+def say_when_busy(seconds):
     """Tell the parent once the process has computed for a while, which waiting does not do."""
     begun, still = time.process_time(), threading.Event()
-    while time.process_time() - begun < BUSY:
+    while time.process_time() - begun < seconds:
         still.wait(0.002)
     say(at="sampling")
 
@@ -67,7 +70,7 @@ def child(kind):
     say(at="ready")
     for line in sys.stdin:
         before = m.draws(calls="all").n_draws
-        threading.Thread(target=say_when_busy).start()
+        threading.Thread(target=say_when_busy, args=(BUSY.get(kind, SOON),)).start()
         ended = "returned"
         try:
             m.sample(**json.loads(line))
