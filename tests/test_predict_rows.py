@@ -271,7 +271,7 @@ def test_rows_that_do_not_fit_are_refused():
         (np.zeros((3, 2)), r"y expected 1 columns, got shape \(3, 2\)"),
         ({"x": NEW}, "expected a value for each of y, by name"),
         ([np.inf], "expected finite numbers, or NaN for what is missing, got infinity"),
-        (["a"], "y expected numbers, got list"),
+        (["a"], r"y: expected an array of numbers, got \['a'\]: text"),
     ):
         with pytest.raises(mc.ModelError, match=message):
             m.predict_logpdf(new)

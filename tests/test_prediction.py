@@ -395,7 +395,7 @@ def test_what_cannot_be_is_refused(mixture):
         law.pdf([0.0, np.nan])
     with pytest.raises(ModelError, match="expected numbers, got infinity"):
         law.logpdf(np.inf)
-    with pytest.raises(ModelError, match="expected numbers, got str"):
+    with pytest.raises(ModelError, match="expected an array of numbers, got 'a': text"):
         law.cdf("a")
     with pytest.raises(ModelError, match="probability expected a number strictly between"):
         law.band([0.0], 95)

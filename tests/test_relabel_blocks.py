@@ -244,9 +244,11 @@ def test_nothing_left_to_permute_says_why_and_where_names_traded_all_the_same():
 def test_empty_components_are_not_said_to_trade():
     m, _ = planted()
     draws = m.draws().variables
-    draws["z"][draws["z"] >= 3] = 2  # nothing in 3 and 4
-    draws["mu"][..., [1, 3, 4]] = np.random.default_rng(4).permuted(draws["mu"][..., [1, 3, 4]], axis=2)
-    draws["z"][draws["z"] == 1] = 0
+    z, mu = draws["z"].copy(), draws["mu"].copy()  # kept draws are read-only
+    z[z >= 3] = 2  # nothing in 3 and 4
+    mu[..., [1, 3, 4]] = np.random.default_rng(4).permuted(mu[..., [1, 3, 4]], axis=2)
+    z[z == 1] = 0
+    draws["z"], draws["mu"] = z, mu
     assert mc.relabel(m).attrs["relabelling switching"] == "no components of different classes traded places"
 
 

@@ -1160,6 +1160,13 @@ def masked_entries_start_from_the_prior(m):
     assert z.value.tolist() == [1, 1] and z.logp == 0.0
 
 
+def entries_are_imputed_one_by_one(m):
+    import mcmix.pymc2 as old
+
+    y = old.Impute("y", old.Normal, [1.0, None, 3.0], mu=0.0, tau=1.0)
+    assert [node.observed for node in y] == [True, False, True] and y[0].value == 1.0
+
+
 def none_is_missing(m):
     for given in ([1.0, None, 3.0], np.ma.masked_values([1.0, -999.0, 3.0], -999.0)):
         y = m.Normal("y", 50.0, 1e8, value=given, observed=True)
@@ -1179,7 +1186,7 @@ TABLE += [
     Row(5, "masked entries", "must", shows=(masked_entries_are_sampled,)),
     Row(5, "nothing masked", "must", shows=(an_empty_mask_is_plain_data,)),
     Row(5, "start of masked entries", "must", shows=(masked_entries_start_from_the_prior,)),
-    Row(5, "Impute", "no", "*Impute *ImputeMissing"),
+    Row(5, "Impute", "no", "*Impute *ImputeMissing", {}, (entries_are_imputed_one_by_one,)),
     Row(5, "None", "nice", shows=(none_is_missing,)),
     Row(5, "NaN", "must", shows=(nan_is_missing,)),
 ]

@@ -18,6 +18,7 @@ from mcmix.api import normal_draws
 from mcmix.api.mcmc import MCMC
 from mcmix.api.vb import VB
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.traces.memory import read_only
 from mcmix.variational.starts import WORK
 
 DRAWN = 1000  # from the factors of variational Bayes
@@ -157,10 +158,10 @@ class NormalMixture(DensityMixin, BaseEstimator):
         best = int(kept.statistics["lp"].argmax())
         orders = normal_draws.matched(self._in_one_form(kept.variables), best, self._fitted_on[chosen])
         orders = orders.reshape(*kept.statistics["lp"].shape, -1)
-        for name, x in kept.variables.items():
+        for name, x in list(kept.variables.items()):
             if self.covariance_type != "tied" or name != "precisions":
                 order = orders.reshape(*orders.shape, *[1] * (x.ndim - 3))
-                x[:] = np.take_along_axis(x, order, axis=2)
+                kept.variables[name] = read_only(np.take_along_axis(x, order, axis=2))
         return self._in_one_form(kept.variables)
 
     def _in_one_form(self, variables: dict[str, np.ndarray]) -> normal_draws.Draws:
