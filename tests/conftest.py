@@ -16,11 +16,14 @@ PLAIN = {
 }  # fmt: skip
 
 NUMERIC = {
-    "test_censored", "test_classic_models", "test_conjugate_steps", "test_correlations", "test_covariances",
-    "test_cumulative", "test_distributions", "test_enumeration", "test_extremes", "test_gaps",
-    "test_hard_mixtures", "test_joint_priors", "test_known_labels", "test_known_labels_and_gaps", "test_label_kernels",
-    "test_machine", "test_missing", "test_more_families", "test_nested_mixtures", "test_numerics", "test_pointwise",
-    "test_proposed_labels", "test_tempering", "test_totals", "test_vector_laws", "test_vector_mixtures",
+    "test_borders", "test_censored", "test_classic_models", "test_conjugate_steps", "test_correlations",
+    "test_covariances", "test_cumulative", "test_distributions", "test_enumeration", "test_evidence",
+    "test_exchangeability", "test_extremes", "test_gaps", "test_gaps_after", "test_hard_mixtures",
+    "test_joint_priors", "test_known_labels", "test_known_labels_and_gaps", "test_label_kernels", "test_machine",
+    "test_missing", "test_mode", "test_more_families", "test_nested_mixtures", "test_numerics", "test_odd_models",
+    "test_pointwise", "test_proposed_labels", "test_starts", "test_step_methods", "test_structures",
+    "test_tempering", "test_totals", "test_true_words", "test_vb", "test_vb_long", "test_vector_laws",
+    "test_vector_mixtures",
 }  # fmt: skip
 
 

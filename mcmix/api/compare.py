@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 CLOSE = 3.0  # nats of log evidence below which two models are about as good (Kass and Raftery 1995)
-STARTS, MORE_STARTS = 4, 12  # draws and seedings from which a mode is searched, at first and where it is too low
+STARTS, MORE_STARTS = 2, 12  # draws and seedings from which a mode is searched, at first and where it is too low
 SAME = 0.01  # nats between heights of one mode
 SURE = CLOSE / 3.0  # nats of its error below which an evidence is read
 

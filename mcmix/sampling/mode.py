@@ -54,9 +54,9 @@ SWEEPS = 200  # of the short chains whose draws are starts too; as many before a
 LEAST_SWEEPS, MOST_VISITS = 20, 2 * 10**7  # fewer where so many rows x components would be visited by a chain
 MOST_DRAWN = 2  # such starts
 LOOKED_AT = 50  # draws of each chain whose density is compared
-SHORT = 40  # iterations after which starts are compared
+SHORT = 12  # iterations after which starts are compared
 PROMISING = 2  # starts that are run to the end
-UNLIKE = 0.05  # difference of log densities that is no matter of a run's end
+UNLIKE, HOPELESS = 0.05, 10.0  # nats between heights of different ends, and that the rest of a run does not make up for
 
 
 # -------------------------------------------------------------------- the function
@@ -549,7 +549,7 @@ def highest_mode(target: Target, points: Sequence[np.ndarray], search: Search) -
     heights = [target(p) for p in lifted]
     chosen: list[int] = []
     for i in np.argsort(-np.array(heights)):
-        if len(chosen) < PROMISING and all(heights[j] - heights[i] > UNLIKE for j in chosen):
+        if len(chosen) < PROMISING and all(UNLIKE < heights[j] - heights[i] < HOPELESS for j in chosen):
             chosen.append(int(i))
     ends = [run_from(target, lifted[i], search) for i in chosen]
     return max([e for e in ends if e.stationary] or ends, key=lambda e: e.value)
