@@ -19,7 +19,7 @@ from mcmix.report.labels.relabelled import Named, exchanged, mixing_of, named, r
 from mcmix.report.labels.roles import LabelRoles
 from mcmix.report.labels.trading import trades
 from mcmix.sampling.label_draws import BUDGET, can_draw_labels, drawn_labels, label_bytes
-from mcmix.sampling.pointwise import has_shares, shares_at
+from mcmix.sampling.pointwise import shares_of
 from mcmix.steps.plan import Assembled
 from mcmix.traces.memory import Draws
 
@@ -252,9 +252,7 @@ def _drawing(m: MCMC, draws: Draws, name: str) -> Callable[[], np.ndarray] | Non
 def probabilities_of(made: Assembled, draws: Draws, name: str) -> Probabilities | None:
     """Label probabilities of the units of any draw, other labels summed out."""
     node = next((n for n in made.labels if n.name == name), None)
-    if node is None or not has_shares(made, draws, node):
-        return None
-    return lambda numbers: shares_at(made, draws, node, numbers)
+    return None if node is None else shares_of(made, draws, node)
 
 
 # -------------------------------------------------------------------- draws without a model

@@ -5,7 +5,7 @@ All of it is asked of :class:`mcmix.sampling.marginal.Marginal`, whichever step 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -87,36 +87,32 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
     return with_known_labels(label, out / len(positions))
 
 
-def shares_at(made: Assembled, draws: Draws, node: Stochastic, numbers: np.ndarray) -> Iterator[np.ndarray]:
+def shares_of(made: Assembled, draws: Draws, node: Stochastic) -> Callable[[np.ndarray], Iterator[np.ndarray]] | None:
     """Label probabilities of the units of unknown label at kept draws, other labels summed out.
 
-    Parameters
-    ----------
-    made : Assembled
-    draws : Draws
-    node : Stochastic
-        A label vector for which :func:`has_shares`.
-    numbers : ndarray of int
-        Draws, counted through all chains.
+    The model is made ready once, however often draws are asked for.
 
-    Yields
-    ------
-    ndarray, shape (units, K)
+    Returns
+    -------
+    callable or None
+        From numbers of draws, counted through all chains, to an array (units, K) for each; None where the labels cannot
+        be summed out, or hang on something that was not kept.
     """
     marginal = Marginal(record(made.model), made.model)
-    label, positions = marginal.label_of(node), np.column_stack(np.divmod(numbers, draws.n_draws))
-    unknown = np.ones(label.n_units, dtype=bool) if node.mask is None else np.asarray(node.mask).ravel()
-    unknown = unknown if unknown.size == label.n_units else np.ones(label.n_units, dtype=bool)
-    for _ in visited(marginal, draws, positions, "memberships", marginal.needed_by(node)):
-        out = np.zeros((label.n_units, label.n_labels))
-        marginal.add_shares(node, out)
-        yield out[unknown]
+    if node not in marginal.labels or any(n.name not in draws.variables for n in marginal.needed_by(node)):
+        return None
+    label, needed = marginal.label_of(node), marginal.needed_by(node)
+    is_whole = node.mask is not None and np.size(node.mask) == label.n_units
+    unknown = np.asarray(node.mask).ravel() if is_whole else np.ones(label.n_units, dtype=bool)
 
+    def shares(numbers: np.ndarray) -> Iterator[np.ndarray]:
+        positions = np.column_stack(np.divmod(numbers, draws.n_draws))
+        for _ in visited(marginal, draws, positions, "memberships", needed):
+            out = np.zeros((label.n_units, label.n_labels))
+            marginal.add_shares(node, out)
+            yield out[unknown]
 
-def has_shares(made: Assembled, draws: Draws, node: Stochastic) -> bool:
-    """Whether a label vector can be summed out, and hangs on nothing but what was kept."""
-    marginal = Marginal(record(made.model), made.model)
-    return node in marginal.labels and all(n.name in draws.variables for n in marginal.needed_by(node))
+    return shares
 
 
 def visited(
@@ -141,4 +137,4 @@ def visited(
         yield
 
 
-__all__ = ["deviance", "has_shares", "memberships", "shares_at", "unit_log_likelihood", "visited"]
+__all__ = ["deviance", "memberships", "shares_of", "unit_log_likelihood", "visited"]
