@@ -1,7 +1,8 @@
 """Which tests are plain, which are portable; and BLAS kept small.
 
-Plain ones draw little or nothing, and so run with numba's JIT disabled too. Portable ones may depend on Python's version
-or on ArviZ's, pandas' or Matplotlib's: CI runs them on the newest Python too. All others hold compiled numbers to exact ones.
+Plain ones draw little or nothing, and so run with numba's JIT disabled too. Portable ones may depend on Python's
+version, or on ArviZ's, pandas' or Matplotlib's: CI runs them on the newest Python too. All others hold compiled numbers
+to exact ones.
 """
 
 import os
