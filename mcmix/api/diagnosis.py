@@ -48,7 +48,7 @@ def facts_of(m: MCMC) -> Facts:
     """What is known of the model beside its draws."""
     made = m.assembled
     labels = {v.node.name: _label_facts(v, made) for v in _label_vectors(made)}
-    held = {v for s in made.steps if isinstance(s, NoStepper) for v in s.variables}
+    held = {v for s in made.steps if isinstance(s, NoStepper) for v in s.nodes}
     return Facts(
         labels=labels,
         nameless=frozenset(_nameless(made, labels)),
@@ -63,7 +63,7 @@ def facts_of(m: MCMC) -> Facts:
 
 
 def _label_vectors(made: Assembled) -> list[LabelVector]:
-    return [b.label for b in made.structure.blocks] + list(made.structure.entangled)
+    return [b.label for b in made.label_blocks] + list(made.entangled_labels)
 
 
 def _label_facts(label: LabelVector, made: Assembled) -> LabelFacts:

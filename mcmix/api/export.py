@@ -69,7 +69,7 @@ def exported(m: MCMC, draws: Draws, wanted: Wanted) -> Any:
     if wanted.prior:
         groups |= _prior(m, draws)
     clashes = _clashes(groups, dims, coords)
-    steps = {v.name: f"{s.name}: {s.reason}" for s in made.steps for v in s.variables}
+    steps = {v.name: f"{s.name}: {s.reason}" for s in made.steps for v in s.nodes}
     attributes |= {f"step {name.replace('/', ' per ')}": what for name, what in _under(steps, clashes).items()}
     attributes |= {f"name {new}": f"stands for the variable {old!r}" for old, new in clashes.items()}
     groups, own_dims = ({g: _under(x, clashes) for g, x in by_group.items()} for by_group in (groups, own_dims))
@@ -127,8 +127,8 @@ def _for_reading(m: MCMC, clashes: Mapping[str, str]) -> dict[str, str]:
 
 def _permutation_dims(made: Assembled, statistics: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
     """Permutations that a relabelling found have the axis of the components."""
-    several = len(made.structure.blocks) > 1
-    blocks = [b.label.node.name for b in made.structure.blocks]
+    several = len(made.label_blocks) > 1
+    blocks = [b.label.node.name for b in made.label_blocks]
     own = {name: f"component_{name}" if several else "component" for name in blocks}
     found = {f"permutation {name}": [axis] for name, axis in own.items()}
     only = [name for name in blocks if len(statistics.get("permutation", ())) and _fits(name, made, statistics)]
@@ -136,7 +136,7 @@ def _permutation_dims(made: Assembled, statistics: Mapping[str, np.ndarray]) -> 
 
 
 def _fits(name: str, made: Assembled, statistics: Mapping[str, np.ndarray]) -> bool:
-    label = next(b.label for b in made.structure.blocks if b.label.node.name == name)
+    label = next(b.label for b in made.label_blocks if b.label.node.name == name)
     return statistics["permutation"].shape[2:] == (label.n_labels,)
 
 
@@ -230,10 +230,10 @@ def dimensions(made: Assembled) -> tuple[dict[str, list[str]], dict[str, Any]]:
     coords: dict[str, Any] = {}
     for node in made.model.data_nodes:
         _rows(node.name, node.shape, node.index, dims, coords)
-    blocks = {b.label.node: b.label.n_labels for b in made.structure.blocks}
+    blocks = {b.label.node: b.label.n_labels for b in made.label_blocks}
     for number, (node, n_labels) in enumerate(blocks.items()):
         name = "component" if len(blocks) == 1 else f"component_{node.name}"
-        coords[name] = made.structure.blocks[number].label.values
+        coords[name] = made.label_blocks[number].label.values
         for other in made.model.variables:
             shape = shape_of(other)
             if (

@@ -289,7 +289,7 @@ class MCMC:
         for one in removed:
             if one not in self.step_methods:
                 raise ModelError(f"remove_step_method: expected one of this sampler's step_methods, got {one!r}")
-        nodes = {n for one in removed for n in one.variables}
+        nodes = {n for one in removed for n in one.nodes}
         return [c for c in self._choices if not nodes & set(c.nodes)]
 
     def assign_step_methods(self, verbose: int = -1, draw_from_prior_when_possible: bool = True) -> None:
@@ -308,7 +308,7 @@ class MCMC:
     def step_method_dict(self) -> dict[Stochastic, list[Step]]:
         """The steps that serve each unknown."""
         steps = self.step_methods
-        return {n: [s for s in steps if any(v is n for v in s.variables)] for n in self.model.stochastics}
+        return {n: [s for s in steps if any(v is n for v in s.nodes)] for n in self.model.stochastics}
 
     def _refuse_started(self, what: str) -> None:
         if self._runners:
@@ -710,7 +710,7 @@ class MCMC:
     def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
         """Start values by node: what nodes were given as value=, then what the call says."""
         found = {n: n.given for n in self.model.stochastics if n.given is not None}
-        held = [n for s in self.assembled.steps if isinstance(s, NoStepper) for n in s.variables]
+        held = [n for s in self.assembled.steps if isinstance(s, NoStepper) for n in s.nodes]
         found |= {n: n.value for n in held}
         for key, value in start.items():
             node = key if isinstance(key, Node) else self._node(str(key), "start")

@@ -13,6 +13,7 @@ from mcmix.kernels.base import AddressedKernel, address_of, apart
 from mcmix.kernels.labels import n_blocks
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.random import seeded_streams
+from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.program import BoundProgram, Compiler, Layout, Program, finished
 from mcmix.structure.evidence import Structure
@@ -185,6 +186,11 @@ class Step(ABC):
     def unbind(self) -> None:
         """Forget the chains that it was bound to: those of a first call that ended before its first sweep."""
         self.chains.clear()
+
+    @property
+    def nodes(self) -> list[Stochastic]:
+        """The unknowns that it moves, as the user wrote them."""
+        return [n for v in self.variables for n in members_of(v)]
 
     @property
     def ratio(self) -> float:

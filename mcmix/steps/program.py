@@ -7,7 +7,7 @@ one chain. Constants are shared by all chains and stay where they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -64,6 +64,13 @@ class Layout:
             self.places[key] = (self.size, n)
             self.size += n
         return self.places[key][0]
+
+    def share(self, key: Hashable, parts: Mapping[Hashable, int]) -> None:
+        """Let other keys name stretches of a place, one after another."""
+        at = self.places[key][0]
+        for part, n in parts.items():
+            self.places[part] = (at, n)
+            at += n
 
 
 @dataclass

@@ -15,10 +15,18 @@ import numpy as np
 from mcmix.distributions.family import Family, Sums
 from mcmix.errors import TraceError
 from mcmix.nodes.node import Node
+from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
-from mcmix.structure.labels import LabelVector, SeparableFactor, label_candidates, separate, without_labels
+from mcmix.structure.labels import (
+    DifferentUnits,
+    LabelVector,
+    SeparableFactor,
+    label_candidates,
+    separate,
+    without_labels,
+)
 from mcmix.structure.missing import cut
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
@@ -102,6 +110,11 @@ class LabelBlock:
     tempered: list[SeparableFactor] = field(default_factory=list)
     classes: Any = None
 
+    @property
+    def given_others(self) -> bool:
+        """Whether its rows are weighed given other labels that mean the same components."""
+        return any(s.given_others for s in self.factors)
+
 
 @dataclass
 class Structure:
@@ -162,12 +175,18 @@ def structure_of(
     labels = [c for c in candidates if c not in structure.entangled]
     for label in labels:
         own = recording.own_factor(label.node)
-        prior = separable.get(own)
+        prior = next((s for s in separable.get(own, ()) if label in s.labels), None)
         weights = shared_weights(prior, label) if prior is not None else None
-        factors = [s for f, s in separable.items() if label in s.labels and not (f is own and weights is not None)]
+        factors = [
+            s
+            for f, parts in separable.items()
+            for s in parts
+            if label in s.labels and not (f is own and weights is not None)
+        ]
         counts = leaf(("units", label.node), (label.n_labels,))
         structure.blocks.append(LabelBlock(label, weights, factors, counts))
-    structure.evidence = [_evidence(f, separable.get(f), structure) for f in active]
+    whole = {f: parts[0] for f, parts in separable.items() if not parts[0].given_others}
+    structure.evidence = [_evidence(f, whole.get(f), structure) for f in active]
     structure.idle = [Evidence(f, f.elements, None, f.parameters, "rows") for f in idle]
     if tempered:
         _temper(structure)
@@ -221,24 +240,35 @@ def _is_idle(factor: Factor, others: list[Factor], recording: Recording, apart: 
 
 def _separated(
     factors: list[Factor], candidates: list[LabelVector], structure: Structure
-) -> dict[Factor, SeparableFactor]:
+) -> dict[Factor, list[SeparableFactor]]:
     """Separate every factor that touches labels; drop label vectors that cannot be separated, and start again."""
     while True:
         labels = {c.variable: c for c in candidates if c not in structure.entangled}
-        found: dict[Factor, SeparableFactor] = {}
+        found: dict[Factor, list[SeparableFactor]] = {}
         trouble = False
         for factor in factors:
             touched = [c for v, c in labels.items() if factor.touches(v)]
             if not touched:
                 continue
             try:
-                found[factor] = separate(factor, labels, _gaps_of(factor, factors, structure.recording))
+                found[factor] = _parts_of(factor, labels, _gaps_of(factor, factors, structure.recording))
             except NotSeparable as reason:
                 trouble = True
                 for label in touched:
                     structure.entangled[label] = f"{factor.node.name}: {reason}"
         if not trouble:
             return found
+
+
+def _parts_of(factor: Factor, labels: dict[Expression, LabelVector], gaps: Expression | None) -> list[SeparableFactor]:
+    """The factor as rows of labels; of plates that belong to different units, as rows of each given the others."""
+    try:
+        return [separate(factor, labels, gaps)]
+    except DifferentUnits:
+        touched = {v: c for v, c in labels.items() if factor.touches(v)}
+        if gaps is not None or not all(isinstance(c.node, Plate) for c in touched.values()):
+            raise
+        return [separate(factor, {v: c}, given_others=True) for v, c in touched.items()]
 
 
 def _gaps_of(factor: Factor, factors: list[Factor], recording: Recording) -> Expression | None:
