@@ -307,6 +307,21 @@ def test_components_that_are_single_nodes_keep_their_names():
     assert [s.variables[0].name for s in m.step_methods[1:]] == [n.name for n in mu]
 
 
+def test_many_mixtures_keep_their_own_labels():
+    """Labels that separate as they are written are known by their names to every report."""
+    x = np.random.default_rng(9).normal(np.arange(10) % 2 * 8.0, 1.0)
+    nodes = []
+    for g in range(FEWEST + 2):
+        mu = mc.Normal(f"mu{g}", 4, sigma=10, size=2)
+        z = mc.Categorical(f"z{g}", [0.5, 0.5], size=10)
+        nodes += [mu, z, mc.Normal(f"y{g}", mu[z], 1.0, value=x, observed=True)]
+    m = mc.MCMC(nodes).sample(100, 50, seed=1, chains=2, progress_bar=False)
+    assert steps_of(m, "z3") == ["label pass"]
+    assert not any(isinstance(v, Plate) for s in m.step_methods for v in s.variables)
+    means = mc.relabel(m, label="z3")["posterior"]["mu3"].mean(("chain", "draw")).values
+    assert np.abs(np.sort(means) - [0, 8]).max() < 2.5  # five posterior deviations, 1 / sqrt(5)
+
+
 def test_reports_after_a_loop():
     m = mc.MCMC(effects()).sample(100, 50, seed=1, chains=2, progress_bar=False)
     assert list(m.summary(["a3", "a17"]).index) == ["a3", "a17"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,9 @@ from mcmix.steps.tempering import Swaps
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of, stuck_labels
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
-from mcmix.structure.labels import LabelVector
+from mcmix.structure.labels import LabelVector, label_candidates
 from mcmix.structure.missing import cut
-from mcmix.structure.plates import gathered
+from mcmix.structure.plates import FEWEST, gathered
 from mcmix.structure.recording import Recording, is_log_kept, record
 from mcmix.structure.tempering import POWER_KEY
 
@@ -170,6 +170,7 @@ def _structure(
     Known labels stand among unknown ones where only so the rows separate (with gaps).
     """
     recording = record(model)
+    taken = {*taken, *_own_labels(recording)}
     found = structure_of(gathered(recording, taken), apart, draw_from_prior, tempered)
     stuck = stuck_labels(found)
     if stuck:
@@ -179,6 +180,13 @@ def _structure(
             recording, found = other, whole
     cut(recording)
     return recording, found
+
+
+def _own_labels(recording: Recording) -> list[Node]:
+    """Of many label vectors, those whose rows separate as they are: reports know each of them by its name."""
+    if len(label_candidates(recording)) < FEWEST:
+        return []
+    return [b.label.node for b in structure_of(replace(recording)).blocks]
 
 
 def _with_permutations(steps: list[Step], structure: Structure) -> list[Step]:

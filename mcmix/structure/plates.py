@@ -42,7 +42,8 @@ def gathered(recording: Recording, kept: Collection[Node] = ()) -> Recording:
     recording : Recording
         Not cut yet.
     kept : collection of Node
-        Unknowns that stay as they are, such as those with a step of the user's choice.
+        Unknowns that stay as they are, such as those with a step of the user's choice; what kept labels look up does
+        so too.
     """
     if len(recording.factors) < FEWEST:
         return recording
@@ -63,7 +64,8 @@ def _alike(recording: Recording, kept: Collection[Node]) -> list[list[Law]]:
     owners = {f.node: f for f in reversed(recording.factors) if f.x is not None}
     members = {n: owners[n] for n in recording.leaves if _can_be_member(n, owners.get(n), recording) and n not in kept}
     leaves = {recording.leaves[n]: n for n in members}
-    for component in _components(recording, set(leaves)):
+    labels = {own for n, own in recording.leaves.items() if n in kept}
+    for component in _components(recording, set(leaves), labels):
         del members[leaves.pop(component)]
     signatures = Signatures(lambda x: _kind(leaves[x]) if x in leaves else id(x))
     groups = defaultdict[Hashable, list[Law]](list)
@@ -86,13 +88,13 @@ def _kind(node: Stochastic) -> Hashable:
     return id(node.family), node.shape, node.dtype.str
 
 
-def _components(recording: Recording, leaves: set[Expression]) -> set[Expression]:
-    """Leaves that make up, together, a table that is looked up at unknown positions: they keep their own nodes."""
+def _components(recording: Recording, leaves: set[Expression], labels: set[Expression]) -> set[Expression]:
+    """Leaves that keep their own nodes: several that make up a table for unknown positions, or one for kept labels."""
     found = set[Expression]()
     for part in _parts((f.elements for f in recording.factors), lambda x: x.arguments):
         if part.op == "take" and not part.arguments[1].is_constant and not part.arguments[0].is_constant:
             entries = leaves.intersection(_parts([part.arguments[0]], _what_is_looked_up))
-            found |= entries if len(entries) > 1 else set()
+            found |= entries if len(entries) > 1 or part.arguments[1].leaves & labels else set()
     return found
 
 
