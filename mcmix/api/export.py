@@ -13,6 +13,7 @@ import numpy as np
 from mcmix._version import __version__
 from mcmix.api.sources import NAMES, SEED, is_sampler, opened
 from mcmix.api.symmetries import roles_of
+from mcmix.kernels import streams
 from mcmix.nodes.node import shape_of
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.roles import LABELS, to_text
@@ -121,7 +122,7 @@ def _for_reading(m: MCMC, clashes: Mapping[str, str]) -> dict[str, str]:
         found[NAMES] = json.dumps({new: old for old, new in clashes.items()})
     run = m.seed_sequence
     if run is not None and isinstance(run.entropy, int):
-        found[SEED] = json.dumps({"entropy": run.entropy, "spawn_key": [int(k) for k in run.spawn_key]})
+        found[SEED] = json.dumps(streams.written(run))
     return found
 
 
@@ -165,7 +166,7 @@ def _seed(m: MCMC, number: int) -> np.random.SeedSequence:
     """A stream of its own, the same whenever the same run is exported."""
     run = m.seed_sequence
     assert run is not None
-    return np.random.SeedSequence(run.entropy, spawn_key=(*run.spawn_key, 2**31 + 1, number))
+    return streams.of_exports(run, number)
 
 
 def _clashes(

@@ -23,6 +23,7 @@ from mcmix.api.arguments import (
 )
 from mcmix.distributions.circle import circular_deviation, mean_direction
 from mcmix.errors import ModelError
+from mcmix.kernels import streams
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, short
@@ -554,9 +555,8 @@ class MCMC:
         made = self.assembled
         for step in made.steps:
             step.unbind()
-        sequence = self.seed_sequence or np.random.SeedSequence(0)  # its streams are overwritten
-        entropy, key = sequence.entropy, sequence.spawn_key
-        children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(saved.n_chains)]
+        sequence = self.seed_sequence or streams.nobody()
+        children = streams.of_chains(sequence, saved.n_chains)
         runners = [runner(made, i, child, {}, None, self._tempering) for i, child in enumerate(children)]
         saved.restore(runners)
         return runners, sequence
@@ -702,8 +702,7 @@ class MCMC:
         given = self._given(checked_start(start))
         for step in made.steps:
             step.unbind()
-        entropy, key = sequence.entropy, sequence.spawn_key
-        children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(n_chains)]
+        children = streams.of_chains(sequence, n_chains)
         pools = seeds_of(made, sequence)
         return [runner(made, i, child, given, pools, self._tempering) for i, child in enumerate(children)], sequence
 

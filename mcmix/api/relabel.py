@@ -12,6 +12,7 @@ from mcmix.api.export import Wanted, exported
 from mcmix.api.sources import Source, elsewhere, is_sampler, names_in_container, opened, roles_elsewhere
 from mcmix.api.symmetries import roles_of, rows_in
 from mcmix.errors import ModelError
+from mcmix.kernels import streams
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.components import Components, Probabilities
 from mcmix.report.labels.methods import METHODS
@@ -246,7 +247,7 @@ def _drawing(m: MCMC, draws: Draws, name: str) -> Callable[[], np.ndarray] | Non
     node = next(n for n in m.assembled.labels if n.name == name)
     if not can_draw_labels(m.assembled, draws, node) or label_bytes(m.assembled, draws, node) > BUDGET:
         return None
-    return lambda: drawn_labels(m.assembled, draws, node, m.seed_sequence or np.random.SeedSequence(0))
+    return lambda: drawn_labels(m.assembled, draws, node, m.seed_sequence or streams.nobody())
 
 
 def probabilities_of(made: Assembled, draws: Draws, name: str) -> Probabilities | None:

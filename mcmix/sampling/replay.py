@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.kernels import streams
 from mcmix.nodes.node import Node
 from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
@@ -37,7 +38,7 @@ class Replay:
 
     def __init__(self, made: Assembled, draws: Draws):
         self.made, self.draws = made, draws
-        self.chain = Chain(made.plan.layout, np.random.SeedSequence(0))
+        self.chain = Chain(made.plan.layout, streams.nobody())
         self.nodes = [n for n in made.model.stochastics if n.name in draws.variables]
         self.absent = [n for n in made.model.stochastics if n.name not in draws.variables]
 

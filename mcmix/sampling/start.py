@@ -20,6 +20,7 @@ import numpy as np
 
 from mcmix.errors import ZeroProbability
 from mcmix.kernels import labels as kernels
+from mcmix.kernels import streams
 from mcmix.kernels.driver import run_machine, run_step
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.soft import soft_pass
@@ -54,7 +55,7 @@ def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochast
     data = [np.asarray(n.value, dtype=float) for n in made.model.data_nodes]
     found: dict[Stochastic, Pool | None] = {}
     for number, step in enumerate(made.steps):
-        child = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2**31, number))
+        child = streams.of_seedings(sequence, number)
         if isinstance(step, LabelGibbs):
             found[step.variables[0]] = pool(step.compiled, child)
         elif isinstance(step, EntangledLabels):

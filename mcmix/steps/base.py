@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.kernels import streams
 from mcmix.kernels.base import AddressedKernel, address_of, apart
 from mcmix.kernels.labels import n_blocks
 from mcmix.kernels.machine import MACHINE
@@ -93,8 +94,7 @@ class Chain:
     def row_streams(self, key: Any, number: int, n_units: int) -> np.ndarray:
         """The random streams of a label vector's blocks, made at the first request."""
         if key not in self._row_streams:
-            child = np.random.SeedSequence(self.sequence.entropy, spawn_key=(*self.sequence.spawn_key, 2, number))
-            self._row_streams[key] = seeded_streams(child, n_blocks(n_units))
+            self._row_streams[key] = seeded_streams(streams.of_labels(self.sequence, number), n_blocks(n_units))
         return self._row_streams[key]
 
     def row_states(self) -> list[np.ndarray]:
