@@ -5,27 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unicodedata import category, normalize
 
 import numpy as np
 
 from mcmix._version import __version__
+from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.sources import NAMES, SEED, is_sampler, opened
 from mcmix.api.symmetries import roles_of
 from mcmix.kernels import streams
 from mcmix.nodes.node import shape_of
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.roles import LABELS, to_text
 from mcmix.sampling import pointwise, predictive, replay
 from mcmix.screen import say
+from mcmix.steps.plan import Assembled
 from mcmix.traces.memory import Draws
-
-if TYPE_CHECKING:
-    from mcmix.api.mcmc import MCMC
-    from mcmix.nodes.stochastic import Stochastic
-    from mcmix.steps.plan import Assembled
-
 
 PRIOR_DRAWS = 500
 
@@ -41,7 +38,7 @@ class Wanted:
     at_most: int = 1000
 
 
-def exported(m: MCMC, draws: Draws, wanted: Wanted) -> Any:
+def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
     """Build the container; see :meth:`MCMC.to_arviz`."""
     made = m.assembled
     groups: dict[str, dict[str, np.ndarray]] = {
@@ -112,7 +109,7 @@ def circ_var_names(draws: Any) -> list[str]:
     return arviz_bridge.circ_var_names(opened(draws, "circ_var_names").container)
 
 
-def _for_reading(m: MCMC, clashes: Mapping[str, str]) -> dict[str, str]:
+def _for_reading(m: PosteriorDraws, clashes: Mapping[str, str]) -> dict[str, str]:
     """What somebody needs who has the draws alone: label vectors and their components, names, the seed."""
     found = {LABELS: to_text(roles_of(m).values(), clashes)}
     angles = [clashes.get(n, n) for n in sorted(m.draws().angles)]
@@ -141,14 +138,14 @@ def _fits(name: str, made: Assembled, statistics: Mapping[str, np.ndarray]) -> b
     return statistics["permutation"].shape[2:] == (label.n_labels,)
 
 
-def _replicates(m: MCMC, draws: Draws, at_most: int) -> dict[str, np.ndarray]:
+def _replicates(m: PosteriorDraws, draws: Draws, at_most: int) -> dict[str, np.ndarray]:
     """Replicates of the data by chain and draw."""
     positions = draws.thinned(at_most)
     found = predictive.posterior_predictive(m.assembled, draws, positions, _seed(m, 0), None)
     return {name: x.reshape(draws.n_chains, -1, *x.shape[1:]) for name, x in found.items()}
 
 
-def _prior(m: MCMC, draws: Draws) -> dict[str, dict[str, np.ndarray]]:
+def _prior(m: PosteriorDraws, draws: Draws) -> dict[str, dict[str, np.ndarray]]:
     """Draws from the laws, as one chain: of unknowns that the posterior group has too, and of data."""
     data = {n.name for n in m.model.data_nodes}
     names = [n.name for n in m.model.stochastics if n.name in draws.variables and n.name not in data]
@@ -162,7 +159,7 @@ def _prior(m: MCMC, draws: Draws) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def _seed(m: MCMC, number: int) -> np.random.SeedSequence:
+def _seed(m: PosteriorDraws, number: int) -> np.random.SeedSequence:
     """A stream of its own, the same whenever the same run is exported."""
     run = m.seed_sequence
     assert run is not None
