@@ -19,6 +19,7 @@ from mcmix.kernels.base import address_of, python_callback
 from mcmix.kernels.events import work_size
 from mcmix.kernels.machine import COUNT, EXTRA, OP, OUT, OUT_ROW, TILE, TILED, WIDTH, A, B, C, D
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
+from mcmix.structure.rewrite import substitute
 
 OPCODES = {
     "negative": machine.NEGATIVE, "absolute": machine.ABSOLUTE, "exp": machine.EXP, "log": machine.LOG,
@@ -199,6 +200,13 @@ class Compiler:
         code = np.array(self.rows, dtype=np.int64).reshape(-1, WIDTH)
         relative = np.array(self.relative, dtype=np.int64).reshape(-1, WIDTH)
         return Program(code, relative, offsets, self.kept, self.python)
+
+    def columns(self, rows: Sequence[Expression], key: Hashable) -> Program:
+        """Compile rows, or single numbers, side by side: a tile of each goes into TILE doubles of its own at the key."""
+        start = 8 * self.layout.place(key, TILE * len(rows))
+        for j, x in enumerate(rows):
+            self._emit(machine.COPY, TILED, Place(start + 8 * TILE * j, True, 1, 0), [self.value(x)])
+        return self.program([])
 
     # ---------------------------------------------------------------- places
 
@@ -459,6 +467,31 @@ def finished(program: Program, layout: Layout) -> Program:
 
 def _by_row(place: Place) -> Place:
     return Place(place.address, place.relative, place.step, 8 * place.step)
+
+
+def hoisted(x: Expression, shape: tuple[int, ...], whole: Callable[[Expression], Expression]) -> Expression:
+    """X with what is not itself per row, or mixes rows, replaced by what `whole` makes of it: computed once, not a tile.
+
+    Parameters
+    ----------
+    x : Expression
+    shape : tuple of int
+        Of what is per row.
+    whole : callable
+        Where the value of such a part will stand.
+    """
+    replaced: dict[Expression, Expression] = {}
+    waiting, seen = [x], set[Expression]()
+    while waiting:
+        part = waiting.pop()
+        if part in seen:
+            continue
+        seen.add(part)
+        if part.op not in ("leaf", "constant") and (part.shape != shape or not row_by_row(part)):
+            replaced[part] = whole(part)
+        else:
+            waiting += part.arguments
+    return substitute(x, replaced)
 
 
 def row_by_row(x: Expression) -> bool:

@@ -1,0 +1,395 @@
+"""Coefficients of linear predictors: one normal law of all that meet in a row, given labels and precisions.
+
+Rows with precision w, value y and mean o + d'v say of the coefficients v: precision matrix w d d', linear part
+w d (y - o), summed over rows (Lindley and Smith 1972, "Bayes estimates for the linear model"). A row touches the few
+coefficients of its own component, so the matrix falls into blocks that are drawn one after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from mcmix.errors import TraceError
+from mcmix.nodes.law import Law
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure import expression as ex
+from mcmix.structure.conjugacy import Conjugate, conjugate
+from mcmix.structure.evidence import Evidence, Structure
+from mcmix.structure.expression import Expression, constant, elementwise, scatter
+from mcmix.structure.joint import joint_of
+from mcmix.structure.labels import LabelVector, looked_up
+from mcmix.structure.linear import Linear, Term, linear
+from mcmix.structure.rewrite import NotSeparable, substitute
+from mcmix.structure.vector_conjugacy import natural_prior
+
+VECTORS = ("MvNormal", "MvNormalCov", "MvNormalChol")
+MOST_TOGETHER = 128  # coefficients of several variables in one block
+MOST_ALONE = 512  # of one variable
+MOST_CASES = 4096  # values of labels that are tried to see which coefficients meet
+MOST_MEETINGS = 50_000_000  # rows times coefficients times cases, likewise
+
+
+@dataclass(frozen=True, eq=False)
+class Child:
+    """Rows that hang on coefficients by their mean.
+
+    Attributes
+    ----------
+    evidence : Evidence
+    rows : int
+    weight, rest : Expression, shape (rows,) or ()
+        Precision of each row, and that times its value less what is no coefficient's.
+    terms : tuple of Term
+        Slope and number of each coefficient that a row meets.
+    """
+
+    evidence: Evidence
+    rows: int
+    weight: Expression
+    rest: Expression
+    terms: tuple[Term, ...]
+
+
+@dataclass(eq=False)
+class Coefficients:
+    """Variables that are drawn together.
+
+    Attributes
+    ----------
+    nodes : list of Stochastic
+    starts : dict of leaf to int
+        The number of each variable's first element among all.
+    children : list of Child
+    order : ndarray of int, shape (m,)
+        Where each element stands once those of a block are neighbours.
+    sizes : ndarray of int
+        Elements in each block.
+    precision, linear : Expression
+        Of the prior: the blocks' matrices, flattened, one after another; the linear part in the blocks' order.
+    flat : ndarray of bool, shape (m,)
+        Elements whose prior is flat.
+    """
+
+    nodes: list[Stochastic]
+    starts: dict[Expression, int]
+    children: list[Child] = field(default_factory=list)
+    order: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    sizes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    precision: Expression = field(default_factory=lambda: constant(0.0))
+    linear: Expression = field(default_factory=lambda: constant(0.0))
+    flat: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return sum(leaf.size for leaf in self.starts)
+
+    @property
+    def row_starts(self) -> np.ndarray:
+        """For the coefficient at each place: where its row of its block's matrix would start at place nought."""
+        firsts = np.repeat(np.cumsum(self.sizes) - self.sizes, self.sizes)
+        matrices = np.repeat(np.cumsum(self.sizes**2) - self.sizes**2, self.sizes)
+        wide = np.repeat(self.sizes, self.sizes)
+        return np.asarray(matrices + (np.arange(self.size) - firsts) * wide - firsts)
+
+    @property
+    def reason(self) -> str:
+        """Why they are drawn together."""
+        names = ", ".join(dict.fromkeys(c.evidence.factor.node.name for c in self.children))
+        with_others = f", {' and '.join(n.name for n in self.nodes)} in one draw" if len(self.nodes) > 1 else ""
+        return f"conjugate: coefficients of a linear predictor of {names}, normal given the rest{with_others}"
+
+    def name_of(self, element: int) -> str:
+        """A coefficient as the user would write it."""
+        for node, (leaf, start) in zip(self.nodes, self.starts.items(), strict=True):
+            if start <= element < start + leaf.size:
+                place = np.unravel_index(element - start, leaf.shape) if leaf.shape else ()
+                return f"{node.name}[{', '.join(str(int(i)) for i in place)}]" if leaf.shape else node.name
+        raise IndexError(element)
+
+
+def coefficients_of(node: Stochastic, structure: Structure) -> Coefficients | None:
+    """What a variable is drawn with as a coefficient, or None; found once for all variables and kept."""
+    if structure.coefficients is None:
+        structure.coefficients = _found(structure)
+    found: Coefficients | None = structure.coefficients.get(node)
+    return found
+
+
+def _found(structure: Structure) -> dict[Stochastic, Coefficients]:
+    candidates = [n for n in structure.recording.leaves if _may_be(n, structure)]
+    found: dict[Stochastic, Coefficients] = {}
+    for nodes in _together(candidates, structure):
+        for made in _groups(nodes, structure):
+            found |= dict.fromkeys(made.nodes, made)
+    return found
+
+
+def _may_be(node: Stochastic, structure: Structure) -> bool:
+    """Whether a variable has a normal prior, or a flat one, and no step that serves it better."""
+    if node.mask is not None or node in structure.apart or node in structure.held or structure.is_idle(node):
+        return False
+    if not isinstance(node, Law):
+        return _is_flat(node, structure)
+    return (node.family.name == "Normal" or node.family.name in VECTORS) and joint_of(node, structure) is None
+
+
+def _is_flat(node: Stochastic, structure: Structure) -> bool:
+    """Whether a law of the user's is the same everywhere on the real line."""
+    own = structure.recording.own_factor(node)
+    known = own.elements.is_constant and bool(np.isfinite(own.elements.known).all())
+    return known and np.dtype(node.dtype).kind == "f" and not node.holds_object
+
+
+def _together(candidates: Sequence[Stochastic], structure: Structure) -> list[list[Stochastic]]:
+    """Candidates in groups that hang together by the rows that they meet in."""
+    leaves = structure.recording.leaves
+    number = {leaves[n]: i for i, n in enumerate(candidates)}
+    pairs = [(i, i) for i in range(len(candidates))]
+    for e in structure.evidence:
+        name = _mean_of(e)
+        met = [number[v] for v in e.parameters[name].leaves if v in number] if name is not None else []
+        pairs += [(met[0], i) for i in met]
+    groups = _joined(np.array(pairs, dtype=np.int64).reshape(-1, 2), len(candidates))
+    return [[n for n, g in zip(candidates, groups, strict=True) if g == k] for k in range(max(groups, default=-1) + 1)]
+
+
+def _joined(pairs: np.ndarray, n: int) -> np.ndarray:
+    """The number of each of n things' group, where pairs belong together."""
+    if n == 0:
+        return np.zeros(0, np.int64)
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def _mean_of(e: Evidence) -> str | None:
+    """The parameter with a normal message, where there is one."""
+    statistics = e.factor.family.statistics if e.factor.family is not None else None
+    if statistics is None or e.sums is None or e.over == "labels":
+        return None
+    return next((name for name, message in statistics.messages.items() if message.kind == "normal"), None)
+
+
+# -------------------------------------------------------------------- which are drawn together
+
+
+def _groups(nodes: list[Stochastic], structure: Structure) -> Iterator[Coefficients]:
+    """Those that meet in some row, in one draw each; where that is too much, or not linear, one variable at a time."""
+    whole = _read(nodes, structure)
+    parts = [[n] for n in nodes] if whole is None else _meeting(whole, structure)
+    for part in parts:
+        if len(part) == 1 and isinstance(conjugate(part[0], structure), Conjugate):
+            continue  # one by one, each element is drawn without a matrix
+        made = _complete(part, structure)
+        if made is None and len(part) > 1:
+            yield from (m for n in part for m in _groups([n], structure))
+        elif made is not None:
+            yield made
+
+
+def _meeting(whole: Coefficients, structure: Structure) -> list[list[Stochastic]]:
+    """Variables in groups: two are in one where some row, for some labels, has a coefficient of each."""
+    pairs = [_meetings(c, whole, structure, sure=True) for c in whole.children]
+    owner = np.repeat(np.arange(len(whole.nodes)), [leaf.size for leaf in whole.starts])
+    groups = _joined(owner[np.concatenate(pairs)], len(whole.nodes))
+    return [[n for n, g in zip(whole.nodes, groups, strict=True) if g == k] for k in range(max(groups) + 1)]
+
+
+def _complete(nodes: list[Stochastic], structure: Structure) -> Coefficients | None:
+    """Blocks and prior of variables that are drawn together, or None where a block is too large."""
+    made = _read(nodes, structure)
+    if made is None:
+        return None
+    pairs = [_meetings(c, made, structure, sure=False) for c in made.children] + [_prior_pairs(made)]
+    blocks = _joined(np.concatenate(pairs), made.size)
+    sizes = np.bincount(blocks)
+    if sizes.max() > (MOST_ALONE if len(nodes) == 1 else MOST_TOGETHER):
+        return None
+    by_block = np.argsort(blocks, kind="stable")
+    made.order = np.empty(made.size, np.int64)
+    made.order[by_block] = np.arange(made.size)
+    made.sizes = sizes.astype(np.int64)
+    _add_prior(made, structure)
+    return made
+
+
+def _read(nodes: list[Stochastic], structure: Structure) -> Coefficients | None:
+    """The rows of several variables as linear predictors of all of them, or None."""
+    leaves = [structure.recording.leaves[n] for n in nodes]
+    starts = dict(zip(leaves, np.cumsum([0, *[v.size for v in leaves]])[:-1].tolist(), strict=True))
+    own = [structure.recording.own_factor(n) for n in nodes]
+    if any(v in p.leaves for f in own for p in f.parameters.values() for v in leaves):
+        return None
+    children = {e: None for n in nodes for e in structure.about(n) if e.factor not in own}
+    read = [_child(e, starts) for e in children]
+    if not read or any(c is None for c in read):
+        return None
+    return Coefficients(nodes, starts, [c for c in read if c is not None])
+
+
+def _child(e: Evidence, starts: Mapping[Expression, int]) -> Child | None:
+    """What rows say, where the coefficients are in their mean alone, and linear there."""
+    name, leaves = _mean_of(e), set(starts)
+    if name is None or e.factor.family is None or e.factor.family.statistics is None or e.sums is None:
+        return None
+    touching = [p for p, x in e.parameters.items() if x.leaves & leaves]
+    if touching != [name] or (e.factor.x is not None and e.factor.x.leaves & leaves):
+        return None
+    predictor = linear(e.parameters[name], starts)
+    if predictor is None or not predictor.terms:
+        return None
+    others = {p: x for p, x in e.parameters.items() if p != name}
+    first, second = e.factor.family.statistics.messages[name].natural(e.sums, others)
+    return _laid_out(e, ex.as_expression(first), ex.as_expression(second), predictor)
+
+
+def _laid_out(e: Evidence, weight: Expression, second: Expression, predictor: Linear) -> Child:
+    """All numbers of the rows, one row after another."""
+    shape, rows = e.elements.shape, max(e.elements.size, 1)
+
+    def flat(x: Expression) -> Expression:
+        if x.size == 1:
+            return ex.reshape(x, ())
+        return ex.reshape(x if x.shape == shape else ex.broadcast_to(x, shape), (rows,))
+
+    rest = second if predictor.offset is None else second - weight * predictor.offset
+    terms = tuple(Term(flat(t.slope), flat(t.index)) for t in predictor.terms)
+    return Child(e, rows, flat(weight), flat(rest), terms)
+
+
+# -------------------------------------------------------------------- which coefficients meet in a row
+
+
+def _meetings(child: Child, group: Coefficients, structure: Structure, sure: bool) -> np.ndarray:
+    """Pairs of coefficients that a row may have at once; with `sure` only those that are seen to meet for some labels.
+
+    Where that cannot be followed, all coefficients may meet.
+    """
+    found = [np.repeat(np.arange(group.size)[:, None], 2, axis=1)]
+    for indices, there in designs(child, structure):
+        if indices is None:
+            more = np.zeros((group.size, 2), np.int64)
+            more[:, 1] = np.arange(group.size)
+            return found[0] if sure else more
+        found.append(_pairs(indices, there, group.size))
+    return np.concatenate(found)
+
+
+def _pairs(indices: np.ndarray, there: np.ndarray, m: int) -> np.ndarray:
+    """(First, other) coefficient of each row, each pair once: indices and whether they count, shape (terms, rows)."""
+    first = np.take_along_axis(indices, there.argmax(0)[None], 0)
+    codes = [np.unique((first * m + other)[0][where]) for other, where in zip(indices[:, None], there, strict=True)]
+    return np.stack(np.divmod(np.unique(np.concatenate(codes)), m), axis=1)
+
+
+Design = tuple[np.ndarray | None, np.ndarray]
+
+
+def designs(child: Child, structure: Structure) -> Iterator[Design]:
+    """For each case of the labels: which coefficients each row would meet, and where one of them is there at all.
+
+    Both have shape (terms, rows), or (terms, 1) where all rows are alike. None where it cannot be followed.
+    """
+    labels = _labels_in(child, structure)
+    cases = int(np.prod([label.n_labels for label in labels], dtype=float))
+    if cases > MOST_CASES or cases * child.rows * len(child.terms) > MOST_MEETINGS:
+        yield None, np.zeros(0)
+        return
+    for values in product(*[label.values for label in labels]):
+        case = dict(zip(labels, values, strict=True))
+        indices = [_in_case(t.index, case) for t in child.terms]
+        if not all(i.is_constant for i in indices):
+            yield None, np.zeros(0)
+            return
+        slopes = [_in_case(t.slope, case) for t in child.terms]
+        there = [np.asarray(s.known != 0.0) if s.is_constant else np.array(True) for s in slopes]
+        rows = max(p.size for p in [*(i.known for i in indices), *there])
+        shaped = [np.stack([np.broadcast_to(p, (rows,)) for p in parts]) for parts in ([i.known for i in indices], there)]
+        yield shaped[0].astype(np.int64), shaped[1]
+
+
+def _labels_in(child: Child, structure: Structure) -> list[LabelVector]:
+    """Labels that say which coefficients a row has."""
+    met = {v for t in child.terms for v in t.index.leaves | t.slope.leaves}
+    known = [b.label for b in structure.blocks] + list(structure.entangled)
+    return [label for label in known if label.variable in met]
+
+
+def _in_case(x: Expression, case: Mapping[LabelVector, int]) -> Expression:
+    """X where every unit has the same label."""
+    replaced: dict[Expression, Expression] = {}
+    for label, value in case.items():
+        replaced |= dict.fromkeys([label.variable, *looked_up(x, label.variable)], constant(np.asarray(value)))
+    try:
+        return substitute(x, replaced)
+    except (NotSeparable, TraceError):
+        return x
+
+
+# -------------------------------------------------------------------- the prior
+
+
+def _prior_pairs(group: Coefficients) -> np.ndarray:
+    """Coefficients that a prior of vectors ties together."""
+    found = [np.zeros((0, 2), np.int64)]
+    for node, (leaf, start) in zip(group.nodes, group.starts.items(), strict=True):
+        if isinstance(node, Law) and node.family.event_ndim:
+            numbers = start + np.arange(leaf.size).reshape(-1, leaf.shape[-1])
+            pairs = np.stack(np.broadcast_arrays(numbers[:, :1], numbers), axis=-1)
+            found.append(pairs.reshape(-1, 2))
+    return np.concatenate(found)
+
+
+def _add_prior(group: Coefficients, structure: Structure) -> None:
+    """Precision and linear part of all priors, in the order of the blocks."""
+    group.flat = np.zeros(group.size, bool)
+    matrices: list[tuple[Expression, np.ndarray]] = []
+    linears: list[tuple[Expression, np.ndarray]] = []
+    for node, (leaf, start) in zip(group.nodes, group.starts.items(), strict=True):
+        numbers = start + np.arange(leaf.size)
+        if not isinstance(node, Law):
+            group.flat[numbers] = True
+            continue
+        own = structure.recording.own_factor(node).parameters
+        axes = node.family.event_ndim
+        first, second = _vectors(node, own, leaf.size) if axes else _numbers(own, leaf.shape)
+        wide = numbers.reshape(-1, leaf.shape[-1] if axes else 1)
+        row, column = (np.ravel(p) for p in np.broadcast_arrays(wide[:, :, None], wide[:, None, :]))
+        once = np.flatnonzero(row >= column)  # one entry of each pair: the kernel adds the two
+        matrices.append((ex.gather(first, once), _entries(group, row[once], column[once])))
+        linears.append((second, group.order[numbers]))
+        if first.is_constant and not axes:
+            group.flat[numbers] = np.broadcast_to(first.known == 0.0, numbers.shape)
+    group.precision = _spread(matrices, int((group.sizes**2).sum()))
+    group.linear = _spread(linears, group.size)
+
+
+def _vectors(node: Law, own: Mapping[str, Expression], size: int) -> tuple[Expression, Expression]:
+    first, second = natural_prior(node, own, size // node.event_shape[-1])
+    return ex.reshape(first, (-1,)), ex.reshape(second, (-1,))
+
+
+def _numbers(own: Mapping[str, Expression], shape: tuple[int, ...]) -> tuple[Expression, Expression]:
+    precision, mean = (own[name] if own[name].shape == shape else ex.broadcast_to(own[name], shape) for name in ("precision", "mean"))
+    return ex.reshape(precision, (-1,)), ex.reshape(elementwise("multiply", precision, mean), (-1,))
+
+
+def _entries(group: Coefficients, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Where entries of the blocks' matrices stand, for coefficients of one block each."""
+    return np.asarray(group.row_starts[group.order[row]] + group.order[column])
+
+
+def _spread(parts: Sequence[tuple[Expression, np.ndarray]], size: int) -> Expression:
+    if not parts:
+        return constant(np.zeros(size))
+    values, places = zip(*parts, strict=True)
+    return scatter(ex.concatenate(list(values)), np.concatenate(places), size)
+
+
+__all__ = ["Child", "Coefficients", "coefficients_of", "designs"]
