@@ -32,7 +32,7 @@ def opened(factor: Factor, labels: set[Expression]) -> Factor:
     try:
         for part in ordered(elements):
             made = rebuilt(part, [done[a] for a in part.arguments])
-            done[part] = _written_out(made, rows.size, labels) if made.leaves & labels else made
+            done[part] = _written_out(made, rows.size) if made.leaves & labels else made
     except (NotSeparable, TraceError):
         return factor
     if done[elements] is elements:
@@ -42,17 +42,19 @@ def opened(factor: Factor, labels: set[Expression]) -> Factor:
     return replace(factor, elements=done[elements], x=x, parameters=named)
 
 
-def _written_out(x: Expression, rows: int, labels: set[Expression]) -> Expression:
-    if x.shape != (rows,):
+def _written_out(x: Expression, rows: int) -> Expression:
+    """A part with one number a row, where it is a sum inside the row that labels stand in."""
+    if x.size != rows or x.shape[:1] != (rows,) or x.op not in ("take", "sum", "matmul"):
         return x
-    if x.op == "take" and x.arguments[0].op == "matmul" and x.arguments[0].extra[1] <= MOST_ADDENDS:
-        found = entry_of_row(*x.arguments)
+    if x.op == "take":
+        table = x.arguments[0]
+        found = entry_of_row(*x.arguments) if table.op == "matmul" and table.extra[1] <= MOST_ADDENDS else None
         return x if found is None else found
-    if x.op == "sum" and x.extra[1] <= MOST_ADDENDS:
+    if x.extra[1] > MOST_ADDENDS:
+        return x
+    if x.op == "sum":
         return _total([ex.gather(x.arguments[0], at) for at in places_of_addends(x)])
-    if x.op == "matmul" and x.extra[1] <= MOST_ADDENDS:
-        return _total(_products(x))
-    return x
+    return ex.reshape(_total(_products(x)), x.shape)
 
 
 def places_of_addends(x: Expression) -> list[np.ndarray]:
