@@ -8,6 +8,7 @@ import mcmix.pymc2 as pymc
 from mcmix.kernels.base import address_of, run
 from mcmix.nodes.model import Model
 from mcmix.steps.base import Chain
+from mcmix.steps.coefficients import CoefficientGibbs
 from mcmix.structure.coefficients import coefficients_of
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import structure_of
@@ -105,7 +106,11 @@ def test_factors_of_each_other_are_drawn_one_after_another():
 
 
 def test_too_many_for_one_matrix_are_drawn_one_variable_at_a_time():
-    group, effects, centre = np.arange(300) % 150, mc.Normal("effects", 0.0, 1.0, size=150), mc.Normal("centre", 0.0, 1.0)
+    group, effects, centre = (
+        np.arange(300) % 150,
+        mc.Normal("effects", 0.0, 1.0, size=150),
+        mc.Normal("centre", 0.0, 1.0),
+    )
     sampler = mc.MCMC([mc.Normal("y", centre + effects[group], 1.0, value=np.zeros(300), observed=True)])
     assert {s.name for s in sampler.step_methods} == {"conjugate Gibbs"}
     assert {type(s).__name__ for s in sampler.step_methods} == {"ConjugateGibbs"}
@@ -280,7 +285,19 @@ def test_labels_of_counts_and_of_yes_or_no():
 # -------------------------------------------------------------------- the kernel and its twin
 
 
-def twin(step, chain, sampler, n_normals):
+def coefficient_step(sampler):
+    return next(s for s in sampler.step_methods if isinstance(s, CoefficientGibbs))
+
+
+def assert_as_twin(step, chain, sampler):
+    expected = twin(step, chain, sampler)
+    (call,) = step.bind(chain)
+    assert run(call.kernel, address_of(call.words), address_of(call.reals), chain.stream) == 0
+    drawn = np.concatenate([np.ravel(chain.get(n)) for n in step.group.nodes])
+    np.testing.assert_allclose(drawn, expected, rtol=1e-9)
+
+
+def twin(step, chain, sampler):
     """Precision, linear part and draw in plain NumPy, with the chain's own normals, block by block."""
     group = step.group
     values = {n: chain.get(n) for n in sampler.model.stochastics}
@@ -303,7 +320,7 @@ def twin(step, chain, sampler, n_normals):
     generator = np.random.Generator(np.random.SFC64(1))
     generator.bit_generator.state = chain.rng.bit_generator.state
     normals = np.empty(group.size)
-    normals[np.argsort(group.order)] = generator.standard_normal(n_normals)
+    normals[np.argsort(group.order)] = generator.standard_normal(group.size)
     return np.linalg.solve(factor.T, np.linalg.solve(factor, first) + normals)
 
 
@@ -321,15 +338,29 @@ def test_the_kernel_against_its_twin():
 
     sampler = mc.MCMC([mc.Normal("y", mean, tau[z], value=rng.normal(size=n), observed=True)])
     made = sampler.assembled
-    step = next(s for s in made.steps if s.name == "conjugate Gibbs" and "a" in [v.name for v in s.variables])
+    step = coefficient_step(sampler)
     assert step.group.sizes.tolist() == [7]
     chain = Chain(made.plan.layout, np.random.SeedSequence(7))
     for node in made.model.stochastics:
         chain.put(node, rng.integers(0, 3, n) if node is z else rng.gamma(2.0, size=node.shape))
-    expected = twin(step, chain, sampler, 7)
-    (call,) = step.bind(chain)
-    assert run(call.kernel, address_of(call.words), address_of(call.reals), chain.stream) == 0
-    np.testing.assert_allclose(np.append(chain.get(a), chain.get(b)), expected, rtol=1e-9)
+    assert_as_twin(step, chain, sampler)
+
+
+def test_a_known_design_with_one_precision():
+    """Cross products are made once; blocks of columns that never meet, one column twice, and two children."""
+    hot, tau = np.eye(3)[np.arange(ROWS) % 3] * DESIGN[:, 1:2], mc.Gamma("tau", 2.0, 2.0)
+    first, second = mc.Normal("first", 0.5, 0.4, size=3), mc.Normal("second", 0.0, 1.0)
+    y = mc.Normal("y", hot @ first + hot[:, 1] * first[1] + 0.5, tau, value=DATA, observed=True)
+    x = mc.Normal("x", second * DESIGN[:9, 1] + first[2] * DESIGN[:9, 2], 2.0, value=DATA[:9], observed=True)
+    sampler = mc.MCMC([y, x])
+    step = coefficient_step(sampler)
+    group = step.group
+    assert len(group.known) == 2 and sorted(group.sizes.tolist()) == [1, 1, 2]
+    made = sampler.assembled
+    chain = Chain(made.plan.layout, np.random.SeedSequence(8))
+    for node in made.model.stochastics:
+        chain.put(node, np.full(node.shape, 1.7))
+    assert_as_twin(step, chain, sampler)
 
 
 def test_blocks_are_what_can_meet():
@@ -342,6 +373,15 @@ def test_blocks_are_what_can_meet():
 
 
 # -------------------------------------------------------------------- what cannot be
+
+
+def test_a_coefficient_that_does_not_exist():
+    beta, k = mc.Normal("beta", 0.0, 1.0, size=3), mc.DiscreteUniform("k", 0, 3, value=1)
+    mean = mc.Lambda("mean", lambda b=beta, k=k: b[k] * DESIGN[:, 1] + b[0])
+    sampler = mc.MCMC([mc.Normal("y", mean, 1.0, value=DATA, observed=True)])
+    assert type(steps_of(sampler)["beta"]).__name__ == "CoefficientGibbs"
+    with pytest.raises(mc.McmixError, match="beta: a look-up went out of range|k: a look-up went out of range"):
+        sampler.sample(500, 0, seed=307, progress_bar=False)
 
 
 def test_a_design_with_another_number_of_rows():
@@ -396,4 +436,6 @@ def test_columns_that_no_row_tells_apart_under_a_flat_prior(column, said):
 def test_more_coefficients_than_rows_under_a_flat_prior():
     beta = pymc.Uninformative("beta", value=np.zeros(5))
     with pytest.raises(mc.ModelError, match="beta: its prior is flat.*proper prior"):
-        mc.MCMC([mc.Normal("y", RNG.normal(size=(3, 5)) @ beta, 1.0, value=[0.1, 0.2, 0.4], observed=True), beta]).explain()
+        mc.MCMC(
+            [mc.Normal("y", RNG.normal(size=(3, 5)) @ beta, 1.0, value=[0.1, 0.2, 0.4], observed=True), beta]
+        ).explain()

@@ -7,7 +7,7 @@ import math
 from mcmix.kernels.base import call, floats, inline, integers, step_kernel
 from mcmix.kernels.events import cholesky, solved_above, solved_below
 from mcmix.kernels.gibbs import IMPOSSIBLE, NOT_A_NUMBER
-from mcmix.kernels.machine import TILE
+from mcmix.kernels.machine import BAD_INDEX, TILE
 from mcmix.kernels.random import standard_normal
 
 # Descriptor: 1 machine, 2 program of the prior, 3 its instructions, then addresses and sizes by these names.
@@ -16,30 +16,32 @@ from mcmix.kernels.random import standard_normal
 WIDTH = 16
 
 # A child: its row program, instructions, rows, terms, and the address of its columns, TILE doubles each: the precision
-# of a row, that times what is left of its value, then slope and number of each term.
-CHILD_PROGRAM, CHILD_LENGTH, CHILD_ROWS, CHILD_TERMS, CHILD_COLUMNS = range(5)
-CHILD_WIDTH = 5
+# of a row, that times what is left of its value, then slope and number of each term; and whether cross products are
+# gathered, not known already.
+CHILD_PROGRAM, CHILD_LENGTH, CHILD_ROWS, CHILD_TERMS, CHILD_COLUMNS, CHILD_CROSS = range(6)
+CHILD_WIDTH = 6
 
 
 @inline
-def _met(columns, order, terms, i, slopes, places):
-    """The coefficients that a row meets: their slopes and places; returns how many."""
+def _met(columns, order, m, terms, i, slopes, places):
+    """The coefficients that a row meets: their slopes and places; returns how many, or -1 where one does not exist."""
     n = 0
     for t in range(terms):
         slope = columns[(2 + 2 * t) * TILE + i]
         if slope != 0.0:
-            slopes[n] = slope
-            places[n] = order[int(columns[(3 + 2 * t) * TILE + i])]
+            number = int(columns[(3 + 2 * t) * TILE + i])
+            if number < 0 or number >= m:
+                return -1
+            slopes[n], places[n] = slope, order[number]
             n += 1
     return n
 
 
 @inline
-def _add_row(weight, rest, slopes, places, n, row_starts, precision, linear):
+def _add_row(weight, slopes, places, n, row_starts, precision):
     """Add a row's cross products: one of the two entries of each pair, twice where both are one coefficient."""
     for a in range(n):
         at, scaled = places[a], weight * slopes[a]
-        linear[at] += rest * slopes[a]
         start = row_starts[at]
         for b in range(a):
             both = 2.0 if places[b] == at else 1.0
@@ -61,8 +63,13 @@ def _add_child(slot, child):
         if status != 0:
             return status
         for i in range(tile):
-            n = _met(columns, order, terms, i, slopes, places)
-            _add_row(columns[i], columns[TILE + i], slopes, places, n, row_starts, precision, linear)
+            n = _met(columns, order, m, terms, i, slopes, places)
+            if n < 0:
+                return BAD_INDEX
+            for a in range(n):
+                linear[places[a]] += columns[TILE + i] * slopes[a]
+            if child[CHILD_CROSS] != 0:
+                _add_row(columns[i], slopes, places, n, row_starts, precision)
     return 0
 
 

@@ -107,16 +107,19 @@ def _what_does_not_fit(error: Exception, node: Deterministic) -> str | None:
     """What NumPy says of arrays that do not go together, such as a design matrix and labels, with the node's name."""
     said = str(error)
     if isinstance(error, ValueError) and any(words in said for words in _OF_SHAPES):
-        found = [(name, np.shape(value)) for name, value in node.parent_values().items() if isinstance(value, np.ndarray)]
+        found = [
+            (name, np.shape(value)) for name, value in node.parent_values().items() if isinstance(value, np.ndarray)
+        ]
         shapes = "".join(f", {name} has shape {shape}" for name, shape in found)
         return (
-            f"{node.name}: its function combines arrays whose shapes do not fit: {said.strip()}{shapes}; what goes by row, "
-            "such as a design matrix, needs a row for each row of data or label"
+            f"{node.name}: its function combines arrays whose shapes do not fit: {said.strip()}{shapes}; what goes by "
+            "row, such as a design matrix, needs a row for each row of data or label"
         )
     if isinstance(error, TypeError) and any(words in said for words in _OF_TEXT):
         return (
-            f"{node.name}: its function expected numbers, got text in an array that it works with ({said.strip()}); turn "
-            "it into numbers first, with np.asarray(values, float), or into a column of noughts and ones for each word"
+            f"{node.name}: its function expected numbers, got text in an array that it works with ({said.strip()}); "
+            "turn it into numbers first, with np.asarray(values, float), or into a column of noughts and ones for each "
+            "word"
         )
     return None
 

@@ -11,11 +11,12 @@ from mcmix.kernels import coefficients as kernels
 from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
-from mcmix.steps.program import Program, hoisted
+from mcmix.steps.program import Program
 from mcmix.structure.coefficients import Child, Coefficients, coefficients_of
 from mcmix.structure.design import refuse_collinear
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression, leaf
+from mcmix.structure.rewrite import hoisted
 
 
 def competence(node: Stochastic, structure: Structure) -> str | None:
@@ -86,11 +87,14 @@ class CoefficientGibbs(Step):
     def _child(self, j: int, chain: Chain) -> list[int]:
         child = self.group.children[j]
         program = chain.bound(self.row_programs[j]).words
-        return [*program, child.rows, len(child.terms), chain.address(("columns", self, j))]
+        gathered = int(child not in self.group.known)
+        return [*program, child.rows, len(child.terms), chain.address(("columns", self, j)), gathered]
 
     def _targets(self, chain: Chain) -> np.ndarray:
         """Where each coefficient stands in the chain's memory, in the order of the blocks."""
-        places = [chain.address(n) + 8 * np.arange(v.size) for n, v in zip(self.group.nodes, self.group.starts, strict=True)]
+        places = [
+            chain.address(n) + 8 * np.arange(v.size) for n, v in zip(self.group.nodes, self.group.starts, strict=True)
+        ]
         targets = words(*[0] * self.group.size)
         targets[self.group.order] = np.concatenate(places)
         return targets

@@ -75,7 +75,11 @@ def _letters(subscripts: Any, parts: Sequence[Expression], keywords: Any) -> tup
     left, arrow, out = subscripts.replace(" ", "").partition("->")
     letters = left.split(",")
     plain = all(own.isalpha() or not own for own in [*letters, out])
-    if not plain or [len(own) for own in letters] != [x.ndim for x in parts] or any(len(set(o)) < len(o) for o in letters):
+    if (
+        not plain
+        or [len(own) for own in letters] != [x.ndim for x in parts]
+        or any(len(set(o)) < len(o) for o in letters)
+    ):
         raise TraceError(f"calls einsum with {subscripts!r}, which is not among the recorded ones")
     met = "".join(letters)
     return letters, out if arrow else "".join(sorted(a for a in set(met) if met.count(a) == 1))

@@ -71,7 +71,10 @@ class Coefficients:
     sizes : ndarray of int
         Elements in each block.
     precision, linear : Expression
-        Of the prior: the blocks' matrices, flattened, one after another; the linear part in the blocks' order.
+        Of the prior: the blocks' matrices, flattened, one after another; the linear part in the blocks' order. The
+        precision counts rows whose cross products are known numbers, and stands in one of the two entries of each pair.
+    known : set of Child
+        Those rows.
     flat : ndarray of bool, shape (m,)
         Elements whose prior is flat.
     """
@@ -84,6 +87,7 @@ class Coefficients:
     precision: Expression = field(default_factory=lambda: constant(0.0))
     linear: Expression = field(default_factory=lambda: constant(0.0))
     flat: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    known: set[Child] = field(default_factory=set)
 
     @property
     def size(self) -> int:
@@ -181,7 +185,7 @@ def _mean_of(e: Evidence) -> str | None:
 
 def _groups(nodes: list[Stochastic], structure: Structure) -> Iterator[Coefficients]:
     """Those that meet in some row, in one draw each; where that is too much, or not linear, one variable at a time."""
-    whole = _read(nodes, structure)
+    whole = _read(nodes, structure) if len(nodes) > 1 else None
     parts = [[n] for n in nodes] if whole is None else _meeting(whole, structure)
     for part in parts:
         if len(part) == 1 and isinstance(conjugate(part[0], structure), Conjugate):
@@ -216,6 +220,7 @@ def _complete(nodes: list[Stochastic], structure: Structure) -> Coefficients | N
     made.order[by_block] = np.arange(made.size)
     made.sizes = sizes.astype(np.int64)
     _add_prior(made, structure)
+    _add_known_products(made)
     return made
 
 
@@ -282,9 +287,12 @@ def _meetings(child: Child, group: Coefficients, structure: Structure, sure: boo
 
 
 def _pairs(indices: np.ndarray, there: np.ndarray, m: int) -> np.ndarray:
-    """(First, other) coefficient of each row, each pair once: indices and whether they count, shape (terms, rows)."""
-    first = np.take_along_axis(indices, there.argmax(0)[None], 0)
-    codes = [np.unique((first * m + other)[0][where]) for other, where in zip(indices[:, None], there, strict=True)]
+    """(First, other) coefficient of each row, each pair once: indices and whether they count, by term and row."""
+    rows = np.broadcast_shapes(indices.shape[1:], there.shape[1:])
+    which = there.argmax(0)
+    first = indices[which, 0] if indices.shape[1] == 1 else indices[which, np.arange(*rows)]
+    both = [np.broadcast_arrays(first * m + other, where) for other, where in zip(indices, there, strict=True)]
+    codes = [np.unique(code[where]) for code, where in both]
     return np.stack(np.divmod(np.unique(np.concatenate(codes)), m), axis=1)
 
 
@@ -294,7 +302,7 @@ Design = tuple[np.ndarray | None, np.ndarray]
 def designs(child: Child, structure: Structure) -> Iterator[Design]:
     """For each case of the labels: which coefficients each row would meet, and where one of them is there at all.
 
-    Both have shape (terms, rows), or (terms, 1) where all rows are alike. None where it cannot be followed.
+    Each has shape (terms, rows), or (terms, 1) where all rows are alike. None where it cannot be followed.
     """
     labels = _labels_in(child, structure)
     cases = int(np.prod([label.n_labels for label in labels], dtype=float))
@@ -309,9 +317,13 @@ def designs(child: Child, structure: Structure) -> Iterator[Design]:
             return
         slopes = [_in_case(t.slope, case) for t in child.terms]
         there = [np.asarray(s.known != 0.0) if s.is_constant else np.array(True) for s in slopes]
-        rows = max(p.size for p in [*(i.known for i in indices), *there])
-        shaped = [np.stack([np.broadcast_to(p, (rows,)) for p in parts]) for parts in ([i.known for i in indices], there)]
-        yield shaped[0].astype(np.int64), shaped[1]
+        yield _by_row([i.known for i in indices]).astype(np.int64), _by_row(there)
+
+
+def _by_row(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Numbers of each term, one for each row, or one for all."""
+    rows = max(p.size for p in parts)
+    return np.stack([np.broadcast_to(p, (rows,)) for p in parts])
 
 
 def _labels_in(child: Child, structure: Structure) -> list[LabelVector]:
@@ -376,7 +388,9 @@ def _vectors(node: Law, own: Mapping[str, Expression], size: int) -> tuple[Expre
 
 
 def _numbers(own: Mapping[str, Expression], shape: tuple[int, ...]) -> tuple[Expression, Expression]:
-    precision, mean = (own[name] if own[name].shape == shape else ex.broadcast_to(own[name], shape) for name in ("precision", "mean"))
+    precision, mean = (
+        own[name] if own[name].shape == shape else ex.broadcast_to(own[name], shape) for name in ("precision", "mean")
+    )
     return ex.reshape(precision, (-1,)), ex.reshape(elementwise("multiply", precision, mean), (-1,))
 
 
@@ -390,6 +404,34 @@ def _spread(parts: Sequence[tuple[Expression, np.ndarray]], size: int) -> Expres
         return constant(np.zeros(size))
     values, places = zip(*parts, strict=True)
     return scatter(ex.concatenate(list(values)), np.concatenate(places), size)
+
+
+# -------------------------------------------------------------------- rows whose cross products are known numbers
+
+
+def _add_known_products(group: Coefficients) -> None:
+    """Let one precision that all rows share stand before cross products of a known design, made once."""
+    for child in group.children:
+        parts = [p for t in child.terms for p in (t.slope, t.index)]
+        if child.weight.size > 1 or not all(p.is_constant for p in parts) or any(t.index.size > 1 for t in child.terms):
+            continue
+        slopes = np.stack([np.broadcast_to(t.slope.known, (child.rows,)).astype(float) for t in child.terms])
+        numbers = np.array([int(np.ravel(t.index.known)[0]) for t in child.terms])
+        known = _lower_entries(group, group.order[numbers], slopes @ slopes.T)
+        group.precision = elementwise("add", group.precision, elementwise("multiply", child.weight, known))
+        group.known.add(child)
+
+
+def _lower_entries(group: Coefficients, places: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """A matrix of terms at some places in the blocks' matrices, in one of the two entries of each pair."""
+    row, column = np.tril_indices(len(places))
+    low, high = np.sort(places[np.stack([row, column])], axis=0)
+    twice = np.where((row != column) & (low == high), 2.0, 1.0)
+    block = np.repeat(np.arange(len(group.sizes)), group.sizes)
+    one = block[low] == block[high]  # elsewhere no row has both
+    found = np.zeros(group.precision.size)
+    np.add.at(found, (group.row_starts[high] + low)[one], (products[row, column] * twice)[one])
+    return found
 
 
 __all__ = ["Child", "Coefficients", "coefficients_of", "designs"]

@@ -67,10 +67,15 @@ def _dependent(products: np.ndarray) -> tuple[int, np.ndarray] | None:
 def _told(group: Coefficients, column: int, others: np.ndarray) -> str:
     names = " and ".join(dict.fromkeys(c.evidence.factor.node.name for c in group.children))
     node = group.name_of(column).split("[")[0]
-    what = f"is collinear with that of {' and '.join(group.name_of(int(o)) for o in others)}" if others.size else "is nought"
+    what = (
+        f"is collinear with that of {' and '.join(group.name_of(int(o)) for o in others)}"
+        if others.size
+        else "is nought"
+    )
+    column_of = f"the column of {group.name_of(column)} in the design of {names}"
     return (
-        f"{node}: its prior is flat, and its posterior cannot be normalised: the column of {group.name_of(column)} in the "
-        f"design of {names} {what}. Leave the column out, or give {node} a proper prior, such as Normal(mean, precision)"
+        f"{node}: its prior is flat, and its posterior cannot be normalised: {column_of} {what}. Leave the column "
+        f"out, or give {node} a proper prior, such as Normal(mean, precision)"
     )
 
 

@@ -97,10 +97,19 @@ def _merged(found: Linear) -> Linear:
     """Terms with one index are one term."""
     slopes: dict[Expression, Expression] = {}
     for t in found.terms:
-        slopes[t.index] = elementwise("add", slopes[t.index], t.slope) if t.index in slopes else t.slope
+        index = _one(t.index)
+        slopes[index] = elementwise("add", slopes[index], t.slope) if index in slopes else t.slope
     if len(slopes) > MOST_TERMS:
         raise _NotLinear
     return replace(found, terms=tuple(Term(slope, index) for index, slope in slopes.items()))
+
+
+def _one(index: Expression) -> Expression:
+    """The number of a coefficient that all rows share."""
+    if not index.is_constant:
+        return index
+    known = np.ravel(index.known)
+    return constant(int(known[0])) if (known == known[0]).all() else index
 
 
 def _sum(a: Linear, b: Linear) -> Linear:
@@ -169,7 +178,9 @@ def _joined(x: Expression, known: Sequence[Linear]) -> Linear:
     sizes = [a.size for a in x.arguments]
 
     def together(parts: Sequence[Expression]) -> Expression:
-        flat = [p if p.size == n else ex.broadcast_to(p, a.shape) for p, n, a in zip(parts, sizes, x.arguments, strict=True)]
+        flat = [
+            p if p.size == n else ex.broadcast_to(p, a.shape) for p, n, a in zip(parts, sizes, x.arguments, strict=True)
+        ]
         return ex.concatenate([ex.reshape(p, (n,)) for p, n in zip(flat, sizes, strict=True)])
 
     offset = together([constant(0.0) if k.offset is None else k.offset for k in known])

@@ -31,6 +31,7 @@ def substitute(x: Expression, replacements: Mapping[Expression, Expression]) -> 
 
 
 def rebuilt(x: Expression, arguments: list[Expression]) -> Expression:
+    """The operation of x on other arguments."""
     if all(new is old for new, old in zip(arguments, x.arguments, strict=True)):
         return x
     if x.op in ELEMENTWISE:
@@ -273,3 +274,37 @@ def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
         return rebuilt(part, [visit(a) for a in part.arguments])
 
     return visit(x)
+
+
+def hoisted(x: Expression, shape: tuple[int, ...], whole: Callable[[Expression], Expression]) -> Expression:
+    """X with what is not per row, or mixes rows, replaced by what `whole` makes of it: computed once, not a tile.
+
+    Parameters
+    ----------
+    x : Expression
+    shape : tuple of int
+        Of what is per row.
+    whole : callable
+        Where the value of such a part will stand.
+    """
+    replaced: dict[Expression, Expression] = {}
+    waiting, seen = [x], set[Expression]()
+    while waiting:
+        part = waiting.pop()
+        if part in seen:
+            continue
+        seen.add(part)
+        if part.op not in ("leaf", "constant") and (part.shape != shape or not row_by_row(part)):
+            replaced[part] = whole(part)
+        else:
+            waiting += part.arguments
+    return substitute(x, replaced)
+
+
+def row_by_row(x: Expression) -> bool:
+    """Whether element i of x needs only elements i of what has its shape (and whole tables)."""
+    if x.op in ("constant", "leaf"):
+        return True
+    if x.op in ELEMENTWISE or x.op == "density":
+        return all(a.size == 1 or (a.shape == x.shape and row_by_row(a)) for a in x.arguments)
+    return x.op == "take" and row_by_row(x.arguments[1])

@@ -154,7 +154,8 @@ DESIGN = np.column_stack([np.ones(ROWS), COVARIATE])
 
 def regressions(coefficients: Any, law: Any = mc.Normal) -> Any:
     """A regression in each component."""
-    mean = mc.Lambda("mean", lambda b=coefficients, z=grammar.labels((2.0, 2.0)): np.sum(DESIGN * b[z], axis=1))
+    z = grammar.labels((2.0, 2.0))
+    mean = mc.Lambda("mean", lambda b=coefficients, z=z: np.sum(DESIGN * b[z], axis=1))
     return law("data", mean, 1.0, value=np.ones(ROWS), observed=True)
 
 
