@@ -12,10 +12,11 @@ from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.program import Program
-from mcmix.structure.coefficients import Child, Coefficients, coefficients_of
+from mcmix.structure.coefficients import Coefficients, coefficients_of
 from mcmix.structure.design import refuse_collinear
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression, leaf
+from mcmix.structure.meetings import Child
 from mcmix.structure.rewrite import hoisted
 
 
@@ -43,20 +44,21 @@ class CoefficientGibbs(Step):
         refuse_collinear(found, structure)
         super().__init__(variables, reason or found.reason)
         self.group: Coefficients = found
+        self.children = [c for c in found.children if c not in found.summed]
         self.row_programs: list[Program] = []
 
     def compile(self, plan: Plan) -> None:
         """One program for the prior and what rows share, one for the rows of each child."""
         self.sizes = np.ascontiguousarray(self.group.sizes, dtype=np.int64)
         prelude: dict[Expression, Any] = {}
-        rows = [self._rows_of(child, prelude) for child in self.group.children]
+        rows = [self._rows_of(child, prelude) for child in self.children]
         prior = [(self.group.precision, ("precision", self)), (self.group.linear, ("linear", self))]
         self.prelude = plan.compiled([*prelude.items(), *prior])
         self.row_programs = [
             plan.rows(x, child.rows, ("columns", self, j))
-            for j, (x, child) in enumerate(zip(rows, self.group.children, strict=True))
+            for j, (x, child) in enumerate(zip(rows, self.children, strict=True))
         ]
-        most = max(len(child.terms) for child in self.group.children)
+        most = max([len(child.terms) for child in self.children], default=0)
         plan.layout.place(("work", self), max(int(self.sizes.max()) ** 2, 2 * most))
 
     def _rows_of(self, child: Child, prelude: dict[Expression, Any]) -> list[Expression]:
@@ -73,7 +75,7 @@ class CoefficientGibbs(Step):
         """One call: prior, rows, draws."""
         group = self.group
         order, starts = (np.ascontiguousarray(p, dtype=np.int64) for p in (group.order, group.row_starts))
-        children = np.array([self._child(j, chain) for j in range(len(group.children))], dtype=np.int64)
+        children = np.array([self._child(j, chain) for j in range(len(self.children))], dtype=np.int64)
         targets = self._targets(chain)
         chain.kept += [order, starts, children, targets]
         slots = [
@@ -85,7 +87,7 @@ class CoefficientGibbs(Step):
         return [kernel_call(self, kernels.draw_coefficients, slots)]
 
     def _child(self, j: int, chain: Chain) -> list[int]:
-        child = self.group.children[j]
+        child = self.children[j]
         program = chain.bound(self.row_programs[j]).words
         gathered = int(child not in self.group.known)
         return [*program, child.rows, len(child.terms), chain.address(("columns", self, j)), gathered]
@@ -102,7 +104,8 @@ class CoefficientGibbs(Step):
     @property
     def cost(self) -> str:
         """Cost of one sweep."""
-        rows = " + ".join(f"{c.rows} rows x {len(c.terms)} coefficients" for c in self.group.children)
+        rows = " + ".join(f"{c.rows} rows x {len(c.terms)} coefficients" for c in self.children)
+        rows = rows or "sums made once"
         return f"{rows}, {len(self.sizes)} exact draws of up to {int(self.sizes.max())}"
 
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mcmix.errors import TraceError
 from mcmix.nodes.law import Law
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
@@ -23,37 +21,13 @@ from mcmix.structure.conjugacy import Conjugate, conjugate
 from mcmix.structure.evidence import Evidence, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.joint import joint_of
-from mcmix.structure.labels import LabelVector, looked_up
 from mcmix.structure.linear import Linear, Term, linear
-from mcmix.structure.rewrite import NotSeparable, substitute
+from mcmix.structure.meetings import Child, meetings
 from mcmix.structure.vector_conjugacy import natural_prior
 
 VECTORS = ("MvNormal", "MvNormalCov", "MvNormalChol")
 MOST_TOGETHER = 128  # coefficients of several variables in one block
 MOST_ALONE = 512  # of one variable
-MOST_CASES = 4096  # values of labels that are tried to see which coefficients meet
-MOST_MEETINGS = 50_000_000  # rows times coefficients times cases, likewise
-
-
-@dataclass(frozen=True, eq=False)
-class Child:
-    """Rows that hang on coefficients by their mean.
-
-    Attributes
-    ----------
-    evidence : Evidence
-    rows : int
-    weight, rest : Expression, shape (rows,) or ()
-        Precision of each row, and that times its value less what is no coefficient's.
-    terms : tuple of Term
-        Slope and number of each coefficient that a row meets.
-    """
-
-    evidence: Evidence
-    rows: int
-    weight: Expression
-    rest: Expression
-    terms: tuple[Term, ...]
 
 
 @dataclass(eq=False)
@@ -75,6 +49,8 @@ class Coefficients:
         precision counts rows whose cross products are known numbers, and stands in one of the two entries of each pair.
     known : set of Child
         Those rows.
+    summed : set of Child
+        Those of them that the linear part counts too, so that nothing is left of them to look at in a sweep.
     flat : ndarray of bool, shape (m,)
         Elements whose prior is flat.
     """
@@ -88,6 +64,7 @@ class Coefficients:
     linear: Expression = field(default_factory=lambda: constant(0.0))
     flat: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     known: set[Child] = field(default_factory=set)
+    summed: set[Child] = field(default_factory=set)
 
     @property
     def size(self) -> int:
@@ -199,7 +176,7 @@ def _groups(nodes: list[Stochastic], structure: Structure) -> Iterator[Coefficie
 
 def _meeting(whole: Coefficients, structure: Structure) -> list[list[Stochastic]]:
     """Variables in groups: two are in one where some row, for some labels, has a coefficient of each."""
-    pairs = [_meetings(c, whole, structure, sure=True) for c in whole.children]
+    pairs = [meetings(c, whole.size, structure, sure=True) for c in whole.children]
     owner = np.repeat(np.arange(len(whole.nodes)), [leaf.size for leaf in whole.starts])
     groups = _joined(owner[np.concatenate(pairs)], len(whole.nodes))
     return [[n for n, g in zip(whole.nodes, groups, strict=True) if g == k] for k in range(max(groups) + 1)]
@@ -210,7 +187,7 @@ def _complete(nodes: list[Stochastic], structure: Structure) -> Coefficients | N
     made = _read(nodes, structure)
     if made is None:
         return None
-    pairs = [_meetings(c, made, structure, sure=False) for c in made.children] + [_prior_pairs(made)]
+    pairs = [meetings(c, made.size, structure, sure=False) for c in made.children] + [_prior_pairs(made)]
     blocks = _joined(np.concatenate(pairs), made.size)
     sizes = np.bincount(blocks)
     if sizes.max() > (MOST_ALONE if len(nodes) == 1 else MOST_TOGETHER):
@@ -266,82 +243,6 @@ def _laid_out(e: Evidence, weight: Expression, second: Expression, predictor: Li
     rest = second if predictor.offset is None else second - weight * predictor.offset
     terms = tuple(Term(flat(t.slope), flat(t.index)) for t in predictor.terms)
     return Child(e, rows, flat(weight), flat(rest), terms)
-
-
-# -------------------------------------------------------------------- which coefficients meet in a row
-
-
-def _meetings(child: Child, group: Coefficients, structure: Structure, sure: bool) -> np.ndarray:
-    """Pairs of coefficients that a row may have at once; with `sure` only those that are seen to meet for some labels.
-
-    Where that cannot be followed, all coefficients may meet.
-    """
-    found = [np.repeat(np.arange(group.size)[:, None], 2, axis=1)]
-    for indices, there in designs(child, structure):
-        if indices is None:
-            more = np.zeros((group.size, 2), np.int64)
-            more[:, 1] = np.arange(group.size)
-            return found[0] if sure else more
-        found.append(_pairs(indices, there, group.size))
-    return np.concatenate(found)
-
-
-def _pairs(indices: np.ndarray, there: np.ndarray, m: int) -> np.ndarray:
-    """(First, other) coefficient of each row, each pair once: indices and whether they count, by term and row."""
-    rows = np.broadcast_shapes(indices.shape[1:], there.shape[1:])
-    which = there.argmax(0)
-    first = indices[which, 0] if indices.shape[1] == 1 else indices[which, np.arange(*rows)]
-    both = [np.broadcast_arrays(first * m + other, where) for other, where in zip(indices, there, strict=True)]
-    codes = [np.unique(code[where]) for code, where in both]
-    return np.stack(np.divmod(np.unique(np.concatenate(codes)), m), axis=1)
-
-
-Design = tuple[np.ndarray | None, np.ndarray]
-
-
-def designs(child: Child, structure: Structure) -> Iterator[Design]:
-    """For each case of the labels: which coefficients each row would meet, and where one of them is there at all.
-
-    Each has shape (terms, rows), or (terms, 1) where all rows are alike. None where it cannot be followed.
-    """
-    labels = _labels_in(child, structure)
-    cases = int(np.prod([label.n_labels for label in labels], dtype=float))
-    if cases > MOST_CASES or cases * child.rows * len(child.terms) > MOST_MEETINGS:
-        yield None, np.zeros(0)
-        return
-    for values in product(*[label.values for label in labels]):
-        case = dict(zip(labels, values, strict=True))
-        indices = [_in_case(t.index, case) for t in child.terms]
-        if not all(i.is_constant for i in indices):
-            yield None, np.zeros(0)
-            return
-        slopes = [_in_case(t.slope, case) for t in child.terms]
-        there = [np.asarray(s.known != 0.0) if s.is_constant else np.array(True) for s in slopes]
-        yield _by_row([i.known for i in indices]).astype(np.int64), _by_row(there)
-
-
-def _by_row(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Numbers of each term, one for each row, or one for all."""
-    rows = max(p.size for p in parts)
-    return np.stack([np.broadcast_to(p, (rows,)) for p in parts])
-
-
-def _labels_in(child: Child, structure: Structure) -> list[LabelVector]:
-    """Labels that say which coefficients a row has."""
-    met = {v for t in child.terms for v in t.index.leaves | t.slope.leaves}
-    known = [b.label for b in structure.blocks] + list(structure.entangled)
-    return [label for label in known if label.variable in met]
-
-
-def _in_case(x: Expression, case: Mapping[LabelVector, int]) -> Expression:
-    """X where every unit has the same label."""
-    replaced: dict[Expression, Expression] = {}
-    for label, value in case.items():
-        replaced |= dict.fromkeys([label.variable, *looked_up(x, label.variable)], constant(np.asarray(value)))
-    try:
-        return substitute(x, replaced)
-    except (NotSeparable, TraceError):
-        return x
 
 
 # -------------------------------------------------------------------- the prior
@@ -420,6 +321,20 @@ def _add_known_products(group: Coefficients) -> None:
         known = _lower_entries(group, group.order[numbers], slopes @ slopes.T)
         group.precision = elementwise("add", group.precision, elementwise("multiply", child.weight, known))
         group.known.add(child)
+        _add_known_sums(group, child, group.order[numbers], slopes)
+
+
+def _add_known_sums(group: Coefficients, child: Child, places: np.ndarray, slopes: np.ndarray) -> None:
+    """Where rows have known values, times one number for all of them, their products with the design are made once."""
+    rest = child.rest
+    parts = rest.arguments if rest.op == "multiply" else (constant(1.0), rest)
+    for times, values in (parts, parts[::-1]):
+        if times.size == 1 and values.is_constant:
+            known = np.zeros(group.size)
+            np.add.at(known, places, slopes @ np.broadcast_to(values.known, (child.rows,)))
+            group.linear = elementwise("add", group.linear, elementwise("multiply", ex.reshape(times, ()), known))
+            group.summed.add(child)
+            return
 
 
 def _lower_entries(group: Coefficients, places: np.ndarray, products: np.ndarray) -> np.ndarray:
@@ -434,4 +349,4 @@ def _lower_entries(group: Coefficients, places: np.ndarray, products: np.ndarray
     return found
 
 
-__all__ = ["Child", "Coefficients", "coefficients_of", "designs"]
+__all__ = ["Coefficients", "coefficients_of"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.structure.coefficients import Child, Coefficients, designs
+from mcmix.structure.coefficients import Coefficients
 from mcmix.structure.evidence import Structure
+from mcmix.structure.meetings import Child, designs
 
 MOST_NUMBERS = 20_000_000  # of a design that is looked at
 RELATIVE = 1e-10  # of a column's squares, below which nothing of it is its own

@@ -33,8 +33,8 @@ def cut(recording: Recording) -> None:
     recording.is_cut = True
     leaves = {leaf: n for n, leaf in recording.leaves.items() if n.mask is not None}
     labels = {c.variable for c in label_candidates(recording)}
-    whole = [opened(f, labels) for f in recording.factors]
-    recording.factors = [part for f in whole for part in _columns(_by_category(f), labels)]
+    whole = [opened(_by_category(f), labels) for f in recording.factors]
+    recording.factors = [part for f in whole for part in _columns(f, labels)]
     if leaves:
         recording.factors = [part for f in recording.factors for part in _parts(f, leaves)]
 
