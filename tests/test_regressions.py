@@ -185,6 +185,41 @@ def test_one_regression_in_closed_form(spelling, prior):
     assert_mean(away[..., :, None] * away[..., None, :], cover, "products")
 
 
+def test_single_rows_and_several_responses():
+    """Data of one number each, and a table whose columns have regressions of their own."""
+    a, b = mc.Normal("a", 0.0, 1.0), mc.Normal("b", 0.0, 1.0)
+    single = [mc.Normal("one", a + b, 1.0, value=1.5, observed=True)]
+    sampler = sampled([*single, mc.Normal("two", a - 2.0 * b, 1.0, value=0.5, observed=True)], seed=308, burn=10)
+    design = np.array([[1.0, 1.0], [1.0, -2.0]])
+    mean = np.linalg.solve(np.eye(2) + design.T @ design, design.T @ [1.5, 0.5])
+    assert_mean(np.stack([chains_of(sampler, n) for n in "ab"], -1), mean, "a and b")
+    table = np.column_stack([DATA, -DATA + DESIGN[:, 1]])
+    beta = mc.Normal("beta", 0.0, 1.0, size=(3, 2))
+    weights = np.array([0.5, 2.0])
+    sampler = sampled([mc.Normal("y", DESIGN @ beta, weights, value=table, observed=True)], seed=309, burn=10)
+    assert coefficient_step(sampler).group.sizes.tolist() == [3, 3]
+    found = [
+        np.linalg.solve(np.eye(3) + w * DESIGN.T @ DESIGN, w * DESIGN.T @ t)
+        for w, t in zip(weights, table.T, strict=True)
+    ]
+    assert_mean(chains_of(sampler, "beta"), np.column_stack(found), "beta")
+
+
+def test_a_function_that_is_called_as_written_is_part_of_the_offset():
+    beta, shift = mc.Normal("beta", 0.0, 1.0, size=3), mc.Normal("shift", 0.0, 1.0)
+
+    def branch(shift=shift):
+        return np.full(ROWS, float(shift) if float(shift) > 0.0 else 0.0)
+
+    mean = DESIGN @ beta + mc.Lambda("branch", branch)
+    sampler = sampled([mc.Normal("y", mean, 1.0, value=DATA, observed=True)], seed=310, iterations=1500)
+    assert coefficient_step(sampler).group.nodes == [beta]
+    drawn, above = chains_of(sampler, "beta"), np.maximum(chains_of(sampler, "shift"), 0.0)
+    cover = np.linalg.inv(np.eye(3) + DESIGN.T @ DESIGN)
+    centre = (DESIGN @ cover).T @ DATA - above[..., None] * (DESIGN @ cover).sum(0)
+    assert_mean(drawn - centre, np.zeros(3), "beta about its mean given the shift")
+
+
 def test_fewer_rows_than_coefficients():
     design, data = RNG.normal(size=(4, 7)), RNG.normal(size=4)
     beta = mc.Normal("beta", 0.0, 1.0, size=7)

@@ -41,10 +41,9 @@ class Child:
 
 
 def meetings(child: Child, size: int, structure: Structure, sure: bool) -> np.ndarray:
-    """Pairs of coefficients, of `size` in all, that a row may have at once; with `sure` only those seen to meet for some
-    labels.
+    """Pairs of coefficients, of `size` in all, that a row may have at once.
 
-    Where that cannot be followed, all coefficients may meet.
+    With `sure` only those that are seen to meet for some labels; else, where that cannot be followed, all may meet.
     """
     found = [np.repeat(np.arange(size)[:, None], 2, axis=1)]
     for indices, there in designs(child, structure):
