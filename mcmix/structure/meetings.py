@@ -46,7 +46,7 @@ def meetings(child: Child, size: int, structure: Structure, sure: bool) -> np.nd
     With `sure` only those that are seen to meet for some labels; else, where that cannot be followed, all may meet.
     """
     found = [np.repeat(np.arange(size)[:, None], 2, axis=1)]
-    for indices, there in designs(child, structure):
+    for indices, there in designs(child, structure, sure):
         if indices is None:
             more = np.zeros((size, 2), np.int64)
             more[:, 1] = np.arange(size)
@@ -68,25 +68,34 @@ def _pairs(indices: np.ndarray, there: np.ndarray, m: int) -> np.ndarray:
 Design = tuple[np.ndarray | None, np.ndarray]
 
 
-def designs(child: Child, structure: Structure) -> Iterator[Design]:
+def designs(child: Child, structure: Structure, sure: bool = False) -> Iterator[Design]:
     """For each case of the labels: which coefficients each row would meet, and where one of them is there at all.
 
-    Each has shape (terms, rows), or (terms, 1) where all rows are alike. None where it cannot be followed.
+    Each has shape (terms, rows), or (terms, 1) where all rows are alike. None where it cannot be followed. Where rows
+    are too many to be looked at one by one, a column with noughts counts as a whole, or with `sure` not at all.
     """
-    labels = _labels_in(child, structure)
+    labels, seen = _labels_in(child, structure), dict[Expression, np.ndarray]()
     cases = int(np.prod([label.n_labels for label in labels], dtype=float))
-    if cases > MOST_CASES or cases * child.rows * len(child.terms) > MOST_MEETINGS:
-        yield None, np.zeros(0)
-        return
-    for values in product(*[label.values for label in labels]):
-        case = dict(zip(labels, values, strict=True))
+    each = cases * child.rows * len(child.terms) <= MOST_MEETINGS
+    for values in product(*[label.values for label in labels]) if cases <= MOST_CASES else [None]:
+        case = dict(zip(labels, values or (), strict=False))
         indices = [_in_case(t.index, case) for t in child.terms]
-        if not all(i.is_constant for i in indices):
+        if values is None or not all(i.is_constant and (each or i.size == 1) for i in indices):
             yield None, np.zeros(0)
             return
-        slopes = [_in_case(t.slope, case) for t in child.terms]
-        there = [np.asarray(s.known != 0.0) if s.is_constant else np.array(True) for s in slopes]
+        there = [_there(_in_case(t.slope, case), each, sure, seen) for t in child.terms]
         yield _by_row([i.known for i in indices]).astype(np.int64), _by_row(there)
+
+
+def _there(slope: Expression, each: bool, sure: bool, seen: dict[Expression, np.ndarray]) -> np.ndarray:
+    """Where a coefficient counts: not where its slope is known to be nought."""
+    if not slope.is_constant:
+        return np.array(True)
+    if slope not in seen:
+        counts = np.asarray(slope.known != 0.0)
+        some = counts if each else np.array(not sure)
+        seen[slope] = np.array(True) if counts.all() else some if counts.any() else np.array(False)
+    return seen[slope]
 
 
 def _by_row(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -49,12 +49,31 @@ def _written_out(x: Expression, rows: int) -> Expression:
     if x.op == "take":
         table = x.arguments[0]
         found = entry_of_row(*x.arguments) if table.op == "matmul" and table.extra[1] <= MOST_ADDENDS else None
-        return x if found is None else found
+        return x if found is None else _with_single_numbers(found, rows)
     if x.extra[1] > MOST_ADDENDS:
         return x
-    if x.op == "sum":
-        return _total([ex.gather(x.arguments[0], at) for at in places_of_addends(x)])
-    return ex.reshape(_total(_products(x)), x.shape)
+    terms = _products(x) if x.op == "matmul" else _addends(x)
+    return ex.reshape(_with_single_numbers(_total(terms), rows), x.shape)
+
+
+def _with_single_numbers(x: Expression, rows: int) -> Expression:
+    """X with known rows that are all equal as one number, such as the column of a table that is looked up."""
+    done: dict[Expression, Expression] = {}
+    for part in ordered(x):
+        if part.is_constant and part.shape == (rows,) and (part.known == part.known[0]).all():
+            done[part] = constant(part.known[0])
+        elif part.op in ex.ELEMENTWISE:
+            done[part] = rebuilt(part, [done[a] for a in part.arguments])
+        elif part.op == "take":  # a table stays whole
+            done[part] = ex.gather(part.arguments[0], done[part.arguments[1]])
+        else:
+            done[part] = part
+    return done[x] if done[x].shape == x.shape else x
+
+
+def _addends(x: Expression) -> list[Expression]:
+    """What a sum over one axis adds up, one row after another."""
+    return [ex.gather(x.arguments[0], np.ravel(at)) for at in places_of_addends(x)]
 
 
 def places_of_addends(x: Expression) -> list[np.ndarray]:
