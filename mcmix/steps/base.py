@@ -150,6 +150,12 @@ class Plan:
         self.programs.append(program)
         return program
 
+    def rows(self, rows: Sequence[Expression], n: int, key: Any) -> Program:
+        """Compile expressions of n rows to one program whose tiles stand side by side at the key."""
+        program = Compiler(self.layout, n).columns(rows, key)
+        self.programs.append(program)
+        return program
+
     def finish(self) -> None:
         """Fix the layout: nothing can be placed afterwards."""
         for program in self.programs:

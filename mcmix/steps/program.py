@@ -19,6 +19,7 @@ from mcmix.kernels.base import address_of, python_callback
 from mcmix.kernels.events import work_size
 from mcmix.kernels.machine import COUNT, EXTRA, OP, OUT, OUT_ROW, TILE, TILED, WIDTH, A, B, C, D
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
+from mcmix.structure.rewrite import row_by_row
 
 OPCODES = {
     "negative": machine.NEGATIVE, "absolute": machine.ABSOLUTE, "exp": machine.EXP, "log": machine.LOG,
@@ -206,6 +207,13 @@ class Compiler:
         code = np.array(self.rows, dtype=np.int64).reshape(-1, WIDTH)
         relative = np.array(self.relative, dtype=np.int64).reshape(-1, WIDTH)
         return Program(code, relative, offsets, self.kept, self.python)
+
+    def columns(self, rows: Sequence[Expression], key: Hashable) -> Program:
+        """Compile rows, or single numbers, side by side: a tile of each goes to TILE doubles of its own at the key."""
+        start = 8 * self.layout.place(key, TILE * len(rows))
+        for j, x in enumerate(rows):
+            self._emit(machine.COPY, TILED, Place(start + 8 * TILE * j, True, 1, 0), [self.value(x)])
+        return self.program([])
 
     # ---------------------------------------------------------------- places
 
@@ -466,15 +474,6 @@ def finished(program: Program, layout: Layout) -> Program:
 
 def _by_row(place: Place) -> Place:
     return Place(place.address, place.relative, place.step, 8 * place.step)
-
-
-def row_by_row(x: Expression) -> bool:
-    """Whether element i of x needs only elements i of what has its shape (and whole tables)."""
-    if x.op in ("constant", "leaf"):
-        return True
-    if x.op in ELEMENTWISE or x.op == "density":
-        return all(a.size == 1 or (a.shape == x.shape and row_by_row(a)) for a in x.arguments)
-    return x.op == "take" and row_by_row(x.arguments[1])
 
 
 def _not_rows(expressions: Sequence[Expression], shape: tuple[int, ...]) -> list[Expression]:

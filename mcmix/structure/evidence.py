@@ -133,6 +133,8 @@ class Structure:
         Variables that get a step of the user's choice, and so are no part of a joint draw.
     held : set of Node
         Variables that stay where they are: nothing may move them along.
+    coefficients : Any
+        What :func:`mcmix.structure.coefficients.coefficients_of` found, once it was asked.
     """
 
     recording: Recording
@@ -142,6 +144,7 @@ class Structure:
     idle: list[Evidence] = field(default_factory=list)
     apart: set[Node] = field(default_factory=set)
     held: set[Node] = field(default_factory=set)
+    coefficients: Any = None
 
     def about(self, node: Node) -> list[Evidence]:
         """Evidence that depends on a variable, its own law included."""

@@ -18,6 +18,7 @@ from mcmix.structure import expression as ex
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, constant, elementwise, gather
 from mcmix.structure.labels import label_candidates
+from mcmix.structure.opened import opened
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, chosen_rows, permuted_rows
 
@@ -32,7 +33,8 @@ def cut(recording: Recording) -> None:
     recording.is_cut = True
     leaves = {leaf: n for n, leaf in recording.leaves.items() if n.mask is not None}
     labels = {c.variable for c in label_candidates(recording)}
-    recording.factors = [part for f in recording.factors for part in _columns(_by_category(f), labels)]
+    whole = [opened(_by_category(f), labels) for f in recording.factors]
+    recording.factors = [part for f in whole for part in _columns(f, labels)]
     if leaves:
         recording.factors = [part for f in recording.factors for part in _parts(f, leaves)]
 
