@@ -20,8 +20,8 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.label_sums import LabelSum, connected, is_data, observed_places
 from mcmix.steps.base import Chain, Plan
-from mcmix.steps.density import is_discrete
 from mcmix.steps.plan import log_density
+from mcmix.steps.targets import is_discrete
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Structure, structure_of
 from mcmix.structure.expression import Expression

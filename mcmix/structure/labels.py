@@ -143,7 +143,8 @@ def label_candidates(recording: Recording) -> list[LabelVector]:
 
 def values_of(node: Law) -> np.ndarray | None:
     """The finite set of values of a discrete law, where it is known."""
-    from mcmix.nodes.law import as_array, holds_nodes, shape_of
+    from mcmix.nodes.constraints import as_array
+    from mcmix.nodes.law import holds_nodes, shape_of
 
     name = node.family.name
     if name == "Categorical":
