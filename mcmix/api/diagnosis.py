@@ -19,7 +19,7 @@ from mcmix.steps.methods import NoStepper
 from mcmix.steps.plan import Assembled
 from mcmix.steps.targets import is_discrete
 from mcmix.structure.classes import Classes, classes_of
-from mcmix.structure.labels import LabelVector
+from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.recording import is_log_kept
 from mcmix.traces.memory import Draws
 

@@ -25,7 +25,7 @@ from mcmix.steps.targets import is_discrete
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Structure, structure_of
 from mcmix.structure.expression import Expression
-from mcmix.structure.labels import LabelVector, label_candidates
+from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.recording import Factor, Recording, record
 from mcmix.structure.shown import beside_labels, without_gaps
 
