@@ -38,6 +38,7 @@ OPCODES = {
 }  # fmt: skip
 REDUCE_KINDS = {"sum": machine.BY_SUM, "prod": machine.BY_PROD, "max": machine.BY_MAX, "min": machine.BY_MIN}
 
+DEEPEST = 60  # calls of the compiler for what is below something, one inside the other
 STREAMED_FROM = 2 * TILE  # shorter rows are evaluated whole
 
 
@@ -180,6 +181,7 @@ class Compiler:
         self.private = private_scratch
         self.streaming: int | None = None
         self.untiled = False
+        self.nested = 0
 
     # ---------------------------------------------------------------- outside
 
@@ -205,8 +207,38 @@ class Compiler:
     def value(self, x: Expression) -> Place:
         """Where x is once the code so far has run."""
         if x not in self.found:
+            if self.nested >= DEEPEST:
+                self._compute_below(x)
+            self.nested += 1
             self.found[x] = self._computed(x)
+            self.nested -= 1
         return self.found[x]
+
+    def _compute_below(self, x: Expression) -> None:
+        """Compute what is below x first, what is deepest first, so that nothing is nested any deeper."""
+        waiting = [(a, False) for a in self._beside(x)]
+        while waiting:
+            part, ready = waiting.pop()
+            if part in self.found:
+                continue
+            if ready:
+                self.found[part] = self._computed(part)
+            else:
+                waiting.append((part, True))
+                waiting += [(a, False) for a in reversed(self._beside(part))]
+
+    def _beside(self, x: Expression) -> Sequence[Expression]:
+        """What must be computed for x as x itself is: for whole arrays, for the rows of a tile, of a stream."""
+        if x.op in ELEMENTWISE or x.op in ("density", "reshape"):
+            return x.arguments
+        as_rows = self.streaming is not None or (self.tile_rows is not None and not self.untiled)
+        if x.op == "take":
+            return x.arguments[1:] if as_rows else x.arguments
+        if x.op == "scatter" or as_rows:
+            return ()
+        if x.op == "sum" and x.shape == () and self._streams(x.arguments[0]):
+            return _not_rows(x.arguments, x.arguments[0].shape)
+        return x.arguments
 
     @contextmanager
     def _whole_arrays(self) -> Iterator[None]:
@@ -463,29 +495,36 @@ def _by_row(place: Place) -> Place:
 
 def row_by_row(x: Expression) -> bool:
     """Whether element i of x needs only elements i of what has its shape (and whole tables)."""
-    if x.op in ("constant", "leaf"):
-        return True
-    if x.op in ELEMENTWISE or x.op == "density":
-        return all(a.size == 1 or (a.shape == x.shape and row_by_row(a)) for a in x.arguments)
-    return x.op == "take" and row_by_row(x.arguments[1])
+    seen, waiting = {x}, [x]
+    while waiting:
+        part = waiting.pop()
+        if part.op in ELEMENTWISE or part.op == "density":
+            below = [a for a in part.arguments if a.size != 1]
+            if any(a.shape != part.shape for a in below):
+                return False
+        elif part.op == "take":
+            below = [part.arguments[1]]
+        elif part.op in ("constant", "leaf"):
+            continue
+        else:
+            return False
+        waiting += [a for a in below if a not in seen]
+        seen.update(below)
+    return True
 
 
 def _not_rows(expressions: Sequence[Expression], shape: tuple[int, ...]) -> list[Expression]:
     """What the rows need that is not itself per row: to be computed before the loop."""
     found: dict[Expression, None] = {}
-
-    def visit(x: Expression) -> None:
-        for i, a in enumerate(x.arguments):
-            if a.shape == shape and not (x.op == "take" and i == 0):
-                visit(a)
-            else:
-                found[a] = None
-
-    for x in expressions:
-        if x.shape == shape:
-            visit(x)
-        else:
-            found[x] = None
+    seen, waiting = set[Expression](), [(x, x.shape == shape) for x in reversed(expressions)]
+    while waiting:
+        part, is_row = waiting.pop()
+        if not is_row:
+            found[part] = None
+        elif part not in seen:
+            seen.add(part)
+            own = [(a, a.shape == shape and not (part.op == "take" and i == 0)) for i, a in enumerate(part.arguments)]
+            waiting += reversed(own)
     return list(found)
 
 

@@ -30,9 +30,14 @@ def index(x: Expression, position: Any) -> Expression:
 
 def _says_yes_or_no(position: Expression) -> bool:
     """Whether it is a variable of yes and no, or entries of one; a comparison is a mask that somebody meant."""
-    if position.op in ("reshape", "take", "concatenate"):
-        return any(_says_yes_or_no(a) for a in position.arguments[: 1 if position.op == "take" else None])
-    return position.op == "leaf" and position.kind == "bool"
+    waiting = [position]
+    while waiting:
+        part = waiting.pop()
+        if part.op in ("reshape", "take", "concatenate"):
+            waiting += part.arguments[: 1 if part.op == "take" else None]
+        elif part.op == "leaf" and part.kind == "bool":
+            return True
+    return False
 
 
 def _index_by_values(x: Expression, parts: list[Any]) -> Expression:
@@ -75,10 +80,17 @@ def _inside_row(index: Expression, length: int) -> Expression:
 
 def spans(index: Expression, length: int) -> bool:
     """Whether what is looked up with is known to lie on an axis: finitely many values, all of them on it."""
-    if index.op in ("reshape", "take"):
-        return spans(index.arguments[0], length)
-    if index.op == "concatenate":
-        return all(spans(a, length) for a in index.arguments)
+    waiting = [index]
+    while waiting:
+        part = waiting.pop()
+        if part.op in ("reshape", "take", "concatenate"):
+            waiting += part.arguments[: None if part.op == "concatenate" else 1]
+        elif not _spans_at_once(part, length):
+            return False
+    return True
+
+
+def _spans_at_once(index: Expression, length: int) -> bool:
     if index.is_constant:
         known = np.asarray(index.known)
         return bool(known.size == 0 or (known.min() >= 0 and known.max() < length))
