@@ -19,7 +19,7 @@ GENERATIONS = 24  # that a copy follows from child to parent before it must meet
 _flat = threading.local()  # the list of ancestors that is being copied, if one is: nodes in it need none of their own
 
 
-def reduced(node: Node, usual: tuple[Any, ...]) -> Any:
+def reduced(node: Node, usual: Any) -> Any:
     """What ``__reduce_ex__`` answers for a node."""
     if node.depth < GENERATIONS or _is_under_way() or not _begins_a_stretch(node):
         return usual

@@ -265,19 +265,6 @@ class Stochastic(Node):
             settle(self)
         return self._value
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether it is still to be drawn."""
-        return self._value is None
-
-    def catch_up(self) -> None:
-        """Draw the first value."""
-        self._value = self._merged(self._draw(self._own_rng()))
-
-    def _count_change(self) -> None:
-        self._version += 1
-        Clock.now += 1
-
     @value.setter
     def value(self, new: Any) -> None:
         if self.observed:
@@ -292,6 +279,19 @@ class Stochastic(Node):
         merged = self._merged(wrapped(checked) if self.is_circular else checked)
         self._count_change()  # first: an interrupt may leave the old value, never what was computed from it as the new
         self.last_value, self._value = self._value, merged
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is still to be drawn."""
+        return self._value is None
+
+    def catch_up(self) -> None:
+        """Draw the first value."""
+        self._value = self._merged(self._draw(self._own_rng()))
+
+    def _count_change(self) -> None:
+        self._version += 1
+        Clock.now += 1
 
     def revert(self) -> None:
         """Go back to the value before the last change."""

@@ -208,10 +208,10 @@ class Expression:
     def __setitem__(self, index: Any, value: Any) -> None:
         self._no("writes into an array")
 
-    def __getitem__(self, index: Any) -> Expression:
+    def __getitem__(self, index: Any) -> Any:
         from mcmix.structure.indexing import index as look_up
 
-        return look_up(self, index)
+        return index.looked_up_in(self) if _has_unknown_length(index) else look_up(self, index)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -293,6 +293,8 @@ class Expression:
     # ---------------------------------------------------------------- NumPy's doors
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if any(map(_has_unknown_length, inputs)):
+            return NotImplemented
         if method == "reduce" and ufunc is np.add:
             return reduce("sum", as_expression(inputs[0]), keywords.get("axis", 0), keywords.get("keepdims", False))
         if ufunc is np.matmul and method == "__call__":
@@ -310,8 +312,15 @@ class Expression:
         return FUNCTIONS[function](*arguments, **keywords)
 
 
+def _has_unknown_length(value: Any) -> bool:
+    """Whether it is rows that an unknown slice or mask picks: these know themselves what they do beside others."""
+    return getattr(type(value), "has_unknown_length", False)
+
+
 def _operator(name: str, swapped: bool = False) -> Any:
     def method(self: Expression, other: Any) -> Any:
+        if _has_unknown_length(other):
+            return NotImplemented
         return elementwise(name, other, self) if swapped else elementwise(name, self, other)
 
     return method

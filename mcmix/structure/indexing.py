@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import TraceError, YesOrNoIndex
+from mcmix.structure.chosen import chosen_rows, picks_rows
 from mcmix.structure.expression import Expression, as_expression, elementwise, gather, holds_expression, reshape
 
 _NOWHERE = -(2**40)  # a position outside any table
 
 
-def index(x: Expression, position: Any) -> Expression:
+def index(x: Expression, position: Any) -> Any:
     """``x[position]``."""
     index = position
     if isinstance(index, Expression) and index.is_constant:
@@ -22,6 +23,8 @@ def index(x: Expression, position: Any) -> Expression:
     parts = [as_expression(p) if isinstance(p, (list, tuple)) and holds_expression(p) else p for p in parts]
     if any(isinstance(p, Expression) and _says_yes_or_no(p) for p in parts):
         raise YesOrNoIndex("a look-up")
+    if picks_rows(parts):
+        return chosen_rows(x, parts)
     if not any(isinstance(p, Expression) for p in parts):
         positions = np.arange(x.size).reshape(x.shape)[tuple(parts) if isinstance(index, tuple) else parts[0]]
         return gather(x, np.ascontiguousarray(positions).reshape(np.shape(positions)))
@@ -43,9 +46,7 @@ def _says_yes_or_no(position: Expression) -> bool:
 def _index_by_values(x: Expression, parts: list[Any]) -> Expression:
     """Positions that are themselves values: whole numbers per axis from the front, full slices for the rest."""
     parts = parts + [slice(None)] * (x.ndim - len(parts))
-    if len(parts) > x.ndim or any(isinstance(p, Expression) and p.kind == "bool" and x.ndim != 1 for p in parts):
-        raise TraceError("indexes with a mask of values")
-    if any(isinstance(p, Expression) and p.kind == "bool" for p in parts):
+    if len(parts) > x.ndim or any(isinstance(p, Expression) and p.kind == "bool" for p in parts):
         raise TraceError("indexes with a mask of values")
     advanced = [isinstance(p, Expression) or not isinstance(p, slice) for p in parts]
     count = sum(advanced)
