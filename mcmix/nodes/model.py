@@ -13,7 +13,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Deterministic, Potential
 from mcmix.nodes.lineage import Lineage
-from mcmix.nodes.node import Node, in_turn, mapped, nodes_in, short
+from mcmix.nodes.node import Node, in_turn, mapped, nodes_in, place_of, short
 from mcmix.nodes.stochastic import Stochastic
 
 
@@ -241,9 +241,16 @@ class Model:
             other = seen.setdefault(node.name, node)
             if other is not node:
                 raise ModelError(
-                    f"expected one name per node, got two nodes named {node.name!r} ({other!r} and {node!r}); "
-                    "rename one (after running a notebook cell twice, run the cells that use it again too)"
+                    f"expected one name per node, got two nodes named {node.name!r} ({other!r}{place_of(other)}, and "
+                    f"{node!r}{place_of(node)}); rename one{_in_a_loop(other, node)}"
                 )
+
+
+def _in_a_loop(one: Node, other: Node) -> str:
+    """What to do about two nodes of one name: those of one line come from a loop, others often from a notebook."""
+    if one.made_at is not None and one.made_at == other.made_at:
+        return ": in a loop, put its number into the name, f'{name}{i}'"
+    return " (after running a notebook cell twice, run the cells that use it again too)"
 
 
 def _drawn(node: Stochastic, rng: np.random.Generator, parents: dict[str, Any]) -> Any:

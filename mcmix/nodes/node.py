@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,6 +40,7 @@ class Node:
             raise ModelError(f"a node's name: expected a non-empty string, got {name!r}")
         self.__name__ = name
         self.created = next(_created)
+        self.made_at = _caller()
         self.__doc__ = doc
         self.trace_by_default = trace
         from mcmix.nodes.containers import DictContainer, contained  # containers are made of nodes
@@ -58,7 +61,8 @@ class Node:
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: nothing that is known weakly, neither children, who ask for it, nor a sampler."""
         known_weakly = (weakref.ref, weakref.WeakSet)
-        return {k: v for k, v in self.__dict__.items() if not isinstance(v, known_weakly)}
+        found_again = ("made_at", "_seen_parents")
+        return {k: v for k, v in self.__dict__.items() if k not in found_again and not isinstance(v, known_weakly)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -96,7 +100,9 @@ class Node:
     @property
     def parent_nodes(self) -> list[Node]:
         """The nodes among and inside the parents, each once, in order."""
-        return list(dict.fromkeys(nodes_in(list(self.parents.values()))))
+        if self._seen_parents is None or self._seen_parents[0] is not self.parents:
+            self._seen_parents = self.parents, list(dict.fromkeys(nodes_in(list(self.parents.values()))))
+        return list(self._seen_parents[1])
 
     @property
     def extended_parents(self) -> set[Node]:
@@ -128,6 +134,8 @@ class Node:
         """Whether draws of it are kept by default."""
         return self.trace_by_default
 
+    made_at: tuple[str, int] | None = None  # file and line of the program that made it
+    _seen_parents: tuple[Any, list[Node]] | None = None
     is_random = False
     is_yes_or_no = False  # whether it is a variable of yes and no, or entries of one
     is_circular = False  # whether values are angles: a fact of a law, which functions of it do not have
@@ -217,6 +225,19 @@ class Node:
             for k, v in self.parents.items()
         )
         return f"<b>{escape(repr(self))}</b><table>{rows}</table>"
+
+
+def _caller() -> tuple[str, int] | None:
+    """File and line from which this package was called; cheap enough for a hundred thousand nodes."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("mcmix."):
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def place_of(node: Node) -> str:
+    """Where a node was made, in words; nothing where that is not known."""
+    return "" if node.made_at is None else f", made at {os.path.basename(node.made_at[0])}:{node.made_at[1]}"
 
 
 def nodes_in(value: Any, inside: frozenset[int] = frozenset()) -> Iterator[Node]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -133,19 +134,22 @@ class PythonCall:
 
     def bound(self, memory: np.ndarray, watcher: Watcher) -> Callable[[], int]:
         """A function of no arguments that reads one chain's memory and writes the answer there."""
-        views = []
-        for offset, _, known, shape, kind in self.arguments:
-            size = int(np.prod(shape, dtype=int))
-            views.append((memory[offset : offset + size] if known is None else known, shape, kind))
-        answer = memory[self.output : self.output + self.size]
+        readers = [
+            _reader(memory[offset : offset + int(np.prod(shape, dtype=int))] if known is None else known, shape, kind)
+            for offset, _, known, shape, kind in self.arguments
+        ]
+        answer, function, single = memory[self.output : self.output + self.size], self.function, self.size == 1
 
         def run() -> int:
             if watcher.error is not None:  # the run is ending; do not call the function again
                 answer[:] = np.nan
                 return 1
             try:
-                values = [_presented(view, shape, kind) for view, shape, kind in views]
-                answer[:] = np.reshape(np.asarray(self.function(*values), dtype=float), -1)
+                found = function(*[read() for read in readers])
+                if single and isinstance(found, float):
+                    answer[0] = found
+                else:
+                    answer[:] = np.asarray(found, dtype=float).reshape(-1)
             except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it
                 watcher.report(error)
                 answer[:] = np.nan
@@ -155,14 +159,19 @@ class PythonCall:
         return run
 
 
-def _presented(view: np.ndarray, shape: tuple[int, ...], kind: str) -> Any:
-    """A copy of a chain's value as the user's function expects it: shaped, whole numbers as such."""
-    value = np.array(view).reshape(shape)
-    if kind == "int":
-        value = value.astype(int)
-    elif kind == "bool":
-        value = value.astype(bool)
-    return value if value.ndim else value[()]
+def _reader(view: np.ndarray, shape: tuple[int, ...], kind: str) -> Callable[[], Any]:
+    """What hands out a copy of a chain's value as the user's function expects it: shaped, whole numbers as such.
+
+    It is called for every evaluation of the function, so all that can be known before is found out here.
+    """
+    seen = view.reshape(shape)
+    if shape:
+        as_type = {"int": np.dtype(int), "bool": np.dtype(bool)}.get(kind, seen.dtype)
+        return partial(seen.astype, as_type)
+    if kind == "float":
+        return partial(seen.astype(float).__getitem__, ()) if view.dtype != float else partial(seen.__getitem__, ())
+    whole = np.bool_ if kind == "bool" else np.int64
+    return lambda: whole(seen.item())
 
 
 class Compiler:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mcmix.distributions.family import Family
 from mcmix.errors import ModelError, SupportError, TraceError, YesOrNoIndex
+from mcmix.nodes.containers import ListContainer
 from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Index, Potential
 from mcmix.nodes.law import Law, as_array
 from mcmix.nodes.model import Model
@@ -260,7 +261,7 @@ def _own_potential(node: Potential) -> Callable[..., Any]:
             return called(node.function, **parents)
         return node.log_density(parents)
 
-    return logp
+    return _OwnDensity(logp, lambda **parents: node.log_density(parents))
 
 
 def _own_logp(node: Stochastic) -> Callable[..., Any]:
@@ -269,7 +270,17 @@ def _own_logp(node: Stochastic) -> Callable[..., Any]:
             return called(node.logp_function, value, **parents)
         return node.log_density(value, parents)
 
-    return logp
+    return _OwnDensity(logp, lambda value, **parents: node.log_density(value, parents))
+
+
+class _OwnDensity:
+    """A user's log density: of symbols or numbers, or of numbers alone, without asking every time which they are."""
+
+    def __init__(self, function: Callable[..., Any], of_numbers: Callable[..., Any]):
+        self.function, self.of_numbers = function, of_numbers
+
+    def __call__(self, **arguments: Any) -> Any:
+        return self.function(**arguments)
 
 
 def _symbolic(value: Any) -> bool:
@@ -366,18 +377,42 @@ def _as_written(
     node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording, shape: tuple[int, ...]
 ) -> Expression:
     """An opaque function of the nodes among its parents."""
+    function = function.of_numbers if isinstance(function, _OwnDensity) else function
     found = dict.fromkeys(_all_nodes(parents))
     objects: dict[Node, Any] = {n: n.value for n in found if isinstance(n, Stochastic) and n.holds_object}
     nodes: list[Node] = [n for n in found if n not in objects]
 
+    places = {n: i for i, n in enumerate(nodes)}
+    alone = [(k, places[p]) for k, p in parents.items() if isinstance(p, Node) and p in places]
+    containers = {k: p for k, p in parents.items() if not isinstance(p, Node) and holds_nodes(p)}
+    inside = [(k, _filled(p, places, objects)) for k, p in containers.items()]
+    usual = {k: objects.get(p, p) if isinstance(p, Node) else p for k, p in parents.items()}
+
     def run(*values: Any) -> Any:
-        given: dict[Node, Any] = {**objects, **dict(zip(nodes, values, strict=True))}
-        arguments = {k: mapped(p, given.__getitem__) if holds_nodes(p) else p for k, p in parents.items()}
+        arguments = dict(usual)
+        for k, place in alone:
+            arguments[k] = values[place]
+        for k, fill in inside:
+            arguments[k] = fill(values)
         return _checked_answer(node.name, function(**arguments), shape)
 
     answer = np.asarray(node.value) if isinstance(node, Deterministic) else np.zeros(())
     kind = {"i": "int", "u": "int", "b": "bool"}.get(answer.dtype.kind, "float")
     return python(run, [recording.values[n] for n in nodes], shape, kind, node.name)
+
+
+def _filled(container: Any, places: Mapping[Node, int], objects: Mapping[Node, Any]) -> Callable[[Any], Any]:
+    """What puts values, by the nodes' places, into a container of nodes."""
+    if type(container) is ListContainer and all(p in places for p in container if isinstance(p, Node)):
+        if all(isinstance(p, Node) for p in container):
+            order = [places[p] for p in container]
+            return lambda values: [values[i] for i in order]
+
+    def fill(values: Any) -> Any:
+        given = {**objects, **dict(zip(places, values, strict=True))}
+        return mapped(container, given.__getitem__)
+
+    return fill
 
 
 def _checked_answer(name: str, answer: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -388,6 +423,11 @@ def _checked_answer(name: str, answer: Any, shape: tuple[int, ...]) -> np.ndarra
     ModelError
         Naming the node: if it is nothing, no numbers, or of another shape.
     """
+    kind = type(answer)
+    if kind is np.ndarray and answer.dtype == np.float64 and answer.shape == shape:
+        return answer
+    if (kind is float or kind is np.float64) and shape == ():
+        return answer
     if answer is None:
         raise ModelError(f"{name}: its function returned None; is a return statement missing?")
     found = np.ma.getdata(as_numbers(f"{name}: what its function returns", answer))
