@@ -1,7 +1,8 @@
-"""Which tests are plain, which are numeric; and BLAS kept small.
+"""Which tests are plain, which are portable; and BLAS kept small.
 
-Plain ones draw little or nothing, and so run with numba's JIT disabled too. Numeric ones hold compiled numbers to exact
-ones: they know nothing of Python's version or ArviZ's, and CI runs them on one Python.
+Plain ones draw little or nothing, and so run with numba's JIT disabled too. Portable ones may depend on Python's
+version, or on ArviZ's, pandas' or Matplotlib's: CI runs them on the newest Python too. All others hold compiled numbers
+to exact ones.
 """
 
 import os
@@ -15,24 +16,22 @@ PLAIN = {
     "test_label_kernels", "test_layers", "test_machine", "test_model", "test_nodes", "test_state", "test_statistics",
 }  # fmt: skip
 
-NUMERIC = {
-    "test_borders", "test_censored", "test_classic_models", "test_conjugate_steps", "test_correlations",
-    "test_covariances", "test_cumulative", "test_distributions", "test_enumeration", "test_evidence",
-    "test_exchangeability", "test_extremes", "test_gaps", "test_gaps_after", "test_hard_mixtures",
-    "test_joint_priors", "test_known_labels", "test_known_labels_and_gaps", "test_label_kernels", "test_machine",
-    "test_missing", "test_mode", "test_more_families", "test_nested_mixtures", "test_numerics", "test_odd_models",
-    "test_pointwise", "test_proposed_labels", "test_starts", "test_step_methods", "test_structures",
-    "test_tempering", "test_totals", "test_true_words", "test_vb", "test_vb_long", "test_vector_laws",
-    "test_vector_mixtures",
+PORTABLE = {
+    "test_arviz_bridge", "test_arviz_plots", "test_border", "test_component_pictures", "test_copies", "test_docstrings",
+    "test_estimator", "test_execution_modes", "test_files", "test_first_steps", "test_fit_command", "test_frames",
+    "test_from_scipy", "test_impure", "test_interrupt", "test_interrupt_anywhere", "test_kept_draws", "test_layers",
+    "test_long_programs", "test_look_ups", "test_model", "test_nodes", "test_page", "test_plates", "test_plots",
+    "test_predictive", "test_project", "test_pymc2", "test_relabel", "test_run", "test_sources", "test_state",
+    "test_surface", "test_tables", "test_unknown_slices", "test_where_it_runs",
 }  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
-    """Mark plain and numeric tests; without the JIT, leave all but the plain ones out."""
+    """Mark plain and portable tests; without the JIT, leave all but the plain ones out."""
     interpreted = os.environ.get("NUMBA_DISABLE_JIT") == "1"
     for item in items:
-        if item.path.stem in NUMERIC or item.path.parent.name == "harness":
-            item.add_marker(pytest.mark.numeric)
+        if item.path.stem in PORTABLE:
+            item.add_marker(pytest.mark.portable)
         if item.path.stem in PLAIN:
             item.add_marker(pytest.mark.plain)
         elif interpreted:

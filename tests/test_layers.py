@@ -152,3 +152,8 @@ def test_what_is_printed_goes_through_the_screen():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert set(printing) == {"screen.py"}
+
+
+def test_random_streams_are_named_in_one_module():
+    found = [p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py") if "spawn_key" in p.read_text()]
+    assert found == ["kernels/streams.py"]

@@ -31,6 +31,10 @@ def name_of_step(sampler, name):
     return step_of(sampler, name).name
 
 
+def names_of_steps(sampler, *names):
+    return {name_of_step(sampler, name) for name in names}
+
+
 def labels(n, k=2, name="z"):
     return mc.Categorical(name, mc.Dirichlet(f"weights of {name}", [1.0] * k), size=n)
 
@@ -179,7 +183,7 @@ def test_a_mixture_of_regressions():
     found = ref.linear_normal(regression_designs(vectors, covariate), x, [0, 0, 1, 1], [0.3, 0.3, 0.5, 0.5], 1.5)
     mass = normalised(found["log_evidence"] + FLAT(vectors))
     assert name_of_step(sampler, "z") == "label pass"
-    assert name_of_step(sampler, "intercept") == name_of_step(sampler, "slope") == "conjugate Gibbs"
+    assert names_of_steps(sampler, "intercept", "slope") == {"conjugate Gibbs", "drawn along"}
     assert_shares(chains_of(sampler, "z") == 0, mass @ (vectors == 0), "labels")
     assert_linear(sampler, mass, found, {"intercept": [0, 1], "slope": [2, 3]})
 
@@ -437,7 +441,7 @@ def test_labels_crossed_with_known_groups():
     found = ref.linear_normal(design, x, [0, 2, 0, 0], [0.5, 0.5, 1, 1], 1.5)
     mass = normalised(found["log_evidence"] + FLAT(vectors))
     assert name_of_step(sampler, "z") == "label pass"
-    assert name_of_step(sampler, "mu") == name_of_step(sampler, "shift") == "conjugate Gibbs"
+    assert names_of_steps(sampler, "mu", "shift") == {"conjugate Gibbs", "drawn along"}
     assert_shares(chains_of(sampler, "z") == 0, mass @ (vectors == 0), "z")
     assert_linear(sampler, mass, found, {"mu": [0, 1], "shift": [2, 3]})
 
@@ -553,7 +557,13 @@ def test_explain_names_the_function_that_was_not_understood(capsys):
     assert "could not be recorded" in lines[0]
 
 
-@pytest.mark.parametrize("served", [None, mc.steps.EntangledLabels], ids=["chosen", "entangled labels"])
+CHOSEN_OR_ENTANGLED = [
+    pytest.param(None, id="chosen", marks=pytest.mark.slow),
+    pytest.param(mc.steps.EntangledLabels, id="entangled labels"),
+]
+
+
+@pytest.mark.parametrize("served", CHOSEN_OR_ENTANGLED)
 def test_an_untraceable_look_up_has_the_same_posterior(served):
     z, nodes = untraceable_model(X[:6])
     sampler = sampled(nodes, seed=261, iterations=6000, served=[] if served is None else [(served, z)])
@@ -580,6 +590,7 @@ def test_an_untraceable_look_up_of_many_rows():
     assert np.mean(sampler.draws().statistics["acceptance z"]) == 1.0
 
 
+@pytest.mark.slow
 def test_traced_and_untraced_agree_on_many_rows():
     """Unknown means and weights, forty rows: the label pass against the table of K evaluations."""
     rng = np.random.default_rng(6)
@@ -616,7 +627,7 @@ def neighbours_mean(z, table):
     return np.array([table[k] + 0.8 * (i > 0 and labels[i - 1] == 1) for i, k in enumerate(labels)])
 
 
-@pytest.mark.parametrize("served", [None, mc.steps.EntangledLabels], ids=["chosen", "entangled labels"])
+@pytest.mark.parametrize("served", CHOSEN_OR_ENTANGLED)
 def test_untraceable_dependence_across_rows(served):
     x, w = X[:6], [0.55, 0.45]
     z, mu = mc.Categorical("z", w, size=6), mc.Normal("mu", [0.0, 2.5], 0.5, size=2)
@@ -639,6 +650,7 @@ def test_untraceable_dependence_across_rows(served):
     assert_linear(sampler, mass, found, {"mu": [0, 1]})
 
 
+@pytest.mark.slow
 def test_untraceable_dependence_across_many_rows():
     """Thirty rows with known parameters: a chain of labels, whose memberships the forward-backward sums give."""
     rng = np.random.default_rng(7)

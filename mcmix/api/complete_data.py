@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from mcmix.errors import McmixError
+from mcmix.kernels import streams
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.evidence.scores import Score, complete_deviance_information
 from mcmix.report.statistics import batch_error
@@ -148,10 +149,7 @@ def _gains(m: Any, kept: Draws, marginal: Marginal, label: LabelVector) -> Itera
             _given(m, kept, c, d) | {label.node: label.node.state_of(label.values[z])}
             for (c, d), z in zip(some, drawn, strict=True)
         ]
-        runners = [
-            runner(made, i, np.random.SeedSequence(0, spawn_key=(first + i,)), start, {})
-            for i, start in enumerate(starts)
-        ]
+        runners = [runner(made, i, streams.of_short_chain(first + i), start, {}) for i, start in enumerate(starts)]
         out = buffers(made, len(runners), SWEEPS, 0)
         run(runners, out, SWEEPS + SETTLING, SETTLING, 1, progress_bar=False)
         draws = collected(made, out, SWEEPS).variables

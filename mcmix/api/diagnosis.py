@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.errors import ModelError
-from mcmix.kernels.driver import FRAME_THIN
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.diagnosis.facts import Facts, LabelFacts
@@ -24,19 +23,16 @@ from mcmix.structure.labels import LabelVector
 from mcmix.structure.recording import is_log_kept
 from mcmix.traces.memory import Draws
 
-if TYPE_CHECKING:
-    from mcmix.api.mcmc import MCMC
-
 SECOND_LOOKS = 400  # draws of all chains at which likelihood and predictive density are computed
 POINTS = 5  # rows of data at which the predictive density is
 
 
-def at_a_glance(m: MCMC, draws: Draws) -> Diagnosis:
+def at_a_glance(m: PosteriorDraws, draws: Draws) -> Diagnosis:
     """The word after a run: what the kept draws say by themselves, in milliseconds."""
     return diagnosed(draws, facts_of(m))
 
 
-def in_full(m: MCMC, draws: Draws) -> Diagnosis:
+def in_full(m: PosteriorDraws, draws: Draws) -> Diagnosis:
     """All of it; see :meth:`MCMC.diagnose`."""
     return diagnosed(draws, facts_of(m), list(_second_looks(m.assembled, draws)), in_full=True)
 
@@ -44,11 +40,11 @@ def in_full(m: MCMC, draws: Draws) -> Diagnosis:
 # -------------------------------------------------------------------- facts
 
 
-def facts_of(m: MCMC) -> Facts:
+def facts_of(m: PosteriorDraws) -> Facts:
     """What is known of the model beside its draws."""
     made = m.assembled
     labels = {v.node.name: _label_facts(v, made) for v in _label_vectors(made)}
-    held = {v for s in made.steps if isinstance(s, NoStepper) for v in s.variables}
+    held = {v for s in made.steps if isinstance(s, NoStepper) for v in s.nodes}
     return Facts(
         labels=labels,
         nameless=frozenset(_nameless(made, labels)),
@@ -58,12 +54,12 @@ def facts_of(m: MCMC) -> Facts:
         held=frozenset(n.name for n in held),
         simplexes=frozenset(n.name for n in made.model.stochastics if is_log_kept(n)),
         acceptance=_acceptance(made),
-        thin=int(m._runners[0].frame[FRAME_THIN]) if m._runners else 1,
+        thin=m.lengths[2],
     )
 
 
 def _label_vectors(made: Assembled) -> list[LabelVector]:
-    return [b.label for b in made.structure.blocks] + list(made.structure.entangled)
+    return [b.label for b in made.label_blocks] + list(made.entangled_labels)
 
 
 def _label_facts(label: LabelVector, made: Assembled) -> LabelFacts:

@@ -5,26 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unicodedata import category, normalize
 
 import numpy as np
 
 from mcmix._version import __version__
+from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.sources import NAMES, SEED, is_sampler, opened
 from mcmix.api.symmetries import roles_of
+from mcmix.kernels import streams
 from mcmix.nodes.node import shape_of
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.roles import LABELS, to_text
 from mcmix.sampling import pointwise, predictive, replay
 from mcmix.screen import say
+from mcmix.steps.plan import Assembled
 from mcmix.traces.memory import Draws
-
-if TYPE_CHECKING:
-    from mcmix.api.mcmc import MCMC
-    from mcmix.nodes.stochastic import Stochastic
-    from mcmix.steps.plan import Assembled
-
 
 PRIOR_DRAWS = 500
 
@@ -40,7 +38,7 @@ class Wanted:
     at_most: int = 1000
 
 
-def exported(m: MCMC, draws: Draws, wanted: Wanted) -> Any:
+def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
     """Build the container; see :meth:`MCMC.to_arviz`."""
     made = m.assembled
     groups: dict[str, dict[str, np.ndarray]] = {
@@ -69,7 +67,7 @@ def exported(m: MCMC, draws: Draws, wanted: Wanted) -> Any:
     if wanted.prior:
         groups |= _prior(m, draws)
     clashes = _clashes(groups, dims, coords)
-    steps = {v.name: f"{s.name}: {s.reason}" for s in made.steps for v in s.variables}
+    steps = {v.name: f"{s.name}: {s.reason}" for s in made.steps for v in s.nodes}
     attributes |= {f"step {name.replace('/', ' per ')}": what for name, what in _under(steps, clashes).items()}
     attributes |= {f"name {new}": f"stands for the variable {old!r}" for old, new in clashes.items()}
     groups, own_dims = ({g: _under(x, clashes) for g, x in by_group.items()} for by_group in (groups, own_dims))
@@ -111,7 +109,7 @@ def circ_var_names(draws: Any) -> list[str]:
     return arviz_bridge.circ_var_names(opened(draws, "circ_var_names").container)
 
 
-def _for_reading(m: MCMC, clashes: Mapping[str, str]) -> dict[str, str]:
+def _for_reading(m: PosteriorDraws, clashes: Mapping[str, str]) -> dict[str, str]:
     """What somebody needs who has the draws alone: label vectors and their components, names, the seed."""
     found = {LABELS: to_text(roles_of(m).values(), clashes)}
     angles = [clashes.get(n, n) for n in sorted(m.draws().angles)]
@@ -121,14 +119,14 @@ def _for_reading(m: MCMC, clashes: Mapping[str, str]) -> dict[str, str]:
         found[NAMES] = json.dumps({new: old for old, new in clashes.items()})
     run = m.seed_sequence
     if run is not None and isinstance(run.entropy, int):
-        found[SEED] = json.dumps({"entropy": run.entropy, "spawn_key": [int(k) for k in run.spawn_key]})
+        found[SEED] = json.dumps(streams.written(run))
     return found
 
 
 def _permutation_dims(made: Assembled, statistics: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
     """Permutations that a relabelling found have the axis of the components."""
-    several = len(made.structure.blocks) > 1
-    blocks = [b.label.node.name for b in made.structure.blocks]
+    several = len(made.label_blocks) > 1
+    blocks = [b.label.node.name for b in made.label_blocks]
     own = {name: f"component_{name}" if several else "component" for name in blocks}
     found = {f"permutation {name}": [axis] for name, axis in own.items()}
     only = [name for name in blocks if len(statistics.get("permutation", ())) and _fits(name, made, statistics)]
@@ -136,18 +134,18 @@ def _permutation_dims(made: Assembled, statistics: Mapping[str, np.ndarray]) -> 
 
 
 def _fits(name: str, made: Assembled, statistics: Mapping[str, np.ndarray]) -> bool:
-    label = next(b.label for b in made.structure.blocks if b.label.node.name == name)
+    label = next(b.label for b in made.label_blocks if b.label.node.name == name)
     return statistics["permutation"].shape[2:] == (label.n_labels,)
 
 
-def _replicates(m: MCMC, draws: Draws, at_most: int) -> dict[str, np.ndarray]:
+def _replicates(m: PosteriorDraws, draws: Draws, at_most: int) -> dict[str, np.ndarray]:
     """Replicates of the data by chain and draw."""
     positions = draws.thinned(at_most)
     found = predictive.posterior_predictive(m.assembled, draws, positions, _seed(m, 0), None)
     return {name: x.reshape(draws.n_chains, -1, *x.shape[1:]) for name, x in found.items()}
 
 
-def _prior(m: MCMC, draws: Draws) -> dict[str, dict[str, np.ndarray]]:
+def _prior(m: PosteriorDraws, draws: Draws) -> dict[str, dict[str, np.ndarray]]:
     """Draws from the laws, as one chain: of unknowns that the posterior group has too, and of data."""
     data = {n.name for n in m.model.data_nodes}
     names = [n.name for n in m.model.stochastics if n.name in draws.variables and n.name not in data]
@@ -161,11 +159,11 @@ def _prior(m: MCMC, draws: Draws) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def _seed(m: MCMC, number: int) -> np.random.SeedSequence:
+def _seed(m: PosteriorDraws, number: int) -> np.random.SeedSequence:
     """A stream of its own, the same whenever the same run is exported."""
     run = m.seed_sequence
     assert run is not None
-    return np.random.SeedSequence(run.entropy, spawn_key=(*run.spawn_key, 2**31 + 1, number))
+    return streams.of_exports(run, number)
 
 
 def _clashes(
@@ -230,10 +228,10 @@ def dimensions(made: Assembled) -> tuple[dict[str, list[str]], dict[str, Any]]:
     coords: dict[str, Any] = {}
     for node in made.model.data_nodes:
         _rows(node.name, node.shape, node.index, dims, coords)
-    blocks = {b.label.node: b.label.n_labels for b in made.structure.blocks}
+    blocks = {b.label.node: b.label.n_labels for b in made.label_blocks}
     for number, (node, n_labels) in enumerate(blocks.items()):
         name = "component" if len(blocks) == 1 else f"component_{node.name}"
-        coords[name] = made.structure.blocks[number].label.values
+        coords[name] = made.label_blocks[number].label.values
         for other in made.model.variables:
             shape = shape_of(other)
             if (

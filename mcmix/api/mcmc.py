@@ -4,50 +4,41 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from mcmix.api import diagnosis
 from mcmix.api.alone import Alone
 from mcmix.api.arguments import (
     at_least_one,
-    checked_budget,
     checked_lengths,
-    checked_names,
     checked_start,
-    listed,
     sequence_from,
 )
-from mcmix.distributions.circle import circular_deviation, mean_direction
+from mcmix.api.configured import Configured
+from mcmix.api.posterior import Posterior
+from mcmix.api.reading import read_draws
+from mcmix.api.sources import Source
 from mcmix.errors import ModelError
+from mcmix.kernels import streams
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, short
-from mcmix.nodes.numbers import as_numbers, with_gaps
+from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.report import frames
-from mcmix.report.diagnosis.result import Diagnosis
-from mcmix.report.statistics import node_statistics
-from mcmix.sampling import pointwise, predictive, predictive_density, replay, state
-from mcmix.sampling.ladder import Ladder, ladder_of, tempering_from
+from mcmix.sampling import state
+from mcmix.sampling.ladder import Ladder, ladder_of
 from mcmix.sampling.progress import is_watched
 from mcmix.sampling.run import Buffers, Runner, Tuning, buffers, collected, run, runner
 from mcmix.sampling.start import seeds_of
 from mcmix.screen import say
-from mcmix.steps.base import TUNE_INTERVAL, Step
+from mcmix.steps.base import TUNE_INTERVAL
 from mcmix.steps.explain import explanation
 from mcmix.steps.methods import NoStepper
-from mcmix.steps.own import StepMethod
-from mcmix.steps.plan import Assembled, assemble
-from mcmix.steps.table import Choice
 from mcmix.structure.ties import warn_of_ties
-from mcmix.traces.memory import Draws, joined, read_only
-
-if TYPE_CHECKING:
-    from mcmix.api.sources import Source
+from mcmix.traces.memory import Draws
 
 MOST_CHAINS = 10_000
 _Begun = tuple[list[Runner], "np.random.SeedSequence | None", Buffers]
@@ -55,38 +46,7 @@ _Begun = tuple[list[Runner], "np.random.SeedSequence | None", Buffers]
 LABEL_BUDGET = 256 * 2**20  # bytes of labels that one call keeps
 
 
-class Trace:
-    """Draws of one variable: ``m.trace("mu")[:]`` joins the chains, first axis the draws.
-
-    What it hands out is read-only where it is the memory in which draws are kept; ``.copy()`` makes draws that can be
-    changed.
-    """
-
-    def __init__(self, name: str, draws: np.ndarray):
-        self.name, self._draws = name, read_only(draws)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        return self.gettrace()[index]
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["name"], state["_draws"])  # type: ignore[misc]
-
-    def __len__(self) -> int:
-        return len(self.gettrace())
-
-    def gettrace(self, burn: int = 0, thin: int = 1) -> np.ndarray:
-        """Draws of all chains one after another, each without its first `burn` and thinned."""
-        kept = self._draws[:, burn::thin]
-        return kept.reshape((-1, *kept.shape[2:]))
-
-    __call__ = gettrace
-
-    def __repr__(self) -> str:
-        n_chains, n_draws, *shape = self._draws.shape
-        return f"<Trace of {self.name}: {n_chains} chains x {n_draws} draws, shape {tuple(shape)}>"
-
-
-class MCMC:
+class MCMC(Configured):
     """Markov chain Monte Carlo for a model; steps are chosen from the model's structure.
 
     Parameters
@@ -135,35 +95,28 @@ class MCMC:
             raise TypeError(
                 f"MCMC: unknown keyword {listed}; accepted: trace, name, label_budget, calc_deviance, tempering"
             )
-        self.model = input if isinstance(input, Model) else Model(input)
+        super().__init__(input if isinstance(input, Model) else Model(input), trace, label_budget, tempering)
         self.name = name
-        self.label_budget = checked_budget(label_budget)
-        self._asked = checked_names(trace)
-        self._choices: list[Choice] = []
-        self._draw_from_prior = True
-        self._tempering = tempering_from(tempering)
-        self._assembled: Assembled | None = None
-        self._status: tuple[Any, ...] = ()
-        self._runners: list[Runner] = []
-        self._calls: list[Draws] = []
-        self._was_read = False  # whether these came from elsewhere
-        self._deviances: dict[int, np.ndarray] = {}
-        self._seen: tuple[Draws, Diagnosis] | None = None
-        self.seed_sequence: np.random.SeedSequence | None = None
+        self._was_read = False  # whether its draws came from elsewhere
         self.interrupted = False  # whether the last call ended early: Ctrl-C, SIGTERM, halt()
-        self.lengths = (0, 0, 1)  # iterations, burn-in and thinning of the last call
-        self.sampling_seconds = 0.0  # of the slowest chain in the last call
-        self.sampling_wall_seconds = 0.0  # of the last call, waiting for all chains
-        if not self.model.stochastics:
-            raise ModelError("the model has nothing to sample: every random node is observed")
+
+    _kind = "MCMC"
+
+    @property
+    def posterior(self) -> Posterior:
+        """What came out of the calls so far, as an object of its own that does not go on drawing."""
+        found = Posterior(self.model, self._calls, self.seed_sequence)
+        found._assembled, found.label_budget = self.assembled, self.label_budget
+        found.lengths, found.sampling_seconds = self.lengths, self.sampling_seconds
+        found.sampling_wall_seconds = self.sampling_wall_seconds
+        return found
 
     # ---------------------------------------------------------------- copies
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: the model, what was asked for, draws, and the chains' state without addresses."""
-        held = dict(self.__dict__)
-        for made_anew in ("_assembled", "_status", "_runners", "_deviances", "_seen"):
-            held.pop(made_anew)
+        held = super().__getstate__()
+        del held["_status"], held["_runners"]
         held["deviances"] = [self._deviances.get(id(call)) for call in self._calls]
         held["chains"] = state.Saved.of(self._runners) if self._runners else None
         return held
@@ -171,152 +124,14 @@ class MCMC:
     def __setstate__(self, held: dict[str, Any]) -> None:
         held = dict(held)
         chains, deviances = held.pop("chains"), held.pop("deviances")
-        self.__dict__.update(held)
-        self._assembled, self._status, self._runners, self._seen = None, (), [], None
+        super().__setstate__(held)
+        self._status, self._runners = (), []
         self._deviances = {id(c): x for c, x in zip(self._calls, deviances, strict=True) if x is not None}
         if self._calls:
             for node in self.model.nodes:
                 node.sampler = weakref.ref(self)
         if chains is not None:
             self._runners, self.seed_sequence = self._chains_at(chains)
-
-    # ---------------------------------------------------------------- before the run
-
-    @property
-    def assembled(self) -> Assembled:
-        """The model made ready to run: structure seen, steps chosen, programs compiled."""
-        status = tuple(n.status for n in self.model.nodes if isinstance(n, Stochastic))
-        if self._assembled is not None and status != self._status:
-            if self._runners:
-                raise ModelError(
-                    "a node was observed or unobserved after the chains had started; make a new MCMC object"
-                )
-            self._assembled = None
-        if self._assembled is None:
-            self._status = status
-            self._assembled = self._made(self._choices)
-        return self._assembled
-
-    def _made(self, choices: Sequence[Choice]) -> Assembled:
-        made = assemble(self.model, self._asked, choices, self._draw_from_prior, self._tempering is not None)
-        in_python = [v.name for s in made.steps if s.in_python for v in s.variables]
-        if self._tempering is not None and in_python:
-            raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
-        return made
-
-    def use_step_method(self, step: Any, *nodes: Any, **options: Any) -> None:
-        """Serve nodes with a step of your choice instead of the one from the table.
-
-        Parameters
-        ----------
-        step : class
-            ``mc.Slicer``, ``mc.Metropolis``, ``mc.AdaptiveMetropolis``, ``mc.NoStepper`` ..., or your own subclass of
-            ``mc.StepMethod``.
-        nodes : Stochastic, name, or list of these
-            A list goes to one AdaptiveMetropolis (or one step of yours) that moves its members together; other steps
-            are made for each. What follows the nodes goes to the step's constructor.
-        options
-            Keywords of the step's constructor, such as ``proposal_sd=2.0``.
-
-        Raises
-        ------
-        ModelError
-            If the chains have started, a node is not in the model, or the step cannot serve it.
-
-        Examples
-        --------
-        >>> import mcmix as mc
-        >>> mu = mc.Normal("mu", 0, 1)
-        >>> y = mc.Normal("y", mu, 1, value=[0.5, 1.5], observed=True)
-        >>> m = mc.MCMC([mu, y])
-        >>> m.use_step_method(mc.Metropolis, mu, proposal_sd=0.5)
-        >>> m.step_method_dict[mu]
-        [<adaptive Metropolis step for mu: chosen by the user>]
-        """
-        with Alone(self, "use_step_method") as held:
-            choices = held.letting_through(lambda: self._choices_with(step, nodes, options))
-            self._assembled, self._choices = held.letting_through(lambda: self._made(choices)), choices
-
-    def _choices_with(self, step: Any, nodes: tuple[Any, ...], options: dict[str, Any]) -> list[Choice]:
-        """The steps that were asked for, and one more."""
-        self._refuse_started("use_step_method")
-        if not (isinstance(step, type) and issubclass(step, Step)):
-            raise ModelError(f"use_step_method: expected a step class such as mc.Slicer, got {step!r}")
-        groups = [n for n in nodes if _names_nodes(n)]
-        rest = tuple(n for n in nodes if not _names_nodes(n))
-        if not groups:
-            came = ", ".join(map(repr, rest)) or "none"
-            raise ModelError(f"use_step_method: expected a node for {step.__name__}, got {came}")
-        together = StepMethod in step.__mro__ and (
-            getattr(step, "several", False) or not step.__module__.startswith("mcmix.")
-        )
-        wanted = [g for group in groups for g in self._groups(group, together)]
-        return [*self._choices, *[Choice(step, tuple(g), rest, options) for g in wanted]]
-
-    def _groups(self, group: Any, together: bool) -> list[list[Stochastic]]:
-        """The nodes named, each with a step of its own or all with one."""
-        named = group if isinstance(group, (list, tuple)) else [group]
-        chosen: list[Any] = [self._node(n, "use_step_method") if isinstance(n, str) else n for n in named]
-        for node in chosen:
-            if not any(node is n for n in self.model.stochastics):
-                raise ModelError(f"use_step_method: expected an unknown of the model, got {node!r}")
-        return [chosen] if together else [[node] for node in chosen]
-
-    def temper(self, tempering: Any) -> None:
-        """Sample with parallel tempering (or, given None, without): see ``tempering`` of :class:`MCMC`.
-
-        Raises
-        ------
-        ModelError
-            If the chains have started.
-        """
-        with Alone(self, "temper"):
-            self._temper(tempering)
-
-    def _temper(self, tempering: Any) -> None:
-        self._refuse_started("tempering")
-        self._tempering, self._assembled = tempering_from(tempering), None
-
-    def remove_step_method(self, step: Any) -> None:
-        """Take back a step (or several) that was asked for; its nodes get one from the table again."""
-        with Alone(self, "remove_step_method") as held:
-            self._choices = held.letting_through(lambda: self._choices_without(step))
-            self._assembled = None
-
-    def _choices_without(self, step: Any) -> list[Choice]:
-        self._refuse_started("remove_step_method")
-        removed = list(step) if isinstance(step, (list, tuple, set)) else [step]
-        for one in removed:
-            if one not in self.step_methods:
-                raise ModelError(f"remove_step_method: expected one of this sampler's step_methods, got {one!r}")
-        nodes = {n for one in removed for n in one.variables}
-        return [c for c in self._choices if not nodes & set(c.nodes)]
-
-    def assign_step_methods(self, verbose: int = -1, draw_from_prior_when_possible: bool = True) -> None:
-        """Choose steps now (sample() does it otherwise); optionally sample what no data hang on like the rest."""
-        with Alone(self, "assign_step_methods") as held:
-            self._refuse_started("assign_step_methods")
-            self._draw_from_prior, self._assembled = draw_from_prior_when_possible, None
-            held.letting_through(lambda: self.assembled)
-
-    @property
-    def step_methods(self) -> list[Step]:
-        """The steps, in the order of a sweep."""
-        return list(self.assembled.steps)
-
-    @property
-    def step_method_dict(self) -> dict[Stochastic, list[Step]]:
-        """The steps that serve each unknown."""
-        steps = self.step_methods
-        return {n: [s for s in steps if any(v is n for v in s.variables)] for n in self.model.stochastics}
-
-    def _refuse_started(self, what: str) -> None:
-        if self._runners:
-            raise ModelError(f"{what}: the chains have started; make a new MCMC object")
-
-    def explain(self) -> None:
-        """Print one line per variable: its step, why it got it, and what one sweep of it costs."""
-        say(explanation(self.assembled))
 
     # ---------------------------------------------------------------- the run
 
@@ -554,9 +369,8 @@ class MCMC:
         made = self.assembled
         for step in made.steps:
             step.unbind()
-        sequence = self.seed_sequence or np.random.SeedSequence(0)  # its streams are overwritten
-        entropy, key = sequence.entropy, sequence.spawn_key
-        children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(saved.n_chains)]
+        sequence = self.seed_sequence or streams.nobody()
+        children = streams.of_chains(sequence, saved.n_chains)
         runners = [runner(made, i, child, {}, None, self._tempering) for i, child in enumerate(children)]
         saved.restore(runners)
         return runners, sequence
@@ -601,8 +415,6 @@ class MCMC:
         >>> bool(m.trace("mu")[:].mean() == center.mean())
         True
         """
-        from mcmix.api.reading import read_draws
-
         with Alone(self, "read") as held:
             self._refuse_started("read")
             found, source = held.letting_through(lambda: read_draws(self, draws, names))
@@ -666,12 +478,6 @@ class MCMC:
         if seen.wrong or (seen.ok and progress_bar and is_watched()):
             say(seen.verdict, error=True)
 
-    def _at_a_glance(self) -> Diagnosis:
-        draws = self.draws()
-        if self._seen is None or self._seen[0] is not draws:
-            self._seen = draws, diagnosis.at_a_glance(self, draws)
-        return self._seen[1]
-
     def _set_up(
         self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None
     ) -> tuple[list[Runner], np.random.SeedSequence | None]:
@@ -702,15 +508,14 @@ class MCMC:
         given = self._given(checked_start(start))
         for step in made.steps:
             step.unbind()
-        entropy, key = sequence.entropy, sequence.spawn_key
-        children = [np.random.SeedSequence(entropy, spawn_key=(*key, i)) for i in range(n_chains)]
+        children = streams.of_chains(sequence, n_chains)
         pools = seeds_of(made, sequence)
         return [runner(made, i, child, given, pools, self._tempering) for i, child in enumerate(children)], sequence
 
     def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
         """Start values by node: what nodes were given as value=, then what the call says."""
         found = {n: n.given for n in self.model.stochastics if n.given is not None}
-        held = [n for s in self.assembled.steps if isinstance(s, NoStepper) for n in s.variables]
+        held = [n for s in self.assembled.steps if isinstance(s, NoStepper) for n in s.nodes]
         found |= {n: n.value for n in held}
         for key, value in start.items():
             node = key if isinstance(key, Node) else self._node(str(key), "start")
@@ -730,84 +535,6 @@ class MCMC:
         return array
 
     # ---------------------------------------------------------------- draws
-
-    def draws(self, calls: str | None = None) -> Draws:
-        """Draws of the last call, or of all calls with ``calls="all"``.
-
-        Raises
-        ------
-        ModelError
-            If nothing was drawn yet.
-        """
-        if not self._calls:
-            raise ModelError("nothing was drawn yet; call sample() first")
-        if calls not in (None, "all", "last"):
-            raise ModelError(f"calls: expected 'last' or 'all', got {calls!r}")
-        return joined(self._calls) if calls == "all" else self._calls[-1]
-
-    def trace(self, name: Any, chain: int | None = None, calls: str | None = None) -> Trace:
-        """Draws of one variable, or of the ``"deviance"`` (see :attr:`deviance`).
-
-        Parameters
-        ----------
-        name : str or node
-        chain : int, optional
-            One chain; by default all.
-        calls : {"last", "all"}, optional
-
-        Raises
-        ------
-        ModelError
-            If there is no such variable (the names are listed) or its draws were not kept (and why).
-        """
-        draws = self.draws(calls)
-        key = name.name if isinstance(name, Node) else str(name)
-        if key not in draws.variables and key != "deviance":
-            raise ModelError(self._missing(key, draws))
-        values = draws.variables[key] if key in draws.variables else self._deviance(calls)
-        if chain is not None:
-            if not -draws.n_chains <= chain < draws.n_chains:
-                raise ModelError(f"trace: chain expected 0 to {draws.n_chains - 1}, got {chain}")
-            values = values[[chain]]
-        return Trace(key, values)
-
-    def _missing(self, key: str, draws: Draws) -> str:
-        labels = {n.name for n in self.assembled.labels}
-        if key in labels:
-            return (
-                f"trace: the labels of {key!r} were not kept (they exceed label_budget={self.label_budget} bytes); "
-                f"use memberships({key!r}), or thin"
-            )
-        if key in draws.moments:
-            return (
-                f"trace: the missing entries of {key!r} were not kept (they exceed label_budget={self.label_budget} "
-                f"bytes); moments({key!r}) has their mean and standard deviation; or thin"
-            )
-        if key in self.assembled.per_row:
-            return f"trace: {key!r} has one entry per row and is not kept unasked; make MCMC(..., trace=[{key!r}])"
-        return f"trace: no variable named {key!r}; there are {', '.join(sorted(draws.variables))}"
-
-    def _node(self, name: str, what: str) -> Node:
-        try:
-            return self.model.get_node(name)
-        except KeyError as error:
-            raise ModelError(f"{what}: {error.args[0]}") from error
-
-    @property
-    def deviance(self) -> np.ndarray:
-        """Minus twice the log likelihood of the data at each draw of the last call, labels summed out.
-
-        Computed from the kept draws when first asked for; ``trace("deviance")`` has it by chain.
-        """
-        return self.trace("deviance")[:]
-
-    def _deviance(self, calls: str | None) -> np.ndarray:
-        """By chain and draw."""
-        for call in self._calls if calls == "all" else self._calls[-1:]:
-            if id(call) not in self._deviances:
-                self._deviances[id(call)] = pointwise.deviance(self.assembled, call)
-        wanted = self._calls if calls == "all" else self._calls[-1:]
-        return np.concatenate([self._deviances[id(call)] for call in wanted], axis=1)
 
     def remember(self, chain: int = -1, trace_index: int | None = None) -> None:
         """Set the nodes' values from a kept draw of the last call, so that they and what depends on them show it.
@@ -845,363 +572,6 @@ class MCMC:
         """Draws of unknowns and replicates of data from their laws; see :meth:`mcmix.Model.prior_predictive`."""
         return self.model.prior_predictive(n, seed, names)
 
-    def posterior_predictive(self, n: int = 1000, seed: Any = None, names: Any = None) -> dict[str, np.ndarray]:
-        """Replicates of the data at kept draws of the last call.
-
-        Label vectors are drawn anew from their law given the kept parameters, so a replicate is one of new units, and
-        free of labels and their switching. (Labels of rows whose other unknowns were kept, and labels that do not
-        separate by row, are taken as kept.) Other unknowns that were not kept are drawn from their law given their
-        parents, and named on the screen. Data that depend on other data follow their replicates where both are asked
-        for. Potentials are no laws: they are left aside.
-
-        Parameters
-        ----------
-        n : int
-            Draws at most, evenly spaced over all chains.
-        seed : int, SeedSequence or Generator, optional
-        names : str, node or sequence of these, optional
-            Data nodes; by default all that can be drawn (those that cannot are named on the screen).
-
-        Returns
-        -------
-        dict of str to ndarray, shape (draws, *shape of the data)
-            Draws of the first chain first.
-
-        Raises
-        ------
-        ModelError
-            If a node cannot be drawn, draws that are needed were not kept, or the arrays would exceed 1 GiB.
-        """
-        draws = self.draws()
-        positions = draws.thinned(at_least_one(n, "n", "posterior_predictive"))
-        return predictive.posterior_predictive(self.assembled, draws, positions, seed, names)
-
-    # ---------------------------------------------------------------- reports
-
-    def stats(
-        self,
-        variables: Sequence[Any] | str | None = None,
-        alpha: float = 0.05,
-        start: int = 0,
-        batches: int = 100,
-        chain: int | None = None,
-        quantiles: Sequence[float] = (2.5, 25, 50, 75, 97.5),
-        calls: str | None = None,
-    ) -> dict[str, dict[str, Any]]:
-        """Per variable: n, mean, standard deviation, mc error, quantiles, and the highest-density interval.
-
-        The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape (2, *shape). Of angles
-        (variables of a law such as VonMises) all of it is circular, in (-pi, pi].
-        """
-        draws = self.draws(calls)
-        names = self._reported(draws) if variables is None else listed(variables)
-        found = {}
-        for name in names:
-            values = self.trace(name, chain, calls)._draws[:, start:]
-            circular = (name.name if isinstance(name, Node) else str(name)) in draws.angles
-            found[name] = node_statistics(values, alpha, batches, tuple(quantiles), circular)
-        return found
-
-    @property
-    def verdict(self) -> str:
-        """What the last call's draws are worth, in one to three lines; :meth:`diagnose` has the whole of it.
-
-        ``sample`` prints it where something is wrong, and where there is a terminal or notebook.
-        """
-        return self._at_a_glance().verdict
-
-    def diagnose(self, calls: str | None = None) -> Diagnosis:
-        """Whether the run can be trusted: a verdict, every finding, and how well each quantity mixes.
-
-        Chains are compared by what no name of a component enters (log density, log likelihood with labels summed out,
-        sorted components, number of occupied components, entropy of the labels, predictive density at some rows of the
-        data) and by each variable under its name, which decides nothing where components are exchangeable.
-
-        Looked for are chains that disagree or stand apart, steps that are never accepted, unknowns that never move,
-        weights that collapse to the boundary, components that are empty or never filled again, label switching, and
-        too few effective draws. R-hat is 1 where chains agree; above 1.1 they are said to disagree. Effective draws
-        should be 100 for each chain, and 400.
-
-        Parameters
-        ----------
-        calls : {"last", "all"}, optional
-
-        Returns
-        -------
-        Diagnosis
-            ``verdict``, ``ok``, ``findings`` (each with ``kind``, ``severity``, ``what``, ``advice``) and ``table``, a
-            DataFrame with a row for each quantity. Likelihood and predictive density are computed at 400 draws.
-
-        Raises
-        ------
-        ModelError
-            If nothing was drawn yet.
-
-        Notes
-        -----
-        Rank-normalised split R-hat, bulk and tail effective draws: Vehtari, Gelman, Simpson, Carpenter and Buerkner
-        (2021), "Rank-normalization, folding, and localization", Bayesian Analysis 16(2).
-
-        Examples
-        --------
-        >>> import numpy as np, mcmix as mc
-        >>> x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 50)).ravel()
-        >>> w = mc.Dirichlet("w", [1, 1])
-        >>> mu = mc.Normal("mu", 0, 0.01, size=2)
-        >>> m = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True)])
-        >>> found = m.sample(1000, 200, seed=1).diagnose()
-        >>> found.ok, sorted(set(found.table["kind"]))
-        (True, ['label-invariant', 'named'])
-        """
-        return diagnosis.in_full(self, self.draws(calls))
-
-    def relabel(self, method: str = "auto", **options: Any) -> Any:
-        """Draws with one name for each component; see :func:`mcmix.relabel`."""
-        from mcmix.api.relabel import relabel
-
-        return relabel(self, method, **options)
-
-    def sensitivity(
-        self, priors: Any = None, names: Any = None, *, draws: int = 4000, calls: str = "last", method: str = "auto"
-    ) -> Any:
-        """How the posterior answers to its priors and likelihood, by power-scaling; see :func:`mcmix.sensitivity`."""
-        from mcmix.api.sensitivity import sensitivity
-
-        return sensitivity(self, priors=priors, names=names, draws=draws, calls=calls, method=method)
-
-    def summary(
-        self, variables: Sequence[Any] | str | None = None, alpha: float = 0.05, calls: str | None = None
-    ) -> Any:
-        """A pandas DataFrame: mean, sd, interval, Monte Carlo errors, effective draws and R-hat of every element."""
-        draws = self.draws(calls)
-        names = (
-            self._reported(draws) if variables is None else [self.trace(v, calls=calls).name for v in listed(variables)]
-        )
-        if not names:
-            raise ModelError("summary: only labels were sampled; look at memberships()")
-        return frames.summary_frame(draws, names, alpha=alpha)
-
-    def _reported(self, draws: Draws) -> list[str]:
-        labels = {n.name for n in self.assembled.labels}
-        return [name for name in draws.variables if name not in labels]
-
-    def moments(self, name: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Posterior mean and standard deviation of a variable, element by element, over all chains.
-
-        Missing entries that are too many to be kept draw by draw have running ones.
-
-        Returns
-        -------
-        mean, standard deviation : ndarray of the variable's shape (missing entries: one axis)
-        """
-        draws = self.draws()
-        key = name.name if isinstance(name, Node) else str(name)
-        if key in draws.moments:
-            return draws.moments[key]
-        kept = self.trace(key)[:]
-        if key in draws.angles:
-            return mean_direction(kept, axis=0), circular_deviation(kept, axis=0)
-        return kept.mean(0), kept.std(0)
-
-    def completed(self, name: Any) -> np.ndarray:
-        """Data with the posterior mean in the place of each missing entry (for labels and counts, of their numbers)."""
-        node = self._node(name, "completed") if isinstance(name, str) else name
-        assert isinstance(node, Stochastic)
-        return np.asarray(node.completed(self.moments(node)[0] if node.mask is not None else node.value))
-
-    def memberships(self, new: Any = None, at_most: int = 1000, *, label: Any = None, name: Any = None) -> np.ndarray:
-        """Posterior probability of each component for each unit, or for new rows.
-
-        From soft passes over thinned draws; of a new row, the plain mean of what each draw says of it. Labels are as
-        sampled: where components are exchangeable, relabel before reading them.
-
-        Parameters
-        ----------
-        new : array_like or dict of str to array_like, optional
-            Rows as those of the data; by name where several data nodes hang on the labels. NaN for missing coordinates.
-        at_most : int
-            Draws that are averaged over.
-        label : node or name, optional
-            Which label vector; by default the first, and for new rows the only one. ``memberships("z")`` and ``name=``
-            say the same.
-
-        Returns
-        -------
-        ndarray, shape (units or rows, K)
-            Units whose label is known have it for certain.
-
-        Raises
-        ------
-        ModelError
-            As for :meth:`predict_logpdf`; or if there are no labels.
-
-        Examples
-        --------
-        >>> import numpy as np, mcmix as mc
-        >>> x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 50)).ravel()
-        >>> w = mc.Dirichlet("w", [1, 1])
-        >>> mu = mc.Normal("mu", [0, 9], 1.0)
-        >>> m = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True)])
-        >>> _ = m.sample(600, 100, chains=2, seed=1)
-        >>> m.memberships([0.2, 8.7]).round(2).tolist()
-        [[1.0, 0.0], [0.0, 1.0]]
-        """
-        if isinstance(new, (str, Node)):
-            new, label = None, new
-        node = self._label(name if label is None else label, "memberships")
-        if new is not None:
-            return predictive_density.memberships(self.assembled, self.draws(), new, node, at_most)
-        nodes = self.assembled.labels
-        if not nodes:
-            raise ModelError("memberships: the model has no label vector")
-        return pointwise.memberships(self.assembled, self.draws(), nodes[0] if node is None else node, at_most)
-
-    def predict_logpdf(self, new: Any, *, label: Any = None, draws: int = 1000) -> np.ndarray:
-        """Log posterior predictive density of new rows, labels summed out: shape (rows,).
-
-        Free of label switching: it is the log of the mean, over kept draws, of the density that the draw's own weights
-        and components give a row.
-
-        Parameters
-        ----------
-        new : array_like or dict of str to array_like
-            Rows as those of the data; by name where several data nodes hang on the labels (or, without labels, where
-            there are several). NaN for missing coordinates of tables and of normal vectors: they are integrated out.
-        label : node or name, optional
-            Which label vector, where rows of data hang on several that do not meet.
-        draws : int
-            Kept draws of the last call to average over, evenly spaced over all chains.
-
-        Returns
-        -------
-        ndarray, shape (rows,)
-            Of rows of counts (Multinomial), given each row's own total.
-
-        Raises
-        ------
-        ModelError
-            If the rows do not fit, a law's parameters depend on the data's own rows (offsets, exposures, groups,
-            censoring), labels cannot be summed out, or draws that are needed were not kept.
-
-        Examples
-        --------
-        >>> import numpy as np, mcmix as mc
-        >>> x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 50)).ravel()
-        >>> w = mc.Dirichlet("w", [1, 1])
-        >>> mu = mc.Normal("mu", 0, 0.01, size=2)
-        >>> m = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True)])
-        >>> _ = m.sample(600, 100, chains=2, seed=1)
-        >>> int(m.predict_logpdf([0.0, 4.5, 9.0]).argmin())
-        1
-        """
-        node, most = self._label(label, "predict_logpdf"), at_least_one(draws, "draws", "predict_logpdf")
-        return predictive_density.predict_logpdf(self.assembled, self.draws(), new, node, most)
-
-    def _label(self, given: Any, what: str) -> Stochastic | None:
-        node = self._node(given, what) if isinstance(given, str) else given
-        if not (node is None or isinstance(node, Stochastic)):
-            raise ModelError(f"{what}: expected a label vector or its name, got {given!r}")
-        return node
-
-    def predictive_density(self, name: str | None, grid: Any, n_draws: int = 200) -> np.ndarray:
-        """Density of a new row of a data node at each grid point, at thinned draws, labels summed out.
-
-        Returns
-        -------
-        ndarray, shape (n_draws, grid)
-        """
-        return self.component_densities(name, grid, n_draws).sum(axis=1)
-
-    def component_densities(self, name: str | None, grid: Any, n_draws: int = 200) -> np.ndarray:
-        """As :meth:`predictive_density`, each component apart and times its weight; shape (n_draws, K, grid)."""
-        node = self._data(name)
-        return replay.component_densities(
-            self.assembled, self.draws(), node, with_gaps("component_densities: grid", grid), n_draws
-        )
-
-    def observed_data(self) -> dict[str, np.ndarray]:
-        """The data by node name; NaN where an entry is missing."""
-        return {n.name: _with_gaps(n) for n in self.model.data_nodes}
-
-    def is_discrete(self, name: str) -> bool:
-        """Whether a data node takes whole numbers only."""
-        family = self._data(name).family
-        return bool(family is not None and family.support.discrete)
-
-    def _data(self, name: str | None) -> Stochastic:
-        data = self.model.data_nodes
-        if name is None and len(data) != 1:
-            raise ModelError(f"which data node? there are {', '.join(n.name for n in data) or 'none'}")
-        node = data[0] if name is None else self._node(name, "density")
-        assert isinstance(node, Stochastic)
-        return node
-
-    def to_arviz(
-        self,
-        *,
-        log_likelihood: bool = False,
-        log_prior: bool = False,
-        posterior_predictive: bool = False,
-        prior: bool = False,
-        at_most: int = 1000,
-        calls: str | None = None,
-    ) -> Any:
-        """Everything for ArviZ: groups posterior, sample_stats, observed_data, and more on request.
-
-        Parameters
-        ----------
-        log_likelihood : bool
-            One entry per unit of the label vector, labels summed out, on at most `at_most` evenly thinned draws (stated
-            in the group's attributes and on the screen); ``az.loo`` is then meaningful. The posterior is thinned alike.
-        log_prior : bool
-            Log prior density of every unknown but labels and missing data.
-        posterior_predictive : bool
-            Replicates of the data on at most `at_most` evenly thinned draws; see :meth:`posterior_predictive`.
-        prior : bool
-            Groups prior and prior_predictive, one chain of 500 draws; see :meth:`prior_predictive`. As with
-            posterior_predictive, the seed is the run's.
-        at_most : int
-            Draws of all chains together for log_likelihood and posterior_predictive.
-        calls : {"last", "all"}, optional
-
-        Returns
-        -------
-        arviz.InferenceData (ArviZ 0.x) or xarray.DataTree (ArviZ 1.x)
-        """
-        from mcmix.api.export import Wanted, exported
-
-        wanted = Wanted(log_likelihood, log_prior, posterior_predictive, prior, at_most)
-        return exported(self, self.draws(calls), wanted)
-
-    def report(self, folder: str | Path, **options: Any) -> Path:
-        """Write a page about the run: verdict, tables, figures, the model, and how to repeat it.
-
-        Parameters
-        ----------
-        folder : str or Path
-            Made if need be; the page is ``report.html`` in it, one file that holds its figures and asks no other host.
-        **options
-            ``title``, ``comparison`` (from :func:`mcmix.compare`), ``notes``, ``calls``; see :mod:`mcmix.api.report`.
-
-        Returns
-        -------
-        Path
-            Of the page.
-
-        Examples
-        --------
-        >>> m.report("folder", comparison=mc.compare({2: m, 3: other}))  # doctest: +SKIP
-        """
-        from mcmix.api.report import report
-
-        return report(self, folder, **options)
-
-    def __repr__(self) -> str:
-        last = self._calls[-1] if self._calls else None
-        drawn = f"{last.n_chains} chains x {last.n_draws} draws" if last is not None else "not sampled yet"
-        drawn += f"; {self._seen[1].headline}" if self._seen is not None else ""
-        return f"<MCMC of {self.model!r}: {drawn}>"
-
     def _repr_html_(self) -> str:
         from html import escape
 
@@ -1209,14 +579,4 @@ class MCMC:
         return f"<b>{escape(repr(self))}</b><pre>{escape(said + str(explanation(self.assembled)))}</pre>"
 
 
-def _names_nodes(value: Any) -> bool:
-    """Whether it is a node, a name, or a list of these."""
-    named = value if isinstance(value, (list, tuple)) and value else [value]
-    return all(isinstance(n, (Node, str)) for n in named)
-
-
-def _with_gaps(node: Stochastic) -> np.ndarray:
-    return np.asarray(node.value) if node.mask is None else np.where(node.mask, np.nan, np.asarray(node.known))
-
-
-__all__ = ["MCMC", "Trace"]
+__all__ = ["MCMC"]

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from mcmix.api.arguments import at_least_one, roles_from
-from mcmix.api.from_draws import from_draws
+from mcmix.api.foreign import posterior_of
 from mcmix.api.partitions import row_labels, row_labels_in
 from mcmix.api.relabel import (
     MOST_TOLD,
@@ -166,7 +166,7 @@ def classify(
         return _of_sampler(m, new, method, label, most, calls, over_all)
     said = roles_from(vars, "classify")
     if said.get("law") is not None:
-        return _of_sampler(from_draws(m, vars=said), new, method, label, most, calls, over_all)
+        return _of_sampler(posterior_of(m, said), new, method, label, most, calls, over_all)
     if new is not None:
         raise ModelError(
             "classify: for new rows, draws without a model need vars={'components': ..., 'weights': ..., 'law': ..., "
@@ -197,7 +197,7 @@ def _index_of(new: Any) -> np.ndarray | None:
 
 
 def _vector(m: Any, label: str | None) -> LabelVector:
-    vectors = {b.label.node.name: b.label for b in m.assembled.structure.blocks}
+    vectors = {b.label.node.name: b.label for b in m.assembled.label_blocks}
     if not vectors:
         raise ModelError(f"classify: expected labels that the label pass draws, got none; {why_none([])}")
     if label is not None and label not in vectors:

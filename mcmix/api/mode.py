@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.api.arguments import at_least_one, listed, sequence_from
-from mcmix.api.mcmc import Trace
+from mcmix.api.posterior_draws import Trace
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node

@@ -14,6 +14,7 @@ from mcmix.api.sources import Source, is_sampler, labels_left_out, opened
 from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
 from mcmix.kernels import partitions as kernels
+from mcmix.kernels import streams
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import arviz_bridge
 from mcmix.report.partitions.ball import Ball, ball
@@ -354,7 +355,7 @@ def _kept_or_drawn(m: Any, kept: Draws, node: Stochastic, what: str) -> np.ndarr
             "label_budget=, thin more, or keep the parameters (trace=True)"
         )
     values = next(b.label.values for b in m.assembled.structure.blocks if b.label.node is node)
-    return np.asarray(values)[drawn_labels(m.assembled, kept, node, m.seed_sequence or np.random.SeedSequence(0))]
+    return np.asarray(values)[drawn_labels(m.assembled, kept, node, m.seed_sequence or streams.nobody())]
 
 
 def _completed(found: np.ndarray, known: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.sources import Source, opened
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
@@ -15,16 +16,13 @@ from mcmix.sampling.joint_density import functions_of, log_joint
 from mcmix.steps.plan import Assembled, per_label_bytes
 from mcmix.traces.memory import Draws
 
-if TYPE_CHECKING:
-    from mcmix.api.mcmc import MCMC
-
 CHECKED = 256  # draws whose values are looked at together
 COMPARED = 3  # draws at which a file's log density is compared with the model's
 LEAST = 1e-300  # weight that stands for one that was rounded to zero
 APART = 1e-5  # relative difference of log densities that rounding does not explain
 
 
-def read_draws(m: MCMC, given: Any, names: Mapping[str, str] | None) -> tuple[Draws, Source]:
+def read_draws(m: PosteriorDraws, given: Any, names: Mapping[str, str] | None) -> tuple[Draws, Source]:
     """Draws as this sampler would have kept them; see :meth:`MCMC.read`."""
     source = opened(given, "read")
     theirs = _under_our_names(source, names or {}, m)
@@ -44,7 +42,7 @@ def read_draws(m: MCMC, given: Any, names: Mapping[str, str] | None) -> tuple[Dr
     return draws, source
 
 
-def _under_our_names(source: Source, names: Mapping[str, str], m: MCMC) -> dict[str, np.ndarray]:
+def _under_our_names(source: Source, names: Mapping[str, str], m: PosteriorDraws) -> dict[str, np.ndarray]:
     if not isinstance(names, Mapping) or not all(isinstance(n, str) for pair in names.items() for n in pair):
         raise ModelError(f"read: names= expected a mapping such as {{'theirs': 'ours'}}, got {names!r}")
     source.known_names(list(names), "read")
@@ -58,7 +56,7 @@ def _under_our_names(source: Source, names: Mapping[str, str], m: MCMC) -> dict[
     return {renamed.get(n, n): x for n, x in kept.items()}
 
 
-def _refuse_other_data(m: MCMC, source: Source) -> None:
+def _refuse_other_data(m: PosteriorDraws, source: Source) -> None:
     """Refuse draws that say they were made from other data."""
     back = source.names
     seen = {back.get(n, n): x for n, x in source.observed.items()}

@@ -15,6 +15,7 @@ from mcmix.api.diagnosis import at_a_glance, facts_of
 from mcmix.api.evidence import evidence
 from mcmix.api.mcmc import MCMC
 from mcmix.errors import McmixError, ModelError
+from mcmix.kernels import streams
 from mcmix.report.diagnosis.quantities import groups_of
 from mcmix.report.sensitivity.refits import EVIDENCE, OCCUPIED, Refits, Summary, side_by_side
 from mcmix.traces.memory import Draws
@@ -81,9 +82,8 @@ def refit(
     checked_lengths(iter, burn, 1)
     n_chains, most = at_least_one(chains, "chains", "refit"), at_least_one(draws, "draws", "refit")
     whole = sequence_from(seed, "refit")
-    streams = [np.random.SeedSequence(whole.entropy, spawn_key=(*whole.spawn_key, i)) for i in range(len(grid))]
     rows, verdicts, notes = [], [], dict[str, None]()
-    for value, stream in zip(grid, streams, strict=True):
+    for value, stream in zip(grid, streams.of_grid(whole, len(grid)), strict=True):
         try:
             m = _sampled(make(value), iter, burn, n_chains, stream)
             row, note = _summaries(m, most)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mcmix.api.export import Wanted, exported
+from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.sources import Source, elsewhere, is_sampler, names_in_container, opened, roles_elsewhere
 from mcmix.api.symmetries import roles_of, rows_in
 from mcmix.errors import ModelError
+from mcmix.kernels import streams
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.components import Components, Probabilities
 from mcmix.report.labels.methods import METHODS
@@ -22,9 +24,6 @@ from mcmix.sampling.label_draws import BUDGET, can_draw_labels, drawn_labels, la
 from mcmix.sampling.pointwise import shares_of
 from mcmix.steps.plan import Assembled
 from mcmix.traces.memory import Draws
-
-if TYPE_CHECKING:
-    from mcmix.api.mcmc import MCMC
 
 GROUP = "constant_data"  # where ArviZ keeps what has neither chain nor draw
 MOST_TOLD = 5  # pairs of components that traded places
@@ -181,7 +180,7 @@ def names_in(c: Components, roles: LabelRoles, shape: tuple[int, int], wish: Wis
 # -------------------------------------------------------------------- a sampler's own draws
 
 
-def _of_sampler(m: MCMC, draws: Draws, wish: Wish, label: str | None) -> Any:
+def _of_sampler(m: PosteriorDraws, draws: Draws, wish: Wish, label: str | None) -> Any:
     roles = roles_of(m)
     chosen = _chosen(roles, label, wish, lambda r: r.components(draws, rows_in(m.observed_data(), r, draws.angles)))
     variables, statistics = dict(draws.variables), dict(draws.statistics)
@@ -226,7 +225,7 @@ def _permutation(roles: LabelRoles, chosen: Sequence[LabelRoles]) -> str:
     return "permutation" if len(chosen) == 1 else f"permutation {roles.name}"
 
 
-def with_the_model(m: MCMC, draws: Draws, roles: LabelRoles) -> Components:
+def with_the_model(m: PosteriorDraws, draws: Draws, roles: LabelRoles) -> Components:
     """Components, with what the model adds to draws: data, label probabilities, labels that were not kept."""
     observed = m.observed_data()
     rows = rows_in(observed, roles_of(m)[roles.name], draws.angles)
@@ -241,12 +240,12 @@ def _with_missing(observed: Mapping[str, np.ndarray], labels: Collection[str]) -
     return [n for n, x in numbers.items() if np.isnan(x).any()]
 
 
-def _drawing(m: MCMC, draws: Draws, name: str) -> Callable[[], np.ndarray] | None:
+def _drawing(m: PosteriorDraws, draws: Draws, name: str) -> Callable[[], np.ndarray] | None:
     """What draws labels that were not kept; None where nothing can, or they would not fit."""
     node = next(n for n in m.assembled.labels if n.name == name)
     if not can_draw_labels(m.assembled, draws, node) or label_bytes(m.assembled, draws, node) > BUDGET:
         return None
-    return lambda: drawn_labels(m.assembled, draws, node, m.seed_sequence or np.random.SeedSequence(0))
+    return lambda: drawn_labels(m.assembled, draws, node, m.seed_sequence or streams.nobody())
 
 
 def probabilities_of(made: Assembled, draws: Draws, name: str) -> Probabilities | None:

@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mcmix._version import __version__
 from mcmix.api.compare import Comparison
+from mcmix.api.diagnosis import in_full
 from mcmix.api.memberships import classify
 from mcmix.api.partitions import Partition, occupied, partition, similarity
+from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.relabel import relabel
 from mcmix.api.sources import names_in_container
 from mcmix.api.symmetries import roles_of
@@ -24,9 +26,6 @@ from mcmix.report.frames import summary_frame
 from mcmix.report.page import Page, Picture, Section, written
 from mcmix.steps.explain import explanation
 from mcmix.traces.memory import Draws
-
-if TYPE_CHECKING:
-    from mcmix.api.mcmc import MCMC
 
 PAGE = "report.html"
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "pandas", "matplotlib")
@@ -51,7 +50,7 @@ class Named:
 
 
 def report(
-    m: MCMC,
+    m: PosteriorDraws,
     folder: str | Path,
     *,
     title: str | None = None,
@@ -89,7 +88,7 @@ def report(
     """
     kept = m.draws(calls)
     target = _checked_folder(folder) / PAGE
-    diagnosis = m.diagnose(calls)
+    diagnosis = in_full(m, m.draws(calls))
     names = _named(m, kept, calls)
     sections = [
         _posterior(m, names),
@@ -127,7 +126,7 @@ def _checked_folder(folder: Any) -> Path:
 # -------------------------------------------------------------------- sections
 
 
-def _named(m: MCMC, kept: Draws, calls: str) -> Named:
+def _named(m: PosteriorDraws, kept: Draws, calls: str) -> Named:
     """Draws under one name for each component, where names mean nothing by themselves."""
     try:
         found = relabel(m, calls=calls)
@@ -154,7 +153,7 @@ def _said_of_names(attributes: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _posterior(m: MCMC, names: Named) -> Section:
+def _posterior(m: PosteriorDraws, names: Named) -> Section:
     labels = {n.name for n in m.assembled.labels}
     reported = [n for n, x in names.kept.variables.items() if n not in labels and x[0, 0].size <= MOST_SUMMARISED]
     table = summary_frame(names.kept, reported) if reported else None
@@ -171,7 +170,7 @@ def _posterior(m: MCMC, names: Named) -> Section:
     return Section("Posterior", [*filter(None, [names.note]), *missing], table, pictures)
 
 
-def _without_components(m: MCMC, reported: Sequence[str]) -> list[str]:
+def _without_components(m: PosteriorDraws, reported: Sequence[str]) -> list[str]:
     """Variables that are no component's."""
     roles = roles_of(m).values()
     theirs = {name for r in roles for table in r.tables for name, _ in table}
@@ -183,7 +182,7 @@ def _compared(comparison: Comparison) -> Section:
     return Section("Models compared", [comparison.reading, *missing], comparison.table, pictures)
 
 
-def _fit(m: MCMC) -> Section:
+def _fit(m: PosteriorDraws) -> Section:
     attempts: list[Attempt] = []
     labels = {n.name for n in m.assembled.labels}  # known ones are data too, of which there is nothing to draw here
     for name, data in m.observed_data().items():
@@ -201,7 +200,7 @@ def _fit(m: MCMC) -> Section:
     return Section("Fit", missing, pictures=pictures)
 
 
-def _chains(m: MCMC, names: Named, kept: Draws) -> Section:
+def _chains(m: PosteriorDraws, names: Named, kept: Draws) -> Section:
     ranked = "Ranks of each chain's draws among all draws: flat where chains agree."
     pictures, missing = _tried(
         [
@@ -212,7 +211,7 @@ def _chains(m: MCMC, names: Named, kept: Draws) -> Section:
     return Section("Chains", missing, pictures=pictures)
 
 
-def _labels(m: MCMC, calls: str) -> list[Section]:
+def _labels(m: PosteriorDraws, calls: str) -> list[Section]:
     """Partition and number of components, where labels can be had."""
     if not m.assembled.labels:
         return []
@@ -256,7 +255,7 @@ def _tried(attempts: Sequence[Attempt]) -> tuple[list[Picture], list[str]]:
 # -------------------------------------------------------------------- how to repeat it
 
 
-def _facts(m: MCMC, kept: Draws) -> dict[str, str]:
+def _facts(m: PosteriorDraws, kept: Draws) -> dict[str, str]:
     seed = m.seed_sequence
     return {
         "draws": f"{kept.n_chains} chains x {kept.n_draws}",
@@ -268,7 +267,7 @@ def _facts(m: MCMC, kept: Draws) -> dict[str, str]:
     }
 
 
-def _call(m: MCMC, kept: Draws) -> str:
+def _call(m: PosteriorDraws, kept: Draws) -> str:
     """The call of sample, as it would be written."""
     seed = None if m.seed_sequence is None else m.seed_sequence.entropy
     iterations, burn, thin = m.lengths

@@ -12,6 +12,7 @@ import numpy as np
 
 from mcmix.api.arguments import roles_from
 from mcmix.errors import ModelError
+from mcmix.kernels import streams
 from mcmix.nodes.numbers import with_gaps
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.roles import LABELS, NAMES, LabelRoles, from_text, tables_of
@@ -54,8 +55,7 @@ class Source:
     @property
     def seed(self) -> np.random.SeedSequence:
         """That of the run; 0 where it is not known."""
-        found = json.loads(self.attributes.get(SEED, "{}"))
-        return np.random.SeedSequence(found.get("entropy", 0), spawn_key=tuple(found.get("spawn_key", ())))
+        return streams.read(json.loads(self.attributes.get(SEED, "{}")))
 
     def known_names(self, names: Sequence[str], what: str) -> None:
         """Refuse names that no variable has."""

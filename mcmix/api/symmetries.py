@@ -17,8 +17,8 @@ from mcmix.structure.evidence import LabelBlock
 def roles_of(m: Any) -> dict[str, LabelRoles]:
     """Roles of every label vector of a model, by name."""
     made: Assembled = m.assembled
-    blocks = {b.label.node.name: _of_block(b, made) for b in made.structure.blocks}
-    return blocks | {c.node.name: _entangled(c, why) for c, why in made.structure.entangled.items()}
+    blocks = {b.label.node.name: _of_block(b, made) for b in made.label_blocks}
+    return blocks | {c.node.name: _entangled(c, why) for c, why in made.entangled_labels.items()}
 
 
 def _of_block(block: LabelBlock, made: Assembled) -> LabelRoles:

@@ -20,6 +20,7 @@ from numba import types
 
 from mcmix.kernels.base import COMPILED, apart, double_of, inline
 from mcmix.kernels.interpreted import sampler
+from mcmix.kernels.streams import of_block
 
 _library = ctypes.CDLL(numpy_generator.__file__)
 
@@ -135,7 +136,7 @@ def seeded_streams(sequence: np.random.SeedSequence, n_blocks: int) -> np.ndarra
     """
     states = apart((n_blocks, STREAM_WORDS), np.uint64)
     for block in range(n_blocks):
-        child = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 1, block))
+        child = of_block(sequence, block)
         for lane, lane_sequence in enumerate(child.spawn(LANES)):
             state = np.random.SFC64(lane_sequence).state["state"]["state"]
             states[block, lane::LANES] = state

@@ -94,6 +94,9 @@ class Deterministic(Node):
                 raise ModelError(
                     f"{self.name}: its function changes an argument in place; let it work on a copy (x = x.copy())"
                 ) from error
+            told = _what_does_not_fit(error, self)
+            if told is not None:
+                raise ModelError(told) from error
             error.add_note(f"in the function of the deterministic node {self.name!r}")
             raise
         if answer is None:
@@ -136,6 +139,31 @@ def _stamp_of(parent: Node) -> Any:
     """What changes with a parent's value, the parent being up to date."""
     computed = getattr(parent, "_cached", None)
     return (id(parent), computed.stamp) if isinstance(computed, Computed) else parent.version
+
+
+_OF_SHAPES = ("could not be broadcast", "matmul: Input operand", "not aligned")
+_OF_TEXT = ("dtype('<U", "multiply sequence by non-int", "and 'str'", "'str' and")
+
+
+def _what_does_not_fit(error: Exception, node: Deterministic) -> str | None:
+    """What NumPy says of arrays that do not go together, such as a design matrix and labels, with the node's name."""
+    said = str(error)
+    if isinstance(error, ValueError) and any(words in said for words in _OF_SHAPES):
+        found = [
+            (name, np.shape(value)) for name, value in node.parent_values().items() if isinstance(value, np.ndarray)
+        ]
+        shapes = "".join(f", {name} has shape {shape}" for name, shape in found)
+        return (
+            f"{node.name}: its function combines arrays whose shapes do not fit: {said.strip()}{shapes}; what goes by "
+            "row, such as a design matrix, needs a row for each row of data or label"
+        )
+    if isinstance(error, TypeError) and any(words in said for words in _OF_TEXT):
+        return (
+            f"{node.name}: its function expected numbers, got text in an array that it works with ({said.strip()}); "
+            "turn it into numbers first, with np.asarray(values, float), or into a column of noughts and ones for each "
+            "word"
+        )
+    return None
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from mcmix.errors import ModelError, ZeroProbability
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.law import Law
 from mcmix.nodes.node import Node, holds_nodes
+from mcmix.nodes.numbers import as_numbers
 
 
 class CompletedDirichlet(Deterministic):
@@ -72,6 +73,9 @@ class LinearCombination(Deterministic):
     def __init__(self, name: str, x: Sequence[Any], y: Sequence[Any], doc: str = "", **keywords: Any):
         if len(x) != len(y):
             raise ModelError(f"{name}: expected as many factors x as y, got {len(x)} and {len(y)}")
+        for i, factor in enumerate([*x, *y]):
+            if not holds_nodes(factor):
+                as_numbers(f"{name}: factor {i % max(len(x), 1)} of {'y' if i >= len(x) else 'x'}", factor)
         text = doc or "sum of x[i] @ y[i]"
         super().__init__(_combined, text, name, {"x": list(x), "y": list(y)}, **keywords)
 

@@ -14,6 +14,7 @@ import numpy as np
 from mcmix.api import mcmc, mode
 from mcmix.api.arguments import checked_lengths, listed
 from mcmix.errors import ModelError
+from mcmix.kernels import streams
 from mcmix.nodes import model as base_model
 from mcmix.nodes.node import Node, holds_nodes
 from mcmix.pymc2 import text
@@ -353,7 +354,7 @@ class MCMC(Named, mcmc.MCMC):
         if self._stopped and self.seed_sequence is not None and options.get("seed") is None:
             self._stopped = False
             before = self.seed_sequence
-            return {"seed": np.random.SeedSequence(before.entropy, spawn_key=(*before.spawn_key, 1)), "start": start}
+            return {"seed": streams.of_next_run(before), "start": start}
         seed = options.get("seed")
         seed = [int(word) for word in np.random.randint(2**32, size=4, dtype=np.uint64)] if seed is None else seed
         return {"seed": np.random.SeedSequence(seed), "start": start}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mcmix.kernels import labels as kernels
+from mcmix.kernels import streams
 from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
@@ -18,7 +19,6 @@ from mcmix.steps.plan import Assembled
 from mcmix.traces.memory import Draws
 
 BUDGET = 256 * 2**20  # bytes
-STREAM = 2**31 + 7  # key of the random stream: beyond those of chains and of exports
 
 
 def probabilities_at(made: Assembled, draws: Draws, compiled: Pass, numbers: np.ndarray) -> Iterator[np.ndarray]:
@@ -95,7 +95,7 @@ def drawn_labels(
     most = max(1, at_most // max(1, label.n_units * dtype.itemsize))
     positions = draws.thinned(most)
     numbers = positions[:, 0] * draws.n_draws + positions[:, 1]
-    rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, STREAM)))
+    rng = np.random.default_rng(streams.of_labels_drawn_again(seed))
     found = np.zeros((len(numbers), n_unknown(compiled)), dtype=dtype)
     for i, shares in enumerate(probabilities_at(made, draws, compiled, numbers)):
         found[i] = _drawn(shares, rng)

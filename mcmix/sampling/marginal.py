@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.kernels import streams
 from mcmix.kernels.driver import run_machine
 from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.model import Model
@@ -83,7 +84,7 @@ class Marginal:
         self._by_row = [f for f in recording.factors if is_data(f, recording) and f not in served]
         programs = [plan.compiled([(data, "log likelihood")]), plan.compiled([(prior, "log prior")])]
         plan.finish()
-        self.chain = Chain(plan.layout, np.random.SeedSequence(0))
+        self.chain = Chain(plan.layout, streams.nobody())
         self._data, self._prior = (self.chain.bound(p).words for p in programs)
         for group in self._groups:
             group.bind(self.chain)

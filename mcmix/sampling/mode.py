@@ -18,6 +18,7 @@ import numpy as np
 from scipy import optimize
 
 from mcmix.errors import ImproperPosterior, ModelError
+from mcmix.kernels import streams
 from mcmix.kernels.density_steps import LOG, LOGIT, SIMPLEX
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
@@ -502,7 +503,7 @@ def starts_of(
     given = {node: node.given for node in model.stochastics if node.given is not None}
     n = 1 if all(node in given for node in view.nodes) else n
     pools = seeds_of(made, sequence)
-    children = [np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, i)) for i in range(n)]
+    children = streams.of_chains(sequence, n)
     runners = [runner(made, i, child, given, pools) for i, child in enumerate(children)]
     found = [view.free({node: node.state_of(r.chain.get(node)) for node in view.nodes}) for r in runners]
     in_python = bool(made.recording.opaque) or any(s.in_python for s in made.steps)

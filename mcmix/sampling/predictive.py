@@ -62,13 +62,13 @@ def _full(node: Stochastic, state: np.ndarray) -> Any:
 
 def _kept(made: Assembled, draws: Draws) -> list[Stochastic]:
     """Unknowns whose kept draws are used: all that were kept, but labels that are summed over."""
-    fresh = [b.label.node for b in made.structure.blocks if _is_fresh(b, made)]
+    fresh = [b.label.node for b in made.label_blocks if _is_fresh(b, made)]
     return [n for n in made.model.stochastics if n.name in draws.variables and n not in fresh]
 
 
 def _is_fresh(block: LabelBlock, made: Assembled) -> bool:
     """Whether labels can be drawn anew: not where an unknown of the same rows would keep its old value."""
-    labels = [b.label.node for b in made.structure.blocks]
+    labels = [b.label.node for b in made.label_blocks]
     return all(s.factor.node in labels or getattr(s.factor.node, "holds_data", False) for s in block.factors)
 
 
@@ -86,10 +86,10 @@ def _needed(nodes: Sequence[Stochastic], stops: Sequence[Node]) -> list[Node]:
 
 def _tell_of_fresh(made: Assembled, needed: Sequence[Node], kept: Sequence[Node], fixed: Sequence[Node]) -> None:
     """Say which unknowns are drawn from their law because they were not kept; refuse those whose law is a prior."""
-    labels = [b.label.node for b in made.structure.blocks] + [c.node for c in made.structure.entangled]
+    labels = [b.label.node for b in made.label_blocks] + [c.node for c in made.entangled_labels]
     data = made.model.data_nodes
     absent = [n for n in needed if isinstance(n, Stochastic) and n not in labels and n not in data and n not in kept]
-    stuck = [b.label.node for b in made.structure.blocks if not _is_fresh(b, made)]
+    stuck = [b.label.node for b in made.label_blocks if not _is_fresh(b, made)]
     priors = [n for n in absent if not n.extended_parents]
     refused = priors + [n for n in needed if n in stuck]
     if refused:

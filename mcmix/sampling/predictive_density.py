@@ -82,6 +82,8 @@ def at_rows_of_data(made: Assembled, draws: Draws, count: int) -> Iterator[tuple
     """
     groups = _hanging_together(made) or [Together([], list(made.model.data_nodes))]
     for together in groups:
+        if not all(n.shape for n in together.data):  # single numbers are no rows
+            continue
         data = {n.name: _with_gaps(n) for n in together.data}
         first = next(iter(data.values()))
         first = first.reshape(len(first), -1)[:, 0]

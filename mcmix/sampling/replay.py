@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.kernels import streams
 from mcmix.nodes.node import Node
+from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
 from mcmix.steps.labels import LabelGibbs, Pass
@@ -36,7 +38,7 @@ class Replay:
 
     def __init__(self, made: Assembled, draws: Draws):
         self.made, self.draws = made, draws
-        self.chain = Chain(made.plan.layout, np.random.SeedSequence(0))
+        self.chain = Chain(made.plan.layout, streams.nobody())
         self.nodes = [n for n in made.model.stochastics if n.name in draws.variables]
         self.absent = [n for n in made.model.stochastics if n.name not in draws.variables]
 
@@ -47,7 +49,10 @@ class Replay:
             for node in self.nodes:
                 value = np.asarray(self.draws.variables[node.name][chain, draw], dtype=float)
                 self.chain.put(node, value)
-                leaves[node] = self.chain.view(node).reshape(self.made.recording.leaves[node].shape).copy()
+            kept = set(self.nodes)
+            for node, leaf in (self.made.recording.leaves | self.made.structure.recording.leaves).items():
+                if kept.issuperset(members_of(node)):
+                    leaves[node] = self.chain.view(node).reshape(leaf.shape).copy()
             yield leaves
 
     def require(self, nodes: Sequence[Stochastic], what: str) -> None:
@@ -87,7 +92,7 @@ def log_prior(made: Assembled, draws: Draws) -> dict[str, np.ndarray]:
     """
     replay = Replay(made, draws)
     positions = draws.thinned(draws.n_chains * draws.n_draws)
-    apart: set[Node] = {b.label.node for b in made.structure.blocks} | {c.node for c in made.structure.entangled}
+    apart: set[Node] = {b.label.node for b in made.label_blocks} | {c.node for c in made.entangled_labels}
     apart |= set(made.model.data_nodes)
     factors = [f for f in made.recording.factors if f.node in replay.nodes and f.node not in apart]
     factors = [f for f in factors if not {x.extra for x in f.elements.leaves} & set(replay.absent)]

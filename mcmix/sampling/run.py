@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ImproperPosterior, McmixError, ModelError, ZeroProbability
-from mcmix.kernels import density_steps, driver, gibbs, labels
+from mcmix.kernels import density_steps, driver, gibbs, labels, streams
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.nodes.stochastic import Stochastic
@@ -209,9 +209,8 @@ def _hotter(
     """The chains at lower powers, started elsewhere than the coldest, and their part of a sweep."""
     chains: list[Chain] = []
     calls: list[Call] = []
-    entropy, key = coldest.sequence.entropy, coldest.sequence.spawn_key
     for level, power in enumerate(tempering.powers[1:], start=1):
-        chain = Chain(made.plan.layout, np.random.SeedSequence(entropy, spawn_key=(*key, 3, level)), coldest)
+        chain = Chain(made.plan.layout, streams.of_level(coldest.sequence, level), coldest)
         chain.view(POWER_KEY)[:] = power
         own = [call for step in made.steps for call in step.bind(chain)]
         if pools is not None:

@@ -20,9 +20,11 @@ import numpy as np
 
 from mcmix.errors import ZeroProbability
 from mcmix.kernels import labels as kernels
+from mcmix.kernels import streams
 from mcmix.kernels.driver import run_machine, run_step
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.soft import soft_pass
+from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.failure import impossible_rows
 from mcmix.sampling.seeding import Pool, entangled_pool, pool, share_of
@@ -53,7 +55,7 @@ def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochast
     data = [np.asarray(n.value, dtype=float) for n in made.model.data_nodes]
     found: dict[Stochastic, Pool | None] = {}
     for number, step in enumerate(made.steps):
-        child = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2**31, number))
+        child = streams.of_seedings(sequence, number)
         if isinstance(step, LabelGibbs):
             found[step.variables[0]] = pool(step.compiled, child)
         elif isinstance(step, EntangledLabels):
@@ -87,6 +89,7 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
             chain.put(node, value)
         _seed_labels(chain, calls, given, seeds)
         _seed_entangled(chain, calls, given, seeds)
+        _restore_members(chain, calls, given)
         density = log_density_now(made, chain)
         if np.isfinite(density):
             found.append((density, chain.memory.copy()))
@@ -213,6 +216,18 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
             run_step(kernels.hard_pass, descriptors[step.compiled], np.zeros(1), chain.stream)
     for descriptor in descriptors.values():
         run_step(kernels.count_labels, descriptor, np.zeros(1), chain.stream)
+
+
+def _restore_members(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any]) -> None:
+    """Labels that are single nodes and were given stay so: the others of their plate were seeded with them."""
+    passes = dict.fromkeys(c.step for c in calls if isinstance(c.step, LabelGibbs))
+    touched = [s for s in passes if set(members_of(s.variables[0])) & set(given)]
+    if not touched:
+        return
+    for node, value in given.items():
+        chain.put(node, value)
+    for step in touched:
+        run_step(kernels.count_labels, step.compiled.descriptor(chain), np.zeros(1), chain.stream)
 
 
 def _seed_entangled(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.kernels import streams
 from mcmix.kernels.base import AddressedKernel, address_of, apart
 from mcmix.kernels.labels import n_blocks
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.random import seeded_streams
+from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.program import BoundProgram, Compiler, Layout, Program, finished
 from mcmix.structure.evidence import Structure
@@ -92,8 +94,7 @@ class Chain:
     def row_streams(self, key: Any, number: int, n_units: int) -> np.ndarray:
         """The random streams of a label vector's blocks, made at the first request."""
         if key not in self._row_streams:
-            child = np.random.SeedSequence(self.sequence.entropy, spawn_key=(*self.sequence.spawn_key, 2, number))
-            self._row_streams[key] = seeded_streams(child, n_blocks(n_units))
+            self._row_streams[key] = seeded_streams(streams.of_labels(self.sequence, number), n_blocks(n_units))
         return self._row_streams[key]
 
     def row_states(self) -> list[np.ndarray]:
@@ -149,6 +150,12 @@ class Plan:
         self.programs.append(program)
         return program
 
+    def rows(self, rows: Sequence[Expression], n: int, key: Any) -> Program:
+        """Compile expressions of n rows to one program whose tiles stand side by side at the key."""
+        program = Compiler(self.layout, n).columns(rows, key)
+        self.programs.append(program)
+        return program
+
     def finish(self) -> None:
         """Fix the layout: nothing can be placed afterwards."""
         for program in self.programs:
@@ -185,6 +192,11 @@ class Step(ABC):
     def unbind(self) -> None:
         """Forget the chains that it was bound to: those of a first call that ended before its first sweep."""
         self.chains.clear()
+
+    @property
+    def nodes(self) -> list[Stochastic]:
+        """The unknowns that it moves, as the user wrote them."""
+        return [n for v in self.variables for n in members_of(v)]
 
     @property
     def ratio(self) -> float:

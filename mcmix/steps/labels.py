@@ -15,13 +15,12 @@ from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.gaps import GapLayout, columns_about
-from mcmix.steps.program import row_by_row
 from mcmix.structure.classes import Classes, classes_of
 from mcmix.structure.evidence import LabelBlock, Structure
 from mcmix.structure.exchange import Exchange, exchange_of, names_may_stick, ratio_target, unknown_parts
-from mcmix.structure.expression import Expression, constant, elementwise, leaf, reduce, reshape
+from mcmix.structure.expression import Expression, broadcast_to, constant, elementwise, leaf, reduce, reshape
 from mcmix.structure.labels import SeparableFactor, looked_up, missing_in, parameter_tables
-from mcmix.structure.rewrite import substitute
+from mcmix.structure.rewrite import row_by_row, substitute
 from mcmix.structure.tempering import POWER_KEY
 
 
@@ -75,6 +74,7 @@ class Pass:
         slot = leaf(("component", self), ())
         variable = self.label.variable
         x = substitute(s.rows, {variable: slot, **dict.fromkeys(looked_up(s.rows, variable), slot)})
+        x = x if x.ndim else broadcast_to(x, s.rows.shape)  # a single row, in which nothing else has one
         replaced: dict[Expression, Expression] = {}
 
         seen, waiting = {x}, [x]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,22 @@ from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
+from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.steps.own import fittest_own
+from mcmix.steps.permutation import SharedPermutation
 from mcmix.steps.program import Program
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
 from mcmix.structure.evaluate import ordered
-from mcmix.structure.evidence import Evidence, Structure, structure_of, stuck_labels
+from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of, stuck_labels
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
+from mcmix.structure.labels import LabelVector, label_candidates
+from mcmix.structure.missing import cut
+from mcmix.structure.plates import FEWEST, gathered
 from mcmix.structure.recording import Recording, is_log_kept, record
 from mcmix.structure.tempering import POWER_KEY
 
@@ -54,7 +59,9 @@ class Assembled:
 
     Attributes
     ----------
-    model, recording, structure, plan : the stages
+    model, structure, plan : the stages
+    recording : Recording
+        The nodes as they are written; `structure.recording` has like nodes of a loop in one plate.
     steps : list of Step
         In the order of a sweep: label vectors first, then the rest, parents first.
     segments : list of Segment
@@ -77,6 +84,16 @@ class Assembled:
     record: Program | None = None
     per_row: list[str] = field(default_factory=list)
     swaps: Swaps | None = None
+
+    @property
+    def label_blocks(self) -> list[LabelBlock]:
+        """Blocks of labels that are one node of the user's: what reports speak of by name."""
+        return [b for b in self.structure.blocks if not isinstance(b.label.node, Plate)]
+
+    @property
+    def entangled_labels(self) -> dict[LabelVector, str]:
+        """Label vectors that are no blocks, and why, of those that are one node of the user's."""
+        return {c: why for c, why in self.structure.entangled.items() if not isinstance(c.node, Plate)}
 
     def log_density_of(self, chain: Chain) -> float:
         """The recorded log density after the record program has run."""
@@ -115,41 +132,74 @@ def assemble(
     choices = [*choices, *_own_choices(model, choices)]
     taken = {n for c in choices for n in c.nodes}
     apart = [n for c in choices for n in c.nodes if c.step not in (LabelGibbs, DrawFromPrior)]
-    structure = _structure(model, apart, draw_from_prior, tempered)
-    recording = structure.recording
+    recording, structure = _structure(model, apart, taken, draw_from_prior, tempered)
+    unknowns = list(structure.recording.leaves)
     structure.held = {n for c in choices for n in c.nodes if getattr(c.step, "holds", False)}
     plan = Plan(structure)
     if tempered:
         plan.layout.place(POWER_KEY, 1)
-    for node, variable in recording.leaves.items():
+    for node, variable in structure.recording.leaves.items():
         plan.layout.place(node, max(variable.size, 1))
+        if isinstance(node, Plate):
+            plan.layout.share(node, {n: max(recording.leaves[n].size, 1) for n in node.members})
     made = Assembled(model, recording, structure, plan)
     chosen = [c.made(structure) for c in choices]
-    place = {n: i for i, n in enumerate(model.stochastics)}
-    steps = chosen + [step_for(n, structure) for n in model.stochastics if n not in taken]
-    made.steps = _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables)))
+    place = {n: i for i, n in enumerate(unknowns)}
+    steps = chosen + [step_for(n, structure) for n in unknowns if n not in taken]
+    made.steps = _with_permutations(
+        _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables))), structure
+    )
     for step in made.steps:
         if isinstance(step, LabelGibbs):
             step.compiled.place_sums(plan)
     for step in made.steps:
         step.compile(plan)
     if tempered:
-        made.swaps = Swaps(made.model.stochastics, structure)
+        made.swaps = Swaps(unknowns, structure)
         made.swaps.compile(plan)
     _recorded(made, asked)
     plan.finish()
     return made
 
 
-def _structure(model: Model, apart: Sequence[Node], draw_from_prior: bool, tempered: bool) -> Structure:
-    """What the model means; known labels stand among unknown ones where only so the rows separate (with gaps)."""
-    found = structure_of(record(model), apart, draw_from_prior, tempered)
+def _structure(
+    model: Model, apart: Sequence[Node], taken: Collection[Node], draw_from_prior: bool, tempered: bool
+) -> tuple[Recording, Structure]:
+    """What the model means, as it is written and as it is sampled, with like nodes of loops gathered.
+
+    Known labels stand among unknown ones where only so the rows separate (with gaps).
+    """
+    recording = record(model)
+    taken = {*taken, *_own_labels(recording)}
+    found = structure_of(gathered(recording, taken), apart, draw_from_prior, tempered)
     stuck = stuck_labels(found)
     if stuck:
-        whole = structure_of(record(model, stuck), apart, draw_from_prior, tempered)
+        other = record(model, stuck)
+        whole = structure_of(gathered(other, taken), apart, draw_from_prior, tempered)
         if not any(c.node in stuck for c in whole.entangled):
-            return whole
-    return found
+            recording, found = other, whole
+    cut(recording)
+    return recording, found
+
+
+def _own_labels(recording: Recording) -> list[Node]:
+    """Of many label vectors, those whose rows separate as they are: reports know each of them by its name."""
+    if len(label_candidates(recording)) < FEWEST:
+        return []
+    return [b.label.node for b in structure_of(replace(recording)).blocks]
+
+
+def _with_permutations(steps: list[Step], structure: Structure) -> list[Step]:
+    """Labels that are drawn given one another, and so mean the same components, get a move of all of them first."""
+    groups: dict[tuple[int, int], list[LabelGibbs]] = {}
+    for step in steps:
+        if isinstance(step, LabelGibbs) and step.block.given_others:
+            label = step.block.label
+            groups.setdefault((label.lowest, label.n_labels), []).append(step)
+    if not groups:
+        return steps
+    joint = log_density(structure)
+    return [*(SharedPermutation(g, structure, joint) for g in groups.values()), *steps]
 
 
 def _own_choices(model: Model, choices: Sequence[Choice]) -> list[Choice]:
@@ -246,7 +296,7 @@ def _dtype(node: Stochastic) -> Any:
 def _is_labels(node: Stochastic, made: Assembled) -> bool:
     """Discrete vectors of a label pass are kept apart: they are long, and their values are small."""
     known = [b.label.node for b in made.structure.blocks] + [c.node for c in made.structure.entangled]
-    return node in known
+    return node in known  # those that are single nodes, gathered into a plate, are recorded as numbers
 
 
 def _is_per_row(node: Node, made: Assembled) -> bool:

@@ -7,7 +7,7 @@ one chain. Constants are shared by all chains and stay where they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from mcmix.kernels.base import address_of, python_callback
 from mcmix.kernels.events import work_size
 from mcmix.kernels.machine import COUNT, EXTRA, OP, OUT, OUT_ROW, TILE, TILED, WIDTH, A, B, C, D
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
+from mcmix.structure.rewrite import row_by_row
 
 OPCODES = {
     "negative": machine.NEGATIVE, "absolute": machine.ABSOLUTE, "exp": machine.EXP, "log": machine.LOG,
@@ -66,6 +67,13 @@ class Layout:
             self.places[key] = (self.size, n)
             self.size += n
         return self.places[key][0]
+
+    def share(self, key: Hashable, parts: Mapping[Hashable, int]) -> None:
+        """Let other keys name stretches of a place, one after another."""
+        at = self.places[key][0]
+        for part, n in parts.items():
+            self.places[part] = (at, n)
+            at += n
 
 
 @dataclass
@@ -210,6 +218,13 @@ class Compiler:
         code = np.array(self.rows, dtype=np.int64).reshape(-1, WIDTH)
         relative = np.array(self.relative, dtype=np.int64).reshape(-1, WIDTH)
         return Program(code, relative, offsets, self.kept, self.python)
+
+    def columns(self, rows: Sequence[Expression], key: Hashable) -> Program:
+        """Compile rows, or single numbers, side by side: a tile of each goes to TILE doubles of its own at the key."""
+        start = 8 * self.layout.place(key, TILE * len(rows))
+        for j, x in enumerate(rows):
+            self._emit(machine.COPY, TILED, Place(start + 8 * TILE * j, True, 1, 0), [self.value(x)])
+        return self.program([])
 
     # ---------------------------------------------------------------- places
 
@@ -500,26 +515,6 @@ def finished(program: Program, layout: Layout) -> Program:
 
 def _by_row(place: Place) -> Place:
     return Place(place.address, place.relative, place.step, 8 * place.step)
-
-
-def row_by_row(x: Expression) -> bool:
-    """Whether element i of x needs only elements i of what has its shape (and whole tables)."""
-    seen, waiting = {x}, [x]
-    while waiting:
-        part = waiting.pop()
-        if part.op in ELEMENTWISE or part.op == "density":
-            below = [a for a in part.arguments if a.size != 1]
-            if any(a.shape != part.shape for a in below):
-                return False
-        elif part.op == "take":
-            below = [part.arguments[1]]
-        elif part.op in ("constant", "leaf"):
-            continue
-        else:
-            return False
-        waiting += [a for a in below if a not in seen]
-        seen.update(below)
-    return True
 
 
 def _not_rows(expressions: Sequence[Expression], shape: tuple[int, ...]) -> list[Expression]:

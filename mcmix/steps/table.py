@@ -16,7 +16,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps import coordinates, density, gaps, gibbs, joint, vector_gibbs, windows
+from mcmix.steps import coefficients, coordinates, density, gaps, gibbs, joint, vector_gibbs, windows
 from mcmix.steps.base import Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
@@ -134,6 +134,12 @@ TABLE: list[Row] = [
     Row(joint.DrawnAlong, gaps.competence, lambda n, s, why: joint.DrawnAlong([n], s, why)),
     Row(joint.DrawnAlong, joint.with_precision, lambda n, s, why: joint.DrawnAlong([n], s, why)),
     Row(joint.JointGibbs, joint.competence, lambda n, s, why: joint.JointGibbs([n], s, why)),
+    Row(joint.DrawnAlong, coefficients.with_others, lambda n, s, why: joint.DrawnAlong([n], s, why)),
+    Row(
+        coefficients.CoefficientGibbs,
+        coefficients.competence,
+        lambda n, s, why: coefficients.CoefficientGibbs([n], s, why),
+    ),
     Row(gibbs.ConjugateGibbs, gibbs.competence, lambda n, s, why: gibbs.ConjugateGibbs([n], s)),
     Row(vector_gibbs.VectorGibbs, vector_gibbs.competence, lambda n, s, why: vector_gibbs.VectorGibbs([n], s, why)),
     Row(

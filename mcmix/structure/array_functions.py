@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from mcmix.errors import TraceError
 from mcmix.structure.expression import (
     Expression,
     as_expression,
@@ -23,6 +25,8 @@ from mcmix.structure.expression import (
     where,
 )
 from mcmix.structure.indexing import take_along, take_along_axis
+
+MOST_PRODUCTS = 50_000_000  # of einsum
 
 
 def _hstack(values: Sequence[Any]) -> Expression:
@@ -50,6 +54,45 @@ def _full_like(value: Any, number: Any) -> Expression:
     return constant(np.full(as_expression(value).shape, float(number)))
 
 
+def _einsum(subscripts: Any, *operands: Any, **keywords: Any) -> Expression:
+    """``numpy.einsum`` of one or two arrays: the product with an axis for each letter, summed over those that go."""
+    parts = [as_expression(x) for x in operands]
+    letters, out = _letters(subscripts, parts, keywords)
+    lengths = {a: n for own, x in zip(letters, parts, strict=True) for a, n in zip(own, x.shape, strict=True)}
+    axes = [*out, *(a for a in lengths if a not in out)]
+    if math.prod(lengths.values()) > MOST_PRODUCTS:
+        raise TraceError("einsum makes too large a table of products")
+    first, *more = (_with_axes(x, own, axes) for own, x in zip(letters, parts, strict=True))
+    product = elementwise("multiply", first, more[0]) if more else first
+    shape = tuple(lengths[a] for a in out)
+    return product if len(axes) == len(out) else reduce("sum", reshape(product, (*shape, -1)), -1)
+
+
+def _letters(subscripts: Any, parts: Sequence[Expression], keywords: Any) -> tuple[list[str], str]:
+    """The letters of each operand, and of the answer."""
+    if not isinstance(subscripts, str) or set(keywords) - {"optimize"} or not 1 <= len(parts) <= 2:
+        raise TraceError("calls einsum in a way that is not among the recorded ones")
+    left, arrow, out = subscripts.replace(" ", "").partition("->")
+    letters = left.split(",")
+    plain = all(own.isalpha() or not own for own in [*letters, out])
+    if (
+        not plain
+        or [len(own) for own in letters] != [x.ndim for x in parts]
+        or any(len(set(o)) < len(o) for o in letters)
+    ):
+        raise TraceError(f"calls einsum with {subscripts!r}, which is not among the recorded ones")
+    met = "".join(letters)
+    return letters, out if arrow else "".join(sorted(a for a in set(met) if met.count(a) == 1))
+
+
+def _with_axes(x: Expression, own: str, axes: Sequence[str]) -> Expression:
+    """X with its axes in the order of all axes, of length one where it has none."""
+    order = [own.index(a) for a in axes if a in own]
+    turned = x if order == sorted(order) else transpose(x, order)
+    lengths = iter(turned.shape)
+    return reshape(turned, tuple(next(lengths) if a in own else 1 for a in axes))
+
+
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.where: where, np.reshape: reshape, np.ravel: lambda x, **_: reshape(x, (-1,)), np.transpose: transpose,
     np.stack: stack, np.concatenate: concatenate, np.hstack: _hstack,
@@ -70,6 +113,6 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.expand_dims: _expanded,
     np.squeeze: lambda x, **_: as_expression(x).squeeze(),
     np.atleast_1d: lambda x: reshape(x, as_expression(x).shape or (1,)),
-    np.take_along_axis: take_along_axis,
+    np.take_along_axis: take_along_axis, np.einsum: _einsum,
     np.diff: lambda x: as_expression(x)[1:] - as_expression(x)[:-1],
 }  # fmt: skip

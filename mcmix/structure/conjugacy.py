@@ -308,12 +308,29 @@ def _row_weights_message(e: Evidence, weights: Expression, v: Expression, leaf: 
     """Counts of (simplex, category) pairs, where each row's weights are one of the variable's simplexes."""
     name, x = e.factor.node.name, e.factor.x
     link = affine(weights, v, leaf)
-    if link is None or x is None or not _is_one(link.slope) or not _is_zero(link.offset):
+    if link is None or x is None or not _is_look_up(link):
         raise _NotConjugate(f"{name}'s weights are no look-up of it")
     n_rows, n_categories = weights.shape
     chosen = elementwise("add", np.arange(n_rows) * n_categories, x)
     index = ex.gather(ex.broadcast_to(link.index, weights.shape), chosen)
-    return _Read(scatter(constant(1.0), index, v.size), None)
+    if _is_one(link.slope):
+        return _Read(scatter(constant(1.0), index, v.size), None)
+    own = ex.gather(ex.broadcast_to(link.slope, weights.shape), chosen)  # 1 where the row's weight is an entry of v
+    return _Read(scatter(own, index, v.size), None)
+
+
+def _is_look_up(link: Affine) -> bool:
+    """Whether every entry is one of v's, or has nothing to do with v: that of a list, of which v is one element."""
+    if _is_one(link.slope):
+        return _is_zero(link.offset)
+    if link.slope.op != "take" or link.offset.op != "take" or link.slope.arguments[1] is not link.offset.arguments[1]:
+        return False
+    mask, others = link.slope.arguments[0], link.offset.arguments[0]
+    if not mask.is_constant or others.op != "concatenate" or not np.isin(mask.known, (0.0, 1.0)).all():
+        return False
+    ends = np.cumsum([0, *[p.size for p in others.arguments]])
+    stretches = [np.ravel(mask.known)[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return all(_is_zero(p) or not own.any() for p, own in zip(others.arguments, stretches, strict=True))
 
 
 def _is_one(x: Expression) -> bool:

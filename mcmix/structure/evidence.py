@@ -16,10 +16,18 @@ import numpy as np
 from mcmix.distributions.family import Family, Sums
 from mcmix.errors import TraceError
 from mcmix.nodes.node import Node
+from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
-from mcmix.structure.labels import LabelVector, SeparableFactor, label_candidates, separate, without_labels
+from mcmix.structure.labels import (
+    DifferentUnits,
+    LabelVector,
+    SeparableFactor,
+    label_candidates,
+    separate,
+    without_labels,
+)
 from mcmix.structure.missing import cut
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
@@ -103,6 +111,11 @@ class LabelBlock:
     tempered: list[SeparableFactor] = field(default_factory=list)
     classes: Any = None
 
+    @property
+    def given_others(self) -> bool:
+        """Whether its rows are weighed given other labels that mean the same components."""
+        return any(s.given_others for s in self.factors)
+
 
 @dataclass
 class Structure:
@@ -121,6 +134,8 @@ class Structure:
         Variables that get a step of the user's choice, and so are no part of a joint draw.
     held : set of Node
         Variables that stay where they are: nothing may move them along.
+    coefficients : Any
+        What :func:`mcmix.structure.coefficients.coefficients_of` found, once it was asked.
     """
 
     recording: Recording
@@ -130,6 +145,7 @@ class Structure:
     idle: list[Evidence] = field(default_factory=list)
     apart: set[Node] = field(default_factory=set)
     held: set[Node] = field(default_factory=set)
+    coefficients: Any = None
     _index: Any = None
 
     def about(self, node: Node) -> list[Evidence]:
@@ -180,12 +196,18 @@ def structure_of(
     labels = [c for c in candidates if c not in structure.entangled]
     for label in labels:
         own = recording.own_factor(label.node)
-        prior = separable.get(own)
+        prior = next((s for s in separable.get(own, ()) if label in s.labels), None)
         weights = shared_weights(prior, label) if prior is not None else None
-        factors = [s for f, s in separable.items() if label in s.labels and not (f is own and weights is not None)]
+        factors = [
+            s
+            for f, parts in separable.items()
+            for s in parts
+            if label in s.labels and not (f is own and weights is not None)
+        ]
         counts = leaf(("units", label.node), (label.n_labels,))
         structure.blocks.append(LabelBlock(label, weights, factors, counts))
-    structure.evidence = [_evidence(f, separable.get(f), structure) for f in active]
+    whole = {f: parts[0] for f, parts in separable.items() if not parts[0].given_others}
+    structure.evidence = [_evidence(f, whole.get(f), structure) for f in active]
     structure.idle = [Evidence(f, f.elements, None, f.parameters, "rows") for f in idle]
     if tempered:
         _temper(structure)
@@ -245,25 +267,36 @@ def _could_idle(factor: Factor, recording: Recording, apart: Collection[Node]) -
 
 def _separated(
     factors: list[Factor], candidates: list[LabelVector], structure: Structure
-) -> dict[Factor, SeparableFactor]:
+) -> dict[Factor, list[SeparableFactor]]:
     """Separate every factor that touches labels; drop label vectors that cannot be separated, and start again."""
     while True:
         labels = {c.variable: c for c in candidates if c not in structure.entangled}
         place = {v: i for i, v in enumerate(labels)}
-        found: dict[Factor, SeparableFactor] = {}
+        found: dict[Factor, list[SeparableFactor]] = {}
         trouble = False
         for factor in factors:
             touched = [labels[v] for v in sorted(factor.elements.leaves & labels.keys(), key=place.__getitem__)]
             if not touched:
                 continue
             try:
-                found[factor] = separate(factor, labels, _gaps_of(factor, factors, structure.recording))
+                found[factor] = _parts_of(factor, labels, _gaps_of(factor, factors, structure.recording))
             except NotSeparable as reason:
                 trouble = True
                 for label in touched:
                     structure.entangled[label] = f"{factor.node.name}: {reason}"
         if not trouble:
             return found
+
+
+def _parts_of(factor: Factor, labels: dict[Expression, LabelVector], gaps: Expression | None) -> list[SeparableFactor]:
+    """The factor as rows of labels; of plates that belong to different units, as rows of each given the others."""
+    try:
+        return [separate(factor, labels, gaps)]
+    except DifferentUnits:
+        touched = {v: c for v, c in labels.items() if factor.touches(v)}
+        if gaps is not None or not all(isinstance(c.node, Plate) for c in touched.values()):
+            raise
+        return [separate(factor, {v: c}, given_others=True) for v, c in touched.items()]
 
 
 def _gaps_of(factor: Factor, factors: list[Factor], recording: Recording) -> Expression | None:

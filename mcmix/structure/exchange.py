@@ -60,6 +60,8 @@ def exchange_of(block: LabelBlock, structure: Structure, into: Exchange | None =
     try:
         if block.label.n_labels < 2:
             raise _Broken("there is one component")
+        if block.given_others:
+            raise _Broken("labels depend on one another")
         if block.log_weights is None:
             raise _Broken("weights vary by row")
         _weights(block, structure, found)

@@ -27,6 +27,10 @@ MOST_CELLS = 65536
 MOST_GROUPS = 512  # of rows of vectors: each has a matrix of products
 
 
+class DifferentUnits(NotSeparable):
+    """Rows depend on two label vectors that belong to different units: each separates given the other."""
+
+
 @dataclass(frozen=True, eq=False)
 class LabelVector:
     """An unknown vector of labels.
@@ -79,6 +83,8 @@ class SeparableFactor:
     gaps : Expression or None
         The leaf of the rows' missing coordinates, where the rows are vectors and nothing else depends on it: they are
         integrated out, or drawn with the labels.
+    given_others : bool
+        Whether it is read as rows of one label alone, given other labels that belong to other units of the same rows.
     """
 
     factor: Factor
@@ -88,6 +94,7 @@ class SeparableFactor:
     cells: Cells | None = None
     order: np.ndarray | None = None
     gaps: Expression | None = None
+    given_others: bool = False
 
 
 @dataclass(eq=False)
@@ -156,7 +163,10 @@ def values_of(node: Law) -> np.ndarray | None:
 
 
 def separate(
-    factor: Factor, labels: Mapping[Expression, LabelVector], gaps: Expression | None = None
+    factor: Factor,
+    labels: Mapping[Expression, LabelVector],
+    gaps: Expression | None = None,
+    given_others: bool = False,
 ) -> SeparableFactor:
     """Show that a factor is separable in the label vectors it touches.
 
@@ -166,6 +176,9 @@ def separate(
     labels : mapping of leaf to LabelVector
     gaps : Expression, optional
         The leaf of missing coordinates that this factor alone depends on, through its value alone.
+    given_others : bool
+        Whether other labels that the factor touches are left out of `labels`: these rows are weighed given them, and no
+        sums stand for them.
 
     Raises
     ------
@@ -198,7 +211,7 @@ def separate(
     follow_rows(rows, count, on_part)
     if rows.op != "events" and any(part.op == "events" for part in ordered(rows)):
         raise NotSeparable("the log density of vectors is part of a larger one")
-    return _sorted_by_unit(factor, rows, uses, gaps)
+    return _sorted_by_unit(factor, rows, uses, gaps, given_others)
 
 
 def row_elements(factor: Factor) -> Expression:
@@ -224,11 +237,15 @@ def _same_units(a: np.ndarray | None, b: np.ndarray | None) -> bool:
 
 
 def _sorted_by_unit(
-    factor: Factor, rows: Expression, uses: dict[LabelVector, np.ndarray | None], gaps: Expression | None
+    factor: Factor,
+    rows: Expression,
+    uses: dict[LabelVector, np.ndarray | None],
+    gaps: Expression | None,
+    given_others: bool,
 ) -> SeparableFactor:
     maps = list(uses.values())
     if not all(_same_units(maps[0], other) for other in maps):
-        raise NotSeparable("two label vectors belong to different units of the same rows")
+        raise DifferentUnits("two label vectors belong to different units of the same rows")
     units = maps[0] if maps else None
     if rows.op == "events" and len(uses) > 1:
         raise NotSeparable("rows of vectors depend on two label vectors")
@@ -240,9 +257,9 @@ def _sorted_by_unit(
         rows, units = permuted_rows(rows, rows.shape[0], order), units[order]
     if gaps is not None and units is not None:
         raise NotSeparable("rows of vectors with missing coordinates share labels")
-    made = SeparableFactor(factor, rows, list(uses), units, order=order, gaps=gaps)
+    made = SeparableFactor(factor, rows, list(uses), units, order=order, gaps=gaps, given_others=given_others)
     try:
-        made.cells = _cells(made)
+        made.cells = None if given_others else _cells(made)
         for label in made.labels:
             parameter_tables(made, label)
     except TraceError as error:

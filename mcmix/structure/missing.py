@@ -19,6 +19,7 @@ from mcmix.structure.by_label import merged_masks
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, constant, elementwise, gather
 from mcmix.structure.labels import label_candidates
+from mcmix.structure.opened import opened
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, chosen_rows, permuted_rows
 
@@ -35,7 +36,8 @@ def cut(recording: Recording) -> None:
     candidates = {c.variable: c for c in label_candidates(recording)}
     recording.factors = [part for f in recording.factors for part in merged_masks(f, recording, candidates)]
     labels = set(candidates)
-    recording.factors = [part for f in recording.factors for part in _columns(_by_category(f), labels)]
+    whole = [opened(_by_category(f), labels) for f in recording.factors]
+    recording.factors = [part for f in whole for part in _columns(f, labels)]
     if leaves:
         recording.factors = [part for f in recording.factors for part in _parts(f, leaves)]
 

@@ -16,6 +16,7 @@ from mcmix.nodes.law import Law, as_array
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, holds_nodes, mapped
 from mcmix.nodes.numbers import as_numbers
+from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.canvas import revealed
 from mcmix.structure.expression import (
@@ -89,6 +90,8 @@ class Recording:
         Functions that could not be recorded, and why.
     is_cut : bool
         Whether factors are in parts that are alike already.
+    plates : dict of Node to Plate
+        Of each unknown that was gathered with like ones, what it is part of.
     """
 
     leaves: dict[Stochastic, Expression] = field(default_factory=dict)
@@ -96,6 +99,7 @@ class Recording:
     factors: list[Factor] = field(default_factory=list)
     opaque: dict[Node, str] = field(default_factory=dict)
     is_cut: bool = False
+    plates: dict[Node, Plate] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
     _of_nodes: Any = (None, 0, {})
 
@@ -196,16 +200,17 @@ def _law_factor(node: Law, recording: Recording) -> Factor:
     for name, parameter in zip(given, values, strict=True):
         if _constraint(node, name) == "simplex" and not parameter.is_constant:
             _check_weights(node, parameter, recording)
-    if node.family.expression is not None:
+    elements = law_elements(node.family, x, values, node.shape[: len(node.shape) - node.family.event_ndim])
+    return Factor(node, elements, node.family, x, dict(zip(given, values, strict=True)))
+
+
+def law_elements(family: Family, x: Expression, values: list[Expression], shape: tuple[int, ...]) -> Expression:
+    """Log density of each element of x, in the given shape."""
+    if family.expression is not None:
         known = x.is_constant and all(v.is_constant for v in values)
         parameters = [v.known for v in values] if known else values
-        elements = as_expression(node.family.expression(x.known if x.is_constant else x, *parameters))
-        elements = _repeated(elements, node.shape[: len(node.shape) - node.family.event_ndim])
-    elif node.family.event is not None:
-        elements = event_density(node.family, x, values)
-    else:
-        elements = density(node.family, x, values)
-    return Factor(node, elements, node.family, x, dict(zip(given, values, strict=True)))
+        return _repeated(as_expression(family.expression(x.known if x.is_constant else x, *parameters)), shape)
+    return event_density(family, x, values) if family.event is not None else density(family, x, values)
 
 
 def _constraint(node: Law, name: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mcmix.structure import expression as ex
 from mcmix.structure.evaluate import folded, ordered
-from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
+from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant, elementwise
 
 
 class NotSeparable(Exception):
@@ -31,6 +31,7 @@ def substitute(x: Expression, replacements: Mapping[Expression, Expression]) -> 
 
 
 def _rebuilt(x: Expression, arguments: list[Expression]) -> Expression:
+    """The operation of x on other arguments."""
     if all(new is old for new, old in zip(arguments, x.arguments, strict=True)):
         return x
     if x.op in ELEMENTWISE:
@@ -77,7 +78,7 @@ def exposed(x: Expression, variables: set[Expression]) -> Expression:
         if made.op == "take" and made.arguments[1].is_constant and made.arguments[0].leaves & variables:
             made = _moved_below(*made.arguments)
         elif made.op == "take" and made.arguments[0].leaves & variables:
-            found = _entries_of_rows(*made.arguments)
+            found = entry_of_row(*made.arguments)
             made = made if found is None else found
         done[part] = made
     return done[x]
@@ -113,7 +114,7 @@ def _looked_up(what: LookUp, made: list[Expression]) -> Expression:
     return ex.elementwise(table.op, *[a if a.size == 1 else next(rest) for a in table.arguments])
 
 
-def _entries_of_rows(table: Expression, positions: Expression) -> Expression | None:
+def entry_of_row(table: Expression, positions: Expression) -> Expression | None:
     """One entry of each row of a table, looked up below what the table is made of; None where it is no such look-up."""
     while table.op == "reshape" and table.ndim == 1:
         table = table.arguments[0]
@@ -145,7 +146,9 @@ def _entry(x: Expression, entry: Expression, positions: Expression) -> Expressio
             return _entry_of_whole(part, entry, rows)
         if part.op in ELEMENTWISE:
             return ex.elementwise(part.op, *made)
-        return ex.gather(part.arguments[0], made[0]) if part.op == "take" else ex.gather(part, positions)
+        if part.op == "take":
+            return ex.gather(part.arguments[0], made[0])
+        return _entry_of_product(part, entry) if part.op == "matmul" else ex.gather(part, positions)
 
     return folded(x, below, make)
 
@@ -158,6 +161,26 @@ def _entry_of_whole(x: Expression, entry: Expression, rows: int) -> Expression:
         return ex.reshape(x, (rows,))
     own, width = x if x.ndim == 1 else ex.reshape(x, x.shape[-1:]), x.shape[-1]
     return entry if own.is_constant and np.array_equal(own.known, np.arange(width)) else ex.gather(own, entry)
+
+
+def _entry_of_product(x: Expression, entry: Expression) -> Expression:
+    """(A @ B)[row, entry] as the sum of A[row, j] * B[j, entry]: no table of rows and entries is made."""
+    left, right = x.arguments
+    rows, length, width = x.extra
+    found: Expression = constant(0.0)
+    for j in range(length):
+        product = ex.gather(left, np.arange(rows) * length + j) * _entry_of_column(right, j, entry, width)
+        found = product if j == 0 else found + product
+    return found
+
+
+def _entry_of_column(table: Expression, j: int, entry: Expression, width: int) -> Expression:
+    """table[j, entry]; of a transposed table the entry of the table itself."""
+    length = table.size // width
+    turned = np.ascontiguousarray(np.arange(table.size).reshape(width, length).T)
+    if table.op == "take" and table.arguments[1].is_constant and np.array_equal(table.arguments[1].known, turned):
+        return ex.gather(table.arguments[0], elementwise("add", elementwise("multiply", entry, length), j))
+    return ex.gather(table, elementwise("add", entry, j * width))
 
 
 def follow_rows(x: Expression, rows: int, on_part: Callable[[Expression], bool]) -> None:
@@ -303,3 +326,48 @@ def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
         return _rebuilt(part, made)
 
     return folded(x, below, permuted)
+
+
+def hoisted(x: Expression, shape: tuple[int, ...], whole: Callable[[Expression], Expression]) -> Expression:
+    """X with what is not per row, or mixes rows, replaced by what `whole` makes of it: computed once, not a tile.
+
+    Parameters
+    ----------
+    x : Expression
+    shape : tuple of int
+        Of what is per row.
+    whole : callable
+        Where the value of such a part will stand.
+    """
+    replaced: dict[Expression, Expression] = {}
+    waiting, seen = [x], set[Expression]()
+    while waiting:
+        part = waiting.pop()
+        if part in seen:
+            continue
+        seen.add(part)
+        if part.op not in ("leaf", "constant") and (part.shape != shape or not row_by_row(part)):
+            replaced[part] = whole(part)
+        else:
+            waiting += part.arguments
+    return substitute(x, replaced)
+
+
+def row_by_row(x: Expression) -> bool:
+    """Whether element i of x needs only elements i of what has its shape (and whole tables)."""
+    seen, waiting = {x}, [x]
+    while waiting:
+        part = waiting.pop()
+        if part.op in ELEMENTWISE or part.op == "density":
+            below = [a for a in part.arguments if a.size != 1]
+            if any(a.shape != part.shape for a in below):
+                return False
+        elif part.op == "take":
+            below = [part.arguments[1]]
+        elif part.op in ("constant", "leaf"):
+            continue
+        else:
+            return False
+        waiting += [a for a in below if a not in seen]
+        seen.update(below)
+    return True

@@ -10,6 +10,7 @@ import numpy as np
 
 from mcmix.api.mcmc import MCMC
 from mcmix.errors import ModelError
+from mcmix.kernels import streams
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.labels import hard_pass
 from mcmix.nodes.model import Model
@@ -119,7 +120,7 @@ def _chains(m: MCMC) -> Iterator[Chain]:
     for runner in m._runners:
         yield from [runner.chain, *runner.hotter]
     if not m._runners:
-        chain = Chain(m.assembled.plan.layout, np.random.SeedSequence(0))
+        chain = Chain(m.assembled.plan.layout, streams.nobody())
         for node in m.model.stochastics:
             chain.put(node, node.value)
         yield chain

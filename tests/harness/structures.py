@@ -148,6 +148,39 @@ def many_labels_in_a_chain() -> Any:
     return a_chain_of_labels(MANY)
 
 
+COVARIATE = np.linspace(-1.0, 1.0, ROWS)
+DESIGN = np.column_stack([np.ones(ROWS), COVARIATE])
+
+
+def regressions(coefficients: Any, law: Any = mc.Normal) -> Any:
+    """A regression in each component."""
+    z = grammar.labels((2.0, 2.0))
+    mean = mc.Lambda("mean", lambda b=coefficients, z=z: np.sum(DESIGN * b[z], axis=1))
+    return law("data", mean, 1.0, value=np.ones(ROWS), observed=True)
+
+
+def regressions_in_components() -> Any:
+    return regressions(mc.Normal("beta", 0.0, mc.Gamma("ridge", 3.0, 2.0), size=(LABELS, 2)))
+
+
+def vectors_of_coefficients() -> Any:
+    return regressions(mc.MvNormal("beta", np.zeros(2), 2.0 * np.eye(2), size=LABELS))
+
+
+def coefficients_with_a_covariance() -> Any:
+    return regressions(mc.MvNormalCov("beta", np.zeros(2), 0.5 * np.eye(2), size=LABELS), mc.Lognormal)
+
+
+def coefficients_with_a_factor() -> Any:
+    return regressions(mc.MvNormalChol("beta", np.zeros(2), 0.7 * np.eye(2), size=LABELS))
+
+
+def lines_of_a_common_slope() -> Any:
+    tau, slope = mc.Gamma("tau", 3.0, 3.0), mc.Normal("slope", 0.0, 1.0)
+    own: Any = mc.Normal("own", 0.0, 0.5, size=LABELS)
+    return mc.Normal("data", own[grammar.labels((2.0, 2.0))] + slope * COVARIATE, tau, value=ZEROS, observed=True)
+
+
 def many_coefficients() -> Any:
     """Coefficients that enter every row, with a likelihood that has no conjugate prior."""
     x = np.random.default_rng(1).normal(size=(ROWS, 10))
@@ -217,6 +250,11 @@ MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "components of different laws": ("Normal", different_laws),
     "few labels in a chain": ("Normal", few_labels_in_a_chain),
     "many labels in a chain": ("Normal", many_labels_in_a_chain),
+    "regressions in components": ("Normal", regressions_in_components),
+    "vectors of coefficients": ("Normal", vectors_of_coefficients),
+    "coefficients with a covariance": ("Lognormal", coefficients_with_a_covariance),
+    "coefficients with a factor": ("Normal", coefficients_with_a_factor),
+    "lines of a common slope": ("Normal", lines_of_a_common_slope),
     "many coefficients": ("Bernoulli", many_coefficients),
     "a function that is not recorded": ("Poisson", no_one_by_one),
     "a truncated prior": ("Poisson", a_truncated_prior),

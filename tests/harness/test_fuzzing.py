@@ -11,7 +11,7 @@ import mcmix.testing
 from mcmix.nodes.ancestral import drawn_forward
 from tests.harness.fuzzing import Plan, built, plans
 
-FAST, SLOW = 50, 600
+FAST, SLOW = 25, 600
 EACH = 1e-5 / (2 * (FAST + SLOW))  # the whole of it fails a right sampler with a probability of at most 1e-5
 
 QUIET = dict(

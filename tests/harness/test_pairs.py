@@ -66,7 +66,8 @@ METHODS_ASKED = {  # public methods of a sampler, by what asks them here (or, of
     "to_arviz": "there_and_back", "read": "there_and_back", "save_state": "state", "restore_state": "state",
     "report": "report", "sample": "state", "observed_data": "classify",
 }  # fmt: skip
-ELSEWHERE = {  # public methods that no feature changes, and the file that tests them
+ELSEWHERE = {
+    "label_budget", "name", "posterior",  # public methods that no feature changes, and the file that tests them
     "assembled", "use_step_method", "temper", "remove_step_method", "assign_step_methods", "step_methods",
     "step_method_dict", "halt", "ladder", "remember", "prior_predictive", "moments", "completed", "predict_logpdf",
     "predictive_density", "component_densities", "is_discrete", "or_interrupted",

@@ -1,0 +1,198 @@
+"""How a model is to be sampled: steps, tempering, what is kept; fixed once the chains have started."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from mcmix.api.alone import Alone
+from mcmix.api.arguments import checked_budget, checked_names
+from mcmix.api.posterior import Posterior
+from mcmix.errors import ModelError
+from mcmix.nodes.model import Model
+from mcmix.nodes.node import Node
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.ladder import tempering_from
+from mcmix.sampling.run import Runner
+from mcmix.screen import say
+from mcmix.steps.base import Step
+from mcmix.steps.explain import explanation
+from mcmix.steps.own import StepMethod
+from mcmix.steps.plan import Assembled, assemble
+from mcmix.steps.table import Choice
+
+
+class Configured(Posterior):
+    """A model and the steps that serve it.
+
+    Parameters
+    ----------
+    model : Model
+    trace : collection of str
+        Deterministics to record all the same.
+    label_budget : int
+        Bytes of labels that one call may keep.
+    tempering : int, sequence of float or Tempering, optional
+
+    Raises
+    ------
+    ModelError
+        If there is nothing to sample.
+    """
+
+    def __init__(self, model: Model, trace: Collection[str], label_budget: Any, tempering: Any):
+        super().__init__(model)
+        self.label_budget = checked_budget(label_budget)
+        self._asked = checked_names(trace)
+        self._choices: list[Choice] = []
+        self._draw_from_prior = True
+        self._tempering = tempering_from(tempering)
+        self._status: tuple[Any, ...] = ()
+        self._runners: list[Runner] = []
+        if not self.model.stochastics:
+            raise ModelError("the model has nothing to sample: every random node is observed")
+
+    @property
+    def assembled(self) -> Assembled:
+        """The model made ready to run: structure seen, steps chosen, programs compiled."""
+        status = tuple(n.status for n in self.model.nodes if isinstance(n, Stochastic))
+        if self._assembled is not None and status != self._status:
+            if self._runners:
+                raise ModelError(
+                    "a node was observed or unobserved after the chains had started; make a new MCMC object"
+                )
+            self._assembled = None
+        if self._assembled is None:
+            self._status = status
+            self._assembled = self._made(self._choices)
+        return self._assembled
+
+    def _made(self, choices: Sequence[Choice]) -> Assembled:
+        made = assemble(self.model, self._asked, choices, self._draw_from_prior, self._tempering is not None)
+        in_python = [v.name for s in made.steps if s.in_python for v in s.variables]
+        if self._tempering is not None and in_python:
+            raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
+        return made
+
+    def use_step_method(self, step: Any, *nodes: Any, **options: Any) -> None:
+        """Serve nodes with a step of your choice instead of the one from the table.
+
+        Parameters
+        ----------
+        step : class
+            ``mc.Slicer``, ``mc.Metropolis``, ``mc.AdaptiveMetropolis``, ``mc.NoStepper`` ..., or your own subclass of
+            ``mc.StepMethod``.
+        nodes : Stochastic, name, or list of these
+            A list goes to one AdaptiveMetropolis (or one step of yours) that moves its members together; other steps
+            are made for each. What follows the nodes goes to the step's constructor.
+        options
+            Keywords of the step's constructor, such as ``proposal_sd=2.0``.
+
+        Raises
+        ------
+        ModelError
+            If the chains have started, a node is not in the model, or the step cannot serve it.
+
+        Examples
+        --------
+        >>> import mcmix as mc
+        >>> mu = mc.Normal("mu", 0, 1)
+        >>> y = mc.Normal("y", mu, 1, value=[0.5, 1.5], observed=True)
+        >>> m = mc.MCMC([mu, y])
+        >>> m.use_step_method(mc.Metropolis, mu, proposal_sd=0.5)
+        >>> m.step_method_dict[mu]
+        [<adaptive Metropolis step for mu: chosen by the user>]
+        """
+        with Alone(self, "use_step_method") as held:
+            choices = held.letting_through(lambda: self._choices_with(step, nodes, options))
+            self._assembled, self._choices = held.letting_through(lambda: self._made(choices)), choices
+
+    def _choices_with(self, step: Any, nodes: tuple[Any, ...], options: dict[str, Any]) -> list[Choice]:
+        """The steps that were asked for, and one more."""
+        self._refuse_started("use_step_method")
+        if not (isinstance(step, type) and issubclass(step, Step)):
+            raise ModelError(f"use_step_method: expected a step class such as mc.Slicer, got {step!r}")
+        groups = [n for n in nodes if _names_nodes(n)]
+        rest = tuple(n for n in nodes if not _names_nodes(n))
+        if not groups:
+            came = ", ".join(map(repr, rest)) or "none"
+            raise ModelError(f"use_step_method: expected a node for {step.__name__}, got {came}")
+        together = StepMethod in step.__mro__ and (
+            getattr(step, "several", False) or not step.__module__.startswith("mcmix.")
+        )
+        wanted = [g for group in groups for g in self._groups(group, together)]
+        return [*self._choices, *[Choice(step, tuple(g), rest, options) for g in wanted]]
+
+    def _groups(self, group: Any, together: bool) -> list[list[Stochastic]]:
+        """The nodes named, each with a step of its own or all with one."""
+        named = group if isinstance(group, (list, tuple)) else [group]
+        chosen: list[Any] = [self._node(n, "use_step_method") if isinstance(n, str) else n for n in named]
+        for node in chosen:
+            if not any(node is n for n in self.model.stochastics):
+                raise ModelError(f"use_step_method: expected an unknown of the model, got {node!r}")
+        return [chosen] if together else [[node] for node in chosen]
+
+    def temper(self, tempering: Any) -> None:
+        """Sample with parallel tempering (or, given None, without): see ``tempering`` of :class:`MCMC`.
+
+        Raises
+        ------
+        ModelError
+            If the chains have started.
+        """
+        with Alone(self, "temper"):
+            self._temper(tempering)
+
+    def _temper(self, tempering: Any) -> None:
+        self._refuse_started("tempering")
+        self._tempering, self._assembled = tempering_from(tempering), None
+
+    def remove_step_method(self, step: Any) -> None:
+        """Take back a step (or several) that was asked for; its nodes get one from the table again."""
+        with Alone(self, "remove_step_method") as held:
+            self._choices = held.letting_through(lambda: self._choices_without(step))
+            self._assembled = None
+
+    def _choices_without(self, step: Any) -> list[Choice]:
+        self._refuse_started("remove_step_method")
+        removed = list(step) if isinstance(step, (list, tuple, set)) else [step]
+        for one in removed:
+            if one not in self.step_methods:
+                raise ModelError(f"remove_step_method: expected one of this sampler's step_methods, got {one!r}")
+        nodes = {n for one in removed for n in one.nodes}
+        return [c for c in self._choices if not nodes & set(c.nodes)]
+
+    def assign_step_methods(self, verbose: int = -1, draw_from_prior_when_possible: bool = True) -> None:
+        """Choose steps now (sample() does it otherwise); optionally sample what no data hang on like the rest."""
+        with Alone(self, "assign_step_methods") as held:
+            self._refuse_started("assign_step_methods")
+            self._draw_from_prior, self._assembled = draw_from_prior_when_possible, None
+            held.letting_through(lambda: self.assembled)
+
+    @property
+    def step_methods(self) -> list[Step]:
+        """The steps, in the order of a sweep."""
+        return list(self.assembled.steps)
+
+    @property
+    def step_method_dict(self) -> dict[Stochastic, list[Step]]:
+        """The steps that serve each unknown."""
+        steps = self.step_methods
+        return {n: [s for s in steps if any(v is n for v in s.nodes)] for n in self.model.stochastics}
+
+    def _refuse_started(self, what: str) -> None:
+        if self._runners:
+            raise ModelError(f"{what}: the chains have started; make a new MCMC object")
+
+    def explain(self) -> None:
+        """Print one line per variable: its step, why it got it, and what one sweep of it costs."""
+        say(explanation(self.assembled))
+
+
+def _names_nodes(value: Any) -> bool:
+    """Whether it is a node, a name, or a list of these."""
+    named = value if isinstance(value, (list, tuple)) and value else [value]
+    return all(isinstance(n, (Node, str)) for n in named)
+
+
+__all__ = ["Configured"]

@@ -1,0 +1,126 @@
+"""A permutation of components that several label vectors share, such as the states of a hidden chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mcmix.kernels import labels as kernels
+from mcmix.kernels.base import python_callback
+from mcmix.kernels.driver import run_machine, run_step
+from mcmix.kernels.machine import MACHINE, PYTHON_FAILED
+from mcmix.nodes.law import Law
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.base import Call, Chain, Plan, Step, words
+from mcmix.steps.density import is_discrete, values_of
+from mcmix.steps.labels import LabelGibbs
+from mcmix.structure.evidence import Structure
+from mcmix.structure.expression import Expression
+
+
+class SharedPermutation(Step):
+    """Exchanges two components in all labels that mean them, and in every table with a row for each component.
+
+    One transposition of coordinates is proposed a sweep: it is its own inverse and changes no volume, so that it is
+    accepted with the ratio of the joint densities (Metropolis). Which tables follow is read off their shapes; where one
+    that only happens to be as long is among them, the move is refused by that ratio and nothing else is lost.
+
+    Parameters
+    ----------
+    passes : sequence of LabelGibbs
+        The label updates whose labels mean the same components.
+    structure : Structure
+    joint : Expression
+        Log density of everything.
+    """
+
+    name = "label permutation move"
+
+    def __init__(self, passes: Sequence[LabelGibbs], structure: Structure, joint: Expression):
+        super().__init__([s.variables[0] for s in passes], "labels that depend on one another share their components")
+        self.passes, self.joint = list(passes), joint
+        label = passes[0].block.label
+        self.lowest, self.n_labels = label.lowest, label.n_labels
+        self.labels = list(self.variables)
+        self.tables: list[tuple[Stochastic, tuple[int, ...]]] = []
+        for node in structure.recording.leaves:
+            if node in self.labels:
+                continue
+            if not node.state_shape and is_discrete(node) and values_of(node) == (self.lowest, self.n_labels):
+                self.labels.append(node)
+            axes = _component_axes(node, self.n_labels)
+            if axes and node not in structure.apart | structure.held:
+                self.tables.append((node, axes))
+
+    def compile(self, plan: Plan) -> None:
+        """The joint density."""
+        self.program = plan.compiled([(self.joint, None)])
+        plan.layout.place(("counter", self), 2)
+
+    def bind(self, chain: Chain) -> list[Call]:
+        """One call: exchange, collect, compare, and go back if refused."""
+        bound, passes = chain.bound(self.program), [s.compiled.descriptor(chain) for s in self.passes]
+        answer = chain.memory[bound.outputs[0] :]
+        counter = chain.view(("counter", self))
+
+        def density() -> float:
+            return float(answer[0]) if run_machine(MACHINE, *bound.words) == 0 else -np.inf
+
+        def run(*unused: int) -> int:
+            if chain.error is not None:  # the run is ending
+                return 0
+            try:
+                pair = chain.rng.choice(self.n_labels, 2, replace=False)
+                before = density()
+                kept = chain.memory.copy()
+                self._exchange(chain, *pair)
+                for p in passes:
+                    run_step(kernels.count_labels, p, np.zeros(1), chain.stream)
+                accepted = density() - before > -chain.rng.exponential()
+                if not accepted:
+                    chain.memory[:] = kept
+                counter[:] += [1.0, float(accepted)]
+            except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it
+                chain.report(error)
+                return PYTHON_FAILED
+            return 0
+
+        callback, address = python_callback(run, 3)
+        chain.kept += [callback, *passes]
+        return [Call(address, words(0), np.zeros(1), self)]
+
+    def _exchange(self, chain: Chain, i: int, j: int) -> None:
+        for node in self.labels:
+            values = chain.view(node)
+            first, second = values == self.lowest + i, values == self.lowest + j
+            values[first], values[second] = self.lowest + j, self.lowest + i
+        order = np.arange(self.n_labels)
+        order[[i, j]] = j, i
+        for node, axes in self.tables:
+            table = chain.view(node).reshape(node.state_shape)
+            for axis in axes:
+                table[:] = np.take(table, order, axis=axis)
+
+    def counters(self) -> list[Any]:
+        """Proposals and acceptances."""
+        return [("counter", self)]
+
+    @property
+    def cost(self) -> str:
+        """Cost of one sweep."""
+        return "2 evaluations of everything"
+
+
+def _component_axes(node: Stochastic, n_labels: int) -> tuple[int, ...]:
+    """Axes of an unknown that may be those of the components: the first, and the last of a simplex."""
+    shape = node.state_shape
+    if is_discrete(node) or not shape or node.mask is not None:
+        return ()
+    first = {0} if shape[0] == n_labels else set[int]()
+    simplex = isinstance(node, Law) and node.family.support.simplex
+    return tuple(sorted(first | ({len(shape) - 1} if simplex and shape[-1] == n_labels else set[int]())))
+
+
+__all__ = ["SharedPermutation"]

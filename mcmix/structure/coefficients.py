@@ -1,0 +1,352 @@
+"""Coefficients of linear predictors: one normal law of all that meet in a row, given labels and precisions.
+
+Rows with precision w, value y and mean o + d'v say of the coefficients v: precision matrix w d d', linear part
+w d (y - o), summed over rows (Lindley and Smith 1972, "Bayes estimates for the linear model"). A row touches the few
+coefficients of its own component, so the matrix falls into blocks that are drawn one after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from mcmix.nodes.law import Law
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure import expression as ex
+from mcmix.structure.conjugacy import Conjugate, conjugate
+from mcmix.structure.evidence import Evidence, Structure
+from mcmix.structure.expression import Expression, constant, elementwise, scatter
+from mcmix.structure.joint import joint_of
+from mcmix.structure.linear import Linear, Term, linear
+from mcmix.structure.meetings import Child, meetings
+from mcmix.structure.vector_conjugacy import natural_prior
+
+VECTORS = ("MvNormal", "MvNormalCov", "MvNormalChol")
+MOST_TOGETHER = 128  # coefficients of several variables in one block
+MOST_ALONE = 512  # of one variable
+
+
+@dataclass(eq=False)
+class Coefficients:
+    """Variables that are drawn together.
+
+    Attributes
+    ----------
+    nodes : list of Stochastic
+    starts : dict of leaf to int
+        The number of each variable's first element among all.
+    children : list of Child
+    order : ndarray of int, shape (m,)
+        Where each element stands once those of a block are neighbours.
+    sizes : ndarray of int
+        Elements in each block.
+    precision, linear : Expression
+        Of the prior: the blocks' matrices, flattened, one after another; the linear part in the blocks' order. The
+        precision counts rows whose cross products are known numbers, and stands in one of the two entries of each pair.
+    known : set of Child
+        Those rows.
+    summed : set of Child
+        Those of them that the linear part counts too, so that nothing is left of them to look at in a sweep.
+    flat : ndarray of bool, shape (m,)
+        Elements whose prior is flat.
+    """
+
+    nodes: list[Stochastic]
+    starts: dict[Expression, int]
+    children: list[Child] = field(default_factory=list)
+    order: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    sizes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    precision: Expression = field(default_factory=lambda: constant(0.0))
+    linear: Expression = field(default_factory=lambda: constant(0.0))
+    flat: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    known: set[Child] = field(default_factory=set)
+    summed: set[Child] = field(default_factory=set)
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return sum(leaf.size for leaf in self.starts)
+
+    @property
+    def row_starts(self) -> np.ndarray:
+        """For the coefficient at each place: where its row of its block's matrix would start at place nought."""
+        firsts = np.repeat(np.cumsum(self.sizes) - self.sizes, self.sizes)
+        matrices = np.repeat(np.cumsum(self.sizes**2) - self.sizes**2, self.sizes)
+        wide = np.repeat(self.sizes, self.sizes)
+        return np.asarray(matrices + (np.arange(self.size) - firsts) * wide - firsts)
+
+    @property
+    def reason(self) -> str:
+        """Why they are drawn together."""
+        names = ", ".join(dict.fromkeys(c.evidence.factor.node.name for c in self.children))
+        with_others = f", {' and '.join(n.name for n in self.nodes)} in one draw" if len(self.nodes) > 1 else ""
+        return f"conjugate: coefficients of a linear predictor of {names}, normal given the rest{with_others}"
+
+    def name_of(self, element: int) -> str:
+        """A coefficient as the user would write it."""
+        for node, (leaf, start) in zip(self.nodes, self.starts.items(), strict=True):
+            if start <= element < start + leaf.size:
+                place = np.unravel_index(element - start, leaf.shape) if leaf.shape else ()
+                return f"{node.name}[{', '.join(str(int(i)) for i in place)}]" if leaf.shape else node.name
+        raise IndexError(element)
+
+
+def coefficients_of(node: Stochastic, structure: Structure) -> Coefficients | None:
+    """What a variable is drawn with as a coefficient, or None; found once for all variables and kept."""
+    if structure.coefficients is None:
+        structure.coefficients = _found(structure)
+    found: Coefficients | None = structure.coefficients.get(node)
+    return found
+
+
+def _found(structure: Structure) -> dict[Stochastic, Coefficients]:
+    candidates = [n for n in structure.recording.leaves if _may_be(n, structure)]
+    found: dict[Stochastic, Coefficients] = {}
+    for nodes in _together(candidates, structure):
+        for made in _groups(nodes, structure):
+            found |= dict.fromkeys(made.nodes, made)
+    return found
+
+
+def _may_be(node: Stochastic, structure: Structure) -> bool:
+    """Whether a variable has a normal prior, or a flat one, and no step that serves it better."""
+    if node.mask is not None or node in structure.apart or node in structure.held or structure.is_idle(node):
+        return False
+    if not isinstance(node, Law):
+        return _is_flat(node, structure)
+    return (node.family.name == "Normal" or node.family.name in VECTORS) and joint_of(node, structure) is None
+
+
+def _is_flat(node: Stochastic, structure: Structure) -> bool:
+    """Whether a law of the user's is the same everywhere on the real line."""
+    own = structure.recording.own_factor(node)
+    known = own.elements.is_constant and bool(np.isfinite(own.elements.known).all())
+    return known and np.dtype(node.dtype).kind == "f" and not node.holds_object
+
+
+def _together(candidates: Sequence[Stochastic], structure: Structure) -> list[list[Stochastic]]:
+    """Candidates in groups that hang together by the rows that they meet in."""
+    leaves = structure.recording.leaves
+    number = {leaves[n]: i for i, n in enumerate(candidates)}
+    pairs = [(i, i) for i in range(len(candidates))]
+    for e in structure.evidence:
+        name = _mean_of(e)
+        met = [number[v] for v in e.parameters[name].leaves if v in number] if name is not None else []
+        pairs += [(met[0], i) for i in met]
+    groups = _joined(np.array(pairs, dtype=np.int64).reshape(-1, 2), len(candidates))
+    return [[n for n, g in zip(candidates, groups, strict=True) if g == k] for k in range(max(groups, default=-1) + 1)]
+
+
+def _joined(pairs: np.ndarray, n: int) -> np.ndarray:
+    """The number of each of n things' group, where pairs belong together."""
+    if n == 0:
+        return np.zeros(0, np.int64)
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def _mean_of(e: Evidence) -> str | None:
+    """The parameter with a normal message, where there is one."""
+    statistics = e.factor.family.statistics if e.factor.family is not None else None
+    if statistics is None or e.sums is None or e.over == "labels":
+        return None
+    return next((name for name, message in statistics.messages.items() if message.kind == "normal"), None)
+
+
+# -------------------------------------------------------------------- which are drawn together
+
+
+def _groups(nodes: list[Stochastic], structure: Structure) -> Iterator[Coefficients]:
+    """Those that meet in some row, in one draw each; where that is too much, or not linear, one variable at a time."""
+    whole = _read(nodes, structure) if len(nodes) > 1 else None
+    parts = [[n] for n in nodes] if whole is None else _meeting(whole, structure)
+    for part in parts:
+        if len(part) == 1 and isinstance(conjugate(part[0], structure), Conjugate):
+            continue  # one by one, each element is drawn without a matrix
+        made = _complete(part, structure)
+        if made is None and len(part) > 1:
+            yield from (m for n in part for m in _groups([n], structure))
+        elif made is not None:
+            yield made
+
+
+def _meeting(whole: Coefficients, structure: Structure) -> list[list[Stochastic]]:
+    """Variables in groups: two are in one where some row, for some labels, has a coefficient of each."""
+    pairs = [meetings(c, whole.size, structure, sure=True) for c in whole.children]
+    owner = np.repeat(np.arange(len(whole.nodes)), [leaf.size for leaf in whole.starts])
+    groups = _joined(owner[np.concatenate(pairs)], len(whole.nodes))
+    return [[n for n, g in zip(whole.nodes, groups, strict=True) if g == k] for k in range(max(groups) + 1)]
+
+
+def _complete(nodes: list[Stochastic], structure: Structure) -> Coefficients | None:
+    """Blocks and prior of variables that are drawn together, or None where a block is too large."""
+    made = _read(nodes, structure)
+    if made is None:
+        return None
+    pairs = [meetings(c, made.size, structure, sure=False) for c in made.children] + [_prior_pairs(made)]
+    blocks = _joined(np.concatenate(pairs), made.size)
+    sizes = np.bincount(blocks)
+    if sizes.max() > (MOST_ALONE if len(nodes) == 1 else MOST_TOGETHER):
+        return None
+    by_block = np.argsort(blocks, kind="stable")
+    made.order = np.empty(made.size, np.int64)
+    made.order[by_block] = np.arange(made.size)
+    made.sizes = sizes.astype(np.int64)
+    _add_prior(made, structure)
+    _add_known_products(made)
+    return made
+
+
+def _read(nodes: list[Stochastic], structure: Structure) -> Coefficients | None:
+    """The rows of several variables as linear predictors of all of them, or None."""
+    leaves = [structure.recording.leaves[n] for n in nodes]
+    starts = dict(zip(leaves, np.cumsum([0, *[v.size for v in leaves]])[:-1].tolist(), strict=True))
+    own = [structure.recording.own_factor(n) for n in nodes]
+    if any(v in p.leaves for f in own for p in f.parameters.values() for v in leaves):
+        return None
+    children = {e: None for n in nodes for e in structure.about(n) if e.factor not in own}
+    read = [_child(e, starts) for e in children]
+    if not read or any(c is None for c in read):
+        return None
+    return Coefficients(nodes, starts, [c for c in read if c is not None])
+
+
+def _child(e: Evidence, starts: Mapping[Expression, int]) -> Child | None:
+    """What rows say, where the coefficients are in their mean alone, and linear there."""
+    name, leaves = _mean_of(e), set(starts)
+    if name is None or e.factor.family is None or e.factor.family.statistics is None or e.sums is None:
+        return None
+    touching = [p for p, x in e.parameters.items() if x.leaves & leaves]
+    if touching != [name] or (e.factor.x is not None and e.factor.x.leaves & leaves):
+        return None
+    predictor = linear(e.parameters[name], starts)
+    if predictor is None or not predictor.terms:
+        return None
+    others = {p: x for p, x in e.parameters.items() if p != name}
+    first, second = e.factor.family.statistics.messages[name].natural(e.sums, others)
+    return _laid_out(e, ex.as_expression(first), ex.as_expression(second), predictor)
+
+
+def _laid_out(e: Evidence, weight: Expression, second: Expression, predictor: Linear) -> Child:
+    """All numbers of the rows, one row after another."""
+    shape, rows = e.elements.shape, max(e.elements.size, 1)
+
+    def flat(x: Expression) -> Expression:
+        if x.size == 1:
+            return ex.reshape(x, ())
+        return ex.reshape(x if x.shape == shape else ex.broadcast_to(x, shape), (rows,))
+
+    rest = second if predictor.offset is None else second - weight * predictor.offset
+    terms = tuple(Term(flat(t.slope), flat(t.index)) for t in predictor.terms)
+    return Child(e, rows, flat(weight), flat(rest), terms)
+
+
+# -------------------------------------------------------------------- the prior
+
+
+def _prior_pairs(group: Coefficients) -> np.ndarray:
+    """Coefficients that a prior of vectors ties together."""
+    found = [np.zeros((0, 2), np.int64)]
+    for node, (leaf, start) in zip(group.nodes, group.starts.items(), strict=True):
+        if isinstance(node, Law) and node.family.event_ndim:
+            numbers = start + np.arange(leaf.size).reshape(-1, leaf.shape[-1])
+            pairs = np.stack(np.broadcast_arrays(numbers[:, :1], numbers), axis=-1)
+            found.append(pairs.reshape(-1, 2))
+    return np.concatenate(found)
+
+
+def _add_prior(group: Coefficients, structure: Structure) -> None:
+    """Precision and linear part of all priors, in the order of the blocks."""
+    group.flat = np.zeros(group.size, bool)
+    matrices: list[tuple[Expression, np.ndarray]] = []
+    linears: list[tuple[Expression, np.ndarray]] = []
+    for node, (leaf, start) in zip(group.nodes, group.starts.items(), strict=True):
+        numbers = start + np.arange(leaf.size)
+        if not isinstance(node, Law):
+            group.flat[numbers] = True
+            continue
+        own = structure.recording.own_factor(node).parameters
+        axes = node.family.event_ndim
+        first, second = _vectors(node, own, leaf.size) if axes else _numbers(own, leaf.shape)
+        wide = numbers.reshape(-1, leaf.shape[-1] if axes else 1)
+        row, column = (np.ravel(p) for p in np.broadcast_arrays(wide[:, :, None], wide[:, None, :]))
+        once = np.flatnonzero(row >= column)  # one entry of each pair: the kernel adds the two
+        matrices.append((ex.gather(first, once), _entries(group, row[once], column[once])))
+        linears.append((second, group.order[numbers]))
+        if first.is_constant and not axes:
+            group.flat[numbers] = np.broadcast_to(first.known == 0.0, numbers.shape)
+    group.precision = _spread(matrices, int((group.sizes**2).sum()))
+    group.linear = _spread(linears, group.size)
+
+
+def _vectors(node: Law, own: Mapping[str, Expression], size: int) -> tuple[Expression, Expression]:
+    first, second = natural_prior(node, own, size // node.event_shape[-1])
+    return ex.reshape(first, (-1,)), ex.reshape(second, (-1,))
+
+
+def _numbers(own: Mapping[str, Expression], shape: tuple[int, ...]) -> tuple[Expression, Expression]:
+    precision, mean = (
+        own[name] if own[name].shape == shape else ex.broadcast_to(own[name], shape) for name in ("precision", "mean")
+    )
+    return ex.reshape(precision, (-1,)), ex.reshape(elementwise("multiply", precision, mean), (-1,))
+
+
+def _entries(group: Coefficients, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Where entries of the blocks' matrices stand, for coefficients of one block each."""
+    return np.asarray(group.row_starts[group.order[row]] + group.order[column])
+
+
+def _spread(parts: Sequence[tuple[Expression, np.ndarray]], size: int) -> Expression:
+    if not parts:
+        return constant(np.zeros(size))
+    values, places = zip(*parts, strict=True)
+    return scatter(ex.concatenate(list(values)), np.concatenate(places), size)
+
+
+# -------------------------------------------------------------------- rows whose cross products are known numbers
+
+
+def _add_known_products(group: Coefficients) -> None:
+    """Let one precision that all rows share stand before cross products of a known design, made once."""
+    for child in group.children:
+        parts = [p for t in child.terms for p in (t.slope, t.index)]
+        if child.weight.size > 1 or not all(p.is_constant for p in parts) or any(t.index.size > 1 for t in child.terms):
+            continue
+        slopes = np.stack([np.broadcast_to(t.slope.known, (child.rows,)).astype(float) for t in child.terms])
+        numbers = np.array([int(np.ravel(t.index.known)[0]) for t in child.terms])
+        known = _lower_entries(group, group.order[numbers], slopes @ slopes.T)
+        group.precision = elementwise("add", group.precision, elementwise("multiply", child.weight, known))
+        group.known.add(child)
+        _add_known_sums(group, child, group.order[numbers], slopes)
+
+
+def _add_known_sums(group: Coefficients, child: Child, places: np.ndarray, slopes: np.ndarray) -> None:
+    """Where rows have known values, times one number for all of them, their products with the design are made once."""
+    rest = child.rest
+    parts = rest.arguments if rest.op == "multiply" else (constant(1.0), rest)
+    for times, values in (parts, parts[::-1]):
+        if times.size == 1 and values.is_constant:
+            known = np.zeros(group.size)
+            np.add.at(known, places, slopes @ np.broadcast_to(values.known, (child.rows,)))
+            group.linear = elementwise("add", group.linear, elementwise("multiply", ex.reshape(times, ()), known))
+            group.summed.add(child)
+            return
+
+
+def _lower_entries(group: Coefficients, places: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """A matrix of terms at some places in the blocks' matrices, in one of the two entries of each pair."""
+    row, column = np.tril_indices(len(places))
+    low, high = np.sort(places[np.stack([row, column])], axis=0)
+    twice = np.where((row != column) & (low == high), 2.0, 1.0)
+    block = np.repeat(np.arange(len(group.sizes)), group.sizes)
+    one = block[low] == block[high]  # elsewhere no row has both
+    found = np.zeros(group.precision.size)
+    np.add.at(found, (group.row_starts[high] + low)[one], (products[row, column] * twice)[one])
+    return found
+
+
+__all__ = ["Coefficients", "coefficients_of"]

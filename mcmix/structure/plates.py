@@ -1,0 +1,272 @@
+"""Plate recovery: like nodes of a loop are gathered into one vector before structure is looked for.
+
+Nodes are alike where they have one family and one shape, and parameters that differ only in constants and in which
+entry of like parents they read. What was written as
+``[Normal(f"y{i}", mu[z[i]], 1, value=x[i], observed=True) for i in ...]`` is to the sampler what
+``Normal("y", mu[z], 1, value=x, observed=True)`` is: labels get their update, lists of random effects the steps of
+vectors. Names, traces and places in a chain's memory stay those of the nodes that were written.
+
+Unknowns that meet in one factor (the states of a chain) are put into different plates, as few as a greedy colouring
+finds: given the other plates, the entries of each are independent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from mcmix.errors import TraceError
+from mcmix.nodes.law import Law
+from mcmix.nodes.node import Node
+from mcmix.nodes.plate import Plate
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure import expression as ex
+from mcmix.structure.evaluate import ordered
+from mcmix.structure.expression import Expression, leaf
+from mcmix.structure.recording import Factor, Recording, is_log_kept, law_elements
+from mcmix.structure.rewrite import _rebuilt
+from mcmix.structure.stacked import NotAlike, Signatures, stacked
+
+FEWEST = 20  # nodes that are worth a plate
+MOST_COLOURS = 4  # plates of unknowns that meet in factors
+
+
+def gathered(recording: Recording, kept: Collection[Node] = ()) -> Recording:
+    """The recording with like nodes gathered; the very same where there are none.
+
+    Parameters
+    ----------
+    recording : Recording
+        Not cut yet.
+    kept : collection of Node
+        Unknowns that stay as they are, such as those with a step of the user's choice; what kept labels look up does
+        so too.
+    """
+    if len(recording.factors) < FEWEST:
+        return recording
+    groups, apart = _alike(recording, kept), set[Node]()
+    while True:
+        found = _Gathering(recording, [g for g in groups if not apart.intersection(g)])
+        torn = found.torn()
+        if not torn:
+            return found.recording if found.any else recording
+        apart |= torn
+
+
+# -------------------------------------------------------------------- which unknowns are alike
+
+
+def _alike(recording: Recording, kept: Collection[Node]) -> list[list[Law]]:
+    """Groups of unknowns that may stand in one vector each, no two of which meet in one factor."""
+    owners = {f.node: f for f in reversed(recording.factors) if f.x is not None}
+    members = {n: owners[n] for n in recording.leaves if _can_be_member(n, owners.get(n), recording) and n not in kept}
+    leaves = {recording.leaves[n]: n for n in members}
+    labels = {own for n, own in recording.leaves.items() if n in kept}
+    for component in _components(recording, set(leaves), labels):
+        del members[leaves.pop(component)]
+    signatures = Signatures(lambda x: _kind(leaves[x]) if x in leaves else id(x))
+    groups = defaultdict[Hashable, list[Law]](list)
+    for node, factor in members.items():
+        assert isinstance(node, Law)
+        groups[_kind(node), *[signatures.of(p) for p in factor.parameters.values()]].append(node)
+    large = [g for g in groups.values() if len(g) >= FEWEST]
+    return [part for group in large for part in _coloured(group, recording) if len(part) >= FEWEST]
+
+
+def _can_be_member(node: Stochastic, factor: Factor | None, recording: Recording) -> bool:
+    if not isinstance(node, Law) or node.mask is not None or factor is None or factor.family is not node.family:
+        return False
+    own = recording.leaves[node]
+    alone = not any(own in p.leaves for p in factor.parameters.values())
+    return alone and factor.x is recording.values[node] and len(node.shape) - node.family.event_ndim <= 1
+
+
+def _kind(node: Stochastic) -> Hashable:
+    return id(node.family), node.shape, node.dtype.str
+
+
+def _components(recording: Recording, leaves: set[Expression], labels: set[Expression]) -> set[Expression]:
+    """Leaves that keep their own nodes: several that make up a table for unknown positions, or one for kept labels."""
+    found = set[Expression]()
+    for part in _parts((f.elements for f in recording.factors), lambda x: x.arguments):
+        if part.op == "take" and not part.arguments[1].is_constant and not part.arguments[0].is_constant:
+            entries = leaves.intersection(_parts([part.arguments[0]], _what_is_looked_up))
+            found |= entries if len(entries) > 1 or part.arguments[1].leaves & labels else set()
+    return found
+
+
+def _what_is_looked_up(x: Expression) -> tuple[Expression, ...]:
+    """What the entries of an array are made of, but for where they are looked up."""
+    return x.arguments[:1] if x.op == "take" else x.arguments
+
+
+def _parts(roots: Iterable[Expression], below: Callable[[Expression], tuple[Expression, ...]]) -> Iterator[Expression]:
+    seen = set[Expression]()
+    for root in roots:
+        waiting = [root]
+        while waiting:
+            part = waiting.pop()
+            if part not in seen:
+                seen.add(part)
+                yield part
+                waiting += below(part)
+
+
+def _coloured(group: list[Law], recording: Recording) -> list[list[Law]]:
+    """The group in few parts (a greedy colouring), so that no two of a part meet in a factor of one element."""
+    number = {recording.leaves[n]: i for i, n in enumerate(group)}
+    neighbours = defaultdict[int, set[int]](set)
+    for factor in recording.factors:
+        if factor.elements.size != 1 or len(factor.elements.leaves) > len(group):
+            continue
+        met = [number[x] for x in factor.elements.leaves if x in number]
+        if len(met) > MOST_COLOURS:
+            return []
+        for i in met:
+            neighbours[i].update(met)
+    colours: dict[int, int] = {}
+    for i in range(len(group)):
+        taken = {colours[j] for j in neighbours[i] if j in colours and j != i}
+        colours[i] = next(c for c in range(len(taken) + 1) if c not in taken)
+    n_colours = max(colours.values()) + 1
+    if n_colours > MOST_COLOURS:
+        return []
+    return [[n for i, n in enumerate(group) if colours[i] == c] for c in range(n_colours)]
+
+
+# -------------------------------------------------------------------- gathering
+
+
+class _Gathering:
+    """A recording in which groups of unknowns are one leaf each, and factors that are then alike are one."""
+
+    def __init__(self, old: Recording, groups: list[list[Law]]):
+        self.old = old
+        self.recording = Recording(opaque=old.opaque)
+        self.plates = [_plate(g, old) for g in groups]
+        self.plate_of: dict[Node, Plate] = {n: p for p in self.plates for n in p.members}
+        self._done: dict[Expression, Expression] = {}
+        self._leaves()
+        self.recording.values |= {n: self._moved(x) for n, x in old.values.items()}
+        self._factors()
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was gathered."""
+        return bool(self.plates) or len(self.recording.factors) < len(self.old.factors)
+
+    def torn(self) -> set[Node]:
+        """Members of continuous plates whose laws are in several parts: no step of vectors serves these well."""
+        laws = defaultdict[Node, int](int)
+        for factor in self.recording.factors:
+            laws[factor.node] += 1
+        bad = [p for p in self.plates if laws[p] != 1 and p.dtype.kind == "f"]
+        return {n for p in bad for n in p.members}
+
+    def _leaves(self) -> None:
+        for node, own in self.old.leaves.items():
+            plate = self.plate_of.get(node)
+            if plate is None:
+                self.recording.leaves[node] = own
+                self._done[own] = own
+            elif node is plate.members[0]:
+                whole = leaf(plate, plate.shape, own.kind)
+                self.recording.leaves[plate] = whole
+                self.recording.values[plate] = ex.elementwise("exp", whole) if is_log_kept(plate) else whole
+                for i, member in enumerate(plate.members):
+                    of = self.old.leaves[member]
+                    self._done[of] = ex.gather(whole, np.arange(i * of.size, (i + 1) * of.size).reshape(of.shape))
+        self.recording.plates = dict(self.plate_of)
+
+    def _moved(self, x: Expression) -> Expression:
+        """An expression of the plates' leaves."""
+        for part in ordered(x):
+            if part not in self._done:
+                arguments = [self._done[a] for a in part.arguments]
+                joined = part.op == "concatenate" and any(
+                    new is not old for new, old in zip(arguments, part.arguments, strict=True)
+                )
+                self._done[part] = ex.concatenate(arguments) if joined else _rebuilt(part, arguments)
+        return self._done[x]
+
+    def _factors(self) -> None:
+        signatures = Signatures()
+        groups = defaultdict[Hashable, list[Factor]](list)
+        for old in self.old.factors:
+            factor = replace(
+                old,
+                elements=self._moved(old.elements),
+                x=None if old.x is None else self._moved(old.x),
+                parameters={name: self._moved(p) for name, p in old.parameters.items()},
+            )
+            groups[self._key(factor, signatures)].append(factor)
+        for group in groups.values():
+            self.recording.factors += self._joined(group)
+
+    def _key(self, factor: Factor, signatures: Signatures) -> Hashable:
+        node = factor.node
+        plate = self.plate_of.get(node)
+        if not isinstance(node, Law) or factor.family is None or factor.x is None or factor.places is not None:
+            return id(factor)
+        if plate is None and not (node.observed and len(node.shape) - node.family.event_ndim <= 1):
+            return id(factor)
+        built = [signatures.of(x) for x in (factor.x, *factor.parameters.values())]
+        return ("data", node.dtype.str) if plate is None else id(plate), id(factor.family), node.shape, *built
+
+    def _joined(self, group: list[Factor]) -> list[Factor]:
+        plate = self.plate_of.get(group[0].node)
+        if len(group) < FEWEST and plate is None:
+            return group
+        try:
+            return [_one(group, plate)]
+        except (NotAlike, TraceError):
+            if plate is None:
+                return group
+            return [_one([factor], plate) for factor in group]
+
+
+def _plate(group: list[Law], recording: Recording) -> Plate:
+    return Plate(group, {name: parent for name, parent in group[0].canonical_parents.items()})
+
+
+def _one(group: list[Factor], plate: Plate | None) -> Factor:
+    """One factor for factors of like nodes, with an element for each of theirs."""
+    first = group[0]
+    node, family = first.node, first.family
+    assert isinstance(node, Law) and family is not None and first.x is not None
+    front = node.shape[: len(node.shape) - family.event_ndim]
+    columns = {name: [f.parameters[name] for f in group] for name in first.parameters}
+    x = _rows([f.x for f in group if f.x is not None], front, family.event_ndim)
+    parameters = {
+        p.name: _rows(columns[p.name], front, p.event_ndim, may_be_shared=True)
+        for p in family.parameters
+        if p.name in columns
+    }
+    known = {name: np.asarray(p.known) for name, p in parameters.items() if p.is_constant}
+    if plate is None:
+        plate = Plate([f.node for f in group if isinstance(f.node, Law)], node.canonical_parents)
+    if len(group) == len(plate.members):
+        plate.parents |= known
+    elements = law_elements(family, x, list(parameters.values()), (len(group) * int(np.prod(front, dtype=int)),))
+    return replace(first, node=plate, elements=elements, x=x, parameters=parameters)
+
+
+def _rows(parts: list[Expression], front: tuple[int, ...], axes: int, may_be_shared: bool = False) -> Expression:
+    """Values of like nodes, one row for each element of theirs; one value that all share as it is."""
+    first = parts[0]
+    joined, event = stacked(parts), first.shape[first.ndim - axes :]
+    if joined is first:
+        if may_be_shared and first.ndim == axes and (len(parts) > 1 or not first.leaves):
+            return first
+        joined = ex.broadcast_to(joined, (len(parts), *first.shape))
+    inner = first.shape[: first.ndim - axes]
+    if inner != front:
+        places = np.arange(joined.size).reshape(len(parts), *[1] * (len(front) - len(inner)), *inner, *event)
+        joined = ex.gather(joined, np.broadcast_to(places, (len(parts), *front, *event)).copy())
+    return ex.reshape(joined, (len(parts) * int(np.prod(front, dtype=int)), *event))
+
+
+__all__ = ["FEWEST", "gathered"]

@@ -1,0 +1,83 @@
+"""What came out of a run is an object of its own: everything after the run takes it, and it stays as it is."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import mcmix as mc
+
+
+def model() -> list:
+    x = np.random.default_rng(1).normal(np.arange(60) % 2 * 6.0, 1.0)
+    w, mu = mc.Dirichlet("w", [1, 1]), mc.Normal("mu", 3, sigma=5, size=2)
+    z = mc.Categorical("z", w, size=60)
+    return [w, mu, z, mc.Normal("y", mu[z], 1.0, value=x, observed=True)]
+
+
+@pytest.fixture(scope="module")
+def sampled() -> mc.MCMC:
+    return mc.MCMC(model()).sample(300, 100, seed=1, chains=2, progress_bar=False)
+
+
+@pytest.fixture(scope="module")
+def posterior(sampled) -> mc.Posterior:
+    return sampled.posterior
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda p: p.trace("mu")[:],
+        lambda p: p.deviance,
+        lambda p: p.summary().to_numpy(),
+        lambda p: p.memberships(),
+        lambda p: p.predict_logpdf([0.0, 3.0]),
+        lambda p: p.posterior_predictive(20, seed=1)["y"],
+        lambda p: mc.relabel(p)["posterior"]["mu"].values,
+        lambda p: mc.classify(p).probabilities,
+        lambda p: mc.partition(p).labels,
+        lambda p: p.to_arviz(log_likelihood=True)["log_likelihood"]["y"].values,
+    ],
+)
+def test_it_answers_as_the_sampler_does(sampled, posterior, asked):
+    assert np.array_equal(asked(sampled), asked(posterior), equal_nan=True)
+
+
+def test_its_verdict_is_the_samplers(sampled, posterior):
+    assert posterior.verdict == sampled.verdict
+    assert posterior.diagnose().verdict == sampled.diagnose().verdict
+
+
+def test_it_stays_as_it_is_when_the_sampler_goes_on():
+    m = mc.MCMC(model()).sample(50, 0, seed=1, chains=2, progress_bar=False)
+    before = m.posterior
+    kept = before.trace("mu")[:].copy()
+    m.sample(70, progress_bar=False)
+    assert np.array_equal(before.trace("mu")[:], kept)
+    assert m.posterior.draws("all").n_draws == 120
+
+
+def test_it_does_not_draw(posterior):
+    assert not isinstance(posterior, mc.MCMC)
+    assert not hasattr(posterior, "sample")
+
+
+def test_it_is_pickled_whole(posterior):
+    again = pickle.loads(pickle.dumps(posterior))
+    assert np.array_equal(again.trace("mu")[:], posterior.trace("mu")[:])
+    assert np.array_equal(again.memberships(), posterior.memberships())
+
+
+def test_a_page_is_written_of_it(posterior, tmp_path):
+    assert posterior.report(tmp_path).exists()
+
+
+def test_without_draws_it_says_so():
+    with pytest.raises(mc.ModelError, match="nothing was drawn yet"):
+        mc.MCMC(model()).posterior.draws()
+
+
+def test_what_was_read_is_one_too(sampled, tmp_path):
+    read = mc.MCMC(model()).read(sampled.to_arviz())
+    assert np.array_equal(read.posterior.trace("mu")[:], sampled.trace("mu")[:])
