@@ -449,7 +449,7 @@ EXAMPLES: dict[str, Example] = {
 }
 
 
-# Vector and matrix laws: sets of parameters, SciPy's law, the mean; tests/test_vector_laws.py runs over them.
+# Vector and matrix laws: sets of parameters, SciPy's law, the mean; test_vector_laws.py runs over them.
 _COVER = np.array([[2.0, 0.9, -0.3], [0.9, 1.5, 0.2], [-0.3, 0.2, 0.7]])
 _WIDE = np.array([[4.0, -1.0], [-1.0, 9.0]])
 

@@ -49,8 +49,9 @@ def test_a_feature_that_is_not_in_the_grammar_is_an_error():
 # -------------------------------------------------------------------- nothing public is left out
 
 OPTIONS = {  # keywords of MCMC that change what is sampled: features, or covered where it says
-    "tempering": "features", "trace": "tests/test_run.py", "label_budget": "tests/test_label_draws.py",
-    "name": "tests/test_run.py", "calc_deviance": "tests/test_pymc2.py",
+    "tempering": "features", "trace": "tests/sampling/test_run.py",
+    "label_budget": "tests/sampling/test_label_draws.py",
+    "name": "tests/sampling/test_run.py", "calc_deviance": "tests/pymc2/test_pymc2.py",
 }  # fmt: skip
 OF_LAWS = {"value", "observed", "size", "trace"}
 ASKED = {  # functions of the package that take a run, by what asks them here

@@ -19,7 +19,7 @@ from tests.references import assert_mean
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-HOME = Path(__file__).parents[1]
+HOME = Path(__file__).parents[2]
 
 
 def sampled(nodes, iterations=6000, burn=1000, **options):

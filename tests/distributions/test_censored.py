@@ -18,6 +18,7 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.distributions.truncated import truncated
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import leaf
+from tests.kernels.test_machine import ran
 from tests.references import (
     Component,
     assert_below,
@@ -30,7 +31,6 @@ from tests.references import (
     enumerated,
     subsets,
 )
-from tests.test_machine import ran
 
 WITH = [name for name, family in FAMILIES.items() if family.is_cumulative]
 CONTINUOUS = [name for name in WITH if not FAMILIES[name].support.discrete]

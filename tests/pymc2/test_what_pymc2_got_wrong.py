@@ -16,7 +16,7 @@ import mcmix as mc
 from tests import references as ref
 from tests.references import assert_law, assert_masses, assert_mean, assert_shares, chains_of
 
-HOME = Path(__file__).parents[1]
+HOME = Path(__file__).parents[2]
 
 
 def sampled(m, seed, iterations=6000, burn=1000, **options):

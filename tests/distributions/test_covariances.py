@@ -13,8 +13,8 @@ from mcmix.structure import expression as ex
 from mcmix.structure.expression import constant, leaf
 from mcmix.structure.rewrite import substitute
 from tests import references as ref
+from tests.kernels.test_machine import assert_twins, ran
 from tests.references import assert_law, assert_mean, assert_shares, chains_of
-from tests.test_machine import assert_twins, ran
 
 SCALE = np.array([[2.0, 0.5], [0.5, 1.0]])
 CROOKED = np.array([[1.0, 2.0], [2.0, 1.0]])  # eigenvalues 3 and -1

@@ -33,7 +33,7 @@ def table(tmp_path):
 
 @pytest.fixture(autouse=True)
 def few_figures(request, monkeypatch):
-    """Figures take most of a page's time; tests/test_page.py looks at them, and one test here."""
+    """Figures take most of a page's time; tests/report/test_page.py looks at them, and one test here."""
     if request.node.name != "test_from_file_to_page":
         monkeypatch.setattr("mcmix.api.report._tried", lambda attempts: ([], []))
 

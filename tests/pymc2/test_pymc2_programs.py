@@ -13,8 +13,8 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
 from mcmix.pymc2.table import ROWS
 from mcmix.pymc2.utils import logp_of_set, normcdf
+from tests.pymc2.test_pymc2 import POINTS
 from tests.references import assert_mean
-from tests.test_pymc2 import POINTS
 
 # -------------------------------------------------------------------- numbers
 

@@ -534,7 +534,7 @@ def test_looking_at_draws_leaves_them_usable():
 CLOCK = r"""
 import os, signal, sys, threading
 import numpy as np, mcmix as mc
-from tests.test_interrupt_anywhere import sampler, nothing_runs_on
+from tests.sampling.test_interrupt_anywhere import sampler, nothing_runs_on
 signal.signal(signal.SIGINT, signal.default_int_handler)
 moments = np.random.default_rng(int(sys.argv[1])).uniform(0.0, 0.006, int(sys.argv[2]))
 m = sampler().sample(20, chains=4)

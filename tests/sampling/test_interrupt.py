@@ -91,10 +91,10 @@ class Interrupted:
     """A child process and the lines it says."""
 
     def __init__(self, kind):
-        code = f"from tests.test_interrupt import child; child({kind!r})"
+        code = f"from tests.sampling.test_interrupt import child; child({kind!r})"
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
