@@ -323,8 +323,8 @@ def test_an_evaluation_buys_more_draws_than_trying_all_values():
         return float(logs[int(k)]) if k >= 0 else 0.0
 
     sampler = mc.MCMC([k, mc.Potential(logp=f, doc="", name="f", parents={"k": k})])
-    sampler.sample(2500, 500, seed=1, **QUIET)
-    found = mixing(sampler.trace("k")[:].astype(float)[None, :, None])
+    sampler.sample(2500, 500, seed=1, chains=1, **QUIET)
+    found = mixing(sampler.trace("k")[:].astype(float).reshape(1, 1, -1))
     assert float(found.effective[0]) / len(calls) > 2.0 / n  # all values tried: one independent draw for n calls
 
 
