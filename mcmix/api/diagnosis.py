@@ -79,16 +79,20 @@ def _nameless(made: Assembled, labels: dict[str, LabelFacts]) -> set[str]:
     free = {name for name, label in labels.items() if label.exchangeable}
     for label in labels.values():
         free |= {name for table in label.tables for name, _ in table} | set(label.complements)
-    return free | {f.name for f in made.model.deterministics if _sources(f) & free}
+    seeing: set[Node] = set()
+    for node in made.model.deterministics:  # parents first
+        if any(p.name in free if p.is_random else p in seeing for p in node.parent_nodes):
+            seeing.add(node)
+    return free | {f.name for f in seeing}
 
 
 def _suspects(made: Assembled, labels: dict[str, LabelFacts]) -> set[str]:
     """Unknowns by component of label vectors whose components nothing proves alike: tables, or of their length."""
     found = set[str]()
-    for vector in _label_vectors(made):
-        if labels[vector.node.name].exchangeable or vector.n_labels < 2:
-            continue
-        met = {p for f in made.model.data_nodes if vector.node in f.extended_parents for p in f.extended_parents}
+    vectors = [v for v in _label_vectors(made) if not labels[v.node.name].exchangeable and v.n_labels > 1]
+    parents = [f.extended_parents for f in made.model.data_nodes] if vectors else []
+    for vector in vectors:
+        met = {p for own in parents if vector.node in own for p in own}
         found |= {n.name for n in made.model.stochastics if n in met and _by_component(n, vector)}
     return found
 
@@ -97,10 +101,6 @@ def _by_component(node: Stochastic, vector: LabelVector) -> bool:
     """Whether an unknown has an entry for each component, none of which is known."""
     vector_like = not is_discrete(node) and not is_log_kept(node) and node.mask is None
     return vector_like and node.shape[:1] == (vector.n_labels,)
-
-
-def _sources(function: Node) -> set[str]:
-    return {n.name for n in function.extended_parents}
 
 
 def _never_repeats(node: Stochastic) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Deterministic
-from mcmix.nodes.node import Node, mapped, short
+from mcmix.nodes.node import Node, in_turn, mapped, short
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.screen import say
 
@@ -45,15 +45,10 @@ def drawn_forward(
     """
     values: dict[Node, Any] = dict(given)
 
-    def value_of(node: Node) -> Any:
-        if node not in values:
-            values[node] = found(node)
-        return values[node]
-
     def found(node: Node) -> Any:
         if node in fixed:
             return node.value
-        parents = {key: mapped(parent, value_of) for key, parent in node.parents.items()}
+        parents = {key: mapped(parent, values.__getitem__) for key, parent in node.parents.items()}
         if isinstance(node, Deterministic):
             return node.function(**parents)
         assert isinstance(node, Stochastic)
@@ -63,7 +58,8 @@ def drawn_forward(
         return drawn if drawn.ndim else drawn[()]
 
     for node in wanted:
-        value_of(node)
+        for here in in_turn(node, values.__contains__, lambda n: [] if n in fixed else n.parent_nodes):
+            values[here] = found(here)
     return values
 
 
@@ -110,7 +106,8 @@ def drawable(nodes: Sequence[Stochastic], asked: bool, what: str, stops: Collect
     ModelError
         If one was asked for, or nothing remains.
     """
-    bad = {n: culprit for n in nodes if (culprit := _cannot(n, stops)) is not None}
+    fine = set[Node]()
+    bad = {n: culprit for n in nodes if (culprit := _cannot(n, stops, fine)) is not None}
     good = [n for n in nodes if n not in bad]
     if not bad:
         return good
@@ -122,17 +119,18 @@ def drawable(nodes: Sequence[Stochastic], asked: bool, what: str, stops: Collect
     return good
 
 
-def _cannot(node: Node, stops: Collection[Node]) -> Node | None:
-    """The first node that cannot be drawn among a node and the ancestors that it needs."""
+def _cannot(node: Node, stops: Collection[Node], fine: set[Node]) -> Node | None:
+    """The first node that cannot be drawn among a node and the ancestors that it needs; `fine` are seen already."""
     waiting, seen = [node], set[Node]()
     while waiting:
         here = waiting.pop()
-        if here in seen or (here in stops and here is not node):
+        if here in seen or here in fine or (here in stops and here is not node):
             continue
         seen.add(here)
         if isinstance(here, Stochastic) and not here.can_draw:
             return here
         waiting += here.parent_nodes
+    fine |= seen
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import operator
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError, YesOrNoIndex, ZeroProbability
-from mcmix.nodes.node import Node, holds_nodes, mapped, nodes_in, shape_of, short, value_of
+from mcmix.nodes.node import Node, abridged, holds_nodes, mapped, nodes_in, settle, shape_of, short, value_of
 from mcmix.nodes.numbers import as_number, as_numbers
+from mcmix.nodes.stochastic import Clock
+
+_stamps = itertools.count()
 
 
 class Deterministic(Node):
@@ -53,18 +57,31 @@ class Deterministic(Node):
         super().__init__(name, parents, doc or "", trace)
         self.plot, self.verbose = plot, verbose
         self.function = eval
-        self._cached: tuple[Any, Any] | None = None
+        self._cached: Computed | None = None
 
     @property
     def value(self) -> Any:
         """Value at the parents' current values; computed again only when one of them changed."""
-        version = self.version
-        if self._cached is None or self._cached[0] != version:
-            self._cached = (version, _plain(self._answer()))
-        return self._cached[1]
+        if self.is_behind:
+            settle(self)
+        assert self._cached is not None
+        return self._cached.value
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether any random node changed since the value was computed, or found to hold."""
+        return self._cached is None or self._cached.looked_at != Clock.now
+
+    def catch_up(self) -> None:
+        """Compute the value again where a parent has changed."""
+        now = Clock.now
+        seen = [_stamp_of(parent) for parent in self.parent_nodes]
+        if self._cached is None or self._cached.seen != seen:
+            self._cached = Computed(next(_stamps), seen, _plain(self._answer()))
+        self._cached.looked_at = now
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_cached": None}  # it goes by versions, which go by addresses
+        return {**super().__getstate__(), "_cached": None}  # it goes by stamps, which go by addresses
 
     def _answer(self) -> Any:
         """What the function returns; its errors say which node they come from."""
@@ -97,6 +114,31 @@ class Deterministic(Node):
 
     def _describe(self) -> str:
         return f"Deterministic({self.name!r}, shape {np.shape(self.value)})"
+
+
+class Computed:
+    """A value that was computed, of which parents, and when it was last found to hold.
+
+    Parameters
+    ----------
+    stamp : int
+        Its own: nothing else that was computed has the same.
+    seen : list
+        The parents' stamps.
+    value : anything
+    """
+
+    __slots__ = ("stamp", "seen", "value", "looked_at")
+
+    def __init__(self, stamp: int, seen: list[Any], value: Any):
+        self.stamp, self.seen, self.value = stamp, seen, value
+        self.looked_at = -1
+
+
+def _stamp_of(parent: Node) -> Any:
+    """What changes with a parent's value, the parent being up to date."""
+    computed = getattr(parent, "_cached", None)
+    return (id(parent), computed.stamp) if isinstance(computed, Computed) else parent.version
 
 
 _OF_SHAPES = ("could not be broadcast", "matmul: Input operand", "not aligned")
@@ -275,7 +317,7 @@ def _binary(symbol: str, function: Callable[[Any, Any], Any], swapped: bool = Fa
     def method(self: Node, other: Any) -> Any:
         operand = _as_operand(f"{self.name} {symbol} ...", other)
         left, right = (operand, self) if swapped else (self, operand)
-        text = f"({short(left)} {symbol} {short(right)})"
+        text = abridged(f"({short(left)} {symbol} {short(right)})")
         parents = {"left": left, "right": right}
         return Deterministic(partial(_of_two, function), text, text, parents, trace=False)
 
@@ -292,8 +334,8 @@ def _symbolic(value: Any) -> bool:
 
 def _unary(symbol: str, function: Callable[[Any], Any]) -> Any:
     def method(self: Node) -> Any:
-        text = f"{symbol}({self.name})"
-        return Deterministic(partial(_of_one, function), f"{symbol}{self.name}", text, {"value": self}, trace=False)
+        text = abridged(f"{symbol}({self.name})")
+        return Deterministic(partial(_of_one, function), text, text, {"value": self}, trace=False)
 
     return method
 
@@ -330,7 +372,7 @@ class Index(Deterministic):
     """
 
     def __init__(self, name: str, x: Any, index: Any, doc: str = "", **keywords: Any):
-        text = f"{short(x)}[{short(index)}]"
+        text = abridged(f"{short(x)}[{short(index)}]")
         if any(n.is_yes_or_no for n in nodes_in(index)):
             raise YesOrNoIndex(name if name == text else f"{name}: {text}")
         what = f"{name}: the look-up {text}"
@@ -339,22 +381,33 @@ class Index(Deterministic):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the value, known without looking every row up where labels are looked up in a table."""
-        if self.takes_rows:
-            return (*shape_of(self.parents["index"]), *shape_of(self.parents["x"])[1:])
-        return np.shape(self.value)
+        indices: list[Any] = []
+        table: Any = self
+        while isinstance(table, Index) and table._has_labels:  # a look-up in a look-up in ...
+            indices.append(table.parents["index"])
+            table = table.parents["x"]
+        shape = shape_of(table) if indices else ()
+        for index in reversed(indices):
+            shape = (*shape_of(index), *shape[1:]) if shape else ()
+        return shape or np.shape(self.value)
 
     @property
     def is_yes_or_no(self) -> bool:  # type: ignore[override]
         """Whether it shows entries of a variable of yes and no."""
         table = self.parents["x"]
+        while isinstance(table, Index):
+            table = table.parents["x"]
         return isinstance(table, Node) and table.is_yes_or_no
 
     @property
     def takes_rows(self) -> bool:
         """Whether whole-number labels, one per row, pick entries along the first axis of a table."""
-        x, index = self.parents["x"], self.parents["index"]
-        whole = isinstance(index, Node) and index.is_random and np.dtype(getattr(index, "dtype", bool)).kind in "iu"
-        return whole and len(shape_of(x)) > 0
+        return self._has_labels and len(shape_of(self.parents["x"])) > 0
+
+    @property
+    def _has_labels(self) -> bool:
+        index = self.parents["index"]
+        return isinstance(index, Node) and index.is_random and np.dtype(getattr(index, "dtype", bool)).kind in "iu"
 
     def _describe(self) -> str:
         return f"Index({self.name!r}, shape {self.shape})"
@@ -385,7 +438,7 @@ def stacked(values: Any) -> Any:
 
 
 def _get(self: Node, index: Any) -> Index:
-    return Index(f"{self.name}[{_index_text(index)}]", self, index, trace=False)
+    return Index(abridged(f"{self.name}[{_index_text(index)}]"), self, index, trace=False)
 
 
 def _index_text(index: Any) -> str:
@@ -413,13 +466,13 @@ def _ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: A
     if method != "__call__" or "out" in keywords:
         raise TypeError(f"numpy.{ufunc.__name__}.{method} of a node is not supported; write a @deterministic function")
     arguments = {f"x{i}": _as_operand(f"{ufunc.__name__}(...)", x) for i, x in enumerate(inputs)}
-    text = f"{ufunc.__name__}({', '.join(short(x) for x in inputs)})"
+    text = abridged(f"{ufunc.__name__}({', '.join(short(x) for x in inputs)})")
     return Deterministic(partial(_of_several, ufunc, keywords), text, text, arguments, trace=False)
 
 
 def _array_function(self: Node, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """A NumPy function of nodes is a deterministic node."""
-    text = f"{function.__name__}({', '.join(short(x) for x in arguments)})"
+    text = abridged(f"{function.__name__}({', '.join(short(x) for x in arguments)})")
     parents = {"arguments": list(arguments), "keywords": dict(keywords)}
     return Deterministic(partial(_of_any, function), text, text, parents, trace=False)
 
@@ -447,7 +500,7 @@ def _transposed(self: Node) -> Any:
 
 def _converted(self: Node, dtype: Any) -> Deterministic:
     """The value in another type: a node."""
-    name = f"{self.name}.astype({np.dtype(dtype)})"
+    name = abridged(f"{self.name}.astype({np.dtype(dtype)})")
     return Deterministic(partial(_of_type, np.dtype(dtype)), name, name, {"value": self}, trace=False)
 
 

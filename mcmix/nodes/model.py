@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from unicodedata import category
@@ -11,7 +12,8 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Deterministic, Potential
-from mcmix.nodes.node import Node, nodes_in, short
+from mcmix.nodes.lineage import Lineage
+from mcmix.nodes.node import Node, in_turn, mapped, nodes_in, place_of, short
 from mcmix.nodes.stochastic import Stochastic
 
 
@@ -48,6 +50,13 @@ class Model:
         self._refuse_doubles()
         self._refuse_names()
         self.generations = _generations(self.nodes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: first all nodes, parents before children, as chains of them may be long."""
+        return {"lineage": Lineage(self.ordered()), **self.__dict__}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        self.__dict__.update({k: v for k, v in held.items() if k != "lineage"})
 
     # ---------------------------------------------------------------- kinds of nodes
 
@@ -99,8 +108,8 @@ class Model:
     @property
     def left_out(self) -> list[Node]:
         """Data and potentials that depend on unknowns of the model but were neither listed nor lie below what was."""
-        found = dict.fromkeys(c for n in self.stochastics for c in _descendants(n) if _speaks(c))
-        return [n for n in found if n not in self.nodes]
+        own = set(self.nodes)
+        return [n for n in _descendants(self.stochastics) if _speaks(n) and n not in own]
 
     def get_node(self, name: str) -> Node:
         """The node with this name.
@@ -232,9 +241,16 @@ class Model:
             other = seen.setdefault(node.name, node)
             if other is not node:
                 raise ModelError(
-                    f"expected one name per node, got two nodes named {node.name!r} ({other!r} and {node!r}); "
-                    "rename one (after running a notebook cell twice, run the cells that use it again too)"
+                    f"expected one name per node, got two nodes named {node.name!r} ({other!r}{place_of(other)}, and "
+                    f"{node!r}{place_of(node)}); rename one{_in_a_loop(other, node)}"
                 )
+
+
+def _in_a_loop(one: Node, other: Node) -> str:
+    """What to do about two nodes of one name: those of one line come from a loop, others often from a notebook."""
+    if one.made_at is not None and one.made_at == other.made_at:
+        return ": in a loop, put its number into the name, f'{name}{i}'"
+    return " (after running a notebook cell twice, run the cells that use it again too)"
 
 
 def _drawn(node: Stochastic, rng: np.random.Generator, parents: dict[str, Any]) -> Any:
@@ -246,16 +262,21 @@ def _drawn(node: Stochastic, rng: np.random.Generator, parents: dict[str, Any]) 
 
 def parents_given(node: Node, values: Mapping[Node, Any]) -> dict[str, Any]:
     """The parents' values where some nodes take given values instead of their own."""
-    from mcmix.nodes.node import mapped
+    found: dict[Node, Any] = {}
+
+    def is_known(here: Node) -> bool:
+        return here is not node and (here in values or here in found or not isinstance(here, Deterministic))
 
     def resolve(parent: Node) -> Any:
-        if parent in values:
-            return values[parent]
-        if isinstance(parent, Deterministic):
-            return parent.function(**parents_given(parent, values))
-        return parent.value
+        return values[parent] if parent in values else found[parent] if parent in found else parent.value
 
-    return {key: mapped(parent, resolve) for key, parent in node.parents.items()}
+    for here in in_turn(node, is_known):
+        arguments = {key: mapped(parent, resolve) for key, parent in here.parents.items()}
+        if here is node:
+            return arguments
+        assert isinstance(here, Deterministic)
+        found[here] = here.function(**arguments)
+    raise AssertionError("a node is never its own ancestor")
 
 
 def _listed(source: Any) -> Iterator[Node]:
@@ -272,11 +293,11 @@ def _listed(source: Any) -> Iterator[Node]:
 
 def _collected(listed: list[Node]) -> list[Node]:
     """Listed nodes, the data and potentials below them, and the ancestors of all these."""
-    below = [c for node in listed for c in _descendants(node) if _speaks(c)]
+    below = [c for c in _descendants(listed) if _speaks(c)]
     found: dict[Node, None] = {}
-    waiting = [*listed, *below]
+    waiting = deque([*listed, *below])
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.popleft()
         if node not in found:
             found[node] = None
             waiting += node.parent_nodes
@@ -288,35 +309,34 @@ def _speaks(node: Node) -> bool:
     return isinstance(node, Potential) or bool(getattr(node, "holds_data", False))
 
 
-def _descendants(node: Node) -> list[Node]:
-    """Everything below a node, in an order that does not depend on the process."""
+def _descendants(nodes: Iterable[Node]) -> list[Node]:
+    """Everything below some nodes, one node after the other, in an order that does not depend on the process."""
     found: dict[Node, None] = {}
-    waiting = _by_name(node.children)
-    while waiting:
-        child = waiting.pop(0)
-        if child not in found:
-            found[child] = None
-            waiting += _by_name(child.children)
+    for node in nodes:
+        waiting = deque(_by_name(node.children))
+        while waiting:
+            child = waiting.popleft()
+            if child not in found:
+                found[child] = None
+                waiting += _by_name(child.children)
     return list(found)
 
 
 def _by_name(nodes: Iterable[Node]) -> list[Node]:
     """A set in an order that does not depend on the process."""
-    return sorted(nodes, key=lambda n: n.name)
+    return sorted(nodes, key=lambda n: (n.name, n.created))
 
 
 def _generations(nodes: list[Node]) -> list[list[Node]]:
     """Parents before children: generation g needs only generations below g."""
     depth: dict[Node, int] = {}
-
-    def depth_of(node: Node) -> int:
-        if node not in depth:
-            depth[node] = 1 + max((depth_of(p) for p in node.parent_nodes), default=-1)
-        return depth[node]
-
     for node in nodes:
-        depth_of(node)
-    return [[n for n in nodes if depth[n] == g] for g in range(max(depth.values()) + 1)]
+        for here in in_turn(node, depth.__contains__):
+            depth[here] = 1 + max((depth[p] for p in here.parent_nodes), default=-1)
+    found: list[list[Node]] = [[] for _ in range(max(depth.values()) + 1)]
+    for node in nodes:
+        found[depth[node]].append(node)
+    return found
 
 
 def _sign(node: Node) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcmix.errors import ModelError
+
+LONGEST_NAME = 240  # of a node that is named after what it is made of: chains of operators would fill memory with names
 
 _created = itertools.count()
 
@@ -35,19 +40,29 @@ class Node:
             raise ModelError(f"a node's name: expected a non-empty string, got {name!r}")
         self.__name__ = name
         self.created = next(_created)
+        self.made_at = _caller()
         self.__doc__ = doc
         self.trace_by_default = trace
         from mcmix.nodes.containers import DictContainer, contained  # containers are made of nodes
 
         self.parents: dict[str, Any] = DictContainer({key: contained(parent) for key, parent in parents.items()})
         self.children: weakref.WeakSet[Node] = weakref.WeakSet()
+        self.depth = 0
         for parent in self.parent_nodes:
             parent.children.add(self)
+            self.depth = max(self.depth, parent.depth + 1)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """How to copy a node: as any object, but that a deep one brings its ancestors along in a flat list."""
+        from mcmix.nodes.lineage import reduced  # of nodes
+
+        return reduced(self, super().__reduce_ex__(protocol))
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: nothing that is known weakly, neither children, who ask for it, nor a sampler."""
         known_weakly = (weakref.ref, weakref.WeakSet)
-        return {k: v for k, v in self.__dict__.items() if not isinstance(v, known_weakly)}
+        found_again = ("made_at", "_seen_parents")
+        return {k: v for k, v in self.__dict__.items() if k not in found_again and not isinstance(v, known_weakly)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -85,23 +100,19 @@ class Node:
     @property
     def parent_nodes(self) -> list[Node]:
         """The nodes among and inside the parents, each once, in order."""
-        return list(dict.fromkeys(nodes_in(list(self.parents.values()))))
+        if self._seen_parents is None or self._seen_parents[0] is not self.parents:
+            self._seen_parents = self.parents, list(dict.fromkeys(nodes_in(list(self.parents.values()))))
+        return list(self._seen_parents[1])
 
     @property
     def extended_parents(self) -> set[Node]:
         """The nearest ancestors that are random: what this node depends on, seen through deterministics."""
-        found: set[Node] = set()
-        for parent in self.parent_nodes:
-            found |= {parent} if parent.is_random else parent.extended_parents
-        return found
+        return _nearest(self, lambda node: node.parent_nodes, lambda node: node.is_random)
 
     @property
     def extended_children(self) -> set[Node]:
         """The nearest random descendants and potentials, seen through deterministics."""
-        found: set[Node] = set()
-        for child in self.children:
-            found |= {child} if child.is_random or child.is_potential else child.extended_children
-        return found
+        return _nearest(self, lambda node: node.children, lambda node: node.is_random or node.is_potential)
 
     @property
     def coparents(self) -> set[Node]:
@@ -123,6 +134,8 @@ class Node:
         """Whether draws of it are kept by default."""
         return self.trace_by_default
 
+    made_at: tuple[str, int] | None = None  # file and line of the program that made it
+    _seen_parents: tuple[Any, list[Node]] | None = None
     is_random = False
     is_yes_or_no = False  # whether it is a variable of yes and no, or entries of one
     is_circular = False  # whether values are angles: a fact of a law, which functions of it do not have
@@ -158,7 +171,15 @@ class Node:
     @property
     def version(self) -> Any:
         """Changes whenever the value may have changed."""
-        return tuple(parent.version for parent in self.parent_nodes)
+        return tuple(n.version for n in sorted(self.extended_parents, key=lambda n: n.created))
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether its value is still to be made, or to be made again, and needs the parents' values for that."""
+        return False
+
+    def catch_up(self) -> None:
+        """Make the value, that of the parents being known."""
 
     def parent_values(self) -> dict[str, Any]:
         """Current values of the parents, containers filled in."""
@@ -206,6 +227,19 @@ class Node:
         return f"<b>{escape(repr(self))}</b><table>{rows}</table>"
 
 
+def _caller() -> tuple[str, int] | None:
+    """File and line from which this package was called; cheap enough for a hundred thousand nodes."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("mcmix."):
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def place_of(node: Node) -> str:
+    """Where a node was made, in words; nothing where that is not known."""
+    return "" if node.made_at is None else f", made at {os.path.basename(node.made_at[0])}:{node.made_at[1]}"
+
+
 def nodes_in(value: Any, inside: frozenset[int] = frozenset()) -> Iterator[Node]:
     """Every node in a value: itself, or inside lists, tuples, sets, dicts and arrays of objects.
 
@@ -227,6 +261,50 @@ def nodes_in(value: Any, inside: frozenset[int] = frozenset()) -> Iterator[Node]
         items = value.ravel()
     for item in items:
         yield from nodes_in(item, inside | {id(value)})
+
+
+def in_turn(
+    node: Node, is_known: Callable[[Node], bool], parents: Callable[[Node], Iterable[Node]] | None = None
+) -> Iterator[Node]:
+    """Whatever is not known of a node and its ancestors, parents first; each is known once the next is asked for.
+
+    This is the only walk from nodes to what they are made of: no function calls itself for a parent, so that a chain
+    may be as long as memory allows.
+    """
+    waiting = [(node, False)]
+    while waiting:
+        here, ready = waiting.pop()
+        if ready:
+            yield here
+        elif not is_known(here):
+            waiting.append((here, True))
+            above = here.parent_nodes if parents is None else list(parents(here))
+            waiting += [(parent, False) for parent in reversed(above)]
+
+
+def settle(node: Node) -> None:
+    """Bring the values of a node and of its ancestors up to date, parents first."""
+    for here in in_turn(node, lambda n: not n.is_behind):
+        here.catch_up()
+
+
+def _nearest(node: Node, beside: Callable[[Node], Iterable[Node]], stops: Callable[[Node], bool]) -> set[Node]:
+    """The first nodes on every way from a node at which something is true."""
+    found, seen, waiting = set[Node](), set[Node](), deque([node])
+    while waiting:
+        for other in beside(waiting.popleft()):
+            if stops(other):
+                found.add(other)
+            elif other not in seen:
+                seen.add(other)
+                waiting.append(other)
+    return found
+
+
+def abridged(text: str) -> str:
+    """A text that stands for an expression, its middle left out where it is long."""
+    half = (LONGEST_NAME - 5) // 2
+    return text if len(text) <= LONGEST_NAME else f"{text[:half]} ... {text[-half:]}"
 
 
 def holds_nodes(value: Any) -> bool:

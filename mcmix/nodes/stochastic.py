@@ -11,8 +11,14 @@ import numpy as np
 from mcmix.distributions.circle import wrapped
 from mcmix.errors import ModelError, NoDrawsOfData, YesOrNoIndex, ZeroProbability
 from mcmix.nodes.missing import missing_entries, without_missing
-from mcmix.nodes.node import Node
+from mcmix.nodes.node import Node, settle
 from mcmix.nodes.numbers import as_number, as_numbers
+
+
+class Clock:
+    """How often the value of any random node was changed: while it stands still, what was computed holds."""
+
+    now = 0
 
 
 class DataNames(NamedTuple):
@@ -246,7 +252,8 @@ class Stochastic(Node):
         self._accept(value, observed)
         version, names = self._version, DataNames(self.index, self.columns, self.units)
         self._set_up(value, observed, self.dtype)
-        self._version = version + 1
+        self._version = version
+        self._count_change()
         self.index, self.columns, self.units = names
 
     # ---------------------------------------------------------------- value
@@ -255,7 +262,7 @@ class Stochastic(Node):
     def value(self) -> Any:
         """Current value; drawn from the law given the parents' current values where none was given."""
         if self._value is None:
-            self._value = self._merged(self._draw(self._own_rng()))
+            settle(self)
         return self._value
 
     @value.setter
@@ -270,13 +277,26 @@ class Stochastic(Node):
         if np.shape(checked) != self.shape:
             raise ModelError(f"{self.name}: expected a value of shape {self.shape}, got shape {np.shape(checked)}")
         merged = self._merged(wrapped(checked) if self.is_circular else checked)
-        self._version += 1  # first: an interrupt may leave the old value, never what was computed from it as the new
+        self._count_change()  # first: an interrupt may leave the old value, never what was computed from it as the new
         self.last_value, self._value = self._value, merged
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is still to be drawn."""
+        return self._value is None
+
+    def catch_up(self) -> None:
+        """Draw the first value."""
+        self._value = self._merged(self._draw(self._own_rng()))
+
+    def _count_change(self) -> None:
+        self._version += 1
+        Clock.now += 1
 
     def revert(self) -> None:
         """Go back to the value before the last change."""
         if self.last_value is not None:
-            self._version += 1
+            self._count_change()
             self._value = self.last_value
 
     def _show(self, value: Any, rng: np.random.Generator) -> None:
@@ -284,7 +304,7 @@ class Stochastic(Node):
         value = np.asarray(value)
         value.flags.writeable = False
         self._value = value if value.ndim else value[()]
-        self._version += 1
+        self._count_change()
         self._rng = rng
 
     def _merged(self, value: Any) -> Any:

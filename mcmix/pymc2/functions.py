@@ -16,6 +16,7 @@ from mcmix.distributions.family import Family
 from mcmix.nodes.constraints import as_array
 from mcmix.pymc2 import laws
 from mcmix.pymc2.table import ROWS, Row
+from mcmix.structure.chosen import ChosenRows
 from mcmix.structure.expression import Expression, as_expression, event_density, holds_expression
 
 DIRICHLET = Row("Dirichlet", "dirichlet", "Dirichlet")
@@ -127,12 +128,16 @@ def _parameters(row: Row, what: str, positional: tuple[Any, ...], keywords: Mapp
 
 def _number(value: Any) -> Any:
     """An array, or something symbolic; a node stands for its present value."""
+    if isinstance(value, ChosenRows):
+        return value
     if isinstance(value, Expression) or holds_expression(value):
         return as_expression(value)
     return as_array(getattr(value, "value", value))
 
 
 def _summed(family: Family, x: Any, parameters: list[Any]) -> Any:
+    if any(isinstance(v, ChosenRows) for v in (x, *parameters)):
+        return np.sum(family.log_density(x, *parameters))
     if not any(isinstance(v, Expression) for v in (x, *parameters)):
         with np.errstate(all="ignore"):
             return float(np.sum(family.logpdf(x, *parameters)))

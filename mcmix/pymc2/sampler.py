@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,12 @@ class Model(base_model.Model):
         """Number data of one name; refuse unknowns and functions of one name."""
         taken = {n.name for n in self.nodes}
         seen: set[str] = set()
+        numbers: dict[str, Iterator[int]] = {}  # of each name in turn: thousands may have one name
         for node in sorted(self.nodes, key=lambda n: n.created):
             if getattr(node, "observed", False) and node.name in seen:
                 stem = node.name
-                node.__name__ = next(f"{stem}_{i}" for i in count(2) if f"{stem}_{i}" not in taken)
+                number = numbers.setdefault(stem, count(2))
+                node.__name__ = next(f"{stem}_{i}" for i in number if f"{stem}_{i}" not in taken)
                 taken.add(node.name)
             seen.add(node.name)
         super()._refuse_doubles()

@@ -79,18 +79,18 @@ class Pass:
         x = x if x.ndim else broadcast_to(x, s.rows.shape)  # a single row, in which nothing else has one
         replaced: dict[Expression, Expression] = {}
 
-        def visit(part: Expression) -> None:
+        seen, waiting = {x}, [x]
+        while waiting:
+            part = waiting.pop()
             shared = slot not in part.leaves and part.op not in ("leaf", "constant")
             if shared and (part.shape != x.shape or not row_by_row(part)):
                 key = ("shared", self, s, len(replaced))
                 replaced.setdefault(part, leaf(key, part.shape, part.kind))
                 if replaced[part].extra == key:
                     prelude.append((part, key))
-                return
-            for a in part.arguments:
-                visit(a)
-
-        visit(x)
+                continue
+            waiting += [a for a in reversed(part.arguments) if a not in seen]
+            seen.update(part.arguments)
         return substitute(x, replaced)
 
     def place_sums(self, plan: Plan) -> None:

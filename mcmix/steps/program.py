@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +40,7 @@ OPCODES = {
 }  # fmt: skip
 REDUCE_KINDS = {"sum": machine.BY_SUM, "prod": machine.BY_PROD, "max": machine.BY_MAX, "min": machine.BY_MIN}
 
+DEEPEST = 60  # calls of the compiler for what is below something, one inside the other
 STREAMED_FROM = 2 * TILE  # shorter rows are evaluated whole
 
 
@@ -140,19 +142,22 @@ class PythonCall:
 
     def bound(self, memory: np.ndarray, watcher: Watcher) -> Callable[[], int]:
         """A function of no arguments that reads one chain's memory and writes the answer there."""
-        views = []
-        for offset, _, known, shape, kind in self.arguments:
-            size = int(np.prod(shape, dtype=int))
-            views.append((memory[offset : offset + size] if known is None else known, shape, kind))
-        answer = memory[self.output : self.output + self.size]
+        readers = [
+            _reader(memory[offset : offset + int(np.prod(shape, dtype=int))] if known is None else known, shape, kind)
+            for offset, _, known, shape, kind in self.arguments
+        ]
+        answer, function, single = memory[self.output : self.output + self.size], self.function, self.size == 1
 
         def run() -> int:
             if watcher.error is not None:  # the run is ending; do not call the function again
                 answer[:] = np.nan
                 return 1
             try:
-                values = [_presented(view, shape, kind) for view, shape, kind in views]
-                answer[:] = np.reshape(np.asarray(self.function(*values), dtype=float), -1)
+                found = function(*[read() for read in readers])
+                if single and isinstance(found, float):
+                    answer[0] = found
+                else:
+                    answer[:] = np.asarray(found, dtype=float).reshape(-1)
             except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it
                 watcher.report(error)
                 answer[:] = np.nan
@@ -162,14 +167,19 @@ class PythonCall:
         return run
 
 
-def _presented(view: np.ndarray, shape: tuple[int, ...], kind: str) -> Any:
-    """A copy of a chain's value as the user's function expects it: shaped, whole numbers as such."""
-    value = np.array(view).reshape(shape)
-    if kind == "int":
-        value = value.astype(int)
-    elif kind == "bool":
-        value = value.astype(bool)
-    return value if value.ndim else value[()]
+def _reader(view: np.ndarray, shape: tuple[int, ...], kind: str) -> Callable[[], Any]:
+    """What hands out a copy of a chain's value as the user's function expects it: shaped, whole numbers as such.
+
+    It is called for every evaluation of the function, so all that can be known before is found out here.
+    """
+    seen = view.reshape(shape)
+    if shape:
+        as_type = {"int": np.dtype(int), "bool": np.dtype(bool)}.get(kind, seen.dtype)
+        return partial(seen.astype, as_type)
+    if kind == "float":
+        return partial(seen.astype(float).__getitem__, ()) if view.dtype != float else partial(seen.__getitem__, ())
+    whole = np.bool_ if kind == "bool" else np.int64
+    return lambda: whole(seen.item())
 
 
 class Compiler:
@@ -188,6 +198,7 @@ class Compiler:
         self.private = private_scratch
         self.streaming: int | None = None
         self.untiled = False
+        self.nested = 0
 
     # ---------------------------------------------------------------- outside
 
@@ -220,8 +231,38 @@ class Compiler:
     def value(self, x: Expression) -> Place:
         """Where x is once the code so far has run."""
         if x not in self.found:
+            if self.nested >= DEEPEST:
+                self._compute_below(x)
+            self.nested += 1
             self.found[x] = self._computed(x)
+            self.nested -= 1
         return self.found[x]
+
+    def _compute_below(self, x: Expression) -> None:
+        """Compute what is below x first, what is deepest first, so that nothing is nested any deeper."""
+        waiting = [(a, False) for a in self._beside(x)]
+        while waiting:
+            part, ready = waiting.pop()
+            if part in self.found:
+                continue
+            if ready:
+                self.found[part] = self._computed(part)
+            else:
+                waiting.append((part, True))
+                waiting += [(a, False) for a in reversed(self._beside(part))]
+
+    def _beside(self, x: Expression) -> Sequence[Expression]:
+        """What must be computed for x as x itself is: for whole arrays, for the rows of a tile, of a stream."""
+        if x.op in ELEMENTWISE or x.op in ("density", "reshape"):
+            return x.arguments
+        as_rows = self.streaming is not None or (self.tile_rows is not None and not self.untiled)
+        if x.op == "take":
+            return x.arguments[1:] if as_rows else x.arguments
+        if x.op == "scatter" or as_rows:
+            return ()
+        if x.op == "sum" and x.shape == () and self._streams(x.arguments[0]):
+            return _not_rows(x.arguments, x.arguments[0].shape)
+        return x.arguments
 
     @contextmanager
     def _whole_arrays(self) -> Iterator[None]:
@@ -479,19 +520,15 @@ def _by_row(place: Place) -> Place:
 def _not_rows(expressions: Sequence[Expression], shape: tuple[int, ...]) -> list[Expression]:
     """What the rows need that is not itself per row: to be computed before the loop."""
     found: dict[Expression, None] = {}
-
-    def visit(x: Expression) -> None:
-        for i, a in enumerate(x.arguments):
-            if a.shape == shape and not (x.op == "take" and i == 0):
-                visit(a)
-            else:
-                found[a] = None
-
-    for x in expressions:
-        if x.shape == shape:
-            visit(x)
-        else:
-            found[x] = None
+    seen, waiting = set[Expression](), [(x, x.shape == shape) for x in reversed(expressions)]
+    while waiting:
+        part, is_row = waiting.pop()
+        if not is_row:
+            found[part] = None
+        elif part not in seen:
+            seen.add(part)
+            own = [(a, a.shape == shape and not (part.op == "take" and i == 0)) for i, a in enumerate(part.arguments)]
+            waiting += reversed(own)
     return list(found)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps import coefficients, coordinates, density, gaps, gibbs, joint, targets, vector_gibbs
+from mcmix.steps import coefficients, coordinates, density, gaps, gibbs, joint, targets, vector_gibbs, windows
 from mcmix.steps.base import Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
@@ -27,6 +27,7 @@ from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression
 
 MOST_SLICED = 256  # terms of a log density up to which slice sampling's many evaluations are worth their price
+MOST_TRIED_AS_WRITTEN = 32  # values of a discrete variable that are all tried where that calls a user's function
 MOST_ENTANGLED_ENUMERATED = 24  # so few entangled labels are enumerated one by one instead of proposed together
 
 
@@ -50,6 +51,16 @@ def _enumeration(node: Stochastic, structure: Structure) -> str | None:
     if found is None or (size > MOST_ENTANGLED_ENUMERATED and any(c.node is node for c in structure.entangled)):
         return None
     return f"{found[1]} possible values" + (f" for each of {size} elements" if size > 1 else "")
+
+
+def _windows(node: Stochastic, structure: Structure) -> str | None:
+    found = _enumeration(node, structure)
+    values = targets.values_of(node)
+    if found is None or values is None or values[1] <= MOST_TRIED_AS_WRITTEN:
+        return None
+    if not _has_python(targets.target_of(node, structure).expression):
+        return None
+    return f"{found}, and a function of the user's is asked about each"
 
 
 def _entangled(node: Stochastic, structure: Structure) -> str | None:
@@ -136,6 +147,7 @@ TABLE: list[Row] = [
         coordinates.competence,
         lambda n, s, why: coordinates.MissingCoordinates([n], s, why),
     ),
+    Row(windows.WindowedEnumeration, _windows, lambda n, s, why: windows.WindowedEnumeration([n], s, why)),
     Row(density.Enumeration, _enumeration, lambda n, s, why: density.Enumeration([n], s, why)),
     Row(EntangledLabels, _entangled, lambda n, s, why: EntangledLabels([n], s)),
     Row(density.Slice, _slice, lambda n, s, why: density.Slice([n], s, why), ITERATIVE),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mcmix.distributions.family import Family, Statistics, Sums
 from mcmix.errors import TraceError
 from mcmix.nodes.law import Law
 from mcmix.structure import expression as ex
-from mcmix.structure.evaluate import ordered
+from mcmix.structure.evaluate import folded, ordered
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
 from mcmix.structure.label_vectors import Cells, LabelVector, SeparableFactor
 from mcmix.structure.recording import Factor
@@ -150,21 +152,20 @@ def looked_up(x: Expression, variable: Expression) -> list[Expression]:
 
 def constant_rows_as_scalars(x: Expression, count: int) -> Expression:
     """Row constants that are all equal, as one number (look-up positions stay)."""
-    done: dict[Expression, Expression] = {}
 
-    def visit(part: Expression) -> Expression:
-        if part not in done:
-            if part.is_constant and part.shape == (count,) and np.unique(np.asarray(part.value)).size == 1:
-                done[part] = constant(np.asarray(part.value).ravel()[0])
-            elif part.op in ex.ELEMENTWISE:
-                done[part] = elementwise(part.op, *[visit(a) for a in part.arguments])
-            elif part.op == "take" and part.arguments[1].op in ex.ELEMENTWISE:
-                done[part] = ex.gather(part.arguments[0], visit(part.arguments[1]))
-            else:
-                done[part] = part
-        return done[part]
+    def below(part: Expression) -> Sequence[Expression]:
+        if part.op in ex.ELEMENTWISE:
+            return part.arguments
+        return part.arguments[1:] if part.op == "take" and part.arguments[1].op in ex.ELEMENTWISE else ()
 
-    return visit(x)
+    def make(part: Expression, made: list[Expression]) -> Expression:
+        if part.is_constant and part.shape == (count,) and np.unique(np.asarray(part.value)).size == 1:
+            return constant(np.asarray(part.value).ravel()[0])
+        if part.op in ex.ELEMENTWISE:
+            return elementwise(part.op, *made)
+        return ex.gather(part.arguments[0], made[0]) if made else part
+
+    return folded(x, below, make)
 
 
 def missing_in(s: SeparableFactor) -> np.ndarray:

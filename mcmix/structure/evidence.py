@@ -6,6 +6,7 @@ keeps; a conditional then costs the same however many rows there are. Else it is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -140,16 +141,32 @@ class Structure:
     apart: set[Node] = field(default_factory=set)
     held: set[Node] = field(default_factory=set)
     coefficients: Any = None
+    _index: Any = None
 
     def about(self, node: Node) -> list[Evidence]:
         """Evidence that depends on a variable, its own law included."""
         variable = self.recording.leaves[node]  # type: ignore[index]
-        own = [e for e in self.idle if e.factor.node is node and e.touches(variable)]
-        return own or [e for e in self.evidence if e.touches(variable)]
+        by_leaf, by_idle = self._found()
+        own = [e for e in by_idle.get(node, []) if e.touches(variable)]
+        return own or list(by_leaf.get(variable, []))
 
     def is_idle(self, node: Node) -> bool:
         """Whether no data hang on what is sampled of a node."""
-        return any(e.factor.node is node for e in self.idle)
+        return node in self._found()[1]
+
+    def _found(self) -> tuple[dict[Expression, list[Evidence]], dict[Node, list[Evidence]]]:
+        """Evidence by the leaves that it depends on, and idle evidence by its node: each is asked for many times."""
+        lists, sizes = (self.evidence, self.idle), (len(self.evidence), len(self.idle))
+        if self._index is None or self._index[1] != sizes or any(a is not b for a, b in zip(self._index[0], lists)):  # noqa: B905
+            by_leaf: dict[Expression, list[Evidence]] = {}
+            by_idle: dict[Node, list[Evidence]] = {}
+            for e in self.evidence:
+                for variable in e.elements.leaves:
+                    by_leaf.setdefault(variable, []).append(e)
+            for e in self.idle:
+                by_idle.setdefault(e.factor.node, []).append(e)
+            self._index = lists, sizes, by_leaf, by_idle
+        return self._index[2:]
 
     def block_of(self, node: Node) -> LabelBlock | None:
         """The label block of a node, if it is one."""
@@ -166,8 +183,9 @@ def structure_of(
     cut(recording)
     structure = Structure(recording, apart=set(apart))
     idle = idle_factors(recording, apart) if draw_from_prior else []
-    active = [f for f in recording.factors if f not in idle]
-    candidates = [c for c in label_candidates(recording) if recording.own_factor(c.node) not in idle]
+    resting = set(idle)
+    active = [f for f in recording.factors if f not in resting]
+    candidates = [c for c in label_candidates(recording) if recording.own_factor(c.node) not in resting]
     structure.entangled |= {c: "another step was asked for" for c in candidates if c.node in apart}
     separable = _separated(active, candidates, structure)
     labels = [c for c in candidates if c not in structure.entangled]
@@ -215,25 +233,31 @@ def idle_factors(recording: Recording, apart: Collection[Node] = ()) -> list[Fac
     given the rest at the end of every sweep. That is exact (its density integrates to one), and the rest mixes better.
     """
     found: list[Factor] = []
-    waiting = list(recording.factors)
-    while True:
-        more = [f for f in waiting if _is_idle(f, waiting, recording, apart)]
-        if not more:
-            return found
+    touching = Counter(leaf for f in recording.factors for leaf in f.elements.leaves)
+    place = {f: i for i, f in enumerate(recording.factors)}
+    laws = {leaf: f for f in recording.factors if (leaf := _could_idle(f, recording, apart)) is not None}
+    more = [f for leaf, f in laws.items() if touching[leaf] == f.touches(leaf)]
+    while more:
         found += more
-        waiting = [f for f in waiting if f not in more]
+        below = [leaf for f in more for leaf in f.elements.leaves]
+        touching.subtract(below)
+        resting = set(more)
+        free = {f for v in below if (f := laws.get(v)) is not None and touching[v] == f.touches(v)} - resting
+        more = sorted(free, key=place.__getitem__)
+    return found
 
 
-def _is_idle(factor: Factor, others: list[Factor], recording: Recording, apart: Collection[Node]) -> bool:
+def _could_idle(factor: Factor, recording: Recording, apart: Collection[Node]) -> Expression | None:
+    """The leaf of which a factor is the law that could be drawn from, if nothing else depended on it."""
     node = factor.node
     if not isinstance(node, Stochastic) or node.observed or node in apart or not node.can_draw:
-        return False
+        return None
     leaf = recording.leaves[node]
     if factor.x is None or leaf not in factor.x.leaves or any(leaf in p.leaves for p in factor.parameters.values()):
-        return False
+        return None
     if node.mask is not None and factor.x is not leaf:  # parts of vectors have a step of their own
-        return False
-    return not any(f is not factor and f.touches(leaf) for f in others)
+        return None
+    return leaf
 
 
 def _separated(
@@ -242,10 +266,11 @@ def _separated(
     """Separate every factor that touches labels; drop label vectors that cannot be separated, and start again."""
     while True:
         labels = {c.variable: c for c in candidates if c not in structure.entangled}
+        place = {v: i for i, v in enumerate(labels)}
         found: dict[Factor, list[SeparableFactor]] = {}
         trouble = False
         for factor in factors:
-            touched = [c for v, c in labels.items() if factor.touches(v)]
+            touched = [labels[v] for v in sorted(factor.elements.leaves & labels.keys(), key=place.__getitem__)]
             if not touched:
                 continue
             try:

@@ -7,7 +7,7 @@ between labels, known labels, weights per row and numeric use of a label break i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -183,6 +183,25 @@ def _unshaped(x: Expression) -> Expression:
 def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) -> None:
     """Check that a table over labels permutes along when its leaves do, and note the leaves."""
     nodes = {leaf: node for node, leaf in structure.recording.leaves.items()}
+    waiting = [x]
+    while waiting:
+        part = waiting.pop()
+        if part.op == "reshape" and part.shape == (n_labels,) and _is_column(part, n_labels, nodes):
+            waiting.append(part.arguments[0])  # a column kept as one
+        elif part.op in ELEMENTWISE and part.shape == (n_labels,) and part.leaves:
+            waiting += reversed(part.arguments)
+        else:
+            _table_of_leaves(part, n_labels, structure, found, nodes)
+
+
+def _is_column(x: Expression, n_labels: int, nodes: Mapping[Expression, Stochastic]) -> bool:
+    return bool(x.leaves) and x not in nodes and x.arguments[0].shape[:1] == (n_labels,)
+
+
+def _table_of_leaves(
+    x: Expression, n_labels: int, structure: Structure, found: Exchange, nodes: Mapping[Expression, Stochastic]
+) -> None:
+    """As :func:`_table`, for what is no function of other tables."""
     if x.size == 1 and x.shape != (n_labels,):
         return
     if x.ndim > 1 and x.shape[0] == n_labels:
@@ -200,11 +219,6 @@ def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) 
         _add(found, [(nodes[x.arguments[0]], int(k)) for k in x.arguments[1].known])
     elif x.op == "concatenate" and all(a.size == 1 for a in x.arguments):
         _add_whole(found, [nodes[leaf] for leaf in _alike(x.arguments, set(nodes))])
-    elif x.op == "reshape" and x.arguments[0].shape[:1] == (n_labels,):  # a column kept as one
-        _table(x.arguments[0], n_labels, structure, found)
-    elif x.op in ELEMENTWISE:
-        for a in x.arguments:
-            _table(a, n_labels, structure, found)
     else:
         raise _Broken(f"a table is made by {x.op}")
 
@@ -212,6 +226,20 @@ def _table(x: Expression, n_labels: int, structure: Structure, found: Exchange) 
 def _table_of_events(x: Expression, n_labels: int, structure: Structure, found: Exchange) -> None:
     """A table of vectors or matrices: each of its numbers is a table of its own."""
     nodes = {leaf: node for node, leaf in structure.recording.leaves.items()}
+    waiting = [x]
+    while waiting:
+        part = waiting.pop()
+        if part.op in ELEMENTWISE and part.leaves and not _is_list(part, n_labels):
+            same = [a.ndim == part.ndim and a.shape[0] == n_labels for a in part.arguments]
+            if any(a.leaves and not s for a, s in zip(part.arguments, same, strict=True)):
+                raise _Broken("a table is made of a whole variable")
+            waiting += [a for a, s in zip(reversed(part.arguments), reversed(same), strict=True) if s]
+        else:
+            _table_of_vectors(part, n_labels, found, nodes)
+
+
+def _table_of_vectors(x: Expression, n_labels: int, found: Exchange, nodes: Mapping[Expression, Stochastic]) -> None:
+    """As :func:`_table_of_events`, for what is no function of other tables."""
     size = x.size // n_labels
     if not x.leaves:
         rows = np.reshape(evaluate(x, {}), (n_labels, size))
@@ -222,12 +250,6 @@ def _table_of_events(x: Expression, n_labels: int, structure: Structure, found: 
             _add(found, [(nodes[x], k * size + j) for k in range(n_labels)])
     elif _is_list(x, n_labels):
         _add_whole(found, [nodes[leaf] for leaf in _alike(_unshaped(x).arguments, set(nodes))])
-    elif x.op in ELEMENTWISE:
-        for a in x.arguments:
-            if a.ndim == x.ndim and a.shape[0] == n_labels:
-                _table_of_events(a, n_labels, structure, found)
-            elif a.leaves:
-                raise _Broken("a table is made of a whole variable")
     else:
         raise _Broken(f"a table is made by {x.op}")
 
@@ -286,24 +308,40 @@ def _closed(found: Exchange, block: LabelBlock, structure: Structure) -> None:
 
 def _invariant(x: Expression, leaves: set[Expression], block: LabelBlock, structure: Structure) -> bool:
     """Whether a part that all labels share stays as it is when the variables' entries change places."""
-    if not x.leaves & leaves:
-        return True
-    if x.op in REDUCTIONS and x.arguments[0].shape == (block.label.n_labels,):
-        try:
-            _table(x.arguments[0], block.label.n_labels, structure, Exchange())
-        except _Broken:
+    n_labels, seen, waiting = block.label.n_labels, {x}, [x]
+    while waiting:
+        part = waiting.pop()
+        if not part.leaves & leaves:
+            continue
+        if part.op in REDUCTIONS and part.arguments[0].shape == (n_labels,):
+            try:
+                _table(part.arguments[0], n_labels, structure, Exchange())
+            except _Broken:
+                return False
+            below = _scalars(part.arguments[0], n_labels)
+        elif part.op in (*ELEMENTWISE, "reshape"):
+            below = list(part.arguments)
+        else:
             return False
-        return all(_invariant(p, leaves, block, structure) for p in _scalars(x.arguments[0], block.label.n_labels))
-    return x.op in (*ELEMENTWISE, "reshape") and all(_invariant(a, leaves, block, structure) for a in x.arguments)
+        waiting += [a for a in below if a not in seen]
+        seen.update(below)
+    return True
 
 
 def _scalars(x: Expression, n_labels: int) -> list[Expression]:
     """Parts of a table that are the same for all labels."""
-    if x.ndim > 1 and x.shape[0] == n_labels:
-        return []
-    if x.shape != (n_labels,):
-        return [x]
-    return [s for a in x.arguments for s in _scalars(a, n_labels)] if x.op in ELEMENTWISE else []
+    found: dict[Expression, None] = {}
+    seen, waiting = {x}, [x]
+    while waiting:
+        part = waiting.pop()
+        if part.ndim > 1 and part.shape[0] == n_labels:
+            continue
+        if part.shape != (n_labels,):
+            found[part] = None
+        elif part.op in ELEMENTWISE:
+            waiting += [a for a in reversed(part.arguments) if a not in seen]
+            seen.update(part.arguments)
+    return list(found)
 
 
 def _symmetric(node: Stochastic) -> bool:

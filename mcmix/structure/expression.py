@@ -8,6 +8,7 @@ expressions are one object (they are interned), constants fold at once, and ever
 from __future__ import annotations
 
 import math
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ from mcmix.distributions.matrices import positive_inverse
 from mcmix.errors import TraceError
 
 LONGEST_ITERATION = 256
+DEEPEST = 64  # functions of functions of ... through which look-ups and lists are moved down when they are made
+MOST_LEAVES = 12  # that an expression notes when it is made; more are collected when somebody asks
+LONGEST_TEXT = 2000
 
 UNARY: dict[str, Callable[..., Any]] = {
     "negative": np.negative, "absolute": np.absolute, "exp": np.exp, "log": np.log, "sqrt": np.sqrt,
@@ -52,6 +56,26 @@ _UFUNC_NAMES |= {
 _interned: weakref.WeakValueDictionary[Any, Expression] = weakref.WeakValueDictionary()
 
 
+class _Nesting(threading.local):
+    """How far below an expression the making of another one has come."""
+
+    level = 0
+
+    @property
+    def ends(self) -> bool:
+        """Whether it goes no further down: what is deeper stays as it is, which is right and only less simple."""
+        return self.level >= DEEPEST
+
+    def __enter__(self) -> None:
+        self.level += 1
+
+    def __exit__(self, *error: Any) -> None:
+        self.level -= 1
+
+
+_nesting = _Nesting()
+
+
 class Expression:
     """A symbolic array. Build one with :func:`constant`, :func:`leaf` or by using others in NumPy code.
 
@@ -70,7 +94,7 @@ class Expression:
         Decides only how indexing reads it: masks are not positions.
     """
 
-    __slots__ = ("op", "arguments", "shape", "extra", "kind", "value", "__weakref__", "leaves")
+    __slots__ = ("op", "arguments", "shape", "extra", "kind", "value", "__weakref__", "_leaves")
     __array_priority__ = 1000
     op: str
     arguments: tuple[Expression, ...]
@@ -78,7 +102,7 @@ class Expression:
     extra: Any
     kind: str
     value: np.ndarray | None
-    leaves: frozenset[Expression]
+    _leaves: frozenset[Expression] | None
 
     if TYPE_CHECKING:  # the operators are set in a loop below the class
 
@@ -113,6 +137,13 @@ class Expression:
         return transpose(self)
 
     @property
+    def leaves(self) -> frozenset[Expression]:
+        """The leaves that it depends on; collected at the first request where there are many."""
+        if self._leaves is None:
+            self._leaves = _collected(self)
+        return self._leaves
+
+    @property
     def known(self) -> np.ndarray:
         """The value of a constant."""
         if self.value is None:
@@ -137,9 +168,18 @@ class Expression:
         return iter([self[i] for i in range(self.shape[0])])
 
     def __repr__(self) -> str:
+        from mcmix.structure.evaluate import ordered
+
+        texts: dict[Expression, str] = {}
+        for part in ordered(self):
+            text = part._shown([texts[a] for a in part.arguments])
+            texts[part] = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} ..."
+        return texts[self]
+
+    def _shown(self, arguments: list[str]) -> str:
         if self.is_constant:
             return f"constant{self.value!r}" if self.size < 6 else f"constant{self.shape}"
-        inner = ", ".join(repr(a) for a in self.arguments)
+        inner = ", ".join(arguments)
         return f"{self.op}[{self.extra}]({inner})" if self.op in ("leaf", "python") else f"{self.op}({inner})"
 
     def __hash__(self) -> int:
@@ -168,10 +208,10 @@ class Expression:
     def __setitem__(self, index: Any, value: Any) -> None:
         self._no("writes into an array")
 
-    def __getitem__(self, index: Any) -> Expression:
+    def __getitem__(self, index: Any) -> Any:
         from mcmix.structure.indexing import index as look_up
 
-        return look_up(self, index)
+        return index.looked_up_in(self) if _has_unknown_length(index) else look_up(self, index)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -253,6 +293,8 @@ class Expression:
     # ---------------------------------------------------------------- NumPy's doors
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if any(map(_has_unknown_length, inputs)):
+            return NotImplemented
         if method == "reduce" and ufunc is np.add:
             return reduce("sum", as_expression(inputs[0]), keywords.get("axis", 0), keywords.get("keepdims", False))
         if ufunc is np.matmul and method == "__call__":
@@ -270,8 +312,15 @@ class Expression:
         return FUNCTIONS[function](*arguments, **keywords)
 
 
+def _has_unknown_length(value: Any) -> bool:
+    """Whether it is rows that an unknown slice or mask picks: these know themselves what they do beside others."""
+    return getattr(type(value), "has_unknown_length", False)
+
+
 def _operator(name: str, swapped: bool = False) -> Any:
     def method(self: Expression, other: Any) -> Any:
+        if _has_unknown_length(other):
+            return NotImplemented
         return elementwise(name, other, self) if swapped else elementwise(name, self, other)
 
     return method
@@ -326,10 +375,35 @@ def _make(
         kind,
         None,
     )
-    own = frozenset([made]) if op == "leaf" else frozenset[Expression]()
-    made.leaves = own.union(*[a.leaves for a in arguments]) if arguments else own
+    made._leaves = frozenset([made]) if op == "leaf" else _noted(arguments)
     _interned[key] = made
     return made
+
+
+def _noted(arguments: tuple[Expression, ...]) -> frozenset[Expression] | None:
+    """The leaves of an expression, where there are few; sums of thousands would hold thousands of long lists."""
+    if len(arguments) > MOST_LEAVES:
+        return None
+    found: frozenset[Expression] = frozenset()
+    for a in arguments:
+        if a._leaves is None:
+            return None
+        found = a._leaves if found <= a._leaves else found if a._leaves <= found else found | a._leaves
+    return found if len(found) <= MOST_LEAVES or any(found is a._leaves for a in arguments) else None
+
+
+def _collected(x: Expression) -> frozenset[Expression]:
+    found, seen, waiting = set[Expression](), {x}, [x]
+    while waiting:
+        part = waiting.pop()
+        if part._leaves is not None:
+            found |= part._leaves
+            continue
+        for a in part.arguments:
+            if a not in seen:
+                seen.add(a)
+                waiting.append(a)
+    return frozenset(found)
 
 
 def constant(value: Any) -> Expression:
@@ -345,7 +419,7 @@ def constant(value: Any) -> Expression:
         return found
     made = object.__new__(Expression)
     made.op, made.arguments, made.shape, made.extra, made.kind = "constant", (), shape, None, kind
-    made.value, made.leaves = (
+    made.value, made._leaves = (
         (value if isinstance(value, np.ndarray) and array.size > 64 else array.reshape(shape)),
         frozenset(),
     )
@@ -477,8 +551,10 @@ def reshape(value: Any, shape: Any, **_: Any) -> Expression:
         return reshape(x.arguments[0], wanted)
     if x.op == "take":
         return gather(x.arguments[0], reshape(x.arguments[1], wanted))
-    if x.op in ELEMENTWISE and x.size > 1 and all(a.size == 1 or a.shape == x.shape for a in x.arguments):
-        return elementwise(x.op, *[reshape(a, () if a.size == 1 else wanted) for a in x.arguments])
+    pushed = x.op in ELEMENTWISE and x.size > 1 and not _nesting.ends
+    if pushed and all(a.size == 1 or a.shape == x.shape for a in x.arguments):
+        with _nesting:
+            return elementwise(x.op, *[reshape(a, () if a.size == 1 else wanted) for a in x.arguments])
     return _make("reshape", (x,), wanted, None, x.kind)
 
 
@@ -497,8 +573,9 @@ def gather(table: Any, positions: Any) -> Expression:
         return gather(x.arguments[0], index)
     if x.op == "take" and index.is_constant and x.arguments[1].is_constant:
         return gather(x.arguments[0], np.reshape(x.arguments[1].known, -1)[index.known])
-    if index.is_constant and (x.op == "take" or (x.op in ELEMENTWISE and index.size <= x.size)):
-        return _gather_below(x, index.known)
+    if index.is_constant and not _nesting.ends and (x.op == "take" or x.op in ELEMENTWISE and index.size <= x.size):
+        with _nesting:
+            return _gather_below(x, index.known)
     if x.op == "concatenate" and index.is_constant:
         return _gather_from_parts(x, index.known)
     return _make("take", (x, index), index.shape, None, x.kind)
@@ -506,14 +583,16 @@ def gather(table: Any, positions: Any) -> Expression:
 
 def _bare_index(index: Expression) -> Expression:
     """Whole or yes/no values as positions: 1 * z, z + 0 and z.astype(int) are z."""
-    if index.op == "trunc" and index.arguments[0].kind != "float":
-        return _bare_index(index.arguments[0])
-    if index.op in ("multiply", "add"):
+    while True:
+        if index.op == "trunc" and index.arguments[0].kind != "float":
+            index = index.arguments[0]
+            continue
+        pairs = (index.arguments, index.arguments[::-1]) if index.op in ("multiply", "add") else ()
         neutral = 1.0 if index.op == "multiply" else 0.0
-        for one, other in (index.arguments, index.arguments[::-1]):
-            if _is(one, neutral) and other.shape == index.shape and other.kind != "float":
-                return _bare_index(other)
-    return index
+        bare = [b for a, b in pairs if _is(a, neutral) and b.shape == index.shape and b.kind != "float"]
+        if not bare:
+            return index
+        index = bare[0]
 
 
 def _gather_below(x: Expression, positions: np.ndarray) -> Expression:
@@ -599,8 +678,11 @@ def _like_functions(parts: Sequence[Expression]) -> Expression | None:
     first = pieces[0]
     if len(parts) < 2 or first.op not in ELEMENTWISE or any(p.op != first.op or p.size != 1 for p in pieces):
         return None
+    if _nesting.ends:
+        return None
     columns = list(zip(*[p.arguments for p in pieces], strict=True))
-    joined = [c[0] if all(a is c[0] for a in c) else concatenate([reshape(a, (1,)) for a in c]) for c in columns]
+    with _nesting:
+        joined = [c[0] if all(a is c[0] for a in c) else concatenate([reshape(a, (1,)) for a in c]) for c in columns]
     return broadcast_to(elementwise(first.op, *joined), (len(parts),))
 
 

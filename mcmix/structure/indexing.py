@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import TraceError, YesOrNoIndex
+from mcmix.structure.chosen import chosen_rows, picks_rows
 from mcmix.structure.expression import Expression, as_expression, elementwise, gather, holds_expression, reshape
 
 _NOWHERE = -(2**40)  # a position outside any table
 
 
-def index(x: Expression, position: Any) -> Expression:
+def index(x: Expression, position: Any) -> Any:
     """``x[position]``."""
     index = position
     if isinstance(index, Expression) and index.is_constant:
@@ -22,6 +23,8 @@ def index(x: Expression, position: Any) -> Expression:
     parts = [as_expression(p) if isinstance(p, (list, tuple)) and holds_expression(p) else p for p in parts]
     if any(isinstance(p, Expression) and _says_yes_or_no(p) for p in parts):
         raise YesOrNoIndex("a look-up")
+    if picks_rows(parts):
+        return chosen_rows(x, parts)
     if not any(isinstance(p, Expression) for p in parts):
         positions = np.arange(x.size).reshape(x.shape)[tuple(parts) if isinstance(index, tuple) else parts[0]]
         return gather(x, np.ascontiguousarray(positions).reshape(np.shape(positions)))
@@ -30,17 +33,20 @@ def index(x: Expression, position: Any) -> Expression:
 
 def _says_yes_or_no(position: Expression) -> bool:
     """Whether it is a variable of yes and no, or entries of one; a comparison is a mask that somebody meant."""
-    if position.op in ("reshape", "take", "concatenate"):
-        return any(_says_yes_or_no(a) for a in position.arguments[: 1 if position.op == "take" else None])
-    return position.op == "leaf" and position.kind == "bool"
+    waiting = [position]
+    while waiting:
+        part = waiting.pop()
+        if part.op in ("reshape", "take", "concatenate"):
+            waiting += part.arguments[: 1 if part.op == "take" else None]
+        elif part.op == "leaf" and part.kind == "bool":
+            return True
+    return False
 
 
 def _index_by_values(x: Expression, parts: list[Any]) -> Expression:
     """Positions that are themselves values: whole numbers per axis from the front, full slices for the rest."""
     parts = parts + [slice(None)] * (x.ndim - len(parts))
-    if len(parts) > x.ndim or any(isinstance(p, Expression) and p.kind == "bool" and x.ndim != 1 for p in parts):
-        raise TraceError("indexes with a mask of values")
-    if any(isinstance(p, Expression) and p.kind == "bool" for p in parts):
+    if len(parts) > x.ndim or any(isinstance(p, Expression) and p.kind == "bool" for p in parts):
         raise TraceError("indexes with a mask of values")
     advanced = [isinstance(p, Expression) or not isinstance(p, slice) for p in parts]
     count = sum(advanced)
@@ -75,10 +81,17 @@ def _inside_row(index: Expression, length: int) -> Expression:
 
 def spans(index: Expression, length: int) -> bool:
     """Whether what is looked up with is known to lie on an axis: finitely many values, all of them on it."""
-    if index.op in ("reshape", "take"):
-        return spans(index.arguments[0], length)
-    if index.op == "concatenate":
-        return all(spans(a, length) for a in index.arguments)
+    waiting = [index]
+    while waiting:
+        part = waiting.pop()
+        if part.op in ("reshape", "take", "concatenate"):
+            waiting += part.arguments[: None if part.op == "concatenate" else 1]
+        elif not _spans_at_once(part, length):
+            return False
+    return True
+
+
+def _spans_at_once(index: Expression, length: int) -> bool:
     if index.is_constant:
         known = np.asarray(index.known)
         return bool(known.size == 0 or (known.min() >= 0 and known.max() < length))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.structure import expression as ex
+from mcmix.structure.evaluate import folded
 from mcmix.structure.expression import Expression, constant, elementwise
 
 
@@ -47,14 +48,19 @@ def _identity(v: Expression) -> Expression:
 
 def _read(x: Expression, v: Expression, leaf: Expression, step: Callable[..., Any], own: Any) -> Any:
     """Walk down to v; `step` combines what was read below each operation."""
-    if x is v:
-        return own
-    if leaf not in x.leaves or not x.arguments:
-        return None
-    read = [_read(a, v, leaf, step, own) if leaf in a.leaves else None for a in x.arguments]
-    if any(r is None and leaf in a.leaves for r, a in zip(read, x.arguments, strict=True)):
-        return None
-    return step(x, read)
+
+    def below(part: Expression) -> list[Expression]:
+        return [] if part is v else [a for a in part.arguments if leaf in a.leaves]
+
+    def make(part: Expression, found: list[Any]) -> Any:
+        if part is v:
+            return own
+        if not found or any(r is None for r in found):
+            return None
+        rest = iter(found)
+        return step(part, [next(rest) if leaf in a.leaves else None for a in part.arguments])
+
+    return folded(x, below, make)
 
 
 def _moved(x: Expression, part: Expression, how: Callable[[Expression], Expression]) -> Expression:

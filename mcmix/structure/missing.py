@@ -15,6 +15,7 @@ from scipy.special import gammaln
 
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
+from mcmix.structure.by_label import merged_masks
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, constant, elementwise, gather
 from mcmix.structure.label_vectors import label_candidates
@@ -32,7 +33,9 @@ def cut(recording: Recording) -> None:
         return
     recording.is_cut = True
     leaves = {leaf: n for n, leaf in recording.leaves.items() if n.mask is not None}
-    labels = {c.variable for c in label_candidates(recording)}
+    candidates = {c.variable: c for c in label_candidates(recording)}
+    recording.factors = [part for f in recording.factors for part in merged_masks(f, recording, candidates)]
+    labels = set(candidates)
     whole = [opened(_by_category(f), labels) for f in recording.factors]
     recording.factors = [part for f in whole for part in _columns(f, labels)]
     if leaves:

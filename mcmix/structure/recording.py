@@ -11,6 +11,7 @@ import numpy as np
 from mcmix.distributions.family import Family
 from mcmix.errors import ModelError, SupportError, TraceError, YesOrNoIndex
 from mcmix.nodes.constraints import as_array
+from mcmix.nodes.containers import ListContainer
 from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Index, Potential
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
@@ -19,7 +20,6 @@ from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.canvas import revealed
-from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import (
     Expression,
     as_expression,
@@ -34,6 +34,7 @@ from mcmix.structure.expression import (
     reduce,
     reshape,
 )
+from mcmix.structure.points import SHIFTS, Point, is_log_kept
 from mcmix.structure.stand_in import called, recordable
 
 
@@ -100,15 +101,26 @@ class Recording:
     opaque: dict[Node, str] = field(default_factory=dict)
     is_cut: bool = False
     plates: dict[Node, Plate] = field(default_factory=dict)
+    points: list[Point] = field(default_factory=list)
+    _of_nodes: Any = (None, 0, {})
+
+    def factors_of(self, node: Node) -> list[Factor]:
+        """The factors that a node contributes, in order."""
+        if self._of_nodes[0] is not self.factors or self._of_nodes[1] != len(self.factors):
+            found: dict[Node, list[Factor]] = {}
+            for f in self.factors:
+                found.setdefault(f.node, []).append(f)
+            self._of_nodes = self.factors, len(self.factors), found
+        return self._of_nodes[2][node]
 
     def factor_of(self, node: Node) -> Factor:
         """The factor that a node contributes (of data with missing entries: that of the known rows)."""
-        return next(f for f in self.factors if f.node is node)
+        return self.factors_of(node)[0]
 
     def own_factor(self, node: Stochastic) -> Factor:
         """The factor whose value is what is sampled of a node."""
         leaf = self.leaves[node]
-        own = [f for f in self.factors if f.node is node]
+        own = self.factors_of(node)
         return next((f for f in own if f.x is not None and leaf in f.x.leaves), own[0])
 
     def sampled(self, node: Stochastic) -> Expression:
@@ -126,11 +138,6 @@ def full_value(node: Stochastic, entries: Expression) -> Expression:
     return reshape(gather(concatenate([constant(known), entries]), positions), node.shape)
 
 
-def is_log_kept(node: Node) -> bool:
-    """Whether a variable's state is its logarithm (weights, which may be smaller than any double)."""
-    return isinstance(node, Law) and node.family.support.simplex
-
-
 def record(model: Model, whole: Collection[Node] = ()) -> Recording:
     """Record every node of a model.
 
@@ -142,6 +149,7 @@ def record(model: Model, whole: Collection[Node] = ()) -> Recording:
         than the known ones: so every unit is one, in the order of the units.
     """
     recording = Recording()
+    recording.points = [Point(recording.leaves, shift) for shift in SHIFTS]
     for node in model.ordered():
         if isinstance(node, Stochastic):
             if not node.holds_object:  # which only functions see, as it is
@@ -161,6 +169,7 @@ def record(model: Model, whole: Collection[Node] = ()) -> Recording:
             if total.kind == "bool":
                 raise ModelError(f"{node.name}: {YES_OR_NO_POTENTIAL}")
             recording.factors.append(Factor(node, reduce("sum", total)))
+    recording.points = []  # their values are no longer asked for
     return recording
 
 
@@ -211,9 +220,8 @@ def _constraint(node: Law, name: str) -> str:
 
 def _check_weights(node: Law, weights: Expression, recording: Recording) -> None:
     """Weights that are functions of unknowns must sum to one wherever these are, not at their present values alone."""
-    for shift in (0.0, 0.013):
-        values = {n: _kept(n, _moved(n, shift), recording) for n in recording.leaves}
-        totals = evaluate(reduce("sum", weights, -1), values)
+    for point in recording.points:
+        totals = point.recorded(reduce("sum", weights, -1))
         if (np.abs(totals - 1.0) > 1e-6).any():
             raise SupportError(
                 f"{node.name}: its weights expected to sum to 1 whatever the unknowns are, got "
@@ -259,7 +267,7 @@ def _own_potential(node: Potential) -> Callable[..., Any]:
             return called(node.function, **parents)
         return node.log_density(parents)
 
-    return logp
+    return _OwnDensity(logp, lambda **parents: node.log_density(parents))
 
 
 def _own_logp(node: Stochastic) -> Callable[..., Any]:
@@ -268,7 +276,17 @@ def _own_logp(node: Stochastic) -> Callable[..., Any]:
             return called(node.logp_function, value, **parents)
         return node.log_density(value, parents)
 
-    return logp
+    return _OwnDensity(logp, lambda value, **parents: node.log_density(value, parents))
+
+
+class _OwnDensity:
+    """A user's log density: of symbols or numbers, or of numbers alone, without asking every time which they are."""
+
+    def __init__(self, function: Callable[..., Any], of_numbers: Callable[..., Any]):
+        self.function, self.of_numbers = function, of_numbers
+
+    def __call__(self, **arguments: Any) -> Any:
+        return self.function(**arguments)
 
 
 def _symbolic(value: Any) -> bool:
@@ -327,10 +345,8 @@ def _presented(node: Node, recording: Recording) -> Any:
 
 def _agrees(answer: Expression, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording) -> bool:
     """Compare the recording with the function at two points: hidden state and wrong dtypes show here."""
-    for shift in (0.0, 0.013):
-        values: dict[Node, Any] = {n: _moved(n, shift) for n in recording.leaves}
-        expected = _answered(function, parents, values)
-        found = evaluate(answer, {n: _kept(n, v, recording) for n, v in values.items()})
+    for point in recording.points:
+        expected, found = point.answer(function, parents), point.recorded(answer)
         if not np.allclose(expected, found, rtol=1e-9, atol=1e-12, equal_nan=True):
             return False
     return True
@@ -342,9 +358,8 @@ def _refuse_impure(node: Node, function: Callable[..., Any], parents: Mapping[st
     One that was recorded needs no such look: its recording, which cannot change, was compared with it at two points.
     What varies only elsewhere than at the present values is not seen, nor is a clock below the 13th digit.
     """
-    values: dict[Node, Any] = {n: _read_only(_moved(n, 0.0)) for n in recording.leaves}
     try:
-        first, second = (_answered(function, parents, values) for _ in range(2))
+        first, second = (recording.points[0].answer(function, parents, read_only=True) for _ in range(2))
     except Exception as error:  # noqa: BLE001  it may fail here and not where the chains are: they say so if it does
         if "read-only" in str(error):
             raise ModelError(
@@ -364,65 +379,46 @@ def _shown(answer: np.ndarray) -> str:
     return f"{float(answer):.12g}" if answer.ndim == 0 else f"[{float(answer.ravel()[0]):.12g}, ...]"
 
 
-def _read_only(value: np.ndarray) -> np.ndarray:
-    seen = value.view()
-    seen.flags.writeable = False
-    return seen
-
-
-def _answered(function: Callable[..., Any], parents: Mapping[str, Any], values: Mapping[Node, Any]) -> np.ndarray:
-    """What the function itself answers at given values."""
-    with np.errstate(all="ignore"):
-        answer = function(**{k: mapped(p, lambda n: _number(n, values)) for k, p in parents.items()})
-    return np.asarray(answer, dtype=np.float64)
-
-
-def _kept(node: Node, value: np.ndarray, recording: Recording) -> np.ndarray:
-    """A value as it stands in a chain's memory, or whole where the recording has all of it as unknown."""
-    assert isinstance(node, Stochastic)
-    state = value if recording.leaves[node].shape == np.shape(value) else node.state_of(value)
-    with np.errstate(divide="ignore"):  # weights that stand at zero have logarithms too
-        return np.log(value) if is_log_kept(node) else np.asarray(state)
-
-
-def _moved(node: Stochastic, shift: float) -> np.ndarray:
-    """The node's value, for continuous ones pushed a little (inside a simplex: towards its centre)."""
-    value = np.asarray(node.value)
-    if value.dtype.kind != "f" or shift == 0.0:
-        return value
-    if is_log_kept(node):
-        return np.asarray((value + shift) / (1.0 + shift * value.shape[-1]))
-    moved = value * (1.0 + shift) + shift * (value == 0.0)
-    return np.asarray(node.completed(node.state_of(moved)))
-
-
-def _number(node: Node, values: Mapping[Node, Any]) -> Any:
-    """A node's value with the unknowns at given values; whole numbers stay whole."""
-    if node in values:
-        found = values[node]
-        return found if np.ndim(found) else np.asarray(found)[()]
-    if isinstance(node, Stochastic):
-        return node.value
-    assert isinstance(node, Deterministic)
-    return node.function(**{k: mapped(p, lambda n: _number(n, values)) for k, p in node.parents.items()})
-
-
 def _as_written(
     node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording, shape: tuple[int, ...]
 ) -> Expression:
     """An opaque function of the nodes among its parents."""
+    function = function.of_numbers if isinstance(function, _OwnDensity) else function
     found = dict.fromkeys(_all_nodes(parents))
     objects: dict[Node, Any] = {n: n.value for n in found if isinstance(n, Stochastic) and n.holds_object}
     nodes: list[Node] = [n for n in found if n not in objects]
 
+    places = {n: i for i, n in enumerate(nodes)}
+    alone = [(k, places[p]) for k, p in parents.items() if isinstance(p, Node) and p in places]
+    containers = {k: p for k, p in parents.items() if not isinstance(p, Node) and holds_nodes(p)}
+    inside = [(k, _filled(p, places, objects)) for k, p in containers.items()]
+    usual = {k: objects.get(p, p) if isinstance(p, Node) else p for k, p in parents.items()}
+
     def run(*values: Any) -> Any:
-        given: dict[Node, Any] = {**objects, **dict(zip(nodes, values, strict=True))}
-        arguments = {k: mapped(p, given.__getitem__) if holds_nodes(p) else p for k, p in parents.items()}
+        arguments = dict(usual)
+        for k, place in alone:
+            arguments[k] = values[place]
+        for k, fill in inside:
+            arguments[k] = fill(values)
         return _checked_answer(node.name, function(**arguments), shape)
 
     answer = np.asarray(node.value) if isinstance(node, Deterministic) else np.zeros(())
     kind = {"i": "int", "u": "int", "b": "bool"}.get(answer.dtype.kind, "float")
     return python(run, [recording.values[n] for n in nodes], shape, kind, node.name)
+
+
+def _filled(container: Any, places: Mapping[Node, int], objects: Mapping[Node, Any]) -> Callable[[Any], Any]:
+    """What puts values, by the nodes' places, into a container of nodes."""
+    if type(container) is ListContainer and all(p in places for p in container if isinstance(p, Node)):
+        if all(isinstance(p, Node) for p in container):
+            order = [places[p] for p in container]
+            return lambda values: [values[i] for i in order]
+
+    def fill(values: Any) -> Any:
+        given = {**objects, **dict(zip(places, values, strict=True))}
+        return mapped(container, given.__getitem__)
+
+    return fill
 
 
 def _checked_answer(name: str, answer: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -433,6 +429,11 @@ def _checked_answer(name: str, answer: Any, shape: tuple[int, ...]) -> np.ndarra
     ModelError
         Naming the node: if it is nothing, no numbers, or of another shape.
     """
+    kind = type(answer)
+    if kind is np.ndarray and answer.dtype == np.float64 and answer.shape == shape:
+        return answer
+    if (kind is float or kind is np.float64) and shape == ():
+        return answer
     if answer is None:
         raise ModelError(f"{name}: its function returned None; is a return statement missing?")
     found = np.ma.getdata(as_numbers(f"{name}: what its function returns", answer))

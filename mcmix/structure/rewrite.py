@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from mcmix.structure import expression as ex
-from mcmix.structure.evaluate import ordered
+from mcmix.structure.evaluate import folded, ordered
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant, elementwise
 
 
@@ -84,16 +84,34 @@ def exposed(x: Expression, variables: set[Expression]) -> Expression:
     return done[x]
 
 
+LookUp = tuple[Expression, Expression]  # a table, and known positions in it
+
+
 def _moved_below(table: Expression, positions: Expression) -> Expression:
-    if table.op not in ELEMENTWISE and table.op not in ("take", "reshape"):
-        return ex.gather(table, positions)
-    if table.op == "reshape":
-        return _moved_below(table.arguments[0], positions)
-    if table.op == "take":
-        return ex.gather(table.arguments[0], _moved_below(table.arguments[1], positions))
+    return folded((table, positions), _looked_up_first, _looked_up)
+
+
+def _looked_up_first(what: LookUp) -> list[LookUp]:
+    """The look-ups of which one below a table's operation is made."""
+    table, positions = what
+    if table.op in ("reshape", "take"):
+        return [(table.arguments[0 if table.op == "reshape" else 1], positions)]
+    if table.op not in ELEMENTWISE:
+        return []
     places = [ex.places_of(a, table.shape, positions.known) for a in table.arguments]
-    parts = [a if p is None else _moved_below(a, constant(p)) for a, p in zip(table.arguments, places, strict=True)]
-    return ex.elementwise(table.op, *parts)
+    return [(a, constant(p)) for a, p in zip(table.arguments, places, strict=True) if p is not None]
+
+
+def _looked_up(what: LookUp, made: list[Expression]) -> Expression:
+    table, positions = what
+    if table.op == "reshape":
+        return made[0]
+    if table.op == "take":
+        return ex.gather(table.arguments[0], made[0])
+    if table.op not in ELEMENTWISE:
+        return ex.gather(table, positions)
+    rest = iter(made)
+    return ex.elementwise(table.op, *[a if a.size == 1 else next(rest) for a in table.arguments])
 
 
 def entry_of_row(table: Expression, positions: Expression) -> Expression | None:
@@ -113,21 +131,36 @@ def entry_of_row(table: Expression, positions: Expression) -> Expression | None:
 
 def _entry(x: Expression, entry: Expression, positions: Expression) -> Expression:
     """X[row, entry of the row], for x that may be broadcast to the table's shape."""
-    rows, width = positions.shape[0], x.shape[-1] if x.ndim else 1
+    rows = positions.shape[0]
+
+    def is_whole(part: Expression) -> bool:
+        return part.size == 1 or part.ndim == 1 or part.shape in ((rows, 1), (1, *part.shape[1:]))
+
+    def below(part: Expression) -> Sequence[Expression]:
+        if is_whole(part):
+            return ()
+        return part.arguments if part.op in ELEMENTWISE else part.arguments[1:] if part.op == "take" else ()
+
+    def make(part: Expression, made: list[Expression]) -> Expression:
+        if is_whole(part):
+            return _entry_of_whole(part, entry, rows)
+        if part.op in ELEMENTWISE:
+            return ex.elementwise(part.op, *made)
+        if part.op == "take":
+            return ex.gather(part.arguments[0], made[0])
+        return _entry_of_product(part, entry) if part.op == "matmul" else ex.gather(part, positions)
+
+    return folded(x, below, make)
+
+
+def _entry_of_whole(x: Expression, entry: Expression, rows: int) -> Expression:
+    """As :func:`_entry`, where every row, or every entry of a row, is the same."""
     if x.size == 1:
         return ex.reshape(x, ())
-    if x.ndim == 2 and x.shape == (rows, 1):
+    if x.shape == (rows, 1):
         return ex.reshape(x, (rows,))
-    if x.ndim == 1 or x.shape[0] == 1:
-        own = x if x.ndim == 1 else ex.reshape(x, (width,))
-        return entry if own.is_constant and np.array_equal(own.known, np.arange(width)) else ex.gather(own, entry)
-    if x.op in ELEMENTWISE:
-        return ex.elementwise(x.op, *[_entry(a, entry, positions) for a in x.arguments])
-    if x.op == "take":
-        return ex.gather(x.arguments[0], _entry(x.arguments[1], entry, positions))
-    if x.op == "matmul":
-        return _entry_of_product(x, entry)
-    return ex.gather(x, positions)
+    own, width = x if x.ndim == 1 else ex.reshape(x, x.shape[-1:]), x.shape[-1]
+    return entry if own.is_constant and np.array_equal(own.known, np.arange(width)) else ex.gather(own, entry)
 
 
 def _entry_of_product(x: Expression, entry: Expression) -> Expression:
@@ -231,16 +264,34 @@ def _leading(part: Expression, rows: int) -> list[Expression]:
 
 def chosen_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
     """Some of the rows (first axis) of an expression of any number of axes, in some order; tables are kept whole."""
-    if x.is_constant:
-        return constant(np.ascontiguousarray(np.asarray(x.known)[order]))
-    if x.op in ELEMENTWISE:
-        same = [a.ndim == x.ndim and a.shape[0] == rows for a in x.arguments]
-        parts = [chosen_rows(a, rows, order) if s else a for a, s in zip(x.arguments, same, strict=True)]
-        return ex.elementwise(x.op, *parts)
-    if x.op == "take" and x.arguments[1].shape == x.shape:
-        return ex.gather(x.arguments[0], chosen_rows(x.arguments[1], rows, order))
-    if x.op == "reshape" and x.arguments[0].shape[:1] == (rows,):
-        return ex.reshape(chosen_rows(x.arguments[0], rows, order), (len(order), *x.shape[1:]))
+
+    def has_rows(a: Expression, part: Expression) -> bool:
+        return a.ndim == part.ndim and a.shape[0] == rows
+
+    def below(part: Expression) -> Sequence[Expression]:
+        if part.op in ELEMENTWISE:
+            return [a for a in part.arguments if has_rows(a, part)]
+        if part.op == "take" and part.arguments[1].shape == part.shape:
+            return part.arguments[1:]
+        return part.arguments if part.op == "reshape" and part.arguments[0].shape[:1] == (rows,) else ()
+
+    def make(part: Expression, made: list[Expression]) -> Expression:
+        if part.is_constant:
+            return constant(np.ascontiguousarray(np.asarray(part.known)[order]))
+        if part.op in ELEMENTWISE:
+            rest = iter(made)
+            return ex.elementwise(part.op, *[next(rest) if has_rows(a, part) else a for a in part.arguments])
+        if not made:
+            return _rows_at(part, rows, order)
+        if part.op == "take":
+            return ex.gather(part.arguments[0], made[0])
+        return ex.reshape(made[0], (len(order), *part.shape[1:]))
+
+    return folded(x, below, make)
+
+
+def _rows_at(x: Expression, rows: int, order: np.ndarray) -> Expression:
+    """Some of the rows of something whose rows were made together."""
     size = x.size // rows
     places = np.asarray(order)[:, None] * size + np.arange(size)
     return ex.reshape(ex.gather(ex.reshape(x, (-1,)), places.ravel()), (len(order), *x.shape[1:]))
@@ -248,14 +299,15 @@ def chosen_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
 
 def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
     """X with its rows in another order (row-wise expressions only; tables that are looked up stay)."""
-    done: dict[Expression, Expression] = {}
 
-    def visit(part: Expression) -> Expression:
-        if part not in done:
-            done[part] = _permuted(part)
-        return done[part]
+    def below(part: Expression) -> Sequence[Expression]:
+        if part.shape != (rows,):
+            return ()
+        if part.op == "take":
+            return part.arguments[1:]
+        return part.arguments if part.op in ELEMENTWISE or part.op == "density" else ()
 
-    def _permuted(part: Expression) -> Expression:
+    def permuted(part: Expression, made: list[Expression]) -> Expression:
         if part.shape != (rows,):
             return part
         if part.is_constant:
@@ -268,12 +320,12 @@ def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
         if part.op == "leaf":
             return ex.gather(part, order)
         if part.op == "take":
-            return ex.gather(part.arguments[0], visit(part.arguments[1]))
+            return ex.gather(part.arguments[0], made[0])
         if part.op not in ELEMENTWISE and part.op != "density":  # rows that were made together: ordered afterwards
             return ex.gather(part, order)
-        return _rebuilt(part, [visit(a) for a in part.arguments])
+        return _rebuilt(part, made)
 
-    return visit(x)
+    return folded(x, below, permuted)
 
 
 def hoisted(x: Expression, shape: tuple[int, ...], whole: Callable[[Expression], Expression]) -> Expression:
@@ -303,8 +355,19 @@ def hoisted(x: Expression, shape: tuple[int, ...], whole: Callable[[Expression],
 
 def row_by_row(x: Expression) -> bool:
     """Whether element i of x needs only elements i of what has its shape (and whole tables)."""
-    if x.op in ("constant", "leaf"):
-        return True
-    if x.op in ELEMENTWISE or x.op == "density":
-        return all(a.size == 1 or (a.shape == x.shape and row_by_row(a)) for a in x.arguments)
-    return x.op == "take" and row_by_row(x.arguments[1])
+    seen, waiting = {x}, [x]
+    while waiting:
+        part = waiting.pop()
+        if part.op in ELEMENTWISE or part.op == "density":
+            below = [a for a in part.arguments if a.size != 1]
+            if any(a.shape != part.shape for a in below):
+                return False
+        elif part.op == "take":
+            below = [part.arguments[1]]
+        elif part.op in ("constant", "leaf"):
+            continue
+        else:
+            return False
+        waiting += [a for a in below if a not in seen]
+        seen.update(below)
+    return True

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression
 
 Places = Mapping[Expression, Mapping[int, tuple[int, int]]]  # leaf -> element -> (table, component)
@@ -74,8 +75,8 @@ class Makings:
 
     def of(self, x: Expression) -> Tokens | None:
         """A token for each entry of an array; None where components enter in a way that is not known."""
-        if x not in self._done:
-            self._done[x] = self._made(x)
+        for part in ordered(x, self._done):
+            self._done[part] = self._made(part)
         return self._done[x]
 
     def _made(self, x: Expression) -> Tokens | None:
@@ -85,7 +86,7 @@ class Makings:
             return _alone(numbers[np.ravel(which)].reshape(x.shape))
         if x.op == "leaf":
             return self._of_leaf(x)
-        parts = [self.of(a) for a in x.arguments]
+        parts = [self._done[a] for a in x.arguments]
         known = [p for p in parts if p is not None]
         found = self._joined(x, known) if len(known) == len(parts) else None
         if found is None and not x.leaves & set(self.places):  # whatever it is, no component enters
@@ -192,28 +193,43 @@ def _own_entries(x: Expression, makings: Makings, n_components: int) -> tuple[li
 
 def _terms(x: Expression) -> Iterator[Expression]:
     """Parts whose entries together have the sum of x's."""
-    if x.op == "sum" and x.shape == ():
-        yield from _terms(x.arguments[0])
-    elif x.op == "add" and all(a.shape == x.shape for a in x.arguments):
-        for a in x.arguments:
-            yield from _terms(a)
-    else:
-        yield x
+    waiting = [x]
+    while waiting:
+        part = waiting.pop()
+        if part.op == "sum" and part.shape == ():
+            waiting.append(part.arguments[0])
+        elif part.op == "add" and all(a.shape == part.shape for a in part.arguments):
+            waiting += reversed(part.arguments)
+        else:
+            yield part
 
 
 def touched(x: Expression, places: Places) -> set[int]:
     """Components that something depends on, as far as look-ups at known places tell."""
+    found, seen, waiting = set[int](), {x}, [x]
+    while waiting:
+        part = waiting.pop()
+        own = _touched_at_once(part, places)
+        found |= own or set()
+        more = [a for a in part.arguments if a not in seen] if own is None else []
+        seen.update(more)
+        waiting += more
+    return found
+
+
+def _touched_at_once(x: Expression, places: Places) -> set[int] | None:
+    """Components that a leaf, or a known look-up in one, has; None for anything else."""
     if x in places:
         return {k for _, k in places[x].values()}
     if x.op == "take" and x.arguments[0] in places and x.arguments[1].is_constant:
         own = places[x.arguments[0]]
         return {own[i][1] for i in np.ravel(x.arguments[1].known).astype(int).tolist() if i in own}
-    return {k for a in x.arguments if a.leaves & set(places) for k in touched(a, places)}
+    return None
 
 
 def _largest(x: Expression) -> int:
     """Entries of the largest array that something is made of."""
-    return max([x.size, *[_largest(a) for a in x.arguments]])
+    return max(part.size for part in ordered(x))
 
 
 def _alone(made: np.ndarray) -> Tokens:

@@ -201,6 +201,16 @@ def no_one_by_one() -> Any:
     return mc.Poisson("data", mean, value=ZEROS.astype(int), observed=True)
 
 
+def many_values() -> Any:
+    """More values than are all tried, and a function that says only when called what each of them means."""
+    k = mc.DiscreteUniform("k", 0, 39)
+
+    def rate(k: Any) -> Any:
+        return {place: 0.5 + abs(place - 20) / 5.0 for place in range(40)}[int(k)]
+
+    return mc.Poisson("data", mc.Lambda("rate", lambda k=k: rate(k)), value=ZEROS, observed=True)
+
+
 def a_truncated_prior() -> Any:
     rate = mc.Truncated("rate", mc.Gamma, 2.0, 1.0, lower=0.5, size=LABELS)
     return mc.Mixture("data", grammar.labels((2.0, 2.0)), mc.Poisson, rate, value=ZEROS.astype(int), observed=True)
@@ -257,6 +267,7 @@ MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "lines of a common slope": ("Normal", lines_of_a_common_slope),
     "many coefficients": ("Bernoulli", many_coefficients),
     "a function that is not recorded": ("Poisson", no_one_by_one),
+    "a discrete unknown of many values": ("Poisson", many_values),
     "a truncated prior": ("Poisson", a_truncated_prior),
     "a law of SciPy": ("Normal", a_law_of_scipy),
     "a law of the user's": ("Normal", a_law_of_the_users),

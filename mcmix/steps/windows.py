@@ -1,0 +1,40 @@
+"""Discrete variables with many values and a log density that is dear: some of the values are tried at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mcmix.kernels import windows as kernels
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.base import Call, Chain, kernel_call
+from mcmix.steps.density import Enumeration
+from mcmix.structure.evidence import Structure
+
+WINDOW = 24  # values that are tried in one move
+
+
+class WindowedEnumeration(Enumeration):
+    """Exact draw of each element of a discrete variable among some of its values, others in every sweep."""
+
+    name = "windowed enumeration"
+
+    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
+        super().__init__(variables, structure, reason)
+        self.size = min(WINDOW, self.n_values)
+
+    @property
+    def workspace(self) -> int:
+        """One weight per value of a window."""
+        return max(WINDOW, 4)
+
+    def bind(self, chain: Chain) -> list[Call]:
+        """One call."""
+        reals = np.array([float(self.size)])
+        return [kernel_call(self, kernels.enumerate_windows, self.slots(chain, self.n_values), reals)]
+
+    @property
+    def cost(self) -> str:
+        """Cost of one sweep."""
+        return f"{self.n} x {self.size} of {self.n_values} values, {self.target.size} terms each"
