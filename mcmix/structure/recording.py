@@ -330,9 +330,23 @@ def _arguments(parents: Mapping[str, Any], recording: Recording, wrap_constants:
         )
 
     return {
-        k: mapped(p, lambda n: _presented(n, recording), as_expression) if holds_nodes(p) else plain(p)
+        k: _indexable(mapped(p, lambda n: _presented(n, recording), as_expression)) if holds_nodes(p) else plain(p)
         for k, p in parents.items()
     }
+
+
+class _Listed(list[Any]):
+    """A list whose entries can be looked up at a symbolic position, as those of an array can."""
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, Expression) and not index.is_constant:
+            return as_expression(list(self))[index]
+        return super().__getitem__(index)
+
+
+def _indexable(value: Any) -> Any:
+    """Lists of values, and those inside them, as such lists."""
+    return _Listed(map(_indexable, value)) if type(value) is list else value
 
 
 def _presented(node: Node, recording: Recording) -> Any:
