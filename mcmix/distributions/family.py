@@ -182,6 +182,13 @@ class Event:
 
 EVENT_NDIM = {"simplex": 1, "positive vector": 1, "vector": 1, "positive definite": 2, "lower factor": 2}
 
+KNOWN: dict[str, Family] = {}  # by name: the table enters all of its families
+
+
+def named(name: str) -> Family:
+    """The family of the table with this name."""
+    return KNOWN[name]
+
 
 @dataclass(frozen=True, eq=False)
 class Family:
@@ -260,8 +267,6 @@ class Family:
 
     def __reduce__(self) -> Any:
         """Families are one each: a copy is looked up by name, or made again."""
-        from mcmix.distributions.table import named
-
         own = self.__dict__.get("_maker")
         return own if own is not None else (named, (self.name,))
 

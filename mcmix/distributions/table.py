@@ -12,7 +12,7 @@ from mcmix.distributions.chi_squared import CHI_SQUARED
 from mcmix.distributions.dirichlet import DIRICHLET
 from mcmix.distributions.discrete_uniform import DISCRETE_UNIFORM
 from mcmix.distributions.exponential import EXPONENTIAL
-from mcmix.distributions.family import Family
+from mcmix.distributions.family import KNOWN, Family
 from mcmix.distributions.gamma import GAMMA
 from mcmix.distributions.geometric import GEOMETRIC
 from mcmix.distributions.half_cauchy import HALF_CAUCHY
@@ -87,8 +87,4 @@ _ALL = (
 )
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
-
-
-def named(name: str) -> Family:
-    """The family with this name."""
-    return FAMILIES[name]
+KNOWN.update(FAMILIES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.node import Node, in_turn, mapped, short
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.screen import say
-
-if TYPE_CHECKING:
-    from mcmix.nodes.model import Model
 
 MOST_BYTES = 2**30
 
@@ -63,11 +60,13 @@ def drawn_forward(
     return values
 
 
-def prior_predictive(model: Model, n: int, seed: Any, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """Draws of unknowns and data from the model's laws; see :meth:`Model.prior_predictive`."""
+def prior_predictive(
+    nodes: Iterable[Node], n: int, seed: Any, names: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Draws of unknowns and data of a model, parents before children; see :meth:`Model.prior_predictive`."""
     if not (isinstance(n, (int, np.integer)) and n >= 1):
         raise ModelError(f"prior_predictive: n expected a whole number of at least 1, got {n!r}")
-    everything = [v for v in model.ordered() if isinstance(v, Stochastic)]
+    everything = [v for v in nodes if isinstance(v, Stochastic)]
     usual = [v for v in everything if v.trace_by_default or v.holds_data]
     chosen = usual if names is None else chosen_nodes(everything, names, "prior_predictive")
     chosen = drawable(chosen, names is not None, "prior_predictive")

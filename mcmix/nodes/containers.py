@@ -185,3 +185,11 @@ def contained(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return SetContainer(value)
     return ArrayContainer(value)
+
+
+def _held(parents: Mapping[str, Any]) -> DictContainer:
+    """A node's parents, frozen."""
+    return DictContainer({key: contained(parent) for key, parent in parents.items()})
+
+
+Node._held = staticmethod(_held)

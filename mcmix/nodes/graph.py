@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from mcmix.nodes.deterministic import Deterministic, Potential
 from mcmix.nodes.node import Node
 
-if TYPE_CHECKING:
-    from mcmix.nodes.model import Model
 
-
-def source(model: Model) -> str:
+def source(nodes: Sequence[Node]) -> str:
     """Graphviz source; node identities are numbers, so that any name is allowed."""
-    number = {node: f"n{i}" for i, node in enumerate(model.ordered())}
+    number = {node: f"n{i}" for i, node in enumerate(nodes)}
     lines = ["digraph model {", "  rankdir=TB; node [fontname=Helvetica];"]
     lines += [f"  {number[node]} [{_style(node)}];" for node in number]
     for node in number:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mcmix.distributions.family import Family, Parameter
 from mcmix.errors import ModelError, SupportError
+from mcmix.nodes.component import Component
 from mcmix.nodes.constraints import _where_apart, as_array, check_constraint
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
@@ -68,8 +69,6 @@ class Law(Stochastic):
         >>> mc.Normal.dist(0.0, 1.0).family.name
         'Normal'
         """
-        from mcmix.nodes.mixture import Component  # mixtures are made of laws
-
         return Component(cls.family, parents_of(cls.family, f"{cls.__name__}.dist", parameters, keywords))
 
     def _accept(self, value: Any, observed: bool) -> None:

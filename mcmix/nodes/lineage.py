@@ -76,3 +76,6 @@ def _above(node: Node) -> set[Node]:
                 found.add(parent)
                 waiting.append(parent)
     return found
+
+
+Node._reduced = reduced

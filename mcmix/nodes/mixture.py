@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from mcmix.distributions.family import Family
 from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
+from mcmix.nodes.component import Component
 from mcmix.nodes.constraints import as_array, check_constraint
 from mcmix.nodes.deterministic import Index
 from mcmix.nodes.joint import MeanAndPrecision
@@ -19,14 +19,6 @@ from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.stochastic import Stochastic
 
 _Categorical = law(FAMILIES["Categorical"])
-
-
-@dataclass(frozen=True)
-class Component:
-    """A law and its parameters, without a name: what :meth:`Law.dist` makes."""
-
-    family: Family
-    parents: dict[str, Any]
 
 
 def Mixture(  # noqa: N802  (a class to those who use it)

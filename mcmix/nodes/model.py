@@ -175,7 +175,7 @@ class Model:
         """
         from mcmix.nodes.ancestral import prior_predictive
 
-        return prior_predictive(self, n, seed, names)
+        return prior_predictive(self.ordered(), n, seed, names)
 
     # ---------------------------------------------------------------- looks
 
@@ -218,7 +218,7 @@ class Model:
         """The graph in graphviz's language: ellipses are random (grey: data), boxes functions, diamonds potentials."""
         from mcmix.nodes.graph import source
 
-        return source(self)
+        return source(list(self.ordered()))
 
     def _refuse_names(self) -> None:
         """Refuse names of variables that no file can hold."""

@@ -34,6 +34,8 @@ class Node:
 
     __array_priority__ = 1000
     __array_ufunc__: Any = None  # set by mcmix.nodes.deterministic
+    _reduced: Any = None  # set by mcmix.nodes.lineage
+    _held: Any = staticmethod(dict)  # set by mcmix.nodes.containers: parents in what nobody changes
 
     def __init__(self, name: str, parents: Mapping[str, Any], doc: str = "", trace: bool = True):
         if not isinstance(name, str) or not name:
@@ -43,9 +45,7 @@ class Node:
         self.made_at = _caller()
         self.__doc__ = doc
         self.trace_by_default = trace
-        from mcmix.nodes.containers import DictContainer, contained  # containers are made of nodes
-
-        self.parents: dict[str, Any] = DictContainer({key: contained(parent) for key, parent in parents.items()})
+        self.parents: dict[str, Any] = self._held(parents)
         self.children: weakref.WeakSet[Node] = weakref.WeakSet()
         self.depth = 0
         for parent in self.parent_nodes:
@@ -54,9 +54,7 @@ class Node:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """How to copy a node: as any object, but that a deep one brings its ancestors along in a flat list."""
-        from mcmix.nodes.lineage import reduced  # of nodes
-
-        return reduced(self, super().__reduce_ex__(protocol))
+        return self._reduced(super().__reduce_ex__(protocol))
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: nothing that is known weakly, neither children, who ask for it, nor a sampler."""

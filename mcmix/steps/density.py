@@ -26,8 +26,8 @@ from mcmix.steps.targets import (
     transform_of,
     values_of,
 )
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Structure
+from mcmix.structure.walks import ordered
 
 MOST_ONE_BY_ONE = 8  # longer vectors whose elements cannot be evaluated alone move as a block
 MOST_TERMS = 2**18  # of one evaluation for each part of a variable: up to here its parts move one after another

@@ -23,7 +23,6 @@ from mcmix.steps.permutation import SharedPermutation
 from mcmix.steps.program import Program
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of, stuck_labels
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.label_vectors import LabelVector, label_candidates
@@ -31,6 +30,7 @@ from mcmix.structure.missing import cut
 from mcmix.structure.plates import FEWEST, gathered
 from mcmix.structure.recording import Recording, is_log_kept, record
 from mcmix.structure.tempering import POWER_KEY
+from mcmix.structure.walks import ordered
 
 LOG_DENSITY = "log density"
 BETTER_THAN_ALL = 3

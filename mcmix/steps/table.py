@@ -22,9 +22,9 @@ from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.steps.own import StepMethod, fittest_own
 from mcmix.structure.conjugacy import conjugate
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression
+from mcmix.structure.walks import ordered
 
 MOST_SLICED = 256  # terms of a log density up to which slice sampling's many evaluations are worth their price
 MOST_TRIED_AS_WRITTEN = 32  # values of a discrete variable that are all tried where that calls a user's function

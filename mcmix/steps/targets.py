@@ -11,10 +11,10 @@ from mcmix.kernels import density_steps as kernels
 from mcmix.nodes.law import Law
 from mcmix.nodes.node import holds_nodes, shape_of
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.rewrite import NotSeparable, follow_rows
+from mcmix.structure.walks import ordered
 
 MOST_ENUMERATED = 512  # values of a discrete variable that are all tried
 

@@ -116,3 +116,5 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.take_along_axis: take_along_axis, np.einsum: _einsum,
     np.diff: lambda x: as_expression(x)[1:] - as_expression(x)[:-1],
 }  # fmt: skip
+
+Expression._functions = FUNCTIONS

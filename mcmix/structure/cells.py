@@ -10,11 +10,11 @@ from mcmix.distributions.family import Family, Statistics, Sums
 from mcmix.errors import TraceError
 from mcmix.nodes.law import Law
 from mcmix.structure import expression as ex
-from mcmix.structure.evaluate import folded, ordered
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
 from mcmix.structure.label_vectors import Cells, LabelVector, SeparableFactor
 from mcmix.structure.recording import Factor
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
+from mcmix.structure.walks import folded, ordered
 
 MOST_CELLS = 65536
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from mcmix.distributions.matrices import positive_inverse
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression
-
-Key = TypeVar("Key")
-Result = TypeVar("Result")
+from mcmix.structure.walks import ordered
 
 
 def evaluate(x: Expression, leaves: Mapping[Any, Any], known: dict[Expression, np.ndarray] | None = None) -> np.ndarray:
@@ -34,47 +32,6 @@ def evaluate(x: Expression, leaves: Mapping[Any, Any], known: dict[Expression, n
         with np.errstate(all="ignore"):
             known[part] = np.reshape(value_of(part, [known[a] for a in part.arguments], leaves), part.shape)
     return known[x]
-
-
-def folded(root: Key, below: Callable[[Key], Sequence[Key]], make: Callable[[Key, list[Result]], Result]) -> Result:
-    """What is made of something and of what was made of everything below it, each once; nothing calls itself.
-
-    Parameters
-    ----------
-    root : hashable
-    below : callable
-        What must be made before something, in order.
-    make : callable
-        Makes something, given what was made of what is below it.
-    """
-    made: dict[Key, Result] = {}
-    waiting: list[tuple[Key, Sequence[Key] | None]] = [(root, None)]
-    while waiting:
-        here, parts = waiting.pop()
-        if here in made:
-            continue
-        if parts is None and (parts := below(here)):
-            waiting.append((here, parts))
-            waiting += [(part, None) for part in reversed(parts)]
-        else:
-            made[here] = make(here, [made[part] for part in parts])
-    return made[root]
-
-
-def ordered(x: Expression, known: Container[Expression] = ()) -> list[Expression]:
-    """X and everything below it that is not known, arguments first, each once."""
-    found: dict[Expression, None] = {}
-    waiting = [(x, False)]
-    while waiting:
-        part, ready = waiting.pop()
-        if part in found or part in known:
-            continue
-        if ready or not part.arguments:
-            found[part] = None
-        else:
-            waiting.append((part, True))
-            waiting += [(a, False) for a in reversed(part.arguments)]
-    return list(found)
 
 
 def value_of(x: Expression, arguments: list[np.ndarray], leaves: Mapping[Any, Any]) -> Any:

@@ -11,13 +11,14 @@ import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import scipy.special
 
 from mcmix.distributions.matrices import positive_inverse
 from mcmix.errors import TraceError
+from mcmix.structure.walks import ordered
 
 LONGEST_ITERATION = 256
 DEEPEST = 64  # functions of functions of ... through which look-ups and lists are moved down when they are made
@@ -96,6 +97,9 @@ class Expression:
 
     __slots__ = ("op", "arguments", "shape", "extra", "kind", "value", "__weakref__", "_leaves")
     __array_priority__ = 1000
+    _looked_up: Any  # what is made of many expressions is set by the modules that make it: indexing, array_functions
+    _taken_along: Any
+    _functions: ClassVar[dict[Any, Callable[..., Any]]]
     op: str
     arguments: tuple[Expression, ...]
     shape: tuple[int, ...]
@@ -168,8 +172,6 @@ class Expression:
         return iter([self[i] for i in range(self.shape[0])])
 
     def __repr__(self) -> str:
-        from mcmix.structure.evaluate import ordered
-
         texts: dict[Expression, str] = {}
         for part in ordered(self):
             text = part._shown([texts[a] for a in part.arguments])
@@ -209,9 +211,8 @@ class Expression:
         self._no("writes into an array")
 
     def __getitem__(self, index: Any) -> Any:
-        from mcmix.structure.indexing import index as look_up
 
-        return index.looked_up_in(self) if _has_unknown_length(index) else look_up(self, index)
+        return index.looked_up_in(self) if _has_unknown_length(index) else self._looked_up(index)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -251,9 +252,7 @@ class Expression:
 
     def take(self, indices: Any, axis: int | None = None) -> Expression:
         """Elements at positions along an axis."""
-        from mcmix.structure.indexing import take_along
-
-        return take_along(self, indices, axis)
+        return self._taken_along(indices, axis)
 
     def reshape(self, *shape: Any) -> Expression:
         """Same elements in another shape."""
@@ -304,12 +303,10 @@ class Expression:
         return inputs[0] if ufunc is np.positive else elementwise(_UFUNC_NAMES[ufunc], *inputs)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
-        from mcmix.structure.array_functions import FUNCTIONS
-
-        if function not in FUNCTIONS:
+        if function not in Expression._functions:
             name = getattr(function, "__name__", function)
             raise TraceError(f"calls numpy.{name}, which is not among the recorded functions")
-        return FUNCTIONS[function](*arguments, **keywords)
+        return Expression._functions[function](*arguments, **keywords)
 
 
 def _has_unknown_length(value: Any) -> bool:

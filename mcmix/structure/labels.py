@@ -21,11 +21,11 @@ from mcmix.structure.cells import (
     row_elements,
     vector_tables,
 )
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, constant
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.recording import Factor
 from mcmix.structure.rewrite import NotSeparable, exposed, follow_rows, permuted_rows, substitute
+from mcmix.structure.walks import ordered
 
 
 class DifferentUnits(NotSeparable):

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcmix.structure import expression as ex
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, constant, elementwise
 from mcmix.structure.opened import places_of_addends
 from mcmix.structure.rewrite import _rebuilt
+from mcmix.structure.walks import ordered
 
 MOST_TERMS = 512  # coefficients that one row meets
 

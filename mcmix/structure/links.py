@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mcmix.structure import expression as ex
-from mcmix.structure.evaluate import folded
 from mcmix.structure.expression import Expression, constant, elementwise
+from mcmix.structure.walks import folded
 
 
 @dataclass(frozen=True)

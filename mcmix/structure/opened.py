@@ -14,10 +14,10 @@ import numpy as np
 
 from mcmix.errors import TraceError
 from mcmix.structure import expression as ex
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, constant, elementwise
 from mcmix.structure.recording import Factor
 from mcmix.structure.rewrite import NotSeparable, _rebuilt, entry_of_row
+from mcmix.structure.walks import ordered
 
 MOST_ADDENDS = 64  # covariates of a row that are written out
 

@@ -24,12 +24,12 @@ from mcmix.nodes.wrapped import Censored
 from mcmix.structure import expression as ex
 from mcmix.structure.canvas import revealed
 from mcmix.structure.cells import constant_rows_as_scalars, row_elements
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, gather, leaf, python, reduce
 from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.missing import _at_places, by_category
 from mcmix.structure.recording import Factor, Recording, _own_logp, _parameter
 from mcmix.structure.rewrite import NotSeparable, substitute
+from mcmix.structure.walks import ordered
 
 MOST_PATTERNS = 64  # of missing coordinates in rows of vectors: each is a factor of its own
 WAY_OUT = "take the draws from trace(...) and compute it for the new rows' own parameters"

@@ -24,11 +24,11 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, leaf
 from mcmix.structure.recording import Factor, Recording, is_log_kept, law_elements
 from mcmix.structure.rewrite import _rebuilt
 from mcmix.structure.stacked import NotAlike, Signatures, stacked
+from mcmix.structure.walks import ordered
 
 FEWEST = 20  # nodes that are worth a plate
 MOST_COLOURS = 4  # plates of unknowns that meet in factors

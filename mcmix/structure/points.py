@@ -15,8 +15,9 @@ from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.law import Law
 from mcmix.nodes.node import Node, in_turn, mapped, nodes_in
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.structure.evaluate import ordered, value_of
+from mcmix.structure.evaluate import value_of
 from mcmix.structure.expression import Expression
+from mcmix.structure.walks import ordered
 
 SHIFTS = (0.0, 0.013)
 MOST_KEPT = 4096  # numbers of one value that is kept

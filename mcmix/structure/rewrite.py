@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from mcmix.structure import expression as ex
-from mcmix.structure.evaluate import folded, ordered
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant, elementwise
+from mcmix.structure.walks import folded, ordered
 
 
 class NotSeparable(Exception):

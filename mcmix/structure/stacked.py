@@ -8,8 +8,8 @@ import numpy as np
 
 from mcmix.errors import TraceError
 from mcmix.structure import expression as ex
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
+from mcmix.structure.walks import ordered
 
 _FOLLOWED = {"take", "reshape", "concatenate", "density", "events", "inverse", "cumsum"}
 

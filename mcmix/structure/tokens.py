@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression
+from mcmix.structure.walks import ordered
 
 Places = Mapping[Expression, Mapping[int, tuple[int, int]]]  # leaf -> element -> (table, component)
 MOST_ENTRIES = 2_000_000  # of an array that is looked at entry by entry

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from mcmix.sampling.unconstrained import Unconstrained
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression
+from mcmix.structure.walks import ordered
 from mcmix.testing.many_points import aligned, event_axes
 
 MOST_BITS = 63

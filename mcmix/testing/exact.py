@@ -12,9 +12,9 @@ from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.targets import is_discrete
-from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression
 from mcmix.structure.recording import record
+from mcmix.structure.walks import ordered
 from mcmix.testing.blocks import MOST_BITS, components, coordinates_of, masks_of, touched
 from mcmix.testing.grid import Grid, region
 from mcmix.testing.many_points import evaluate_many

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.structure.evaluate import ordered, value_of
+from mcmix.structure.evaluate import value_of
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression
+from mcmix.structure.walks import ordered
 
 
 def evaluate_many(

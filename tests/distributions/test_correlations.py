@@ -11,7 +11,7 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.kernels import density_steps as kernels
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps import density
-from mcmix.structure.evaluate import ordered
+from mcmix.structure.walks import ordered
 from tests import references as ref
 from tests.references import assert_law, assert_mean, assert_shares, chains_of
 

@@ -7,9 +7,10 @@ from scipy.special import logsumexp, multigammaln
 
 import mcmix as mc
 from mcmix.sampling.pointwise import unit_log_likelihood
-from mcmix.structure.evaluate import evaluate, ordered
+from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import leaf
 from mcmix.structure.missing import by_category
+from mcmix.structure.walks import ordered
 from tests import references as ref
 from tests.references import assert_law, assert_mean, assert_shares, chains_of
 

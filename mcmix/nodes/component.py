@@ -1,0 +1,19 @@
+"""A law without a name: a component of a mixture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mcmix.distributions.family import Family
+
+
+@dataclass(frozen=True)
+class Component:
+    """A law and its parameters, without a name: what :meth:`Law.dist` makes."""
+
+    family: Family
+    parents: dict[str, Any]
+
+
+__all__ = ["Component"]
