@@ -33,6 +33,7 @@ from mcmix.structure.expression import (
     reduce,
     reshape,
 )
+from mcmix.structure.lists import looked_up
 from mcmix.structure.points import SHIFTS, Point, is_log_kept
 from mcmix.structure.stand_in import called, recordable
 
@@ -329,7 +330,7 @@ def _arguments(parents: Mapping[str, Any], recording: Recording, wrap_constants:
         )
 
     return {
-        k: mapped(p, lambda n: _presented(n, recording), as_expression) if holds_nodes(p) else plain(p)
+        k: looked_up(mapped(p, lambda n: _presented(n, recording), as_expression)) if holds_nodes(p) else plain(p)
         for k, p in parents.items()
     }
 
