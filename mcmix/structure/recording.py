@@ -285,8 +285,8 @@ class _OwnDensity:
     def __init__(self, function: Callable[..., Any], of_numbers: Callable[..., Any]):
         self.function, self.of_numbers = function, of_numbers
 
-    def __call__(self, **arguments: Any) -> Any:
-        return self.function(**arguments)
+    def __call__(self, *values: Any, **arguments: Any) -> Any:
+        return self.function(*values, **arguments)
 
 
 def _symbolic(value: Any) -> bool:

@@ -202,12 +202,15 @@ def test_masks_for_all_labels_are_a_mixture():
 
 
 def test_the_same_draws_as_written_by_a_look_up():
-    draws = []
+    draws, new, shares = [], [], []
     for masked in (True, False):
         sampler = mc.MCMC(two_groups(masked))
         sampler.sample(300, 50, seed=3, **QUIET)
         draws.append([sampler.trace(n)[:] for n in ("p", "a", "b")])
-    np.testing.assert_allclose(*draws, rtol=1e-9)
+        new.append(sampler.predict_logpdf(np.array([0.0, 2.5, 5.0])))
+        shares.append(sampler.memberships())
+    for one, other in (draws, new, shares):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
 def test_masks_of_different_laws_are_rows_with_labels():
