@@ -18,7 +18,7 @@ from mcmix.sampling.run import buffers, collected, run, runner
 from mcmix.steps.methods import NoStepper
 from mcmix.steps.plan import assemble
 from mcmix.steps.table import Choice
-from mcmix.structure.labels import LabelVector
+from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.recording import record
 from mcmix.traces.memory import Draws
 

@@ -14,12 +14,12 @@ from mcmix.report.diagnosis.facts import Facts, LabelFacts
 from mcmix.report.diagnosis.quantities import Group, other_quantities
 from mcmix.report.diagnosis.result import Diagnosis, diagnosed
 from mcmix.sampling import pointwise, predictive_density
-from mcmix.steps.density import is_discrete
 from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.methods import NoStepper
 from mcmix.steps.plan import Assembled
+from mcmix.steps.targets import is_discrete
 from mcmix.structure.classes import Classes, classes_of
-from mcmix.structure.labels import LabelVector
+from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.recording import is_log_kept
 from mcmix.traces.memory import Draws
 

@@ -36,7 +36,7 @@ from mcmix.report.labels.roles import LabelRoles
 from mcmix.report.labels.trading import trades
 from mcmix.sampling.predictive_density import NewRows, chosen
 from mcmix.sampling.replay import with_known_labels
-from mcmix.structure.labels import LabelVector
+from mcmix.structure.label_vectors import LabelVector
 from mcmix.traces.memory import Draws
 
 BATCHES = 20  # of draws, from whose means errors are read

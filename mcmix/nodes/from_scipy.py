@@ -8,7 +8,8 @@ import numpy as np
 
 from mcmix.distributions.scipy_family import ScipyFamily, scipy_family
 from mcmix.errors import SupportError
-from mcmix.nodes.law import Law, as_array, law
+from mcmix.nodes.constraints import as_array
+from mcmix.nodes.law import Law, law
 from mcmix.nodes.node import holds_nodes, short
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from mcmix.distributions.family import Family
 from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
+from mcmix.nodes.constraints import as_array, check_constraint
 from mcmix.nodes.deterministic import Index
 from mcmix.nodes.joint import MeanAndPrecision
-from mcmix.nodes.law import _COMMON, Law, as_array, check_constraint, law, parents_of
+from mcmix.nodes.law import _COMMON, Law, law, parents_of
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.stochastic import Stochastic
 

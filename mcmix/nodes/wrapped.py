@@ -12,7 +12,8 @@ from mcmix.distributions.family import Family
 from mcmix.distributions.table import FAMILIES
 from mcmix.distributions.truncated import truncated
 from mcmix.errors import ModelError, SupportError
-from mcmix.nodes.law import _COMMON, Law, as_array, parents_of
+from mcmix.nodes.constraints import as_array
+from mcmix.nodes.law import _COMMON, Law, parents_of
 from mcmix.nodes.node import holds_nodes, short
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family
-from mcmix.nodes.law import as_array
+from mcmix.nodes.constraints import as_array
 from mcmix.pymc2 import laws
 from mcmix.pymc2.table import ROWS, Row
 from mcmix.structure.chosen import ChosenRows

@@ -11,10 +11,11 @@ import numpy as np
 
 from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
+from mcmix.nodes.constraints import as_array
 from mcmix.nodes.containers import DictContainer
 from mcmix.nodes.decorators import stochastic
 from mcmix.nodes.deterministic import Deterministic
-from mcmix.nodes.law import Law, as_array, law
+from mcmix.nodes.law import Law, law
 from mcmix.nodes.node import Node, shape_of, value_of
 from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.stochastic import Stochastic

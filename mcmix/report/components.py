@@ -11,9 +11,10 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.cells import looked_up
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression, constant, reshape
-from mcmix.structure.labels import LabelVector, label_candidates, looked_up
+from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.recording import Factor, Recording, is_log_kept, record
 from mcmix.structure.rewrite import NotSeparable, substitute
 

@@ -16,10 +16,11 @@ from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.labels import Pass
+from mcmix.structure.cells import looked_up
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import LabelBlock
 from mcmix.structure.expression import Expression, constant
-from mcmix.structure.labels import LabelVector, SeparableFactor, looked_up
+from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import substitute
 from mcmix.structure.shown import shown_parts

@@ -17,15 +17,17 @@ from mcmix.kernels import streams
 from mcmix.kernels.driver import run_machine
 from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.model import Model
+from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.label_sums import LabelSum, connected, is_data, observed_places
 from mcmix.steps.base import Chain, Plan
-from mcmix.steps.density import is_discrete
 from mcmix.steps.plan import log_density
+from mcmix.steps.targets import is_discrete
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Structure, structure_of
 from mcmix.structure.expression import Expression
-from mcmix.structure.labels import LabelVector, label_candidates
+from mcmix.structure.label_vectors import LabelVector, label_candidates
+from mcmix.structure.plates import gathered
 from mcmix.structure.recording import Factor, Recording, record
 from mcmix.structure.shown import beside_labels, without_gaps
 
@@ -61,7 +63,7 @@ class Marginal:
 
     def __init__(self, recording: Recording, model: Model | None = None):
         self.recording = recording if model is None else _with_whole_labels(recording, model)
-        self.recording = replace(self.recording)
+        self.recording = replace(gathered(self.recording, list(self.recording.leaves)))  # rows written as a loop
         structure = structure_of(self.recording)
         gaps = beside_labels(structure)
         if gaps:
@@ -151,6 +153,9 @@ class Marginal:
         for f in self._by_row:
             shown = observed_places(f)
             logs = np.ravel(evaluate(f.elements, leaves, known))[shown]
+            if isinstance(f.node, Plate):
+                found |= _by_member(f, logs)
+                continue
             parts.setdefault(f.node.name, []).append((f, f.places_of(shown), logs))
         return found | {name: self._in_order(own) for name, own in parts.items()}
 
@@ -266,6 +271,16 @@ def _with_whole_labels(recording: Recording, model: Model) -> Recording:
 def _is_looked_at(node: Stochastic, recording: Recording) -> bool:
     """Whether anything else depends on a node's missing entries."""
     return any(f.node is not node and f.touches(recording.leaves[node]) for f in recording.factors)
+
+
+def _by_member(factor: Factor, logs: np.ndarray) -> dict[str, np.ndarray]:
+    """Elements of like nodes, by the nodes' own names and in their shapes."""
+    assert isinstance(factor.node, Plate)
+    of_each = logs.reshape(len(factor.node.members), -1)
+    axes = len(factor.node.event_shape)
+    return {
+        n.name: row.reshape(n.shape[: len(n.shape) - axes]) for n, row in zip(factor.node.members, of_each, strict=True)
+    }
 
 
 def _rows_of(node: Any) -> tuple[int, ...]:

@@ -18,9 +18,10 @@ from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import Marginal
 from mcmix.steps.plan import Assembled
+from mcmix.structure.cells import row_elements
 from mcmix.structure.cumulative import CumulativeRows
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.labels import LabelVector, label_candidates, row_elements
+from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.other_rows import WAY_OUT, OtherRows, free_size
 from mcmix.structure.recording import is_log_kept
 from mcmix.traces.memory import Draws

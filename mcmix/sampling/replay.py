@@ -17,7 +17,8 @@ from mcmix.steps.labels import LabelGibbs, Pass
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
-from mcmix.structure.labels import LabelVector, parameter_tables
+from mcmix.structure.label_vectors import LabelVector
+from mcmix.structure.labels import parameter_tables
 from mcmix.structure.recording import Factor
 from mcmix.traces.memory import Draws
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.labels import EntangledLabels, Pass
-from mcmix.structure.labels import SeparableFactor, rows_with_gaps
+from mcmix.structure.cells import rows_with_gaps
+from mcmix.structure.label_vectors import SeparableFactor
 
 POOL = 8
 PER_LABEL = 25  # rows of a subsample per label

@@ -14,8 +14,9 @@ from mcmix.nodes.law import Law
 from mcmix.nodes.node import mapped, nodes_in
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, words
-from mcmix.steps.density import Enumeration, values_of
+from mcmix.steps.density import Enumeration
 from mcmix.steps.gibbs import ConjugateGibbs
+from mcmix.steps.targets import values_of
 from mcmix.structure.conjugacy import Conjugate, conjugate
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression

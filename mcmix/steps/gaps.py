@@ -7,8 +7,9 @@ import numpy as np
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import TILE
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.cells import known_mean, rows_with_gaps
 from mcmix.structure.evidence import Structure
-from mcmix.structure.labels import SeparableFactor, known_mean, rows_with_gaps
+from mcmix.structure.label_vectors import SeparableFactor
 
 MOST_TIMES = 4.0  # integrating out may cost so many times the densities of complete rows
 

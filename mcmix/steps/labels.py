@@ -15,11 +15,13 @@ from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.gaps import GapLayout, columns_about
+from mcmix.structure.cells import looked_up, missing_in
 from mcmix.structure.classes import Classes, classes_of
 from mcmix.structure.evidence import LabelBlock, Structure
 from mcmix.structure.exchange import Exchange, exchange_of, names_may_stick, ratio_target, unknown_parts
 from mcmix.structure.expression import Expression, broadcast_to, constant, elementwise, leaf, reduce, reshape
-from mcmix.structure.labels import SeparableFactor, looked_up, missing_in, parameter_tables
+from mcmix.structure.label_vectors import SeparableFactor
+from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import row_by_row, substitute
 from mcmix.structure.tempering import POWER_KEY
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mcmix.errors import ZeroProbability
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps import density
+from mcmix.steps import density, targets
 from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.own import StepMethod
 from mcmix.structure.evidence import Structure
@@ -91,7 +91,7 @@ class Metropolis(StepMethod):
     @staticmethod
     def competence(stochastic: Stochastic) -> int:
         """2 for continuous variables, as in PyMC 2."""
-        return 0 if density.is_discrete(stochastic) or density.moves_as_block(stochastic) else 2
+        return 0 if targets.is_discrete(stochastic) or targets.moves_as_block(stochastic) else 2
 
     def _kind(self, wanted: str | None) -> str:
         kind = self.kinds[0] if wanted is None else str(wanted).lower()
@@ -163,7 +163,7 @@ class Metropolis(StepMethod):
                 self.reason = "proposals from the prior, accepted by the likelihood, in Python"
             return self
         each = None if self.given_sd is None else np.ravel(self.stochastic.state_of(self._each_sd()))
-        if density.keeps_total(self.stochastic):
+        if targets.keeps_total(self.stochastic):
             return density.TransferMetropolis([self.stochastic], structure, scale=self.scale)
         return density.ElementMetropolis([self.stochastic], structure, scale=self.scale, proposal_sd=each)
 
@@ -201,13 +201,13 @@ class DiscreteMetropolis(Metropolis):
         **keywords: Any,
     ):
         super().__init__(stochastic, scale, proposal_sd, proposal_distribution, **keywords)
-        if not density.is_discrete(self.stochastic):
+        if not targets.is_discrete(self.stochastic):
             raise TypeError("expected a variable of whole numbers; use Metropolis")
 
     @staticmethod
     def competence(stochastic: Stochastic) -> int:
         """1 for whole numbers, as in PyMC 2."""
-        return int(density.is_discrete(stochastic))
+        return int(targets.is_discrete(stochastic))
 
     def propose(self) -> None:
         """Set a proposal: a step of at least one in either direction."""
@@ -236,14 +236,14 @@ class BinaryMetropolis(StepMethod):
         self, stochastic: Stochastic, p_jump: float = 0.1, proposal_distribution: str | None = None, **keywords: Any
     ):
         super().__init__(stochastic, **keywords)
-        found = density.values_of(self.stochastic)
+        found = targets.values_of(self.stochastic)
         if found is None or found[1] != 2:
             raise TypeError("expected a variable with two values; use DiscreteMetropolis")
 
     @staticmethod
     def competence(stochastic: Stochastic) -> int:
         """2 for variables with two values, as in PyMC 2."""
-        found = density.values_of(stochastic)
+        found = targets.values_of(stochastic)
         return 2 if found is not None and found[1] == 2 else 0
 
     def served_by(self, structure: Structure) -> Step:

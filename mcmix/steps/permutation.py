@@ -14,8 +14,8 @@ from mcmix.kernels.machine import MACHINE, PYTHON_FAILED
 from mcmix.nodes.law import Law
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, words
-from mcmix.steps.density import is_discrete, values_of
 from mcmix.steps.labels import LabelGibbs
+from mcmix.steps.targets import is_discrete, values_of
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression
 

@@ -26,7 +26,7 @@ from mcmix.steps.tempering import Swaps
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of, stuck_labels
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
-from mcmix.structure.labels import LabelVector, label_candidates
+from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.missing import cut
 from mcmix.structure.plates import FEWEST, gathered
 from mcmix.structure.recording import Recording, is_log_kept, record

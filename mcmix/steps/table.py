@@ -16,7 +16,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps import coefficients, coordinates, density, gaps, gibbs, joint, vector_gibbs, windows
+from mcmix.steps import coefficients, coordinates, density, gaps, gibbs, joint, targets, vector_gibbs, windows
 from mcmix.steps.base import Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
@@ -46,7 +46,7 @@ def _label_pass(node: Stochastic, structure: Structure) -> str | None:
 
 
 def _enumeration(node: Stochastic, structure: Structure) -> str | None:
-    found = density.values_of(node)
+    found = targets.values_of(node)
     size = int(np.prod(node.state_shape, dtype=int))
     if found is None or (size > MOST_ENTANGLED_ENUMERATED and any(c.node is node for c in structure.entangled)):
         return None
@@ -55,10 +55,10 @@ def _enumeration(node: Stochastic, structure: Structure) -> str | None:
 
 def _windows(node: Stochastic, structure: Structure) -> str | None:
     found = _enumeration(node, structure)
-    values = density.values_of(node)
+    values = targets.values_of(node)
     if found is None or values is None or values[1] <= MOST_TRIED_AS_WRITTEN:
         return None
-    if not _has_python(density.target_of(node, structure).expression):
+    if not _has_python(targets.target_of(node, structure).expression):
         return None
     return f"{found}, and a function of the user's is asked about each"
 
@@ -73,25 +73,25 @@ def _not_conjugate(node: Stochastic, structure: Structure) -> str:
 
 
 def _slice(node: Stochastic, structure: Structure) -> str | None:
-    if density.is_discrete(node) or density.moves_as_block(node):
+    if targets.is_discrete(node) or targets.moves_as_block(node):
         return None
-    target = density.target_of(node, structure)
+    target = targets.target_of(node, structure)
     n = int(np.prod(node.state_shape, dtype=int))
     if target.single or n <= density.MOST_ONE_BY_ONE:
         cheap = target.size <= MOST_SLICED
     else:  # scales of many covariances would move little as a block; given the sums of their rows, one by one is cheap
-        cheap = n * target.size <= density.MOST_TERMS and density.on_sums_of_vectors(node, structure)
+        cheap = n * target.size <= density.MOST_TERMS and targets.on_sums_of_vectors(node, structure)
     if not cheap or _has_python(target.expression):
         return None
     return f"cheap log density; {_not_conjugate(node, structure)}"
 
 
 def _block(node: Stochastic, structure: Structure) -> str | None:
-    if density.is_discrete(node):
+    if targets.is_discrete(node):
         return None
     size = int(np.prod(node.state_shape, dtype=int))
-    if density.moves_as_block(node) or (
-        size > density.MOST_ONE_BY_ONE and not density.target_of(node, structure).single
+    if targets.moves_as_block(node) or (
+        size > density.MOST_ONE_BY_ONE and not targets.target_of(node, structure).single
     ):
         return f"{size} elements whose log density is one; {_not_conjugate(node, structure)}"
     return None
@@ -101,19 +101,19 @@ def _matrix_slice(node: Stochastic, structure: Structure) -> str | None:
     support = node.family.support if isinstance(node, Law) else None
     if support is None or not (support.correlation or support.positive_definite):
         return None
-    target = density.joint_target([node], structure)
-    evaluations = density.piece_of(node).free * max(x.size for x in ordered(target))
-    if evaluations > density.MOST_TERMS or not density.on_sums_of_vectors(node, structure) or _has_python(target):
+    target = targets.joint_target([node], structure)
+    evaluations = targets.piece_of(node).free * max(x.size for x in ordered(target))
+    if evaluations > density.MOST_TERMS or not targets.on_sums_of_vectors(node, structure) or _has_python(target):
         return None
     return f"cheap log density of matrices; {_not_conjugate(node, structure)}"
 
 
 def _transfers(node: Stochastic, structure: Structure) -> str | None:
-    return "counts with a given total" if density.keeps_total(node) else None
+    return "counts with a given total" if targets.keeps_total(node) else None
 
 
 def _metropolis(node: Stochastic, structure: Structure) -> str | None:
-    if density.moves_as_block(node) or density.keeps_total(node):
+    if targets.moves_as_block(node) or targets.keeps_total(node):
         return None
     return f"serves everything else; {_not_conjugate(node, structure)}"
 
@@ -178,7 +178,7 @@ def step_for(node: Stochastic, structure: Structure) -> Step:
             return own(node) if own is not None and fitness >= row.rank else row.build(node, structure, why)
     if own is not None:
         return own(node)
-    kind = "integer" if density.is_discrete(node) else "real"
+    kind = "integer" if targets.is_discrete(node) else "real"
     raise ModelError(f"no step method can update {node.name!r} ({kind}): pass one with use_step_method(Step, node)")
 
 

@@ -19,15 +19,10 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
+from mcmix.structure.cells import without_labels
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
-from mcmix.structure.labels import (
-    DifferentUnits,
-    LabelVector,
-    SeparableFactor,
-    label_candidates,
-    separate,
-    without_labels,
-)
+from mcmix.structure.label_vectors import LabelVector, SeparableFactor, label_candidates
+from mcmix.structure.labels import DifferentUnits, separate
 from mcmix.structure.missing import cut
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.cells import looked_up
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, elementwise, reduce, reshape
 from mcmix.structure.indexing import spans
-from mcmix.structure.labels import SeparableFactor, looked_up, parameter_tables
+from mcmix.structure.label_vectors import SeparableFactor
+from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
 
 

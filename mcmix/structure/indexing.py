@@ -101,7 +101,7 @@ def _spans_at_once(index: Expression, length: int) -> bool:
 
 def _values_of(key: Any) -> np.ndarray | None:
     from mcmix.nodes.law import Law
-    from mcmix.structure.labels import values_of
+    from mcmix.structure.values import values_of
 
     return values_of(key) if isinstance(key, Law) else None
 

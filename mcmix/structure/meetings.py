@@ -9,9 +9,10 @@ from itertools import product
 import numpy as np
 
 from mcmix.errors import TraceError
+from mcmix.structure.cells import looked_up
 from mcmix.structure.evidence import Evidence, Structure
 from mcmix.structure.expression import Expression, constant
-from mcmix.structure.labels import LabelVector, looked_up
+from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.linear import Term
 from mcmix.structure.rewrite import NotSeparable, substitute
 

@@ -18,7 +18,7 @@ from mcmix.structure import expression as ex
 from mcmix.structure.by_label import merged_masks
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, constant, elementwise, gather
-from mcmix.structure.labels import label_candidates
+from mcmix.structure.label_vectors import label_candidates
 from mcmix.structure.opened import opened
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable, chosen_rows, permuted_rows

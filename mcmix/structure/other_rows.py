@@ -24,9 +24,10 @@ from mcmix.nodes.wrapped import Censored
 from mcmix.structure import expression as ex
 from mcmix.structure.by_label import one_sum
 from mcmix.structure.canvas import revealed
+from mcmix.structure.cells import constant_rows_as_scalars, row_elements
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, gather, leaf, python, reduce
-from mcmix.structure.labels import LabelVector, _constant_rows_as_scalars, row_elements
+from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.missing import _at_places, by_category
 from mcmix.structure.recording import Factor, Recording, _own_logp, _parameter
 from mcmix.structure.rewrite import NotSeparable, substitute
@@ -174,7 +175,7 @@ class OtherRows:
             values = parameter.known
             return constant(values[0]) if (values == values[:1]).all() else parameter
         if rows and parameter.shape == rows:
-            parameter = _constant_rows_as_scalars(parameter, rows[0])
+            parameter = constant_rows_as_scalars(parameter, rows[0])
         return self._relabelled(parameter)
 
     def _relabelled(self, x: Expression) -> Expression:

@@ -45,7 +45,7 @@ def gathered(recording: Recording, kept: Collection[Node] = ()) -> Recording:
         Unknowns that stay as they are, such as those with a step of the user's choice; what kept labels look up does
         so too.
     """
-    if len(recording.factors) < FEWEST:
+    if len(recording.factors) < FEWEST or recording.is_cut:
         return recording
     groups, apart = _alike(recording, kept), set[Node]()
     while True:

@@ -10,9 +10,10 @@ import numpy as np
 
 from mcmix.distributions.family import Family
 from mcmix.errors import ModelError, SupportError, TraceError, YesOrNoIndex
+from mcmix.nodes.constraints import as_array
 from mcmix.nodes.containers import ListContainer
 from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Index, Potential
-from mcmix.nodes.law import Law, as_array
+from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, holds_nodes, mapped
 from mcmix.nodes.numbers import as_numbers

@@ -11,7 +11,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.sampling.unconstrained import Unconstrained
-from mcmix.steps.density import is_discrete
+from mcmix.steps.targets import is_discrete
 from mcmix.structure.evaluate import ordered
 from mcmix.structure.expression import Expression
 from mcmix.structure.recording import record

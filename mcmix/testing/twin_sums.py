@@ -8,7 +8,7 @@ import numpy as np
 
 from mcmix.steps.base import Chain
 from mcmix.steps.labels import LabelGibbs
-from mcmix.structure.labels import SeparableFactor
+from mcmix.structure.label_vectors import SeparableFactor
 
 ROUNDING = 1e-9  # of sums, as a share of the sum of sizes
 

@@ -13,8 +13,8 @@ from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.unconstrained import Unconstrained
-from mcmix.structure.labels import values_of
 from mcmix.structure.recording import is_log_kept
+from mcmix.structure.values import values_of
 
 MOST_COMBINATIONS = 20_000
 PRIOR_DRAWS = 100

@@ -13,7 +13,8 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.soft import soft_pass
-from mcmix.structure.labels import LabelVector, missing_in
+from mcmix.structure.cells import missing_in
+from mcmix.structure.label_vectors import LabelVector
 from mcmix.variational.posteriors import IMPOSSIBLE
 from mcmix.variational.statements import Labelled, Weights
 

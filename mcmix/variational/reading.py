@@ -16,11 +16,12 @@ from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.gaps import gap_node
+from mcmix.structure.cells import looked_up
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of
 from mcmix.structure.expression import Expression, broadcast_to, constant, reshape
 from mcmix.structure.joint import Joint, joint_of
-from mcmix.structure.labels import SeparableFactor, looked_up
+from mcmix.structure.label_vectors import SeparableFactor
 from mcmix.structure.recording import Factor, record
 from mcmix.structure.rewrite import NotSeparable, substitute
 from mcmix.variational.families import EXPECTED, kind_of

@@ -20,7 +20,8 @@ from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
 from mcmix.kernels.gaps import space_size
 from mcmix.steps.gaps import GapLayout, columns_about
-from mcmix.structure.labels import LabelVector, SeparableFactor, missing_in
+from mcmix.structure.cells import missing_in
+from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.variational import families
 from mcmix.variational.families import EXPECTED
 from mcmix.variational.looks import Look

@@ -7,8 +7,9 @@ from scipy.special import expit
 
 import mcmix as mc
 from mcmix.kernels import density_steps as kernels
+from mcmix.sampling.curvature import curvature, stencil
 from mcmix.sampling.marginal import Marginal
-from mcmix.sampling.mode import METHODS, Search, Starts, Target, curvature, find_mode, stencil
+from mcmix.sampling.mode import METHODS, Search, Starts, Target, find_mode
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.structure.recording import record
 

@@ -18,7 +18,7 @@ import pytest
 
 from mcmix.distributions.family import Parameter
 from mcmix.distributions.table import FAMILIES
-from mcmix.steps import density, methods, table
+from mcmix.steps import density, methods, table, targets
 from mcmix.steps.density import Slice
 from tests import family_examples
 from tests.harness import combinations, grammar, levels
@@ -141,7 +141,7 @@ def test_a_new_step_is_covered_the_day_it_is_added(monkeypatch: pytest.MonkeyPat
 
 def test_a_step_that_draws_wrongly_fails(monkeypatch: pytest.MonkeyPatch):
     """Slices of the likelihood alone, as PyMC 2 took them."""
-    whole = density.target_of
+    whole = targets.target_of
 
     def without_prior(node, structure):
         about = structure.about

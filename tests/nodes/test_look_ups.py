@@ -197,3 +197,18 @@ def test_a_mixture_with_labels_of_yes_and_no():
     c = mc.Bernoulli("c", 0.4, size=100)
     mixed = mc.Mixture("y", c, mc.Normal, mu, 1.0, value=x, observed=True)
     assert [s.name for s in mc.MCMC([mixed]).step_method_dict[c]] == ["label pass"]
+
+
+@pytest.mark.parametrize(
+    "inside", [lambda mu, z: mu[z], lambda mu, z: {"all": mu}["all"][z], lambda mu, z: mu[-1] if z is None else mu[z]]
+)
+def test_a_list_of_nodes_is_looked_up_as_a_table_is(inside):
+    """`phi[z]` of a list of nodes at a label: recorded, as it is of an array."""
+    mu = [mc.Normal("a", 0, 1), mc.Normal("b", 5, 1)]
+    z = mc.Bernoulli("z", 0.5)
+    mean = mc.Lambda("mean", lambda mu=mu, z=z: inside(mu, 1 * z))
+    m = mc.MCMC([mc.Normal("y", mean, 1.0, value=4.0, observed=True), z, *mu])
+    assert not m.assembled.recording.opaque
+    m.sample(4000, 500, seed=1, chains=1, progress_bar=False)
+    one, other = np.exp(-0.25 * np.array([4.0, 1.0]) ** 2)  # y given z: N(mean of mu_z, 2)
+    assert abs(m.trace("z")[:].mean() - other / (one + other)) < 0.03  # 0.98

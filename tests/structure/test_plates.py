@@ -359,3 +359,22 @@ def test_draws_do_not_depend_on_cores():
         mc.MCMC(two_components(True)).sample(30, 0, seed=3, chains=2, cores=c, progress_bar=False) for c in (1, 2)
     )
     assert np.array_equal(one.trace("mu")[:], two.trace("mu")[:])
+
+
+def test_the_likelihood_of_a_loop_is_that_of_one_node_for_all_rows():
+    """Labels summed out, and their probabilities."""
+    loop, vector = (mc.MCMC(two_components(k)).sample(60, 10, seed=3, chains=2, progress_bar=False) for k in (1, 0))
+    assert np.allclose(loop.deviance, vector.deviance, rtol=1e-12)
+    assert np.allclose(loop.memberships(), vector.memberships(), atol=1e-12)
+    found = loop.to_arviz(log_likelihood=True)["log_likelihood"]
+    assert np.allclose(
+        found[f"y0 ... y{N - 1} ({N} nodes)"], vector.to_arviz(log_likelihood=True)["log_likelihood"]["y"]
+    )
+
+
+def test_the_likelihood_of_nodes_without_labels_stays_theirs():
+    m = mc.MCMC(effects()).sample(20, 0, seed=1, chains=1, progress_bar=False)
+    found = m.to_arviz(log_likelihood=True)["log_likelihood"]
+    assert set(found.data_vars) == {f"y{i}" for i in range(N)}
+    expected = -0.5 * (1.0 - m.trace("a3")[:]) ** 2 - 0.5 * np.log(2 * np.pi)
+    assert np.allclose(found["y3"].values[0], expected, rtol=1e-12)

@@ -1,0 +1,209 @@
+"""What a step needs to know of a variable: its log density, its ends, its transform, its values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mcmix.kernels import density_steps as kernels
+from mcmix.nodes.law import Law
+from mcmix.nodes.node import holds_nodes, shape_of
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.evaluate import ordered
+from mcmix.structure.evidence import Structure
+from mcmix.structure.expression import Expression, constant, elementwise, reduce
+from mcmix.structure.rewrite import NotSeparable, follow_rows
+
+MOST_ENUMERATED = 512  # values of a discrete variable that are all tried
+
+
+@dataclass(frozen=True)
+class Target:
+    """Log density of a variable given the rest, as an expression.
+
+    Attributes
+    ----------
+    expression : Expression
+        Scalar, or one entry per element of the variable when `single`.
+    single : bool
+        Element i of the expression is all that depends on element i of the variable.
+    size : int
+        Largest number of elements in any part of it: what one evaluation costs.
+    """
+
+    expression: Expression
+    single: bool
+    size: int
+
+
+def target_of(node: Stochastic, structure: Structure) -> Target:
+    """Everything that depends on a variable, added up; per element where elements stand alone."""
+    leaf = structure.recording.leaves[node]
+    parts = [e.elements for e in structure.about(node)]
+    cost = max(max(x.size for x in ordered(p)) for p in parts)
+    if leaf.ndim == 1 and all(_aligned(p, leaf) for p in parts):
+        total = parts[0]
+        for p in parts[1:]:
+            total = elementwise("add", total, p)
+        return Target(total, True, 1)
+    total = constant(0.0)
+    for p in parts:
+        total = elementwise("add", total, reduce("sum", p))
+    return Target(total, False, cost)
+
+
+def joint_target(nodes: Sequence[Stochastic], structure: Structure) -> Expression:
+    """Log density of several variables given the rest: everything that depends on any of them, added up."""
+    total = constant(0.0)
+    for e in dict.fromkeys(e for node in nodes for e in structure.about(node)):
+        total = elementwise("add", total, reduce("sum", e.elements))
+    return total
+
+
+def _aligned(part: Expression, leaf: Expression) -> bool:
+    """Whether element i of a density depends on element i of the variable and on no other."""
+    if part.shape != leaf.shape:
+        return False
+
+    def on_part(x: Expression) -> bool:
+        if x is leaf:
+            return False
+        if x.op == "take" and (
+            leaf in x.leaves or x.arguments[0].shape == leaf.shape and x.arguments[0].op not in ("leaf", "constant")
+        ):
+            raise NotSeparable("looked up")
+        if any(a.size == 1 and a.shape != leaf.shape and leaf in a.leaves for a in x.arguments):
+            raise NotSeparable("all elements enter")
+        return True
+
+    try:
+        follow_rows(part, leaf.size, on_part)
+    except NotSeparable:
+        return False
+    return all(x.op != "python" and (x.shape != leaf.shape or x.op != "cumsum") for x in ordered(part))
+
+
+def bounds_of(node: Stochastic) -> tuple[np.ndarray, np.ndarray]:
+    """Known ends of a variable's range, one per element (infinite where they depend on other unknowns)."""
+    n = int(np.prod(node.state_shape, dtype=int))
+    lower, upper = np.full(n, -np.inf), np.full(n, np.inf)
+    if node.is_circular:
+        return lower.clip(-np.pi), upper.clip(None, np.pi)
+    if isinstance(node, Law):
+        for end, out in ((node.family.support.lower, lower), (node.family.support.upper, upper)):
+            if not isinstance(end, str):
+                out[:] = end
+            elif not holds_nodes(node.parents[end]):
+                out[:] = np.ravel(node.state_of(np.broadcast_to(np.asarray(node.parents[end], float), node.shape)))
+        if node.family.name == "Categorical":  # beyond these values, look-ups would find the next row's
+            upper[:] = shape_of(node.parents["probabilities"])[-1] - 1
+    return lower, upper
+
+
+def transform_of(node: Stochastic, lower: np.ndarray, upper: np.ndarray) -> int:
+    """The one transform of the variable's support to the whole line."""
+    if isinstance(node, Law) and node.family.support.simplex:
+        return kernels.SIMPLEX
+    if isinstance(node, Law) and node.family.support.positive_definite:
+        return kernels.POSITIVE_DEFINITE
+    if isinstance(node, Law) and node.family.support.correlation:
+        return kernels.CORRELATION
+    if is_discrete(node):
+        return kernels.IDENTITY
+    if node.is_circular:
+        return kernels.CIRCLE
+    low, high = np.isfinite(lower).all(), np.isfinite(upper).all()
+    if low and high:
+        return kernels.LOGIT
+    return kernels.LOG if low else (kernels.UPPER if high else kernels.IDENTITY)
+
+
+def moves_as_block(node: Stochastic) -> bool:
+    """Whether its elements cannot move one by one: simplexes, symmetric positive definite and correlation matrices."""
+    support = node.family.support if isinstance(node, Law) else None
+    return support is not None and (support.simplex or support.positive_definite or support.correlation)
+
+
+def is_discrete(node: Stochastic) -> bool:
+    """Whether it takes whole numbers only."""
+    return np.dtype(node.dtype).kind in "iub"
+
+
+def keeps_total(node: Stochastic) -> bool:
+    """Whether it is made of vectors of counts with a given total: an entry cannot change alone."""
+    return is_discrete(node) and isinstance(node, Law) and node.family.event_ndim > 0
+
+
+def values_of(node: Stochastic) -> tuple[int, int] | None:
+    """(lowest value, number of values) of a discrete variable with few values, else None."""
+    if not is_discrete(node) or not isinstance(node, Law) or keeps_total(node):
+        return None
+    if node.family.name == "Categorical":
+        return 0, int(shape_of(node.parents["probabilities"])[-1])
+    lower, upper = bounds_of(node)
+    if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
+        return None
+    count = int(upper.max() - lower.min()) + 1
+    return (int(lower.min()), count) if count <= MOST_ENUMERATED else None
+
+
+def _own_functions(nodes: Sequence[Stochastic], structure: Structure) -> float:
+    """1 where a user's own log density decides: one that is no number is a mistake to be told, else 0."""
+    return float(any(e.factor.family is None for node in nodes for e in structure.about(node)))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One variable of a block, or one of its events: transform, bounds, entries of one of its simplexes or matrix rows.
+
+    `first` is where it starts among the variable's elements.
+    """
+
+    node: Stochastic
+    transform: int
+    lower: np.ndarray
+    upper: np.ndarray
+    entries: int
+    first: int = 0
+
+    @property
+    def size(self) -> int:
+        """Numbers in a chain's memory."""
+        return len(self.lower)
+
+    @property
+    def free(self) -> int:
+        """Free coordinates."""
+        size = getattr(kernels.free_size, "py_func", kernels.free_size)  # as plain Python: nothing to compile here
+        return int(size(self.transform, self.size, self.entries))
+
+
+def piece_of(node: Stochastic, own_scale: bool = False) -> Piece:
+    """How a variable takes part in a block; on its own scale or in free coordinates."""
+    lower, upper = bounds_of(node)
+    transform = transform_of(node, lower, upper)
+    if own_scale and not moves_as_block(node) and not node.is_circular:
+        transform = kernels.IDENTITY
+    return Piece(node, transform, lower, upper, node.state_shape[-1] if moves_as_block(node) else 1)
+
+
+def events_of(piece: Piece) -> list[Piece]:
+    """One piece for each simplex or matrix of a variable; others as they are."""
+    node = piece.node
+    axes = node.family.event_ndim if isinstance(node, Law) and moves_as_block(node) else 0
+    size = int(np.prod(node.state_shape[len(node.state_shape) - axes :], dtype=int)) if axes else piece.size
+    starts = range(0, piece.size, size) if size else ()
+    return [
+        replace(piece, lower=piece.lower[i : i + size], upper=piece.upper[i : i + size], first=i) for i in starts
+    ] or [piece]
+
+
+def on_sums_of_vectors(node: Stochastic, structure: Structure) -> bool:
+    """Whether all that hangs on a variable is sums of rows of vectors: it is part of means or covariances.
+
+    Evaluating that is cheap however many rows there are, and each component hangs on few of the variable's elements.
+    """
+    below = [e for e in structure.about(node) if e.factor.node is not node]
+    return all(e.over == "cells" and e.factor.family is not None and e.factor.family.vectors is not None for e in below)

@@ -1,0 +1,120 @@
+"""Label vectors, factors whose rows depend on them one at a time, and the cells that such rows fall into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mcmix.distributions.family import Sums
+from mcmix.nodes.law import Law
+from mcmix.structure.expression import Expression
+from mcmix.structure.recording import Factor, Recording
+from mcmix.structure.values import values_of
+
+
+@dataclass(frozen=True, eq=False)
+class LabelVector:
+    """An unknown vector of labels.
+
+    Attributes
+    ----------
+    node : Law
+    variable : Expression
+        Its leaf.
+    values : ndarray, shape (K,)
+        The possible values, ascending, one apart.
+    """
+
+    node: Law
+    variable: Expression
+    values: np.ndarray
+
+    @property
+    def n_units(self) -> int:
+        """Number of labels."""
+        return self.variable.size
+
+    @property
+    def n_labels(self) -> int:
+        """Number of possible values K."""
+        return len(self.values)
+
+    @property
+    def lowest(self) -> int:
+        """The smallest value."""
+        return int(self.values[0])
+
+
+@dataclass(eq=False)
+class SeparableFactor:
+    """A factor whose rows depend on labels one at a time.
+
+    Attributes
+    ----------
+    factor : Factor
+    rows : Expression, shape (R,)
+        Log density per row, rows ordered by unit.
+    labels : list of LabelVector
+    units : ndarray of int, shape (R,), or None
+        Which unit each row belongs to, ascending; None when row i is unit i.
+    cells : Cells or None
+        Set where sums over cells can stand for rows.
+    order : ndarray or None
+        Permutation that was applied to the rows.
+    gaps : Expression or None
+        The leaf of the rows' missing coordinates, where the rows are vectors and nothing else depends on it: they are
+        integrated out, or drawn with the labels.
+    given_others : bool
+        Whether it is read as rows of one label alone, given other labels that belong to other units of the same rows.
+    """
+
+    factor: Factor
+    rows: Expression
+    labels: list[LabelVector]
+    units: np.ndarray | None
+    cells: Cells | None = None
+    order: np.ndarray | None = None
+    gaps: Expression | None = None
+    given_others: bool = False
+
+
+@dataclass(eq=False)
+class Cells:
+    """Groups of rows that share parameters: the product of labels and known groups.
+
+    Attributes
+    ----------
+    size : int
+    strides : dict of LabelVector to int
+        A row's cell is the sum over label vectors of stride times label number, plus its group.
+    groups : ndarray of int, shape (R,), or None
+    parameters : dict of str to Expression
+        One entry per cell, or one for all.
+    sums : Sums
+        Counts and sums per cell: leaves that the hard pass fills, or constants without unknown labels.
+    columns : list of ndarray
+        The statistic's columns of the data.
+    width : int
+        Numbers in one entry of a column (the square of it in its products): 1, or the dimension of vectors.
+    """
+
+    size: int
+    strides: dict[LabelVector, int]
+    groups: np.ndarray | None
+    parameters: dict[str, Expression]
+    sums: Sums
+    columns: list[np.ndarray] = field(default_factory=list)
+    squares: list[bool] = field(default_factory=list)
+    width: int = 1
+
+
+def label_candidates(recording: Recording) -> list[LabelVector]:
+    """Unknown vectors of discrete variables with finitely many values."""
+    found = []
+    for node, variable in recording.leaves.items():
+        values = values_of(node) if isinstance(node, Law) and len(node.state_shape) == 1 else None
+        if values is not None:
+            assert isinstance(node, Law)
+            found.append(LabelVector(node, variable, values))
+    return found
