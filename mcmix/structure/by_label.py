@@ -34,6 +34,13 @@ def merged_masks(factor: Factor, recording: Recording, labels: Mapping[Expressio
     return found + ([replace(factor, elements=_total(rest))] if rest else [])
 
 
+def one_sum(x: Expression) -> Expression:
+    """A sum over rows of several masks as one over rows; anything else as it is."""
+    terms = _terms(x) if x.shape == () else []
+    sums = _by_length(terms) if terms and all(map(_is_masked, terms)) else []
+    return sums[0] if len(sums) == 1 else x
+
+
 def _terms(x: Expression) -> list[Expression]:
     """Single numbers of which x is the sum."""
     found: list[Expression] = []
@@ -137,4 +144,4 @@ def _looked_up(column: Sequence[Expression], variable: Expression, axes: int) ->
     return found
 
 
-__all__ = ["merged_masks"]
+__all__ = ["merged_masks", "one_sum"]

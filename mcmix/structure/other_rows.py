@@ -7,7 +7,7 @@ and the law is refused. For that the new rows must be of a number that is no oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.mv_normal import MV_NORMAL_COV
-from mcmix.errors import ModelError
+from mcmix.errors import ModelError, TraceError
 from mcmix.nodes.law import Law
 from mcmix.nodes.node import holds_nodes, mapped
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.nodes.wrapped import Censored
 from mcmix.structure import expression as ex
+from mcmix.structure.by_label import one_sum
 from mcmix.structure.canvas import revealed
 from mcmix.structure.cells import constant_rows_as_scalars, row_elements
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, gather, leaf, python, reduce
@@ -33,6 +34,16 @@ from mcmix.structure.walks import ordered
 
 MOST_PATTERNS = 64  # of missing coordinates in rows of vectors: each is a factor of its own
 WAY_OUT = "take the draws from trace(...) and compute it for the new rows' own parameters"
+
+
+def _recorded(logp: Callable[..., Any], x: Expression, parents: Mapping[str, Any]) -> Expression:
+    """A user's log density of other rows, given as plain numbers where it takes them so."""
+    if x.is_constant:
+        try:
+            return as_expression(revealed(logp(x.known, **parents)))
+        except TraceError:  # masks that are not known pick rows of what is recorded only
+            pass
+    return one_sum(as_expression(revealed(logp(x, **parents))))
 
 
 @dataclass(eq=False)
@@ -136,8 +147,7 @@ class OtherRows:
         """The node's law at other values: as recording writes it."""
         if not isinstance(node, Law):
             parents = {k: self._argument(p) for k, p in node.parents.items()}
-            total = as_expression(revealed(_own_logp(node)(x.known if x.is_constant else x, **parents)))
-            return Factor(node, reduce("sum", total), x=x)
+            return Factor(node, reduce("sum", _recorded(_own_logp(node), x, parents)), x=x)
         family, given = node.family, node.canonical_parents
         parameters = [self._moved(_parameter(p, self.old), node) for p in given.values()]
         if node.name in self.totals:

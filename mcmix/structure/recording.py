@@ -34,6 +34,7 @@ from mcmix.structure.expression import (
     reduce,
     reshape,
 )
+from mcmix.structure.lists import looked_up
 from mcmix.structure.points import SHIFTS, Point, is_log_kept
 from mcmix.structure.stand_in import called, recordable
 
@@ -285,8 +286,8 @@ class _OwnDensity:
     def __init__(self, function: Callable[..., Any], of_numbers: Callable[..., Any]):
         self.function, self.of_numbers = function, of_numbers
 
-    def __call__(self, **arguments: Any) -> Any:
-        return self.function(**arguments)
+    def __call__(self, *values: Any, **arguments: Any) -> Any:
+        return self.function(*values, **arguments)
 
 
 def _symbolic(value: Any) -> bool:
@@ -330,23 +331,9 @@ def _arguments(parents: Mapping[str, Any], recording: Recording, wrap_constants:
         )
 
     return {
-        k: _indexable(mapped(p, lambda n: _presented(n, recording), as_expression)) if holds_nodes(p) else plain(p)
+        k: looked_up(mapped(p, lambda n: _presented(n, recording), as_expression)) if holds_nodes(p) else plain(p)
         for k, p in parents.items()
     }
-
-
-class _Listed(list[Any]):
-    """A list whose entries can be looked up at a symbolic position, as those of an array can."""
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, Expression) and not index.is_constant:
-            return as_expression(list(self))[index]
-        return super().__getitem__(index)
-
-
-def _indexable(value: Any) -> Any:
-    """Lists of values, and those inside them, as such lists."""
-    return _Listed(map(_indexable, value)) if type(value) is list else value
 
 
 def _presented(node: Node, recording: Recording) -> Any:

@@ -97,6 +97,34 @@ def test_what_needs_the_number_of_rows_is_called_as_written(name):
         assert float(evaluate(x, {s: end, m: 0.2})) == pytest.approx(float(NOT_RECORDED[name](end, 0.2)))
 
 
+LISTS = {
+    "a list": lambda z, m: m[z] * 2.0,
+    "its length and slices": lambda z, m: len(m[:2]) * m[z] + sum(m[1:]) + m[-1],
+    "vectors": lambda z, m: np.sum([m[0] * np.ones(2), m[1] + np.arange(2)][1] * m[z]),
+    "two in turn": lambda z, m: m[z] + m[1 - z] * m[0],
+}
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_nodes_is_looked_up_at_an_unknown_place(name, kind):
+    z, m = mc.Categorical("z", [0.5, 0.5]), kind([mc.Normal(f"m{i}", 0, 1, value=0.5 + i) for i in range(3)])
+    node = mc.Potential(logp=LISTS[name], doc="", name="f", parents={"z": z, "m": m})
+    recording = record(mc.Model([node, z]))
+    x = next(f for f in recording.factors if f.node is node).elements
+    assert not recording.opaque
+    for label in (0, 1):
+        values = {n: 0.3 - i for i, n in enumerate(m)}
+        found = float(evaluate(x, {z: label, **values}))
+        assert found == pytest.approx(float(LISTS[name](label, kind(values.values()))), rel=1e-12)
+
+
+def test_a_list_of_different_shapes_is_called_as_written():
+    z, a, b = mc.Categorical("z", [0.5, 0.5]), mc.Normal("a", 0, 1), mc.Normal("b", 0, 1, size=2)
+    node = mc.Potential(logp=lambda z, m: np.sum(m[z]), doc="", name="f", parents={"z": z, "m": [a, b]})
+    assert node in record(mc.Model([node])).opaque
+
+
 MASKS = {
     "one by one": lambda z, m: pymc.normal_like(OTHER[z == 0], m, 1.0) + pymc.normal_like(OTHER[z == 1], -m, 2.0),
     "not equal": lambda z, m: np.sum(OTHER[z != 1] * m),
@@ -174,12 +202,15 @@ def test_masks_for_all_labels_are_a_mixture():
 
 
 def test_the_same_draws_as_written_by_a_look_up():
-    draws = []
+    draws, new, shares = [], [], []
     for masked in (True, False):
         sampler = mc.MCMC(two_groups(masked))
         sampler.sample(300, 50, seed=3, **QUIET)
         draws.append([sampler.trace(n)[:] for n in ("p", "a", "b")])
-    np.testing.assert_allclose(*draws, rtol=1e-9)
+        new.append(sampler.predict_logpdf(np.array([0.0, 2.5, 5.0])))
+        shares.append(sampler.memberships())
+    for one, other in (draws, new, shares):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
 def test_masks_of_different_laws_are_rows_with_labels():
