@@ -154,6 +154,51 @@ def test_what_is_printed_goes_through_the_screen():
     assert set(printing) == {"screen.py"}
 
 
+def modules(package: Path) -> dict[str, Path]:
+    """Files by the dotted name under which they are imported."""
+    found = {}
+    for path in package.rglob("*.py"):
+        parts = [package.name, *path.relative_to(package).with_suffix("").parts]
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def circles(package: Path) -> list[set[str]]:
+    """Files that import each other, directly or not, anywhere in them and for type hints too."""
+    files = modules(package)
+    asked: dict[str, set[str]] = {}
+    for name, path in files.items():
+        named = {n for n, _ in imports(ast.parse(path.read_text()))}
+        asked[name] = {t for n in named for t in (n if n in files else n.rpartition(".")[0],) if t in files} - {name}
+    reached = {name: below(name, asked) for name in files}
+    found = [frozenset(o for o in reached[name] if name in reached[o]) for name in files]
+    return [set(c) for c in dict.fromkeys(found) if len(c) > 1]
+
+
+def below(name: str, asked: dict[str, set[str]]) -> set[str]:
+    """What a file imports, and what that imports."""
+    found, waiting = set[str](), list(asked[name])
+    while waiting:
+        here = waiting.pop()
+        if here not in found:
+            found.add(here)
+            waiting += asked[here]
+    return found
+
+
+def test_no_files_import_each_other():
+    rooms = [c for c in circles(PACKAGE) if "mcmix" not in c]  # the package itself is what users import
+    assert rooms == []
+
+
+def test_a_planted_circle_is_seen(tmp_path: Path):
+    planted = {"__init__.py": "", "one.py": "from mcmix.two import g", "two.py": "def f():\n    import mcmix.one"}
+    for name, text in planted.items():
+        (tmp_path / "mcmix").mkdir(exist_ok=True)
+        (tmp_path / "mcmix" / name).write_text(text)
+    assert circles(tmp_path / "mcmix") == [{"mcmix.one", "mcmix.two"}]
+
+
 def test_random_streams_are_named_in_one_module():
     found = [p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py") if "spawn_key" in p.read_text()]
     assert found == ["kernels/streams.py"]
