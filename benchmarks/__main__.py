@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import beside_bayespy, measure
+from benchmarks import beside_bayespy, measure, written
 
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "scikit-learn")
 
@@ -24,6 +24,8 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "passes": lambda: measure.passes(sizes, [2, 10] if quick else [2, 3, 10, 50]),
         "general": measure.general,
         "vectors": measure.many_dimensions,
+        "loops": written.loops,
+        "regressions": written.regressions,
         "bayespy": lambda: beside_bayespy.beside_bayespy(20_000 if quick else 200_000),
         "ten": lambda: measure.ten(2 if quick else 10),
         "starts": measure.starts,
