@@ -30,7 +30,7 @@ from mcmix.errors import (
 )
 from mcmix.nodes.containers import Container
 from mcmix.nodes.decorators import deterministic, observed, potential, stochastic
-from mcmix.nodes.deterministic import Deterministic, Index, Lambda, Potential
+from mcmix.nodes.deterministic import Deterministic, Lambda, Potential
 from mcmix.nodes.from_scipy import from_scipy
 from mcmix.nodes.functions import (
     CompletedDirichlet,
@@ -46,6 +46,7 @@ from mcmix.nodes.law import Law, law
 from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
+from mcmix.nodes.operators import Index
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.nodes.wrapped import Censored, Truncated
 

@@ -1,3 +1,3 @@
 """The nodes of mcmix."""
 
-from mcmix.nodes import containers, deterministic, lineage  # noqa: F401  (they give nodes containers, operators, copies)
+from mcmix.nodes import containers, lineage, operators  # noqa: F401  (they give nodes containers, operators, copies)

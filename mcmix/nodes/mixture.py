@@ -12,10 +12,10 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
 from mcmix.nodes.component import Component
 from mcmix.nodes.constraints import as_array, check_constraint
-from mcmix.nodes.deterministic import Index
 from mcmix.nodes.joint import MeanAndPrecision
 from mcmix.nodes.law import _COMMON, Law, law, parents_of
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
+from mcmix.nodes.operators import Index
 from mcmix.nodes.stochastic import Stochastic
 
 _Categorical = law(FAMILIES["Categorical"])

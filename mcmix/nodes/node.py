@@ -33,7 +33,7 @@ class Node:
     """
 
     __array_priority__ = 1000
-    __array_ufunc__: Any = None  # set by mcmix.nodes.deterministic
+    __array_ufunc__: Any = None  # set by mcmix.nodes.operators
     _reduced: Any = None  # set by mcmix.nodes.lineage
     _held: Any = staticmethod(dict)  # set by mcmix.nodes.containers: parents in what nobody changes
 

@@ -39,10 +39,11 @@ from mcmix.nodes.containers import (
     TupleContainer,
 )
 from mcmix.nodes.decorators import deterministic, potential, stochastic
-from mcmix.nodes.deterministic import Deterministic, Index, Lambda, Potential
+from mcmix.nodes.deterministic import Deterministic, Lambda, Potential
 from mcmix.nodes.from_scipy import from_scipy
 from mcmix.nodes.functions import CompletedDirichlet, InvLogit, LinearCombination, Logit, equal, pfunc, robust_init
 from mcmix.nodes.node import Node
+from mcmix.nodes.operators import Index
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.pymc2 import expectations as _expectations
 from mcmix.pymc2 import functions as _functions
@@ -81,13 +82,14 @@ _MADE |= {
 }  # fmt: skip
 globals().update(_MADE)
 
-_SAMPLER = ("MAP", "MCMC", "Model", "NormApprox", "Sampler")
+_SAMPLER = ("MAP", "MCMC", "NormApprox", "Sampler")
 _STEPS = ("AdaptiveMetropolis", "BinaryMetropolis", "DiscreteMetropolis", "Metropolis", "NoStepper",
           "PDMatrixMetropolis", "Slicer")  # fmt: skip
 _DIAGNOSTICS = ("effective_n", "gelman_rubin", "geweke", "iat")
 _MODULES = ("Matplot", "database", "diagnostics", "distributions", "utils")
 _LATER = {
     **{name: ("mcmix.pymc2.sampler", name) for name in _SAMPLER},
+    "Model": ("mcmix.pymc2.model", "Model"),
     **{name: ("mcmix.steps.methods", name) for name in _STEPS},
     "StepMethod": ("mcmix.steps.own", "StepMethod"),
     "DrawFromPrior": ("mcmix.steps.forward", "DrawFromPrior"),

@@ -12,11 +12,12 @@ from mcmix.distributions.family import Family
 from mcmix.errors import ModelError, SupportError, TraceError, YesOrNoIndex
 from mcmix.nodes.constraints import as_array
 from mcmix.nodes.containers import ListContainer
-from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Index, Potential
+from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Potential
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, holds_nodes, mapped
 from mcmix.nodes.numbers import as_numbers
+from mcmix.nodes.operators import Index
 from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.canvas import revealed
