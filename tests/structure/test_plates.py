@@ -9,12 +9,15 @@ import pytest
 
 import mcmix as mc
 import mcmix.testing
+from mcmix.distributions.table import FAMILIES
 from mcmix.nodes.plate import Plate
 from mcmix.sampling.run import runner
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import as_expression, concatenate, cumulative_sum, density, gather, leaf, reduce
-from mcmix.structure.plates import FEWEST
+from mcmix.structure.plates import FEWEST, gathered
+from mcmix.structure.recording import Recording, is_log_kept, record
 from mcmix.structure.stacked import NotAlike, Signatures, stacked
+from tests.harness import grammar
 
 N = 40  # more than FEWEST
 FALSE_ALARM = 1e-6
@@ -378,3 +381,32 @@ def test_the_likelihood_of_nodes_without_labels_stays_theirs():
     assert set(found.data_vars) == {f"y{i}" for i in range(N)}
     expected = -0.5 * (1.0 - m.trace("a3")[:]) ** 2 - 0.5 * np.log(2 * np.pi)
     assert np.allclose(found["y3"].values[0], expected, rtol=1e-12)
+
+
+# -------------------------------------------------------------------- every distribution
+
+
+def total(recording: Recording, leaves) -> float:
+    return sum(float(np.sum(evaluate(f.elements, leaves))) for f in recording.factors)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gathered_nodes_of_every_distribution_have_the_density_of_the_nodes(family: str):
+    """Unknown and as data, with constants that differ, and with a parameter that is another like node."""
+    kind = grammar.law(FAMILIES[family])
+    parameters = grammar.numbers(grammar.example(FAMILIES[family], 0))
+    unknown = [kind(f"u{i}", *parameters) for i in range(FEWEST)]
+    below = [
+        mc.Normal(f"b{i}", np.sum(u) * (1.5 + 0.5 * i), 2.0, value=0.1 * i, observed=True)
+        for i, u in enumerate(unknown)
+    ]
+    data = [kind(f"d{i}", *parameters, value=u.value, observed=True) for i, u in enumerate(unknown)]
+    plain = record(mc.Model([*unknown, *below, *data]))
+    found = gathered(plain)
+    assert len(found.leaves) == 1
+    assert len(found.factors) == 3
+    leaves = {n: n.state_of(np.log(n.value) if is_log_kept(n) else n.value) for n in unknown}
+    with np.errstate(divide="ignore"):
+        (plate,) = found.leaves
+        whole = np.concatenate([np.reshape(v, (-1, *plate.event_shape)) for v in leaves.values()])
+    assert np.isclose(total(plain, leaves), total(found, {plate: whole}), rtol=1e-12, equal_nan=True)
