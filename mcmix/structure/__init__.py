@@ -1,3 +1,3 @@
 """The structure of mcmix."""
 
-from mcmix.structure import array_functions, indexing  # noqa: F401  (they give expressions look-ups, NumPy's functions)
+from mcmix.structure import array_functions, array_methods, indexing  # noqa: F401  (what makes expressions arrays)

@@ -14,7 +14,6 @@ import numpy as np
 from mcmix.errors import TraceError
 from mcmix.structure.canvas import _chosen as places_of_slice
 from mcmix.structure.expression import (
-    _UFUNC_NAMES,
     Expression,
     as_expression,
     density,
@@ -23,6 +22,7 @@ from mcmix.structure.expression import (
     reduce,
     reshape,
 )
+from mcmix.structure.symbols import UFUNC_NAMES
 
 
 class ChosenRows:
@@ -95,9 +95,9 @@ class ChosenRows:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if method == "reduce" and ufunc is np.add:
             return self.sum(keywords.get("axis", 0))
-        if method != "__call__" or keywords or ufunc not in _UFUNC_NAMES:
+        if method != "__call__" or keywords or ufunc not in UFUNC_NAMES:
             raise TraceError(f"calls {getattr(ufunc, '__name__', ufunc)} of rows whose number is not known")
-        return self._widest(inputs)._applied(_UFUNC_NAMES[ufunc], inputs)
+        return self._widest(inputs)._applied(UFUNC_NAMES[ufunc], inputs)
 
     def _widest(self, values: Sequence[Any]) -> ChosenRows:
         return max((v for v in values if isinstance(v, ChosenRows)), key=lambda v: v.ndim)
