@@ -32,7 +32,8 @@ from mcmix.api.relabel import relabel
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
-from mcmix.report.arviz_bridge import draws_of, ess, rhat
+from mcmix.report.arviz_bridge import draws_of
+from mcmix.report.arviz_measures import ess, rhat
 from mcmix.sampling.replay import passes_of
 from mcmix.steps.base import Chain
 

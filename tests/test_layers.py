@@ -36,8 +36,8 @@ LAYERS["__main__"] = LAYERS["__init__"] = {*LAYERS, "__init__", "__main__"}
 HOMES = {
     "numba": "kernels/",
     "llvmlite": "kernels/",
-    "arviz": "report/arviz_bridge.py",
-    "xarray": "report/arviz_bridge.py",
+    "arviz": "report/arviz_",
+    "xarray": "report/arviz_",
     "pandas": "report/frames.py",
     "matplotlib": "report/plots/",
 }

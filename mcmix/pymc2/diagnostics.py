@@ -15,7 +15,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.node import Node
 from mcmix.pymc2.drawn import draws_of
 from mcmix.pymc2.trace import Trace
-from mcmix.report import arviz_bridge
+from mcmix.report import arviz_measures
 
 FEWEST = 4  # draws in a piece of a chain that says something of its error
 
@@ -45,7 +45,7 @@ def gelman_rubin(x: Any, return_var: bool = False) -> Any:
 
 def effective_n(x: Any) -> Any:
     """Effective number of draws for the mean; arguments as for :func:`gelman_rubin`, one chain will do."""
-    return _each(x, lambda draws: arviz_bridge.ess(draws, "mean"), chains_first=True)
+    return _each(x, lambda draws: arviz_measures.ess(draws, "mean"), chains_first=True)
 
 
 def iat(x: Any, maxlag: int | None = None) -> Any:
@@ -64,7 +64,7 @@ def iat(x: Any, maxlag: int | None = None) -> Any:
     """
 
     def time(draws: np.ndarray) -> np.ndarray:
-        return np.asarray(draws.shape[0] * draws.shape[1] / arviz_bridge.ess(draws, "mean"))
+        return np.asarray(draws.shape[0] * draws.shape[1] / arviz_measures.ess(draws, "mean"))
 
     return _each(x, time)
 
@@ -113,13 +113,13 @@ def _scores(chain: np.ndarray, first: float, last: float, intervals: int) -> lis
 
 def _score(chain: np.ndarray, first: float, last: float) -> float:
     ends = chain[: max(FEWEST, int(first * len(chain)))], chain[-max(FEWEST, int(last * len(chain))) :]
-    variance = sum(float(arviz_bridge.mcse(end[None])) ** 2 for end in ends)
+    variance = sum(float(arviz_measures.mcse(end[None])) ** 2 for end in ends)
     return float((ends[0].mean() - ends[1].mean()) / np.sqrt(variance))
 
 
 def _rhat(draws: np.ndarray) -> np.ndarray:
     _refuse_one_chain(draws)
-    return arviz_bridge.rhat(draws)
+    return arviz_measures.rhat(draws)
 
 
 def _pooled_variance(draws: np.ndarray) -> np.ndarray:

@@ -14,14 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.distributions.circle import mean_direction
 from mcmix.errors import ModelError
 from mcmix.files import written_beside
 from mcmix.nodes.numbers import as_numbers
+from mcmix.report.arviz_measures import ess
 
 ANGLES = "mcmix_angles"  # the attribute that names variables and data on a circle
-TAIL = (0.05, 0.95)  # the quantiles of the tail ESS, given by name because the generations have different defaults
-FEWEST_DRAWS = 4  # each half of a chain needs two
 
 Groups = Mapping[str, Mapping[str, Any]]
 
@@ -68,7 +66,7 @@ def to_inference_data(
     named = {group: {**(dims or {}), **(own_dims or {}).get(group, {})} for group in groups}
     datasets = {g: _dataset(g, arrays, {**options, "dims": named[g]}) for g, arrays in groups.items() if arrays}
     if generation() == 0:
-        return _arviz().InferenceData(attrs=options["attrs"], **datasets)
+        return arviz().InferenceData(attrs=options["attrs"], **datasets)
     from xarray import DataTree
 
     tree = DataTree.from_dict(datasets)
@@ -90,7 +88,7 @@ def summary(data: Any, **options: Any) -> Any:
     """ArviZ's own table of a container; the generation that asks for the names of angles is told them."""
     angles = circ_var_names(data)
     asked = {"circ_var_names": angles} if angles and generation() == 0 else {}
-    return _arviz().summary(data, **{**asked, **options})
+    return arviz().summary(data, **{**asked, **options})
 
 
 def to_netcdf(data: Any, path: str | Path) -> Path:
@@ -98,129 +96,6 @@ def to_netcdf(data: Any, path: str | Path) -> Path:
     with written_beside(path) as beside:
         data.to_netcdf(str(beside))
     return Path(path)
-
-
-def rhat(x: np.ndarray, circular: bool = False) -> np.ndarray:
-    """Rank-normalised split R-hat of each element.
-
-    Parameters
-    ----------
-    x : ndarray, shape (chains, draws, *shape)
-    circular : bool
-        Whether these are angles: then of the worse of sine and cosine about the circular mean.
-
-    Returns
-    -------
-    ndarray, shape (*shape)
-        NaN for one chain, fewer than four draws, a constant, or draws that are not finite; infinite where every
-        chain stands still at a place of its own.
-
-    Notes
-    -----
-    Vehtari, Gelman, Simpson, Carpenter and Buerkner (2021), "Rank-normalization, folding, and localization".
-    """
-    array = _checked(x)
-    if circular:
-        return np.fmax(*[rhat(part) for part in _on_two_lines(array)])
-    if array.shape[0] < 2:
-        return np.full(array.shape[2:], np.nan)
-    still = _measurable(array) & (array == array[:, :1]).all(axis=(0, 1))
-    return np.where(still, np.inf, _measure("rhat", array, method="rank"))
-
-
-def ess(x: np.ndarray, kind: str = "bulk", circular: bool = False) -> np.ndarray:
-    """Effective number of draws of each element.
-
-    Parameters
-    ----------
-    x : ndarray, shape (chains, draws, *shape)
-    kind : {'bulk', 'tail', 'mean'}
-        For the centre of the distribution, for its 5 % and 95 % quantiles (the worse), or for the plain mean.
-    circular : bool
-        Whether these are angles: then of the worse of sine and cosine about the circular mean.
-
-    Returns
-    -------
-    ndarray, shape (*shape)
-        NaN for fewer than four draws, a constant, or draws that are not finite.
-    """
-    if circular:
-        return np.fmin(*[ess(part, kind) for part in _on_two_lines(_checked(x))])
-    options = {"prob": TAIL} if kind == "tail" else {}
-    return _measure("ess", _checked(x), method=kind, **options)
-
-
-def mcse(x: np.ndarray, kind: str = "mean", circular: bool = False) -> np.ndarray:
-    """Monte Carlo standard error of the mean or of the standard deviation of each element.
-
-    Parameters
-    ----------
-    x : ndarray, shape (chains, draws, *shape)
-    kind : {'mean', 'sd'}
-    circular : bool
-        Whether these are angles: then of their circular mean or standard deviation.
-
-    Returns
-    -------
-    ndarray, shape (*shape)
-        In units of the draws; NaN where `ess` is.
-
-    Notes
-    -----
-    The error of the standard deviation is that of the variance, carried over by the derivative of the root. It is
-    written here because ArviZ 0.23 fails at it under NumPy 2.4. About the circular mean, the mean sine is zero and the
-    mean cosine is the resultant length R: an error of the one turns the mean by 1 / R of it, an error of the other
-    moves the circular standard deviation, the root of -2 log R, by 1 / R over that.
-    """
-    array = _checked(x)
-    if circular:
-        return _circular_mcse(array, kind)
-    if kind == "mean":
-        return _measure("mcse", array, method="mean")
-    with np.errstate(all="ignore"):
-        squares = (array - array.mean(axis=(0, 1))) ** 2
-        error_of_variance = np.sqrt(squares.var(axis=(0, 1)) / ess(squares, "mean"))
-        return error_of_variance / (2 * np.sqrt(squares.mean(axis=(0, 1))))
-
-
-def _circular_mcse(array: np.ndarray, kind: str) -> np.ndarray:
-    sine, cosine = _on_two_lines(array)
-    length = cosine.mean(axis=(0, 1))
-    with np.errstate(all="ignore"):
-        if kind == "mean":
-            return mcse(sine) / length
-        return mcse(cosine) / (length * np.sqrt(-2.0 * np.log(np.minimum(length, 1.0))))
-
-
-def _on_two_lines(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sine and cosine of angles from their circular mean."""
-    about = array - mean_direction(array, axis=(0, 1))
-    return np.sin(about), np.cos(about)
-
-
-def hdi(x: np.ndarray, probability: float = 0.95, circular: bool = False) -> np.ndarray:
-    """Highest density interval of each element, as ArviZ finds it.
-
-    Parameters
-    ----------
-    x : ndarray, shape (chains, draws, *shape)
-    probability : float in (0, 1)
-    circular : bool
-        Whether these are angles; ArviZ opens the circle opposite to their circular mean.
-
-    Returns
-    -------
-    ndarray, shape (2, *shape)
-        Lower and upper ends; NaN where a draw is not finite.
-    """
-    array = _checked(x)
-    flat = array.reshape(*array.shape[:2], -1)
-    ends = np.full((2, flat.shape[2]), np.nan)
-    finite = np.isfinite(flat).all(axis=(0, 1))
-    if finite.any():
-        found = _arviz().hdi(_labelled(flat[:, :, finite]), probability, circular=circular)
-        ends[:, finite] = found["x"].values.T
-    return ends.reshape(2, *array.shape[2:])
 
 
 def autocorrelation(x: np.ndarray, max_lag: int = 100) -> np.ndarray:
@@ -236,9 +111,9 @@ def autocorrelation(x: np.ndarray, max_lag: int = 100) -> np.ndarray:
     ndarray, shape (chains, lags, *shape)
         NaN for a chain that stands still, or with draws that are not finite.
     """
-    array = np.moveaxis(_checked(x), 1, -1)
+    array = np.moveaxis(checked(x), 1, -1)
     if generation() == 0:
-        found = _arviz().autocorr
+        found = arviz().autocorr
     else:
         from arviz_stats.base import array_stats
 
@@ -495,7 +370,7 @@ def _container(groups: Mapping[str, Any], attributes: Mapping[str, Any]) -> Any:
     if generation() == 0:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*group is not defined", category=UserWarning)
-            return _arviz().InferenceData(attrs=dict(attributes), **groups)
+            return arviz().InferenceData(attrs=dict(attributes), **groups)
     from xarray import DataTree
 
     tree = DataTree.from_dict(dict(groups))
@@ -510,7 +385,7 @@ def loo(logs: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
     efficient = np.nanmean(ess(np.exp(logs - logs.max(axis=(0, 1))), "mean")) / (logs.shape[0] * logs.shape[1])
     with warnings.catch_warnings():  # large Pareto shapes are counted and told by whoever asked
         warnings.simplefilter("ignore")
-        found = _arviz().loo(data, pointwise=True, reff=float(np.clip(efficient, 0.01, 1.0)))
+        found = arviz().loo(data, pointwise=True, reff=float(np.clip(efficient, 0.01, 1.0)))
     each = found.loo_i if hasattr(found, "loo_i") else found.elpd_i
     return np.asarray(each).ravel(), float(found.se), np.asarray(found.pareto_k).ravel()
 
@@ -543,7 +418,7 @@ def power_scaling(values: np.ndarray, logs: np.ndarray) -> np.ndarray:
         warnings.simplefilter("ignore")
         try:
             if generation() == 0:
-                found = _arviz().psens(data, component="prior", delta=POWER - 1.0)
+                found = arviz().psens(data, component="prior", delta=POWER - 1.0)
             else:
                 from arviz_stats import psense
 
@@ -553,31 +428,15 @@ def power_scaling(values: np.ndarray, logs: np.ndarray) -> np.ndarray:
     return np.where(moves, np.ravel(found["x"].values), np.nan)
 
 
-def _measure(name: str, array: np.ndarray, **options: Any) -> np.ndarray:
-    flat = array.reshape(*array.shape[:2], -1)
-    measurable = _measurable(flat)
-    result = np.full(flat.shape[2], np.nan)
-    if measurable.any():
-        with np.errstate(all="ignore"):
-            measured = getattr(_arviz(), name)(_labelled(flat[:, :, measurable]), **options)
-        result[measurable] = measured["x"].values
-    return result.reshape(array.shape[2:])
-
-
-def _measurable(array: np.ndarray) -> np.ndarray:
-    if array.shape[1] < FEWEST_DRAWS:
-        return np.zeros(array.shape[2:], dtype=bool)
-    first = array[:1, :1]
-    return np.isfinite(array).all(axis=(0, 1)) & (array != first).any(axis=(0, 1))
-
-
-def _labelled(flat: np.ndarray) -> Any:
+def labelled(flat: np.ndarray) -> Any:
+    """Draws of shape (chains, draws, elements) as a dataset."""
     from xarray import Dataset
 
     return Dataset({"x": (("chain", "draw", "element"), flat)})
 
 
-def _checked(x: np.ndarray) -> np.ndarray:
+def checked(x: np.ndarray) -> np.ndarray:
+    """Draws as doubles, with axes for chains and draws."""
     array = np.asarray(x, dtype=np.float64)
     if array.ndim < 2:
         raise ValueError(f"expected draws of shape (chains, draws, ...), got shape {array.shape}")
@@ -591,10 +450,11 @@ def _dataset(group: str, arrays: Mapping[str, Any], options: Mapping[str, Any]) 
     with warnings.catch_warnings():
         for notice in ("More chains", "Found chain dimension"):  # four chains of three draws are no slip of the axes
             warnings.filterwarnings("ignore", message=notice, category=UserWarning)
-        return _arviz().dict_to_dataset(dict(arrays), **{keyword: leading}, **{**options, "dims": named})
+        return arviz().dict_to_dataset(dict(arrays), **{keyword: leading}, **{**options, "dims": named})
 
 
-def _arviz() -> Any:
+def arviz() -> Any:
+    """ArviZ itself, without its notices."""
     with warnings.catch_warnings():
         # ArviZ 0.23 announces its successor at import; that is for us to know, not for the reader of a summary.
         warnings.filterwarnings("ignore", message=r"\s*ArviZ is undergoing", category=FutureWarning)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.report import arviz_bridge
+from mcmix.report import arviz_measures
 from mcmix.report.elements import Elements, select
 from mcmix.report.statistics import interval_name, node_statistics
 from mcmix.traces.memory import Draws
@@ -68,11 +68,11 @@ def _columns(part: Elements, alpha: float) -> dict[str, np.ndarray]:
         "sd": moments["standard deviation"],
         f"hdi_{50 * alpha:g}%": low,
         f"hdi_{100 - 50 * alpha:g}%": high,
-        "mcse_mean": arviz_bridge.mcse(part.draws, circular=part.circular),
-        "mcse_sd": arviz_bridge.mcse(part.draws, "sd", part.circular),
-        "ess_bulk": arviz_bridge.ess(part.draws, "bulk", part.circular),
-        "ess_tail": arviz_bridge.ess(part.draws, "tail", part.circular),
-        "r_hat": arviz_bridge.rhat(part.draws, part.circular),
+        "mcse_mean": arviz_measures.mcse(part.draws, circular=part.circular),
+        "mcse_sd": arviz_measures.mcse(part.draws, "sd", part.circular),
+        "ess_bulk": arviz_measures.ess(part.draws, "bulk", part.circular),
+        "ess_tail": arviz_measures.ess(part.draws, "tail", part.circular),
+        "r_hat": arviz_measures.rhat(part.draws, part.circular),
     }
 
 

@@ -11,7 +11,7 @@ import mcmix as mc
 import mcmix.testing
 from mcmix.distributions import circle
 from mcmix.kernels import density_steps as kernels
-from mcmix.report import arviz_bridge, plots
+from mcmix.report import arviz_bridge, arviz_measures, plots
 from mcmix.report.diagnosis.mixing import mixing
 from mcmix.report.statistics import hpd, node_statistics
 from mcmix.sampling.unconstrained import Unconstrained
@@ -84,7 +84,7 @@ def test_the_shortest_arc_crosses_the_seam_and_is_brute_force():
     steps = int(0.9 * 200)
     widths = [(x[(i + steps) % 200] - x[i]) % (2 * PI) for i in range(200)]
     assert (high - low) % (2 * PI) == pytest.approx(min(widths))
-    arcs = arviz_bridge.hdi(x[None], 0.9, circular=True)
+    arcs = arviz_measures.hdi(x[None], 0.9, circular=True)
     np.testing.assert_allclose(np.exp(1j * arcs), np.exp(1j * np.array([low, high])), atol=0.02)  # one draw apart
 
 
@@ -94,8 +94,8 @@ def test_mixing_does_not_know_the_seam():
     here, there = mixing(circle.wrapped(x), circular=True), mixing(circle.wrapped(x + PI), circular=True)
     np.testing.assert_allclose([here.rhat, here.bulk, here.tail], [there.rhat, there.bulk, there.tail], rtol=1e-6)
     assert here.rhat[0] < 1.02 and here.bulk[0] > 1000
-    np.testing.assert_allclose(arviz_bridge.rhat(x[0], circular=True), here.rhat[0], rtol=1e-6)
-    np.testing.assert_allclose(arviz_bridge.ess(x[0], "bulk", circular=True), here.bulk[0], rtol=1e-6)
+    np.testing.assert_allclose(arviz_measures.rhat(x[0], circular=True), here.rhat[0], rtol=1e-6)
+    np.testing.assert_allclose(arviz_measures.ess(x[0], "bulk", circular=True), here.bulk[0], rtol=1e-6)
     x[0, 0] += 2.0  # one chain elsewhere
     assert mixing(circle.wrapped(x + PI), circular=True).rhat[0] > 1.3
     still = np.repeat(np.array([[[0.5], [-0.5]]]), 10, axis=2)
@@ -106,11 +106,11 @@ def test_the_error_of_a_circular_mean_is_that_of_many_runs():
     rng = np.random.default_rng(8)
     runs = rng.vonmises(PI, 1.0, (400, 1, 250))
     means = circle.mean_direction(runs, axis=(1, 2))
-    told = np.array([arviz_bridge.mcse(x, circular=True) for x in runs[:60]]).mean()
+    told = np.array([arviz_measures.mcse(x, circular=True) for x in runs[:60]]).mean()
     actual = np.sqrt(np.mean(circle.from_direction(means, PI) ** 2))
     assert told == pytest.approx(actual, rel=0.2)  # a standard deviation from 400 runs is known to 3.5 %
     deviations = circle.circular_deviation(runs, axis=(1, 2))
-    told = np.array([arviz_bridge.mcse(x, "sd", circular=True) for x in runs[:60]]).mean()
+    told = np.array([arviz_measures.mcse(x, "sd", circular=True) for x in runs[:60]]).mean()
     assert told == pytest.approx(deviations.std(), rel=0.2)
 
 

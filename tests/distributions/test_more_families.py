@@ -16,7 +16,7 @@ import mcmix as mc
 from mcmix.distributions.skew_normal import log_normal_cdf
 from mcmix.distributions.von_mises import log_scaled_bessel
 from mcmix.distributions.zero_mass import complement_of_exp, log_complement_of_exp, log_no_count
-from mcmix.report.arviz_bridge import mcse
+from mcmix.report.arviz_measures import mcse
 from tests.references import chains_of, normalised
 
 CHAINS = 4

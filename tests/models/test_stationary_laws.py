@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 import mcmix as mc
-from mcmix.report.arviz_bridge import ess
+from mcmix.report.arviz_measures import ess
 
 
 def share_within_error(events, expected):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mcmix as mc
-from mcmix.report.arviz_bridge import rhat
+from mcmix.report.arviz_measures import rhat
 from tests.references import SIGMAS, TwoNormals, assert_mean, chains_of, mean_and_error
 
 ELEMENTS = [("p", None), ("mu", 0), ("mu", 1), ("sd", 0), ("sd", 1)]

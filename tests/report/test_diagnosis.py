@@ -10,7 +10,7 @@ import pytest
 
 import mcmix as mc
 from mcmix.api.diagnosis import facts_of
-from mcmix.report import arviz_bridge
+from mcmix.report import arviz_measures
 from mcmix.report.diagnosis.facts import Facts, LabelFacts
 from mcmix.report.diagnosis.mixing import effective_for_mean, mixing
 from mcmix.report.diagnosis.occupancy import occupancy
@@ -56,12 +56,12 @@ def quantities_of_all_sorts(chains: int, draws: int) -> np.ndarray:
 def test_mixing_is_that_of_arviz(chains, draws):
     x = quantities_of_all_sorts(chains, draws)
     found, theirs = mixing(x), np.moveaxis(x, 0, -1)
-    assert found.bulk == pytest.approx(arviz_bridge.ess(theirs), rel=1e-9)
-    assert effective_for_mean(x) == pytest.approx(arviz_bridge.ess(theirs, "mean"), rel=1e-9)
+    assert found.bulk == pytest.approx(arviz_measures.ess(theirs), rel=1e-9)
+    assert effective_for_mean(x) == pytest.approx(arviz_measures.ess(theirs, "mean"), rel=1e-9)
     if chains > 1:
-        assert found.rhat == pytest.approx(arviz_bridge.rhat(theirs), rel=1e-9)
+        assert found.rhat == pytest.approx(arviz_measures.rhat(theirs), rel=1e-9)
     untied = np.arange(len(x)) != len(x) - 3  # among ties ArviZ 0.23 rounds a quantile to below its draw
-    assert found.tail[untied] == pytest.approx(arviz_bridge.ess(theirs, "tail")[untied], rel=1e-9)
+    assert found.tail[untied] == pytest.approx(arviz_measures.ess(theirs, "tail")[untied], rel=1e-9)
 
 
 def test_what_cannot_be_said_is_nan():
@@ -127,8 +127,8 @@ def test_the_table_has_both_kinds_of_quantities():
     mu = np.sort(m.draws().variables["mu"], axis=2)[..., 1]
     row = table.loc["mu (sorted)[1]"]
     assert row["mean"] == pytest.approx(mu.mean()) and row["sd"] == pytest.approx(mu.std(ddof=1))
-    assert row["ess_bulk"] == pytest.approx(float(arviz_bridge.ess(mu)), rel=1e-9)
-    assert row["mcse"] == pytest.approx(float(arviz_bridge.mcse(mu)), rel=1e-9)
+    assert row["ess_bulk"] == pytest.approx(float(arviz_measures.ess(mu)), rel=1e-9)
+    assert row["mcse"] == pytest.approx(float(arviz_measures.mcse(mu)), rel=1e-9)
 
 
 def test_a_diagnosis_shows_itself():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix.report.arviz_bridge import autocorrelation as correlations
-from mcmix.report.arviz_bridge import rhat
+from mcmix.report.arviz_measures import rhat
 from mcmix.report.plots.chains import MOST_POINTS, _legend, broken
 from mcmix.report.plots.histograms import SPREAD, mean_of, numbers
 from mcmix.report.plots.style import INK, PALETTE, canvas, chain_colour, footnote, root, shown, tidy

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mcmix.report import arviz_bridge
+from mcmix.report import arviz_bridge, arviz_measures
 from mcmix.report.frames import table_frame
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def power_scaled(
         "likelihood": likelihood,
         "diagnosis": np.array(diagnoses),
         "prior_shift": shift,
-        "ess": arviz_bridge.ess(values),
+        "ess": arviz_measures.ess(values),
         "origin": np.array([origin for _, origin in quantities.values()]),
     }
     unknown = [n for n, x in zip(quantities, prior + likelihood, strict=True) if np.isnan(x)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcmix.report import arviz_bridge
+from mcmix.report import arviz_measures
 from mcmix.report.frames import table_frame
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Summary:
         """From draws, shape (chains, draws)."""
         low, high = np.quantile(draws, [0.5 - 0.5 * PROBABILITY, 0.5 + 0.5 * PROBABILITY])
         moves = np.ptp(draws) > 0
-        error = float(arviz_bridge.mcse(draws[..., None])[0]) if moves else 0.0
+        error = float(arviz_measures.mcse(draws[..., None])[0]) if moves else 0.0
         return cls(float(draws.mean()), float(low), float(high), error, float(draws.std()))
 
 
