@@ -17,7 +17,6 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.files import written_beside
 from mcmix.nodes.numbers import as_numbers
-from mcmix.report.arviz_measures import ess
 
 ANGLES = "mcmix_angles"  # the attribute that names variables and data on a circle
 
@@ -376,18 +375,6 @@ def _container(groups: Mapping[str, Any], attributes: Mapping[str, Any]) -> Any:
     tree = DataTree.from_dict(dict(groups))
     tree.attrs.update(attributes)
     return tree
-
-
-def loo(logs: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Leave-one-out from log likelihoods (chains, draws, units): score by unit, error of the sum, Pareto shapes."""
-    places = np.broadcast_to(np.arange(logs.shape[1], dtype=float), logs.shape[:2])  # ArviZ asks for a posterior
-    data = to_inference_data({"posterior": {"draw_number": places}, "log_likelihood": {"y": logs}})
-    efficient = np.nanmean(ess(np.exp(logs - logs.max(axis=(0, 1))), "mean")) / (logs.shape[0] * logs.shape[1])
-    with warnings.catch_warnings():  # large Pareto shapes are counted and told by whoever asked
-        warnings.simplefilter("ignore")
-        found = arviz().loo(data, pointwise=True, reff=float(np.clip(efficient, 0.01, 1.0)))
-    each = found.loo_i if hasattr(found, "loo_i") else found.elpd_i
-    return np.asarray(each).ravel(), float(found.se), np.asarray(found.pareto_k).ravel()
 
 
 POWER = 1.01  # and its inverse: where the derivative by the log of a power is taken

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from mcmix.distributions.circle import mean_direction
-from mcmix.report.arviz_bridge import arviz, checked, labelled
+from mcmix.report.arviz_bridge import arviz, checked, labelled, to_inference_data
 
 TAIL = (0.05, 0.95)  # the quantiles of the tail ESS, given by name because the generations have different defaults
 
@@ -154,3 +155,15 @@ def _measurable(array: np.ndarray) -> np.ndarray:
         return np.zeros(array.shape[2:], dtype=bool)
     first = array[:1, :1]
     return np.isfinite(array).all(axis=(0, 1)) & (array != first).any(axis=(0, 1))
+
+
+def loo(logs: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """Leave-one-out from log likelihoods (chains, draws, units): score by unit, error of the sum, Pareto shapes."""
+    places = np.broadcast_to(np.arange(logs.shape[1], dtype=float), logs.shape[:2])  # ArviZ asks for a posterior
+    data = to_inference_data({"posterior": {"draw_number": places}, "log_likelihood": {"y": logs}})
+    efficient = np.nanmean(ess(np.exp(logs - logs.max(axis=(0, 1))), "mean")) / (logs.shape[0] * logs.shape[1])
+    with warnings.catch_warnings():  # large Pareto shapes are counted and told by whoever asked
+        warnings.simplefilter("ignore")
+        found = arviz().loo(data, pointwise=True, reff=float(np.clip(efficient, 0.01, 1.0)))
+    each = found.loo_i if hasattr(found, "loo_i") else found.elpd_i
+    return np.asarray(each).ravel(), float(found.se), np.asarray(found.pareto_k).ravel()

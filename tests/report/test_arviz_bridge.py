@@ -5,16 +5,17 @@ import numpy as np
 import pytest
 
 from mcmix.report import arviz_bridge as bridge
+from mcmix.report import arviz_measures as measures
 from mcmix.report.statistics import hpd
 from tests.synthetic import autoregressive
 
 DIAGNOSTICS = {
-    "rhat": bridge.rhat,
-    "bulk": lambda x: bridge.ess(x, "bulk"),
-    "tail": lambda x: bridge.ess(x, "tail"),
-    "mean": lambda x: bridge.ess(x, "mean"),
-    "mcse": bridge.mcse,
-    "mcse sd": lambda x: bridge.mcse(x, "sd"),
+    "rhat": measures.rhat,
+    "bulk": lambda x: measures.ess(x, "bulk"),
+    "tail": lambda x: measures.ess(x, "tail"),
+    "mean": lambda x: measures.ess(x, "mean"),
+    "mcse": measures.mcse,
+    "mcse sd": lambda x: measures.mcse(x, "sd"),
 }
 
 
@@ -51,42 +52,42 @@ def test_generation_is_that_of_the_library():
 
 
 def test_both_generations_give_these_numbers(walks):
-    assert bridge.rhat(walks) == pytest.approx([1.3176052357, 1.1584130133, 1.9392473305])
-    assert bridge.ess(walks) == pytest.approx([10.0353033306, 17.4739451138, 5.6144348426])
-    assert bridge.ess(walks, "tail") == pytest.approx([14.2313627916, 57.2751903547, 10.9440168340])
-    assert bridge.mcse(walks) == pytest.approx([0.4822653050, 0.3106072791, 1.2565886090])
+    assert measures.rhat(walks) == pytest.approx([1.3176052357, 1.1584130133, 1.9392473305])
+    assert measures.ess(walks) == pytest.approx([10.0353033306, 17.4739451138, 5.6144348426])
+    assert measures.ess(walks, "tail") == pytest.approx([14.2313627916, 57.2751903547, 10.9440168340])
+    assert measures.mcse(walks) == pytest.approx([0.4822653050, 0.3106072791, 1.2565886090])
     # ArviZ 1.3's; 0.23 fails at this one under NumPy 2.4
-    assert bridge.mcse(walks, "sd") == pytest.approx([0.2633261540, 0.1094944432, 0.8939550569])
+    assert measures.mcse(walks, "sd") == pytest.approx([0.2633261540, 0.1094944432, 0.8939550569])
 
 
 def test_they_are_those_of_arviz(walks):
     for i in range(3):
-        assert bridge.rhat(walks)[i] == pytest.approx(float(az.rhat(walks[:, :, i])))
-        assert bridge.ess(walks)[i] == pytest.approx(float(az.ess(walks[:, :, i])))
+        assert measures.rhat(walks)[i] == pytest.approx(float(az.rhat(walks[:, :, i])))
+        assert measures.ess(walks)[i] == pytest.approx(float(az.ess(walks[:, :, i])))
 
 
 def test_independent_draws():
     draws = np.random.default_rng(22).normal(5, 2, size=(4, 2500, 2))
-    assert bridge.rhat(draws) == pytest.approx(1, abs=0.003)
+    assert measures.rhat(draws) == pytest.approx(1, abs=0.003)
     for kind in ("bulk", "tail", "mean"):
-        assert bridge.ess(draws, kind) == pytest.approx(10_000, rel=0.15)
-    assert bridge.mcse(draws) == pytest.approx(2 / 100, rel=0.1)
-    assert bridge.mcse(draws, "sd") == pytest.approx(2 / np.sqrt(2 * 10_000), rel=0.1)
+        assert measures.ess(draws, kind) == pytest.approx(10_000, rel=0.15)
+    assert measures.mcse(draws) == pytest.approx(2 / 100, rel=0.1)
+    assert measures.mcse(draws, "sd") == pytest.approx(2 / np.sqrt(2 * 10_000), rel=0.1)
 
 
 def test_correlated_draws():
     draws = autoregressive(np.random.default_rng(23), 4, 10_000, 0.6)
-    assert bridge.ess(draws, "mean") == pytest.approx(40_000 * (1 - 0.6) / (1 + 0.6), rel=0.15)
+    assert measures.ess(draws, "mean") == pytest.approx(40_000 * (1 - 0.6) / (1 + 0.6), rel=0.15)
 
 
 def test_chains_apart_are_seen():
     draws = np.random.default_rng(24).normal(size=(4, 500)) + np.array([[0], [0], [0], [5]])
-    assert bridge.rhat(draws) > 1.5
-    assert bridge.ess(draws) < 10
+    assert measures.rhat(draws) > 1.5
+    assert measures.ess(draws) < 10
 
 
 def test_chains_that_stand_still_apart_have_infinite_rhat():
-    assert bridge.rhat(np.repeat([[0.0], [1.0]], 20, axis=1)) == np.inf
+    assert measures.rhat(np.repeat([[0.0], [1.0]], 20, axis=1)) == np.inf
 
 
 @pytest.mark.parametrize("name", DIAGNOSTICS)
@@ -117,8 +118,8 @@ def test_any_type_of_number(dtype):
 
 def test_one_chain_has_no_rhat_but_the_rest():
     draws = np.random.default_rng(26).normal(size=(1, 200, 2))
-    assert np.isnan(bridge.rhat(draws)).all()
-    assert bridge.ess(draws) == pytest.approx(200, rel=0.5)
+    assert np.isnan(measures.rhat(draws)).all()
+    assert measures.ess(draws) == pytest.approx(200, rel=0.5)
 
 
 @pytest.mark.parametrize("shape", [(), (2,), (2, 3), (0,)])
@@ -126,18 +127,18 @@ def test_shapes(shape):
     draws = np.random.default_rng(27).normal(size=(2, 40, *shape))
     for diagnostic in DIAGNOSTICS.values():
         assert diagnostic(draws).shape == shape
-    assert bridge.hdi(draws).shape == (2, *shape)
+    assert measures.hdi(draws).shape == (2, *shape)
 
 
 def test_interval_agrees_with_ours():
     draws = np.random.default_rng(28).gamma(2, size=(4, 1000, 2))
-    np.testing.assert_allclose(bridge.hdi(draws, 0.9), hpd(draws, 0.1), atol=0.1)
-    assert np.isnan(bridge.hdi(np.full((2, 9), np.nan))).all()
+    np.testing.assert_allclose(measures.hdi(draws, 0.9), hpd(draws, 0.1), atol=0.1)
+    assert np.isnan(measures.hdi(np.full((2, 9), np.nan))).all()
 
 
 def test_draws_without_a_draw_axis_are_refused():
     with pytest.raises(ValueError, match=r"expected draws of shape \(chains, draws"):
-        bridge.rhat(np.zeros(5))
+        measures.rhat(np.zeros(5))
 
 
 def test_groups_dimensions_and_labels(data):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import logsumexp, xlogy
 
-from mcmix.report import arviz_bridge
+from mcmix.report import arviz_measures
 from mcmix.report.statistics import batch_error
 
 BATCHES = 20  # of draws, from whose means Monte Carlo errors are read
@@ -45,7 +45,7 @@ def leave_one_out(logs: np.ndarray) -> Score:
     Vehtari, Gelman and Gabry (2017), "Practical Bayesian model evaluation using leave-one-out cross-validation and
     WAIC", as ArviZ computes it; units with a Pareto shape above 0.7 are trouble.
     """
-    each, error, shapes = arviz_bridge.loo(logs)
+    each, error, shapes = arviz_measures.loo(logs)
     return Score(float(each.sum()), error, int((shapes > 0.7).sum()), each)
 
 
