@@ -72,6 +72,31 @@ def select(draws: Draws, names: str | Iterable[str] | None = None) -> list[Eleme
     return [_selected(draws, name) for name in wanted]
 
 
+def side_by_side(parts: Iterable[Elements], at_most: int = 2**22) -> list[Elements]:
+    """Small variables that follow one another as one table, so that a thousand of them are looked at in one call.
+
+    Parameters
+    ----------
+    parts : iterable of Elements
+    at_most : int
+        Numbers in a table that is put together.
+    """
+    found: list[list[Elements]] = []
+    for part in parts:
+        room = at_most - sum(p.draws.size for p in found[-1]) if found else 0
+        alike = bool(found) and (part.circular, part.draws.dtype) == (found[-1][0].circular, found[-1][0].draws.dtype)
+        if alike and part.draws.size <= room:
+            found[-1].append(part)
+        else:
+            found.append([part])
+    return [group[0] if len(group) == 1 else _joined(group) for group in found]
+
+
+def _joined(group: list[Elements]) -> Elements:
+    labels, positions = [x for p in group for x in p.labels], [x for p in group for x in p.positions]
+    return Elements(group[0].name, labels, positions, np.concatenate([p.draws for p in group], -1), group[0].circular)
+
+
 def _selected(draws: Draws, wanted: str) -> Elements:
     name = wanted if wanted in draws.variables else wanted.partition("[")[0]
     if name not in draws.variables:

@@ -16,7 +16,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.report import arviz_measures
-from mcmix.report.elements import Elements, select
+from mcmix.report.elements import Elements, select, side_by_side
 from mcmix.report.statistics import interval_name, node_statistics
 from mcmix.traces.memory import Draws
 
@@ -55,7 +55,7 @@ def summary_frame(
     """
     from pandas import DataFrame, concat
 
-    rows = [DataFrame(_columns(part, alpha), index=part.labels) for part in select(draws, names)]
+    rows = [DataFrame(_columns(part, alpha), index=part.labels) for part in side_by_side(select(draws, names))]
     frame = concat(rows)
     return frame if round_to is None else frame.round(round_to)
 

@@ -142,3 +142,17 @@ def test_pandas_is_not_loaded_to_look_at_an_array():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
+
+
+def test_a_thousand_variables_are_summarised_together():
+    """As one by one; another kind of number, or an angle, begins a new table."""
+    rng = np.random.default_rng(1)
+    variables = {f"a{i}": rng.normal(i, 1.0, (2, 40)) for i in range(6)}
+    variables |= {"n": rng.integers(0, 5, (2, 40)), "t": rng.normal(0, 1, (2, 40)), "v": rng.normal(0, 1, (2, 40, 3))}
+    draws = Draws(variables, angles=frozenset({"t"}))
+    together = summary_frame(draws)
+    apart = [summary_frame(draws, name) for name in variables]
+    assert list(together.index) == [label for one in apart for label in one.index]
+    assert np.allclose(
+        together.to_numpy(), np.concatenate([one.to_numpy() for one in apart]), rtol=1e-12, equal_nan=True
+    )
