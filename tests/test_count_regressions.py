@@ -1,4 +1,4 @@
-"""Counts, and yes and no, with a linear predictor below a link: coefficients are proposed from the local normal law."""
+"""Counts, and yes and no, with a predictor below a link: coefficients move along the normal law at their mode."""
 
 import numpy as np
 import pytest
@@ -416,33 +416,50 @@ def twin(step, chain, sampler):
     blocks = [np.flatnonzero(np.repeat(np.arange(len(group.sizes)), group.sizes)[group.order] == b)
               for b in range(len(group.sizes))]  # fmt: skip
     blocks = [b[np.argsort(group.order[b])] for b in blocks]
-    here, normal_here = approximated(group, values, now, blocks, precision, first)
-    there, means = now.copy(), []
-    for own, (matrix, linear) in zip(blocks, normal_here, strict=True):
-        factor = np.linalg.cholesky(matrix)
-        normals = generator.standard_normal(len(own))
-        there[own] = np.linalg.solve(matrix, linear) + np.linalg.solve(factor.T, normals)
-        means.append(stats.multivariate_normal(np.linalg.solve(matrix, linear), np.linalg.inv(matrix)))
-    beyond, normal_there = approximated(group, values, there, blocks, precision, first)
+    modes = laws_at_modes(group, values, blocks, precision, first)
+    here, normal_here = weighed(group, values, now, blocks, precision, first)
+    normals = [generator.standard_normal(len(own)) for own in blocks]
+    there, momenta = now.copy(), []
+    for own, (mode, factor), law, q in zip(blocks, modes, normal_here, normals, strict=True):
+        place, kicked = half_kicked(now[own], q, mode, factor, law)
+        there[own] = mode + np.linalg.solve(factor.T, kicked)
+        momenta.append(-place)
+    beyond, normal_there = weighed(group, values, there, blocks, precision, first)
     moved = []
     for b, own in enumerate(blocks):
-        matrix, linear = normal_there[b]
-        back = stats.multivariate_normal(np.linalg.solve(matrix, linear), np.linalg.inv(matrix))
-        ratio = beyond[b] - here[b] + back.logpdf(now[own]) - means[b].logpdf(there[own])
-        ratio += sum(s * (first[own] @ v[own] - 0.5 * v[own] @ precision[np.ix_(own, own)] @ v[own])
-                     for s, v in ((1.0, there), (-1.0, now)))  # fmt: skip
-        moved.append(ratio > -generator.standard_exponential())
+        _, momentum = half_kicked(there[own], momenta[b], *modes[b], normal_there[b])
+        change = beyond[b] - here[b] + 0.5 * (normals[b] @ normals[b] - momentum @ momentum)
+        change += prior_log(there[own], own, precision, first) - prior_log(now[own], own, precision, first)
+        moved.append(change > -generator.standard_exponential())
         now[own] = there[own] if moved[-1] else now[own]
     return now, moved
 
 
-def approximated(group, values, point, blocks, precision, first):
-    """Log density of each block's rows at a point, and the normal law that two steps of Newton from there end in."""
-    logs, found = weighed(group, values, point, blocks, precision, first)
-    away = point.copy()
-    for own, (matrix, linear) in zip(blocks, found, strict=True):
-        away[own] = np.linalg.solve(matrix, linear)
-    return logs, weighed(group, values, away, blocks, precision, first)[1]
+def prior_log(v, own, precision, first):
+    return first[own] @ v - 0.5 * v @ precision[np.ix_(own, own)] @ v
+
+
+def half_kicked(v, momentum, mode, factor, law):
+    """Standard coordinate of v, and the momentum after half a kick by what is beside the law at the mode."""
+    matrix, linear = law
+    place = factor.T @ (v - mode)
+    return place, momentum + 0.25 * np.pi * (np.linalg.solve(factor, linear - matrix @ v) + place)
+
+
+def laws_at_modes(group, values, blocks, precision, first):
+    """Mode and factor of the precision for each block: Newton from the prior's mean, which goes up at once here."""
+    point, found, best = np.linalg.solve(precision, first), [None] * len(blocks), np.full(len(blocks), -np.inf)
+    while any(f is None for f in found):
+        logs, laws = weighed(group, values, point, blocks, precision, first)
+        for b, own in enumerate(blocks):
+            value, (matrix, linear) = logs[b] + prior_log(point[own], own, precision, first), laws[b]
+            assert found[b] is not None or value > best[b], "choose other data: a step is halved"
+            mean = np.linalg.solve(matrix, linear)
+            step = mean - point[own]
+            if found[b] is None and step @ matrix @ step < kernels.NEAR:
+                found[b] = mean, np.linalg.cholesky(matrix)
+            best[b], point[own] = value, point[own] if found[b] is not None else mean
+    return found
 
 
 def prior_of(group, values):

@@ -1,10 +1,13 @@
-"""Coefficients below a link: a normal proposal from the local approximation, block by block, and slices on an ellipse.
+"""Coefficients below a link: moves along a normal law that the rows are near, block by block, and slices on an ellipse.
 
 Rows with counts, or with yes and no, say of their linear predictor e a log density l(e); about a point it is a
 parabola of slope l'(e) and curvature -l''(e), so that rows there are as normal ones of precision -l'' and working value
-e - l' / l''. The normal law of the coefficients that this gives with their prior is the proposal (Gamerman 1997,
-"Sampling from the posterior distribution in generalized linear mixed models"), and the one back from the proposed point
-is made there anew for the Hastings ratio. A row belongs to one block, so blocks are proposed and accepted on their own.
+e - l' / l'' (iterated weighted least squares: Gamerman 1997, "Sampling from the posterior distribution in generalized
+linear mixed models"). Its fixed point, the mode, with the curvature there is a normal law that does not hang on where
+the coefficients are. A Hamiltonian step turns them by a quarter about it, which draws them anew from a normal density,
+and two half kicks by the gradient of what the density is beside it correct for the rest (Shahbaba, Lan, Johnson and
+Neal 2014, "Split Hamiltonian Monte Carlo"); the error of the energy decides. A row belongs to one block, so blocks move
+on their own.
 """
 
 from __future__ import annotations
@@ -25,22 +28,31 @@ LOG, LOGIT, PROBIT, IDENTITY = range(4)
 
 # Descriptor: 1 machine, 2 program of the prior, 3 its instructions, then addresses and sizes by these names.
 (COEFFICIENTS, BLOCKS, BLOCK_SIZES, CHILDREN, CHILD_TABLE, PRECISION, ENTRIES, LINEAR, ORDER, ROW_STARTS, TARGETS,
- WORK, PASS, BLOCK_OF, HERE, THERE, AWAY, MATRICES, MEANS, BY_BLOCK, FACTOR, TURN, COUNTER) = range(4, 27)  # fmt: skip
-WIDTH = 27
+ WORK, PASS, BLOCK_OF, HERE, THERE, AWAY, MODES, STEPS, MOMENTA, MATRICES, FACTORS, MEANS, BY_BLOCK, FACTOR, TURN,
+ COUNTER) = range(4, 31)  # fmt: skip
+WIDTH = 31
 
 # A child as in `coefficients`: its columns are the two numbers of a row, the known part of its predictor, then slope
 # and number of each term.
 CHILD_PROGRAM, CHILD_LENGTH, CHILD_ROWS, CHILD_TERMS, CHILD_COLUMNS, CHILD_LINK = range(6)
 CHILD_WIDTH = 6
 
-# Per block, at BY_BLOCK: log density of its rows here, there and away, log density of the proposal, refusals in a row;
-# of slices: the level, whether it still turns, and the ends and the present one of its angles.
-VALUE_HERE, VALUE_THERE, VALUE_AWAY, FORWARD, REFUSALS, LEVEL, TURNS, LOW, HIGH, ANGLE = range(10)
-PER_BLOCK = 10
+# Per block, at BY_BLOCK: log density of its rows here, there and away; the log density at the best point on the way to
+# the mode, and how far that is (SOUGHT, FOUND, or NOWHERE: no normal law); the energy here, refusals in a row; of
+# slices: the level, whether it still turns, and the ends and the present one of its angles.
+VALUE_HERE, VALUE_THERE, VALUE_AWAY, BEST, SEARCH, ENERGY, REFUSALS, LEVEL, TURNS, LOW, HIGH, ANGLE = range(12)
+PER_BLOCK = 12
+SOUGHT, FOUND, NOWHERE = 0.0, 1.0, 2.0
+
+VALUES, PRODUCTS, GRADIENT = range(3)  # what a pass over the rows makes
 
 SLICE_SHARE = 1.0 / 32.0  # of sweeps that move along an ellipse: where proposals are refused for long, those still move
 MOST_REFUSALS = 3  # in a row, before a block is moved along an ellipse while tuning
 MOST_TURNS = 200
+MOST_NEWTON = 40  # passes over the rows on the way to the mode
+NEAR = 0.1  # squared length of a step, in the precision of its end, after which the mode is found
+QUARTER = 0.5 * math.pi
+FORGETTING = 0.05  # weight of the last point in the mean, from where the mode is sought
 FAR = 1000.0  # standard deviations from where on the ratio of Mills is its asymptote
 
 
@@ -107,7 +119,7 @@ def _law(slot):
 
 
 @inline
-def _add_child(slot, child, which, with_products):
+def _add_child(slot, child, which, makes):
     """Add what the rows of a child say at a point."""
     m, rows, terms = slot[COEFFICIENTS], child[CHILD_ROWS], child[CHILD_TERMS]
     columns = floats(child[CHILD_COLUMNS], (3 + 2 * terms) * TILE)
@@ -131,27 +143,30 @@ def _add_child(slot, child, which, with_products):
                 own += slopes[a] * point[places[a]]
             value, slope, bend = _row(child[CHILD_LINK], columns[i], columns[TILE + i], columns[2 * TILE + i] + own)
             by_block[PER_BLOCK * block_of[places[0]] + VALUE_HERE + which] += value
-            if with_products == 0:
-                continue
-            for a in range(n):
-                linear[places[a]] += (slope + bend * own) * slopes[a]
-            _add_row(bend, slopes, places, n, row_starts, precision)
+            if makes == GRADIENT:
+                for a in range(n):
+                    linear[places[a]] += slope * slopes[a]
+            if makes == PRODUCTS:
+                for a in range(n):
+                    linear[places[a]] += (slope + bend * own) * slopes[a]
+                _add_row(bend, slopes, places, n, row_starts, precision)
     return 0
 
 
-def _weigh(words, which, with_products):
-    """Log density of all rows, block by block, at a point; on demand the normal approximation there."""
+def _weigh(words, which, makes):
+    """Log density of all rows, block by block, at a point; on demand the normal law there, or the gradient."""
     slot = integers(words, WIDTH)
     by_block = floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
     for b in range(slot[BLOCKS]):
         by_block[PER_BLOCK * b + VALUE_HERE + which] = 0.0
-    if with_products != 0:
-        precision, linear = _law(slot)
+    precision, linear = _law(slot)
+    if makes == PRODUCTS:
         precision[:] = floats(slot[PRECISION], slot[ENTRIES])
+    if makes != VALUES:
         linear[:] = floats(slot[LINEAR], slot[COEFFICIENTS])
     for j in range(slot[CHILDREN]):
         child = integers(slot[CHILD_TABLE] + 8 * CHILD_WIDTH * j, CHILD_WIDTH)
-        status = _add_child(slot, child, which, with_products)
+        status = _add_child(slot, child, which, makes)
         if status != 0:
             return status
     return 0
@@ -196,58 +211,166 @@ def _is_number(slot):
 
 
 @inline
-def _propose(slot, stream):
-    """Draw each block from the normal approximation here; where there is none, the block stays."""
-    here, there = floats(slot[HERE], slot[COEFFICIENTS]), floats(slot[THERE], slot[COEFFICIENTS])
-    matrices, linears = _law(slot)
+def _prior_gradient(slot, v, gradient, first, matrix, d):
+    """Turn the linear parts of prior and rows at v into the gradient of the log density."""
+    precision = floats(slot[PRECISION] + 8 * matrix, d * d)
+    for i in range(d):
+        for j in range(d):
+            gradient[first + i] -= (precision[i * d + j] if i == j else 0.0) * v[first + j]
+            if i != j:
+                gradient[first + i] -= (precision[i * d + j] + precision[j * d + i]) * v[first + j]
+
+
+@inline
+def _begin(slot, reals):
+    """Where modes are sought from: the mean of past points if there is one, else that of the prior."""
+    m = slot[COEFFICIENTS]
+    away, past = floats(slot[AWAY], m), floats(reals, m + 1)
     sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
     first, matrix = 0, 0
     for b in range(slot[BLOCKS]):
         d = sizes[b]
-        factor, mean = floats(slot[FACTOR], d * d), linears[first : first + d]
-        logs = _mean_of(matrices[matrix : matrix + d * d], mean, factor, d)
-        by_block[PER_BLOCK * b + FORWARD] = logs
-        there[first : first + d] = here[first : first + d]
-        if logs == logs:
-            move = floats(slot[WORK], d)
-            for i in range(d):
-                move[i] = standard_normal(stream)
-                by_block[PER_BLOCK * b + FORWARD] -= 0.5 * move[i] * move[i]
-            solved_above(factor, move, d)
-            for i in range(d):
-                there[first + i] = mean[i] + move[i]
+        by_block[PER_BLOCK * b + BEST], by_block[PER_BLOCK * b + SEARCH] = -math.inf, SOUGHT
+        if past[m] > 0.0:
+            away[first : first + d] = past[first : first + d]
+        else:
+            own, centre = floats(slot[MATRICES], d * d), away[first : first + d]
+            own[:] = floats(slot[PRECISION] + 8 * matrix, d * d)
+            centre[:] = floats(slot[LINEAR] + 8 * first, d)
+            if not _mean_of(own, centre, floats(slot[FACTOR], d * d), d) > -math.inf:
+                return _trouble(own, d)
         first += d
         matrix += d * d
+    return 0
 
 
 @inline
-def _backward(factor, v, mean, work, d):
-    """-1/2 of the squared distance of v from a mean, by the factor of the precision."""
+def _advance(slot):
+    """One step of Newton for each block whose mode is sought, halved where the last went down; how many are left."""
+    m = slot[COEFFICIENTS]
+    away, modes, steps = floats(slot[AWAY], m), floats(slot[MODES], m), floats(slot[STEPS], m)
+    (matrices, means), factors = _law(slot), floats(slot[FACTORS], slot[ENTRIES])
+    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    first, matrix, left = 0, 0, 0
+    for b in range(slot[BLOCKS]):
+        d, own = sizes[b], PER_BLOCK * b
+        if by_block[own + SEARCH] == SOUGHT:
+            value = by_block[own + VALUE_AWAY] + _prior_at(slot, away, first, matrix, d)
+            if value >= by_block[own + BEST] - 1e-9 * abs(value) and value > -math.inf:
+                factor, mean = floats(slot[FACTOR], d * d), means[first : first + d]
+                logs = _mean_of(matrices[matrix : matrix + d * d], mean, factor, d)
+                if logs == logs and abs(logs) < math.inf:
+                    by_block[own + BEST] = value
+                    factors[matrix : matrix + d * d] = factor
+                    modes[first : first + d] = away[first : first + d]
+                    steps[first : first + d] = mean - away[first : first + d]
+                    if -2.0 * _distance(factor, steps[first : first + d], floats(slot[WORK], d), d) < NEAR:
+                        by_block[own + SEARCH] = FOUND
+                        modes[first : first + d] = mean
+                else:
+                    value = math.nan
+            if not value >= by_block[own + BEST] - 1e-9 * abs(value):
+                for i in range(first, first + d):
+                    steps[i] *= 0.5
+            if by_block[own + BEST] == -math.inf:
+                by_block[own + SEARCH] = NOWHERE
+            if by_block[own + SEARCH] == SOUGHT:
+                for i in range(first, first + d):
+                    away[i] = modes[i] + steps[i]
+                left += 1
+        first += d
+        matrix += d * d
+    return left
+
+
+@inline
+def _distance(factor, x, work, d):
+    """L' x for a lower factor L, and -1/2 of its square."""
     total = 0.0
     for i in range(d):
         work[i] = 0.0
         for j in range(i, d):
-            work[i] += factor[j * d + i] * (v[j] - mean[j])
+            work[i] += factor[j * d + i] * x[j]
         total -= 0.5 * work[i] * work[i]
     return total
 
 
 @inline
+def _find_modes(words, slot, reals):
+    """The normal law of each block at its mode, whatever the present point is."""
+    status, left = _begin(slot, reals), 1
+    for _ in range(MOST_NEWTON):
+        if status != 0 or left == 0:
+            break
+        status = call(slot[PASS], (words, AWAY - HERE, PRODUCTS))
+        left = _advance(slot)
+    return status
+
+
+@inline
+def _kick(slot, v, momentum, first, matrix, d, place):
+    """Half a kick by the gradient of what the density at v is beside the normal law; `place` gets v's own coordinate.
+
+    Everything is in coordinates in which that law is the standard one.
+    """
+    m = slot[COEFFICIENTS]
+    factor, modes = floats(slot[FACTORS] + 8 * matrix, d * d), floats(slot[MODES], m)
+    _, gradient = _law(slot)
+    _prior_gradient(slot, v, gradient, first, matrix, d)
+    own, away = gradient[first : first + d], floats(slot[AWAY], m)
+    solved_below(factor, own, d)
+    for i in range(first, first + d):
+        away[i] = v[i] - modes[i]
+    _distance(factor, away[first : first + d], place, d)
+    for i in range(d):
+        momentum[first + i] += 0.5 * QUARTER * (own[i] + place[i])
+
+
+@inline
+def _propose(slot, stream):
+    """Kick and turn each block by a quarter about its mode; where it has no normal law, the block stays."""
+    m = slot[COEFFICIENTS]
+    here, there, modes = floats(slot[HERE], m), floats(slot[THERE], m), floats(slot[MODES], m)
+    momenta, place = floats(slot[MOMENTA], m), floats(slot[WORK], m)
+    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    first, matrix = 0, 0
+    for b in range(slot[BLOCKS]):
+        d, own = sizes[b], PER_BLOCK * b
+        there[first : first + d] = here[first : first + d]
+        if by_block[own + SEARCH] != NOWHERE:
+            factor = floats(slot[FACTORS] + 8 * matrix, d * d)
+            by_block[own + ENERGY] = by_block[own + VALUE_HERE] + _prior_at(slot, here, first, matrix, d)
+            for i in range(first, first + d):
+                momenta[i] = standard_normal(stream)
+                by_block[own + ENERGY] -= 0.5 * momenta[i] * momenta[i]
+            _kick(slot, here, momenta, first, matrix, d, place)
+            for i in range(d):  # a quarter turn: place and momentum change parts
+                there[first + i] = momenta[first + i]
+                momenta[first + i] = -place[i]
+            solved_above(factor, there[first : first + d], d)
+            for i in range(first, first + d):
+                there[i] += modes[i]
+        first += d
+        matrix += d * d
+
+
+@inline
 def _accept(slot, stream):
-    """Move the blocks whose proposals pass the exact ratio; those refused are counted."""
-    here, there = floats(slot[HERE], slot[COEFFICIENTS]), floats(slot[THERE], slot[COEFFICIENTS])
-    matrices, linears = _law(slot)
+    """Move the blocks whose energy is kept well enough; those refused are counted."""
+    m = slot[COEFFICIENTS]
+    here, there, momenta = floats(slot[HERE], m), floats(slot[THERE], m), floats(slot[MOMENTA], m)
     sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
     counter = floats(slot[COUNTER], 2)
     first, matrix = 0, 0
     for b in range(slot[BLOCKS]):
         d, own = sizes[b], PER_BLOCK * b
-        factor, mean = floats(slot[FACTOR], d * d), linears[first : first + d]
-        logs = _mean_of(matrices[matrix : matrix + d * d], mean, factor, d)
-        ratio = by_block[own + VALUE_THERE] - by_block[own + VALUE_HERE] + logs - by_block[own + FORWARD]
-        ratio += _backward(factor, here[first : first + d], mean, floats(slot[WORK], d), d)
-        ratio += _prior_at(slot, there, first, matrix, d) - _prior_at(slot, here, first, matrix, d)
-        accepted = ratio > -standard_exponential(stream)
+        accepted = False
+        if by_block[own + SEARCH] != NOWHERE:
+            change = by_block[own + VALUE_THERE] + _prior_at(slot, there, first, matrix, d) - by_block[own + ENERGY]
+            _kick(slot, there, momenta, first, matrix, d, floats(slot[WORK], m))
+            for i in range(first, first + d):
+                change -= 0.5 * momenta[i] * momenta[i]
+            accepted = change > -standard_exponential(stream)
         counter[0] += 1.0
         if accepted:
             counter[1] += 1.0
@@ -331,7 +454,7 @@ def _settle(slot, stream):
 @inline
 def _slice(words, slot, stream):
     """Move marked blocks along ellipses through prior draws (Murray, Adams and MacKay 2010, figure 2)."""
-    status = call(slot[PASS], (words, 0, 0))
+    status = call(slot[PASS], (words, 0, VALUES))
     if status == 0:
         status = _ellipses(slot, stream) if _is_number(slot) else NOT_A_NUMBER
     left = 1
@@ -339,7 +462,7 @@ def _slice(words, slot, stream):
         if status != 0 or left == 0:
             break
         _turn(slot)
-        status = call(slot[PASS], (words, 1, 0))
+        status = call(slot[PASS], (words, 1, VALUES))
         left = _settle(slot, stream)
     return status
 
@@ -356,59 +479,59 @@ def _mark(slot, refusals):
 
 
 @inline
-def _step(slot, which):
-    """Put the mean of each block's normal approximation away; a block without one stays."""
-    point, away = floats(slot[HERE + which], slot[COEFFICIENTS]), floats(slot[AWAY], slot[COEFFICIENTS])
-    (matrices, linears), sizes = _law(slot), integers(slot[BLOCK_SIZES], slot[BLOCKS])
-    first, matrix = 0, 0
-    for b in range(slot[BLOCKS]):
-        d = sizes[b]
-        mean = linears[first : first + d]
-        logs = _mean_of(matrices[matrix : matrix + d * d], mean, floats(slot[FACTOR], d * d), d)
-        away[first : first + d] = mean if logs == logs else point[first : first + d]
-        first += d
-        matrix += d * d
-
-
-@inline
-def _approximate(words, slot, which, steps):
-    """The normal approximation that so many steps of Newton from a point end in: towards the mode, whatever the point.
-
-    Its mean is where the last step ends, its precision that of the point before.
-    """
-    status, at = call(slot[PASS], (words, which, 1)), which
-    for _ in range(steps - 1):
-        if status != 0:
-            break
-        _step(slot, at)
-        at = AWAY - HERE
-        status = call(slot[PASS], (words, at, 1))
-    return status
-
-
-@inline
-def _moved(words, slot, steps, stream):
+def _moved(words, slot, reals, stream):
     """One proposal for all blocks."""
-    status = _approximate(words, slot, 0, steps)
+    status = _find_modes(words, slot, reals)
+    if status == 0:
+        status = call(slot[PASS], (words, 0, GRADIENT))
     if status == 0 and not _is_number(slot):
         status = NOT_A_NUMBER
     if status != 0:
         return status
     _propose(slot, stream)
-    status = _approximate(words, slot, 1, steps)
+    status = call(slot[PASS], (words, 1, GRADIENT))
     if status == 0:
         _accept(slot, stream)
     return status
+
+
+@inline
+def _remember(slot, reals):
+    """Add the present point to the mean of past ones; early ones are forgotten."""
+    m = slot[COEFFICIENTS]
+    past, here = floats(reals, m + 1), floats(slot[HERE], m)
+    past[m] += 1.0
+    for i in range(m):
+        past[i] += max(1.0 / past[m], FORGETTING) * (here[i] - past[i])
+
+
+@inline
+def _restart(slot, reals):
+    """While tuning, begin anew at the mode where a block was refused for long, and seek modes from the prior again."""
+    here, modes = floats(slot[HERE], slot[COEFFICIENTS]), floats(slot[MODES], slot[COEFFICIENTS])
+    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    first, some = 0, False
+    for b in range(slot[BLOCKS]):
+        d, own = sizes[b], PER_BLOCK * b
+        if by_block[own + REFUSALS] >= MOST_REFUSALS:
+            some = True
+            if by_block[own + SEARCH] == FOUND:
+                here[first : first + d] = modes[first : first + d]
+                by_block[own + REFUSALS] = 0.0
+        first += d
+    if some:
+        floats(reals, slot[COEFFICIENTS] + 1)[slot[COEFFICIENTS]] = 0.0
+    return some
 
 
 @step_kernel
 def propose_coefficients(words, reals, stream):
     """Move coefficients below links: by a proposal in most sweeps, along ellipses in some, chosen evenly at random.
 
-    While tuning, blocks that were refused several times in a row go along ellipses too: starts may lie where no
-    normal law is near the density.
+    While tuning, blocks that were refused several times in a row go to their modes, or along ellipses where none is
+    found: starts may lie where no normal law is near the density.
 
-    reals: steps of Newton.
+    reals: the mean of past points, learned while tuning, and how many they are.
     """
     slot = integers(words, WIDTH)
     status = call(slot[1], (slot[2], slot[3], 0, 0))
@@ -418,11 +541,14 @@ def propose_coefficients(words, reals, stream):
     for i in range(slot[COEFFICIENTS]):
         here[i] = floats(targets[i], 1)[0]
     sliced = uniform(stream) < SLICE_SHARE
-    status = 0 if sliced else _moved(words, slot, int(floats(reals, 1)[0]), stream)
+    status = 0 if sliced else _moved(words, slot, reals, stream)
+    again = status == 0 and slot[0] != 0 and not sliced and _restart(slot, reals)
     if status == 0 and _mark(slot, 0.0 if sliced else MOST_REFUSALS) and (sliced or slot[0] != 0):
         status = _slice(words, slot, stream)
     if status != 0:
         return status
+    if slot[0] != 0 and not again:
+        _remember(slot, reals)
     for i in range(slot[COEFFICIENTS]):
         floats(targets[i], 1)[0] = here[i]
     return 0

@@ -1,4 +1,4 @@
-"""Coefficients of linear predictors below links: proposals from a local normal approximation."""
+"""Coefficients of linear predictors below links: moves along the normal law at the mode of their conditional."""
 
 from __future__ import annotations
 
@@ -21,17 +21,9 @@ from mcmix.structure.rewrite import hoisted
 
 LINKS = {"log": kernels.LOG, "logit": kernels.LOGIT, "probit": kernels.PROBIT, "identity": kernels.IDENTITY}
 PLACES = (
-    "here",
-    "there",
-    "away",
-    "matrices",
-    "means",
-    "by block",
-    "factor",
-    "turn",
+    "here", "there", "away", "modes", "steps", "momenta", "matrices", "factors", "means", "by block", "factor", "turn",
     "counter",
-)  # as the kernel has them
-NEWTON_STEPS = 2.0  # from the present point to that where the proposal is made
+)  # fmt: skip  # in the order of the kernel's descriptor
 
 
 def competence(node: Stochastic, structure: Structure) -> str | None:
@@ -41,13 +33,14 @@ def competence(node: Stochastic, structure: Structure) -> str | None:
 
 
 class LinkedCoefficients(Step):
-    """Proposes all coefficients of a block at once from the normal law that rows are near (Gamerman 1997).
+    """Moves all coefficients of a block at once along the normal law at the mode of their conditional.
 
-    Two steps of Newton here, and two back from the proposal, give the exact Metropolis-Hastings ratio. In one sweep of
-    32, chosen at random, and while tuning where proposals keep being refused, a slice along an ellipse takes its place.
+    Newton finds that law in one pass over the rows or a few, from where the coefficients were while tuning; a pass here
+    and one at the proposal give the exact ratio of a split Hamiltonian step. In one sweep of 32, chosen at random, and
+    while tuning where proposals keep being refused, a slice along an ellipse takes its place.
     """
 
-    name = "Metropolis-Hastings, local normal proposal"
+    name = "Metropolis-Hastings, normal proposal"
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
         found = coefficients_of(variables[0], structure)
@@ -71,9 +64,10 @@ class LinkedCoefficients(Step):
         ]
         m, largest = group.size, int(self.sizes.max())
         terms = max(len(child.terms) for child in group.children)
-        places = {"here": m, "there": m, "away": m, "matrices": int((self.sizes**2).sum()), "means": m}
+        places = dict.fromkeys(("here", "there", "away", "modes", "steps", "momenta", "means"), m)
+        places |= dict.fromkeys(("matrices", "factors"), int((self.sizes**2).sum()))
         places |= {"by block": kernels.PER_BLOCK * len(self.sizes), "factor": largest**2, "turn": 2 * m}
-        places |= {"counter": 2, "work": max(largest, 2 * terms)}
+        places |= {"counter": 2, "work": max(m, 2 * terms)}
         for name, size in places.items():
             plan.layout.place((name, self), size)
 
@@ -103,7 +97,7 @@ class LinkedCoefficients(Step):
             chain.address(("linear", self)), address_of(order), address_of(starts), address_of(targets),
             chain.address(("work", self)), kernels.weigh_rows.address, address_of(block_of), *places,
         ]  # fmt: skip
-        return [kernel_call(self, kernels.propose_coefficients, slots, np.array([NEWTON_STEPS]), tuned=True)]
+        return [kernel_call(self, kernels.propose_coefficients, slots, np.zeros(group.size + 1), tuned=True)]
 
     def _child(self, j: int, chain: Chain) -> list[int]:
         child = self.group.children[j]
@@ -128,7 +122,7 @@ class LinkedCoefficients(Step):
     def cost(self) -> str:
         """Cost of one sweep."""
         rows = " + ".join(f"{c.rows} rows x {len(c.terms)} coefficients" for c in self.group.children)
-        return f"{int(2 * NEWTON_STEPS)} x ({rows}), {len(self.sizes)} proposals of up to {int(self.sizes.max())}"
+        return f"3 or more times {rows}, {len(self.sizes)} proposals of up to {int(self.sizes.max())}"
 
 
 __all__ = ["LinkedCoefficients", "competence"]
