@@ -29,6 +29,7 @@ from mcmix.errors import (
     ZeroProbability,
 )
 from mcmix.nodes.containers import Container
+from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.decorators import deterministic, observed, potential, stochastic
 from mcmix.nodes.deterministic import Deterministic, Lambda, Potential
 from mcmix.nodes.from_scipy import from_scipy
@@ -183,7 +184,7 @@ def __dir__() -> list[str]:
 # without NormalMixture: it needs scikit-learn, which `from mcmix import *` must not
 __all__ = [
     "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical", "Cauchy",
-    "Censored", "Chi2", "ChiSquared", "CompletedDirichlet", "Container", "Deterministic", "Dirichlet",
+    "Censored", "Chi2", "ChiSquared", "CompletedDirichlet", "Container", "Covariates", "Deterministic", "Dirichlet",
     "DiscreteMetropolis", "DiscreteUniform", "DrawFromPrior", "Exponential", "Gamma", "Geometric", "HalfCauchy",
     "HalfNormal", "HalfStudentT", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior",
     "ImproperPosteriorWarning", "Index", "InvLogit", "InverseGamma", "InverseWishart", "LKJ", "Lambda", "Laplace",

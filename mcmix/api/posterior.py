@@ -197,7 +197,8 @@ class Posterior(PosteriorDraws):
         Parameters
         ----------
         new : array_like or dict of str to array_like, optional
-            Rows as those of the data; by name where several data nodes hang on the labels. NaN for missing coordinates.
+            Rows as those of the data; by name where several data nodes hang on the labels, or rows have covariates. NaN
+            for missing coordinates.
         at_most : int
             Draws that are averaged over.
         label : node or name, optional
@@ -245,7 +246,8 @@ class Posterior(PosteriorDraws):
         ----------
         new : array_like or dict of str to array_like
             Rows as those of the data; by name where several data nodes hang on the labels (or, without labels, where
-            there are several). NaN for missing coordinates of tables and of normal vectors: they are integrated out.
+            there are several), and with the rows' own covariates by name (:class:`Covariates`). NaN for
+            missing coordinates of tables and of normal vectors: they are integrated out.
         label : node or name, optional
             Which label vector, where rows of data hang on several that do not meet.
         draws : int
@@ -259,8 +261,8 @@ class Posterior(PosteriorDraws):
         Raises
         ------
         ModelError
-            If the rows do not fit, a law's parameters depend on the data's own rows (offsets, exposures, groups,
-            censoring), labels cannot be summed out, or draws that are needed were not kept.
+            If the rows do not fit, a law's parameters depend on the data's own rows (offsets, exposures, groups that
+            are no covariates; censoring), labels cannot be summed out, or draws that are needed were not kept.
 
         Examples
         --------

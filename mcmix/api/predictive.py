@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcmix.api.arguments import at_least_one, checked_sampler
+from mcmix.api.given import covariates_given, needs_covariates
 from mcmix.errors import ModelError
 from mcmix.nodes.ancestral import generator
+from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.law import Law
 from mcmix.nodes.mixture import MixtureOfLaws
 from mcmix.nodes.node import Node
@@ -67,7 +69,7 @@ class LogScore:
 
 
 def predictive(
-    m: Any, name: Any = None, *, draws: int = 1000, calls: str = "last", column: int | None = None
+    m: Any, name: Any = None, *, draws: int = 1000, calls: str = "last", column: int | None = None, given: Any = None
 ) -> Predictive:
     """The posterior predictive law of one new row.
 
@@ -85,6 +87,9 @@ def predictive(
     calls : {"last", "all"}
     column : int, optional
         Of rows of vectors, the law of one coordinate by itself: independent columns, and normal vectors.
+    given : dict of str to array_like, optional
+        The new row's covariates (:class:`Covariates`), by name; of a single one without its name. Without it, densities
+        take rows with their covariates by name (``law.logpdf({"y": y, "X": X})``), and ``rvs`` takes ``given=``.
 
     Returns
     -------
@@ -95,8 +100,8 @@ def predictive(
     Raises
     ------
     ModelError
-        If the name or column is unknown, or a new row has no law because parameters belong to the data's own rows
-        (offsets, exposures, covariates, groups, censoring).
+        If the name or column is unknown, covariates do not fit, or a new row has no law because parameters belong to
+        the data's own rows (arrays that are no :class:`Covariates`, censoring).
 
     Examples
     --------
@@ -112,11 +117,11 @@ def predictive(
     """
     checked_sampler(m, "predictive")
     kept, most = m.draws(calls), at_least_one(draws, "draws", "predictive")
-    return Predictive(m, kept, _together(m, name), most, column)
+    return Predictive(m, kept, _together(m, name), most, column, given)
 
 
-def _again(m: Any, draws: Draws, name: str | None, most: int, column: int | None) -> Predictive:
-    return Predictive(m, draws, _together(m, name), most, column)
+def _again(m: Any, draws: Draws, name: str | None, most: int, column: int | None, given: Any = None) -> Predictive:
+    return Predictive(m, draws, _together(m, name), most, column, given)
 
 
 def _together(m: Any, name: Any) -> Together:
@@ -149,13 +154,18 @@ class Predictive:
     are integrated out. Of whole numbers, "pdf" is the probability mass.
     """
 
-    def __init__(self, m: Any, draws: Draws, together: Together, most: int, column: int | None = None):
+    def __init__(
+        self, m: Any, draws: Draws, together: Together, most: int, column: int | None = None, given: Any = None
+    ):
         self._made, self._draws, self._together, self._most = m.assembled, draws, together, most
         self._node = together.data[0]
         self._width = _width(self._node)
         self.names = tuple(n.name for n in together.data)
         self.column = None if column is None else self._checked_column(column)
-        self._scalar = len(self.names) == 1 and (self._width is None or self.column is not None)
+        self._given = None if given is None else covariates_given(together, given, "predictive", one=True)
+        self._apart = bool(together.covariates) and given is None  # rows come with covariates of their own
+        one = self._width is None or self.column is not None
+        self._scalar = len(self.names) == 1 and one and not self._apart
         self._positions = draws.thinned(most)
         self._m = m
         self._refuse_lawless()
@@ -163,7 +173,8 @@ class Predictive:
     def __reduce__(self) -> Any:
         """How to copy it: the law is seen again in a copy of the sampler."""
         name = self.names[0] if len(self.names) == 1 else None
-        return _again, (self._m, self._draws, name, self._most, self.column)
+        own = None if self._given is None else {c.name: x[0] for c, x in self._given.items()}
+        return _again, (self._m, self._draws, name, self._most, self.column, own)
 
     # ---------------------------------------------------------------- densities
 
@@ -281,7 +292,7 @@ class Predictive:
 
     # ---------------------------------------------------------------- draws, datasets
 
-    def rvs(self, n: int = 1, seed: Any = None) -> Any:
+    def rvs(self, n: int = 1, seed: Any = None, *, given: Any = None) -> Any:
         """Draw new rows: labels anew from each kept draw's weights, then the data.
 
         Where rows of counts have totals of their own (trials that differ by row), a new row has the total of one of the
@@ -292,25 +303,42 @@ class Predictive:
         n : int
             Up to the number of kept draws that are used, each row has a draw of its own; beyond it, they take turns.
         seed : int, SeedSequence or Generator, optional
+        given : dict of str to array_like, optional
+            Covariates of so many new rows, by name: n draws of each of them, those of all rows from one kept draw.
 
         Returns
         -------
         ndarray, shape (n,) or (n, columns); a dict of these by name for several data nodes
+            With `given`, of shape (n, rows) or (n, rows, columns).
 
         Raises
         ------
         ModelError
-            If a node has no way to be drawn.
+            If a node has no way to be drawn; if covariates are missing, or do not fit.
         """
         count, rng = at_least_one(n, "n", "rvs"), generator(seed, "rvs")
+        if given is not None:
+            return self._of_rows(covariates_given(self._together, given, "rvs", one=False), count, rng)
+        if self._apart:
+            raise ModelError(f"rvs: {needs_covariates(self._together)}, or rvs(n, given=...) for several rows")
         each = -(-count // len(self._positions))
-        rows = RowDraws(self._made, self._together, each)
+        own = {c: np.repeat(x, each, axis=0) for c, x in (self._given or {}).items()}
+        rows = RowDraws(self._made, self._together, each, own)
         used = rng.permutation(self._positions)[: -(-count // each)]
         parts = list(rows.at(self._draws, used, rng))
-        found = {name: np.concatenate([p[name] for p in parts])[:count] for name in self.names}
+        return self._by_name({name: np.concatenate([p[name] for p in parts])[:count] for name in self.names})
+
+    def _of_rows(self, covariates: dict[Covariates, np.ndarray], count: int, rng: np.random.Generator) -> Any:
+        """Draws of rows with covariates of their own; kept draws take turns where there are fewer of them."""
+        rows = RowDraws(self._made, self._together, len(next(iter(covariates.values()))), covariates)
+        used = np.resize(rng.permutation(self._positions), (count, 2))
+        parts = list(rows.at(self._draws, used, rng))
+        return self._by_name({name: np.stack([p[name] for p in parts]) for name in self.names})
+
+    def _by_name(self, found: dict[str, np.ndarray]) -> Any:
         if len(self.names) > 1:
             return found
-        return found[self.names[0]] if self.column is None else found[self.names[0]][:, self.column]
+        return found[self.names[0]] if self.column is None else found[self.names[0]][..., self.column]
 
     def to_dataset(self, x: Any, probability: float = 0.95) -> Any:
         """Density, and of numbers the cumulative probability, with bands, as an xarray.Dataset.
@@ -326,6 +354,8 @@ class Predictive:
         xarray.Dataset
         """
         points, _ = self._points(x)
+        if self._apart:
+            raise ModelError(f"to_dataset: {needs_covariates(self._together)}")
         if len(self.names) > 1:
             raise ModelError(f"to_dataset: expected one data node, got {', '.join(self.names)}; name one")
         curves = {"density": self.band(x, probability)}
@@ -366,7 +396,15 @@ class Predictive:
 
     def __repr__(self) -> str:
         kind = "masses of whole numbers" if self.is_discrete and self._scalar else "density"
-        rows = "numbers" if self._scalar else f"vectors of {self._width}" if len(self.names) == 1 else "joint rows"
+        rows = (
+            "rows with covariates"
+            if self._apart
+            else "numbers"
+            if self._scalar
+            else f"vectors of {self._width}"
+            if len(self.names) == 1
+            else "joint rows"
+        )
         what = kind if kind.endswith("numbers") else f"{kind} of {rows}"
         labels = ", ".join(x.node.name for x in self._together.labels)
         summed_out = f"; {labels} summed out" if labels else ""
@@ -431,12 +469,22 @@ class Predictive:
         return points.ravel(), points.shape
 
     def _wide(self, points: Any) -> Any:
-        """Points as new rows: of one column of a table, with the others missing."""
-        if self.column is None:
-            return points
-        rows = np.full((len(points), self._width or 1), np.nan)
-        rows[:, self.column] = points
-        return rows
+        """Points as new rows: of one column of a table, with the others missing; all with the covariates given."""
+        rows = points
+        if self.column is not None and not isinstance(points, Mapping):
+            rows = np.full((len(points), self._width or 1), np.nan)
+            rows[:, self.column] = points
+        if self._given is None:
+            return rows
+        by_name = dict(rows) if isinstance(rows, Mapping) else dict.fromkeys(self.names, rows)
+        count = self._count(rows)
+        return by_name | {c.name: np.repeat(x, count, axis=0) for c, x in self._given.items()}
+
+    def _count(self, rows: Any) -> int:
+        """How many rows there are."""
+        first: Any = next(iter(rows.values())) if isinstance(rows, Mapping) else rows
+        found = np.asarray(first)
+        return 1 if found.ndim == 0 or (found.ndim == 1 and (self._width or 1) > 1) else len(found)
 
     def _refuse_lawless(self) -> None:
         """Refuse rows without a law before anything is asked; rows with a total of their own can be drawn."""
@@ -454,6 +502,8 @@ class Predictive:
 
     def _example(self) -> Any:
         values = {n.name: _row_of(n) for n in self._together.data}
+        if self._apart:
+            return values | {c.name: c.value[:1] for c in self._together.covariates}
         if len(values) > 1:
             return values
         row = values[self._node.name]
@@ -475,6 +525,8 @@ class Predictive:
         return int(column)
 
     def _refuse_vectors(self, what: str) -> None:
+        if self._apart:
+            raise ModelError(f"{what}: {needs_covariates(self._together)}")
         if len(self.names) > 1:
             raise ModelError(f"{what}: expected one data node, got {', '.join(self.names)}; name one")
         if not self._scalar:

@@ -5,13 +5,14 @@ Nothing is kept by row and draw: averages over draws are taken as the draws go b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.covariates import Covariates, covariates_of
 from mcmix.nodes.law import Law
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import with_gaps
@@ -33,6 +34,17 @@ class Together:
 
     labels: list[LabelVector]
     data: list[Stochastic]
+
+    @property
+    def covariates(self) -> list[Covariates]:
+        """Those of which a new row has its own: with a row for each row of the data."""
+        nodes = [*self.data, *(x.node for x in self.labels)]
+        return list(dict.fromkeys(c for n in self.data if n.shape for c in covariates_of(nodes, n.shape[0])))
+
+    @property
+    def names(self) -> list[str]:
+        """What new rows are given by: data and covariates."""
+        return [n.name for n in (*self.data, *self.covariates)]
 
 
 def predict_logpdf(made: Assembled, draws: Draws, new: Any, label: Stochastic | None, at_most: int) -> np.ndarray:
@@ -90,7 +102,8 @@ def at_rows_of_data(made: Assembled, draws: Draws, count: int) -> Iterator[tuple
         first = first.reshape(len(first), -1)[:, 0]
         order = np.argsort(first)[: int(np.isfinite(first).sum())]
         rows = order[np.unique(np.linspace(0, len(order) - 1, count + 2).round().astype(int))[1:-1]]
-        new = NewRows(made, together, {name: values[rows] for name, values in data.items()})
+        own = {c.name: c.value[rows] for c in together.covariates}
+        new = NewRows(made, together, {name: values[rows] for name, values in data.items()} | own)
         logs = np.array([x[: new.count].copy() for x in new.logs(draws, draws.n_chains * draws.n_draws)])
         yield (
             [f"log density of {', '.join(data)} at row {row}" for row in rows],
@@ -183,14 +196,15 @@ class NewRows:
     """
 
     def __init__(self, made: Assembled, together: Together, new: Any, *, cumulative: bool = False):
-        values = _checked(together.data, new)
+        values, covariates = _checked(together, new)
         self.made, self.together = made, together
         self.count = len(next(iter(values.values())))
         self.size = free_size(made.recording, made.model.data_nodes, self.count)
-        self._rows = (CumulativeRows if cumulative else OtherRows)(made.recording, together.labels, self.size)
+        kind = CumulativeRows if cumulative else OtherRows
+        own = {c: filled_up(x if self.count else c.value[:1], self.size) for c, x in covariates.items()}
+        self._rows = kind(made.recording, together.labels, self.size, covariates=own)
         for node, x in values.items():
-            more = np.zeros((self.size - self.count, *x.shape[1:])) if not self.count else x[-1:]
-            self._rows.add(node, np.concatenate([x, np.resize(more, (self.size - self.count, *x.shape[1:]))]))
+            self._rows.add(node, filled_up(x if self.count else np.zeros((1, *x.shape[1:])), self.size))
         recording = self._rows.finished()
         self._marginal = Marginal(recording) if together.labels else None
         self.needed = list(recording.leaves) if self._marginal is None else self._marginal.needed
@@ -255,23 +269,46 @@ class NewRows:
 # -------------------------------------------------------------------- what was passed
 
 
-def _checked(nodes: Sequence[Stochastic], new: Any) -> dict[Stochastic, np.ndarray]:
-    """New values by data node, shape (rows,) or (rows, columns) as the node has it.
+def filled_up(x: np.ndarray, size: int) -> np.ndarray:
+    """Rows, the last of them again and again up to a number of rows."""
+    return np.concatenate([x, np.repeat(x[-1:], size - len(x), axis=0)])
+
+
+def _checked(together: Together, new: Any) -> tuple[dict[Stochastic, np.ndarray], dict[Covariates, np.ndarray]]:
+    """New values by data node, shape (rows,) or (rows, columns) as the node has it, and those of covariates.
 
     Raises
     ------
     ModelError
         If one is missing, or of another width or number of rows.
     """
-    given = dict(new) if isinstance(new, Mapping) else dict.fromkeys([n.name for n in nodes], new)
+    names, covariates = together.names, together.covariates
+    given = dict(new) if isinstance(new, Mapping) else dict.fromkeys(names, new)
     given = {key.name if isinstance(key, Node) else key: value for key, value in given.items()}
-    if set(given) != {n.name for n in nodes} or (len(nodes) > 1 and not isinstance(new, Mapping)):
-        raise ModelError(f"new rows: expected a value for each of {', '.join(n.name for n in nodes)}, by name")
-    found = {n: _rows_of(n, given[n.name]) for n in nodes}
-    if len({len(x) for x in found.values()}) > 1:
-        listed = ", ".join(f"{n.name} {len(x)}" for n, x in found.items())
+    if set(given) != set(names) or (len(names) > 1 and not isinstance(new, Mapping)):
+        raise ModelError(
+            f"new rows: expected a value for each of {', '.join(names)}, by name{_difference(given, new, together)}"
+        )
+    found = {n: _rows_of(n, given[n.name]) for n in together.data}
+    own = {c: c.rows_like(given[c.name]) for c in covariates}
+    sizes = {n.name: len(x) for n, x in [*found.items(), *own.items()]}
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
         raise ModelError(f"new rows: expected the same number for every node, got {listed}")
-    return found
+    return found, own
+
+
+def _difference(given: Mapping[Any, Any], new: Any, together: Together) -> str:
+    """What is wrong with the names, where covariates are among those that are expected."""
+    if not together.covariates:
+        return ""
+    own = ", ".join(c.name for c in together.covariates)
+    if not isinstance(new, Mapping):
+        return f": new rows have their own covariates ({own})"
+    missing = [n for n in together.names if n not in given]
+    unknown = [str(n) for n in given if n not in together.names]
+    parts = [f"{', '.join(missing)} missing"] * bool(missing) + [f"{', '.join(unknown)} unknown"] * bool(unknown)
+    return f" ({own}: covariates), got {' and '.join(parts)}"
 
 
 def _rows_of(node: Stochastic, value: Any) -> np.ndarray:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import copy
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.law import Law
 from mcmix.nodes.mixture import MixtureOfLaws
 from mcmix.nodes.node import holds_nodes, mapped
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.predictive_density import Together
+from mcmix.sampling.predictive_density import Together, filled_up
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
 from mcmix.structure.other_rows import OtherRows, free_size, totals_by_row
 from mcmix.structure.recording import Factor, is_log_kept
-from mcmix.structure.rewrite import substitute
 from mcmix.traces.memory import Draws
 
 
@@ -32,6 +33,8 @@ class RowDraws:
     together : Together
     count : int
         Rows at each draw. Where the data's rows of counts have totals of their own, each has that of one of these.
+    covariates : mapping of Covariates to ndarray, shape (count, ...), optional
+        Those of the new rows.
 
     Raises
     ------
@@ -39,12 +42,19 @@ class RowDraws:
         If a law cannot be written for other rows than the data's own, or a node has no way to be drawn.
     """
 
-    def __init__(self, made: Assembled, together: Together, count: int):
+    def __init__(
+        self,
+        made: Assembled,
+        together: Together,
+        count: int,
+        covariates: Mapping[Covariates, np.ndarray] = MappingProxyType({}),
+    ):
         self.count, self.together = count, together
         self.size = free_size(made.recording, made.model.data_nodes, count)
         self._totals = {n.name: x for n in together.data if (x := totals_by_row(n)) is not None}
         examples = {name: np.resize(x, self.size) for name, x in self._totals.items()}
-        self._rows = OtherRows(made.recording, together.labels, self.size, examples)
+        own = {c: filled_up(x, self.size) for c, x in covariates.items()}
+        self._rows = OtherRows(made.recording, together.labels, self.size, examples, own)
         for node in together.data:
             if not node.can_draw:
                 raise ModelError(f"{node.name}: expected a way to draw it, got none; give it a random() function")
@@ -104,10 +114,8 @@ class RowDraws:
         return {name: evaluate(p, leaves, known) for name, p in factor.parameters.items()}
 
     def _arguments(self, node: Stochastic, leaves: Mapping[Any, np.ndarray]) -> dict[str, Any]:
-        old, replaced = self._rows.old, self._rows._replaced
-
         def value(parent: Any) -> Any:
-            return evaluate(substitute(old.values[parent], replaced), leaves)
+            return evaluate(self._rows.value(parent), leaves)
 
         return {k: mapped(p, value) if holds_nodes(p) else p for k, p in node.parents.items()}
 

@@ -23,7 +23,7 @@ from mcmix.structure.rewrite import hoisted
 def competence(node: Stochastic, structure: Structure) -> str | None:
     """The first of the variables that are drawn together."""
     found = coefficients_of(node, structure)
-    return found.reason if found is not None and found.nodes[0] is node else None
+    return found.reason if found is not None and not found.linked and found.nodes[0] is node else None
 
 
 def with_others(node: Stochastic, structure: Structure) -> str | None:
@@ -39,7 +39,7 @@ class CoefficientGibbs(Step):
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
         found = coefficients_of(variables[0], structure)
-        if found is None:
+        if found is None or found.linked:
             raise TypeError(f"{variables[0].name}: no coefficient with a normal prior of a linear predictor")
         refuse_collinear(found, structure)
         super().__init__(variables, reason or found.reason)

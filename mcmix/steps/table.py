@@ -16,7 +16,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.law import Law
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps import coefficients, coordinates, density, gaps, gibbs, joint, targets, vector_gibbs, windows
+from mcmix.steps import coefficients, coordinates, density, gaps, gibbs, joint, linked, targets, vector_gibbs, windows
 from mcmix.steps.base import Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
@@ -139,6 +139,12 @@ TABLE: list[Row] = [
         coefficients.CoefficientGibbs,
         coefficients.competence,
         lambda n, s, why: coefficients.CoefficientGibbs([n], s, why),
+    ),
+    Row(
+        linked.LinkedCoefficients,
+        linked.competence,
+        lambda n, s, why: linked.LinkedCoefficients([n], s, why),
+        ITERATIVE,
     ),
     Row(gibbs.ConjugateGibbs, gibbs.competence, lambda n, s, why: gibbs.ConjugateGibbs([n], s)),
     Row(vector_gibbs.VectorGibbs, vector_gibbs.competence, lambda n, s, why: vector_gibbs.VectorGibbs([n], s, why)),

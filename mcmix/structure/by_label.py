@@ -16,7 +16,7 @@ from mcmix.errors import TraceError
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, elementwise, reduce
-from mcmix.structure.labels import LabelVector
+from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.recording import Factor, Recording
 
 

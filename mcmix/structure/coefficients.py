@@ -3,6 +3,9 @@
 Rows with precision w, value y and mean o + d'v say of the coefficients v: precision matrix w d d', linear part
 w d (y - o), summed over rows (Lindley and Smith 1972, "Bayes estimates for the linear model"). A row touches the few
 coefficients of its own component, so the matrix falls into blocks that are drawn one after another.
+
+Rows of counts, and of yes and no, have a linear predictor below a link; variables that some of them hang on have the
+same blocks and priors, and are proposed instead of drawn.
 """
 
 from __future__ import annotations
@@ -22,12 +25,14 @@ from mcmix.structure.evidence import Evidence, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.joint import joint_of
 from mcmix.structure.linear import Linear, Term, linear
+from mcmix.structure.linked import LinkedChild, linked_parameter, numbers_of, offset_of, read_link
 from mcmix.structure.meetings import Child, meetings
 from mcmix.structure.vector_conjugacy import natural_prior
 
 VECTORS = ("MvNormal", "MvNormalCov", "MvNormalChol")
 MOST_TOGETHER = 128  # coefficients of several variables in one block
 MOST_ALONE = 512  # of one variable
+MOST_PROPOSED = 64  # coefficients in one block that are proposed together, below links
 
 
 @dataclass(eq=False)
@@ -72,6 +77,11 @@ class Coefficients:
         return sum(leaf.size for leaf in self.starts)
 
     @property
+    def linked(self) -> list[LinkedChild]:
+        """Rows below a link: with some of them, the conditional of the coefficients is no normal law."""
+        return [c for c in self.children if isinstance(c, LinkedChild)]
+
+    @property
     def row_starts(self) -> np.ndarray:
         """For the coefficient at each place: where its row of its block's matrix would start at place nought."""
         firsts = np.repeat(np.cumsum(self.sizes) - self.sizes, self.sizes)
@@ -84,6 +94,9 @@ class Coefficients:
         """Why they are drawn together."""
         names = ", ".join(dict.fromkeys(c.evidence.factor.node.name for c in self.children))
         with_others = f", {' and '.join(n.name for n in self.nodes)} in one draw" if len(self.nodes) > 1 else ""
+        if self.linked:
+            links = " and ".join(dict.fromkeys(c.name for c in self.linked))
+            return f"coefficients of a linear predictor of {names} below a {links} link{with_others}"
         return f"conjugate: coefficients of a linear predictor of {names}, normal given the rest{with_others}"
 
     def name_of(self, element: int) -> str:
@@ -150,7 +163,10 @@ def _joined(pairs: np.ndarray, n: int) -> np.ndarray:
 
 
 def _mean_of(e: Evidence) -> str | None:
-    """The parameter with a normal message, where there is one."""
+    """The parameter with a normal message, or that may stand below a link, where there is one."""
+    linked = linked_parameter(e)
+    if linked is not None:
+        return linked if e.factor.x is not None else None
     statistics = e.factor.family.statistics if e.factor.family is not None else None
     if statistics is None or e.sums is None or e.over == "labels":
         return None
@@ -168,10 +184,17 @@ def _groups(nodes: list[Stochastic], structure: Structure) -> Iterator[Coefficie
         if len(part) == 1 and isinstance(conjugate(part[0], structure), Conjugate):
             continue  # one by one, each element is drawn without a matrix
         made = _complete(part, structure)
+        if made is not None and len(part) == 1 and _sliced(made):
+            continue
         if made is None and len(part) > 1:
             yield from (m for n in part for m in _groups([n], structure))
         elif made is not None:
             yield made
+
+
+def _sliced(made: Coefficients) -> bool:
+    """Whether slices move elements as well: each alone in its cells, of which there are few, whatever the rows are."""
+    return bool(made.linked) and all(len(c.terms) == 1 and c.evidence.over == "cells" for c in made.children)
 
 
 def _meeting(whole: Coefficients, structure: Structure) -> list[list[Stochastic]]:
@@ -190,13 +213,16 @@ def _complete(nodes: list[Stochastic], structure: Structure) -> Coefficients | N
     pairs = [meetings(c, made.size, structure, sure=False) for c in made.children] + [_prior_pairs(made)]
     blocks = _joined(np.concatenate(pairs), made.size)
     sizes = np.bincount(blocks)
-    if sizes.max() > (MOST_ALONE if len(nodes) == 1 else MOST_TOGETHER):
+    most = MOST_ALONE if len(nodes) == 1 else MOST_PROPOSED if made.linked else MOST_TOGETHER
+    if sizes.max() > most:
         return None
     by_block = np.argsort(blocks, kind="stable")
     made.order = np.empty(made.size, np.int64)
     made.order[by_block] = np.arange(made.size)
     made.sizes = sizes.astype(np.int64)
     _add_prior(made, structure)
+    if made.linked:
+        return None if made.flat.any() else made
     _add_known_products(made)
     return made
 
@@ -218,11 +244,14 @@ def _read(nodes: list[Stochastic], structure: Structure) -> Coefficients | None:
 def _child(e: Evidence, starts: Mapping[Expression, int]) -> Child | None:
     """What rows say, where the coefficients are in their mean alone, and linear there."""
     name, leaves = _mean_of(e), set(starts)
-    if name is None or e.factor.family is None or e.factor.family.statistics is None or e.sums is None:
+    if name is None or e.factor.family is None:
         return None
     touching = [p for p, x in e.parameters.items() if x.leaves & leaves]
     if touching != [name] or (e.factor.x is not None and e.factor.x.leaves & leaves):
         return None
+    if linked_parameter(e) is not None:
+        return _linked_child(e, starts)
+    assert e.factor.family.statistics is not None and e.sums is not None
     predictor = linear(e.parameters[name], starts)
     if predictor is None or not predictor.terms:
         return None
@@ -233,16 +262,34 @@ def _child(e: Evidence, starts: Mapping[Expression, int]) -> Child | None:
 
 def _laid_out(e: Evidence, weight: Expression, second: Expression, predictor: Linear) -> Child:
     """All numbers of the rows, one row after another."""
-    shape, rows = e.elements.shape, max(e.elements.size, 1)
-
-    def flat(x: Expression) -> Expression:
-        if x.size == 1:
-            return ex.reshape(x, ())
-        return ex.reshape(x if x.shape == shape else ex.broadcast_to(x, shape), (rows,))
-
     rest = second if predictor.offset is None else second - weight * predictor.offset
-    terms = tuple(Term(flat(t.slope), flat(t.index)) for t in predictor.terms)
-    return Child(e, rows, flat(weight), flat(rest), terms)
+    return Child(e, max(e.elements.size, 1), _flat(e, weight), _flat(e, rest), _flat_terms(e, predictor))
+
+
+def _linked_child(e: Evidence, starts: Mapping[Expression, int]) -> LinkedChild | None:
+    """What rows below a link say."""
+    found = read_link(e, set(starts))
+    predictor = None if found is None else linear(found.predictor, starts)
+    if found is None or predictor is None or not predictor.terms:
+        return None
+    link, added = offset_of(e, found)
+    parts = [p for p in (predictor.offset, added) if p is not None]
+    offset = parts[0] + parts[1] if len(parts) == 2 else (parts or [constant(0.0)])[0]
+    first, second = (_flat(e, x) for x in numbers_of(e))
+    rows, terms = max(e.elements.size, 1), _flat_terms(e, predictor)
+    return LinkedChild(e, rows, second, first, terms, _flat(e, offset), link, found.link)
+
+
+def _flat_terms(e: Evidence, predictor: Linear) -> tuple[Term, ...]:
+    return tuple(Term(_flat(e, t.slope), _flat(e, t.index)) for t in predictor.terms)
+
+
+def _flat(e: Evidence, x: Expression) -> Expression:
+    """Numbers of each row, one row after another, or one for all."""
+    if x.size == 1:
+        return ex.reshape(x, ())
+    shape = e.elements.shape
+    return ex.reshape(x if x.shape == shape else ex.broadcast_to(x, shape), (max(e.elements.size, 1),))
 
 
 # -------------------------------------------------------------------- the prior

@@ -2,14 +2,15 @@
 
 A law's parameters are expressions of labels and of what all rows share. With a label vector of another length in the
 place of the old one they are parameters of other rows, unless something else in them goes by row: then shapes collide,
-and the law is refused. For that the new rows must be of a number that is no other axis of the model.
+and the law is refused. For that the new rows must be of a number that is no other axis of the model. Covariates are
+handed in anew: the functions below them are recorded once more, with the new ones and the new labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,8 +18,10 @@ import numpy as np
 
 from mcmix.distributions.mv_normal import MV_NORMAL_COV
 from mcmix.errors import ModelError, TraceError
+from mcmix.nodes.covariates import Covariates
+from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.law import Law
-from mcmix.nodes.node import holds_nodes, mapped
+from mcmix.nodes.node import Node, holds_nodes, mapped
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.nodes.wrapped import Censored
 from mcmix.structure import expression as ex
@@ -28,7 +31,7 @@ from mcmix.structure.cells import constant_rows_as_scalars, row_elements
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, gather, leaf, python, reduce
 from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.missing import _at_places, by_category
-from mcmix.structure.recording import Factor, Recording, _own_logp, _parameter
+from mcmix.structure.recording import Factor, Recording, _own_logp, _parameter, recorded_again
 from mcmix.structure.rewrite import NotSeparable, substitute
 from mcmix.structure.walks import ordered
 
@@ -62,6 +65,8 @@ class OtherRows:
         The laws of new labels and new data, and nothing else.
     totals : dict of str to ndarray, shape (size,)
         Trials of the new rows, by data node whose own rows have different ones.
+    covariates : dict of Covariates to ndarray, shape (size, ...)
+        Those of the new rows.
     placed : list of (Factor, ndarray of int or None)
         Of the data: each factor, and which of the new rows its entries belong to where it is not all of them in turn.
     """
@@ -70,6 +75,7 @@ class OtherRows:
     labels: list[LabelVector]
     size: int
     totals: dict[str, np.ndarray] = field(default_factory=dict)
+    covariates: dict[Covariates, np.ndarray] = field(default_factory=dict)
     recording: Recording = field(default_factory=Recording)
     placed: list[tuple[Factor, np.ndarray | None]] = field(default_factory=list)
 
@@ -77,6 +83,8 @@ class OtherRows:
         kinds = {label: label.variable.kind for label in self.labels}
         self.fresh = [LabelVector(x.node, leaf(x.node, (self.size,), kinds[x]), x.values) for x in self.labels]
         self._replaced = {self.old.values[x.node]: x.variable for x in self.fresh}
+        self._changed = set[Node]()
+        self._renewed = replace(self.old, values={n: constant(x) for n, x in self.covariates.items()})
         for label in self.fresh:
             self.recording.leaves[label.node] = self.recording.values[label.node] = label.variable
             self._guarded(label.node, partial(self._add_label, label))
@@ -115,8 +123,39 @@ class OtherRows:
             first = (str(reason).splitlines() or [""])[0]
             raise ModelError(
                 f"{node.name}: new rows expected parameters that depend on the label alone; something else in them "
-                f"belongs to the data's own rows ({first}); {WAY_OUT}"
+                f"belongs to the data's own rows ({first}); make arrays that go by row nodes, mc.Covariates(name, "
+                f"array), whose new rows are handed in by name, or {WAY_OUT}"
             ) from reason
+
+    def value(self, node: Node) -> Expression:
+        """What a node is for the new rows: of functions below covariates, once more what they answer."""
+        waiting = [node] if self.covariates else []
+        while waiting:
+            last = waiting[-1]
+            parents = [n for n in last.parent_nodes if n not in self._renewed.values and isinstance(n, Deterministic)]
+            if last in self._renewed.values:
+                waiting.pop()
+            elif parents:
+                waiting += parents
+            else:
+                self._renewed.values[last] = self._renewed_value(waiting.pop())
+        return self._renewed.values[node] if self.covariates else self.relabelled(self.old.values[node])
+
+    def _renewed_value(self, node: Node) -> Expression:
+        """A node's value, those of the functions among its parents being there."""
+        if not any(n in self._changed or n in self.covariates for n in node.parent_nodes):
+            return self.relabelled(self.old.values[node])
+        assert isinstance(node, Deterministic)
+        if node in self.old.opaque:
+            raise ModelError(
+                f"{node.name}: its function hangs on covariates and is called as it is written "
+                f"({self.old.opaque[node]}), so it is not known for new rows; write it with NumPy functions"
+            )
+        for n in node.parent_nodes:
+            if n not in self._renewed.values and n in self.old.values:  # objects have no expression
+                self._renewed.values[n] = self.relabelled(self.old.values[n])
+        self._changed.add(node)
+        return recorded_again(node, self._renewed)
 
     def _add_label(self, label: LabelVector) -> None:
         factor = self._law(label.node, label.variable)
@@ -149,7 +188,7 @@ class OtherRows:
             parents = {k: self._argument(p) for k, p in node.parents.items()}
             return Factor(node, reduce("sum", _recorded(_own_logp(node), x, parents)), x=x)
         family, given = node.family, node.canonical_parents
-        parameters = [self._moved(_parameter(p, self.old), node) for p in given.values()]
+        parameters = [self._moved(self._parameter(p), node) for p in given.values()]
         if node.name in self.totals:
             parameters[list(given).index("trials")] = constant(self.totals[node.name])
         if family.name == "Multinomial":
@@ -162,11 +201,14 @@ class OtherRows:
             elements = ex.density(family, x, parameters)
         return Factor(node, elements, family, x, dict(zip(given, parameters, strict=True)))
 
-    def _argument(self, parent: Any) -> Any:
-        def moved(node: Any) -> Expression:
-            return self._relabelled(self.old.values[node])
+    def _parameter(self, parent: Any) -> Expression:
+        """A parent as recording writes it; below covariates of new rows, with these."""
+        if not self.covariates or not holds_nodes(parent):
+            return _parameter(parent, self.old)
+        return as_expression(mapped(parent, self.value, as_expression))
 
-        return mapped(parent, moved, as_expression) if holds_nodes(parent) else parent
+    def _argument(self, parent: Any) -> Any:
+        return mapped(parent, self.value, as_expression) if holds_nodes(parent) else parent
 
     def _moved(self, parameter: Expression, node: Stochastic) -> Expression:
         """A parameter with the new labels; what is the same in every row of the data is shared by the new ones."""
@@ -176,9 +218,9 @@ class OtherRows:
             return constant(values[0]) if (values == values[:1]).all() else parameter
         if rows and parameter.shape == rows:
             parameter = constant_rows_as_scalars(parameter, rows[0])
-        return self._relabelled(parameter)
+        return self.relabelled(parameter)
 
-    def _relabelled(self, x: Expression) -> Expression:
+    def relabelled(self, x: Expression) -> Expression:
         """An expression with the new labels in the place of the old ones, also of those that are known for some units.
 
         These are looked up in known and unknown entries; with more axes they are look-ups of their own.
@@ -207,7 +249,7 @@ class OtherRows:
     def _add_patterns(self, node: Law, x: np.ndarray, seen: np.ndarray) -> None:
         """Rows of vectors by which coordinates they show: the law of these alone."""
         (mean, of_mean), (matrix, of_matrix) = (
-            self._table(self._moved(_parameter(p, self.old), node)) for p in node.parents.values()
+            self._table(self._moved(self._parameter(p), node)) for p in node.parents.values()
         )
         spread = python(_COVARIANCE[node.family.name], [matrix], matrix.shape, "float", f"covariances of {node.name}")
         if mean.ndim - (of_mean is not None) != 1 or matrix.ndim - (of_matrix is not None) != 2:

@@ -12,6 +12,7 @@ from mcmix.distributions.family import Family
 from mcmix.errors import ModelError, SupportError, TraceError, YesOrNoIndex
 from mcmix.nodes.constraints import as_array
 from mcmix.nodes.containers import ListContainer
+from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Potential
 from mcmix.nodes.law import Law
 from mcmix.nodes.model import Model
@@ -161,6 +162,8 @@ def record(model: Model, whole: Collection[Node] = ()) -> Recording:
             )
             if node in whole:
                 recording.factors.append(_known_entries(node, recording))
+        elif isinstance(node, Covariates):
+            recording.values[node] = constant(node.value)
         elif isinstance(node, Deterministic):
             found = _looked_up(node, recording)
             if found is None:
@@ -352,6 +355,19 @@ def _agrees(answer: Expression, function: Callable[..., Any], parents: Mapping[s
         if not np.allclose(expected, found, rtol=1e-9, atol=1e-12, equal_nan=True):
             return False
     return True
+
+
+def recorded_again(node: Deterministic, recording: Recording) -> Expression:
+    """A function that was recorded once, at other values of what it hangs on: other shapes, not compared with it."""
+    found = _looked_up(node, recording)
+    if found is not None:
+        return found
+    try:
+        arguments = _arguments(node.parents, recording, False)
+        return as_expression(revealed(recordable(node.function, False)(**arguments)))
+    except TraceError:
+        arguments = _arguments(node.parents, recording, True)
+        return as_expression(revealed(recordable(node.function, True)(**arguments)))
 
 
 def _refuse_impure(node: Node, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording) -> None:

@@ -181,10 +181,23 @@ def lines_of_a_common_slope() -> Any:
     return mc.Normal("data", own[grammar.labels((2.0, 2.0))] + slope * COVARIATE, tau, value=ZEROS, observed=True)
 
 
+def counts_below_a_link() -> Any:
+    beta = mc.Normal("beta", 0.2, mc.Gamma("ridge", 4.0, 2.0), size=(LABELS, 2))
+    z = grammar.labels((2.0, 2.0))
+    mean = mc.Lambda("mean", lambda b=beta, z=z: np.exp(np.sum(DESIGN * b[z], axis=1)))
+    return mc.Poisson("data", mean, value=ZEROS.astype(int), observed=True)
+
+
+def yes_and_no_below_a_link() -> Any:
+    own, slope = mc.Normal("own", 0.3, 0.5, size=LABELS), mc.Normal("slope", 0.0, 1.0)
+    chance = mc.InvLogit("chance", own[grammar.labels((2.0, 2.0))] + slope * COVARIATE)  # type: ignore[index]
+    return mc.Bernoulli("data", chance, value=ZEROS.astype(int), observed=True)
+
+
 def many_coefficients() -> Any:
-    """Coefficients that enter every row, with a likelihood that has no conjugate prior."""
+    """Coefficients that enter every row, with a prior and a likelihood that no normal law is proposed for."""
     x = np.random.default_rng(1).normal(size=(ROWS, 10))
-    beta = mc.Normal("beta", 0.0, 1.0, size=10)
+    beta = mc.Laplace("beta", 0.0, 1.0, size=10)
     return mc.Bernoulli(
         "data", mc.InvLogit("chance", mc.Lambda("sum", lambda b=beta: x @ b)), value=ZEROS, observed=True
     )
@@ -265,6 +278,8 @@ MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "coefficients with a covariance": ("Lognormal", coefficients_with_a_covariance),
     "coefficients with a factor": ("Normal", coefficients_with_a_factor),
     "lines of a common slope": ("Normal", lines_of_a_common_slope),
+    "counts below a link": ("Poisson", counts_below_a_link),
+    "yes and no below a link": ("Bernoulli", yes_and_no_below_a_link),
     "many coefficients": ("Bernoulli", many_coefficients),
     "a function that is not recorded": ("Poisson", no_one_by_one),
     "a discrete unknown of many values": ("Poisson", many_values),

@@ -1,0 +1,557 @@
+"""Coefficients below a link: moves along a normal law that the rows are near, block by block, and slices on an ellipse.
+
+Rows with counts, or with yes and no, say of their linear predictor e a log density l(e); about a point it is a
+parabola of slope l'(e) and curvature -l''(e), so that rows there are as normal ones of precision -l'' and working value
+e - l' / l'' (iterated weighted least squares: Gamerman 1997, "Sampling from the posterior distribution in generalized
+linear mixed models"). Its fixed point, the mode, with the curvature there is a normal law that does not hang on where
+the coefficients are. A Hamiltonian step turns them by a quarter about it, which draws them anew from a normal density,
+and two half kicks by the gradient of what the density is beside it correct for the rest (Shahbaba, Lan, Johnson and
+Neal 2014, "Split Hamiltonian Monte Carlo"); the error of the energy decides. A row belongs to one block, so blocks move
+on their own.
+"""
+
+from __future__ import annotations
+
+import math
+
+from mcmix.kernels.base import AddressedKernel, call, floats, inline, integers, step_kernel
+from mcmix.kernels.coefficients import _add_row, _made_whole, _met, _trouble
+from mcmix.kernels.events import cholesky, solved_above, solved_below
+from mcmix.kernels.gibbs import NOT_A_NUMBER
+from mcmix.kernels.machine import BAD_INDEX, TILE
+from mcmix.kernels.random import standard_exponential, standard_normal, uniform
+from mcmix.kernels.special import log_normal_cdf
+
+# What a row's log density is in its linear predictor, with two numbers of the row, (first, second):
+# first e - second exp(e); first log p(e) + second log(1 - p(e)) for logit and probit; first e - second e**2 / 2.
+LOG, LOGIT, PROBIT, IDENTITY = range(4)
+
+# Descriptor: 1 machine, 2 program of the prior, 3 its instructions, then addresses and sizes by these names.
+(COEFFICIENTS, BLOCKS, BLOCK_SIZES, CHILDREN, CHILD_TABLE, PRECISION, ENTRIES, LINEAR, ORDER, ROW_STARTS, TARGETS,
+ WORK, PASS, BLOCK_OF, HERE, THERE, AWAY, MODES, STEPS, MOMENTA, MATRICES, FACTORS, MEANS, BY_BLOCK, FACTOR, TURN,
+ COUNTER) = range(4, 31)  # fmt: skip
+WIDTH = 31
+
+# A child as in `coefficients`: its columns are the two numbers of a row, the known part of its predictor, then slope
+# and number of each term.
+CHILD_PROGRAM, CHILD_LENGTH, CHILD_ROWS, CHILD_TERMS, CHILD_COLUMNS, CHILD_LINK = range(6)
+CHILD_WIDTH = 6
+
+# Per block, at BY_BLOCK: log density of its rows here, there and away; the log density at the best point on the way to
+# the mode, and how far that is (SOUGHT, FOUND, or NOWHERE: no normal law); the energy here, refusals in a row; of
+# slices: the level, whether it still turns, and the ends and the present one of its angles.
+VALUE_HERE, VALUE_THERE, VALUE_AWAY, BEST, SEARCH, ENERGY, REFUSALS, LEVEL, TURNS, LOW, HIGH, ANGLE = range(12)
+PER_BLOCK = 12
+SOUGHT, FOUND, NOWHERE = 0.0, 1.0, 2.0
+
+VALUES, PRODUCTS, GRADIENT = range(3)  # what a pass over the rows makes
+
+SLICE_SHARE = 1.0 / 32.0  # of sweeps that move along an ellipse: where proposals are refused for long, those still move
+MOST_REFUSALS = 3  # in a row, before a block is moved along an ellipse while tuning
+MOST_TURNS = 200
+MOST_NEWTON = 40  # passes over the rows on the way to the mode
+NEAR = 0.1  # squared length of a step, in the precision of its end, after which the mode is found
+QUARTER = 0.5 * math.pi
+FORGETTING = 0.05  # weight of the last point in the mean, from where the mode is sought
+FAR = 1000.0  # standard deviations from where on the ratio of Mills is its asymptote
+
+
+@inline
+def _times(count, x):
+    """A count times a log density: nothing counted nothing says."""
+    return count * x if count != 0.0 else 0.0
+
+
+@inline
+def _softplus(x):
+    """log(1 + exp(x))."""
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+@inline
+def _counts(first, second, e):
+    """Poisson: log density, slope and curvature."""
+    mean = second * math.exp(e) if second != 0.0 else 0.0
+    return _times(first, e) - mean, first - mean, mean
+
+
+@inline
+def _odds(first, second, e):
+    """Logit of the probability: log density, slope and curvature; also of negative binomial counts."""
+    yes, no = 1.0 / (1.0 + math.exp(-e)), 1.0 / (1.0 + math.exp(e))
+    value = -_times(first, _softplus(-e)) - _times(second, _softplus(e))
+    return value, first * no - second * yes, (first + second) * yes * no
+
+
+@inline
+def _mills(e):
+    """Density over mass of the standard normal law below e, and minus the slope of that."""
+    if e < -FAR:
+        return -e - 1.0 / e, 1.0
+    ratio = math.exp(-0.5 * e * e - 0.9189385332046727 - log_normal_cdf(e))
+    return ratio, ratio * (ratio + e)
+
+
+@inline
+def _normal_scores(first, second, e):
+    """Probit: log density, slope and curvature (the observed one: it stays above nought far out on the wrong side)."""
+    value = _times(first, log_normal_cdf(e)) + _times(second, log_normal_cdf(-e))
+    (up, bend_up), (down, bend_down) = _mills(e), _mills(-e)
+    return value, first * up - second * down, first * bend_up + second * bend_down
+
+
+@inline
+def _row(link, first, second, e):
+    """Log density of a row in its linear predictor, slope and curvature."""
+    if link == LOG:
+        return _counts(first, second, e)
+    if link == LOGIT:
+        return _odds(first, second, e)
+    if link == PROBIT:
+        return _normal_scores(first, second, e)
+    return first * e - 0.5 * second * e * e, first - second * e, second
+
+
+@inline
+def _law(slot):
+    """Where precision matrices and linear parts of the normal approximation are made."""
+    return floats(slot[MATRICES], slot[ENTRIES]), floats(slot[MEANS], slot[COEFFICIENTS])
+
+
+@inline
+def _add_child(slot, child, which, makes):
+    """Add what the rows of a child say at a point."""
+    m, rows, terms = slot[COEFFICIENTS], child[CHILD_ROWS], child[CHILD_TERMS]
+    columns = floats(child[CHILD_COLUMNS], (3 + 2 * terms) * TILE)
+    order, row_starts, block_of = integers(slot[ORDER], m), integers(slot[ROW_STARTS], m), integers(slot[BLOCK_OF], m)
+    point, (precision, linear) = floats(slot[HERE + which], m), _law(slot)
+    by_block = floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    slopes, places = floats(slot[WORK], terms), integers(slot[WORK] + 8 * terms, terms)
+    for start in range(0, rows, TILE):
+        tile = min(TILE, rows - start)
+        status = call(slot[1], (child[CHILD_PROGRAM], child[CHILD_LENGTH], start, tile))
+        if status != 0:
+            return status
+        for i in range(tile):
+            n = _met(columns[TILE:], order, m, terms, i, slopes, places)
+            if n < 0:
+                return BAD_INDEX
+            if n == 0:
+                continue
+            own = 0.0
+            for a in range(n):
+                own += slopes[a] * point[places[a]]
+            value, slope, bend = _row(child[CHILD_LINK], columns[i], columns[TILE + i], columns[2 * TILE + i] + own)
+            by_block[PER_BLOCK * block_of[places[0]] + VALUE_HERE + which] += value
+            if makes == GRADIENT:
+                for a in range(n):
+                    linear[places[a]] += slope * slopes[a]
+            if makes == PRODUCTS:
+                for a in range(n):
+                    linear[places[a]] += (slope + bend * own) * slopes[a]
+                _add_row(bend, slopes, places, n, row_starts, precision)
+    return 0
+
+
+def _weigh(words, which, makes):
+    """Log density of all rows, block by block, at a point; on demand the normal law there, or the gradient."""
+    slot = integers(words, WIDTH)
+    by_block = floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    for b in range(slot[BLOCKS]):
+        by_block[PER_BLOCK * b + VALUE_HERE + which] = 0.0
+    precision, linear = _law(slot)
+    if makes == PRODUCTS:
+        precision[:] = floats(slot[PRECISION], slot[ENTRIES])
+    if makes != VALUES:
+        linear[:] = floats(slot[LINEAR], slot[COEFFICIENTS])
+    for j in range(slot[CHILDREN]):
+        child = integers(slot[CHILD_TABLE] + 8 * CHILD_WIDTH * j, CHILD_WIDTH)
+        status = _add_child(slot, child, which, makes)
+        if status != 0:
+            return status
+    return 0
+
+
+weigh_rows = AddressedKernel(_weigh, 3)
+
+
+@inline
+def _prior_at(slot, v, first, matrix, d):
+    """Log prior density of a block at v, up to a constant; either entry of a pair holds a part of it."""
+    precision = floats(slot[PRECISION] + 8 * matrix, d * d)
+    linear = floats(slot[LINEAR] + 8 * first, d)
+    total = 0.0
+    for i in range(d):
+        total += linear[i] * v[first + i]
+        for j in range(d):
+            share = 0.5 if i == j else 1.0
+            total -= share * precision[i * d + j] * v[first + i] * v[first + j]
+    return total
+
+
+@inline
+def _mean_of(matrix, linear, factor, d):
+    """Turn a linear part into the mean; log determinant of the factor, or NaN where there is no normal law."""
+    _made_whole(matrix, d)
+    logs = cholesky(matrix, factor, d)
+    if logs == logs:
+        solved_below(factor, linear, d)
+        solved_above(factor, linear, d)
+    return logs
+
+
+@inline
+def _is_number(slot):
+    """Whether the log density is a number here, for each block."""
+    by_block = floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    for b in range(slot[BLOCKS]):
+        if by_block[PER_BLOCK * b + VALUE_HERE] != by_block[PER_BLOCK * b + VALUE_HERE]:
+            return False
+    return True
+
+
+@inline
+def _prior_gradient(slot, v, gradient, first, matrix, d):
+    """Turn the linear parts of prior and rows at v into the gradient of the log density."""
+    precision = floats(slot[PRECISION] + 8 * matrix, d * d)
+    for i in range(d):
+        for j in range(d):
+            gradient[first + i] -= (precision[i * d + j] if i == j else 0.0) * v[first + j]
+            if i != j:
+                gradient[first + i] -= (precision[i * d + j] + precision[j * d + i]) * v[first + j]
+
+
+@inline
+def _begin(slot, reals):
+    """Where modes are sought from: the mean of past points if there is one, else that of the prior."""
+    m = slot[COEFFICIENTS]
+    away, past = floats(slot[AWAY], m), floats(reals, m + 1)
+    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    first, matrix = 0, 0
+    for b in range(slot[BLOCKS]):
+        d = sizes[b]
+        by_block[PER_BLOCK * b + BEST], by_block[PER_BLOCK * b + SEARCH] = -math.inf, SOUGHT
+        if past[m] > 0.0:
+            away[first : first + d] = past[first : first + d]
+        else:
+            own, centre = floats(slot[MATRICES], d * d), away[first : first + d]
+            own[:] = floats(slot[PRECISION] + 8 * matrix, d * d)
+            centre[:] = floats(slot[LINEAR] + 8 * first, d)
+            if not _mean_of(own, centre, floats(slot[FACTOR], d * d), d) > -math.inf:
+                return _trouble(own, d)
+        first += d
+        matrix += d * d
+    return 0
+
+
+@inline
+def _advance(slot):
+    """One step of Newton for each block whose mode is sought, halved where the last went down; how many are left."""
+    m = slot[COEFFICIENTS]
+    away, modes, steps = floats(slot[AWAY], m), floats(slot[MODES], m), floats(slot[STEPS], m)
+    (matrices, means), factors = _law(slot), floats(slot[FACTORS], slot[ENTRIES])
+    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    first, matrix, left = 0, 0, 0
+    for b in range(slot[BLOCKS]):
+        d, own = sizes[b], PER_BLOCK * b
+        if by_block[own + SEARCH] == SOUGHT:
+            value = by_block[own + VALUE_AWAY] + _prior_at(slot, away, first, matrix, d)
+            if value >= by_block[own + BEST] - 1e-9 * abs(value) and value > -math.inf:
+                factor, mean = floats(slot[FACTOR], d * d), means[first : first + d]
+                logs = _mean_of(matrices[matrix : matrix + d * d], mean, factor, d)
+                if logs == logs and abs(logs) < math.inf:
+                    by_block[own + BEST] = value
+                    factors[matrix : matrix + d * d] = factor
+                    modes[first : first + d] = away[first : first + d]
+                    steps[first : first + d] = mean - away[first : first + d]
+                    if -2.0 * _distance(factor, steps[first : first + d], floats(slot[WORK], d), d) < NEAR:
+                        by_block[own + SEARCH] = FOUND
+                        modes[first : first + d] = mean
+                else:
+                    value = math.nan
+            if not value >= by_block[own + BEST] - 1e-9 * abs(value):
+                for i in range(first, first + d):
+                    steps[i] *= 0.5
+            if by_block[own + BEST] == -math.inf:
+                by_block[own + SEARCH] = NOWHERE
+            if by_block[own + SEARCH] == SOUGHT:
+                for i in range(first, first + d):
+                    away[i] = modes[i] + steps[i]
+                left += 1
+        first += d
+        matrix += d * d
+    return left
+
+
+@inline
+def _distance(factor, x, work, d):
+    """L' x for a lower factor L, and -1/2 of its square."""
+    total = 0.0
+    for i in range(d):
+        work[i] = 0.0
+        for j in range(i, d):
+            work[i] += factor[j * d + i] * x[j]
+        total -= 0.5 * work[i] * work[i]
+    return total
+
+
+@inline
+def _find_modes(words, slot, reals):
+    """The normal law of each block at its mode, whatever the present point is."""
+    status, left = _begin(slot, reals), 1
+    for _ in range(MOST_NEWTON):
+        if status != 0 or left == 0:
+            break
+        status = call(slot[PASS], (words, AWAY - HERE, PRODUCTS))
+        left = _advance(slot)
+    return status
+
+
+@inline
+def _kick(slot, v, momentum, first, matrix, d, place):
+    """Half a kick by the gradient of what the density at v is beside the normal law; `place` gets v's own coordinate.
+
+    Everything is in coordinates in which that law is the standard one.
+    """
+    m = slot[COEFFICIENTS]
+    factor, modes = floats(slot[FACTORS] + 8 * matrix, d * d), floats(slot[MODES], m)
+    _, gradient = _law(slot)
+    _prior_gradient(slot, v, gradient, first, matrix, d)
+    own, away = gradient[first : first + d], floats(slot[AWAY], m)
+    solved_below(factor, own, d)
+    for i in range(first, first + d):
+        away[i] = v[i] - modes[i]
+    _distance(factor, away[first : first + d], place, d)
+    for i in range(d):
+        momentum[first + i] += 0.5 * QUARTER * (own[i] + place[i])
+
+
+@inline
+def _propose(slot, stream):
+    """Kick and turn each block by a quarter about its mode; where it has no normal law, the block stays."""
+    m = slot[COEFFICIENTS]
+    here, there, modes = floats(slot[HERE], m), floats(slot[THERE], m), floats(slot[MODES], m)
+    momenta, place = floats(slot[MOMENTA], m), floats(slot[WORK], m)
+    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    first, matrix = 0, 0
+    for b in range(slot[BLOCKS]):
+        d, own = sizes[b], PER_BLOCK * b
+        there[first : first + d] = here[first : first + d]
+        if by_block[own + SEARCH] != NOWHERE:
+            factor = floats(slot[FACTORS] + 8 * matrix, d * d)
+            by_block[own + ENERGY] = by_block[own + VALUE_HERE] + _prior_at(slot, here, first, matrix, d)
+            for i in range(first, first + d):
+                momenta[i] = standard_normal(stream)
+                by_block[own + ENERGY] -= 0.5 * momenta[i] * momenta[i]
+            _kick(slot, here, momenta, first, matrix, d, place)
+            for i in range(d):  # a quarter turn: place and momentum change parts
+                there[first + i] = momenta[first + i]
+                momenta[first + i] = -place[i]
+            solved_above(factor, there[first : first + d], d)
+            for i in range(first, first + d):
+                there[i] += modes[i]
+        first += d
+        matrix += d * d
+
+
+@inline
+def _accept(slot, stream):
+    """Move the blocks whose energy is kept well enough; those refused are counted."""
+    m = slot[COEFFICIENTS]
+    here, there, momenta = floats(slot[HERE], m), floats(slot[THERE], m), floats(slot[MOMENTA], m)
+    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    counter = floats(slot[COUNTER], 2)
+    first, matrix = 0, 0
+    for b in range(slot[BLOCKS]):
+        d, own = sizes[b], PER_BLOCK * b
+        accepted = False
+        if by_block[own + SEARCH] != NOWHERE:
+            change = by_block[own + VALUE_THERE] + _prior_at(slot, there, first, matrix, d) - by_block[own + ENERGY]
+            _kick(slot, there, momenta, first, matrix, d, floats(slot[WORK], m))
+            for i in range(first, first + d):
+                change -= 0.5 * momenta[i] * momenta[i]
+            accepted = change > -standard_exponential(stream)
+        counter[0] += 1.0
+        if accepted:
+            counter[1] += 1.0
+            here[first : first + d] = there[first : first + d]
+        by_block[own + REFUSALS] = 0.0 if accepted else by_block[own + REFUSALS] + 1.0
+        first += d
+        matrix += d * d
+
+
+@inline
+def _ellipses(slot, stream):
+    """Centre and second axis of each block's ellipse, both from the prior, and its slice; 0 where all is well."""
+    m = slot[COEFFICIENTS]
+    centres, axes = floats(slot[TURN], m), floats(slot[TURN] + 8 * m, m)
+    matrices, _ = _law(slot)
+    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    first, matrix = 0, 0
+    for b in range(slot[BLOCKS]):
+        d, own = sizes[b], PER_BLOCK * b
+        if by_block[own + TURNS] != 0.0:
+            factor, prior = floats(slot[FACTOR], d * d), matrices[matrix : matrix + d * d]
+            prior[:] = floats(slot[PRECISION] + 8 * matrix, d * d)
+            _made_whole(prior, d)
+            if not cholesky(prior, factor, d) > -math.inf:
+                return _trouble(prior, d)
+            centre, axis = centres[first : first + d], axes[first : first + d]
+            centre[:] = floats(slot[LINEAR] + 8 * first, d)
+            solved_below(factor, centre, d)
+            solved_above(factor, centre, d)
+            for i in range(d):
+                axis[i] = standard_normal(stream)
+            solved_above(factor, axis, d)
+            by_block[own + LEVEL] = by_block[own + VALUE_HERE] - standard_exponential(stream)
+            by_block[own + ANGLE] = 2.0 * math.pi * uniform(stream)
+            by_block[own + LOW] = by_block[own + ANGLE] - 2.0 * math.pi
+            by_block[own + HIGH] = by_block[own + ANGLE]
+        first += d
+        matrix += d * d
+    return 0
+
+
+@inline
+def _turn(slot):
+    """Blocks that still turn at their present angle, there."""
+    m = slot[COEFFICIENTS]
+    centres, axes = floats(slot[TURN], m), floats(slot[TURN] + 8 * m, m)
+    here, there = floats(slot[HERE], m), floats(slot[THERE], m)
+    block_of, by_block = integers(slot[BLOCK_OF], m), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    for i in range(m):
+        own = PER_BLOCK * block_of[i]
+        there[i] = here[i]
+        if by_block[own + TURNS] != 0.0:
+            angle = by_block[own + ANGLE]
+            there[i] = centres[i] + (here[i] - centres[i]) * math.cos(angle) + axes[i] * math.sin(angle)
+
+
+@inline
+def _settle(slot, stream):
+    """Move the blocks that are on their slices, and shorten the others' angles; how many still turn."""
+    m = slot[COEFFICIENTS]
+    here, there = floats(slot[HERE], m), floats(slot[THERE], m)
+    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    first, left = 0, 0
+    for b in range(slot[BLOCKS]):
+        d, own = sizes[b], PER_BLOCK * b
+        if by_block[own + TURNS] != 0.0:
+            if by_block[own + VALUE_THERE] > by_block[own + LEVEL]:
+                here[first : first + d] = there[first : first + d]
+                by_block[own + TURNS] = 0.0
+            else:
+                end = LOW if by_block[own + ANGLE] < 0.0 else HIGH
+                by_block[own + end] = by_block[own + ANGLE]
+                by_block[own + ANGLE] = by_block[own + LOW] + uniform(stream) * (
+                    by_block[own + HIGH] - by_block[own + LOW]
+                )
+                left += 1
+        first += d
+    return left
+
+
+@inline
+def _slice(words, slot, stream):
+    """Move marked blocks along ellipses through prior draws (Murray, Adams and MacKay 2010, figure 2)."""
+    status = call(slot[PASS], (words, 0, VALUES))
+    if status == 0:
+        status = _ellipses(slot, stream) if _is_number(slot) else NOT_A_NUMBER
+    left = 1
+    for _ in range(MOST_TURNS):
+        if status != 0 or left == 0:
+            break
+        _turn(slot)
+        status = call(slot[PASS], (words, 1, VALUES))
+        left = _settle(slot, stream)
+    return status
+
+
+@inline
+def _mark(slot, refusals):
+    """Mark the blocks that were refused so often in a row; whether there are some."""
+    by_block, some = floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS]), False
+    for b in range(slot[BLOCKS]):
+        marked = by_block[PER_BLOCK * b + REFUSALS] >= refusals
+        by_block[PER_BLOCK * b + TURNS] = 1.0 if marked else 0.0
+        some = some or marked
+    return some
+
+
+@inline
+def _moved(words, slot, reals, stream):
+    """One proposal for all blocks."""
+    status = _find_modes(words, slot, reals)
+    if status == 0:
+        status = call(slot[PASS], (words, 0, GRADIENT))
+    if status == 0 and not _is_number(slot):
+        status = NOT_A_NUMBER
+    if status != 0:
+        return status
+    _propose(slot, stream)
+    status = call(slot[PASS], (words, 1, GRADIENT))
+    if status == 0:
+        _accept(slot, stream)
+    return status
+
+
+@inline
+def _remember(slot, reals):
+    """Add the present point to the mean of past ones; early ones are forgotten."""
+    m = slot[COEFFICIENTS]
+    past, here = floats(reals, m + 1), floats(slot[HERE], m)
+    past[m] += 1.0
+    for i in range(m):
+        past[i] += max(1.0 / past[m], FORGETTING) * (here[i] - past[i])
+
+
+@inline
+def _restart(slot, reals):
+    """While tuning, begin anew at the mode where a block was refused for long, and seek modes from the prior again."""
+    here, modes = floats(slot[HERE], slot[COEFFICIENTS]), floats(slot[MODES], slot[COEFFICIENTS])
+    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    first, some = 0, False
+    for b in range(slot[BLOCKS]):
+        d, own = sizes[b], PER_BLOCK * b
+        if by_block[own + REFUSALS] >= MOST_REFUSALS:
+            some = True
+            if by_block[own + SEARCH] == FOUND:
+                here[first : first + d] = modes[first : first + d]
+                by_block[own + REFUSALS] = 0.0
+        first += d
+    if some:
+        floats(reals, slot[COEFFICIENTS] + 1)[slot[COEFFICIENTS]] = 0.0
+    return some
+
+
+@step_kernel
+def propose_coefficients(words, reals, stream):
+    """Move coefficients below links: by a proposal in most sweeps, along ellipses in some, chosen evenly at random.
+
+    While tuning, blocks that were refused several times in a row go to their modes, or along ellipses where none is
+    found: starts may lie where no normal law is near the density.
+
+    reals: the mean of past points, learned while tuning, and how many they are.
+    """
+    slot = integers(words, WIDTH)
+    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    if status != 0:
+        return status
+    targets, here = integers(slot[TARGETS], slot[COEFFICIENTS]), floats(slot[HERE], slot[COEFFICIENTS])
+    for i in range(slot[COEFFICIENTS]):
+        here[i] = floats(targets[i], 1)[0]
+    sliced = uniform(stream) < SLICE_SHARE
+    status = 0 if sliced else _moved(words, slot, reals, stream)
+    again = status == 0 and slot[0] != 0 and not sliced and _restart(slot, reals)
+    if status == 0 and _mark(slot, 0.0 if sliced else MOST_REFUSALS) and (sliced or slot[0] != 0):
+        status = _slice(words, slot, stream)
+    if status != 0:
+        return status
+    if slot[0] != 0 and not again:
+        _remember(slot, reals)
+    for i in range(slot[COEFFICIENTS]):
+        floats(targets[i], 1)[0] = here[i]
+    return 0
+
+
+__all__ = ["IDENTITY", "LOG", "LOGIT", "PER_BLOCK", "PROBIT", "propose_coefficients", "weigh_rows"]
