@@ -193,6 +193,7 @@ def test_chains_are_recorded_and_evaluated():
     assert evaluate(recording.values[s], {a: 0.3}) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_recording_costs_the_same_for_every_node():
     """Eight times as many nodes cost about eight times as long: it was sixty-four times."""
 
@@ -368,6 +369,7 @@ def lists():
     return [*r, mc.Normal("y", mean, 1, value=1.0, observed=True)], f, ([np.float64(0.5)] * 5,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [scalars, vectors, lists])
 def test_a_call_costs_the_function_and_little_more(program):
     nodes, function, arguments = program()
