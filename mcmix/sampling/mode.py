@@ -19,7 +19,7 @@ from scipy import optimize
 
 from mcmix.errors import ImproperPosterior, ModelError
 from mcmix.kernels import streams
-from mcmix.kernels.density_steps import LOG, LOGIT, SIMPLEX
+from mcmix.kernels.transforms import LOG, LOGIT, SIMPLEX
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.curvature import Curvature, curvature, gradient

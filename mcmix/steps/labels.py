@@ -281,10 +281,17 @@ class LabelGibbs(Step):
         complements = words(*[chain.address(v) for v in exchange.complements])
         bound = chain.bound(self.ratio_program)
         chain.kept += [families, complements]
-        answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
-        slots = [*bound.words, answer, n_labels, len(families) // n_labels, address_of(families),
-                 len(exchange.complements), address_of(complements), chain.address(("exchange", self))]  # fmt: skip
-        return kernel_call(self, exchange_kernels.transpose_components, slots)
+        fields = {
+            **bound.named,
+            "answer": bound.answer,
+            "labels": n_labels,
+            "families": address_of(families),
+            "n_families": len(families) // n_labels,
+            "complements": address_of(complements),
+            "n_complements": len(exchange.complements),
+            "counters": chain.address(("exchange", self)),
+        }
+        return kernel_call(self, exchange_kernels.transpose_components, fields)
 
     def counters(self) -> list[Any]:
         """Of the transposition."""
@@ -352,11 +359,20 @@ class EntangledLabels(Step):
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
         rows, joint = chain.bound(self.row_program), chain.bound(self.joint_program)
-        first = [*rows.words, self.label.n_units, self.label.n_labels, self.label.lowest]
-        places = [chain.address(self.label.node), chain.address(("rows", self))]
-        rest = [chain.address((key, self)) for key in ("joint", "work", "counter")]
-        slots = [*first, *places, *joint.words, *rest]
-        return [kernel_call(self, exchange_kernels.entangled_labels, slots, np.array([16.0, 0.0, 0.0]), tuned=True)]
+        fields = {
+            **rows.named,
+            "count": self.label.n_units,
+            "labels": self.label.n_labels,
+            "lowest": self.label.lowest,
+            "variable": chain.address(self.label.node),
+            "rows": chain.address(("rows", self)),
+            "joint_program": joint.words[0],
+            "joint_length": joint.words[1],
+            "joint": chain.address(("joint", self)),
+            "workspace": chain.address(("work", self)),
+            "counters": chain.address(("counter", self)),
+        }
+        return [kernel_call(self, exchange_kernels.entangled_labels, fields, np.array([16.0, 0.0, 0.0]), tuned=True)]
 
     def counters(self) -> list[Any]:
         """Of the block move."""
