@@ -92,7 +92,7 @@ def passes(sizes: list[int], labels: list[int]) -> Iterator[Row]:
             for name, seconds in (
                 ("hard pass", repeated(kernels.hard_pass)),
                 ("soft pass", repeated(soft_pass)),
-                ("sweep", _sweep(m, repeats)),
+                ("sweep", _sweep(many_components(x, k), repeats)),
             ):
                 yield {
                     "what": name,

@@ -13,8 +13,9 @@ from mcmix.kernels import streams
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.evidence.scores import Score, complete_deviance_information
 from mcmix.report.statistics import batch_error
+from mcmix.sampling.buffers import buffers
 from mcmix.sampling.marginal import Marginal
-from mcmix.sampling.run import buffers, collected, run, runner
+from mcmix.sampling.run import collected, run, runner
 from mcmix.steps.methods import NoStepper
 from mcmix.steps.plan import assemble
 from mcmix.steps.table import Choice

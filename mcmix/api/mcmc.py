@@ -25,9 +25,10 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, short
 from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.buffers import Buffers, buffers
 from mcmix.sampling.ladder import Ladder, ladder_of
 from mcmix.sampling.progress import is_watched
-from mcmix.sampling.run import Buffers, Runner, Tuning, buffers, collected, run, runner
+from mcmix.sampling.run import Runner, Tuning, collected, run, runner
 from mcmix.sampling.start import seeds_of
 from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL

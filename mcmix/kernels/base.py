@@ -109,10 +109,17 @@ class AddressedKernel:
     function : callable
         Takes `n_arguments` whole numbers, returns a whole number.
     n_arguments : int
+    variant : str
+        What tells it from others made of the same function.
+    reads : numpy.dtype, optional
+        The record (:mod:`mcmix.kernels.records`) that its first argument is the address of.
     """
 
-    def __init__(self, function: Callable[..., int], n_arguments: int, variant: str = ""):
+    def __init__(
+        self, function: Callable[..., int], n_arguments: int, variant: str = "", reads: np.dtype | None = None
+    ):
         self.variant = variant
+        self.reads = reads
         self.function = function
         self.n_arguments = n_arguments
         self.__name__ = function.__name__
@@ -145,8 +152,13 @@ class AddressedKernel:
 
 
 def step_kernel(function: Callable[..., int]) -> AddressedKernel:
-    """A step of a sweep: `(integers, reals, stream)` addresses in, status out (0 is well)."""
+    """A step of a sweep: `(record, reals, stream)` addresses in, status out (0 is well)."""
     return AddressedKernel(function, 3)
+
+
+def step_of(kind: np.dtype) -> Callable[[Callable[..., int]], AddressedKernel]:
+    """As `step_kernel`, for a step that is told what it needs by a record of this kind."""
+    return lambda function: AddressedKernel(function, 3, reads=kind)
 
 
 if COMPILED:

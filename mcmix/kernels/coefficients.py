@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 
-from mcmix.kernels.base import call, floats, inline, integers, step_kernel
+from mcmix.kernels.base import call, floats, inline, integers, step_of
 from mcmix.kernels.events import cholesky, solved_above, solved_below
 from mcmix.kernels.gibbs import IMPOSSIBLE, NOT_A_NUMBER
 from mcmix.kernels.machine import BAD_INDEX, TILE
 from mcmix.kernels.random import standard_normal
+from mcmix.kernels.records import RUN, record, record_at, record_in
 
-# Descriptor: 1 machine, 2 program of the prior, 3 its instructions, then addresses and sizes by these names.
-(COEFFICIENTS, BLOCKS, BLOCK_SIZES, CHILDREN, CHILD_TABLE, PRECISION, ENTRIES, LINEAR, ORDER, ROW_STARTS, TARGETS,
- WORK) = range(4, 16)  # fmt: skip
-WIDTH = 16
+# The program is that of the prior. Precision (so many entries in all blocks) and linear part are its results; order,
+# row starts and targets have a number for each coefficient.
+COEFFICIENTS = record(
+    *RUN, "coefficients", "blocks", "block_sizes", "children", "n_children", "precision", "entries", "linear", "order",
+    "row_starts", "targets", "workspace",
+)  # fmt: skip
 
-# A child: its row program, instructions, rows, terms, and the address of its columns, TILE doubles each: the precision
-# of a row, that times what is left of its value, then slope and number of each term; and whether cross products are
-# gathered, not known already.
-CHILD_PROGRAM, CHILD_LENGTH, CHILD_ROWS, CHILD_TERMS, CHILD_COLUMNS, CHILD_CROSS = range(6)
-CHILD_WIDTH = 6
+# A child: its row program, rows, terms, and the address of its columns, TILE doubles each: the precision of a row, that
+# times what is left of its value, then slope and number of each term; and whether cross products are gathered, not
+# known already.
+CHILD = record("program", "length", "rows", "terms", "columns", "crossed")
 
 
 @inline
@@ -50,16 +52,16 @@ def _add_row(weight, slopes, places, n, row_starts, precision):
 
 
 @inline
-def _add_child(slot, child):
+def _add_child(task, child):
     """Add all rows of a child to the prior's precision and linear part."""
-    m, rows, terms = slot[COEFFICIENTS], child[CHILD_ROWS], child[CHILD_TERMS]
-    columns = floats(child[CHILD_COLUMNS], (2 + 2 * terms) * TILE)
-    order, row_starts = integers(slot[ORDER], m), integers(slot[ROW_STARTS], m)
-    precision, linear = floats(slot[PRECISION], slot[ENTRIES]), floats(slot[LINEAR], m)
-    slopes, places = floats(slot[WORK], terms), integers(slot[WORK] + 8 * terms, terms)
+    m, rows, terms = task.coefficients, child.rows, child.terms
+    columns = floats(child.columns, (2 + 2 * terms) * TILE)
+    order, row_starts = integers(task.order, m), integers(task.row_starts, m)
+    precision, linear = floats(task.precision, task.entries), floats(task.linear, m)
+    slopes, places = floats(task.workspace, terms), integers(task.workspace + 8 * terms, terms)
     for first in range(0, rows, TILE):
         tile = min(TILE, rows - first)
-        status = call(slot[1], (child[CHILD_PROGRAM], child[CHILD_LENGTH], first, tile))
+        status = call(task.machine, (child.program, child.length, first, tile))
         if status != 0:
             return status
         for i in range(tile):
@@ -68,7 +70,7 @@ def _add_child(slot, child):
                 return BAD_INDEX
             for a in range(n):
                 linear[places[a]] += columns[TILE + i] * slopes[a]
-            if child[CHILD_CROSS] != 0:
+            if child.crossed != 0:
                 _add_row(columns[i], slopes, places, n, row_starts, precision)
     return 0
 
@@ -108,24 +110,24 @@ def _draw_block(matrix, linear, factor, d, stream):
     return 0
 
 
-@step_kernel
+@step_of(COEFFICIENTS)
 def draw_coefficients(words, reals, stream):
     """Draw coefficients block by block from their prior and all rows that hang on them."""
-    slot = integers(words, WIDTH)
-    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    task = record_at(words, COEFFICIENTS)
+    status = call(task.machine, (task.program, task.length, 0, 0))
     if status != 0:
         return status
-    for j in range(slot[CHILDREN]):
-        status = _add_child(slot, integers(slot[CHILD_TABLE] + 8 * CHILD_WIDTH * j, CHILD_WIDTH))
+    for j in range(task.n_children):
+        status = _add_child(task, record_in(task.children, j, CHILD))
         if status != 0:
             return status
-    sizes = integers(slot[BLOCK_SIZES], slot[BLOCKS])
-    targets = integers(slot[TARGETS], slot[COEFFICIENTS])
-    matrix, first = slot[PRECISION], 0
-    for k in range(slot[BLOCKS]):
+    sizes = integers(task.block_sizes, task.blocks)
+    targets = integers(task.targets, task.coefficients)
+    matrix, first = task.precision, 0
+    for k in range(task.blocks):
         d = sizes[k]
-        linear = floats(slot[LINEAR] + 8 * first, d)
-        status = _draw_block(floats(matrix, d * d), linear, floats(slot[WORK], d * d), d, stream)
+        linear = floats(task.linear + 8 * first, d)
+        status = _draw_block(floats(matrix, d * d), linear, floats(task.workspace, d * d), d, stream)
         if status != 0:
             return status
         for i in range(d):

@@ -6,10 +6,19 @@ mean mean_m - P_mm^-1 P_mo (x_o - mean_o) (Rue and Held 2005, theorem 2.5).
 
 from __future__ import annotations
 
-from mcmix.kernels.base import call, floats, inline, integers, step_kernel
+from mcmix.kernels.base import call, floats, inline, integers, step_of
 from mcmix.kernels.events import cholesky, solved_above, solved_below
 from mcmix.kernels.gibbs import NOT_A_NUMBER
 from mcmix.kernels.random import standard_normal
+from mcmix.kernels.records import RUN, record, record_at
+
+# The program is that of means and matrices. Rows with gaps, their dimension, where the missing entries go, the rows'
+# known values (rows, d), the numbers of missing coordinates (ascending, row after row) and how many each row has, means
+# and matrices with the steps from row to row, what kind the matrices are.
+MISSING = record(
+    *RUN, "rows", "dimension", "entries", "known", "coordinates", "counts", "means", "mean_step", "matrices",
+    "matrix_step", "kind", "workspace",
+)  # fmt: skip
 
 BY_PRECISION, BY_COVARIANCE, BY_FACTOR = range(3)
 
@@ -66,28 +75,25 @@ def _draw_row(stream, precision, x, mean, missing, m, d, work):
     return True
 
 
-@step_kernel
+@step_of(MISSING)
 def draw_missing_coordinates(words, reals, stream):
-    """One exact draw of all missing coordinates, row by row.
-
-    2, 3 program of means and matrices; 4 rows with gaps, 5 dimension, 6 address of the missing entries, 7 address of
-    the rows' known values (rows, d), 8 address of the numbers of missing coordinates (ascending, row after row) and 9
-    of how many each row has, 10 and 11 means and their step, 12 and 13 matrices and their step, 14 kind, 15 workspace.
-    """
-    slot = integers(words, 16)
-    rows, d = slot[4], slot[5]
-    status = call(slot[1], (slot[2], slot[3], 0, 1))
+    """One exact draw of all missing coordinates, row by row."""
+    task = record_at(words, MISSING)
+    rows, d = task.rows, task.dimension
+    status = call(task.machine, (task.program, task.length, 0, 1))
     if status != 0:
         return status
-    counts, values, work = integers(slot[9], rows), floats(slot[7], rows * d), floats(slot[15], 4 * d * d + 4 * d)
+    counts, values = integers(task.counts, rows), floats(task.known, rows * d)
+    work = floats(task.workspace, 4 * d * d + 4 * d)
     at = 0
     for r in range(rows):
         m = counts[r]
-        mean, matrix = floats(slot[10] + 8 * r * slot[11], d), floats(slot[12] + 8 * r * slot[13], d * d)
-        if (r == 0 or slot[13] != 0) and not _precision_of(slot[14], matrix, work, d):
+        mean = floats(task.means + 8 * r * task.mean_step, d)
+        matrix = floats(task.matrices + 8 * r * task.matrix_step, d * d)
+        if (r == 0 or task.matrix_step != 0) and not _precision_of(task.kind, matrix, work, d):
             return NOT_A_NUMBER
         x = values[r * d : (r + 1) * d]
-        missing, entries = integers(slot[8] + 8 * at, m), floats(slot[6] + 8 * at, m)
+        missing, entries = integers(task.coordinates + 8 * at, m), floats(task.entries + 8 * at, m)
         if not _draw_row(stream, work, x, mean, missing, m, d, work[2 * d * d + d :]):
             return NOT_A_NUMBER
         for i in range(m):

@@ -1,14 +1,23 @@
-"""Moves that exchange whole components, and labels that cannot be drawn one by one.
-
-Descriptors are stated at each kernel; word 0 is the tuning flag, word 1 the machine.
-"""
+"""Moves that exchange whole components, and labels that cannot be drawn one by one."""
 
 from __future__ import annotations
 
 import math
 
-from mcmix.kernels.base import call, floats, inline, integers, step_kernel
+from mcmix.kernels.base import call, floats, inline, integers, step_of
 from mcmix.kernels.random import standard_exponential, uniform
+from mcmix.kernels.records import RUN, record, record_at
+
+# The program's answer is the log ratio's part that changes. Of each family the addresses of its K entries, of each
+# complement its address.
+TRANSPOSITION = record(*RUN, "answer", "labels", "families", "n_families", "complements", "n_complements", "counters")
+# The program leaves a log density for each of `count` units in `rows`, the second one that of everything in `joint`.
+# K labels from the lowest value up; the workspace has K n + 2 n doubles; counters: proposals and acceptances of the
+# block, then of units alone.
+ENTANGLED = record(
+    *RUN, "count", "labels", "lowest", "variable", "rows", "joint_program", "joint_length", "joint", "workspace",
+    "counters",
+)  # fmt: skip
 
 NOT_A_NUMBER = 20
 
@@ -29,28 +38,28 @@ def _complement(addresses, n):
         value[0] = 1.0 - value[0]
 
 
-@step_kernel
+@step_of(TRANSPOSITION)
 def transpose_components(words, reals, stream):
     """Exchange two components, accepted with the change of everything that is not invariant under it.
 
-    2 program, 3 instructions, 4 address of its answer, 5 K, 6 families, 7 table of addresses, 8 complements, 9 their
-    addresses, 10 counters. The hard pass must follow at once: labels and sums still speak of the old order.
+    The hard pass must follow at once: labels and sums still speak of the old order.
     """
-    slot = integers(words, 11)
-    n_labels, answer, counter = slot[5], floats(slot[4], 1), floats(slot[10], 2)
-    families, complements = integers(slot[7], slot[6] * n_labels), integers(slot[9], slot[8])
+    task = record_at(words, TRANSPOSITION)
+    n_labels, answer, counter = task.labels, floats(task.answer, 1), floats(task.counters, 2)
+    families = integers(task.families, task.n_families * n_labels)
+    complements = integers(task.complements, task.n_complements)
     j = min(int(uniform(stream) * n_labels), n_labels - 1)
     k = min(int(uniform(stream) * (n_labels - 1)), n_labels - 2)
     k += 1 if k >= j else 0
-    status = call(slot[1], (slot[2], slot[3], 0, 1))
+    status = call(task.machine, (task.program, task.length, 0, 1))
     before = answer[0]
-    _swap(families, slot[6], n_labels, j, k)
-    _complement(complements, slot[8])
-    status = max(status, call(slot[1], (slot[2], slot[3], 0, 1)))
+    _swap(families, task.n_families, n_labels, j, k)
+    _complement(complements, task.n_complements)
+    status = max(status, call(task.machine, (task.program, task.length, 0, 1)))
     accepted = status == 0 and answer[0] - before > -standard_exponential(stream)
     if not accepted:
-        _swap(families, slot[6], n_labels, j, k)
-        _complement(complements, slot[8])
+        _swap(families, task.n_families, n_labels, j, k)
+        _complement(complements, task.n_complements)
     counter[0] += 1.0
     counter[1] += 1.0 if accepted else 0.0
     return status
@@ -61,14 +70,14 @@ FLOOR = -600.0  # a label that looks impossible alone keeps a small chance to be
 
 
 @inline
-def _table(slot, labels, table):
+def _table(task, labels, table):
     """Log probabilities of each unit's labels, from evaluating the model with one label everywhere; shape (K, n)."""
-    n, n_labels = slot[4], slot[5]
-    answer = floats(slot[8], n)
+    n, n_labels = task.count, task.labels
+    answer = floats(task.rows, n)
     for k in range(n_labels):
         for i in range(n):
-            labels[i] = slot[6] + k
-        status = call(slot[1], (slot[2], slot[3], 0, 1))
+            labels[i] = task.lowest + k
+        status = call(task.machine, (task.program, task.length, 0, 1))
         if status != 0:
             return status
         for i in range(n):
@@ -99,38 +108,37 @@ def _drawn(stream, table, n, n_labels, i):
     return n_labels - 1
 
 
-@step_kernel
+@step_of(ENTANGLED)
 def entangled_labels(words, reals, stream):
     """Labels whose rows may depend on each other: propose all from a table, accept by the exact ratio.
 
     An independence Metropolis step (Tierney 1994): always accepted where rows are independent. Then some units alone.
-    2, 3 program of the table (answer in 8), 4 units, 5 K, 6 lowest value, 7 labels, 9, 10 program of the joint density
-    (answer in 11), 12 workspace (K n + 2 n), 13 counters (block: proposals, acceptances; alone: the same).
     reals: units tried alone per sweep (as often as needed while tuning), proposals and acceptances while tuning.
     """
-    slot = integers(words, 14)
-    n, n_labels = slot[4], slot[5]
-    labels, joint, counter, tuning = floats(slot[7], n), floats(slot[11], 1), floats(slot[13], 4), floats(reals, 3)
-    work = floats(slot[12], n_labels * n + 2 * n)
+    task = record_at(words, ENTANGLED)
+    n, n_labels = task.count, task.labels
+    labels, joint = floats(task.variable, n), floats(task.joint, 1)
+    counter, tuning = floats(task.counters, 4), floats(reals, 3)
+    work = floats(task.workspace, n_labels * n + 2 * n)
     kept, proposed = work[n_labels * n :], work[n_labels * n + n :]
     for i in range(n):
         kept[i] = labels[i]
-    status = _table(slot, labels, work)
+    status = _table(task, labels, work)
     if status != 0:
         return status
     change = 0.0
     for i in range(n):
         k = _drawn(stream, work, n, n_labels, i)
-        proposed[i] = slot[6] + k
-        change += work[int(kept[i] - slot[6]) * n + i] - work[k * n + i]
+        proposed[i] = task.lowest + k
+        change += work[int(kept[i] - task.lowest) * n + i] - work[k * n + i]
         labels[i] = kept[i]
-    status = call(slot[1], (slot[9], slot[10], 0, 1))
+    status = call(task.machine, (task.joint_program, task.joint_length, 0, 1))
     now = joint[0]
     if status != 0 or now != now:
         return status if status != 0 else NOT_A_NUMBER
     for i in range(n):
         labels[i] = proposed[i]
-    status = call(slot[1], (slot[9], slot[10], 0, 1))
+    status = call(task.machine, (task.joint_program, task.joint_length, 0, 1))
     if status != 0:
         return status
     accepted = joint[0] + change - now > -standard_exponential(stream)
@@ -141,7 +149,7 @@ def entangled_labels(words, reals, stream):
             labels[i] = kept[i]
     counter[0] += 1.0
     counter[1] += 1.0 if accepted else 0.0
-    if slot[0] != 0:
+    if task.tuning != 0:
         tuning[1] += 1.0
         tuning[2] += 1.0 if accepted else 0.0
         tuning[0] = 1.0 if tuning[2] > 0.5 * tuning[1] else float(min(n, MOST_ALONE))
@@ -150,15 +158,15 @@ def entangled_labels(words, reals, stream):
         before = labels[i]
         by_table = uniform(stream) < 0.5  # the table may hold a label for hopeless that the others make likely
         k = _drawn(stream, work, n, n_labels, i) if by_table else min(int(uniform(stream) * n_labels), n_labels - 1)
-        if k == int(before - slot[6]):
+        if k == int(before - task.lowest):
             continue
-        labels[i] = slot[6] + k
-        status = call(slot[1], (slot[9], slot[10], 0, 1))
+        labels[i] = task.lowest + k
+        status = call(task.machine, (task.joint_program, task.joint_length, 0, 1))
         if status != 0:
             return status
         ratio = joint[0] - now
         if by_table:
-            ratio += work[int(before - slot[6]) * n + i] - work[k * n + i]
+            ratio += work[int(before - task.lowest) * n + i] - work[k * n + i]
         counter[2] += 1.0
         if ratio > -standard_exponential(stream):
             now = joint[0]

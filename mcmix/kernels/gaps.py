@@ -18,13 +18,12 @@ from numba import njit
 from mcmix.kernels.base import floats, inline, integers
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import LANES, fill_uniforms
+from mcmix.kernels.records import record
 
-# Whole numbers: where each tile's rows with gaps start, the rows, and of each the number of its pattern, its first
-# missing entry and how many; the coordinates of all missing entries, and the entries themselves (row after row); shared
-# workspace; whether they are integrated out of the hard pass too.
-(GAP_TILES, GAP_ROWS, GAP_PATTERNS, GAP_STARTS, GAP_COUNTS, GAP_COORDINATES, GAP_ENTRIES, GAP_SPACE,
- GAP_INTEGRATED) = range(9)  # fmt: skip
-GAP_WIDTH = 9
+# Where each tile's rows with gaps start, the rows, and of each the number of its pattern, its first missing entry and
+# how many; the coordinates of all missing entries, and the entries themselves (row after row); shared workspace;
+# whether they are integrated out of the hard pass too.
+GAPS = record("tiles", "rows", "patterns", "starts", "counts", "coordinates", "entries", "workspace", "integrated")
 
 TWO_PI = 6.283185307179586
 HALF_LOG_TWO_PI = 0.9189385332046727
@@ -38,7 +37,7 @@ def space_size(n_labels: int, d: int) -> int:
 @inline
 def _rows_of(gap, d):
     """The tile by column and by row, and room for noise."""
-    space = floats(gap[GAP_SPACE], 3 * d * TILE + 2 * LANES)
+    space = floats(gap.workspace, 3 * d * TILE + 2 * LANES)
     return space, space[d * TILE :], space[2 * d * TILE :]
 
 
@@ -46,7 +45,7 @@ def _rows_of(gap, d):
 def _components_of(gap, d, n_labels):
     """Precisions, linear terms, room for a factor and a vector."""
     size = n_labels * (d * d + d) + d * d + d
-    precisions = floats(gap[GAP_SPACE] + 8 * (3 * d * TILE + 2 * LANES), size)
+    precisions = floats(gap.workspace + 8 * (3 * d * TILE + 2 * LANES), size)
     linear = precisions[n_labels * d * d :]
     factor = linear[n_labels * d :]
     return precisions, linear, factor, factor[d * d :]
@@ -55,16 +54,16 @@ def _components_of(gap, d, n_labels):
 @inline
 def _listed(gap, first):
     """Rows with gaps of a tile: first and end of their list, rows, patterns, first entries and numbers of entries."""
-    tiles = integers(gap[GAP_TILES] + 8 * (first // TILE), 2)
+    tiles = integers(gap.tiles + 8 * (first // TILE), 2)
     end = tiles[1]
-    rows, patterns = integers(gap[GAP_ROWS], end), integers(gap[GAP_PATTERNS], end)
-    return tiles[0], end, rows, patterns, integers(gap[GAP_STARTS], end), integers(gap[GAP_COUNTS], end)
+    rows, patterns = integers(gap.rows, end), integers(gap.patterns, end)
+    return tiles[0], end, rows, patterns, integers(gap.starts, end), integers(gap.counts, end)
 
 
 @inline
 def tile_of(gap, d):
     """The rows of the tile that was loaded last, column by column, TILE apart."""
-    return floats(gap[GAP_SPACE], d * TILE)
+    return floats(gap.workspace, d * TILE)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -97,8 +96,8 @@ def load_tile(gap, columns, shift, rows, first, m, d, drawn):
     for g in range(start, end):
         i = rows_at[g] - first
         if drawn:
-            missing = integers(gap[GAP_COORDINATES] + 8 * starts[g], counts[g])
-            entries = floats(gap[GAP_ENTRIES] + 8 * starts[g], counts[g])
+            missing = integers(gap.coordinates + 8 * starts[g], counts[g])
+            entries = floats(gap.entries + 8 * starts[g], counts[g])
             for a in range(counts[g]):
                 tile[missing[a] * TILE + i] = entries[a] - shift[missing[a]]
         for j in range(d):
@@ -173,7 +172,7 @@ def add_marginals(gap, out, first, d, k, n_labels):
     before, logs = -1, 0.0
     for g in range(start, end):
         count, i = counts[g], rows_at[g] - first
-        missing = integers(gap[GAP_COORDINATES] + 8 * starts[g], count)
+        missing = integers(gap.coordinates + 8 * starts[g], count)
         if patterns[g] != before:
             logs = _factored(precision, missing, count, d, factor)
             before = patterns[g]
@@ -212,8 +211,8 @@ def draw_gaps(gap, shift, label, state, first, d, n_labels):
     for g in range(start, end):
         count, i = counts[g], rows_at[g] - first
         k = int(label[i])
-        missing = integers(gap[GAP_COORDINATES] + 8 * starts[g], count)
-        entries = floats(gap[GAP_ENTRIES] + 8 * starts[g], count)
+        missing = integers(gap.coordinates + 8 * starts[g], count)
+        entries = floats(gap.entries + 8 * starts[g], count)
         logs = _factored(precisions[k * d * d :], missing, count, d, factor)
         if logs != logs:
             return False
@@ -239,7 +238,7 @@ def expect_gaps(gap, weight, squares, first, d, k, n_labels):
     start, end, rows_at, patterns, starts, counts = _listed(gap, first)
     for g in range(start, end):
         count, i = counts[g], rows_at[g] - first
-        missing = integers(gap[GAP_COORDINATES] + 8 * starts[g], count)
+        missing = integers(gap.coordinates + 8 * starts[g], count)
         logs = _factored(precision, missing, count, d, factor)
         if logs != logs:
             continue

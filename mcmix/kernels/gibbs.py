@@ -1,14 +1,14 @@
 """Exact draws from conjugate conditionals, given natural parameters that a program computes.
 
-Descriptor of each kernel (whole numbers): 0 tuning flag, 1 machine, 2 program, 3 instructions, 4 elements, 5 first and
-6 second natural parameter, 7 lower and 8 upper bound (addresses), 9 where the draw goes, then as stated.
+Each kernel runs the program, then draws `count` elements from their `first` and `second` natural parameters within
+their `lower` and `upper` bounds to where `out` says.
 """
 
 from __future__ import annotations
 
 import math
 
-from mcmix.kernels.base import call, floats, inline, integers, step_kernel
+from mcmix.kernels.base import call, floats, inline, step_of
 from mcmix.kernels.random import (
     beta_draw,
     log_gamma_draw,
@@ -17,6 +17,10 @@ from mcmix.kernels.random import (
     truncated_standard_normal,
     uniform,
 )
+from mcmix.kernels.records import RUN, record, record_at
+
+CONJUGATE = record(*RUN, "count", "first", "second", "lower", "upper", "out")
+WEIGHTS = record(*RUN, "count", "first", "out", "entries")  # of one simplex
 
 WELL, COLLAPSED, IMPOSSIBLE, NOT_A_NUMBER = 0, 10, 11, 12
 SMALLEST_SCALE = 1e-140
@@ -25,14 +29,15 @@ WINDOW = 1400.0  # in log v: the range of doubles
 NEXT_TO_ZERO, NEXT_TO_ONE = 5e-324, 0.9999999999999999
 
 
-@step_kernel
+@step_of(CONJUGATE)
 def draw_normal(words, reals, stream):
     """Draw each element from exp(-first v**2 / 2 + second v), within its bounds; flat ones uniformly."""
-    slot = integers(words, 10)
-    status = call(slot[1], (slot[2], slot[3], 0, 0))
-    n = slot[4]
-    precision, linear, low, high = floats(slot[5], n), floats(slot[6], n), floats(slot[7], n), floats(slot[8], n)
-    out = floats(slot[9], n)
+    task = record_at(words, CONJUGATE)
+    status = call(task.machine, (task.program, task.length, 0, 0))
+    n = task.count
+    precision, linear = floats(task.first, n), floats(task.second, n)
+    low, high = floats(task.lower, n), floats(task.upper, n)
+    out = floats(task.out, n)
     for i in range(n):
         if precision[i] != precision[i] or linear[i] != linear[i] or not low[i] <= high[i]:
             return NOT_A_NUMBER
@@ -75,19 +80,20 @@ def _sliced_gamma(stream, v, shape, rate, power, low, high):
             top = x
 
 
-@step_kernel
+@step_of(CONJUGATE)
 def draw_gamma(words, reals, stream):
     """Draw each element v with t = v**power from t**first exp(-second t) dt, within bounds on v. reals: power.
 
     Rejection from the gamma law where that law exists and the bounds hold most of it; else (a component with no or one
     row under a flat prior) a slice move over the bounded range. A scale that runs into the floor stops the chain.
     """
-    slot = integers(words, 10)
+    task = record_at(words, CONJUGATE)
     power = floats(reals, 1)[0]
-    status = call(slot[1], (slot[2], slot[3], 0, 0))
-    n = slot[4]
-    first, second, low, high = floats(slot[5], n), floats(slot[6], n), floats(slot[7], n), floats(slot[8], n)
-    out = floats(slot[9], n)
+    status = call(task.machine, (task.program, task.length, 0, 0))
+    n = task.count
+    first, second = floats(task.first, n), floats(task.second, n)
+    low, high = floats(task.lower, n), floats(task.upper, n)
+    out = floats(task.out, n)
     for i in range(n):
         shape, rate = first[i] + 1.0, second[i]
         drawn = False
@@ -116,14 +122,15 @@ def _flat_or_sliced(stream, v, shape, rate, power, low, high):
     return _sliced_gamma(stream, v, shape, rate, power, low, high)
 
 
-@step_kernel
+@step_of(CONJUGATE)
 def draw_beta(words, reals, stream):
     """Draw each element from v**first (1 - v)**second within its bounds."""
-    slot = integers(words, 10)
-    status = call(slot[1], (slot[2], slot[3], 0, 0))
-    n = slot[4]
-    first, second, low, high = floats(slot[5], n), floats(slot[6], n), floats(slot[7], n), floats(slot[8], n)
-    out = floats(slot[9], n)
+    task = record_at(words, CONJUGATE)
+    status = call(task.machine, (task.program, task.length, 0, 0))
+    n = task.count
+    first, second = floats(task.first, n), floats(task.second, n)
+    low, high = floats(task.lower, n), floats(task.upper, n)
+    out = floats(task.out, n)
     for i in range(n):
         drawn = False
         for _ in range(TRIES):
@@ -155,13 +162,13 @@ def _sliced_beta(stream, v, first, second, low, high):
             top = x
 
 
-@step_kernel
+@step_of(WEIGHTS)
 def draw_dirichlet(words, reals, stream):
-    """Draw log weights from the product of w_k**first_k; rows of 10: entries of one simplex, elements in all in 4."""
-    slot = integers(words, 11)
-    status = call(slot[1], (slot[2], slot[3], 0, 0))
-    n, k = slot[4], slot[10]
-    first, out = floats(slot[5], n), floats(slot[9], n)
+    """Draw log weights from the product of w_k**first_k, simplex by simplex."""
+    task = record_at(words, WEIGHTS)
+    status = call(task.machine, (task.program, task.length, 0, 0))
+    n, k = task.count, task.entries
+    first, out = floats(task.first, n), floats(task.out, n)
     for start in range(0, n, k):
         highest = -math.inf
         for j in range(start, start + k):

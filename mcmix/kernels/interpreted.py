@@ -69,6 +69,16 @@ def shorts_at(address: int, n: int) -> np.ndarray:
     return _seen(np.uint16, address, n)
 
 
+def record_at(address: int, kind: np.dtype) -> Any:
+    """The record of a kind at an address."""
+    return _seen(kind, address, 1).view(np.recarray)[0]
+
+
+def record_in(address: int, j: int, kind: np.dtype) -> Any:
+    """Record j of a table that starts at an address."""
+    return record_at(address + j * kind.itemsize, kind)
+
+
 def bits_of(number: float) -> int:
     """The bits of a double as a whole number."""
     return int(struct.unpack("<q", struct.pack("<d", number))[0])

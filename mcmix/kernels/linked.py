@@ -14,28 +14,30 @@ from __future__ import annotations
 
 import math
 
-from mcmix.kernels.base import AddressedKernel, call, floats, inline, integers, step_kernel
+from mcmix.kernels.base import AddressedKernel, call, floats, inline, integers, step_of
 from mcmix.kernels.coefficients import _add_row, _made_whole, _met, _trouble
 from mcmix.kernels.events import cholesky, solved_above, solved_below
 from mcmix.kernels.gibbs import NOT_A_NUMBER
 from mcmix.kernels.machine import BAD_INDEX, TILE
 from mcmix.kernels.random import standard_exponential, standard_normal, uniform
+from mcmix.kernels.records import RUN, record, record_at, record_in
 from mcmix.kernels.special import log_normal_cdf
 
 # What a row's log density is in its linear predictor, with two numbers of the row, (first, second):
 # first e - second exp(e); first log p(e) + second log(1 - p(e)) for logit and probit; first e - second e**2 / 2.
 LOG, LOGIT, PROBIT, IDENTITY = range(4)
 
-# Descriptor: 1 machine, 2 program of the prior, 3 its instructions, then addresses and sizes by these names.
-(COEFFICIENTS, BLOCKS, BLOCK_SIZES, CHILDREN, CHILD_TABLE, PRECISION, ENTRIES, LINEAR, ORDER, ROW_STARTS, TARGETS,
- WORK, PASS, BLOCK_OF, HERE, THERE, AWAY, MODES, STEPS, MOMENTA, MATRICES, FACTORS, MEANS, BY_BLOCK, FACTOR, TURN,
- COUNTER) = range(4, 31)  # fmt: skip
-WIDTH = 31
+# What the step is told: addresses and sizes. `here`, `there` and `away` are the points that a pass may be asked about.
+TASK = record(
+    *RUN, "coefficients", "blocks", "block_sizes", "children", "child_table", "precision", "entries", "linear", "order",
+    "row_starts", "targets", "work", "row_pass", "block_of", "here", "there", "away", "modes", "steps", "momenta",
+    "matrices", "factors", "means", "by_block", "factor", "turn", "counter",
+)  # fmt: skip
+AT_HERE, AT_THERE, AT_AWAY = range(3)
 
 # A child as in `coefficients`: its columns are the two numbers of a row, the known part of its predictor, then slope
 # and number of each term.
-CHILD_PROGRAM, CHILD_LENGTH, CHILD_ROWS, CHILD_TERMS, CHILD_COLUMNS, CHILD_LINK = range(6)
-CHILD_WIDTH = 6
+CHILD = record("program", "length", "rows", "terms", "columns", "link")
 
 # Per block, at BY_BLOCK: log density of its rows here, there and away; the log density at the best point on the way to
 # the mode, and how far that is (SOUGHT, FOUND, or NOWHERE: no normal law); the energy here, refusals in a row; of
@@ -113,23 +115,31 @@ def _row(link, first, second, e):
 
 
 @inline
-def _law(slot):
-    """Where precision matrices and linear parts of the normal approximation are made."""
-    return floats(slot[MATRICES], slot[ENTRIES]), floats(slot[MEANS], slot[COEFFICIENTS])
+def _point(task, which):
+    """Where the coefficients of a point stand."""
+    if which == AT_HERE:
+        return task.here
+    return task.there if which == AT_THERE else task.away
 
 
 @inline
-def _add_child(slot, child, which, makes):
+def _law(task):
+    """Where precision matrices and linear parts of the normal approximation are made."""
+    return floats(task.matrices, task.entries), floats(task.means, task.coefficients)
+
+
+@inline
+def _add_child(task, child, which, makes):
     """Add what the rows of a child say at a point."""
-    m, rows, terms = slot[COEFFICIENTS], child[CHILD_ROWS], child[CHILD_TERMS]
-    columns = floats(child[CHILD_COLUMNS], (3 + 2 * terms) * TILE)
-    order, row_starts, block_of = integers(slot[ORDER], m), integers(slot[ROW_STARTS], m), integers(slot[BLOCK_OF], m)
-    point, (precision, linear) = floats(slot[HERE + which], m), _law(slot)
-    by_block = floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
-    slopes, places = floats(slot[WORK], terms), integers(slot[WORK] + 8 * terms, terms)
+    m, rows, terms = task.coefficients, child.rows, child.terms
+    columns = floats(child.columns, (3 + 2 * terms) * TILE)
+    order, row_starts, block_of = integers(task.order, m), integers(task.row_starts, m), integers(task.block_of, m)
+    point, (precision, linear) = floats(_point(task, which), m), _law(task)
+    by_block = floats(task.by_block, PER_BLOCK * task.blocks)
+    slopes, places = floats(task.work, terms), integers(task.work + 8 * terms, terms)
     for start in range(0, rows, TILE):
         tile = min(TILE, rows - start)
-        status = call(slot[1], (child[CHILD_PROGRAM], child[CHILD_LENGTH], start, tile))
+        status = call(task.machine, (child.program, child.length, start, tile))
         if status != 0:
             return status
         for i in range(tile):
@@ -141,7 +151,7 @@ def _add_child(slot, child, which, makes):
             own = 0.0
             for a in range(n):
                 own += slopes[a] * point[places[a]]
-            value, slope, bend = _row(child[CHILD_LINK], columns[i], columns[TILE + i], columns[2 * TILE + i] + own)
+            value, slope, bend = _row(child.link, columns[i], columns[TILE + i], columns[2 * TILE + i] + own)
             by_block[PER_BLOCK * block_of[places[0]] + VALUE_HERE + which] += value
             if makes == GRADIENT:
                 for a in range(n):
@@ -155,18 +165,18 @@ def _add_child(slot, child, which, makes):
 
 def _weigh(words, which, makes):
     """Log density of all rows, block by block, at a point; on demand the normal law there, or the gradient."""
-    slot = integers(words, WIDTH)
-    by_block = floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
-    for b in range(slot[BLOCKS]):
+    task = record_at(words, TASK)
+    by_block = floats(task.by_block, PER_BLOCK * task.blocks)
+    for b in range(task.blocks):
         by_block[PER_BLOCK * b + VALUE_HERE + which] = 0.0
-    precision, linear = _law(slot)
+    precision, linear = _law(task)
     if makes == PRODUCTS:
-        precision[:] = floats(slot[PRECISION], slot[ENTRIES])
+        precision[:] = floats(task.precision, task.entries)
     if makes != VALUES:
-        linear[:] = floats(slot[LINEAR], slot[COEFFICIENTS])
-    for j in range(slot[CHILDREN]):
-        child = integers(slot[CHILD_TABLE] + 8 * CHILD_WIDTH * j, CHILD_WIDTH)
-        status = _add_child(slot, child, which, makes)
+        linear[:] = floats(task.linear, task.coefficients)
+    for j in range(task.children):
+        child = record_in(task.child_table, j, CHILD)
+        status = _add_child(task, child, which, makes)
         if status != 0:
             return status
     return 0
@@ -176,10 +186,10 @@ weigh_rows = AddressedKernel(_weigh, 3)
 
 
 @inline
-def _prior_at(slot, v, first, matrix, d):
+def _prior_at(task, v, first, matrix, d):
     """Log prior density of a block at v, up to a constant; either entry of a pair holds a part of it."""
-    precision = floats(slot[PRECISION] + 8 * matrix, d * d)
-    linear = floats(slot[LINEAR] + 8 * first, d)
+    precision = floats(task.precision + 8 * matrix, d * d)
+    linear = floats(task.linear + 8 * first, d)
     total = 0.0
     for i in range(d):
         total += linear[i] * v[first + i]
@@ -201,19 +211,19 @@ def _mean_of(matrix, linear, factor, d):
 
 
 @inline
-def _is_number(slot):
+def _is_number(task):
     """Whether the log density is a number here, for each block."""
-    by_block = floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
-    for b in range(slot[BLOCKS]):
+    by_block = floats(task.by_block, PER_BLOCK * task.blocks)
+    for b in range(task.blocks):
         if by_block[PER_BLOCK * b + VALUE_HERE] != by_block[PER_BLOCK * b + VALUE_HERE]:
             return False
     return True
 
 
 @inline
-def _prior_gradient(slot, v, gradient, first, matrix, d):
+def _prior_gradient(task, v, gradient, first, matrix, d):
     """Turn the linear parts of prior and rows at v into the gradient of the log density."""
-    precision = floats(slot[PRECISION] + 8 * matrix, d * d)
+    precision = floats(task.precision + 8 * matrix, d * d)
     for i in range(d):
         for j in range(d):
             gradient[first + i] -= (precision[i * d + j] if i == j else 0.0) * v[first + j]
@@ -222,22 +232,22 @@ def _prior_gradient(slot, v, gradient, first, matrix, d):
 
 
 @inline
-def _begin(slot, reals):
+def _begin(task, reals):
     """Where modes are sought from: the mean of past points if there is one, else that of the prior."""
-    m = slot[COEFFICIENTS]
-    away, past = floats(slot[AWAY], m), floats(reals, m + 1)
-    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    m = task.coefficients
+    away, past = floats(task.away, m), floats(reals, m + 1)
+    sizes, by_block = integers(task.block_sizes, task.blocks), floats(task.by_block, PER_BLOCK * task.blocks)
     first, matrix = 0, 0
-    for b in range(slot[BLOCKS]):
+    for b in range(task.blocks):
         d = sizes[b]
         by_block[PER_BLOCK * b + BEST], by_block[PER_BLOCK * b + SEARCH] = -math.inf, SOUGHT
         if past[m] > 0.0:
             away[first : first + d] = past[first : first + d]
         else:
-            own, centre = floats(slot[MATRICES], d * d), away[first : first + d]
-            own[:] = floats(slot[PRECISION] + 8 * matrix, d * d)
-            centre[:] = floats(slot[LINEAR] + 8 * first, d)
-            if not _mean_of(own, centre, floats(slot[FACTOR], d * d), d) > -math.inf:
+            own, centre = floats(task.matrices, d * d), away[first : first + d]
+            own[:] = floats(task.precision + 8 * matrix, d * d)
+            centre[:] = floats(task.linear + 8 * first, d)
+            if not _mean_of(own, centre, floats(task.factor, d * d), d) > -math.inf:
                 return _trouble(own, d)
         first += d
         matrix += d * d
@@ -245,26 +255,26 @@ def _begin(slot, reals):
 
 
 @inline
-def _advance(slot):
+def _advance(task):
     """One step of Newton for each block whose mode is sought, halved where the last went down; how many are left."""
-    m = slot[COEFFICIENTS]
-    away, modes, steps = floats(slot[AWAY], m), floats(slot[MODES], m), floats(slot[STEPS], m)
-    (matrices, means), factors = _law(slot), floats(slot[FACTORS], slot[ENTRIES])
-    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    m = task.coefficients
+    away, modes, steps = floats(task.away, m), floats(task.modes, m), floats(task.steps, m)
+    (matrices, means), factors = _law(task), floats(task.factors, task.entries)
+    sizes, by_block = integers(task.block_sizes, task.blocks), floats(task.by_block, PER_BLOCK * task.blocks)
     first, matrix, left = 0, 0, 0
-    for b in range(slot[BLOCKS]):
+    for b in range(task.blocks):
         d, own = sizes[b], PER_BLOCK * b
         if by_block[own + SEARCH] == SOUGHT:
-            value = by_block[own + VALUE_AWAY] + _prior_at(slot, away, first, matrix, d)
+            value = by_block[own + VALUE_AWAY] + _prior_at(task, away, first, matrix, d)
             if value >= by_block[own + BEST] - 1e-9 * abs(value) and value > -math.inf:
-                factor, mean = floats(slot[FACTOR], d * d), means[first : first + d]
+                factor, mean = floats(task.factor, d * d), means[first : first + d]
                 logs = _mean_of(matrices[matrix : matrix + d * d], mean, factor, d)
                 if logs == logs and abs(logs) < math.inf:
                     by_block[own + BEST] = value
                     factors[matrix : matrix + d * d] = factor
                     modes[first : first + d] = away[first : first + d]
                     steps[first : first + d] = mean - away[first : first + d]
-                    if -2.0 * _distance(factor, steps[first : first + d], floats(slot[WORK], d), d) < NEAR:
+                    if -2.0 * _distance(factor, steps[first : first + d], floats(task.work, d), d) < NEAR:
                         by_block[own + SEARCH] = FOUND
                         modes[first : first + d] = mean
                 else:
@@ -296,28 +306,28 @@ def _distance(factor, x, work, d):
 
 
 @inline
-def _find_modes(words, slot, reals):
+def _find_modes(words, task, reals):
     """The normal law of each block at its mode, whatever the present point is."""
-    status, left = _begin(slot, reals), 1
+    status, left = _begin(task, reals), 1
     for _ in range(MOST_NEWTON):
         if status != 0 or left == 0:
             break
-        status = call(slot[PASS], (words, AWAY - HERE, PRODUCTS))
-        left = _advance(slot)
+        status = call(task.row_pass, (words, AT_AWAY, PRODUCTS))
+        left = _advance(task)
     return status
 
 
 @inline
-def _kick(slot, v, momentum, first, matrix, d, place):
+def _kick(task, v, momentum, first, matrix, d, place):
     """Half a kick by the gradient of what the density at v is beside the normal law; `place` gets v's own coordinate.
 
     Everything is in coordinates in which that law is the standard one.
     """
-    m = slot[COEFFICIENTS]
-    factor, modes = floats(slot[FACTORS] + 8 * matrix, d * d), floats(slot[MODES], m)
-    _, gradient = _law(slot)
-    _prior_gradient(slot, v, gradient, first, matrix, d)
-    own, away = gradient[first : first + d], floats(slot[AWAY], m)
+    m = task.coefficients
+    factor, modes = floats(task.factors + 8 * matrix, d * d), floats(task.modes, m)
+    _, gradient = _law(task)
+    _prior_gradient(task, v, gradient, first, matrix, d)
+    own, away = gradient[first : first + d], floats(task.away, m)
     solved_below(factor, own, d)
     for i in range(first, first + d):
         away[i] = v[i] - modes[i]
@@ -327,23 +337,23 @@ def _kick(slot, v, momentum, first, matrix, d, place):
 
 
 @inline
-def _propose(slot, stream):
+def _propose(task, stream):
     """Kick and turn each block by a quarter about its mode; where it has no normal law, the block stays."""
-    m = slot[COEFFICIENTS]
-    here, there, modes = floats(slot[HERE], m), floats(slot[THERE], m), floats(slot[MODES], m)
-    momenta, place = floats(slot[MOMENTA], m), floats(slot[WORK], m)
-    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    m = task.coefficients
+    here, there, modes = floats(task.here, m), floats(task.there, m), floats(task.modes, m)
+    momenta, place = floats(task.momenta, m), floats(task.work, m)
+    sizes, by_block = integers(task.block_sizes, task.blocks), floats(task.by_block, PER_BLOCK * task.blocks)
     first, matrix = 0, 0
-    for b in range(slot[BLOCKS]):
+    for b in range(task.blocks):
         d, own = sizes[b], PER_BLOCK * b
         there[first : first + d] = here[first : first + d]
         if by_block[own + SEARCH] != NOWHERE:
-            factor = floats(slot[FACTORS] + 8 * matrix, d * d)
-            by_block[own + ENERGY] = by_block[own + VALUE_HERE] + _prior_at(slot, here, first, matrix, d)
+            factor = floats(task.factors + 8 * matrix, d * d)
+            by_block[own + ENERGY] = by_block[own + VALUE_HERE] + _prior_at(task, here, first, matrix, d)
             for i in range(first, first + d):
                 momenta[i] = standard_normal(stream)
                 by_block[own + ENERGY] -= 0.5 * momenta[i] * momenta[i]
-            _kick(slot, here, momenta, first, matrix, d, place)
+            _kick(task, here, momenta, first, matrix, d, place)
             for i in range(d):  # a quarter turn: place and momentum change parts
                 there[first + i] = momenta[first + i]
                 momenta[first + i] = -place[i]
@@ -355,19 +365,19 @@ def _propose(slot, stream):
 
 
 @inline
-def _accept(slot, stream):
+def _accept(task, stream):
     """Move the blocks whose energy is kept well enough; those refused are counted."""
-    m = slot[COEFFICIENTS]
-    here, there, momenta = floats(slot[HERE], m), floats(slot[THERE], m), floats(slot[MOMENTA], m)
-    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
-    counter = floats(slot[COUNTER], 2)
+    m = task.coefficients
+    here, there, momenta = floats(task.here, m), floats(task.there, m), floats(task.momenta, m)
+    sizes, by_block = integers(task.block_sizes, task.blocks), floats(task.by_block, PER_BLOCK * task.blocks)
+    counter = floats(task.counter, 2)
     first, matrix = 0, 0
-    for b in range(slot[BLOCKS]):
+    for b in range(task.blocks):
         d, own = sizes[b], PER_BLOCK * b
         accepted = False
         if by_block[own + SEARCH] != NOWHERE:
-            change = by_block[own + VALUE_THERE] + _prior_at(slot, there, first, matrix, d) - by_block[own + ENERGY]
-            _kick(slot, there, momenta, first, matrix, d, floats(slot[WORK], m))
+            change = by_block[own + VALUE_THERE] + _prior_at(task, there, first, matrix, d) - by_block[own + ENERGY]
+            _kick(task, there, momenta, first, matrix, d, floats(task.work, m))
             for i in range(first, first + d):
                 change -= 0.5 * momenta[i] * momenta[i]
             accepted = change > -standard_exponential(stream)
@@ -381,23 +391,23 @@ def _accept(slot, stream):
 
 
 @inline
-def _ellipses(slot, stream):
+def _ellipses(task, stream):
     """Centre and second axis of each block's ellipse, both from the prior, and its slice; 0 where all is well."""
-    m = slot[COEFFICIENTS]
-    centres, axes = floats(slot[TURN], m), floats(slot[TURN] + 8 * m, m)
-    matrices, _ = _law(slot)
-    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    m = task.coefficients
+    centres, axes = floats(task.turn, m), floats(task.turn + 8 * m, m)
+    matrices, _ = _law(task)
+    sizes, by_block = integers(task.block_sizes, task.blocks), floats(task.by_block, PER_BLOCK * task.blocks)
     first, matrix = 0, 0
-    for b in range(slot[BLOCKS]):
+    for b in range(task.blocks):
         d, own = sizes[b], PER_BLOCK * b
         if by_block[own + TURNS] != 0.0:
-            factor, prior = floats(slot[FACTOR], d * d), matrices[matrix : matrix + d * d]
-            prior[:] = floats(slot[PRECISION] + 8 * matrix, d * d)
+            factor, prior = floats(task.factor, d * d), matrices[matrix : matrix + d * d]
+            prior[:] = floats(task.precision + 8 * matrix, d * d)
             _made_whole(prior, d)
             if not cholesky(prior, factor, d) > -math.inf:
                 return _trouble(prior, d)
             centre, axis = centres[first : first + d], axes[first : first + d]
-            centre[:] = floats(slot[LINEAR] + 8 * first, d)
+            centre[:] = floats(task.linear + 8 * first, d)
             solved_below(factor, centre, d)
             solved_above(factor, centre, d)
             for i in range(d):
@@ -413,12 +423,12 @@ def _ellipses(slot, stream):
 
 
 @inline
-def _turn(slot):
+def _turn(task):
     """Blocks that still turn at their present angle, there."""
-    m = slot[COEFFICIENTS]
-    centres, axes = floats(slot[TURN], m), floats(slot[TURN] + 8 * m, m)
-    here, there = floats(slot[HERE], m), floats(slot[THERE], m)
-    block_of, by_block = integers(slot[BLOCK_OF], m), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    m = task.coefficients
+    centres, axes = floats(task.turn, m), floats(task.turn + 8 * m, m)
+    here, there = floats(task.here, m), floats(task.there, m)
+    block_of, by_block = integers(task.block_of, m), floats(task.by_block, PER_BLOCK * task.blocks)
     for i in range(m):
         own = PER_BLOCK * block_of[i]
         there[i] = here[i]
@@ -428,13 +438,13 @@ def _turn(slot):
 
 
 @inline
-def _settle(slot, stream):
+def _settle(task, stream):
     """Move the blocks that are on their slices, and shorten the others' angles; how many still turn."""
-    m = slot[COEFFICIENTS]
-    here, there = floats(slot[HERE], m), floats(slot[THERE], m)
-    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    m = task.coefficients
+    here, there = floats(task.here, m), floats(task.there, m)
+    sizes, by_block = integers(task.block_sizes, task.blocks), floats(task.by_block, PER_BLOCK * task.blocks)
     first, left = 0, 0
-    for b in range(slot[BLOCKS]):
+    for b in range(task.blocks):
         d, own = sizes[b], PER_BLOCK * b
         if by_block[own + TURNS] != 0.0:
             if by_block[own + VALUE_THERE] > by_block[own + LEVEL]:
@@ -452,26 +462,26 @@ def _settle(slot, stream):
 
 
 @inline
-def _slice(words, slot, stream):
+def _slice(words, task, stream):
     """Move marked blocks along ellipses through prior draws (Murray, Adams and MacKay 2010, figure 2)."""
-    status = call(slot[PASS], (words, 0, VALUES))
+    status = call(task.row_pass, (words, 0, VALUES))
     if status == 0:
-        status = _ellipses(slot, stream) if _is_number(slot) else NOT_A_NUMBER
+        status = _ellipses(task, stream) if _is_number(task) else NOT_A_NUMBER
     left = 1
     for _ in range(MOST_TURNS):
         if status != 0 or left == 0:
             break
-        _turn(slot)
-        status = call(slot[PASS], (words, 1, VALUES))
-        left = _settle(slot, stream)
+        _turn(task)
+        status = call(task.row_pass, (words, 1, VALUES))
+        left = _settle(task, stream)
     return status
 
 
 @inline
-def _mark(slot, refusals):
+def _mark(task, refusals):
     """Mark the blocks that were refused so often in a row; whether there are some."""
-    by_block, some = floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS]), False
-    for b in range(slot[BLOCKS]):
+    by_block, some = floats(task.by_block, PER_BLOCK * task.blocks), False
+    for b in range(task.blocks):
         marked = by_block[PER_BLOCK * b + REFUSALS] >= refusals
         by_block[PER_BLOCK * b + TURNS] = 1.0 if marked else 0.0
         some = some or marked
@@ -479,39 +489,39 @@ def _mark(slot, refusals):
 
 
 @inline
-def _moved(words, slot, reals, stream):
+def _moved(words, task, reals, stream):
     """One proposal for all blocks."""
-    status = _find_modes(words, slot, reals)
+    status = _find_modes(words, task, reals)
     if status == 0:
-        status = call(slot[PASS], (words, 0, GRADIENT))
-    if status == 0 and not _is_number(slot):
+        status = call(task.row_pass, (words, 0, GRADIENT))
+    if status == 0 and not _is_number(task):
         status = NOT_A_NUMBER
     if status != 0:
         return status
-    _propose(slot, stream)
-    status = call(slot[PASS], (words, 1, GRADIENT))
+    _propose(task, stream)
+    status = call(task.row_pass, (words, 1, GRADIENT))
     if status == 0:
-        _accept(slot, stream)
+        _accept(task, stream)
     return status
 
 
 @inline
-def _remember(slot, reals):
+def _remember(task, reals):
     """Add the present point to the mean of past ones; early ones are forgotten."""
-    m = slot[COEFFICIENTS]
-    past, here = floats(reals, m + 1), floats(slot[HERE], m)
+    m = task.coefficients
+    past, here = floats(reals, m + 1), floats(task.here, m)
     past[m] += 1.0
     for i in range(m):
         past[i] += max(1.0 / past[m], FORGETTING) * (here[i] - past[i])
 
 
 @inline
-def _restart(slot, reals):
+def _restart(task, reals):
     """While tuning, begin anew at the mode where a block was refused for long, and seek modes from the prior again."""
-    here, modes = floats(slot[HERE], slot[COEFFICIENTS]), floats(slot[MODES], slot[COEFFICIENTS])
-    sizes, by_block = integers(slot[BLOCK_SIZES], slot[BLOCKS]), floats(slot[BY_BLOCK], PER_BLOCK * slot[BLOCKS])
+    here, modes = floats(task.here, task.coefficients), floats(task.modes, task.coefficients)
+    sizes, by_block = integers(task.block_sizes, task.blocks), floats(task.by_block, PER_BLOCK * task.blocks)
     first, some = 0, False
-    for b in range(slot[BLOCKS]):
+    for b in range(task.blocks):
         d, own = sizes[b], PER_BLOCK * b
         if by_block[own + REFUSALS] >= MOST_REFUSALS:
             some = True
@@ -520,11 +530,11 @@ def _restart(slot, reals):
                 by_block[own + REFUSALS] = 0.0
         first += d
     if some:
-        floats(reals, slot[COEFFICIENTS] + 1)[slot[COEFFICIENTS]] = 0.0
+        floats(reals, task.coefficients + 1)[task.coefficients] = 0.0
     return some
 
 
-@step_kernel
+@step_of(TASK)
 def propose_coefficients(words, reals, stream):
     """Move coefficients below links: by a proposal in most sweeps, along ellipses in some, chosen evenly at random.
 
@@ -533,23 +543,23 @@ def propose_coefficients(words, reals, stream):
 
     reals: the mean of past points, learned while tuning, and how many they are.
     """
-    slot = integers(words, WIDTH)
-    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    task = record_at(words, TASK)
+    status = call(task.machine, (task.program, task.length, 0, 0))
     if status != 0:
         return status
-    targets, here = integers(slot[TARGETS], slot[COEFFICIENTS]), floats(slot[HERE], slot[COEFFICIENTS])
-    for i in range(slot[COEFFICIENTS]):
+    targets, here = integers(task.targets, task.coefficients), floats(task.here, task.coefficients)
+    for i in range(task.coefficients):
         here[i] = floats(targets[i], 1)[0]
     sliced = uniform(stream) < SLICE_SHARE
-    status = 0 if sliced else _moved(words, slot, reals, stream)
-    again = status == 0 and slot[0] != 0 and not sliced and _restart(slot, reals)
-    if status == 0 and _mark(slot, 0.0 if sliced else MOST_REFUSALS) and (sliced or slot[0] != 0):
-        status = _slice(words, slot, stream)
+    status = 0 if sliced else _moved(words, task, reals, stream)
+    again = status == 0 and task.tuning != 0 and not sliced and _restart(task, reals)
+    if status == 0 and _mark(task, 0.0 if sliced else MOST_REFUSALS) and (sliced or task.tuning != 0):
+        status = _slice(words, task, stream)
     if status != 0:
         return status
-    if slot[0] != 0 and not again:
-        _remember(slot, reals)
-    for i in range(slot[COEFFICIENTS]):
+    if task.tuning != 0 and not again:
+        _remember(task, reals)
+    for i in range(task.coefficients):
         floats(targets[i], 1)[0] = here[i]
     return 0
 

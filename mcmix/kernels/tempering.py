@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from mcmix.kernels.base import call, floats, inline, integers, step_kernel
+from mcmix.kernels.base import call, floats, inline, step_of
 from mcmix.kernels.random import standard_exponential
+from mcmix.kernels.records import STEP, record, record_at, record_in
 
-# Of each level: program, instructions, address of its answer, memory of its chain, address of its power.
-LEVEL_PROGRAM, LEVEL_LENGTH, LEVEL_ANSWER, LEVEL_MEMORY, LEVEL_POWER = range(5)
-LEVEL_WIDTH = 5
+SWAPS = record(*STEP, "levels", "n_levels", "stretches", "n_stretches", "follow")  # whether gaps may follow
+LEVEL = record("program", "length", "answer", "memory", "power")  # of the log likelihood; addresses in its chain
+STRETCH = record("start", "length")  # doubles of a chain's memory that belong to its state
 
 # The numbers of a ladder of M levels: calls, trips; of each level the power, the log likelihood, and whether its state
 # comes from the hottest; of each pair of neighbours the gap of log powers, proposals, acceptances.
@@ -23,14 +24,14 @@ def numbers_size(n_levels: int) -> int:
 
 
 @inline
-def _exchange(slot, first, second):
+def _exchange(task, first, second):
     """Swap the states of two levels, stretch by stretch."""
-    levels, stretches = integers(slot[3], slot[2] * LEVEL_WIDTH), integers(slot[5], 2 * slot[4])
-    for s in range(slot[4]):
-        start, n = stretches[2 * s], stretches[2 * s + 1]
-        one = floats(levels[first * LEVEL_WIDTH + LEVEL_MEMORY] + 8 * start, n)
-        other = floats(levels[second * LEVEL_WIDTH + LEVEL_MEMORY] + 8 * start, n)
-        for i in range(n):
+    here, there = record_in(task.levels, first, LEVEL), record_in(task.levels, second, LEVEL)
+    for s in range(task.n_stretches):
+        stretch = record_in(task.stretches, s, STRETCH)
+        one = floats(here.memory + 8 * stretch.start, stretch.length)
+        other = floats(there.memory + 8 * stretch.start, stretch.length)
+        for i in range(stretch.length):
             one[i], other[i] = other[i], one[i]
 
 
@@ -57,7 +58,7 @@ def _follow(power, logs, gaps, n_levels, calls):
         gaps[i] *= whole / moved
 
 
-@step_kernel
+@step_of(SWAPS)
 def swap_levels(words, reals, stream):
     """Propose swaps between levels 0 and 1, 2 and 3, .. or 1 and 2, 3 and 4, .. in turn.
 
@@ -65,32 +66,31 @@ def swap_levels(words, reals, stream):
     even and odd pairs in turn leaves the product of all levels' laws as it is, and carries states faster than random
     pairs (Okabe et al. 2001; Syed et al. 2022). While tuning, gaps follow the acceptance of all pairs.
 
-    0 tuning, 1 machine, 2 M levels, 3 their table, 4 stretches of memory that are a state, 5 their table (start,
-    length), 6 whether gaps may follow. Reals: the ladder's numbers.
+    reals: the ladder's numbers.
     """
-    slot = integers(words, 7)
-    n_levels, tuning = slot[2], slot[0] != 0
-    levels, numbers = integers(slot[3], n_levels * LEVEL_WIDTH), floats(reals, POWERS + 6 * n_levels - 3)
+    task = record_at(words, SWAPS)
+    n_levels, tuning = task.n_levels, task.tuning != 0
+    numbers = floats(reals, POWERS + 6 * n_levels - 3)
     power, logs, returning = numbers[POWERS:], numbers[POWERS + n_levels :], numbers[POWERS + 2 * n_levels :]
     gaps = numbers[POWERS + 3 * n_levels :]
     proposed, accepted = gaps[n_levels - 1 :], gaps[2 * (n_levels - 1) :]
     for i in range(n_levels):
-        level = levels[i * LEVEL_WIDTH :]
-        status = call(slot[1], (level[LEVEL_PROGRAM], level[LEVEL_LENGTH], 0, 1))
+        level = record_in(task.levels, i, LEVEL)
+        status = call(task.machine, (level.program, level.length, 0, 1))
         if status != 0:
             return status
-        logs[i] = floats(level[LEVEL_ANSWER], 1)[0]
-    if tuning and slot[6] != 0:
+        logs[i] = floats(level.answer, 1)[0]
+    if tuning and task.follow != 0:
         _follow(power, logs, gaps, n_levels, numbers[CALLS])
         for i in range(1, n_levels):
             power[i] = power[i - 1] * math.exp(-gaps[i - 1])
-            floats(levels[i * LEVEL_WIDTH + LEVEL_POWER], 1)[0] = power[i]
+            floats(record_in(task.levels, i, LEVEL).power, 1)[0] = power[i]
     for i in range(int(numbers[CALLS]) % 2, n_levels - 1, 2):
         taken = -standard_exponential(stream) < _log_ratio(power, logs, i)
         proposed[i] += 1.0
         if taken:
             accepted[i] += 1.0
-            _exchange(slot, i, i + 1)
+            _exchange(task, i, i + 1)
             returning[i], returning[i + 1] = returning[i + 1], returning[i]
     returning[n_levels - 1] = 1.0
     numbers[TRIPS] += returning[0]
@@ -103,4 +103,4 @@ def swap_levels(words, reals, stream):
     return 0
 
 
-__all__ = ["CALLS", "LEVEL_WIDTH", "POWERS", "TRIPS", "numbers_size", "swap_levels"]
+__all__ = ["CALLS", "LEVEL", "POWERS", "STRETCH", "TRIPS", "numbers_size", "swap_levels"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
-from mcmix.kernels.base import call, floats, inline, integers, step_kernel
+from mcmix.kernels.base import call, floats, inline, step_of
 from mcmix.kernels.events import cholesky, solved_above, solved_below
 from mcmix.kernels.gibbs import IMPOSSIBLE, NOT_A_NUMBER
 from mcmix.kernels.random import standard_gamma, standard_normal
+from mcmix.kernels.records import RUN, record, record_at
 
-# Descriptor: 1 machine, 2 program, 3 instructions, 4 draws, 5 dimension, 6 first and 7 second natural parameters,
-# 8 where the draws go, 9 workspace of 3 d * d + d doubles.
+# So many draws of a dimension d from two natural parameters; the workspace has 3 d * d + d doubles.
+VECTORS = record(*RUN, "count", "dimension", "first", "second", "out", "workspace")
 
 
 @inline
@@ -22,18 +23,18 @@ def _broken(matrix, d):
     return IMPOSSIBLE
 
 
-@step_kernel
+@step_of(VECTORS)
 def draw_vectors(words, reals, stream):
     """Vectors with density proportional to exp(-v' P v / 2 + h' v): P is `first`, h `second` (Rue and Held 2005)."""
-    slot = integers(words, 10)
-    n, d = slot[4], slot[5]
-    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    task = record_at(words, VECTORS)
+    n, d = task.count, task.dimension
+    status = call(task.machine, (task.program, task.length, 0, 0))
     if status != 0:
         return status
-    factor = floats(slot[9], d * d)
+    factor = floats(task.workspace, d * d)
     for k in range(n):
-        precision, linear = floats(slot[6] + 8 * k * d * d, d * d), floats(slot[7] + 8 * k * d, d)
-        out = floats(slot[8] + 8 * k * d, d)
+        precision, linear = floats(task.first + 8 * k * d * d, d * d), floats(task.second + 8 * k * d, d)
+        out = floats(task.out + 8 * k * d, d)
         logs = cholesky(precision, factor, d)
         if logs != logs:
             return _broken(precision, d)
@@ -71,7 +72,7 @@ def _fill_squares(rows, out, d):
             out[j * d + i] = total
 
 
-@step_kernel
+@step_of(VECTORS)
 def draw_matrices(words, reals, stream):
     """Wishart matrices, density proportional to |X|**f exp(-tr(T X) / 2): f is `first`, T `second`.
 
@@ -79,16 +80,16 @@ def draw_matrices(words, reals, stream):
     standard normals below the diagonal and roots of chi-squares with n - i degrees of freedom on it, i = 0 .. d - 1;
     n = 2 f + d + 1.
     """
-    slot = integers(words, 10)
-    n, d = slot[4], slot[5]
-    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    task = record_at(words, VECTORS)
+    n, d = task.count, task.dimension
+    status = call(task.machine, (task.program, task.length, 0, 0))
     if status != 0:
         return status
-    work = floats(slot[9], 3 * d * d + d)
+    work = floats(task.workspace, 3 * d * d + d)
     factor, lower, column = work, work[d * d :], work[2 * d * d :]
-    powers = floats(slot[6], n)
+    powers = floats(task.first, n)
     for k in range(n):
-        inverse, out = floats(slot[7] + 8 * k * d * d, d * d), floats(slot[8] + 8 * k * d * d, d * d)
+        inverse, out = floats(task.second + 8 * k * d * d, d * d), floats(task.out + 8 * k * d * d, d * d)
         freedom = 2.0 * powers[k] + d + 1.0
         logs = cholesky(inverse, factor, d)
         if logs != logs or not freedom > d - 1.0:
@@ -104,23 +105,23 @@ def draw_matrices(words, reals, stream):
     return 0
 
 
-@step_kernel
+@step_of(VECTORS)
 def draw_inverse_matrices(words, reals, stream):
     """Inverse Wishart matrices, density proportional to |X|**-f exp(-tr(S X**-1) / 2): f is `first`, S `second`.
 
     X is the inverse of a Wishart matrix W = L'**-1 A A' L**-1 with S = L L' and Bartlett's A (see `draw_matrices`), so
     X = B' B with A B = L': no inverse is formed. A has n = 2 f - d - 1 degrees of freedom.
     """
-    slot = integers(words, 10)
-    n, d = slot[4], slot[5]
-    status = call(slot[1], (slot[2], slot[3], 0, 0))
+    task = record_at(words, VECTORS)
+    n, d = task.count, task.dimension
+    status = call(task.machine, (task.program, task.length, 0, 0))
     if status != 0:
         return status
-    work = floats(slot[9], 3 * d * d + d)
+    work = floats(task.workspace, 3 * d * d + d)
     factor, lower, turned = work, work[d * d :], work[2 * d * d :]
-    powers = floats(slot[6], n)
+    powers = floats(task.first, n)
     for k in range(n):
-        scale, out = floats(slot[7] + 8 * k * d * d, d * d), floats(slot[8] + 8 * k * d * d, d * d)
+        scale, out = floats(task.second + 8 * k * d * d, d * d), floats(task.out + 8 * k * d * d, d * d)
         freedom = 2.0 * powers[k] - d - 1.0
         logs = cholesky(scale, factor, d)
         if logs != logs or not freedom > d - 1.0:

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
+from mcmix.kernels.records import seen
 from mcmix.kernels.soft import soft_pass
+from mcmix.kernels.tiles import PASS
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.labels import Pass
@@ -180,7 +181,8 @@ class _OneVector:
         label = self.compiled.label
         self._logs, self._shares = np.zeros(label.n_units), np.zeros((label.n_units, label.n_labels))
         self._words = self.compiled.descriptor(chain)
-        self._words[kernels.PASS_UNIT_LOG], self._words[kernels.PASS_COLLECT] = address_of(self._logs), 0
+        self._told = seen(PASS, self._words)
+        self._told.unit_logs, self._told.collect = address_of(self._logs), 0
 
     def unit_logs(self, at: Point) -> np.ndarray:
         status = run_step(soft_pass, self._words, np.zeros(1), at.chain.stream)
@@ -188,9 +190,9 @@ class _OneVector:
         return self._logs if status == 0 else np.full(1, -np.inf)
 
     def add_shares(self, at: Point, node: Stochastic, out: np.ndarray) -> None:
-        self._words[kernels.PASS_MEMBERSHIP] = address_of(out)
+        self._told.memberships = address_of(out)
         self.unit_logs(at)
-        self._words[kernels.PASS_MEMBERSHIP] = 0
+        self._told.memberships = 0
 
     def most_probable(self, at: Point) -> dict[Stochastic, np.ndarray]:
         self._shares[:] = 0.0

@@ -19,12 +19,13 @@ from scipy import optimize
 
 from mcmix.errors import ImproperPosterior, ModelError
 from mcmix.kernels import streams
-from mcmix.kernels.density_steps import LOG, LOGIT, SIMPLEX
+from mcmix.kernels.transforms import LOG, LOGIT, SIMPLEX
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.buffers import buffers
 from mcmix.sampling.curvature import Curvature, curvature, gradient
 from mcmix.sampling.marginal import Marginal
-from mcmix.sampling.run import Runner, buffers, collected, run, runner
+from mcmix.sampling.run import Runner, collected, run, runner
 from mcmix.sampling.start import seeds_of
 from mcmix.sampling.stretches import Stretch
 from mcmix.sampling.unconstrained import Unconstrained

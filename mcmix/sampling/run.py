@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.errors import ImproperPosterior, McmixError, ModelError, ZeroProbability
+from mcmix.errors import ImproperPosterior, McmixError, ZeroProbability
 from mcmix.kernels import density_steps, driver, gibbs, labels, streams
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
+from mcmix.kernels.records import made as filled
+from mcmix.kernels.records import seen, table, width
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.buffers import Buffers, point
 from mcmix.sampling.failure import culprit, impossible_rows
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.ladder import Tempering
@@ -27,14 +30,13 @@ from mcmix.sampling.team import Team
 from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL, Call, Chain, Step
 from mcmix.steps.density import BlockMetropolis, DensityStep, ElementMetropolis
-from mcmix.steps.plan import Assembled, Segment, per_label_bytes, recorded_from
+from mcmix.steps.plan import Assembled, recorded_from
 from mcmix.structure.tempering import POWER_KEY
 from mcmix.traces.memory import Draws
 
 POLL = 0.05  # seconds between looks at the chains
 STRETCH = 0.05  # seconds that a chain runs before another gets its turn: chains stay abreast on few cores
 FIRST_STRETCH = 16  # sweeps
-TUNING = 0  # word of a descriptor
 TUNED = (0.1, 0.7)  # acceptance rates of a tuned step: targets are 0.44 for one element, 0.23 for a block
 MOST_LOOKS = 100  # intervals after which a step that cannot be tuned is taken as it is
 
@@ -62,20 +64,24 @@ class Runner:
     team: Team | None = None  # the threads of the last call
 
     @property
+    def told(self) -> Any:
+        """The frame by the names of its fields, to read and write."""
+        return seen(driver.FRAME, self.frame)
+
+    @property
     def rows(self) -> int:
         """Rows recorded in the present call."""
-        return int(self.frame[driver.FRAME_ROW])
+        return int(self.told.row)
 
     @property
     def sweeps(self) -> int:
         """Sweeps done since the chain began."""
-        return int(self.frame[driver.FRAME_SWEEP])
+        return int(self.told.sweep)
 
     def tune(self, on: bool) -> None:
         """Switch adaptation on or off."""
         for call in self.calls:
-            if call.tuned:
-                call.words[TUNING] = int(on)
+            call.tune(on)
 
     @property
     def finished(self) -> bool:
@@ -91,9 +97,9 @@ class Runner:
                 self._stretch(), self.tuning.to_next_look(self.sweeps), sweeps if not self.waiting else sys.maxsize
             )
         self.tune(self.waiting or self.burn_left > 0 or (self.tuning.throughout and not self.tuning.settled))
-        self.frame[driver.FRAME_SWEEPS] = sweeps
+        self.told.sweeps = sweeps
         if self.waiting:  # burn-in begins after this stretch at the earliest: nothing is recorded in it
-            self.frame[driver.FRAME_BURN] = self.sweeps + sweeps + self.burn_left
+            self.told.burn = self.sweeps + sweeps + self.burn_left
         before = time.perf_counter()
         self.status = driver.run_frame(self.frame)
         self.sampled_seconds += time.perf_counter() - before
@@ -185,15 +191,17 @@ def runner(
         hotter, more = _hotter(made, chain, number, tempering, given, pools)
         swaps = made.swaps.between([chain, *hotter], tempering.powers, tempering.follow)
         calls = [swaps, *calls, *more]
-    frame, stop = apart(driver.FRAME_WIDTH, np.int64), chain.stop
-    table = np.array([[c.kernel, address_of(c.words), address_of(c.reals)] for c in calls], dtype=np.int64)
+    frame, stop = apart(width(driver.FRAME), np.int64), chain.stop
+    rows = [filled(driver.CALL, kernel=c.kernel, words=address_of(c.words), reals=address_of(c.reals)) for c in calls]
+    called = table(driver.CALL, rows)
     assert made.record is not None
     record = chain.bound(made.record)
-    frame[driver.FRAME_STEPS], frame[driver.FRAME_TABLE] = len(table), address_of(table)
-    frame[driver.FRAME_STREAM], frame[driver.FRAME_STOP] = chain.stream, address_of(stop)
-    frame[driver.FRAME_PROGRAM], frame[driver.FRAME_LENGTH] = record.words
-    frame[driver.FRAME_MACHINE] = MACHINE.address
-    made_runner = Runner(made, number, chain, calls, frame, stop, [table], hotter=hotter, ladder=swaps)
+    made_runner = Runner(made, number, chain, calls, frame, stop, [called], hotter=hotter, ladder=swaps)
+    told = made_runner.told
+    told.calls, told.n_calls = address_of(called), len(called)
+    told.stream, told.stop = chain.stream, address_of(stop)
+    told.program, told.length = record.words
+    told.machine = MACHINE.address
     made_runner.tune(False)
     return made_runner
 
@@ -220,87 +228,13 @@ def _hotter(
     return chains, calls
 
 
-@dataclass
-class Buffers:
-    """Where a call's draws go.
-
-    Attributes
-    ----------
-    segments : list of Segment
-        What is recorded draw by draw.
-    numbers : ndarray, shape (chains, draws, places)
-    labels : dict of node to ndarray, shape (chains, draws, units)
-        In a small type.
-    moments : dict of node to ndarray, shape (chains, 2, entries)
-        Missing entries beyond the budget: running means and sums of squared distances from them.
-    """
-
-    segments: list[Segment]
-    numbers: np.ndarray
-    labels: dict[Stochastic, np.ndarray]
-    moments: dict[Stochastic, np.ndarray]
-
-
-def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers:
-    """Allocate a call's draws; labels only while they fit the budget in bytes."""
-    found: dict[Stochastic, np.ndarray] = {}
-    for node in made.labels:
-        size, width = per_label_bytes(node, made), made.recording.leaves[node].size
-        needed = size * n_chains * n_rows * width
-        if node.trace_by_default and needed <= budget:
-            budget -= needed
-            found[node] = np.zeros((n_chains, n_rows, width), dtype=np.uint8 if size == 1 else np.uint16)
-    segments, moments = [], dict[Stochastic, np.ndarray]()
-    for segment in made.segments:
-        node = segment.key
-        if isinstance(node, Stochastic) and node.mask is not None:  # missing entries share the labels' budget
-            if 8 * segment.size * n_chains * n_rows > budget:
-                moments[node] = np.zeros((n_chains, 2, segment.size))
-                continue
-            budget -= 8 * segment.size * n_chains * n_rows
-        segments.append(segment)
-    width = sum(s.size for s in segments)
-    try:
-        if 8 * n_chains * n_rows * width > _memory():
-            raise MemoryError  # what a system that promises more than it has finds out in the middle of a run
-        return Buffers(segments, np.zeros((n_chains, n_rows, width)), found, moments)
-    except (MemoryError, ValueError) as error:  # NumPy's words for more bytes than addresses
-        gibibytes = 8 * n_chains * n_rows * width / 2**30
-        raise ModelError(
-            f"sample: the draws would take {gibibytes:.1f} GiB ({n_chains} chains x {n_rows} draws x {width} numbers); "
-            "use thin=, fewer iterations, or several calls"
-        ) from error
-
-
-def _memory() -> float:
-    """Bytes of the machine's memory, as far as the system says it."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return float("inf")
-
-
 def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     """Point a chain's frame to where its draws of this call go."""
     if r.team is not None:
         r.team.end()  # before any memory is bound anew; they have ended, unless something was raised that cannot be
-    made = r.made
-    table = np.zeros((max(len(out.labels), 1), driver.LABEL_WIDTH), np.int64)
-    for j, (node, array) in enumerate(out.labels.items()):
-        lowest = recorded_from(node, made)
-        table[j] = [r.chain.address(node), array.shape[2], lowest, address_of(array[r.number]), array.itemsize]
-    segments = np.array([[r.chain.address(s.key), s.size, int(s.log_kept)] for s in out.segments], dtype=np.int64)
-    moments = np.zeros((max(len(out.moments), 1), driver.MOMENT_WIDTH), np.int64)
-    for j, (node, array) in enumerate(out.moments.items()):
-        moments[j] = [r.chain.address(node), array.shape[2], *[address_of(array[r.number, i]) for i in range(2)]]
-    r.kept = r.kept[:1] + [table, segments, moments, out]
-    r.frame[driver.FRAME_SEGMENTS], r.frame[driver.FRAME_SEGMENT_TABLE] = len(segments), address_of(segments)
-    r.frame[driver.FRAME_ROW_WIDTH] = segments[:, 1].sum()
-    r.frame[driver.FRAME_MOMENTS], r.frame[driver.FRAME_MOMENT_TABLE] = len(out.moments), address_of(moments)
-    r.frame[driver.FRAME_LABELS], r.frame[driver.FRAME_LABEL_TABLE] = len(out.labels), address_of(table)
-    r.frame[driver.FRAME_OUT] = address_of(out.numbers[r.number])
-    r.frame[driver.FRAME_ROW], r.frame[driver.FRAME_THIN] = 0, thin
-    r.frame[driver.FRAME_BURN] = r.sweeps + burn
+    r.kept = r.kept[:1] + [point(r.told, out, r.made, r.chain, r.number), out]
+    r.told.row, r.told.thin = 0, thin
+    r.told.burn = r.sweeps + burn
     r.stop[0], r.status, r.sampled_seconds, r.swept = 0, 0, 0.0, 0
     r.chain.error = None
 
@@ -465,7 +399,7 @@ def _refuse_failures(runners: Sequence[Runner]) -> None:
             raise error
     for r in runners:
         if r.status > 0:
-            where = int(r.frame[driver.FRAME_FAILED])
+            where = int(r.told.failed)
             step = r.calls[where].step if 0 <= where < len(r.calls) else None
             names = ", ".join(v.name for v in step.variables) if step is not None else "the recorded values"
             if r.status == density_steps.NOT_A_NUMBER and isinstance(step, (DensityStep, BlockMetropolis)):

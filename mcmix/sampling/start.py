@@ -241,7 +241,7 @@ def _seed_entangled(chain: Chain, calls: Sequence[Call], given: Mapping[Stochast
     if entangled:
         rest = [c for c in calls if c not in entangled and not set(c.step.variables) & set(given)]
         for call in rest:
-            call.words[0] = int(call.tuned)
+            call.tune(True)
         _rounds(rest, chain, ENTANGLED_ROUNDS)
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.files import read_arrays, write_arrays
-from mcmix.kernels import driver
 from mcmix.sampling.run import Runner
 from mcmix.steps.plan import Assembled
 
@@ -121,7 +120,7 @@ class Saved:
         for level, chain in enumerate(r.hotter):
             chain.memory[:] = self.arrays[f"level {i} {level}"]
         r.chain.rng.bit_generator.state = stream
-        r.frame[driver.FRAME_SWEEP] = int(self.arrays[f"sweeps {i}"])
+        r.told.sweep = int(self.arrays[f"sweeps {i}"])
         at = 0
         for call in r.calls:
             call.reals[:] = self.arrays[f"learned {i}"][at : at + call.reals.size]

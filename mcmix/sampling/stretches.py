@@ -9,7 +9,7 @@ from scipy.special import expit, logsumexp
 
 from mcmix.distributions.circle import from_direction, wrapped
 from mcmix.distributions.lkj import factor_from_partial, from_partial
-from mcmix.kernels.density_steps import CIRCLE, IDENTITY, LOG, LOGIT, UPPER
+from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, UPPER
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.targets import bounds_of
 

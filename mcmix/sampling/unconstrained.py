@@ -1,6 +1,6 @@
 """The continuous unknowns of a model as one flat vector without bounds, and the Jacobian of going there and back.
 
-The twin, in NumPy and over any number of points at once, of the transforms in `mcmix.kernels.density_steps`. Four
+The twin, in NumPy and over any number of points at once, of the transforms in `mcmix.kernels.transforms`. Four
 scales occur: *values* are what users see, *kept* values are what a chain's memory holds (logarithms for simplexes),
 *free* coordinates have no bounds, and *own* coordinates are as many numbers on the variable's own scale: all elements,
 a simplex without its last weight, the lower triangle of a symmetric matrix, what is below the diagonal of a correlation
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.kernels.density_steps import CIRCLE, CORRELATION, POSITIVE_DEFINITE, SIMPLEX
+from mcmix.kernels.transforms import CIRCLE, CORRELATION, POSITIVE_DEFINITE, SIMPLEX
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.stretches import CorrelationStretch, MatrixStretch, OpenedCircle, SimplexStretch, Stretch, _blocks
 from mcmix.steps.targets import bounds_of, is_discrete, transform_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from mcmix.kernels.base import AddressedKernel, address_of, apart
 from mcmix.kernels.labels import n_blocks
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.random import seeded_streams
+from mcmix.kernels.records import TUNED, made, seen, width
 from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.program import BoundProgram, Compiler, Layout, Program, finished
@@ -125,6 +126,11 @@ class Call:
     step: Step
     tuned: bool = False
 
+    def tune(self, on: bool) -> None:
+        """Switch adaptation on or off, where there is any."""
+        if self.tuned:
+            seen(TUNED, self.words[: width(TUNED)]).tuning = on
+
 
 @dataclass
 class Plan:
@@ -218,16 +224,22 @@ class Step(ABC):
 
 
 def words(*values: int) -> np.ndarray:
-    """A kernel's descriptor."""
+    """Whole numbers as kernels read them."""
     return np.array(values, dtype=np.int64)
 
 
 def kernel_call(
-    step: Step, kernel: AddressedKernel, slots: Sequence[int], reals: np.ndarray | None = None, tuned: bool = False
+    step: Step,
+    kernel: AddressedKernel,
+    fields: Mapping[str, int],
+    reals: np.ndarray | None = None,
+    tuned: bool = False,
 ) -> Call:
-    """A call whose descriptor starts with the tuning flag and the machine."""
+    """A call of a kernel with its record, which begins with the tuning flag and the machine."""
+    assert kernel.reads is not None
     numbers = np.ascontiguousarray(reals if reals is not None else np.zeros(1), dtype=float)
-    return Call(kernel.address, words(0, MACHINE.address, *slots), numbers, step, tuned)
+    record = made(kernel.reads, tuning=0, machine=MACHINE.address, **fields)
+    return Call(kernel.address, record, numbers, step, tuned)
 
 
 Competence = Callable[[Stochastic, Structure], str | None]

@@ -9,6 +9,7 @@ import numpy as np
 
 from mcmix.kernels import coefficients as kernels
 from mcmix.kernels.base import address_of
+from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.program import Program
@@ -75,22 +76,36 @@ class CoefficientGibbs(Step):
         """One call: prior, rows, draws."""
         group = self.group
         order, starts = (np.ascontiguousarray(p, dtype=np.int64) for p in (group.order, group.row_starts))
-        children = np.array([self._child(j, chain) for j in range(len(self.children))], dtype=np.int64)
+        children = table(kernels.CHILD, [self._child(j, chain) for j in range(len(self.children))])
         targets = self._targets(chain)
         chain.kept += [order, starts, children, targets]
-        slots = [
-            *chain.bound(self.prelude).words, group.size, len(self.sizes), address_of(self.sizes), len(children),
-            address_of(children), chain.address(("precision", self)), int((self.sizes**2).sum()),
-            chain.address(("linear", self)), address_of(order), address_of(starts), address_of(targets),
-            chain.address(("work", self)),
-        ]  # fmt: skip
-        return [kernel_call(self, kernels.draw_coefficients, slots)]
+        fields = {
+            **chain.bound(self.prelude).named,
+            "coefficients": group.size,
+            "blocks": len(self.sizes),
+            "block_sizes": address_of(self.sizes),
+            "children": address_of(children),
+            "n_children": len(children),
+            "precision": chain.address(("precision", self)),
+            "entries": (self.sizes**2).sum(),
+            "linear": chain.address(("linear", self)),
+            "order": address_of(order),
+            "row_starts": address_of(starts),
+            "targets": address_of(targets),
+            "workspace": chain.address(("work", self)),
+        }
+        return [kernel_call(self, kernels.draw_coefficients, fields)]
 
-    def _child(self, j: int, chain: Chain) -> list[int]:
+    def _child(self, j: int, chain: Chain) -> np.ndarray:
         child = self.children[j]
-        program = chain.bound(self.row_programs[j]).words
-        gathered = int(child not in self.group.known)
-        return [*program, child.rows, len(child.terms), chain.address(("columns", self, j)), gathered]
+        return made(
+            kernels.CHILD,
+            **chain.bound(self.row_programs[j]).named,
+            rows=child.rows,
+            terms=len(child.terms),
+            columns=chain.address(("columns", self, j)),
+            crossed=child not in self.group.known,
+        )
 
     def _targets(self, chain: Chain) -> np.ndarray:
         """Where each coefficient stands in the chain's memory, in the order of the blocks."""

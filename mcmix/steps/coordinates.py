@@ -77,12 +77,22 @@ class MissingCoordinates(Step):
         counts = np.ascontiguousarray(self.mask[self.rows].sum(1), dtype=np.int64)
         chain.kept += [coordinates, counts]
         steps = [x.size // len(self.rows) if x.size > n else 0 for x, n in ((self.mean, d), (self.matrix, d * d))]
-        slots = [
-            *chain.bound(self.program).words, len(self.rows), d, chain.address(node), chain.address(("rows", self)),
-            address_of(coordinates), address_of(counts), chain.address(("mean", self)), steps[0],
-            chain.address(("matrix", self)), steps[1], self.kind, chain.address(("work", self)),
-        ]  # fmt: skip
-        return [kernel_call(self, kernels.draw_missing_coordinates, slots)]
+        fields = {
+            **chain.bound(self.program).named,
+            "rows": len(self.rows),
+            "dimension": d,
+            "entries": chain.address(node),
+            "known": chain.address(("rows", self)),
+            "coordinates": address_of(coordinates),
+            "counts": address_of(counts),
+            "means": chain.address(("mean", self)),
+            "mean_step": steps[0],
+            "matrices": chain.address(("matrix", self)),
+            "matrix_step": steps[1],
+            "kind": self.kind,
+            "workspace": chain.address(("work", self)),
+        }
+        return [kernel_call(self, kernels.draw_missing_coordinates, fields)]
 
     @property
     def cost(self) -> str:

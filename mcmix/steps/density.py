@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mcmix.kernels import block_steps, transforms
 from mcmix.kernels import density_steps as kernels
-from mcmix.kernels.base import address_of
+from mcmix.kernels.base import AddressedKernel, address_of
+from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.steps.program import BoundProgram
@@ -45,7 +47,7 @@ class DensityStep(Step):
         self.lower, self.upper = bounds_of(self.node)
         self.transform = transform_of(self.node, self.lower, self.upper)
         if own_scale and not self.node.is_circular:  # angles are on their own scale anyway, and stay on their circle
-            self.transform = kernels.IDENTITY
+            self.transform = transforms.IDENTITY
 
     def compile(self, plan: Plan) -> None:
         """The target's program, and places for bounds and counters."""
@@ -69,17 +71,32 @@ class DensityStep(Step):
         state[int(place)] = value
         return {self.node: state}
 
-    def slots(self, chain: Chain, extra: int = 0) -> list[int]:
-        """The descriptor after its first two words."""
+    def called(
+        self,
+        chain: Chain,
+        kernel: AddressedKernel,
+        reals: np.ndarray | None = None,
+        tuned: bool = False,
+        **own: int,
+    ) -> Call:
+        """A call of one of the kernels, with what its record has beyond what all have."""
         chain.view(("lower", self))[:], chain.view(("upper", self))[:] = self.lower, self.upper
         if self.workspace == 3:
             chain.view(("work", self))[2] = self.own_functions
         bound = chain.bound(self.program)
-        answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
-        places = [chain.address((key, self)) for key in ("lower", "upper")]
-        single = int(self.target.single)
-        return [*bound.words, self.n, chain.address(self.node), answer, single, self.transform, *places, extra,
-                                chain.address(("counter", self)), chain.address(("work", self))]  # fmt: skip
+        fields = {
+            **bound.named,
+            "count": self.n,
+            "variable": chain.address(self.node),
+            "answer": bound.answer,
+            "single": self.target.single,
+            "transform": self.transform,
+            "lower": chain.address(("lower", self)),
+            "upper": chain.address(("upper", self)),
+            "counters": chain.address(("counter", self)),
+            "workspace": chain.address(("work", self)),
+        }
+        return kernel_call(self, kernel, fields | own, reals, tuned)
 
     @property
     def cost(self) -> str:
@@ -105,9 +122,9 @@ class Slice(DensityStep):
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
-        spread = np.std(np.atleast_1d(self.node.value).astype(float)) if self.transform == kernels.IDENTITY else 1.0
+        spread = np.std(np.atleast_1d(self.node.value).astype(float)) if self.transform == transforms.IDENTITY else 1.0
         widths = np.full(self.n, max(float(spread), 1.0) if self.width is None else self.width)
-        return [kernel_call(self, kernels.slice_elements, self.slots(chain), widths, tuned=True)]
+        return [self.called(chain, kernels.slice_elements, widths, tuned=True)]
 
 
 class ElementMetropolis(DensityStep):
@@ -135,9 +152,9 @@ class ElementMetropolis(DensityStep):
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
-        discrete = int(is_discrete(self.node))
+        whole = is_discrete(self.node)
         scales = np.append(self.scales, 0.0)
-        return [kernel_call(self, kernels.metropolis_elements, self.slots(chain, discrete), scales, tuned=True)]
+        return [self.called(chain, kernels.metropolis_elements, scales, tuned=True, whole=whole)]
 
     def counters(self) -> list[object]:
         """Proposals and acceptances."""
@@ -157,7 +174,7 @@ class TransferMetropolis(ElementMetropolis):
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
         reals = np.array([self.scales[0] if self.n else 1.0, 0.0])
-        return [kernel_call(self, kernels.transfer_counts, self.slots(chain, self.node.state_shape[-1]), reals, True)]
+        return [self.called(chain, kernels.transfer_counts, reals, tuned=True, entries=self.node.state_shape[-1])]
 
 
 class BlockMetropolis(Step):
@@ -173,7 +190,7 @@ class BlockMetropolis(Step):
     """
 
     name = "adaptive Metropolis, block"
-    kernel = kernels.metropolis_block
+    kernel = block_steps.metropolis_block
 
     def __init__(
         self,
@@ -242,16 +259,24 @@ class BlockMetropolis(Step):
 
     def _bound(self, chain: Chain, bound: BoundProgram, g: int, group: list[Piece]) -> Call:
         chain.view(("work", self, g))[-1] = self.own_functions
-        table = []
-        for i, p in enumerate(group):
-            places = [chain.address(key) + 8 * p.first for key in (p.node, ("lower", self, i), ("upper", self, i))]
-            table.append([places[0], p.size, p.transform, p.entries, *places[1:]])
-        pieces = np.array(table, dtype=np.int64)
+        pieces = table(block_steps.PIECE, [self._piece(chain, i, p) for i, p in enumerate(group)])
         chain.kept.append(pieces)
-        answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
-        places = [chain.address(("counter", self)), chain.address(("work", self, g))]
-        slots = [*bound.words, self.n, address_of(pieces), answer, len(group), self.d, 0, 0, 0, *places]
-        return kernel_call(self, self.kernel, slots, self._tuning(), tuned=True)
+        fields = {
+            **bound.named,
+            "count": self.n,
+            "answer": bound.answer,
+            "pieces": address_of(pieces),
+            "n_pieces": len(group),
+            "free": self.d,
+            "counters": chain.address(("counter", self)),
+            "workspace": chain.address(("work", self, g)),
+        }
+        return kernel_call(self, self.kernel, fields, self._tuning(), tuned=True)
+
+    def _piece(self, chain: Chain, i: int, p: Piece) -> np.ndarray:
+        places = {"variable": p.node, "lower": ("lower", self, i), "upper": ("upper", self, i)}
+        found = {name: chain.address(key) + 8 * p.first for name, key in places.items()}
+        return made(block_steps.PIECE, count=p.size, transform=p.transform, entries=p.entries, **found)
 
     def _tuning(self) -> np.ndarray:
         """What the kernel adapts, at the start."""
@@ -275,7 +300,7 @@ class BlockSlice(BlockMetropolis):
     """
 
     name = "slice, free coordinates"
-    kernel = kernels.slice_block
+    kernel = block_steps.slice_block
 
     def _tuning(self) -> np.ndarray:
         """A width for each coordinate."""
@@ -313,7 +338,7 @@ class Enumeration(DensityStep):
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
-        return [kernel_call(self, kernels.enumerate_elements, self.slots(chain, self.n_values))]
+        return [self.called(chain, kernels.enumerate_elements, choices=self.n_values)]
 
     @property
     def cost(self) -> str:

@@ -10,10 +10,11 @@ import numpy as np
 from mcmix.kernels.base import python_callback
 from mcmix.kernels.driver import run_machine
 from mcmix.kernels.machine import MACHINE, PYTHON_FAILED
+from mcmix.kernels.records import TUNED, made
 from mcmix.nodes.law import Law
 from mcmix.nodes.node import mapped, nodes_in
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.base import Call, Chain, Plan, Step, words
+from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.density import Enumeration
 from mcmix.steps.gibbs import ConjugateGibbs
 from mcmix.steps.targets import values_of
@@ -107,7 +108,7 @@ class CalledDraw(Step):
 
         callback, address = python_callback(run, 3)
         chain.kept.append(callback)
-        return [Call(address, words(0), np.zeros(1), self)]
+        return [Call(address, made(TUNED, tuning=0), np.zeros(1), self)]
 
     @property
     def cost(self) -> str:

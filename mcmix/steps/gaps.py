@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mcmix.kernels.base import address_of, apart
+from mcmix.kernels.gaps import GAPS
 from mcmix.kernels.machine import TILE
+from mcmix.kernels.records import made
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.cells import known_mean, rows_with_gaps
 from mcmix.structure.evidence import Structure
@@ -33,13 +35,21 @@ class GapLayout:
         order = np.lexsort((rows, patterns, rows // TILE))
         tiles = np.searchsorted(rows[order] // TILE, np.arange(-(-len(mask) // TILE) + 1))
         coordinates = np.nonzero(mask[rows])[1]
-        listed = (tiles, rows[order], patterns[order], starts[order], counts[order], coordinates)
-        self.arrays = [np.ascontiguousarray(a, dtype=np.int64) for a in listed]
+        listed = {
+            "tiles": tiles,
+            "rows": rows[order],
+            "patterns": patterns[order],
+            "starts": starts[order],
+            "counts": counts[order],
+            "coordinates": coordinates,
+        }
+        self.arrays = {name: np.ascontiguousarray(a, dtype=np.int64) for name, a in listed.items()}
         self.integrated = is_cheap(mask) if integrated is None else integrated
 
-    def words(self, entries: int, space: int) -> np.ndarray:
-        """The descriptor, given the addresses of the entries' values and of workspace."""
-        return np.array([*map(address_of, self.arrays), entries, space, int(self.integrated)], dtype=np.int64)
+    def record(self, entries: int, workspace: int) -> np.ndarray:
+        """What the pass is told, given the addresses of the entries' values and of workspace."""
+        listed = {name: address_of(a) for name, a in self.arrays.items()}
+        return made(GAPS, **listed, entries=entries, workspace=workspace, integrated=self.integrated)
 
 
 def is_cheap(mask: np.ndarray) -> bool:

@@ -48,13 +48,13 @@ class ConjugateGibbs(Step):
     def bind(self, chain: Chain) -> list[Call]:
         """One call: run the program, draw."""
         node, n = self.variables[0], self.conditional.first.size
-        slots = [*chain.bound(self.program).words, n, *[chain.address(k) for k in self.keys], chain.address(node)]
-        last_axis = node.shape[-1] if self.conditional.kind == "dirichlet" else 0
-        return [
-            kernel_call(
-                self, KERNELS[self.conditional.kind], [*slots, last_axis], np.array([self.conditional.exponent])
-            )
-        ]
+        first, second, lower, upper = (chain.address(k) for k in self.keys)
+        fields = {**chain.bound(self.program).named, "count": n, "first": first, "out": chain.address(node)}
+        if self.conditional.kind == "dirichlet":
+            fields["entries"] = node.shape[-1]
+        else:
+            fields |= {"second": second, "lower": lower, "upper": upper}
+        return [kernel_call(self, KERNELS[self.conditional.kind], fields, np.array([self.conditional.exponent]))]
 
     @property
     def cost(self) -> str:

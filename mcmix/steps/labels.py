@@ -9,13 +9,14 @@ import numpy as np
 from mcmix.kernels import exchange as exchange_kernels
 from mcmix.kernels import gaps as gap_kernels
 from mcmix.kernels import labels as kernels
-from mcmix.kernels import vectors
+from mcmix.kernels import tiles, vectors
 from mcmix.kernels.base import address_of
 from mcmix.kernels.machine import MACHINE
+from mcmix.kernels.records import made, partly, table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.gaps import GapLayout, columns_about
-from mcmix.structure.cells import looked_up, missing_in
+from mcmix.structure.cells import Cells, looked_up, missing_in
 from mcmix.structure.classes import Classes, classes_of
 from mcmix.structure.evidence import LabelBlock, Structure
 from mcmix.structure.exchange import Exchange, exchange_of, names_may_stick, ratio_target, unknown_parts
@@ -48,7 +49,7 @@ class Pass:
     def compile(self, plan: Plan) -> None:
         """The prelude (tables and whatever rows share) and one row program per factor that needs it."""
         plan.layout.place(("component", self), 1)
-        plan.layout.place(("workspace", self), kernels.workspace_size(self.label.n_labels))
+        plan.layout.place(("workspace", self), tiles.workspace_size(self.label.n_labels))
         for s in self.block.factors:
             if s.rows.op == "events":
                 d = s.rows.arguments[0].shape[1]
@@ -110,70 +111,68 @@ class Pass:
     # ---------------------------------------------------------------- binding
 
     def descriptor(self, chain: Chain) -> np.ndarray:
-        """The pass's descriptor for one chain."""
+        """The pass's record for one chain."""
         hot = self.block.tempered  # the kernel takes these first
         ordered = [*hot, *(s for s in self.block.factors if s not in hot)]
-        factors = np.array([self._factor(s, chain) for s in ordered], dtype=np.int64).reshape(-1, kernels.FACTOR_WIDTH)
-        prelude = chain.bound(self.prelude)
-        out = words(*[0] * kernels.PASS_WIDTH)
-
-        weights = chain.address(("log weights", self)) if self.block.log_weights is not None else 0
+        factors = table(tiles.FACTOR, [self._factor(s, chain) for s in ordered])
+        prelude, length = chain.bound(self.prelude).words
         streams = chain.row_streams(self.label.node, self.number, self.label.n_units)
-        out[: kernels.PASS_UNIT_LOG] = [
-            0, MACHINE.address, *prelude.words, self.label.n_units, self.label.n_labels, weights,
-            chain.address(self.label.node), self.label.lowest, len(factors), address_of(factors), address_of(streams),
-            chain.address(("workspace", self)), chain.address(("units", self.label.node)),
-        ]  # fmt: skip
-        out[kernels.PASS_COLLECT] = 1
-        if hot:
-            out[kernels.PASS_TEMPERED], out[kernels.PASS_TEMPERATURE] = len(hot), chain.address(POWER_KEY)
+        out = partly(
+            tiles.PASS,
+            machine=MACHINE.address,
+            prelude=prelude,
+            prelude_length=length,
+            units=self.label.n_units,
+            labels=self.label.n_labels,
+            log_weights=chain.address(("log weights", self)) if self.block.log_weights is not None else 0,
+            out=chain.address(self.label.node),
+            lowest=self.label.lowest,
+            factors=address_of(factors),
+            n_factors=len(factors),
+            streams=address_of(streams),
+            workspace=chain.address(("workspace", self)),
+            counts=chain.address(("units", self.label.node)),
+            collect=True,
+            tempered=len(hot),
+            temperature=chain.address(POWER_KEY) if hot else 0,
+        )
         chain.kept += [factors, streams, out]
         return out
 
     def _factor(self, s: SeparableFactor, chain: Chain) -> np.ndarray:
-        row = np.zeros(kernels.FACTOR_WIDTH, np.int64)
-        self._density(s, chain, row)
-        self._units(s, chain, row)
-        if s.cells is not None:
-            self._sums(s, chain, row)
-        return row
+        sums = {} if s.cells is None else self._sums(s, s.cells, chain)
+        return partly(tiles.FACTOR, **self._density(s, chain), **self._units(s, chain), **sums)
 
-    def _density(self, s: SeparableFactor, chain: Chain, row: np.ndarray) -> None:
+    def _density(self, s: SeparableFactor, chain: Chain) -> dict[str, int]:
         tables = self.tables[s]
         if tables is None:
-            bound = chain.bound(self.programs[s])
-            row[kernels.FACTOR_KIND] = kernels.PROGRAM
-            row[kernels.FACTOR_PROGRAM], row[kernels.FACTOR_LENGTH] = bound.words
-            row[kernels.FACTOR_SLOT] = chain.address(("component", self))
-            row[kernels.FACTOR_RESULT] = chain.memory.ctypes.data + 8 * bound.outputs[0]
-            return
+            bound, component = chain.bound(self.programs[s]), chain.address(("component", self))
+            return {"kind": tiles.PROGRAM, **bound.named, "component": component, "result": bound.answer}
         if s.rows.op == "events":
-            self._vectors(s, tables, chain, row)
-            return
-        row[kernels.FACTOR_DENSITY] = s.rows.extra.density.address
-        row[kernels.FACTOR_X] = self._column(s.rows.arguments[0], chain)
-        for i in range(3):
+            return self._vectors(s, tables, chain)
+        found = {"kind": tiles.TABLE, "density": s.rows.extra.density.address}
+        found["x"] = self._column(s.rows.arguments[0], chain)
+        for i, name in enumerate(tiles.PARAMETERS):
             j = min(i, len(tables) - 1)
-            row[kernels.FACTOR_A + 2 * i] = chain.address(("table", self, s, j))
-            row[kernels.FACTOR_A_STEP + 2 * i] = (
-                1 if tables[j].size > 1 or tables[j].shape == (self.label.n_labels,) else 0
-            )
+            found[name] = chain.address(("table", self, s, j))
+            found[f"{name}_step"] = tables[j].size > 1 or tables[j].shape == (self.label.n_labels,)
+        return found
 
-    def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain, row: np.ndarray) -> None:
+    def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain) -> dict[str, int]:
         """Rows of vectors: data column by column about a shift, means, matrices, room for the whitened ones."""
         columns, shift = self.centred[s]
         d, n = columns.shape
-        row[kernels.FACTOR_KIND], row[kernels.FACTOR_BY] = kernels.VECTORS, s.rows.extra.vectors
-        row[kernels.FACTOR_DIMENSION], row[kernels.FACTOR_ROWS] = d, n
-        row[kernels.FACTOR_X], row[kernels.FACTOR_C] = address_of(columns), address_of(shift)
-        for i, (slot, size) in enumerate(((kernels.FACTOR_A, d), (kernels.FACTOR_B, d * d))):
-            row[slot] = chain.address(("table", self, s, i))
-            row[slot + 1] = size if tables[i].size > size else 0
-        row[kernels.FACTOR_WHITENED] = chain.address(("whitened", self, s))
+        found = {"kind": tiles.VECTORS, "by": s.rows.extra.vectors, "dimension": d, "rows": n}
+        found |= {"x": address_of(columns), "third": address_of(shift)}
+        for i, (name, size) in enumerate((("first", d), ("second", d * d))):
+            found[name] = chain.address(("table", self, s, i))
+            found[f"{name}_step"] = size if tables[i].size > size else 0
+        found["whitened"] = chain.address(("whitened", self, s))
         if s.gaps is not None:
-            gaps = self.gaps[s].words(chain.address(s.factor.node), chain.address(("gaps", self, s)))
-            row[kernels.FACTOR_GAPS] = address_of(gaps)
+            gaps = self.gaps[s].record(chain.address(s.factor.node), chain.address(("gaps", self, s)))
+            found["gaps"] = address_of(gaps)
             chain.kept.append(gaps)
+        return found
 
     def _column(self, x: Expression, chain: Chain) -> int:
         if x.op == "leaf":
@@ -182,52 +181,60 @@ class Pass:
         chain.kept.append(array)
         return address_of(array)
 
-    def _units(self, s: SeparableFactor, chain: Chain, row: np.ndarray) -> None:
+    def _units(self, s: SeparableFactor, chain: Chain) -> dict[str, int]:
         if s.units is None:
-            return
+            return {}
         offsets = np.searchsorted(s.units, np.arange(self.label.n_units + 1)).astype(np.int64)
         units = np.ascontiguousarray(s.units, dtype=np.int64)
         chain.kept += [offsets, units]
-        row[kernels.FACTOR_UNITS], row[kernels.FACTOR_OFFSETS] = address_of(units), address_of(offsets)
+        return {"units": address_of(units), "offsets": address_of(offsets)}
 
-    def _products(self, s: SeparableFactor, chain: Chain, row: np.ndarray) -> None:
-        """Where counts, sums and products of rows of vectors go."""
-        cells, node = s.cells, s.factor
-        assert cells is not None
-        table = np.array([[0, 0, chain.address(("sum", node, 0)), chain.address(("square", node, 0))]], dtype=np.int64)
-        row[kernels.FACTOR_COLUMNS], row[kernels.FACTOR_COLUMN_TABLE] = 1, address_of(table)
-        row[kernels.FACTOR_COUNT], row[kernels.FACTOR_CELLS] = chain.address(("count", node)), cells.size
-        row[kernels.FACTOR_STRIDE] = cells.strides[self.label]
-        chain.kept.append(table)
+    def _sums(self, s: SeparableFactor, cells: Cells, chain: Chain) -> dict[str, int]:
+        """Where counts and sums go, and how a row's cell is found."""
+        node = s.factor
+        if cells.width > 1 or s.rows.op == "events":  # one column of vectors, whose sums of squares are products
+            sums, products = chain.address(("sum", node, 0)), chain.address(("square", node, 0))
+            columns = table(tiles.COLUMN, [partly(tiles.COLUMN, sums=sums, squares=products)])
+            others: dict[str, int] = {}
+        else:
+            columns = table(tiles.COLUMN, self._columns(s, cells, chain))
+            others = self._others(cells, chain)
+        chain.kept.append(columns)
+        return {
+            "columns": address_of(columns),
+            "n_columns": len(columns),
+            "counts": chain.address(("count", node)),
+            "cells": cells.size,
+            "stride": cells.strides[self.label],
+            **others,
+        }
 
-    def _sums(self, s: SeparableFactor, chain: Chain, row: np.ndarray) -> None:
-        cells, node = s.cells, s.factor
-        assert cells is not None
-        if cells.width > 1 or s.rows.op == "events":
-            self._products(s, chain, row)
-            return
+    def _columns(self, s: SeparableFactor, cells: Cells, chain: Chain) -> list[np.ndarray]:
+        node, shifts = s.factor, chain.address(("shifts", s.factor))
         chain.view(("shifts", node))[: len(cells.columns)] = cells.sums.shifts
-        table = np.zeros((max(len(cells.columns), 1), kernels.COLUMN_WIDTH), np.int64)
-        for j, column in enumerate(cells.columns):
-            squares = chain.address(("square", node, j)) if cells.squares[j] else 0
-            table[j] = [
-                address_of(column),
-                chain.address(("shifts", node)) + 8 * j,
-                chain.address(("sum", node, j)),
-                squares,
-            ]
-        row[kernels.FACTOR_COLUMNS], row[kernels.FACTOR_COLUMN_TABLE] = len(cells.columns), address_of(table)
-        row[kernels.FACTOR_COUNT], row[kernels.FACTOR_CELLS] = chain.address(("count", node)), cells.size
-        row[kernels.FACTOR_STRIDE] = cells.strides[self.label]
-        chain.kept += [table, cells.columns]
+        chain.kept.append(cells.columns)
+        return [
+            made(
+                tiles.COLUMN,
+                values=address_of(column),
+                shift=shifts + 8 * j,
+                sums=chain.address(("sum", node, j)),
+                squares=chain.address(("square", node, j)) if cells.squares[j] else 0,
+            )
+            for j, column in enumerate(cells.columns)
+        ]
+
+    def _others(self, cells: Cells, chain: Chain) -> dict[str, int]:
+        """Known groups, and another label vector."""
+        found: dict[str, int] = {}
         if cells.groups is not None:
             groups = np.ascontiguousarray(cells.groups, dtype=float)
             chain.kept.append(groups)
-            row[kernels.FACTOR_GROUPS] = address_of(groups)
+            found["groups"] = address_of(groups)
         for other, stride in cells.strides.items():
             if other is not self.label:
-                row[kernels.FACTOR_OTHER], row[kernels.FACTOR_OTHER_STRIDE] = chain.address(other.node), stride
-                row[kernels.FACTOR_OTHER_LOWEST] = other.lowest
+                found |= {"other": chain.address(other.node), "other_stride": stride, "other_lowest": other.lowest}
+        return found
 
 
 class LabelGibbs(Step):
@@ -281,10 +288,17 @@ class LabelGibbs(Step):
         complements = words(*[chain.address(v) for v in exchange.complements])
         bound = chain.bound(self.ratio_program)
         chain.kept += [families, complements]
-        answer = chain.memory.ctypes.data + 8 * bound.outputs[0]
-        slots = [*bound.words, answer, n_labels, len(families) // n_labels, address_of(families),
-                 len(exchange.complements), address_of(complements), chain.address(("exchange", self))]  # fmt: skip
-        return kernel_call(self, exchange_kernels.transpose_components, slots)
+        fields = {
+            **bound.named,
+            "answer": bound.answer,
+            "labels": n_labels,
+            "families": address_of(families),
+            "n_families": len(families) // n_labels,
+            "complements": address_of(complements),
+            "n_complements": len(exchange.complements),
+            "counters": chain.address(("exchange", self)),
+        }
+        return kernel_call(self, exchange_kernels.transpose_components, fields)
 
     def counters(self) -> list[Any]:
         """Of the transposition."""
@@ -352,11 +366,20 @@ class EntangledLabels(Step):
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
         rows, joint = chain.bound(self.row_program), chain.bound(self.joint_program)
-        first = [*rows.words, self.label.n_units, self.label.n_labels, self.label.lowest]
-        places = [chain.address(self.label.node), chain.address(("rows", self))]
-        rest = [chain.address((key, self)) for key in ("joint", "work", "counter")]
-        slots = [*first, *places, *joint.words, *rest]
-        return [kernel_call(self, exchange_kernels.entangled_labels, slots, np.array([16.0, 0.0, 0.0]), tuned=True)]
+        fields = {
+            **rows.named,
+            "count": self.label.n_units,
+            "labels": self.label.n_labels,
+            "lowest": self.label.lowest,
+            "variable": chain.address(self.label.node),
+            "rows": chain.address(("rows", self)),
+            "joint_program": joint.words[0],
+            "joint_length": joint.words[1],
+            "joint": chain.address(("joint", self)),
+            "workspace": chain.address(("work", self)),
+            "counters": chain.address(("counter", self)),
+        }
+        return [kernel_call(self, exchange_kernels.entangled_labels, fields, np.array([16.0, 0.0, 0.0]), tuned=True)]
 
     def counters(self) -> list[Any]:
         """Of the block move."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from mcmix.kernels import linked as kernels
 from mcmix.kernels.base import address_of
+from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
+from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.steps.program import Program
 from mcmix.structure.coefficients import Coefficients, coefficients_of
 from mcmix.structure.evidence import Structure
@@ -21,9 +22,9 @@ from mcmix.structure.rewrite import hoisted
 
 LINKS = {"log": kernels.LOG, "logit": kernels.LOGIT, "probit": kernels.PROBIT, "identity": kernels.IDENTITY}
 PLACES = (
-    "here", "there", "away", "modes", "steps", "momenta", "matrices", "factors", "means", "by block", "factor", "turn",
-    "counter",
-)  # fmt: skip  # in the order of the kernel's descriptor
+    "precision", "linear", "work", "here", "there", "away", "modes", "steps", "momenta", "matrices", "factors", "means",
+    "by_block", "factor", "turn", "counter",
+)  # fmt: skip
 
 
 def competence(node: Stochastic, structure: Structure) -> str | None:
@@ -66,7 +67,7 @@ class LinkedCoefficients(Step):
         terms = max(len(child.terms) for child in group.children)
         places = dict.fromkeys(("here", "there", "away", "modes", "steps", "momenta", "means"), m)
         places |= dict.fromkeys(("matrices", "factors"), int((self.sizes**2).sum()))
-        places |= {"by block": kernels.PER_BLOCK * len(self.sizes), "factor": largest**2, "turn": 2 * m}
+        places |= {"by_block": kernels.PER_BLOCK * len(self.sizes), "factor": largest**2, "turn": 2 * m}
         places |= {"counter": 2, "work": max(m, 2 * terms)}
         for name, size in places.items():
             plan.layout.place((name, self), size)
@@ -87,30 +88,35 @@ class LinkedCoefficients(Step):
         group = self.group
         order, starts = (np.ascontiguousarray(p, dtype=np.int64) for p in (group.order, group.row_starts))
         block_of = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        children = np.array([self._child(j, chain) for j in range(len(group.children))], dtype=np.int64)
+        children = table(kernels.CHILD, [self._child(j, chain) for j in range(len(group.children))])
         targets = self._targets(chain)
         chain.kept += [order, starts, children, targets, block_of]
-        places = [chain.address((n, self)) for n in PLACES]
-        slots = [
-            *chain.bound(self.prelude).words, group.size, len(self.sizes), address_of(self.sizes), len(children),
-            address_of(children), chain.address(("precision", self)), int((self.sizes**2).sum()),
-            chain.address(("linear", self)), address_of(order), address_of(starts), address_of(targets),
-            chain.address(("work", self)), kernels.weigh_rows.address, address_of(block_of), *places,
-        ]  # fmt: skip
-        return [kernel_call(self, kernels.propose_coefficients, slots, np.zeros(group.size + 1), tuned=True)]
+        program, length = chain.bound(self.prelude).words
+        fields = dict(
+            program=program, length=length, coefficients=group.size, blocks=len(self.sizes),
+            block_sizes=address_of(self.sizes), children=len(children), child_table=address_of(children),
+            entries=int((self.sizes**2).sum()), order=address_of(order), row_starts=address_of(starts),
+            targets=address_of(targets), row_pass=kernels.weigh_rows.address, block_of=address_of(block_of),
+        )  # fmt: skip
+        fields |= {name: chain.address((name, self)) for name in PLACES}
+        return [kernel_call(self, kernels.propose_coefficients, fields, np.zeros(group.size + 1), tuned=True)]
 
-    def _child(self, j: int, chain: Chain) -> list[int]:
+    def _child(self, j: int, chain: Chain) -> np.ndarray:
         child = self.group.children[j]
         link = LINKS[child.link] if isinstance(child, LinkedChild) else kernels.IDENTITY
-        program = chain.bound(self.row_programs[j]).words
-        return [*program, child.rows, len(child.terms), chain.address(("columns", self, j)), link]
+        program, length = chain.bound(self.row_programs[j]).words
+        columns = chain.address(("columns", self, j))
+        return made(
+            kernels.CHILD, program=program, length=length, rows=child.rows, terms=len(child.terms), columns=columns,
+            link=link,
+        )  # fmt: skip
 
     def _targets(self, chain: Chain) -> np.ndarray:
         """Where each coefficient stands in the chain's memory, in the order of the blocks."""
         places = [
             chain.address(n) + 8 * np.arange(v.size) for n, v in zip(self.group.nodes, self.group.starts, strict=True)
         ]
-        targets = words(*[0] * self.group.size)
+        targets = np.zeros(self.group.size, dtype=np.int64)
         targets[self.group.order] = np.concatenate(places)
         return targets
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from mcmix.errors import ModelError, ZeroProbability
 from mcmix.kernels.base import python_callback
+from mcmix.kernels.records import TUNED, made, seen
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.base import Call, Chain, Plan, Step, words
+from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.structure.evidence import Structure
 
 _own: list[weakref.ref[type[StepMethod]]] = []
@@ -151,7 +152,7 @@ class StepMethod(Step):
         own = self if not self._taken else self.again()
         self._taken = True
         own._members, own._unknown = self._members, self._unknown
-        descriptor = words(0)
+        descriptor = made(TUNED, tuning=0)
         callback, address = python_callback(lambda d, r, s: own._run(chain, descriptor, self), 3)
         chain.kept += [callback, descriptor]
         return [Call(address, descriptor, np.zeros(1), self, tuned=True)]
@@ -174,7 +175,7 @@ class StepMethod(Step):
             for node in self.stochastics:
                 chain.put(node, node.value)
             self._steps += 1
-            if descriptor[0] and self._steps % chain.tune_interval == 0:
+            if seen(TUNED, descriptor).tuning and self._steps % chain.tune_interval == 0:
                 chain.changed[prototype] = bool(self.tune())
             if self.counters():
                 counts = vars(self)["accepted"], vars(self)["rejected"]

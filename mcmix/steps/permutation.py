@@ -11,9 +11,10 @@ from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import python_callback
 from mcmix.kernels.driver import run_machine, run_step
 from mcmix.kernels.machine import MACHINE, PYTHON_FAILED
+from mcmix.kernels.records import TUNED, made
 from mcmix.nodes.law import Law
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.base import Call, Chain, Plan, Step, words
+from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.targets import is_discrete, values_of
 from mcmix.structure.evidence import Structure
@@ -89,7 +90,7 @@ class SharedPermutation(Step):
 
         callback, address = python_callback(run, 3)
         chain.kept += [callback, *passes]
-        return [Call(address, words(0), np.zeros(1), self)]
+        return [Call(address, made(TUNED, tuning=0), np.zeros(1), self)]
 
     def _exchange(self, chain: Chain, i: int, j: int) -> None:
         for node in self.labels:

@@ -126,6 +126,16 @@ class BoundProgram:
         """(address, number of instructions), as kernels take it."""
         return (address_of(self.code) if len(self.code) else 0), len(self.code)
 
+    @property
+    def named(self) -> dict[str, int]:
+        """The same by the names of a record's fields."""
+        return dict(zip(("program", "length"), self.words, strict=True))
+
+    @property
+    def answer(self) -> int:
+        """Address of the first output."""
+        return address_of(self.memory) + 8 * self.outputs[0]
+
 
 @dataclass
 class PythonCall:

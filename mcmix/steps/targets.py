@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcmix.kernels import density_steps as kernels
+from mcmix.kernels import transforms as kernels
 from mcmix.nodes.law import Law
 from mcmix.nodes.node import holds_nodes, shape_of
 from mcmix.nodes.stochastic import Stochastic

@@ -9,6 +9,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.kernels import tempering as kernels
 from mcmix.kernels.base import address_of
+from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.structure.evidence import Structure
@@ -59,17 +60,24 @@ class Swaps(Step):
 
     def between(self, chains: Sequence[Chain], powers: np.ndarray, follow: bool) -> Call:
         """The call that swaps states of these chains, coldest first."""
-        levels = np.zeros((len(chains), kernels.LEVEL_WIDTH), dtype=np.int64)
-        for i, chain in enumerate(chains):
-            bound = chain.bound(self.program)
-            memory = address_of(chain.memory)
-            answer = memory + 8 * bound.outputs[0]
-            levels[i] = [*bound.words, answer, memory, chain.address(POWER_KEY)]
-            chain.view(POWER_KEY)[:] = powers[i]
+        for chain, power in zip(chains, powers, strict=True):
+            chain.view(POWER_KEY)[:] = power
+        levels = table(kernels.LEVEL, [self._level(chain) for chain in chains])
         stretches = self._stretches()
         chains[0].kept += [levels, stretches]
-        slots = [len(chains), address_of(levels), len(stretches), address_of(stretches), int(follow)]
-        return kernel_call(self, kernels.swap_levels, slots, _numbers(powers), tuned=True)
+        fields = {
+            "levels": address_of(levels),
+            "n_levels": len(chains),
+            "stretches": address_of(stretches),
+            "n_stretches": len(stretches),
+            "follow": follow,
+        }
+        return kernel_call(self, kernels.swap_levels, fields, _numbers(powers), tuned=True)
+
+    def _level(self, chain: Chain) -> np.ndarray:
+        bound, memory = chain.bound(self.program), address_of(chain.memory)
+        power = chain.address(POWER_KEY)
+        return made(kernels.LEVEL, **bound.named, answer=bound.answer, memory=memory, power=power)
 
     def _stretches(self) -> np.ndarray:
         """Where a state is in a chain's memory: (start, length), neighbours joined."""
@@ -81,7 +89,7 @@ class Swaps(Step):
                 found[-1][1] += n
             else:
                 found.append([start, n])
-        return np.array(found, dtype=np.int64)
+        return table(kernels.STRETCH, [made(kernels.STRETCH, start=start, length=n) for start, n in found])
 
 
 def _numbers(powers: np.ndarray) -> np.ndarray:

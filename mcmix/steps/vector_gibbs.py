@@ -51,10 +51,17 @@ class VectorGibbs(Step):
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call: run the program, draw."""
-        places = [chain.address(("natural", self, i)) for i in range(2)]
-        out, work = chain.address(self.variables[0]), chain.address(("work", self))
-        slots = [*chain.bound(self.program).words, self.n, self.d, *places, out, work]
-        return [kernel_call(self, KERNELS[self.conditional.kind], slots)]
+        first, second = (chain.address(("natural", self, i)) for i in range(2))
+        fields = {
+            **chain.bound(self.program).named,
+            "count": self.n,
+            "dimension": self.d,
+            "first": first,
+            "second": second,
+            "out": chain.address(self.variables[0]),
+            "workspace": chain.address(("work", self)),
+        }
+        return [kernel_call(self, KERNELS[self.conditional.kind], fields)]
 
     @property
     def cost(self) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mcmix.kernels import windows as kernels
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.base import Call, Chain, kernel_call
+from mcmix.steps.base import Call, Chain
 from mcmix.steps.density import Enumeration
 from mcmix.structure.evidence import Structure
 
@@ -32,7 +32,7 @@ class WindowedEnumeration(Enumeration):
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
         reals = np.array([float(self.size)])
-        return [kernel_call(self, kernels.enumerate_windows, self.slots(chain, self.n_values), reals)]
+        return [self.called(chain, kernels.enumerate_windows, reals, choices=self.n_values)]
 
     @property
     def cost(self) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from mcmix.errors import ZeroProbability
 from mcmix.kernels import labels as kernels
+from mcmix.kernels import tiles
 from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.machine import MACHINE
+from mcmix.kernels.records import partly, seen, table
 from mcmix.kernels.soft import soft_pass
 from mcmix.structure.cells import missing_in
 from mcmix.structure.label_vectors import LabelVector
@@ -45,33 +46,30 @@ class LabelPass:
         self.counts = weights.counts if isinstance(weights, Weights) else np.zeros(starts * k)
         self.base = sum(s.base for s in self.statements)
         self._logs, self._labels, self._unit_logs = np.zeros((starts, k)), np.zeros(n), np.zeros(n)
-        self._workspace, self._reals = np.zeros(kernels.workspace_size(k)), np.zeros(1)
+        self._workspace, self._reals = np.zeros(tiles.workspace_size(k)), np.zeros(1)
         self._tables: list[np.ndarray] = []
         self._power, self._active = np.ones(1), _active(self.statements)
         self._words = [self._descriptor(start, n, k) for start in range(starts)]
 
     def _descriptor(self, start: int, n: int, k: int) -> np.ndarray:
-        rows = [row for s in self.statements for row in s.rows[start]]
-        self._tables.append(np.array(rows, dtype=np.int64).reshape(-1, kernels.FACTOR_WIDTH))
-        words = np.zeros(kernels.PASS_WIDTH, np.int64)
-        given: dict[int, Any] = {
-            kernels.PASS_MACHINE: MACHINE.address,  # of a prelude of no instructions
-            kernels.PASS_UNITS: n,
-            kernels.PASS_LABELS: k,
-            kernels.PASS_LOG_WEIGHTS: address_of(self._logs) + 8 * start * k,
-            kernels.PASS_OUT: address_of(self._labels),
-            kernels.PASS_FACTORS: len(rows),
-            kernels.PASS_FACTOR_TABLE: address_of(self._tables[start]),
-            kernels.PASS_WORKSPACE: address_of(self._workspace),
-            kernels.PASS_COUNTS: address_of(self.counts) + 8 * start * k,
-            kernels.PASS_UNIT_LOG: address_of(self._unit_logs),
-            kernels.PASS_COLLECT: 1,
-            kernels.PASS_POWER: address_of(self._power),
-            kernels.PASS_ACTIVE: 0 if self._active is None else address_of(self._active),
-        }
-        for place, word in given.items():
-            words[place] = word
-        return words
+        rows = table(tiles.FACTOR, [row for s in self.statements for row in s.rows[start]])
+        self._tables.append(rows)
+        return partly(
+            tiles.PASS,
+            machine=MACHINE.address,  # of a prelude of no instructions
+            units=n,
+            labels=k,
+            log_weights=address_of(self._logs) + 8 * start * k,
+            out=address_of(self._labels),
+            factors=address_of(rows),
+            n_factors=len(rows),
+            workspace=address_of(self._workspace),
+            counts=address_of(self.counts) + 8 * start * k,
+            unit_logs=address_of(self._unit_logs),
+            collect=True,
+            power=address_of(self._power),
+            active=0 if self._active is None else address_of(self._active),
+        )
 
     def run(self, running: Sequence[int]) -> np.ndarray:
         """Weigh all labels at the present moments; returns the sum of the units' log totals by start.
@@ -117,7 +115,8 @@ class LabelPass:
         self._refresh()
         out = np.zeros((self.label.n_units, self.label.n_labels))
         words = self._words[0].copy()
-        words[kernels.PASS_MEMBERSHIP], words[kernels.PASS_COLLECT] = address_of(out), 0
+        told = seen(tiles.PASS, words)
+        told.memberships, told.collect = address_of(out), 0
         run_step(soft_pass, words, self._reals, 0)
         if self._active is not None:  # nothing is known of them but the weights
             weights = self.log_weights()

@@ -15,10 +15,10 @@ from scipy.special import gammaln
 
 from mcmix.distributions.family import Family, Sums
 from mcmix.distributions.mv_normal import MV_NORMAL
-from mcmix.kernels import expected, vectors
-from mcmix.kernels import labels as kernels
+from mcmix.kernels import expected, tiles, vectors
 from mcmix.kernels.base import address_of
 from mcmix.kernels.gaps import space_size
+from mcmix.kernels.records import partly, seen, table
 from mcmix.steps.gaps import GapLayout, columns_about
 from mcmix.structure.cells import missing_in
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
@@ -193,35 +193,36 @@ class Labelled(Statement):
         self.kept += [offsets, units]
         return address_of(units), address_of(offsets)
 
-    def _rows(self, kernel: Any, x: np.ndarray, tables: Sequence[np.ndarray], steps: Sequence[int]) -> list[np.ndarray]:
-        """A factor that adds a kernel's value with one entry of each table per label; one for each start."""
+    def _rows(self, kernel: Any, x: np.ndarray, tables: Sequence[np.ndarray], steps: Sequence[int]) -> list[Any]:
+        """Factors that add a kernel's value with one entry of each table per label, by name: one for each start."""
         made = []
         for start in range(self.starts):
-            row = np.zeros(kernels.FACTOR_WIDTH, np.int64)
-            row[kernels.FACTOR_DENSITY], row[kernels.FACTOR_X] = kernel.address, address_of(x)
-            row[kernels.FACTOR_UNITS], row[kernels.FACTOR_OFFSETS] = self._units
-            for i, (table, step) in enumerate(zip(tables, steps, strict=True)):
-                row[kernels.FACTOR_A + 2 * i] = address_of(table) + 8 * start * self.label.n_labels * step
-                row[kernels.FACTOR_A_STEP + 2 * i] = step
+            units, offsets = self._units
+            fields = {"density": kernel.address, "x": address_of(x), "units": units, "offsets": offsets}
+            for name, values, step in zip(tiles.PARAMETERS, tables, steps, strict=True):
+                fields[name] = address_of(values) + 8 * start * self.label.n_labels * step
+                fields[f"{name}_step"] = step
+            row = partly(tiles.FACTOR, **fields)
             self.rows[start].append(row)
-            made.append(row)
+            made.append(seen(tiles.FACTOR, row))
         self.kept += [x, *tables]
         return made
 
-    def _collect(
-        self, rows: list[np.ndarray], count: np.ndarray, stride: int, columns: Sequence[Sequence[Any]]
-    ) -> None:
+    def _collect(self, rows: list[Any], count: np.ndarray, stride: int, columns: Sequence[Sequence[Any]]) -> None:
         """Where a factor's counts and sums go; each column is (data, shift, sums, squares or None)."""
         self.kept += [count, *columns]
         for start, row in enumerate(rows):
-            table = np.zeros((max(len(columns), 1), kernels.COLUMN_WIDTH), np.int64)
-            for j, (data, shift, *places) in enumerate(columns):
-                table[j, :2] = [0 if part is None else address_of(part) for part in (data, shift)]
-                table[j, 2:] = [0 if part is None else self._own(part, start) for part in places]
-            row[kernels.FACTOR_COLUMNS], row[kernels.FACTOR_COLUMN_TABLE] = len(columns), address_of(table)
-            row[kernels.FACTOR_COUNT], row[kernels.FACTOR_CELLS] = self._own(count, start), count.size // self.starts
-            row[kernels.FACTOR_STRIDE] = stride
-            self.kept.append(table)
+            listed = table(tiles.COLUMN, [self._column(column, start) for column in columns])
+            row.columns, row.n_columns = address_of(listed), len(listed)
+            row.counts, row.cells = self._own(count, start), count.size // self.starts
+            row.stride = stride
+            self.kept.append(listed)
+
+    def _column(self, column: Sequence[Any], start: int) -> np.ndarray:
+        values, shift, sums, squares = column
+        known = {name: address_of(x) for name, x in (("values", values), ("shift", shift)) if x is not None}
+        own = {name: self._own(x, start) for name, x in (("sums", sums), ("squares", squares)) if x is not None}
+        return partly(tiles.COLUMN, **known, **own)
 
     def _own(self, x: np.ndarray, start: int) -> int:
         """Address of one start's part of an array."""
@@ -260,8 +261,8 @@ class Numbers(Labelled):
 
     def refresh(self) -> None:
         """Coefficients at the present moments."""
-        for table, values in zip(self.tables, self.spec.coefficients(self.moments()), strict=True):
-            table[:] = values
+        for kept, values in zip(self.tables, self.spec.coefficients(self.moments()), strict=True):
+            kept[:] = values
 
     def logs(self, x: np.ndarray) -> np.ndarray:
         """See the base."""
@@ -285,9 +286,9 @@ class Vectors(Labelled):
         whitened, nothing = np.zeros(vectors.table_size(label.n_labels, d)), np.zeros(1)
         rows = self._rows(expected.LINEAR, columns, (self.means, self.precisions, self.shift), (d, d * d, 0))
         for row in rows:
-            row[kernels.FACTOR_KIND], row[kernels.FACTOR_BY] = kernels.VECTORS, vectors.BY_PRECISION
-            row[kernels.FACTOR_DIMENSION], row[kernels.FACTOR_ROWS] = d, columns.shape[1]
-            row[kernels.FACTOR_WHITENED] = address_of(whitened)
+            row.kind, row.by = tiles.VECTORS, vectors.BY_PRECISION
+            row.dimension, row.rows = d, columns.shape[1]
+            row.whitened = address_of(whitened)
         if s.gaps is not None:
             self._gaps(rows, missing_in(s), label.n_labels)
         self._collect(rows, counts, 1, [(None, None, sums, squares)])
@@ -295,13 +296,13 @@ class Vectors(Labelled):
         self._rows(expected.LINEAR, columns, (self.constants, nothing, nothing), (1, 0, 0))
         self.kept.append(whitened)
 
-    def _gaps(self, rows: list[np.ndarray], mask: np.ndarray, n_labels: int) -> None:
+    def _gaps(self, rows: list[Any], mask: np.ndarray, n_labels: int) -> None:
         """Missing coordinates are integrated out; where labels are given, the columns' means stand for them."""
         layout = GapLayout(mask, integrated=True)
         entries, space = self.shift[np.nonzero(mask)[1]], np.zeros(space_size(n_labels, len(self.shift)))
-        words = layout.words(address_of(entries), address_of(space))
+        words = layout.record(address_of(entries), address_of(space))
         for row in rows:
-            row[kernels.FACTOR_GAPS] = address_of(words)
+            row.gaps = address_of(words)
         self.kept += [layout, entries, space, words]
 
     @property
@@ -339,7 +340,7 @@ class Categories(Labelled):
         rows = self._rows(expected.LOOKED_UP, x, (self.table, length, length), (n_categories, 0, 0))
         self._collect(rows, self.counts, n_categories, [])
         for row in rows:
-            row[kernels.FACTOR_GROUPS] = address_of(x)
+            row.groups = address_of(x)
 
     def message(self, parameter: str) -> tuple[Any, Any]:
         """Expected counts."""

@@ -6,7 +6,7 @@ from scipy import optimize, stats
 from scipy.special import expit
 
 import mcmix as mc
-from mcmix.kernels import density_steps as kernels
+from mcmix.kernels import transforms as kernels
 from mcmix.sampling.curvature import curvature, stencil
 from mcmix.sampling.marginal import Marginal
 from mcmix.sampling.mode import METHODS, Search, Starts, Target, find_mode

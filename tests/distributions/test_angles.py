@@ -10,7 +10,7 @@ from scipy.special import i0e, logsumexp
 import mcmix as mc
 import mcmix.testing
 from mcmix.distributions import circle
-from mcmix.kernels import density_steps as kernels
+from mcmix.kernels import transforms as kernels
 from mcmix.report import arviz_bridge, arviz_measures, plots
 from mcmix.report.diagnosis.mixing import mixing
 from mcmix.report.statistics import hpd, node_statistics

@@ -16,7 +16,8 @@ import pytest
 
 import mcmix as mc
 from mcmix import testing
-from mcmix.kernels.labels import PASS_COUNTS
+from mcmix.kernels.records import seen
+from mcmix.kernels.tiles import PASS
 from mcmix.steps.labels import LabelGibbs
 from tests.harness import levels
 
@@ -162,7 +163,7 @@ def wrong_count(seed: Any) -> bool:
 
         def shifted(self: LabelGibbs, chain: Any) -> Any:
             calls = bind(self, chain)
-            calls[-1].words[PASS_COUNTS] -= 8
+            seen(PASS, calls[-1].words).counts -= 8
             return calls
 
         m = sampled(two_labels(rows=ROWS), seed)

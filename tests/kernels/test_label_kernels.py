@@ -14,7 +14,9 @@ from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.random import LANES, STREAM_WORDS, fill_uniforms, seeded_streams
+from mcmix.kernels.records import seen
 from mcmix.kernels.soft import soft_pass
+from mcmix.kernels.tiles import PASS, exp_of_nonpositive
 from mcmix.steps.base import Chain
 
 BLOCK = 16384
@@ -84,15 +86,15 @@ def test_uniforms_never_are_zero_and_may_be_one():
 
 def test_exponential_of_nonpositive_numbers():
     x = -np.concatenate([np.linspace(0, 707.9, 20001), np.logspace(-18, 2.8, 2001)])
-    found = np.array([kernels.exp_of_nonpositive(v) for v in x])
+    found = np.array([exp_of_nonpositive(v) for v in x])
     exact = np.array([math.exp(v) for v in x])
     assert np.all(np.abs(found - exact) <= 2e-14 * exact)
-    assert kernels.exp_of_nonpositive(0.0) == 1.0
+    assert exp_of_nonpositive(0.0) == 1.0
 
 
 @pytest.mark.parametrize("x", [-708.0, -800.0, -1e6, -1e300, -np.inf])
 def test_exponential_of_very_small_numbers(x):
-    assert 0.0 <= kernels.exp_of_nonpositive(x) < 1e-307
+    assert 0.0 <= exp_of_nonpositive(x) < 1e-307
 
 
 # -------------------------------------------------------------------- passes
@@ -234,8 +236,8 @@ def test_soft_pass(n, k):
     y, x, values, logs = normal_mixture(n, k)
     b = bound([y], values)
     unit_log, memberships = np.zeros(n), np.zeros((n, k))
-    b.call.words[kernels.PASS_UNIT_LOG] = address_of(unit_log)
-    b.call.words[kernels.PASS_MEMBERSHIP] = address_of(memberships)
+    told = seen(PASS, b.call.words)
+    told.unit_logs, told.memberships = address_of(unit_log), address_of(memberships)
     assert b.run(soft_pass) == 0
     total = logsumexp(logs, axis=1)
     weights = np.exp(logs - total[:, None])

@@ -13,8 +13,9 @@ import pytest
 
 import mcmix as mc
 import mcmix.testing
-from mcmix.kernels.base import call, floats, integers, step_kernel
+from mcmix.kernels.base import call, floats, step_of
 from mcmix.kernels.random import standard_normal
+from mcmix.kernels.records import RUN, record, record_at
 from mcmix.steps import table
 from mcmix.steps.base import Step, kernel_call
 from mcmix.structure.conjugacy import Conjugate, conjugate
@@ -23,16 +24,19 @@ from mcmix.structure.expression import constant
 KEPT = -0.9  # correlation of the new distance from the mean with the old one
 
 
-@step_kernel
+TASK = record(*RUN, "count", "precision", "weighted", "variable")
+
+
+@step_of(TASK)
 def overrelax(words, reals, stream):
     """x' = m + a (x - m) + sqrt((1 - a^2) / p) e, where the conditional is N(m, 1 / p)."""
-    slot = integers(words, 8)
-    if slot[3] > 0:
-        status = call(slot[1], (slot[2], slot[3], 0, 1))
+    task = record_at(words, TASK)
+    if task.length > 0:
+        status = call(task.machine, (task.program, task.length, 0, 1))
         if status != 0:
             return status
-    n = slot[4]
-    precision, weighted, x = floats(slot[5], n), floats(slot[6], n), floats(slot[7], n)
+    n = task.count
+    precision, weighted, x = floats(task.precision, n), floats(task.weighted, n), floats(task.variable, n)
     kept = floats(reals, 1)[0]
     for i in range(n):
         mean = weighted[i] / precision[i]
@@ -53,8 +57,9 @@ class OverRelaxation(Step):
 
     def bind(self, chain):
         bound = chain.bound(self.program)
-        places = [chain.address(key) for key in (("precision", self), ("weighted", self), self.variables[0])]
-        return [kernel_call(self, overrelax, [*bound.words, self.n, *places], np.array([KEPT]))]
+        fields = dict(zip(("program", "length"), bound.words, strict=True)) | {"count": self.n}
+        fields |= {name: chain.address((name, self)) for name in ("precision", "weighted")}
+        return [kernel_call(self, overrelax, fields | {"variable": chain.address(self.variables[0])}, np.array([KEPT]))]
 
 
 def competence(node, structure):

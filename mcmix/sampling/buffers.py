@@ -1,0 +1,113 @@
+"""Where a call's draws go, and how the driver is told of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+from mcmix.kernels import driver
+from mcmix.kernels.base import address_of
+from mcmix.kernels.records import made as filled
+from mcmix.kernels.records import table
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.base import Chain
+from mcmix.steps.plan import Assembled, Segment, per_label_bytes, recorded_from
+
+
+@dataclass
+class Buffers:
+    """Where a call's draws go.
+
+    Attributes
+    ----------
+    segments : list of Segment
+        What is recorded draw by draw.
+    numbers : ndarray, shape (chains, draws, places)
+    labels : dict of node to ndarray, shape (chains, draws, units)
+        In a small type.
+    moments : dict of node to ndarray, shape (chains, 2, entries)
+        Missing entries beyond the budget: running means and sums of squared distances from them.
+    """
+
+    segments: list[Segment]
+    numbers: np.ndarray
+    labels: dict[Stochastic, np.ndarray]
+    moments: dict[Stochastic, np.ndarray]
+
+
+def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers:
+    """Allocate a call's draws; labels only while they fit the budget in bytes."""
+    found: dict[Stochastic, np.ndarray] = {}
+    for node in made.labels:
+        size, width = per_label_bytes(node, made), made.recording.leaves[node].size
+        needed = size * n_chains * n_rows * width
+        if node.trace_by_default and needed <= budget:
+            budget -= needed
+            found[node] = np.zeros((n_chains, n_rows, width), dtype=np.uint8 if size == 1 else np.uint16)
+    segments, moments = [], dict[Stochastic, np.ndarray]()
+    for segment in made.segments:
+        node = segment.key
+        if isinstance(node, Stochastic) and node.mask is not None:  # missing entries share the labels' budget
+            if 8 * segment.size * n_chains * n_rows > budget:
+                moments[node] = np.zeros((n_chains, 2, segment.size))
+                continue
+            budget -= 8 * segment.size * n_chains * n_rows
+        segments.append(segment)
+    width = sum(s.size for s in segments)
+    try:
+        if 8 * n_chains * n_rows * width > _memory():
+            raise MemoryError  # what a system that promises more than it has finds out in the middle of a run
+        return Buffers(segments, np.zeros((n_chains, n_rows, width)), found, moments)
+    except (MemoryError, ValueError) as error:  # NumPy's words for more bytes than addresses
+        gibibytes = 8 * n_chains * n_rows * width / 2**30
+        raise ModelError(
+            f"sample: the draws would take {gibibytes:.1f} GiB ({n_chains} chains x {n_rows} draws x {width} numbers); "
+            "use thin=, fewer iterations, or several calls"
+        ) from error
+
+
+def _memory() -> float:
+    """Bytes of the machine's memory, as far as the system says it."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+
+
+def point(told: Any, out: Buffers, made: Assembled, chain: Chain, number: int) -> list[np.ndarray]:
+    """Point a frame to where the draws of chain `number` go; returns the tables that it refers to, to be kept."""
+    segments = table(driver.SEGMENT, [_segment(s, chain) for s in out.segments])
+    labels = table(driver.LABELS, [_labels(n, a, made, chain, number) for n, a in out.labels.items()])
+    moments = table(driver.MOMENTS, [_moments(n, a, chain, number) for n, a in out.moments.items()])
+    told.segments, told.n_segments = address_of(segments), len(segments)
+    told.labels, told.n_labels = address_of(labels), len(labels)
+    told.moments, told.n_moments = address_of(moments), len(moments)
+    told.out, told.row_width = address_of(out.numbers[number]), sum(s.size for s in out.segments)
+    return [segments, labels, moments]
+
+
+def _segment(s: Segment, chain: Chain) -> np.ndarray:
+    return filled(driver.SEGMENT, source=chain.address(s.key), count=s.size, logs=s.log_kept)
+
+
+def _labels(node: Stochastic, array: np.ndarray, made: Assembled, chain: Chain, number: int) -> np.ndarray:
+    return filled(
+        driver.LABELS,
+        source=chain.address(node),
+        count=array.shape[2],
+        lowest=recorded_from(node, made),
+        out=address_of(array[number]),
+        width=array.itemsize,
+    )
+
+
+def _moments(node: Stochastic, array: np.ndarray, chain: Chain, number: int) -> np.ndarray:
+    means, squares = (address_of(array[number, i]) for i in range(2))
+    return filled(driver.MOMENTS, source=chain.address(node), count=array.shape[2], means=means, squares=squares)
+
+
+__all__ = ["Buffers", "buffers", "point"]
