@@ -202,3 +202,22 @@ def test_a_planted_circle_is_seen(tmp_path: Path):
 def test_random_streams_are_named_in_one_module():
     found = [p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py") if "spawn_key" in p.read_text()]
     assert found == ["kernels/streams.py"]
+
+
+LONGEST_FILE, LONGEST_BODY = 500, 60  # lines
+
+
+def body_lines(function: ast.FunctionDef) -> int:
+    """Lines of a function's body without its docstring."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return 1 + (body[-1].end_lineno or 0) - body[0].lineno if body else 0
+
+
+def test_files_and_functions_are_short():
+    long = []
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text()
+        long += [path.name] if text.count("\n") > LONGEST_FILE else []
+        functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
+        long += [f"{path.name}: {f.name}" for f in functions if body_lines(f) > LONGEST_BODY]
+    assert long == []

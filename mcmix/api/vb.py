@@ -101,8 +101,6 @@ class VB:
         if self._ready:
             self._engine.put(held["factors"])
 
-    # ---------------------------------------------------------------- the ascent
-
     def update(
         self,
         repeat: int | None = 1000,

@@ -138,3 +138,28 @@ def draw_coefficients(words, reals, stream):
 
 
 __all__ = ["draw_coefficients"]
+
+
+@inline
+def _prior_at(task, v, first, matrix, d):
+    """Log prior density of a block at v, up to a constant; either entry of a pair holds a part of it."""
+    precision = floats(task.precision + 8 * matrix, d * d)
+    linear = floats(task.linear + 8 * first, d)
+    total = 0.0
+    for i in range(d):
+        total += linear[i] * v[first + i]
+        for j in range(d):
+            share = 0.5 if i == j else 1.0
+            total -= share * precision[i * d + j] * v[first + i] * v[first + j]
+    return total
+
+
+@inline
+def _prior_gradient(task, v, gradient, first, matrix, d):
+    """Turn the linear parts of prior and rows at v into the gradient of the log density."""
+    precision = floats(task.precision + 8 * matrix, d * d)
+    for i in range(d):
+        for j in range(d):
+            gradient[first + i] -= (precision[i * d + j] if i == j else 0.0) * v[first + j]
+            if i != j:
+                gradient[first + i] -= (precision[i * d + j] + precision[j * d + i]) * v[first + j]

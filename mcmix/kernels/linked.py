@@ -15,17 +15,13 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.base import AddressedKernel, call, floats, inline, integers, step_of
-from mcmix.kernels.coefficients import _add_row, _made_whole, _met, _trouble
+from mcmix.kernels.coefficients import _add_row, _made_whole, _met, _prior_at, _prior_gradient, _trouble
 from mcmix.kernels.events import cholesky, solved_above, solved_below
 from mcmix.kernels.gibbs import NOT_A_NUMBER
+from mcmix.kernels.links import _row
 from mcmix.kernels.machine import BAD_INDEX, TILE
 from mcmix.kernels.random import standard_exponential, standard_normal, uniform
 from mcmix.kernels.records import RUN, record, record_at, record_in
-from mcmix.kernels.special import log_normal_cdf
-
-# What a row's log density is in its linear predictor, with two numbers of the row, (first, second):
-# first e - second exp(e); first log p(e) + second log(1 - p(e)) for logit and probit; first e - second e**2 / 2.
-LOG, LOGIT, PROBIT, IDENTITY = range(4)
 
 # What the step is told: addresses and sizes. `here`, `there` and `away` are the points that a pass may be asked about.
 TASK = record(
@@ -55,63 +51,6 @@ MOST_NEWTON = 40  # passes over the rows on the way to the mode
 NEAR = 0.1  # squared length of a step, in the precision of its end, after which the mode is found
 QUARTER = 0.5 * math.pi
 FORGETTING = 0.05  # weight of the last point in the mean, from where the mode is sought
-FAR = 1000.0  # standard deviations from where on the ratio of Mills is its asymptote
-
-
-@inline
-def _times(count, x):
-    """A count times a log density: nothing counted nothing says."""
-    return count * x if count != 0.0 else 0.0
-
-
-@inline
-def _softplus(x):
-    """log(1 + exp(x))."""
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-
-
-@inline
-def _counts(first, second, e):
-    """Poisson: log density, slope and curvature."""
-    mean = second * math.exp(e) if second != 0.0 else 0.0
-    return _times(first, e) - mean, first - mean, mean
-
-
-@inline
-def _odds(first, second, e):
-    """Logit of the probability: log density, slope and curvature; also of negative binomial counts."""
-    yes, no = 1.0 / (1.0 + math.exp(-e)), 1.0 / (1.0 + math.exp(e))
-    value = -_times(first, _softplus(-e)) - _times(second, _softplus(e))
-    return value, first * no - second * yes, (first + second) * yes * no
-
-
-@inline
-def _mills(e):
-    """Density over mass of the standard normal law below e, and minus the slope of that."""
-    if e < -FAR:
-        return -e - 1.0 / e, 1.0
-    ratio = math.exp(-0.5 * e * e - 0.9189385332046727 - log_normal_cdf(e))
-    return ratio, ratio * (ratio + e)
-
-
-@inline
-def _normal_scores(first, second, e):
-    """Probit: log density, slope and curvature (the observed one: it stays above nought far out on the wrong side)."""
-    value = _times(first, log_normal_cdf(e)) + _times(second, log_normal_cdf(-e))
-    (up, bend_up), (down, bend_down) = _mills(e), _mills(-e)
-    return value, first * up - second * down, first * bend_up + second * bend_down
-
-
-@inline
-def _row(link, first, second, e):
-    """Log density of a row in its linear predictor, slope and curvature."""
-    if link == LOG:
-        return _counts(first, second, e)
-    if link == LOGIT:
-        return _odds(first, second, e)
-    if link == PROBIT:
-        return _normal_scores(first, second, e)
-    return first * e - 0.5 * second * e * e, first - second * e, second
 
 
 @inline
@@ -186,20 +125,6 @@ weigh_rows = AddressedKernel(_weigh, 3)
 
 
 @inline
-def _prior_at(task, v, first, matrix, d):
-    """Log prior density of a block at v, up to a constant; either entry of a pair holds a part of it."""
-    precision = floats(task.precision + 8 * matrix, d * d)
-    linear = floats(task.linear + 8 * first, d)
-    total = 0.0
-    for i in range(d):
-        total += linear[i] * v[first + i]
-        for j in range(d):
-            share = 0.5 if i == j else 1.0
-            total -= share * precision[i * d + j] * v[first + i] * v[first + j]
-    return total
-
-
-@inline
 def _mean_of(matrix, linear, factor, d):
     """Turn a linear part into the mean; log determinant of the factor, or NaN where there is no normal law."""
     _made_whole(matrix, d)
@@ -218,17 +143,6 @@ def _is_number(task):
         if by_block[PER_BLOCK * b + VALUE_HERE] != by_block[PER_BLOCK * b + VALUE_HERE]:
             return False
     return True
-
-
-@inline
-def _prior_gradient(task, v, gradient, first, matrix, d):
-    """Turn the linear parts of prior and rows at v into the gradient of the log density."""
-    precision = floats(task.precision + 8 * matrix, d * d)
-    for i in range(d):
-        for j in range(d):
-            gradient[first + i] -= (precision[i * d + j] if i == j else 0.0) * v[first + j]
-            if i != j:
-                gradient[first + i] -= (precision[i * d + j] + precision[j * d + i]) * v[first + j]
 
 
 @inline
@@ -564,4 +478,4 @@ def propose_coefficients(words, reals, stream):
     return 0
 
 
-__all__ = ["IDENTITY", "LOG", "LOGIT", "PER_BLOCK", "PROBIT", "propose_coefficients", "weigh_rows"]
+__all__ = ["PER_BLOCK", "propose_coefficients", "weigh_rows"]

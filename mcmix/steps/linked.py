@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from mcmix.kernels import linked as kernels
+from mcmix.kernels import links
 from mcmix.kernels.base import address_of
 from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
-from mcmix.steps.program import Program
+from mcmix.steps.bound import Program
 from mcmix.structure.coefficients import Coefficients, coefficients_of
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression, constant, leaf
@@ -20,7 +21,7 @@ from mcmix.structure.linked import LinkedChild
 from mcmix.structure.meetings import Child
 from mcmix.structure.rewrite import hoisted
 
-LINKS = {"log": kernels.LOG, "logit": kernels.LOGIT, "probit": kernels.PROBIT, "identity": kernels.IDENTITY}
+LINKS = {"log": links.LOG, "logit": links.LOGIT, "probit": links.PROBIT, "identity": links.IDENTITY}
 PLACES = (
     "precision", "linear", "work", "here", "there", "away", "modes", "steps", "momenta", "matrices", "factors", "means",
     "by_block", "factor", "turn", "counter",
@@ -103,7 +104,7 @@ class LinkedCoefficients(Step):
 
     def _child(self, j: int, chain: Chain) -> np.ndarray:
         child = self.group.children[j]
-        link = LINKS[child.link] if isinstance(child, LinkedChild) else kernels.IDENTITY
+        link = LINKS[child.link] if isinstance(child, LinkedChild) else links.IDENTITY
         program, length = chain.bound(self.row_programs[j]).words
         columns = chain.address(("columns", self, j))
         return made(

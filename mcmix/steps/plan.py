@@ -16,11 +16,11 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
+from mcmix.steps.bound import Program
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.steps.own import fittest_own
 from mcmix.steps.permutation import SharedPermutation
-from mcmix.steps.program import Program
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of, stuck_labels
