@@ -17,12 +17,10 @@ PLAIN = {
 }  # fmt: skip
 
 PORTABLE = {
-    "test_arviz_bridge", "test_arviz_plots", "test_caches_and_terminals", "test_component_pictures", "test_copies",
-    "test_docstrings", "test_estimator", "test_execution_modes", "test_files", "test_first_steps", "test_fit_command",
-    "test_frames", "test_from_scipy", "test_impure", "test_interrupt", "test_interrupt_anywhere", "test_kept_draws",
-    "test_layers", "test_long_programs", "test_look_ups", "test_model", "test_nodes", "test_page", "test_plates",
-    "test_plots", "test_posterior", "test_predictive", "test_project", "test_pymc2", "test_refusals", "test_relabel",
-    "test_run", "test_sources", "test_state", "test_surface", "test_tables", "test_unknown_slices",
+    "test_arviz_bridge", "test_arviz_plots", "test_caches_and_terminals", "test_copies", "test_docstrings",
+    "test_execution_modes", "test_first_steps", "test_frames", "test_from_scipy", "test_interrupt", "test_layers",
+    "test_nodes", "test_page", "test_plots", "test_posterior", "test_project", "test_pymc2", "test_sources",
+    "test_surface",
 }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ def test_of_new_rows(switched):
     assert found.probabilities.shape == (4, 2)
 
 
+@pytest.mark.slow
 def test_errors_are_of_the_right_size(switched):
     found = []
     for seed in range(30):

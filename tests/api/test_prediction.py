@@ -41,6 +41,7 @@ def by_hand(m, x, law, draws=1000):
 # -------------------------------------------------------------------- closed forms
 
 
+@pytest.mark.slow
 def test_a_normal_mean_with_known_variance_predicts_by_a_normal_law():
     data = np.array([0.3, 1.2, -0.4, 0.9])
     mu = mc.Normal("mu", 1.0, 0.25)

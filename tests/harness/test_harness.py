@@ -133,6 +133,7 @@ TESTS = 3 * len(RIGHT) + 6
 FALSE_ALARM = levels.each("harness", TESTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_sampler_passes(name: str):
     model, prepare = RIGHT[name]

@@ -138,6 +138,7 @@ def test_a_switchpoint(rates, iterations):
 MISSING = [40, 83]  # 1891, beside the switch, and 1934
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [True, False], ids=["masked", "not a number"])
 @pytest.mark.parametrize("rates", [rates_by_where, rates_by_slices])
 def test_a_switchpoint_with_two_missing_years(rates, masked):
@@ -473,6 +474,7 @@ OWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("law", "recorded", "iterations"), OWN.values(), ids=OWN)
 def test_two_groups_of_a_law_of_ones_own(law, recorded, iterations, capsys):
     w = mc.Dirichlet("w", [2.0, 1.0])

@@ -81,6 +81,7 @@ def ten_for_four(tempering):
     return m.sample(5_000, 1_000, 10, chains=8, seed=7, progress_bar=False).draws().variables["z"]
 
 
+@pytest.mark.slow
 def test_ten_components_of_which_four_are_needed():
     found = []
     for labels in ten_for_four(None), ten_for_four([1.0, 0.9, 0.8, 0.7]):

@@ -241,6 +241,7 @@ print([float(m.trace(f"mu{{i}}")[0]) for i in range(12)])
 """
 
 
+@pytest.mark.slow
 def test_d5_a_set_of_nodes_in_several_processes():
     """A set has another order in each process; the draws must not have."""
     told = {python(UNORDERED.format(waste=waste)) for waste in (1, 7, 40)}
@@ -342,6 +343,7 @@ def test_d9_functions_by_row_are_not_kept_unless_asked_for():
     np.testing.assert_array_equal(asked.trace("center_i")[:], np.take_along_axis(centers, z.astype(int), 1))
 
 
+@pytest.mark.slow
 def test_d9_memory_stays_small():
     """Three functions and labels as doubles would be 3.2 GB for these draws; labels in one byte are 100 MB."""
     x = heights(50_000)

@@ -113,6 +113,7 @@ def test_names_that_differ_between_chains_are_called_so():
     assert "disagree" not in found.verdict
 
 
+@pytest.mark.slow
 def test_the_look_at_names_needs_little_memory():
     k = 800
     rng = np.random.default_rng(3)

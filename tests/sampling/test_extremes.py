@@ -276,6 +276,7 @@ def test_one_row():
     assert np.isfinite(mc.VB([y]).update(seed=85, verbose=False).L)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", ["numbers", "vectors", "counts"])
 def test_a_thousand_components(law: str):
     rng, k, n = np.random.default_rng(86), 1000, 200

@@ -102,6 +102,7 @@ def test_rows_that_all_miss_the_same(shown):
     np.testing.assert_allclose(m.trace("deviance")[:], -2.0 * expected.reshape(-1, 12).sum(axis=1), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_comparison_is_about_what_rows_show():
     matrix = np.array([[1.0, 0.8], [0.8, 1.0]])
     mu = mc.MvNormal("mu", [0, 0], 0.1 * np.eye(2))

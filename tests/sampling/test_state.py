@@ -106,6 +106,7 @@ print(m.sample(40, progress_bar=False).trace("mu")[:].tolist())
 """
 
 
+@pytest.mark.slow
 def test_the_layout_of_a_nested_mixture_does_not_change_from_build_to_build(tmp_path):
     here = {}
     exec(compile(NESTED.replace("sys.argv[1]", "0"), "nested", "exec"), here)

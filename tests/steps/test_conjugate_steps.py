@@ -812,6 +812,7 @@ def test_a_potential_written_with_python_control_flow():
     assert_law(chains_of(sampler, "mu"), gridded(logs, -5, 7), "mu")
 
 
+@pytest.mark.slow
 def test_an_ordering_in_a_mixture():
     x = np.array([-1.3, 0.2, 0.9, 2.4, 3.1])
     z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 1.0]), size=5)

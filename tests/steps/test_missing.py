@@ -145,6 +145,7 @@ def test_an_own_law_without_random_is_sampled_all_the_same():
     assert_law(chains_of(m, "y")[..., 0], stats.norm(2 / 3, np.sqrt(1 + 1 / 3)))
 
 
+@pytest.mark.slow
 def test_an_opaque_law_gives_the_same():
     def bell(value, mu):
         if mu > 1e9:

@@ -102,6 +102,7 @@ def test_proposals_from_the_prior_of_a_number():
     assert_law(chains_of(m, "mu"), POSTERIOR)
 
 
+@pytest.mark.slow
 def test_proposals_from_a_prior_whose_parents_move():
     """The prior that proposes is the one at the present values of its parents."""
     centre = mc.Normal("centre", 0.0, 1.0)
@@ -112,6 +113,7 @@ def test_proposals_from_a_prior_whose_parents_move():
     assert_law(chains_of(m, "centre"), stats.norm(1 / 3, np.sqrt(2 / 3)))
 
 
+@pytest.mark.slow
 def test_proposals_from_the_prior_of_a_count():
     n = mc.Poisson("n", 4.0)
     y = mc.Binomial("y", n, 0.5, value=3, observed=True)
@@ -499,6 +501,7 @@ def test_an_asymmetric_proposal_with_its_correction():
     assert_law(chains_of(m, "rate"), RATE)
 
 
+@pytest.mark.slow
 def test_an_asymmetric_proposal_without_its_correction_is_visibly_wrong():
     """The chain then has density proportional to posterior / rate: Gamma(9, 3)."""
     rate, y = positive_rate()
@@ -519,6 +522,7 @@ def test_a_subclass_that_only_proposes():
     assert_law(chains_of(m, "mu"), POSTERIOR)
 
 
+@pytest.mark.slow
 def test_a_subclass_that_only_corrects():
     """A correction by the ratio of a tilt makes the chain follow posterior * tilt: here N(1.5 + 0.5, 0.5)."""
 
@@ -531,6 +535,7 @@ def test_a_subclass_that_only_corrects():
     assert_law(chains_of(m, "mu"), stats.norm(2.0, np.sqrt(0.5)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [one_datum, positive_rate], ids=["a number", "a positive number"])
 def test_a_subclass_that_only_watches(build):
     """The proposal of the base, as it moves in Python."""
@@ -578,6 +583,7 @@ def test_a_proposal_of_probability_zero_is_rejected():
     assert_law(draws, RATE)
 
 
+@pytest.mark.slow
 def test_a_vector_in_a_subclass_moves_as_a_whole():
     class Together(mc.Metropolis):
         def propose(self):
@@ -632,6 +638,7 @@ def test_a_step_of_ones_own_takes_options_and_stays_in_the_support():
     assert_law(chains_of(m, "rate"), RATE)
 
 
+@pytest.mark.slow
 def test_a_step_of_ones_own_for_a_list():
     a, b = mc.Normal("a", 0.0, 1.0), mc.Normal("b", 0.0, 1.0)
     y = mc.Normal("y", a + b, 1.0, value=2.0, observed=True)
@@ -644,6 +651,7 @@ def test_a_step_of_ones_own_for_a_list():
     assert_mean(away[..., :, None] * away[..., None, :], cover)
 
 
+@pytest.mark.slow
 def test_a_step_of_ones_own_beside_compiled_ones():
     """The compiled steps see what the step wrote, and the step sees what they drew."""
     mu, sd = mc.Normal("mu", 0.0, 0.25), mc.Uniform("sd", 0.5, 3.0)
@@ -705,6 +713,7 @@ class Redraw(mc.StepMethod):
         z.value = vectors[self.rng.choice(len(vectors), p=ref.normalised(np.array(logs)))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "rows", "iterations"), [(Relabel, 5, 1500), (Redraw, 3, 700)])
 def test_labels_of_a_small_mixture_by_a_step_of_ones_own(step, rows, iterations):
     x = ROWS[:rows]

@@ -178,7 +178,7 @@ def test_components_of_a_hidden_chain_change_names_as_often_as_their_priors_say(
     mu = mc.Normal("mu", [0, 1], sigma=2, size=2)
     y, z = hidden_chain(x, lambda z: mu[z], moves)
     m = mc.MCMC([*y, *z, mu]).sample(4100, 100, seed=6, chains=2, progress_bar=False)
-    grid = np.linspace(-2, 5, 71)
+    grid = np.linspace(-2, 5, 36)
     logs = np.array([
         [
             smoothed(np.exp(-0.5 * (x[:, None] - [a, b]) ** 2), np.array([0.5, 0.5]), moves)[1]
@@ -233,7 +233,10 @@ def topics() -> mc.Model:
     return mc.Model([*(mc.Categorical(f"w{d}_{i}", p, value=1, observed=True) for d, i, p in word), *theta, *phi, *z])
 
 
-@pytest.mark.parametrize("model", [hierarchical, listed_labels, hidden_states, topics])
+@pytest.mark.parametrize(
+    "model",
+    [hierarchical, listed_labels, *(pytest.param(m, marks=pytest.mark.slow) for m in (hidden_states, topics))],
+)
 def test_the_joint_distribution_is_left_as_it_is(model):
     result = mcmix.testing.joint_test(model(), replications=20, false_alarm=FALSE_ALARM, seed=7)
     assert result.passed, result

@@ -363,6 +363,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
 @pytest.mark.parametrize("engine", ["gibbs", "vb"])
 def test_e10_memory_does_not_grow_with_rows_times_components_times_columns(engine):
