@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numba import carray, config, njit, types
 from numba.core import cgutils
+from numba.core.errors import NumbaWarning
 from numba.extending import intrinsic
 
 from mcmix.kernels import interpreted
@@ -130,7 +132,10 @@ class AddressedKernel:
     def address(self) -> int:
         """Where the machine code starts; compiles on first use."""
         if self._compiled is None:
-            self._compiled = self._compile() if COMPILED else interpreted.registered(self.function)
+            with warnings.catch_warnings():
+                # a record that begins as another may stand for it: numba says so whenever one function reads both
+                warnings.filterwarnings("ignore", message=r"(?s).*considered a subtype", category=NumbaWarning)
+                self._compiled = self._compile() if COMPILED else interpreted.registered(self.function)
         return int(self._compiled.address)
 
     def _compile(self) -> Any:

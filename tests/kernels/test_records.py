@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mcmix.kernels
-from mcmix.kernels import interpreted
+from mcmix.kernels import base, interpreted
 from mcmix.kernels.base import address_of, floats, integers, run, step_kernel, step_of
 from mcmix.kernels.records import TUNED, made, partly, record, record_at, record_in, seen, table, width
 
@@ -190,3 +190,26 @@ def test_records_of_kernels_are_whole_numbers_side_by_side(name):
     assert width(kind) == len(kind.names)
     if "tuning" in kind.names:
         assert kind.names[0] == TUNED.names[0], "where a run switches adaptation on"
+
+
+SHORT = record("first", "second")
+LONGER = record("first", "second", "third")
+
+
+@pytest.mark.skipif(not base.COMPILED, reason="nothing is compiled")
+def test_a_record_that_begins_as_another_is_read_without_a_word():
+    """numba warns that the one may stand for the other; no user should hear of that."""
+
+    @base.inline
+    def both(task):
+        return task.first + task.second
+
+    def of_short(words):
+        return both(record_at(words, SHORT))
+
+    def of_longer(words):
+        return both(record_at(words, LONGER)) + record_at(words, LONGER).third
+
+    filled = made(LONGER, first=1, second=2, third=4)
+    found = [base.AddressedKernel(f, 1, f"begins {i}").address for i, f in enumerate((of_short, of_longer))]
+    assert [base.run(address, base.address_of(filled)) for address in found] == [3, 7]
