@@ -64,6 +64,8 @@ def _refuse_other_data(m: PosteriorDraws, source: Source) -> None:
         other = seen.get(name)
         if other is None or other.dtype.kind not in "fiub":
             continue
+        if other.shape == (1,) and np.shape(own) == ():  # files give a single number an axis
+            other = other[0]
         if other.shape != np.shape(own) or not np.allclose(other, own, rtol=1e-5, equal_nan=True):
             came = "others" if other.shape == np.shape(own) else f"shape {other.shape} instead of {np.shape(own)}"
             raise ModelError(f"read: expected draws made from the model's data, but the observed {name!r} are {came}")

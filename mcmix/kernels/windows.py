@@ -1,9 +1,9 @@
 """Exact draws of a discrete variable from some of its values at a time, where a log density is dear.
 
-The values stand on a circle. A window is so many of them, each so
-far from the next; where it begins is drawn so that every value in it would have led to it with the same probability,
-so a draw from the full conditional restricted to the window leaves the full conditional as it is. Windows of neighbours
-and windows across the whole range take turns at random: the one refines what the other finds.
+The values stand on a circle. A window is so many of them, each so far from the next; where it begins is drawn so that
+every value in it would have led to it with the same probability, so a draw from the full conditional restricted to the
+window leaves the full conditional as it is. Windows of neighbours and windows across the whole range take turns at
+random: the one refines what the other finds.
 """
 
 from __future__ import annotations

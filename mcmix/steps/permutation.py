@@ -34,7 +34,7 @@ class SharedPermutation(Step):
         The label updates whose labels mean the same components.
     structure : Structure
     joint : Expression
-        Log density of everything.
+        Log density of everything, at the power of a tempered chain.
     """
 
     name = "label permutation move"

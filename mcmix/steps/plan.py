@@ -29,7 +29,7 @@ from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.missing import cut
 from mcmix.structure.plates import FEWEST, gathered
 from mcmix.structure.recording import Recording, is_log_kept, record
-from mcmix.structure.tempering import POWER_KEY
+from mcmix.structure.tempering import POWER_KEY, times_power
 from mcmix.structure.walks import ordered
 
 LOG_DENSITY = "log density"
@@ -198,7 +198,7 @@ def _with_permutations(steps: list[Step], structure: Structure) -> list[Step]:
             groups.setdefault((label.lowest, label.n_labels), []).append(step)
     if not groups:
         return steps
-    joint = log_density(structure)
+    joint = log_density(structure, tempered=True)
     return [*(SharedPermutation(g, structure, joint) for g in groups.values()), *steps]
 
 
@@ -216,11 +216,14 @@ def _ordered(steps: list[Step]) -> list[Step]:
     return first + [s for s in steps if s not in first and s not in last] + last
 
 
-def log_density(structure: Structure) -> Expression:
-    """Log density of everything unknown and the data, labels at their present values."""
+def log_density(structure: Structure, tempered: bool = False) -> Expression:
+    """Log density of everything unknown and the data, labels at their present values.
+
+    With `tempered`, at the power of the chain it is computed in, up to a constant of the data; else at power one.
+    """
     total = constant(0.0)
     for e in [*structure.evidence, *structure.idle]:
-        total = elementwise("add", total, reduce("sum", e.exact))
+        total = elementwise("add", total, times_power(reduce("sum", e.exact), tempered and e.tempered))
         if e.over == "cells" and not e.differs_by_cell:
             total = elementwise("add", total, _left_out_by_sums(e))
     return total

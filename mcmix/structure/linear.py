@@ -14,7 +14,7 @@ import numpy as np
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, constant, elementwise
 from mcmix.structure.opened import places_of_addends
-from mcmix.structure.rewrite import _rebuilt
+from mcmix.structure.rewrite import rebuilt
 from mcmix.structure.walks import ordered
 
 MOST_TERMS = 512  # coefficients that one row meets
@@ -191,7 +191,7 @@ def _joined(x: Expression, known: Sequence[Linear]) -> Linear:
 def _summed(x: Expression, a: Linear) -> Linear:
     """A sum over an axis: a term for each of its entries."""
     shape = x.arguments[0].shape
-    offset = None if a.offset is None else _rebuilt(x, [_full(a.offset, shape)])
+    offset = None if a.offset is None else rebuilt(x, [_full(a.offset, shape)])
     places = places_of_addends(x)
     found = []
     for t in a.terms:

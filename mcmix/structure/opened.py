@@ -16,7 +16,7 @@ from mcmix.errors import TraceError
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, constant, elementwise
 from mcmix.structure.recording import Factor
-from mcmix.structure.rewrite import NotSeparable, _rebuilt, entry_of_row
+from mcmix.structure.rewrite import NotSeparable, entry_of_row, rebuilt
 from mcmix.structure.walks import ordered
 
 MOST_ADDENDS = 64  # covariates of a row that are written out
@@ -31,7 +31,7 @@ def opened(factor: Factor, labels: set[Expression]) -> Factor:
     done: dict[Expression, Expression] = {}
     try:
         for part in ordered(elements):
-            made = _rebuilt(part, [done[a] for a in part.arguments])
+            made = rebuilt(part, [done[a] for a in part.arguments])
             done[part] = _written_out(made, rows.size) if made.leaves & labels else made
     except (NotSeparable, TraceError):
         return factor
@@ -63,7 +63,7 @@ def _with_single_numbers(x: Expression, rows: int) -> Expression:
         if part.is_constant and part.shape == (rows,) and (part.known == part.known[0]).all():
             done[part] = constant(part.known[0])
         elif part.op in ex.ELEMENTWISE:
-            done[part] = _rebuilt(part, [done[a] for a in part.arguments])
+            done[part] = rebuilt(part, [done[a] for a in part.arguments])
         elif part.op == "take":  # a table stays whole
             done[part] = ex.gather(part.arguments[0], done[part.arguments[1]])
         else:

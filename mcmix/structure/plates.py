@@ -25,8 +25,9 @@ from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, leaf
+from mcmix.structure.label_vectors import label_candidates
 from mcmix.structure.recording import Factor, Recording, is_log_kept, law_elements
-from mcmix.structure.rewrite import _rebuilt
+from mcmix.structure.rewrite import rebuilt, substitute
 from mcmix.structure.stacked import NotAlike, Signatures, stacked
 from mcmix.structure.walks import ordered
 
@@ -45,7 +46,7 @@ def gathered(recording: Recording, kept: Collection[Node] = ()) -> Recording:
         Unknowns that stay as they are, such as those with a step of the user's choice; what kept labels look up does
         so too.
     """
-    if len(recording.factors) < FEWEST or recording.is_cut:
+    if recording.is_cut or (len(recording.factors) < FEWEST and not _any_in_rows(recording)):
         return recording
     groups, apart = _alike(recording, kept), set[Node]()
     while True:
@@ -146,7 +147,7 @@ class _Gathering:
     def __init__(self, old: Recording, groups: list[list[Law]]):
         self.old = old
         self.recording = Recording(opaque=old.opaque)
-        self.plates = [_plate(g, old) for g in groups]
+        self.plates = [Plate(g, g[0].canonical_parents) for g in groups]
         self.plate_of: dict[Node, Plate] = {n: p for p in self.plates for n in p.members}
         self._done: dict[Expression, Expression] = {}
         self._leaves()
@@ -155,8 +156,9 @@ class _Gathering:
 
     @property
     def any(self) -> bool:
-        """Whether anything was gathered."""
-        return bool(self.plates) or len(self.recording.factors) < len(self.old.factors)
+        """Whether anything was gathered, or is written in rows now."""
+        written = {id(f.elements) for f in self.old.factors}
+        return bool(self.plates) or any(id(f.elements) not in written for f in self.recording.factors)
 
     def torn(self) -> set[Node]:
         """Members of continuous plates whose laws are in several parts: no step of vectors serves these well."""
@@ -189,7 +191,7 @@ class _Gathering:
                 joined = part.op == "concatenate" and any(
                     new is not old for new, old in zip(arguments, part.arguments, strict=True)
                 )
-                self._done[part] = ex.concatenate(arguments) if joined else _rebuilt(part, arguments)
+                self._done[part] = ex.concatenate(arguments) if joined else rebuilt(part, arguments)
         return self._done[x]
 
     def _factors(self) -> None:
@@ -219,17 +221,13 @@ class _Gathering:
     def _joined(self, group: list[Factor]) -> list[Factor]:
         plate = self.plate_of.get(group[0].node)
         if len(group) < FEWEST and plate is None:
-            return group
+            return [_in_rows(factor, _labels(self.recording)) for factor in group]
         try:
             return [_one(group, plate)]
         except (NotAlike, TraceError):
             if plate is None:
-                return group
+                return [_in_rows(factor, _labels(self.recording)) for factor in group]
             return [_one([factor], plate) for factor in group]
-
-
-def _plate(group: list[Law], recording: Recording) -> Plate:
-    return Plate(group, {name: parent for name, parent in group[0].canonical_parents.items()})
 
 
 def _one(group: list[Factor], plate: Plate | None) -> Factor:
@@ -252,6 +250,62 @@ def _one(group: list[Factor], plate: Plate | None) -> Factor:
         plate.parents |= known
     elements = law_elements(family, x, list(parameters.values()), (len(group) * int(np.prod(front, dtype=int)),))
     return replace(first, node=plate, elements=elements, x=x, parameters=parameters)
+
+
+def _labels(recording: Recording) -> set[Expression]:
+    return {c.variable for c in label_candidates(recording)}
+
+
+def _any_in_rows(recording: Recording) -> bool:
+    """Whether there are data that only need to be written in rows of labels."""
+    labels = _labels(recording)
+    return any(_on_one_label(f, labels) for f in recording.factors)
+
+
+def _on_one_label(factor: Factor, labels: set[Expression]) -> list[str]:
+    """Parameters that all elements of a data node share, and that look at single entries of label vectors alone."""
+    node, family = factor.node, factor.family
+    if not isinstance(node, Law) or family is None or factor.x is None or not node.holds_data:
+        return []
+    if factor.places is not None or factor.elements.ndim > 1:
+        return []
+    axes = {p.name: p.event_ndim for p in family.parameters}
+    shared = {name: p for name, p in factor.parameters.items() if p.ndim == axes[name] and p.leaves & labels}
+    return list(shared) if all(_sees_single_entries(p, labels) for p in shared.values()) else []
+
+
+def _sees_single_entries(x: Expression, labels: set[Expression]) -> bool:
+    """Whether labels enter as known single entries, and never as a whole."""
+
+    def below(part: Expression) -> tuple[Expression, ...]:
+        entry = part.op == "take" and part.arguments[1].is_constant and part.arguments[1].size == 1
+        return part.arguments[1:] if entry and part.arguments[0] in labels else part.arguments
+
+    return not labels.intersection(_parts([x], below))
+
+
+def _in_rows(factor: Factor, labels: set[Expression]) -> Factor:
+    """A data node of one label, or with rows of one label, as rows that each look at it: so its labels separate."""
+    shared = _on_one_label(factor, labels)
+    if not shared:
+        return factor
+    family, x = factor.family, factor.x
+    assert family is not None and x is not None
+    rows = factor.elements.shape or (1,)
+    parameters = {name: _for_rows(p, rows, labels) if name in shared else p for name, p in factor.parameters.items()}
+    x = x if factor.elements.ndim else ex.reshape(x, (1, *x.shape))
+    elements = law_elements(family, x, list(parameters.values()), rows)
+    return replace(factor, elements=elements, x=x, parameters=parameters)
+
+
+def _for_rows(x: Expression, rows: tuple[int, ...], labels: set[Expression]) -> Expression:
+    """What rows share, once for each: from the label on where that is the same, so that rewriting sees each row's."""
+    entries = [p for p in ordered(x) if p.op == "take" and p.arguments[0] in labels and not p.shape]
+    try:
+        found = substitute(x, {p: ex.gather(p.arguments[0], np.full(rows, p.arguments[1].known)) for p in entries})
+    except TraceError:  # axes that no longer fit
+        found = x
+    return found if found.shape == (*rows, *x.shape) else ex.broadcast_to(x, (*rows, *x.shape))
 
 
 def _rows(parts: list[Expression], front: tuple[int, ...], axes: int, may_be_shared: bool = False) -> Expression:

@@ -26,11 +26,11 @@ def substitute(x: Expression, replacements: Mapping[Expression, Expression]) -> 
     done: dict[Expression, Expression] = dict(replacements)
     for part in ordered(x):
         if part not in done:
-            done[part] = _rebuilt(part, [done[a] for a in part.arguments])
+            done[part] = rebuilt(part, [done[a] for a in part.arguments])
     return done[x]
 
 
-def _rebuilt(x: Expression, arguments: list[Expression]) -> Expression:
+def rebuilt(x: Expression, arguments: list[Expression]) -> Expression:
     """The operation of x on other arguments."""
     if all(new is old for new, old in zip(arguments, x.arguments, strict=True)):
         return x
@@ -74,7 +74,7 @@ def exposed(x: Expression, variables: set[Expression]) -> Expression:
     """
     done: dict[Expression, Expression] = {}
     for part in ordered(x):
-        made = _rebuilt(part, [done[a] for a in part.arguments])
+        made = rebuilt(part, [done[a] for a in part.arguments])
         if made.op == "take" and made.arguments[1].is_constant and made.arguments[0].leaves & variables:
             made = _moved_below(*made.arguments)
         elif made.op == "take" and made.arguments[0].leaves & variables:
@@ -323,7 +323,7 @@ def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
             return ex.gather(part.arguments[0], made[0])
         if part.op not in ELEMENTWISE and part.op != "density":  # rows that were made together: ordered afterwards
             return ex.gather(part, order)
-        return _rebuilt(part, made)
+        return rebuilt(part, made)
 
     return folded(x, below, permuted)
 

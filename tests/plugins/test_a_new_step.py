@@ -2,8 +2,7 @@
 
 Where a conditional is normal, the new value lies on the other side of its mean: over-relaxation (Adler 1981,
 "Over-relaxation method for the Monte Carlo evaluation of the partition function", Physical Review D 23), which leaves
-the conditional as it
-is.
+the conditional as it is.
 """
 
 import math

@@ -6,10 +6,9 @@ from scipy import stats
 
 import mcmix as mc
 from mcmix.errors import ModelError
-from mcmix.kernels import tempering as kernels
-from mcmix.structure.tempering import POWER_KEY
 from mcmix.testing import rank_calibration
 from tests.harness import levels
+from tests.harness.tempered import all_at
 
 
 def bimodal(n=60):
@@ -33,18 +32,6 @@ def share_on_a_grid(data):
 
 
 # -------------------------------------------------------------------- levels
-
-
-def all_at(power, model, sweeps, seed):
-    """Draws of a run whose levels all stand at one power: swaps between equals are always accepted."""
-    m = mc.MCMC(model, tempering=[1.0, 0.5])
-    m.sample(2, 1, chains=4, seed=seed, progress_bar=False)
-    for r in m._runners:
-        r.ladder.reals[kernels.POWERS : kernels.POWERS + 2] = power
-        for chain in (r.chain, *r.hotter):
-            chain.view(POWER_KEY)[:] = power
-    m.sample(sweeps // 10, progress_bar=False)
-    return m.sample(sweeps, progress_bar=False)
 
 
 GROUP = np.repeat(np.arange(6), 2)

@@ -6,11 +6,14 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import mcmix as mc
 import mcmix.testing
 from mcmix.distributions.table import FAMILIES
+from mcmix.errors import ModelError
 from mcmix.nodes.plate import Plate
+from mcmix.report.arviz_bridge import to_netcdf
 from mcmix.sampling.run import runner
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import as_expression, concatenate, cumulative_sum, density, gather, leaf, reduce
@@ -18,6 +21,7 @@ from mcmix.structure.plates import FEWEST, gathered
 from mcmix.structure.recording import Recording, is_log_kept, record
 from mcmix.structure.stacked import NotAlike, Signatures, stacked
 from tests.harness import grammar
+from tests.harness.tempered import all_at
 
 N = 40  # more than FEWEST
 FALSE_ALARM = 1e-6
@@ -125,6 +129,71 @@ def test_labels_that_are_single_nodes_have_their_exact_probabilities():
     assert m.trace("z3")[:].dtype.kind == "i"
 
 
+def with_odd_nodes(kind: str) -> tuple[list, list]:
+    """Data of one label each that are not all alike, and the same data as few nodes of rows."""
+    n = 5 if kind == "few" else N
+    x = np.random.default_rng(2).normal(np.arange(n) % 2 * 4.0, 1.0)
+    odd = [] if kind == "few" else [7] if kind != "last" else [n - 1]
+    like = [i for i in range(n) if i not in odd]
+    made: list[list] = []
+    for loop in (True, False):
+        w = mc.Dirichlet("w", [1, 1])
+        z, mu = mc.Categorical("z", w, size=n), mc.Normal("mu", [0, 3], sigma=5, size=2)
+        y = [mc.Normal(f"y{i}", mu[z[i]], 1.0, value=x[i], observed=True) for i in like]
+        if not loop:
+            y = [mc.Normal("y", mu[z[np.array(like)]], 1.0, value=x[like], observed=True)]
+        for i in odd:
+            at = z[i] if loop else z[np.array([i])]
+            value = x[i] if loop else x[[i]]
+            if kind == "family":
+                y.append(mc.Laplace("odd", mu[at], 1.0, value=value, observed=True))
+            elif kind == "rows":
+                several = np.array([x[i], x[i] + 1.0, x[i] - 0.5])
+                y.append(mc.Normal("odd", mu[z[i] if loop else z[np.full(3, i)]], 1.0, value=several, observed=True))
+            else:
+                y.append(mc.Normal("odd", mu[at], 0.5, value=value, observed=True))
+        made.append([*y, w, z, mu])
+    return made[0], made[1]
+
+
+@pytest.mark.parametrize("kind", ["few", "family", "rows", "last"])
+def test_nodes_of_one_label_that_are_not_like_the_others_keep_the_label_pass(kind: str):
+    """Their labels separate as those of rows do, and draw for draw alike."""
+    loop, rows = (mc.MCMC(m) for m in with_odd_nodes(kind))
+    assert steps_of(loop, "z") == steps_of(rows, "z") == ["label pass"]
+    loop, rows = (m.sample(60, 10, seed=3, chains=1, progress_bar=False) for m in (loop, rows))
+    assert np.array_equal(loop.trace("z")[:], rows.trace("z")[:])
+    assert np.allclose(loop.trace("mu")[:], rows.trace("mu")[:], rtol=1e-9)
+    assert np.allclose(loop.deviance, rows.deviance, rtol=1e-9)
+
+
+def test_a_missing_entry_in_a_loop_leaves_the_label_pass():
+    """Labels and the entry against their probabilities."""
+    x = np.random.default_rng(4).normal(1.0, 1.0, (24, 2))
+    x[7, 1] = np.nan
+    z = mc.Categorical("z", [0.7, 0.3], size=24)
+    y = [mc.Normal(f"y{i}", 2.0 * z[i], 1.0, value=np.ma.masked_invalid(x[i]), observed=True) for i in range(24)]
+    m = mc.MCMC([*y, z]).sample(4100, 100, seed=5, chains=1, progress_bar=False)
+    assert steps_of(m, "z") == ["label pass"]
+    odds = 0.3 / 0.7 * np.exp(np.nansum(2.0 * x - 2.0, axis=1))
+    share = odds / (1.0 + odds)
+    assert np.abs((m.trace("z")[:].mean(0) - share) / np.sqrt(share * (1 - share) / 4000)).max() < 5
+    entry = m.trace("y7")[:][:, 0]
+    assert abs(entry.mean() - 2.0 * share[7]) < 5 * np.sqrt((1 + 4 * share[7] * (1 - share[7])) / 4000) * 2
+
+
+def test_a_single_number_with_a_label_of_its_own_has_the_label_pass():
+    """Its label's probability is known."""
+    z = mc.Categorical("z", [0.7, 0.3], size=3)
+    y = mc.Normal("y", 2.0 * z[1], 1.0, value=1.4, observed=True)
+    m = mc.MCMC([y, z]).sample(4100, 100, seed=5, chains=1, progress_bar=False)
+    assert steps_of(m, "z") == ["label pass"]
+    share = 1.0 / (1.0 + 0.7 / 0.3 * np.exp(2.0 - 2.0 * 1.4))
+    draws = m.trace("z")[:]
+    for column, expected in zip(draws.T, [0.3, share, 0.3], strict=True):
+        assert abs(column.mean() - expected) < 5 * np.sqrt(expected * (1 - expected) / 4000)
+
+
 # -------------------------------------------------------------------- hidden chains
 
 
@@ -145,11 +214,11 @@ def smoothed(emissions: np.ndarray, start: np.ndarray, moves: np.ndarray) -> tup
     return both / both.sum(1, keepdims=True), log_likelihood
 
 
-def hidden_chain(x: np.ndarray, means, moves) -> tuple[list, list]:
+def hidden_chain(x: np.ndarray, means, moves, precisions=lambda z: 1.0) -> tuple[list, list]:
     z = [mc.Categorical("z0", [0.5, 0.5])]
     for i in range(1, len(x)):
         z.append(mc.Categorical(f"z{i}", mc.Lambda(f"p{i}", lambda z=z[-1], moves=moves: np.array(moves)[z])))
-    y = [mc.Normal(f"y{i}", means(z[i]), 1.0, value=x[i], observed=True) for i in range(len(x))]
+    y = [mc.Normal(f"y{i}", means(z[i]), precisions(z[i]), value=x[i], observed=True) for i in range(len(x))]
     return y, z
 
 
@@ -196,6 +265,33 @@ def test_components_of_a_hidden_chain_change_names_as_often_as_their_priors_say(
     assert abs(swapped.mean() - expected) < 5 * batches.std(ddof=1) / np.sqrt(40)
     assert m.step_methods[0].name == "label permutation move"
     assert m.step_methods[0].ratio > 0.1
+
+
+@pytest.mark.parametrize("power", [0.25, 2.0])
+def test_names_of_a_hidden_chain_at_a_power(power: float):
+    """Components that known errors tell apart, so that the data's power counts in their exchange."""
+    n = 44
+    x = np.random.default_rng(5).normal(0.5, 1.0, n)
+    moves, sd = np.array([[0.9, 0.1], [0.1, 0.9]]), np.array([1.0, 1.3])
+    mu = mc.Normal("mu", [0, 1], sigma=1, size=2)
+    y, z = hidden_chain(x, lambda z: mu[z], moves, lambda z: mc.Index(f"t_{z.__name__}", sd**-2.0, z))
+    m = all_at(power, [*y, *z, mu], 20_000, seed=6)
+    grid = np.linspace(-4, 5, 46)
+    logs = np.array([
+        [
+            smoothed(stats.norm.pdf(x[:, None], [a, b], sd) ** power, np.array([0.5, 0.5]), moves)[1]
+            - a**2 / 2
+            - (b - 1) ** 2 / 2
+            for b in grid
+        ]
+        for a in grid
+    ])  # fmt: skip
+    mass = np.exp(logs - logs.max())
+    expected = (mass.sum(1) / mass.sum()) @ grid
+    draws = m.trace("mu")[:][:, 0]
+    batches = draws.reshape(40, -1).mean(1)
+    assert "label permutation move" in steps_of(m, "z3")
+    assert abs(draws.mean() - expected) < 5 * batches.std(ddof=1) / np.sqrt(40)
 
 
 # -------------------------------------------------------------------- stationary laws
@@ -376,6 +472,19 @@ def test_the_likelihood_of_a_loop_is_that_of_one_node_for_all_rows():
     assert np.allclose(
         found[f"y0 ... y{N - 1} ({N} nodes)"], vector.to_arviz(log_likelihood=True)["log_likelihood"]["y"]
     )
+
+
+def test_a_loop_reads_its_own_file(tmp_path):
+    """Data that are single numbers come back from a file as one entry each."""
+    model = two_components(True, 4)
+    m = mc.MCMC(model).sample(30, 10, seed=3, chains=1, progress_bar=False)
+    path = to_netcdf(m.to_arviz(), tmp_path / "draws.nc")
+    again = mc.MCMC(two_components(True, 4)).read(path)
+    assert np.array_equal(again.trace("mu")[:], m.trace("mu")[:])
+    mu = mc.Normal("mu", [0, 3], sigma=5, size=2)
+    others = [mc.Normal(f"y{i}", mu[0], 1.0, value=9.0, observed=True) for i in range(4)]
+    with pytest.raises(ModelError, match="'y0' are others"):
+        mc.MCMC(others).read(path)
 
 
 def test_the_likelihood_of_nodes_without_labels_stays_theirs():
