@@ -18,7 +18,7 @@ from mcmix.kernels.base import AddressedKernel, call, floats, inline, integers, 
 from mcmix.kernels.coefficients import _add_row, _made_whole, _met, _prior_at, _prior_gradient, _trouble
 from mcmix.kernels.events import cholesky, solved_above, solved_below
 from mcmix.kernels.gibbs import NOT_A_NUMBER
-from mcmix.kernels.links import _row
+from mcmix.kernels.link_functions import _row
 from mcmix.kernels.machine import BAD_INDEX, TILE
 from mcmix.kernels.random import standard_exponential, standard_normal, uniform
 from mcmix.kernels.records import RUN, record, record_at, record_in

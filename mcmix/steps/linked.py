@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.kernels import link_functions
 from mcmix.kernels import linked as kernels
-from mcmix.kernels import links
 from mcmix.kernels.base import address_of
 from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
@@ -21,7 +21,12 @@ from mcmix.structure.linked import LinkedChild
 from mcmix.structure.meetings import Child
 from mcmix.structure.rewrite import hoisted
 
-LINKS = {"log": links.LOG, "logit": links.LOGIT, "probit": links.PROBIT, "identity": links.IDENTITY}
+LINKS = {
+    "log": link_functions.LOG,
+    "logit": link_functions.LOGIT,
+    "probit": link_functions.PROBIT,
+    "identity": link_functions.IDENTITY,
+}
 PLACES = (
     "precision", "linear", "work", "here", "there", "away", "modes", "steps", "momenta", "matrices", "factors", "means",
     "by_block", "factor", "turn", "counter",
@@ -104,7 +109,7 @@ class LinkedCoefficients(Step):
 
     def _child(self, j: int, chain: Chain) -> np.ndarray:
         child = self.group.children[j]
-        link = LINKS[child.link] if isinstance(child, LinkedChild) else links.IDENTITY
+        link = LINKS[child.link] if isinstance(child, LinkedChild) else link_functions.IDENTITY
         program, length = chain.bound(self.row_programs[j]).words
         columns = chain.address(("columns", self, j))
         return made(

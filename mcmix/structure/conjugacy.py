@@ -204,13 +204,9 @@ def _normal_link(
     link = affine(parameter, v, leaf)
     if link is None:
         raise _NotConjugate(f"{name}'s mean is no affine look-up of it")
-    shifted = second if _is_zero(link.offset) else second - first * link.offset
+    shifted = second if ex.is_everywhere(link.offset, 0.0) else second - first * link.offset
     linear = link.slope * shifted
     return _Read(_collected(link.slope * link.slope * first, link.index, v), _collected(linear, link.index, v))
-
-
-def _is_zero(x: Expression) -> bool:
-    return x.is_constant and not np.any(x.value)
 
 
 def _gamma_link(
@@ -296,7 +292,7 @@ def _counts_message(e: Evidence, v: Expression, leaf: Expression) -> _Read:
     name, weights, x = e.factor.node.name, e.parameters["probabilities"], e.factor.x
     if weights.ndim == 2 and x is not None and x.shape == weights.shape:
         link = affine(weights, v, leaf)
-        if link is None or not _is_one(link.slope) or not _is_zero(link.offset):
+        if link is None or not ex.is_everywhere(link.slope, 1.0) or not ex.is_everywhere(link.offset, 0.0):
             raise _NotConjugate(f"{name}'s weights are no look-up of it")
         return _Read(scatter(ex.reshape(x, (-1,)), ex.reshape(link.index, (-1,)), v.size), None)
     if weights is not v or v.ndim != 1 or x is None:
@@ -313,7 +309,7 @@ def _row_weights_message(e: Evidence, weights: Expression, v: Expression, leaf: 
     n_rows, n_categories = weights.shape
     chosen = elementwise("add", np.arange(n_rows) * n_categories, x)
     index = ex.gather(ex.broadcast_to(link.index, weights.shape), chosen)
-    if _is_one(link.slope):
+    if ex.is_everywhere(link.slope, 1.0):
         return _Read(scatter(constant(1.0), index, v.size), None)
     own = ex.gather(ex.broadcast_to(link.slope, weights.shape), chosen)  # 1 where the row's weight is an entry of v
     return _Read(scatter(own, index, v.size), None)
@@ -321,8 +317,8 @@ def _row_weights_message(e: Evidence, weights: Expression, v: Expression, leaf: 
 
 def _is_look_up(link: Affine) -> bool:
     """Whether every entry is one of v's, or has nothing to do with v: that of a list, of which v is one element."""
-    if _is_one(link.slope):
-        return _is_zero(link.offset)
+    if ex.is_everywhere(link.slope, 1.0):
+        return ex.is_everywhere(link.offset, 0.0)
     if link.slope.op != "take" or link.offset.op != "take" or link.slope.arguments[1] is not link.offset.arguments[1]:
         return False
     mask, others = link.slope.arguments[0], link.offset.arguments[0]
@@ -330,11 +326,7 @@ def _is_look_up(link: Affine) -> bool:
         return False
     ends = np.cumsum([0, *[p.size for p in others.arguments]])
     stretches = [np.ravel(mask.known)[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
-    return all(_is_zero(p) or not own.any() for p, own in zip(others.arguments, stretches, strict=True))
-
-
-def _is_one(x: Expression) -> bool:
-    return x.is_constant and bool(np.all(x.known == 1.0))
+    return all(ex.is_everywhere(p, 0.0) or not own.any() for p, own in zip(others.arguments, stretches, strict=True))
 
 
 def _label_counts(e: Evidence, weights: Expression) -> Expression:

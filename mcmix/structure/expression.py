@@ -116,6 +116,11 @@ def _kind_of(name: str, parts: tuple[Expression, ...]) -> str:
     )
 
 
+def is_everywhere(x: Expression, number: float) -> bool:
+    """Whether every entry is known to be this number."""
+    return x.is_constant and bool(np.all(x.known == number))
+
+
 def _is(value: Expression, number: float) -> bool:
     return (
         value.is_constant and value.value is not None and value.size == 1 and float(value.value.reshape(())) == number

@@ -197,7 +197,7 @@ def _probability(x: Expression, leaves: set[Expression]) -> Linked | None:
         return Linked(LOGIT, x.arguments[0])
     if x.op == "ndtr":
         return Linked(PROBIT, x.arguments[0])
-    if x.op == "subtract" and _is_one(x.arguments[0]):
+    if x.op == "subtract" and ex.is_everywhere(x.arguments[0], 1.0):
         found = _probability(x.arguments[1], leaves)
         return None if found is None else Linked(found.link, _negative(found.predictor))
     if x.op == "divide" or _known_power(x) == -1.0:
@@ -211,18 +211,14 @@ def _probability(x: Expression, leaves: set[Expression]) -> Linked | None:
 def _odds(x: Expression, leaves: set[Expression]) -> Expression | None:
     """The log odds of 1 / (1 + a), or of a / (1 + a), where a is an exponential times what is free."""
     top, bottom = x.arguments if x.op == "divide" else (constant(1.0), x.arguments[0])
-    if bottom.op != "add" or not any(map(_is_one, bottom.arguments)):
+    if bottom.op != "add" or not any(ex.is_everywhere(a, 1.0) for a in bottom.arguments):
         return None
-    other = bottom.arguments[1] if _is_one(bottom.arguments[0]) else bottom.arguments[0]
+    other = bottom.arguments[1] if ex.is_everywhere(bottom.arguments[0], 1.0) else bottom.arguments[0]
     read = _logarithm(other, leaves)
-    if read is None or read[1] is None or not (_is_one(top) or top is other):
+    if read is None or read[1] is None or not (ex.is_everywhere(top, 1.0) or top is other):
         return None
     odds = read[1] if read[0] is None else elementwise("add", read[1], elementwise("log", read[0]))
     return odds if top is other else _negative(odds)
-
-
-def _is_one(x: Expression) -> bool:
-    return x.is_constant and bool((np.asarray(x.known) == 1.0).all())
 
 
 __all__ = ["IDENTITY", "Linked", "LinkedChild", "linked_parameter", "numbers_of", "offset_of", "read_link"]

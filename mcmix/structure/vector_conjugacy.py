@@ -137,7 +137,7 @@ def _message(e: Evidence, kind: str, v: Expression, n: int) -> tuple[Expression,
     count = int(np.prod(e.elements.shape, dtype=int))
     if kind in _TIMES:
         second = elementwise(_TIMES[kind], second, scale)
-    elif not _is(scale, 1.0):
+    elif not ex.is_everywhere(scale, 1.0):
         raise NotConjugate(f"{name}'s mean is a multiple of it")
     return _gathered(first, rows, count, n), _gathered(second, rows, count, n)
 
@@ -173,7 +173,7 @@ def scaled_rows(parameter: Expression, v: Expression, name: str) -> tuple[np.nda
         If the parameter is no look-up of whole vectors or matrices, each times a number.
     """
     link = affine(parameter, v, v)
-    if link is None or not link.index.is_constant or not _is(link.offset, 0.0):
+    if link is None or not link.index.is_constant or not ex.is_everywhere(link.offset, 0.0):
         raise NotConjugate(f"{name}'s parameter is no plain look-up of it")
     size = _event_size(parameter, v)
     index = np.asarray(link.index.known).reshape(-1, size)
@@ -205,10 +205,6 @@ def _event_size(parameter: Expression, v: Expression) -> int:
     node = v.extra
     axes = node.family.event_ndim if isinstance(node, Law) else axes
     return int(np.prod(v.shape[v.ndim - axes :], dtype=int))
-
-
-def _is(x: Expression, number: float) -> bool:
-    return x.is_constant and bool(np.all(x.known == number))
 
 
 def _gathered(x: Expression, rows: np.ndarray, count: int, n: int) -> Expression:
