@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.bounds import known, log_mass_between
-from mcmix.distributions.family import Family
+from mcmix.distributions.family import Family, Parameter
 from mcmix.distributions.mv_normal import MV_NORMAL_COV
 from mcmix.distributions.normal import NORMAL
 from mcmix.distributions.truncated_normal import TRUNCATED_NORMAL
@@ -86,23 +86,24 @@ def _cumulative_family(family: Family, inner: Family | None) -> Family | None:
     if family is TRUNCATED_NORMAL:
         inner = NORMAL
     if inner is not None:
-        return _truncated_cumulative(inner)
+        return _truncated_cumulative(inner, family.parameters)
     return family.cumulative if family.is_cumulative else None
 
 
 @cache
-def _truncated_cumulative(family: Family) -> Family:
+def _truncated_cumulative(family: Family, parameters: tuple[Parameter, ...]) -> Family:
     """Of a law between bounds: the mass from the lower bound to x, over that between the bounds."""
 
-    def expression(x: Any, *parameters: Any) -> Any:
-        *own, lower, upper = parameters
+    def expression(x: Any, *values: Any) -> Any:
+        *own, lower, upper = values
         with np.errstate(all="ignore"):
             whole = log_mass_between(family, tuple(own), lower, upper)
             part = log_mass_between(family, tuple(own), lower, np.minimum(known(x), known(upper)))
             return np.where(np.less(x, lower), -np.inf, np.minimum(part - whole, 0.0))
 
+    name = f"Truncated{family.name} cumulative"
     return replace(
-        family, name=f"Truncated{family.name} cumulative", scalar_logpdf=None, expression=expression, statistics=None
+        family, name=name, parameters=parameters, scalar_logpdf=None, expression=expression, statistics=None
     )
 
 
