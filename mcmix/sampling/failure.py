@@ -15,7 +15,8 @@ from mcmix.nodes.node import Node, short
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
 from mcmix.steps.density import BlockMetropolis, DensityStep
-from mcmix.steps.labels import LabelGibbs, Pass
+from mcmix.steps.labels import LabelGibbs
+from mcmix.steps.passes import Pass
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import Structure

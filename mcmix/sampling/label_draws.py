@@ -15,7 +15,7 @@ from mcmix.kernels.tiles import PASS
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.replay import Replay, passes_of
 from mcmix.steps.gaps import gap_node
-from mcmix.steps.labels import Pass
+from mcmix.steps.passes import Pass
 from mcmix.steps.plan import Assembled
 from mcmix.traces.memory import Draws
 

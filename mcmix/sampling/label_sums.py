@@ -16,7 +16,7 @@ from mcmix.kernels.soft import soft_pass
 from mcmix.kernels.tiles import PASS
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan
-from mcmix.steps.labels import Pass
+from mcmix.steps.passes import Pass
 from mcmix.structure.cells import looked_up
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.evidence import LabelBlock

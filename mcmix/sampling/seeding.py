@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.labels import EntangledLabels, Pass
+from mcmix.steps.labels import EntangledLabels
+from mcmix.steps.passes import Pass
 from mcmix.structure.cells import rows_with_gaps
 from mcmix.structure.label_vectors import SeparableFactor
 

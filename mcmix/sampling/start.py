@@ -30,7 +30,8 @@ from mcmix.sampling.failure import impossible_rows
 from mcmix.sampling.seeding import Pool, entangled_pool, pool, share_of
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.base import Call, Chain
-from mcmix.steps.labels import EntangledLabels, LabelGibbs, Pass
+from mcmix.steps.labels import EntangledLabels, LabelGibbs
+from mcmix.steps.passes import Pass
 from mcmix.steps.plan import Assembled
 from mcmix.steps.targets import is_discrete
 

@@ -17,7 +17,7 @@ from mcmix.kernels.random import seeded_streams
 from mcmix.kernels.records import TUNED, made, seen, width
 from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.bound import BoundProgram, Layout, Program
+from mcmix.steps.layout import BoundProgram, Layout, Program
 from mcmix.steps.program import Compiler, finished
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression

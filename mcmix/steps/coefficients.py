@@ -12,7 +12,7 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
-from mcmix.steps.bound import Program
+from mcmix.steps.layout import Program
 from mcmix.structure.coefficients import Coefficients, coefficients_of
 from mcmix.structure.design import refuse_collinear
 from mcmix.structure.evidence import Structure

@@ -12,7 +12,7 @@ from mcmix.kernels.base import AddressedKernel, address_of
 from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
-from mcmix.steps.bound import BoundProgram
+from mcmix.steps.layout import BoundProgram
 from mcmix.steps.targets import (
     MOST_ENUMERATED,
     Piece,

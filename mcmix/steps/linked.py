@@ -13,7 +13,7 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
-from mcmix.steps.bound import Program
+from mcmix.steps.layout import Program
 from mcmix.structure.coefficients import Coefficients, coefficients_of
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression, constant, leaf

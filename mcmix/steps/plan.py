@@ -16,9 +16,9 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
-from mcmix.steps.bound import Program
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import EntangledLabels, LabelGibbs
+from mcmix.steps.layout import Program
 from mcmix.steps.own import fittest_own
 from mcmix.steps.permutation import SharedPermutation
 from mcmix.steps.table import Choice, step_for

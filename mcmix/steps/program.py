@@ -17,7 +17,7 @@ from mcmix.kernels import machine
 from mcmix.kernels.base import address_of
 from mcmix.kernels.events import work_size
 from mcmix.kernels.machine import COUNT, EXTRA, OP, OUT, OUT_ROW, TILE, TILED, WIDTH, A, B, C, D
-from mcmix.steps.bound import Layout, Place, Program, PythonCall
+from mcmix.steps.layout import Layout, Place, Program, PythonCall
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
 from mcmix.structure.rewrite import row_by_row
 

@@ -102,9 +102,7 @@ def _truncated_cumulative(family: Family, parameters: tuple[Parameter, ...]) -> 
             return np.where(np.less(x, lower), -np.inf, np.minimum(part - whole, 0.0))
 
     name = f"Truncated{family.name} cumulative"
-    return replace(
-        family, name=name, parameters=parameters, scalar_logpdf=None, expression=expression, statistics=None
-    )
+    return replace(family, name=name, parameters=parameters, scalar_logpdf=None, expression=expression, statistics=None)
 
 
 __all__ = ["CumulativeRows", "cumulative"]

@@ -19,7 +19,7 @@ import numpy as np
 from mcmix.nodes.model import Model
 from mcmix.sampling.seeding import FEWEST as FEWEST_ROWS
 from mcmix.sampling.seeding import PER_LABEL, features, k_means, nearest
-from mcmix.steps.labels import Pass
+from mcmix.steps.passes import Pass
 from mcmix.structure.evidence import Structure
 from mcmix.variational.engine import Engine, State, ascend
 from mcmix.variational.statements import Counts

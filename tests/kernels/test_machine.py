@@ -12,7 +12,7 @@ from mcmix.kernels.base import run
 from mcmix.kernels.driver import run_machine
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, OK, PYTHON_FAILED, TILE
 from mcmix.steps.base import Chain
-from mcmix.steps.bound import Layout
+from mcmix.steps.layout import Layout
 from mcmix.steps.program import Compiler, finished, row_by_row
 from mcmix.structure import expression as ex
 from mcmix.structure.evaluate import evaluate
