@@ -77,7 +77,7 @@ def passes(sizes: list[int], labels: list[int]) -> Iterator[Row]:
             m.sample(2, chains=1, seed=1, cores=1)
             em = em_iteration(x, k)
             chain = m._runners[0].chain
-            descriptor = passes_of(m.assembled)[0].descriptor(chain)
+            descriptor = passes_of(m.assembled)[0].bound(chain).record
             repeats = max(3, int(2e6 / (n * k)))
 
             def repeated(

@@ -166,6 +166,11 @@ def step_of(kind: np.dtype) -> Callable[[Callable[..., int]], AddressedKernel]:
     return lambda function: AddressedKernel(function, 3, reads=kind)
 
 
+def tile_of(kind: np.dtype) -> Callable[[Callable[..., int]], AddressedKernel]:
+    """What a pass (a record of this kind) calls for a tile: `(told, pass, first unit, units)` in, status out."""
+    return lambda function: AddressedKernel(function, 4, reads=kind)
+
+
 if COMPILED:
 
     @intrinsic

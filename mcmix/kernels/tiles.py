@@ -12,16 +12,17 @@ from mcmix.kernels.base import bits_of, call, double_of, floats, inline, integer
 from mcmix.kernels.gaps import GAPS, add_marginals, load_tile, prepare_gaps, tile_of
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import STEP, record, record_at, record_in
-from mcmix.kernels.vectors import add_vector_logs, mirrored, whiten
+from mcmix.kernels.vectors import add_vector_logs, whiten
 
 # The prelude, a program; K labels from the lowest value up, of so many units, and where they go; addresses of log
-# weights, factors, random streams and workspace; where counts, log densities of units and label probabilities go;
-# whether factors' sums are collected; addresses of the power of a soft pass and of the units that count in it; so many
-# factors come first and count a temperature.
+# weights, factors, random streams and workspace; the kernels of the labels' distribution (`ahead` is 0 where tiles need
+# no first look in their order) and its own record; accumulators, and the stretch of memory that they add to; where
+# counts, log densities of units and label probabilities go; whether anything is collected; addresses of the power of a
+# soft pass and of the units that count in it; so many factors come first and count a temperature.
 PASS = record(
     *STEP, "prelude", "prelude_length", "units", "labels", "log_weights", "out", "lowest", "factors", "n_factors",
-    "streams", "workspace", "counts", "unit_logs", "memberships", "collect", "power", "active", "tempered",
-    "temperature",
+    "streams", "workspace", "ahead", "draw", "expect", "distribution", "accumulators", "n_accumulators", "region",
+    "region_length", "counts", "unit_logs", "memberships", "collect", "power", "active", "tempered", "temperature",
 )  # fmt: skip
 
 # By a family's density: values and three parameters, with the steps from label to label. By a program: where it reads
@@ -38,6 +39,15 @@ TABLE, PROGRAM, VECTORS = 0, 1, 2  # kinds of factors
 
 COLUMN = record("values", "shift", "sums", "squares")  # of a statistic; squares may be absent
 
+# What a pass adds up, each by three kernels (0: nothing to finish) and by what they are told of it beside the pass:
+# ``add(told, pass, first, m)`` for m units of known labels, ``add_weighted(...)`` for their responsibilities,
+# ``finish(told)`` at the end.
+ACCUMULATOR = record("add", "add_weighted", "finish", "told")
+
+# Lanes of a tile after the K rows of the scratch. A kernel of the labels' distribution reads uniforms and writes labels
+# (numbers 0 .. K-1), or turns the scratch into responsibilities and writes the units' highest log density and total.
+UNIFORMS, LABEL, CELL, SPARE = 1, 2, 3, 4
+HIGHEST, TOTAL = 1, 2
 WORKSPACE_ROWS = 7  # besides the K rows of the scratch
 
 _LOG2_E = 1.4426950408889634
@@ -71,6 +81,19 @@ def exp_of_nonpositive(x):
     p = p * r + 1.0
     p = p * r + 1.0
     return p * double_of((bits_of(shifted) << 52) + 0x3FF0000000000000)
+
+
+@inline
+def lane(task, number):
+    """Memory for one number a unit of the tile, and whatever comes behind it in the workspace."""
+    place = task.workspace + 8 * TILE * (task.labels + number)
+    return floats(place, TILE * (WORKSPACE_ROWS - number))
+
+
+@inline
+def scratch_of(task):
+    """Log densities of the tile's units under each label, shape (K, TILE), flat; later their responsibilities."""
+    return floats(task.workspace, (task.labels + WORKSPACE_ROWS) * TILE)
 
 
 @inline
@@ -120,6 +143,16 @@ def load_vectors(factor, first, m, drawn):
 
 
 @inline
+def has_gaps(task):
+    """Whether some factor's rows of vectors have missing coordinates: a tile of these is loaded to be read."""
+    found = False
+    for j in range(task.n_factors):
+        factor = record_in(task.factors, j, FACTOR)
+        found = found or (factor.kind == VECTORS and factor.gaps != 0)
+    return found
+
+
+@inline
 def _vectors(task, factor, k, out, row, n, work, integrated):
     """Log densities of rows of vectors under component k, their gaps integrated out or as they are filled."""
     d, n_labels = factor.dimension, task.labels
@@ -131,17 +164,6 @@ def _vectors(task, factor, k, out, row, n, work, integrated):
     add_vector_logs(by, out, columns, rows, place, n, whitening, offset, constant, y, distance, d)
     if integrated and constant > -math.inf:
         add_marginals(record_at(factor.gaps, GAPS), out, row, d, k, n_labels)
-
-
-@inline
-def finish_vectors(task):
-    """Complete the products of vector factors: they are collected below the diagonal."""
-    for j in range(task.n_factors):
-        factor = record_in(task.factors, j, FACTOR)
-        if factor.kind == VECTORS and factor.counts != 0:
-            d, size = factor.dimension, factor.cells
-            column = record_at(factor.columns, COLUMN)
-            mirrored(floats(column.squares, size * d * d), size, d)
 
 
 @inline

@@ -6,11 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.kernels.base import address_of
-from mcmix.kernels.driver import run_step
-from mcmix.kernels.records import seen
-from mcmix.kernels.soft import soft_pass
-from mcmix.kernels.tiles import PASS
 from mcmix.nodes.node import Node, short
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
@@ -69,10 +64,8 @@ def _bad(factor: Factor, leaves: dict[Stochastic, np.ndarray]) -> np.ndarray:
 
 def _rows_of_pass(p: Pass, chain: Chain) -> list[str]:
     """Rows of the units that no label explains."""
-    logs, words = np.zeros(p.label.n_units), p.descriptor(chain)
-    told = seen(PASS, words)
-    told.unit_logs, told.collect = address_of(logs), 0
-    if run_step(soft_pass, words, np.zeros(1), chain.stream) != 0:
+    logs = np.zeros(p.label.n_units)
+    if p.bound(chain).weigh(unit_logs=logs) != 0:
         return []
     units = np.flatnonzero(~np.isfinite(logs))
     found = []

@@ -7,11 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from mcmix.kernels import streams
-from mcmix.kernels.base import address_of
-from mcmix.kernels.driver import run_step
-from mcmix.kernels.records import seen
-from mcmix.kernels.soft import soft_pass
-from mcmix.kernels.tiles import PASS
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.replay import Replay, passes_of
 from mcmix.steps.gaps import gap_node
@@ -36,12 +31,10 @@ def probabilities_at(made: Assembled, draws: Draws, compiled: Pass, numbers: np.
     """
     replay = Replay(made, Draws({n.name: draws.variables[n.name] for n in _needed(made, compiled.label.node)}))
     out = np.zeros((compiled.label.n_units, compiled.label.n_labels))
-    descriptor = compiled.descriptor(replay.chain)
-    told = seen(PASS, descriptor)
-    told.memberships, told.collect = address_of(out), 0
+    weighing = compiled.bound(replay.chain)
     for _ in replay.at(np.column_stack(np.divmod(numbers, draws.n_draws))):
         out[:] = 0.0
-        run_step(soft_pass, descriptor, np.zeros(1), replay.chain.stream)
+        weighing.weigh(shares=out)
         yield out if len(out) == n_unknown(compiled) else out[np.ravel(compiled.label.node.mask)]
 
 

@@ -9,11 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.kernels.base import address_of
-from mcmix.kernels.driver import run_step
-from mcmix.kernels.records import seen
-from mcmix.kernels.soft import soft_pass
-from mcmix.kernels.tiles import PASS
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.passes import Pass
@@ -173,26 +168,22 @@ class _OneVector:
 
     def __init__(self, block: LabelBlock, factors: list[SeparableFactor], plan: Plan):
         number = plan.structure.blocks.index(block)
-        self.compiled = Pass(LabelBlock(block.label, block.log_weights, factors, block.counts), number, integrated=True)
+        self.compiled = Pass(replace(block, factors=factors, tempered=[], classes=None), number, integrated=True)
         self.compiled.place_sums(plan)
         self.compiled.compile(plan)
 
     def bind(self, chain: Chain) -> None:
         label = self.compiled.label
         self._logs, self._shares = np.zeros(label.n_units), np.zeros((label.n_units, label.n_labels))
-        self._words = self.compiled.descriptor(chain)
-        self._told = seen(PASS, self._words)
-        self._told.unit_logs, self._told.collect = address_of(self._logs), 0
+        self._pass = self.compiled.bound(chain)
 
-    def unit_logs(self, at: Point) -> np.ndarray:
-        status = run_step(soft_pass, self._words, np.zeros(1), at.chain.stream)
+    def unit_logs(self, at: Point, shares: np.ndarray | None = None) -> np.ndarray:
+        status = self._pass.weigh(self._logs, shares)
         at.check()
         return self._logs if status == 0 else np.full(1, -np.inf)
 
     def add_shares(self, at: Point, node: Stochastic, out: np.ndarray) -> None:
-        self._told.memberships = address_of(out)
-        self.unit_logs(at)
-        self._told.memberships = 0
+        self.unit_logs(at, out)
 
     def most_probable(self, at: Point) -> dict[Stochastic, np.ndarray]:
         self._shares[:] = 0.0

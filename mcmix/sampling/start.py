@@ -19,11 +19,9 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ZeroProbability
-from mcmix.kernels import labels as kernels
 from mcmix.kernels import streams
 from mcmix.kernels.driver import run_machine, run_step
 from mcmix.kernels.machine import MACHINE
-from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.failure import impossible_rows
@@ -176,15 +174,15 @@ def _beside_own_values(made: Assembled, chain: Chain, given: Mapping[Stochastic,
 
 def _possible(made: Assembled, chain: Chain, values: Mapping[Stochastic, Any], given: Mapping[Stochastic, Any]) -> bool:
     """Put a chain at some values, labels drawn given the rest or else as they are, and see whether that can be."""
-    passes = {s.variables[0]: s.compiled.descriptor(chain) for s in made.steps if isinstance(s, LabelGibbs)}
+    passes = {s.variables[0]: s.compiled.bound(chain) for s in made.steps if isinstance(s, LabelGibbs)}
     for drawn in (True, False) if passes else (False,):
         for node, value in values.items():
             chain.put(node, value)
-        for node, descriptor in passes.items():
+        for node, one in passes.items():
             if drawn and node not in given:
-                run_step(kernels.hard_pass, descriptor, np.zeros(1), chain.stream)
-        for descriptor in passes.values():
-            run_step(kernels.count_labels, descriptor, np.zeros(1), chain.stream)
+                one.draw()
+        for one in passes.values():
+            one.collect()
         if np.isfinite(log_density_now(made, chain)):
             return True
     return False
@@ -201,22 +199,22 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
     parameters = [c for c in calls if not isinstance(c.step, LabelGibbs) and not set(c.step.variables) & set(given)]
     for step in steps.values():
         _put_labels(step.compiled, chain, given, seeds)
-    descriptors = {step.compiled: step.compiled.descriptor(chain) for step in steps.values()}
-    for descriptor in descriptors.values():
-        run_step(kernels.count_labels, descriptor, np.zeros(1), chain.stream)
-    for p in descriptors:
-        _scale(p, chain, share_of(p))
+    bound = {step.compiled: step.compiled.bound(chain) for step in steps.values()}
+    for one in bound.values():
+        one.collect()
+    for p in bound:
+        p.sums.of(chain)[:] *= share_of(p)  # as if only the subsample had been seen
     _rounds(parameters, chain, ROUNDS)
     for _ in range(SOFT_ROUNDS):
-        for p, descriptor in descriptors.items():
-            run_step(soft_pass, descriptor, np.zeros(1), chain.stream)
-            _scale(p, chain, share_of(p))
+        for p, one in bound.items():
+            one.weigh(collect=True)
+            p.sums.of(chain)[:] *= share_of(p)
         _rounds(parameters, chain, 1)
     for step in steps.values():
         if step.variables[0] not in given:
-            run_step(kernels.hard_pass, descriptors[step.compiled], np.zeros(1), chain.stream)
-    for descriptor in descriptors.values():
-        run_step(kernels.count_labels, descriptor, np.zeros(1), chain.stream)
+            bound[step.compiled].draw()
+    for one in bound.values():
+        one.collect()
 
 
 def _restore_members(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any]) -> None:
@@ -228,7 +226,7 @@ def _restore_members(chain: Chain, calls: Sequence[Call], given: Mapping[Stochas
     for node, value in given.items():
         chain.put(node, value)
     for step in touched:
-        run_step(kernels.count_labels, step.compiled.descriptor(chain), np.zeros(1), chain.stream)
+        step.compiled.bound(chain).collect()
 
 
 def _seed_entangled(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
@@ -257,19 +255,6 @@ def _rounds(parameters: Sequence[Call], chain: Chain, n: int) -> None:
     for _ in range(n):
         for call in parameters:
             run_step(call.kernel, call.words, call.reals, chain.stream)
-
-
-def _scale(p: Pass, chain: Chain, share: float) -> None:
-    """Shrink counts and sums as if only the subsample had been seen."""
-    chain.view(("units", p.label.node))[:] *= share
-    for s in p.block.factors:
-        if s.cells is None:
-            continue
-        node = s.factor
-        keys = [("count", node), *[("sum", node, j) for j in range(len(s.cells.squares))]]
-        keys += [("square", node, j) for j, squared in enumerate(s.cells.squares) if squared]
-        for key in keys:
-            chain.view(key)[:] *= share
 
 
 def _put_labels(p: Pass, chain: Chain, given: Mapping[Stochastic, Any], seeds: Seeds) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from mcmix.kernels import exchange as exchange_kernels
-from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
@@ -59,7 +58,7 @@ class LabelGibbs(Step):
     def bind(self, chain: Chain) -> list[Call]:
         """Transposition first (the pass must follow it at once), then the pass."""
         calls = [] if self.exchange is None else [self._transposition(self.exchange, chain)]
-        return [*calls, Call(kernels.hard_pass.address, self.compiled.descriptor(chain), np.zeros(1), self)]
+        return [*calls, self.compiled.bound(chain).call(self)]
 
     def _transposition(self, exchange: Exchange, chain: Chain) -> Call:
         n_labels = self.block.label.n_labels

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mcmix.kernels import gaps as gap_kernels
-from mcmix.kernels import tiles, vectors
+from mcmix.kernels import independent_labels, tiles, vectors
+from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
+from mcmix.kernels.driver import run_step
 from mcmix.kernels.machine import MACHINE
-from mcmix.kernels.records import made, partly, table
-from mcmix.steps.base import Chain, Plan
+from mcmix.kernels.records import partly, table
+from mcmix.kernels.soft import soft_pass
+from mcmix.steps.accumulators import UNITS, Accumulator, Sums
+from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.gaps import GapLayout, columns_about
+from mcmix.steps.row_factors import ColumnSums, RowFactor
 from mcmix.structure.cells import Cells, looked_up, missing_in
 from mcmix.structure.evidence import LabelBlock
 from mcmix.structure.expression import Expression, broadcast_to, leaf
@@ -21,13 +27,151 @@ from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import row_by_row, substitute
 from mcmix.structure.tempering import POWER_KEY
 
+_UNIT_LOGS, _SHARES, _COLLECT = map((tiles.PASS.names or ()).index, ("unit_logs", "memberships", "collect"))
+
+
+class BoundPass:
+    """A pass over the memory of one chain, or over arrays: nobody else fills in or reads what its kernels are told.
+
+    Parameters
+    ----------
+    record : ndarray
+        A filled :data:`mcmix.kernels.tiles.PASS`.
+    kept : sequence
+        What must stay alive with it.
+    zeroed : sequence of ndarray
+        Counts and sums that stand in arrays of their own: zeroed here, where the kernels zero one stretch of memory.
+    stream : int
+        Address of a stream of random numbers for what is drawn elsewhere than in blocks of rows.
+    """
+
+    def __init__(self, record: np.ndarray, kept: Sequence[Any], zeroed: Sequence[np.ndarray] = (), stream: int = 0):
+        self.record = record
+        self._kept, self._zeroed = kept, zeroed
+        self._reals, self._stream = np.zeros(1), stream
+
+    @classmethod
+    def made(
+        cls, factors: Sequence[RowFactor], others: Sequence[np.ndarray] = (), stream: int = 0, **fields: int
+    ) -> BoundPass:
+        """A pass of some factors, which also adds up units and what else has a record of an accumulator.
+
+        Where the fields name no distribution's kernels, labels are independent; where they name no stretch of memory
+        (`region`), counts and sums stand in arrays of their own.
+        """
+        rows = table(tiles.FACTOR, [f.record() for f in factors])
+        own = [(k, address_of(rows) + rows.strides[0] * j) for j, f in enumerate(factors) if (k := f.kernels)]
+        added = table(tiles.ACCUMULATOR, [UNITS.record(0), *(k.record(told) for k, told in own), *others])
+        independent = {"draw": independent_labels.draw.address, "expect": independent_labels.expect.address}
+        record = partly(
+            tiles.PASS,
+            machine=MACHINE.address,
+            factors=address_of(rows),
+            n_factors=len(rows),
+            accumulators=address_of(added),
+            n_accumulators=len(added),
+            collect=True,
+            **(independent | fields),
+        )
+        zeroed = [] if "region" in fields else [x for f in factors for x in f.adds]
+        return cls(record, [rows, added, *factors], zeroed, stream)
+
+    @classmethod
+    def over_arrays(
+        cls,
+        factors: Sequence[RowFactor],
+        labels: np.ndarray,
+        log_weights: np.ndarray,
+        counts: np.ndarray,
+        power: np.ndarray | None = None,
+        active: np.ndarray | None = None,
+    ) -> BoundPass:
+        """A pass that needs no chain: labels are numbers 0 .. K-1 in an array, weights and densities are given.
+
+        Parameters
+        ----------
+        factors : sequence of RowFactor
+        labels : ndarray, shape (units,)
+            Read by `collect`.
+        log_weights, counts : ndarray, shape (K,)
+            Of the labels, and where (expected) numbers of units go.
+        power : ndarray, shape (1,), optional
+            What log weights and densities are multiplied by.
+        active : ndarray, shape (units,), optional
+            One for units that count, zero for the others.
+        """
+        workspace = np.zeros(tiles.workspace_size(counts.size))
+        found = cls.made(
+            factors,
+            units=labels.size,
+            labels=counts.size,
+            log_weights=address_of(log_weights),
+            out=address_of(labels),
+            workspace=address_of(workspace),
+            counts=address_of(counts),
+            power=0 if power is None else address_of(power),
+            active=0 if active is None else address_of(active),
+        )
+        found._kept = [*found._kept, workspace, labels, log_weights, counts, power, active]
+        found._zeroed = [*found._zeroed, counts]
+        return found
+
+    def call(self, step: Step) -> Call:
+        """Drawing all labels, as a call of a sweep."""
+        return Call(kernels.hard_pass.address, self.record, self._reals, step)
+
+    def draw(self) -> int:
+        """Draw all labels and collect what they add up to; returns the status, 0 where all went well."""
+        self._zero()
+        return run_step(kernels.hard_pass, self.record, self._reals, self._stream)
+
+    def collect(self) -> int:
+        """Collect what the labels add up to as they stand."""
+        self._zero()
+        return run_step(kernels.count_labels, self.record, self._reals, self._stream)
+
+    def weigh(
+        self, unit_logs: np.ndarray | None = None, shares: np.ndarray | None = None, collect: bool = False
+    ) -> int:
+        """Weigh all labels of all units; returns the status.
+
+        Parameters
+        ----------
+        unit_logs : ndarray, shape (units,), optional
+            Becomes the log density of each unit, its label summed out.
+        shares : ndarray, shape (units, K), optional
+            The units' responsibilities are added to it.
+        collect : bool
+            Whether expected counts and sums take the place of those of the labels.
+        """
+        self.record[_UNIT_LOGS] = 0 if unit_logs is None else address_of(unit_logs)
+        self.record[_SHARES] = 0 if shares is None else address_of(shares)
+        self.record[_COLLECT] = collect
+        if collect:
+            self._zero()
+        status = run_step(soft_pass, self.record, self._reals, self._stream)
+        self.record[_COLLECT] = True  # as a sweep draws labels
+        return status
+
+    def _zero(self) -> None:
+        for sums in self._zeroed:
+            sums[...] = 0.0
+
 
 class Pass:
     """The compiled pass of a label block over the data; hard and soft flavours share it."""
 
-    def __init__(self, block: LabelBlock, number: int, integrated: bool | None = None):
+    def __init__(
+        self,
+        block: LabelBlock,
+        number: int,
+        integrated: bool | None = None,
+        others: Sequence[Accumulator] = (),
+    ):
         self.block = block
         self.number = number
+        self.others = [*block.distribution.accumulators(), *others]
+        self.sums = Sums(block.label, block.factors, self.others)
         self.integrated = integrated  # whether missing coordinates are, by default where that is cheap
         self.gaps: dict[SeparableFactor, GapLayout] = {}
         self.tables: dict[SeparableFactor, list[Expression] | None] = {
@@ -56,6 +200,9 @@ class Pass:
         prelude: list[tuple[Expression, Any]] = []
         if self.block.log_weights is not None:
             prelude.append((self.block.log_weights, ("log weights", self)))
+        prelude += self.block.distribution.prelude()
+        for key, size in self.block.distribution.places().items():
+            plan.layout.place(key, size)
         row_expressions = {}
         for s in self.block.factors:
             tables = self.tables[s]
@@ -91,30 +238,24 @@ class Pass:
 
     def place_sums(self, plan: Plan) -> None:
         """Places of counts and sums: other steps' programs read them, so they come before any is compiled."""
-        plan.layout.place(("units", self.label.node), self.label.n_labels)
+        self.sums.place(plan.layout)
         for s in self.block.factors:
             if s.cells is not None:
-                node = s.factor
-                plan.layout.place(("count", node), s.cells.size)
-                size, width = s.cells.size, s.cells.width
-                plan.layout.place(("shifts", node), max(len(s.cells.columns), width))
-                for j, squared in enumerate(s.cells.squares):
-                    plan.layout.place(("sum", node, j), size * width)
-                    if squared:
-                        plan.layout.place(("square", node, j), size * width * width)
+                plan.layout.place(("shifts", s.factor), max(len(s.cells.columns), s.cells.width))
 
     # ---------------------------------------------------------------- binding
 
-    def descriptor(self, chain: Chain) -> np.ndarray:
-        """The pass's record for one chain."""
+    def bound(self, chain: Chain) -> BoundPass:
+        """The pass over one chain's memory."""
         hot = self.block.tempered  # the kernel takes these first
-        ordered = [*hot, *(s for s in self.block.factors if s not in hot)]
-        factors = table(tiles.FACTOR, [self._factor(s, chain) for s in ordered])
+        factors = [self._factor(s, chain) for s in [*hot, *(s for s in self.block.factors if s not in hot)]]
+        region = chain.view(self.sums.key)
         prelude, length = chain.bound(self.prelude).words
         streams = chain.row_streams(self.label.node, self.number, self.label.n_units)
-        out = partly(
-            tiles.PASS,
-            machine=MACHINE.address,
+        found = BoundPass.made(
+            factors,
+            self._others(chain),
+            stream=chain.stream,
             prelude=prelude,
             prelude_length=length,
             units=self.label.n_units,
@@ -122,51 +263,65 @@ class Pass:
             log_weights=chain.address(("log weights", self)) if self.block.log_weights is not None else 0,
             out=chain.address(self.label.node),
             lowest=self.label.lowest,
-            factors=address_of(factors),
-            n_factors=len(factors),
             streams=address_of(streams),
             workspace=chain.address(("workspace", self)),
+            **self._distribution(chain),
+            region=address_of(region),
+            region_length=region.size,
             counts=chain.address(("units", self.label.node)),
-            collect=True,
             tempered=len(hot),
             temperature=chain.address(POWER_KEY) if hot else 0,
         )
-        chain.kept += [factors, streams, out]
-        return out
-
-    def _factor(self, s: SeparableFactor, chain: Chain) -> np.ndarray:
-        sums = {} if s.cells is None else self._sums(s, s.cells, chain)
-        return partly(tiles.FACTOR, **self._density(s, chain), **self._units(s, chain), **sums)
-
-    def _density(self, s: SeparableFactor, chain: Chain) -> dict[str, int]:
-        tables = self.tables[s]
-        if tables is None:
-            bound, component = chain.bound(self.programs[s]), chain.address(("component", self))
-            return {"kind": tiles.PROGRAM, **bound.named, "component": component, "result": bound.answer}
-        if s.rows.op == "events":
-            return self._vectors(s, tables, chain)
-        found = {"kind": tiles.TABLE, "density": s.rows.extra.density.address}
-        found["x"] = self._column(s.rows.arguments[0], chain)
-        for i, name in enumerate(tiles.PARAMETERS):
-            j = min(i, len(tables) - 1)
-            found[name] = chain.address(("table", self, s, j))
-            found[f"{name}_step"] = tables[j].size > 1 or tables[j].shape == (self.label.n_labels,)
+        chain.kept.append(found)
         return found
 
-    def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain) -> dict[str, int]:
+    def _others(self, chain: Chain) -> list[np.ndarray]:
+        """What else is added up."""
+        found = [(one, one.told(chain)) for one in self.others]
+        chain.kept += [told for _, told in found]
+        return [one.kernels.record(address_of(told)) for one, told in found]
+
+    def _distribution(self, chain: Chain) -> dict[str, int]:
+        """The kernels of the labels' distribution, and what they are told."""
+        found = self.block.distribution
+        told = found.record(chain.address)
+        if told is not None:
+            chain.kept.append(told)
+        kernels = {name: k.address for name in ("ahead", "draw", "expect") if (k := getattr(found, name)) is not None}
+        return kernels | ({} if told is None else {"distribution": address_of(told)})
+
+    def _factor(self, s: SeparableFactor, chain: Chain) -> RowFactor:
+        """What one factor weighs and adds, in one chain's memory."""
+        found = self._weighed(s, chain).of_units(s.units, self.label.n_units)
+        if s.cells is not None:
+            self._collected(found, s, s.cells, chain)
+        chain.kept += found.kept
+        return found
+
+    def _weighed(self, s: SeparableFactor, chain: Chain) -> RowFactor:
+        tables = self.tables[s]
+        if tables is None:
+            bound = chain.bound(self.programs[s])
+            return RowFactor().by_program(bound.named, chain.address(("component", self)), bound.answer)
+        if s.rows.op == "events":
+            return self._vectors(s, tables, chain)
+        of_each = (self.label.n_labels,)
+        steps = [t.size > 1 or t.shape == of_each for t in tables]
+        parameters = [(chain.address(("table", self, s, i)), int(step)) for i, step in enumerate(steps)]
+        return RowFactor().by_density(
+            s.rows.extra.density.address, self._column(s.rows.arguments[0], chain), parameters
+        )
+
+    def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain) -> RowFactor:
         """Rows of vectors: data column by column about a shift, means, matrices, room for the whitened ones."""
         columns, shift = self.centred[s]
-        d, n = columns.shape
-        found = {"kind": tiles.VECTORS, "by": s.rows.extra.vectors, "dimension": d, "rows": n}
-        found |= {"x": address_of(columns), "third": address_of(shift)}
-        for i, (name, size) in enumerate((("first", d), ("second", d * d))):
-            found[name] = chain.address(("table", self, s, i))
-            found[f"{name}_step"] = size if tables[i].size > size else 0
-        found["whitened"] = chain.address(("whitened", self, s))
+        d = len(columns)
+        steps = [size if t.size > size else 0 for t, size in zip(tables, (d, d * d), strict=True)]
+        parameters = [(chain.address(("table", self, s, i)), step) for i, step in enumerate(steps)]
+        whitened = chain.address(("whitened", self, s))
+        found = RowFactor().by_vectors(s.rows.extra.vectors, columns, shift, parameters, whitened)
         if s.gaps is not None:
-            gaps = self.gaps[s].record(chain.address(s.factor.node), chain.address(("gaps", self, s)))
-            found["gaps"] = address_of(gaps)
-            chain.kept.append(gaps)
+            found.with_gaps(self.gaps[s].record(chain.address(s.factor.node), chain.address(("gaps", self, s))))
         return found
 
     def _column(self, x: Expression, chain: Chain) -> int:
@@ -176,60 +331,33 @@ class Pass:
         chain.kept.append(array)
         return address_of(array)
 
-    def _units(self, s: SeparableFactor, chain: Chain) -> dict[str, int]:
-        if s.units is None:
-            return {}
-        offsets = np.searchsorted(s.units, np.arange(self.label.n_units + 1)).astype(np.int64)
-        units = np.ascontiguousarray(s.units, dtype=np.int64)
-        chain.kept += [offsets, units]
-        return {"units": address_of(units), "offsets": address_of(offsets)}
-
-    def _sums(self, s: SeparableFactor, cells: Cells, chain: Chain) -> dict[str, int]:
+    def _collected(self, found: RowFactor, s: SeparableFactor, cells: Cells, chain: Chain) -> None:
         """Where counts and sums go, and how a row's cell is found."""
         node = s.factor
-        if cells.width > 1 or s.rows.op == "events":  # one column of vectors, whose sums of squares are products
-            sums, products = chain.address(("sum", node, 0)), chain.address(("square", node, 0))
-            columns = table(tiles.COLUMN, [partly(tiles.COLUMN, sums=sums, squares=products)])
-            others: dict[str, int] = {}
+        vectors = cells.width > 1 or s.rows.op == "events"  # one column, whose sums of squares are products
+        if vectors:
+            columns = [ColumnSums(chain.view(("sum", node, 0)), chain.view(("square", node, 0)))]
         else:
-            columns = table(tiles.COLUMN, self._columns(s, cells, chain))
-            others = self._others(cells, chain)
-        chain.kept.append(columns)
-        return {
-            "columns": address_of(columns),
-            "n_columns": len(columns),
-            "counts": chain.address(("count", node)),
-            "cells": cells.size,
-            "stride": cells.strides[self.label],
-            **others,
-        }
+            columns = self._columns(s, cells, chain)
+        found.collects(chain.view(("count", node)), columns, cells.strides[self.label])
+        if cells.groups is not None and not vectors:
+            found.in_groups(cells.groups)
+        for other, stride in cells.strides.items():
+            if other is not self.label and not vectors:
+                found.beside(chain.address(other.node), stride, other.lowest)
 
-    def _columns(self, s: SeparableFactor, cells: Cells, chain: Chain) -> list[np.ndarray]:
-        node, shifts = s.factor, chain.address(("shifts", s.factor))
-        chain.view(("shifts", node))[: len(cells.columns)] = cells.sums.shifts
-        chain.kept.append(cells.columns)
+    def _columns(self, s: SeparableFactor, cells: Cells, chain: Chain) -> list[ColumnSums]:
+        node, shifts = s.factor, chain.view(("shifts", s.factor))
+        shifts[: len(cells.columns)] = cells.sums.shifts
         return [
-            made(
-                tiles.COLUMN,
-                values=address_of(column),
-                shift=shifts + 8 * j,
-                sums=chain.address(("sum", node, j)),
-                squares=chain.address(("square", node, j)) if cells.squares[j] else 0,
+            ColumnSums(
+                chain.view(("sum", node, j)),
+                chain.view(("square", node, j)) if cells.squares[j] else None,
+                column,
+                shifts[j : j + 1],
             )
             for j, column in enumerate(cells.columns)
         ]
 
-    def _others(self, cells: Cells, chain: Chain) -> dict[str, int]:
-        """Known groups, and another label vector."""
-        found: dict[str, int] = {}
-        if cells.groups is not None:
-            groups = np.ascontiguousarray(cells.groups, dtype=float)
-            chain.kept.append(groups)
-            found["groups"] = address_of(groups)
-        for other, stride in cells.strides.items():
-            if other is not self.label:
-                found |= {"other": chain.address(other.node), "other_stride": stride, "other_lowest": other.lowest}
-        return found
 
-
-__all__ = ["Pass"]
+__all__ = ["BoundPass", "Pass"]

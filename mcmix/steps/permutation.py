@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import python_callback
-from mcmix.kernels.driver import run_machine, run_step
+from mcmix.kernels.driver import run_machine
 from mcmix.kernels.machine import MACHINE, PYTHON_FAILED
 from mcmix.kernels.records import TUNED, made
 from mcmix.nodes.law import Law
@@ -62,7 +61,7 @@ class SharedPermutation(Step):
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call: exchange, collect, compare, and go back if refused."""
-        bound, passes = chain.bound(self.program), [s.compiled.descriptor(chain) for s in self.passes]
+        bound, passes = chain.bound(self.program), [s.compiled.bound(chain) for s in self.passes]
         answer = chain.memory[bound.outputs[0] :]
         counter = chain.view(("counter", self))
 
@@ -78,7 +77,7 @@ class SharedPermutation(Step):
                 kept = chain.memory.copy()
                 self._exchange(chain, *pair)
                 for p in passes:
-                    run_step(kernels.count_labels, p, np.zeros(1), chain.stream)
+                    p.collect()
                 accepted = density() - before > -chain.rng.exponential()
                 if not accepted:
                     chain.memory[:] = kept
@@ -89,7 +88,7 @@ class SharedPermutation(Step):
             return 0
 
         callback, address = python_callback(run, 3)
-        chain.kept += [callback, *passes]
+        chain.kept.append(callback)
         return [Call(address, made(TUNED, tuning=0), np.zeros(1), self)]
 
     def _exchange(self, chain: Chain, i: int, j: int) -> None:

@@ -21,11 +21,12 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.cells import without_labels
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
+from mcmix.structure.label_distributions import LabelDistribution, independent, recognised
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor, label_candidates
 from mcmix.structure.labels import DifferentUnits, separate
 from mcmix.structure.missing import cut
 from mcmix.structure.recording import Factor, Recording
-from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
+from mcmix.structure.rewrite import NotSeparable
 from mcmix.structure.tempering import POWER, is_tempered, scaled
 
 MOST_PRODUCTS = 1_000_000  # products of coordinates of unknown rows that are made at a step
@@ -88,8 +89,8 @@ class LabelBlock:
     Attributes
     ----------
     label : LabelVector
-    log_weights : Expression, shape (K,), or None
-        Log prior mass of each value where it is shared by all units; else the prior is one of `factors`.
+    distribution : LabelDistribution
+        Of the labels given everything else; a prior that goes by row is one of `factors`.
     factors : list of SeparableFactor
     counts : Expression, shape (K,)
         Leaf that the hard pass fills with the number of units per label.
@@ -100,11 +101,16 @@ class LabelBlock:
     """
 
     label: LabelVector
-    log_weights: Expression | None
+    distribution: LabelDistribution
     factors: list[SeparableFactor]
     counts: Expression
     tempered: list[SeparableFactor] = field(default_factory=list)
     classes: Any = None
+
+    @property
+    def log_weights(self) -> Expression | None:
+        """Log prior mass of each value, shape (K,), where it is the same for all units."""
+        return self.distribution.log_weights
 
     @property
     def given_others(self) -> bool:
@@ -187,26 +193,36 @@ def structure_of(
     active = [f for f in recording.factors if f not in resting]
     candidates = [c for c in label_candidates(recording) if recording.own_factor(c.node) not in resting]
     structure.entangled |= {c: "another step was asked for" for c in candidates if c.node in apart}
-    separable = _separated(active, candidates, structure)
-    labels = [c for c in candidates if c not in structure.entangled]
-    for label in labels:
-        own = recording.own_factor(label.node)
-        prior = next((s for s in separable.get(own, ()) if label in s.labels), None)
-        weights = shared_weights(prior, label) if prior is not None else None
-        factors = [
-            s
-            for f, parts in separable.items()
-            for s in parts
-            if label in s.labels and not (f is own and weights is not None)
-        ]
-        counts = leaf(("units", label.node), (label.n_labels,))
-        structure.blocks.append(LabelBlock(label, weights, factors, counts))
+    own = {c: recording.own_factor(c.node) for c in candidates}
+    known = {c: found for c in candidates if (found := recognised(own[c], c)) is not None}
+    separable = _separated([f for f in active if f not in {own[c] for c in known}], candidates, structure)
+    for label in candidates:
+        if label not in structure.entangled:
+            structure.blocks.append(_block(label, own[label], known.get(label), separable))
     whole = {f: parts[0] for f, parts in separable.items() if not parts[0].given_others}
     structure.evidence = [_evidence(f, whole.get(f), structure) for f in active]
     structure.idle = [Evidence(f, f.elements, None, f.parameters, "rows") for f in idle]
     if tempered:
         _temper(structure)
     return structure
+
+
+def _block(
+    label: LabelVector,
+    own: Factor,
+    known: LabelDistribution | None,
+    separable: dict[Factor, list[SeparableFactor]],
+) -> LabelBlock:
+    """A label vector with its distribution and every factor that is weighed by row."""
+    prior = next((s for s in separable.get(own, ()) if label in s.labels), None)
+    distribution = known or independent(label, prior)
+    factors = [
+        s
+        for f, parts in separable.items()
+        for s in parts
+        if label in s.labels and (f is not own or distribution.by_row)
+    ]
+    return LabelBlock(label, distribution, factors, leaf(("units", label.node), (label.n_labels,)))
 
 
 def stuck_labels(structure: Structure) -> list[Stochastic]:
@@ -305,36 +321,13 @@ def _gaps_of(factor: Factor, factors: list[Factor], recording: Recording) -> Exp
     return None if others or any(leaf in p.leaves for p in factor.parameters.values()) else leaf
 
 
-def shared_weights(prior: SeparableFactor, label: LabelVector) -> Expression | None:
-    """Log prior mass of each value, shape (K,), if it is the same for every unit."""
-    if prior.labels != [label] or prior.units is not None:
-        return None
-    rows = prior.rows
-    varies = False
-
-    def on_part(part: Expression) -> bool:
-        nonlocal varies
-        if part is label.variable:
-            return False
-        if not part.leaves & {label.variable} and part.shape == rows.shape and part.size > 1:
-            varies |= not (part.is_constant and np.unique(np.asarray(part.value)).size == 1)
-            return False
-        return True
-
-    try:
-        follow_rows(rows, rows.shape[0], on_part)
-        if varies:
-            return None
-        return substitute(rows, {label.variable: constant(label.values)})
-    except NotSeparable:
-        return None
-
-
 def _evidence(factor: Factor, separable: SeparableFactor | None, structure: Structure) -> Evidence:
     block = structure.block_of(factor.node)
-    is_law = factor.x is not None  # what is known of labels is a factor of theirs too, without a value
-    if is_law and block is not None and block.log_weights is not None and factor.touches(block.label.variable):
-        return _label_evidence(factor, block)
+    own = factor.x is not None  # what is known of labels is a factor of theirs too, without a value
+    if own and block is not None and factor.touches(block.label.variable):
+        said = block.distribution.said(factor, block.counts)
+        if said is not None:
+            return Evidence(factor, *said, factor.parameters, "labels")
     cells = separable.cells if separable is not None else without_labels(factor)
     if cells is not None and (separable is not None or cells.size < factor.elements.size):
         assert factor.family is not None and factor.family.statistics is not None
@@ -400,25 +393,6 @@ def _vector_sums(x: Expression) -> Sums | None:
     rows = x if x.ndim == 2 else ex.reshape(x, (-1, d))
     nothing, products = constant(np.zeros(rows.shape)), constant(np.zeros((*rows.shape, d)))
     return Sums(constant(np.ones(rows.shape[0])), (nothing,), (products,), (as_expression(rows),), alone=True)
-
-
-def _label_evidence(factor: Factor, block: LabelBlock) -> Evidence:
-    """The prior of a label vector, summed over units: one element per possible value, weighted by its count."""
-    assert block.log_weights is not None and factor.family is not None
-    weights = block.log_weights
-    elements = elementwise("where", elementwise("greater", block.counts, 0), block.counts * weights, 0.0)
-    statistics = factor.family.statistics
-    if statistics is None:
-        sums = Sums(block.counts, (), (), ())
-        return Evidence(factor, elements, sums, factor.parameters, "labels")
-    columns = [np.asarray(c.transform(block.label.values.astype(float))) for c in statistics.columns]
-    sums = Sums(
-        block.counts,
-        tuple(block.counts * c for c in columns),
-        tuple(block.counts * c * c if s.square else None for c, s in zip(columns, statistics.columns, strict=True)),
-        tuple(0.0 for _ in columns),
-    )
-    return Evidence(factor, elements, sums, factor.parameters, "labels")
 
 
 __all__ = ["Evidence", "LabelBlock", "Structure", "structure_of"]

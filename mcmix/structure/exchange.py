@@ -64,8 +64,8 @@ def exchange_of(block: LabelBlock, structure: Structure, into: Exchange | None =
             raise _Broken("there is one component")
         if block.given_others:
             raise _Broken("labels depend on one another")
-        if block.log_weights is None:
-            raise _Broken("weights vary by row")
+        if block.distribution.why_not_exchanged is not None:
+            raise _Broken(block.distribution.why_not_exchanged)
         _weights(block, structure, found)
         for s in unknown_parts(block):
             for table in _tables_of(s, block)[0]:

@@ -12,7 +12,6 @@ from mcmix.api.mcmc import MCMC
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
 from mcmix.kernels.driver import run_step
-from mcmix.kernels.labels import hard_pass
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
@@ -134,7 +133,7 @@ def _compare(step: LabelGibbs, chain: Chain, recording: Recording, result: TwinR
     states = chain.row_streams(label.node, step.compiled.number, label.n_units)
     logs = full_conditionals(label.node, label.values, chain, recording)
     expected, margins = drawn(logs, uniforms_of(states.copy(), label.n_units))
-    status = run_step(hard_pass, call.words, call.reals, chain.stream)
+    status = run_step(call.kernel, call.words, call.reals, chain.stream)
     if status == 0:
         found = chain.view(label.node).copy() - label.lowest
         clear = margins > NEAR

@@ -7,13 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcmix.errors import ZeroProbability
-from mcmix.kernels import labels as kernels
-from mcmix.kernels import tiles
-from mcmix.kernels.base import address_of
-from mcmix.kernels.driver import run_step
-from mcmix.kernels.machine import MACHINE
-from mcmix.kernels.records import partly, seen, table
-from mcmix.kernels.soft import soft_pass
+from mcmix.steps.passes import BoundPass
 from mcmix.structure.cells import missing_in
 from mcmix.structure.label_vectors import LabelVector
 from mcmix.variational.posteriors import IMPOSSIBLE
@@ -46,30 +40,13 @@ class LabelPass:
         self.counts = weights.counts if isinstance(weights, Weights) else np.zeros(starts * k)
         self.base = sum(s.base for s in self.statements)
         self._logs, self._labels, self._unit_logs = np.zeros((starts, k)), np.zeros(n), np.zeros(n)
-        self._workspace, self._reals = np.zeros(tiles.workspace_size(k)), np.zeros(1)
-        self._tables: list[np.ndarray] = []
         self._power, self._active = np.ones(1), _active(self.statements)
-        self._words = [self._descriptor(start, n, k) for start in range(starts)]
+        self._passes = [self._bound(start) for start in range(starts)]
 
-    def _descriptor(self, start: int, n: int, k: int) -> np.ndarray:
-        rows = table(tiles.FACTOR, [row for s in self.statements for row in s.rows[start]])
-        self._tables.append(rows)
-        return partly(
-            tiles.PASS,
-            machine=MACHINE.address,  # of a prelude of no instructions
-            units=n,
-            labels=k,
-            log_weights=address_of(self._logs) + 8 * start * k,
-            out=address_of(self._labels),
-            factors=address_of(rows),
-            n_factors=len(rows),
-            workspace=address_of(self._workspace),
-            counts=address_of(self.counts) + 8 * start * k,
-            unit_logs=address_of(self._unit_logs),
-            collect=True,
-            power=address_of(self._power),
-            active=0 if self._active is None else address_of(self._active),
-        )
+    def _bound(self, start: int) -> BoundPass:
+        factors = [row for s in self.statements for row in s.rows[start]]
+        counts = self.counts.reshape(len(self._logs), -1)[start]
+        return BoundPass.over_arrays(factors, self._labels, self._logs[start], counts, self._power, self._active)
 
     def run(self, running: Sequence[int]) -> np.ndarray:
         """Weigh all labels at the present moments; returns the sum of the units' log totals by start.
@@ -85,9 +62,9 @@ class LabelPass:
             If a unit has no label with positive weight.
         """
         self._refresh()
-        totals = np.full(len(self._words), np.nan)
+        totals = np.full(len(self._passes), np.nan)
         for start in running:
-            status = run_step(soft_pass, self._words[start], self._reals, 0)
+            status = self._passes[start].weigh(self._unit_logs, collect=True)
             totals[start] = self._unit_logs.sum() + self.power * self.base
             lowest = 0.5 * self.power * IMPOSSIBLE
             if status != 0 or not lowest < totals[start] < np.inf:
@@ -108,16 +85,13 @@ class LabelPass:
     def collect(self, numbers: np.ndarray, start: int = 0) -> None:
         """Counts and sums as if the labels (numbers 0 .. K-1) were known."""
         self._labels[:] = numbers
-        run_step(kernels.count_labels, self._words[start], self._reals, 0)
+        self._passes[start].collect()
 
     def shares(self) -> np.ndarray:
         """Probability of each label for each unit under the only start, shape (units, K)."""
         self._refresh()
         out = np.zeros((self.label.n_units, self.label.n_labels))
-        words = self._words[0].copy()
-        told = seen(tiles.PASS, words)
-        told.memberships, told.collect = address_of(out), 0
-        run_step(soft_pass, words, self._reals, 0)
+        self._passes[0].weigh(self._unit_logs, out)
         if self._active is not None:  # nothing is known of them but the weights
             weights = self.log_weights()
             out[self._active == 0.0] = np.exp(weights - np.logaddexp.reduce(weights))

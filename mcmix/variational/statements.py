@@ -1,13 +1,14 @@
 """What each law of a model says: expected log densities, and messages to the unknowns that it hangs on.
 
-Laws of data on labels take part in a soft pass; the engine asks them for rows of its descriptor. Everything else speaks
+Laws of data on labels take part in a soft pass; the engine asks them for factors of it. Everything else speaks
 through sums that are known, or through the moments of an unknown.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from scipy.special import gammaln
 
 from mcmix.distributions.family import Family, Sums
 from mcmix.distributions.mv_normal import MV_NORMAL
-from mcmix.kernels import expected, tiles, vectors
+from mcmix.kernels import expected, vectors
 from mcmix.kernels.base import address_of
 from mcmix.kernels.gaps import space_size
-from mcmix.kernels.records import partly, seen, table
 from mcmix.steps.gaps import GapLayout, columns_about
+from mcmix.steps.row_factors import ColumnSums, RowFactor
 from mcmix.structure.cells import missing_in
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.variational import families
@@ -164,8 +165,7 @@ class Labelled(Statement):
         super().__init__(s.factor.node.name, looks)
         self.s, self.label, self.starts, self.base = s, label, starts, 0.0
         self.kept: list[Any] = []
-        self._units = self._unit_words()
-        self.rows: list[list[np.ndarray]] = [[] for _ in range(starts)]
+        self.rows: list[list[RowFactor]] = [[] for _ in range(starts)]
 
     @property
     def cells(self) -> int:
@@ -185,48 +185,34 @@ class Labelled(Statement):
     def logs(self, x: np.ndarray) -> np.ndarray:
         """Expected log density of new rows, shape (rows, width), under each label: shape (rows, K)."""
 
-    def _unit_words(self) -> tuple[int, int]:
-        if self.s.units is None:
-            return 0, 0
-        offsets = np.searchsorted(self.s.units, np.arange(self.label.n_units + 1)).astype(np.int64)
-        units = np.ascontiguousarray(self.s.units, dtype=np.int64)
-        self.kept += [offsets, units]
-        return address_of(units), address_of(offsets)
-
-    def _rows(self, kernel: Any, x: np.ndarray, tables: Sequence[np.ndarray], steps: Sequence[int]) -> list[Any]:
-        """Factors that add a kernel's value with one entry of each table per label, by name: one for each start."""
-        made = []
-        for start in range(self.starts):
-            units, offsets = self._units
-            fields = {"density": kernel.address, "x": address_of(x), "units": units, "offsets": offsets}
-            for name, values, step in zip(tiles.PARAMETERS, tables, steps, strict=True):
-                fields[name] = address_of(values) + 8 * start * self.label.n_labels * step
-                fields[f"{name}_step"] = step
-            row = partly(tiles.FACTOR, **fields)
-            self.rows[start].append(row)
-            made.append(seen(tiles.FACTOR, row))
+    def _rows(self, kernel: Any, x: np.ndarray, tables: Sequence[np.ndarray], steps: Sequence[int]) -> list[RowFactor]:
+        """Factors that add a kernel's value with one entry of each table per label: one for each start."""
         self.kept += [x, *tables]
-        return made
+        return self._factors(
+            lambda start: RowFactor().by_density(kernel.address, address_of(x), self._tables(tables, steps, start))
+        )
 
-    def _collect(self, rows: list[Any], count: np.ndarray, stride: int, columns: Sequence[Sequence[Any]]) -> None:
+    def _factors(self, made: Callable[[int], RowFactor]) -> list[RowFactor]:
+        found = [made(start).of_units(self.s.units, self.label.n_units) for start in range(self.starts)]
+        for start, row in enumerate(found):
+            self.rows[start].append(row)
+        return found
+
+    def _tables(self, tables: Sequence[np.ndarray], steps: Sequence[int], start: int) -> list[tuple[int, int]]:
+        """One start's part of each table, as (address, step from label to label)."""
+        n = self.label.n_labels
+        return [(address_of(t) + 8 * start * n * step, step) for t, step in zip(tables, steps, strict=True)]
+
+    def _collect(self, rows: list[RowFactor], count: np.ndarray, stride: int, columns: Sequence[Sequence[Any]]) -> None:
         """Where a factor's counts and sums go; each column is (data, shift, sums, squares or None)."""
-        self.kept += [count, *columns]
         for start, row in enumerate(rows):
-            listed = table(tiles.COLUMN, [self._column(column, start) for column in columns])
-            row.columns, row.n_columns = address_of(listed), len(listed)
-            row.counts, row.cells = self._own(count, start), count.size // self.starts
-            row.stride = stride
-            self.kept.append(listed)
+            part = partial(self._part, start)
+            own = [ColumnSums(part(sums), part(squares), values, shift) for values, shift, sums, squares in columns]
+            row.collects(count.reshape(self.starts, -1)[start], own, stride)
 
-    def _column(self, column: Sequence[Any], start: int) -> np.ndarray:
-        values, shift, sums, squares = column
-        known = {name: address_of(x) for name, x in (("values", values), ("shift", shift)) if x is not None}
-        own = {name: self._own(x, start) for name, x in (("sums", sums), ("squares", squares)) if x is not None}
-        return partly(tiles.COLUMN, **known, **own)
-
-    def _own(self, x: np.ndarray, start: int) -> int:
-        """Address of one start's part of an array."""
-        return address_of(x) + 8 * start * (x.size // self.starts)
+    def _part(self, start: int, x: np.ndarray | None) -> Any:
+        """One start's part of an array."""
+        return None if x is None else x.reshape(self.starts, -1)[start]
 
     def _ordered(self, x: np.ndarray) -> np.ndarray:
         return x if self.s.order is None else x[self.s.order]
@@ -284,11 +270,12 @@ class Vectors(Labelled):
         counts, sums, squares = np.zeros(n), np.zeros((n, d)), np.zeros((n, d, d))
         self.sums = Sums(counts, (sums,), (squares,), (self.shift,))
         whitened, nothing = np.zeros(vectors.table_size(label.n_labels, d)), np.zeros(1)
-        rows = self._rows(expected.LINEAR, columns, (self.means, self.precisions, self.shift), (d, d * d, 0))
-        for row in rows:
-            row.kind, row.by = tiles.VECTORS, vectors.BY_PRECISION
-            row.dimension, row.rows = d, columns.shape[1]
-            row.whitened = address_of(whitened)
+        tables, steps = (self.means, self.precisions), (d, d * d)
+        rows = self._factors(
+            lambda start: RowFactor().by_vectors(
+                vectors.BY_PRECISION, columns, self.shift, self._tables(tables, steps, start), address_of(whitened)
+            )
+        )
         if s.gaps is not None:
             self._gaps(rows, missing_in(s), label.n_labels)
         self._collect(rows, counts, 1, [(None, None, sums, squares)])
@@ -296,14 +283,14 @@ class Vectors(Labelled):
         self._rows(expected.LINEAR, columns, (self.constants, nothing, nothing), (1, 0, 0))
         self.kept.append(whitened)
 
-    def _gaps(self, rows: list[Any], mask: np.ndarray, n_labels: int) -> None:
+    def _gaps(self, rows: list[RowFactor], mask: np.ndarray, n_labels: int) -> None:
         """Missing coordinates are integrated out; where labels are given, the columns' means stand for them."""
         layout = GapLayout(mask, integrated=True)
         entries, space = self.shift[np.nonzero(mask)[1]], np.zeros(space_size(n_labels, len(self.shift)))
         words = layout.record(address_of(entries), address_of(space))
         for row in rows:
-            row.gaps = address_of(words)
-        self.kept += [layout, entries, space, words]
+            row.with_gaps(words)
+        self.kept += [layout, entries, space]
 
     @property
     def width(self) -> int:
@@ -340,7 +327,7 @@ class Categories(Labelled):
         rows = self._rows(expected.LOOKED_UP, x, (self.table, length, length), (n_categories, 0, 0))
         self._collect(rows, self.counts, n_categories, [])
         for row in rows:
-            row.groups = address_of(x)
+            row.in_groups(x)
 
     def message(self, parameter: str) -> tuple[Any, Any]:
         """Expected counts."""
