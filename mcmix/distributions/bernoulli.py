@@ -63,6 +63,7 @@ BERNOULLI = Family(
         log_likelihood=log_likelihood,
         messages={"probability": Message("beta", probability_message)},
     ),
+    values=lambda shapes, known: np.arange(2),
     dtype=bool,
     summary="Bernoulli law of a bool, mass probability for true (1) and 1 - probability for false (0).",
 )

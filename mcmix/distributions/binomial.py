@@ -21,6 +21,7 @@ from mcmix.distributions.special import (
     times_log,
     times_log_complement,
     weighted,
+    whole_numbers,
 )
 from mcmix.kernels.special import log_beta_below
 
@@ -77,6 +78,7 @@ BINOMIAL = Family(
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     base=minus_log_factorial,
+    values=lambda shapes, known: whole_numbers(np.zeros(1), known.get("trials")),
     statistics=Statistics(
         columns=(Column(plain, shifted=False),),
         log_likelihood=log_likelihood,

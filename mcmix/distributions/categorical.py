@@ -61,6 +61,7 @@ CATEGORICAL = Family(
     support=Support(lower=0.0, discrete=True),
     draw=draw,
     expression=expression,
+    values=lambda shapes, known: np.arange(shapes["probabilities"][-1]),
     dtype=int,
     summary="Law of a label 0 .. K-1, each with its own probability (last axis, sum 1).",
 )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
-from mcmix.distributions.special import is_whole
+from mcmix.distributions.special import is_whole, whole_numbers
 from mcmix.kernels.special import log_share
 
 
@@ -47,6 +47,7 @@ DISCRETE_UNIFORM = Family(
     scalar_logpdf=logpdf,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
+    values=lambda shapes, known: whole_numbers(known.get("lower"), known.get("upper")),
     dtype=int,
     summary="Uniform law on the whole numbers from lower to upper, both included.",
 )

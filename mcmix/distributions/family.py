@@ -227,6 +227,9 @@ class Family:
     base : callable, optional
         x -> the part of the log density that depends on the data alone and is costly (log x!); the statistics'
         log likelihood leaves it out.
+    values : callable, optional
+        Of discrete families with finitely many values: (shapes of the parameters by name, distinct entries of known
+        ones) -> the values, ascending and one apart, or None where they are not known.
     alternatives : mapping of str to Alternative
     statistics : Statistics, optional
     dtype : type
@@ -253,6 +256,7 @@ class Family:
     check: Callable[[Mapping[str, np.ndarray]], str | None] | None = None
     check_value: Callable[[np.ndarray, Mapping[str, np.ndarray]], str | None] | None = None
     base: Callable[[np.ndarray], np.ndarray] | None = None
+    values: Callable[[Mapping[str, tuple[int, ...]], Mapping[str, np.ndarray]], np.ndarray | None] | None = None
     alternatives: Mapping[str, Alternative] = field(default_factory=dict)
     statistics: Statistics | None = None
     dtype: type = float
@@ -338,6 +342,7 @@ class Family:
             scalar_log_survival=None,
             scalar_log_interval=None,
             base=None,
+            values=None,
             statistics=None,
         )
 

@@ -20,6 +20,8 @@ from mcmix.kernels.base import inline
 SMALLEST = 1e-300
 LARGEST = 1e300
 
+MOST_WHOLE_NUMBERS = 4096  # that are worth a list
+
 SIMPLEX_TOLERANCE = 1e-8
 
 # Log gammas of counts below this lose no digit that matters to what is left of their differences.
@@ -164,3 +166,10 @@ def on_simplex(weights: np.ndarray) -> np.ndarray:
     """Whether each row (last axis) has no negative entry and sums to one, but for rounding."""
     sums_to_one = np.abs(np.sum(weights, axis=-1) - 1.0) <= SIMPLEX_TOLERANCE
     return np.asarray(np.all(weights >= 0.0, axis=-1) & sums_to_one)
+
+
+def whole_numbers(lower: np.ndarray | None, upper: np.ndarray | None) -> np.ndarray | None:
+    """Whole numbers between ends, both included; None where an end is unknown, varies by element or is too far away."""
+    if lower is None or upper is None or lower.size != 1 or upper.size != 1:
+        return None
+    return np.arange(int(lower[0]), int(upper[0]) + 1) if upper[0] - lower[0] < MOST_WHOLE_NUMBERS else None
