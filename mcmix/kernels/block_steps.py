@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.base import call, floats, inline, step_of
-from mcmix.kernels.density_steps import LOST, NOT_A_NUMBER, steps_out
-from mcmix.kernels.random import standard_exponential, standard_normal, uniform
+from mcmix.kernels.density_steps import LOST, NOT_A_NUMBER
+from mcmix.kernels.random import standard_exponential, standard_normal
 from mcmix.kernels.records import RUN, record, record_at, record_in
+from mcmix.kernels.slices import slice_coordinate, tuned_width
 from mcmix.kernels.transforms import CIRCLE, IDENTITY, all_from_free, all_to_free, free_size
 
 # Entries of all pieces, address of the log density, the table of pieces, their free coordinates, counters, workspace.
@@ -204,12 +205,24 @@ def _block_density(task, free, answer):
     return answer[0] + jacobian
 
 
+@inline
+def _coordinate_density(where, y):
+    task, free, i, answer, _, _ = where
+    free[i] = y
+    return _block_density(task, free, answer)
+
+
+@inline
+def _coordinate_refused(where, found):
+    task, _, _, _, flag, kept = where
+    return _told(found, flag, task.pieces, task.n_pieces, kept)
+
+
 @step_of(BLOCK)
 def slice_block(words, reals, stream):
-    """One slice move per free coordinate of a block, in turn, stepping out and shrinking (Neal 2003, figures 3 and 5).
+    """One slice move per free coordinate of a block, in turn.
 
-    Record and workspace are those of `metropolis_block`. reals: a width per coordinate; while tuning they follow
-    the mean distance moved.
+    Record and workspace are those of `metropolis_block`. reals: a width per coordinate, tuned.
     """
     task = record_at(words, BLOCK)
     n, pieces, n_pieces, d = task.count, task.pieces, task.n_pieces, task.free
@@ -223,45 +236,15 @@ def slice_block(words, reals, stream):
         return NOT_A_NUMBER if start != start else LOST
     for i in range(d):
         now = free[i]
-        level = start - standard_exponential(stream)
         width[i] = min(width[i], period[i]) if period[i] > 0.0 else width[i]
-        left = now - width[i] * uniform(stream)
-        right = left + width[i]
-        most = steps_out(width[i], period[i])
-        steps = int(most * uniform(stream))
-        for _ in range(steps):
-            free[i] = left
-            found = _block_density(task, free, answer)
-            if _told(found, flag, pieces, n_pieces, kept):
-                return NOT_A_NUMBER
-            if not found > level:
-                break
-            left -= width[i]
-        for _ in range(most - 1 - steps):
-            free[i] = right
-            found = _block_density(task, free, answer)
-            if _told(found, flag, pieces, n_pieces, kept):
-                return NOT_A_NUMBER
-            if not found > level:
-                break
-            right += width[i]
-        while True:
-            y = left + (right - left) * uniform(stream)
-            if y == now:  # shrunk onto the present value
-                break
-            free[i] = y
-            found = _block_density(task, free, answer)
-            if _told(found, flag, pieces, n_pieces, kept):
-                return NOT_A_NUMBER
-            if found > level:
-                start = found
-                break
-            if y < now:
-                left = y
-            else:
-                right = y
+        where = (task, free, i, answer, flag, kept)
+        y, start, ended = slice_coordinate(
+            _coordinate_density, _coordinate_refused, where, now, start, width[i], period[i], stream
+        )
+        if ended:
+            return NOT_A_NUMBER
         free[i] = y
         if task.tuning != 0:
-            width[i] += 0.05 * (2.5 * abs(y - now) - width[i])
+            width[i] = tuned_width(width[i], y - now)
     _block_from_free(pieces, n_pieces, free)
     return 0

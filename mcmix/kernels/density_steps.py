@@ -13,6 +13,7 @@ from mcmix.kernels.base import call, floats, inline, step_of
 from mcmix.kernels.gibbs import COLLAPSED, SMALLEST_SCALE
 from mcmix.kernels.random import standard_exponential, standard_normal, uniform
 from mcmix.kernels.records import RUN, record, record_at
+from mcmix.kernels.slices import slice_coordinate, tuned_width
 from mcmix.kernels.transforms import CIRCLE, LOG, LOGIT, from_free, inside, log_jacobian, to_free
 
 # Addresses of the variable and of the log density, whether the program serves single elements, one of the transforms,
@@ -24,14 +25,7 @@ METROPOLIS = record(*_ELEMENTS, "whole")  # whether only whole numbers are
 TRANSFERS = record(*_ELEMENTS, "entries")  # of one vector
 CHOICES = record(*_ELEMENTS, "choices")  # number of values, from the lower bound up
 
-MOST_STEPS = 200
 NOT_A_NUMBER, LOST = 20, 21
-
-
-@inline
-def steps_out(width, period):
-    """How often an interval may grow: on a circle it never reaches beyond its own other end."""
-    return max(1, int(period / width)) if period > 0.0 else MOST_STEPS
 
 
 @inline
@@ -61,15 +55,21 @@ def _density_at(task, variable, i, y, low, high, answer):
     return answer[0] + log_jacobian(task.transform, y, low, high)
 
 
+@inline
+def _element_density(where, y):
+    task, variable, i, low, high, answer, _ = where
+    return _density_at(task, variable, i, y, low, high, answer)
+
+
+@inline
+def _element_refused(where, found):
+    _, variable, i, _, _, _, work = where
+    return _refused(work, found, i, variable[i])
+
+
 @step_of(ELEMENTS)
 def slice_elements(words, reals, stream):
-    """One slice move per element, stepping out and shrinking, in the free coordinate (Neal 2003, figures 3 and 5).
-
-    On a circle the log density is the periodic one on the line, and what it leaves invariant there, wound round, is
-    left invariant too; intervals are no longer than the circle.
-
-    reals: a width per element; while tuning they follow the mean distance moved.
-    """
+    """One slice move per element, in its free coordinate; reals: a width per element, tuned."""
     task = record_at(words, ELEMENTS)
     n = task.count
     width, variable, answer = floats(reals, n), floats(task.variable, n), floats(task.answer, 1)
@@ -83,49 +83,18 @@ def slice_elements(words, reals, stream):
             if _collapsed(task.transform, variable[i], low, 1e-100):
                 return COLLAPSED
             return NOT_A_NUMBER if start != start else LOST
-        level = start - standard_exponential(stream)
         period = high - low if task.transform == CIRCLE else 0.0
         width[i] = min(width[i], period) if period > 0.0 else width[i]
-        left = now - width[i] * uniform(stream)
-        right = left + width[i]
-        most = steps_out(width[i], period)
-        steps = int(most * uniform(stream))
-        for _ in range(steps):
-            found = _density_at(task, variable, i, left, low, high, answer)
-            if _refused(work, found, i, variable[i]):
-                variable[i] = before
-                return NOT_A_NUMBER
-            if not found > level:
-                break
-            left -= width[i]
-        for _ in range(most - 1 - steps):
-            found = _density_at(task, variable, i, right, low, high, answer)
-            if _refused(work, found, i, variable[i]):
-                variable[i] = before
-                return NOT_A_NUMBER
-            if not found > level:
-                break
-            right += width[i]
-        y = now
-        while True:
-            y = left + (right - left) * uniform(stream)
-            if y == now:  # shrunk onto the present value
-                variable[i] = before
-                break
-            found = _density_at(task, variable, i, y, low, high, answer)
-            if _refused(work, found, i, variable[i]):
-                variable[i] = before
-                return NOT_A_NUMBER
-            if found > level:
-                break
-            if y < now:
-                left = y
-            else:
-                right = y
+        where = (task, variable, i, low, high, answer, work)
+        y, _, ended = slice_coordinate(_element_density, _element_refused, where, now, start, width[i], period, stream)
+        if ended or y == now:
+            variable[i] = before
+        if ended:
+            return NOT_A_NUMBER
         if _collapsed(task.transform, variable[i], low, SMALLEST_SCALE):
             return COLLAPSED
         if task.tuning != 0:
-            width[i] += 0.05 * (2.5 * abs(y - now) - width[i])
+            width[i] = tuned_width(width[i], y - now)
     return 0
 
 

@@ -160,7 +160,15 @@ def _observed_rows(s: SeparableFactor) -> np.ndarray:
 
 
 def _summed(blocks: list[LabelBlock], factors: list[SeparableFactor], plan: Plan) -> _OneVector | _Product:
-    return _OneVector(blocks[0], factors, plan) if len(blocks) == 1 else _Product(blocks, factors)
+    if len(blocks) == 1:
+        return _OneVector(blocks[0], factors, plan)
+    chained = [b.label.node.name for b in blocks if b.distribution.ahead is not None]
+    if chained:
+        raise ModelError(
+            f"{', '.join(chained)}: labels that depend on one another are summed out where their data look at one "
+            "label vector alone, got several; compute from trace(...) what is wanted given the labels"
+        )
+    return _Product(blocks, factors)
 
 
 class _OneVector:

@@ -27,7 +27,7 @@ from mcmix.sampling.curvature import Curvature, curvature, gradient
 from mcmix.sampling.marginal import Marginal
 from mcmix.sampling.run import Runner, collected, run, runner
 from mcmix.sampling.start import seeds_of
-from mcmix.sampling.stretches import Stretch
+from mcmix.sampling.transforms import Transform
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.plan import Assembled, assemble
@@ -251,7 +251,7 @@ def _on_data(view: Unconstrained, free: np.ndarray, data: np.ndarray) -> list[tu
     own = view.own(view.values(free))
     found = []
     for values in (data, np.log(data[data > 0.0])):
-        for s in view.stretches if values.size else []:
+        for s in view.transforms if values.size else []:
             for a in range(s.first, s.last) if s.alone else ():
                 moved = own.copy()
                 moved[a] = values[np.argmin(np.abs(values - own[a]))]
@@ -263,12 +263,12 @@ def _on_data(view: Unconstrained, free: np.ndarray, data: np.ndarray) -> list[tu
 
 
 def _in_words(view: Unconstrained, i: int, side: float, other: int | None) -> str:
-    stretch = next(s for s in view.stretches if s.first <= i < s.last)
-    end = _end(stretch, i - stretch.first, side)
+    own = next(s for s in view.transforms if s.first <= i < s.last)
+    end = _end(own, i - own.first, side)
     return f"{view.names[i]} to {end}" + ("" if other is None else f" with {view.names[other]} on a value of the data")
 
 
-def _end(s: Stretch, i: int, side: float) -> str:
+def _end(s: Transform, i: int, side: float) -> str:
     if not s.alone:
         return "0" if side < 0 else ("1" if s.kind == SIMPLEX else "infinity")
     if side < 0:

@@ -16,16 +16,10 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.kernels.transforms import CIRCLE, CORRELATION, POSITIVE_DEFINITE, SIMPLEX
+from mcmix.kernels.transforms import CIRCLE
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.stretches import CorrelationStretch, MatrixStretch, OpenedCircle, SimplexStretch, Stretch, _blocks
+from mcmix.sampling.transforms import TRANSFORMS, OpenedCircle, Transform, _blocks
 from mcmix.steps.targets import bounds_of, is_discrete, transform_of
-
-_KINDS: dict[int, type[Stretch]] = {
-    SIMPLEX: SimplexStretch,
-    POSITIVE_DEFINITE: MatrixStretch,
-    CORRELATION: CorrelationStretch,
-}
 
 
 class Unconstrained:
@@ -53,81 +47,81 @@ class Unconstrained:
     """
 
     def __init__(self, nodes: Sequence[Stochastic], centres: Mapping[Stochastic, Any] | None = None):
-        self.stretches: list[Stretch] = []
+        self.transforms: list[Transform] = []
         self.size = 0
         for node in nodes:
             if is_discrete(node):
                 raise ModelError(f"{node.name}: expected a continuous variable, got whole numbers")
             kind = transform_of(node, *bounds_of(node))
             if kind == CIRCLE and node in (centres or {}):
-                self.stretches.append(OpenedCircle(node, self.size, np.asarray((centres or {})[node])))
+                self.transforms.append(OpenedCircle(node, self.size, np.asarray((centres or {})[node])))
             else:
-                self.stretches.append(_KINDS.get(kind, Stretch)(node, kind, self.size))
-            self.size = self.stretches[-1].last
-        self.bounded = np.array([b for s in self.stretches for b in s.bounded], dtype=bool)
+                self.transforms.append(TRANSFORMS[kind](node, self.size))
+            self.size = self.transforms[-1].last
+        self.bounded = np.array([b for s in self.transforms for b in s.bounded], dtype=bool)
 
     @property
     def nodes(self) -> list[Stochastic]:
         """The variables, in order."""
-        return [s.node for s in self.stretches]
+        return [s.node for s in self.transforms]
 
     @property
     def names(self) -> list[str]:
         """A name for each own coordinate: ``sd``, ``mu[1]``, ``w[0, 2]``."""
         found = []
-        for s in self.stretches:
+        for s in self.transforms:
             where = [", ".join(map(str, place)) for place in s.places()]
             found += [s.node.name + (f"[{w}]" if w else "") for w in where]
         return found
 
     def where(self, node: Stochastic) -> np.ndarray:
         """Positions of a variable's coordinates."""
-        return next(np.arange(s.first, s.last) for s in self.stretches if s.node is node)
+        return next(np.arange(s.first, s.last) for s in self.transforms if s.node is node)
 
     # ---------------------------------------------------------------- free coordinates
 
     def free(self, values: Mapping[Stochastic, Any]) -> np.ndarray:
         """Free coordinates (..., size) of values (..., *shape) by variable; infinite at an end of a support."""
-        return np.concatenate([s.to_free(np.asarray(values[s.node], dtype=float)) for s in self.stretches], axis=-1)
+        return np.concatenate([s.to_free(np.asarray(values[s.node], dtype=float)) for s in self.transforms], axis=-1)
 
     def kept(self, free: np.ndarray) -> dict[Stochastic, np.ndarray]:
         """What a chain keeps, by variable, from free coordinates (..., size)."""
-        return {s.node: s.to_kept(free[..., s.first : s.last]) for s in self.stretches}
+        return {s.node: s.to_kept(free[..., s.first : s.last]) for s in self.transforms}
 
     def values(self, free: np.ndarray) -> dict[Stochastic, np.ndarray]:
         """Values by variable from free coordinates (..., size)."""
         kept = self.kept(free)
-        return {s.node: s.values(kept[s.node]) for s in self.stretches}
+        return {s.node: s.values(kept[s.node]) for s in self.transforms}
 
     def log_jacobian(self, free: np.ndarray) -> np.ndarray:
         """Log determinant (...) of the derivatives of own by free coordinates.
 
         Added to a log density over own coordinates it gives the log density over free ones.
         """
-        parts = [s.log_jacobian(free[..., s.first : s.last]) for s in self.stretches]
+        parts = [s.log_jacobian(free[..., s.first : s.last]) for s in self.transforms]
         return np.sum(parts, axis=0) if parts else np.zeros(free.shape[:-1])
 
     def jacobian(self, free: np.ndarray) -> np.ndarray:
         """Derivatives of own by free coordinates at one point, shape (size, size)."""
-        return _blocks([s.jacobian(free[s.first : s.last]) for s in self.stretches])
+        return _blocks([s.jacobian(free[s.first : s.last]) for s in self.transforms])
 
     def inside(self, kept: Mapping[Stochastic, np.ndarray]) -> np.ndarray:
         """Whether kept values lie inside every known support (...)."""
-        return np.all([s.inside(np.asarray(kept[s.node])) for s in self.stretches], axis=0)
+        return np.all([s.inside(np.asarray(kept[s.node])) for s in self.transforms], axis=0)
 
     # ---------------------------------------------------------------- own coordinates
 
     def own(self, values: Mapping[Stochastic, Any]) -> np.ndarray:
         """Own coordinates (..., size) of values by variable."""
-        return np.concatenate([s.own(np.asarray(values[s.node], dtype=float)) for s in self.stretches], axis=-1)
+        return np.concatenate([s.own(np.asarray(values[s.node], dtype=float)) for s in self.transforms], axis=-1)
 
     def from_own(self, own: np.ndarray) -> dict[Stochastic, np.ndarray]:
         """Values by variable from own coordinates (..., size)."""
-        return {s.node: s.from_own(own[..., s.first : s.last]) for s in self.stretches}
+        return {s.node: s.from_own(own[..., s.first : s.last]) for s in self.transforms}
 
     def kept_from(self, values: Mapping[Stochastic, np.ndarray]) -> dict[Stochastic, np.ndarray]:
         """What a chain keeps, from values by variable."""
-        return {s.node: s.kept(values[s.node]) for s in self.stretches}
+        return {s.node: s.kept(values[s.node]) for s in self.transforms}
 
 
 __all__ = ["Unconstrained"]

@@ -23,7 +23,7 @@ MOST_BITS = 63
 def masks_of(view: Unconstrained) -> dict[Any, np.ndarray]:
     """Per variable the coordinates that each of its entries depends on, shape (1, *shape of the variable)."""
     found = {}
-    for s in view.stretches:
+    for s in view.transforms:
         own = 0 if s.alone else s.node.family.event_ndim
         shape = s.node.state_shape
         plates = shape[: len(shape) - own]

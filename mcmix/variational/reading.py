@@ -230,7 +230,7 @@ def _pass(block: LabelBlock, parts: Parts) -> LabelPass:
 
 def _weights(block: LabelBlock, own: Factor, parts: Parts) -> Weights | np.ndarray:
     if block.log_weights is None:
-        raise NotConjugate("its weights vary by row")
+        raise NotConjugate(f"its {block.distribution.why_not_exchanged}")
     if not block.log_weights.leaves:
         return np.tile(np.asarray(evaluate(block.log_weights, {}), dtype=float), parts.starts)
     counts, name = np.zeros(parts.starts * block.label.n_labels), block.label.node.name

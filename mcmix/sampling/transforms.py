@@ -1,4 +1,8 @@
-"""Variables and their free coordinates, one kind of support each."""
+"""Variables and their free coordinates, one kind of support each: the NumPy side of the kernels' transforms.
+
+Every kind of :mod:`mcmix.kernels.transforms` has its class in :data:`TRANSFORMS`; a test holds the two sides of all of
+them beside each other.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +13,31 @@ from scipy.special import expit, logsumexp
 
 from mcmix.distributions.circle import from_direction, wrapped
 from mcmix.distributions.lkj import factor_from_partial, from_partial
-from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, UPPER
+from mcmix.kernels import transforms as kernels
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.targets import bounds_of
 
 
-class Stretch:
-    """One variable's place in the flat vector; this class serves variables whose elements stand alone.
+class Transform:
+    """One variable's place in the flat vector, and the map between it and free coordinates.
 
-    Free coordinates are the elements, the logarithms of their distance to an end, or logits between two ends. Those of
-    angles are angles that may go round any number of times.
+    A subclass serves one kind of support, whichever variable has it; its kernel of the same number is in
+    :mod:`mcmix.kernels.transforms`. This one serves variables without ends: free coordinates are the elements.
 
     Parameters
     ----------
     node : Stochastic
-    kind : int
-        Transform, as the kernels number them.
     first : int
         Position of its first coordinate.
     """
 
+    kind = kernels.IDENTITY
     alone = True  # whether each free coordinate is a function of one element
     log_kept = False  # whether chains keep logarithms
+    ends = False, False  # whether a free coordinate at minus infinity, and at infinity, is an end of the support
 
-    def __init__(self, node: Stochastic, kind: int, first: int):
-        self.node, self.kind, self.first = node, kind, first
+    def __init__(self, node: Stochastic, first: int):
+        self.node, self.first = node, first
         self.lower, self.upper = bounds_of(node)
         self.last = first + len(self.places())
 
@@ -44,31 +48,35 @@ class Stretch:
     @property
     def bounded(self) -> list[bool]:
         """Which free coordinates have an end of the support at infinity."""
-        return [not self._as_it_is] * (self.last - self.first)
+        return [any(self.ends)] * (self.last - self.first)
 
-    @property
-    def _as_it_is(self) -> bool:
-        """Whether a free coordinate is the element, angles with any number of turns."""
-        return self.kind in (IDENTITY, CIRCLE)
+    # ---------------------------------------------------------------- each element by itself
+
+    def _free(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def _own(self, free: np.ndarray) -> np.ndarray:
+        return free
+
+    def _log_slopes(self, free: np.ndarray) -> np.ndarray:
+        """Log size of the derivative of each element (..., n)."""
+        return np.zeros_like(free)
+
+    def _inside(self, x: np.ndarray) -> np.ndarray:
+        """Whether elements lie in the known support; those rounded onto an end do not where that is at infinity."""
+        return (self.lower <= x) & (x <= self.upper)
+
+    # ---------------------------------------------------------------- the variable
 
     def to_free(self, values: np.ndarray) -> np.ndarray:
         """Free coordinates (..., n) of values (..., *shape of the node)."""
-        x = self.own(values)
-        if self._as_it_is:
-            return x
         with np.errstate(divide="ignore", invalid="ignore"):
-            if self.kind == LOGIT:
-                return np.log(x - self.lower) - np.log(self.upper - x)
-            return np.log(x - self.lower) if self.kind == LOG else np.log(self.upper - x)
+            return self._free(self.own(values))
 
     def to_kept(self, free: np.ndarray) -> np.ndarray:
         """What a chain keeps (..., *shape of the node)."""
         with np.errstate(over="ignore"):
-            if self.kind == LOGIT:
-                free = self.lower + (self.upper - self.lower) * expit(free)
-            elif not self._as_it_is:
-                free = self.lower + np.exp(free) if self.kind == LOG else self.upper - np.exp(free)
-        return self.from_own(free)
+            return self.from_own(self._own(free))
 
     def kept(self, values: np.ndarray) -> np.ndarray:
         """What a chain keeps, from values."""
@@ -83,18 +91,8 @@ class Stretch:
         return np.reshape(values, (*_batch(values, self.node), -1))
 
     def from_own(self, own: np.ndarray) -> np.ndarray:
-        """Values (..., *shape of the node) from own coordinates (..., n); angles come back to the circle."""
-        x = wrapped(own, self.lower, self.upper) if self.kind == CIRCLE else own
-        return np.reshape(x, (*x.shape[:-1], *self.node.state_shape))
-
-    def _log_slopes(self, free: np.ndarray) -> np.ndarray:
-        """Log size of the derivative of each element (..., n)."""
-        if self._as_it_is:
-            return np.zeros_like(free)
-        if self.kind == LOGIT:
-            away = np.abs(free)
-            return np.log(self.upper - self.lower) - away - 2.0 * np.log1p(np.exp(-away))
-        return free
+        """Values (..., *shape of the node) from own coordinates (..., n)."""
+        return np.reshape(own, (*own.shape[:-1], *self.node.state_shape))
 
     def log_jacobian(self, free: np.ndarray) -> np.ndarray:
         """Log determinant (...) of the derivatives of own by free coordinates."""
@@ -102,51 +100,106 @@ class Stretch:
 
     def jacobian(self, free: np.ndarray) -> np.ndarray:
         """Derivatives of own by free coordinates at one point, shape (n, n)."""
-        slopes = np.exp(self._log_slopes(free))
-        return np.diag(-slopes if self.kind == UPPER else slopes)
+        return np.diag(np.exp(self._log_slopes(free)))
 
     def inside(self, kept: np.ndarray) -> np.ndarray:
-        """Whether kept values lie in the known support (...); those rounded onto an end do not."""
+        """Whether kept values lie in the known support (...)."""
         x = self.own(kept)
-        if self._as_it_is:
-            return np.all(np.isfinite(x) & (self.lower <= x) & (x <= self.upper), axis=-1)
-        return np.all(np.isfinite(x) & (self.lower < x) & (x < self.upper), axis=-1)
+        return np.all(np.isfinite(x) & self._inside(x), axis=-1)
 
 
-class OpenedCircle(Stretch):
+class _Bounded(Transform):
+    """Elements with an end, that they cannot be at."""
+
+    def _log_slopes(self, free: np.ndarray) -> np.ndarray:
+        return free
+
+    def _inside(self, x: np.ndarray) -> np.ndarray:
+        return (self.lower < x) & (x < self.upper)
+
+
+class Above(_Bounded):
+    """Elements above an end: free coordinates are logarithms of the distance to it."""
+
+    kind, ends = kernels.LOG, (True, False)
+
+    def _free(self, x: np.ndarray) -> np.ndarray:
+        return np.log(x - self.lower)
+
+    def _own(self, free: np.ndarray) -> np.ndarray:
+        return self.lower + np.exp(free)
+
+
+class Below(_Bounded):
+    """Elements below an end: free coordinates are logarithms of the distance to it."""
+
+    kind, ends = kernels.UPPER, (True, False)
+
+    def _free(self, x: np.ndarray) -> np.ndarray:
+        return np.log(self.upper - x)
+
+    def _own(self, free: np.ndarray) -> np.ndarray:
+        return self.upper - np.exp(free)
+
+    def jacobian(self, free: np.ndarray) -> np.ndarray:
+        """Elements fall where their free coordinates rise."""
+        return -super().jacobian(free)
+
+
+class Between(_Bounded):
+    """Elements between two ends: free coordinates are logits."""
+
+    kind, ends = kernels.LOGIT, (True, True)
+
+    def _free(self, x: np.ndarray) -> np.ndarray:
+        return np.log(x - self.lower) - np.log(self.upper - x)
+
+    def _own(self, free: np.ndarray) -> np.ndarray:
+        return self.lower + (self.upper - self.lower) * expit(free)
+
+    def _log_slopes(self, free: np.ndarray) -> np.ndarray:
+        away = np.abs(free)
+        return np.log(self.upper - self.lower) - away - 2.0 * np.log1p(np.exp(-away))
+
+
+class Circle(Transform):
+    """Angles: free coordinates are angles that may go round any number of times."""
+
+    kind = kernels.CIRCLE
+
+    def from_own(self, own: np.ndarray) -> np.ndarray:
+        """Angles come back to the circle."""
+        return super().from_own(wrapped(own, self.lower, self.upper))
+
+
+class OpenedCircle(Between):
     """Angles between two ends opposite to a direction each, as logits: each angle has one free coordinate.
 
     For integrals over free coordinates, which must not count an angle more than once.
     """
 
     def __init__(self, node: Stochastic, first: int, centre: np.ndarray):
-        super().__init__(node, LOGIT, first)
+        super().__init__(node, first)
         self.centre = np.broadcast_to(centre, node.state_shape).ravel()
 
-    def to_free(self, values: np.ndarray) -> np.ndarray:
-        """Logits between the point opposite to the direction and itself."""
-        x = from_direction(self.own(values), self.centre)
-        with np.errstate(divide="ignore"):
-            return np.log(x - self.lower) - np.log(self.upper - x)
+    def _free(self, x: np.ndarray) -> np.ndarray:
+        return super()._free(from_direction(x, self.centre))
 
-    def to_kept(self, free: np.ndarray) -> np.ndarray:
-        """Angles."""
-        return self.from_own(self.centre + self.lower + (self.upper - self.lower) * expit(free))
+    def _own(self, free: np.ndarray) -> np.ndarray:
+        return self.centre + super()._own(free)
 
     def from_own(self, own: np.ndarray) -> np.ndarray:
         """Angles come back to the circle."""
         return super().from_own(wrapped(own, self.lower, self.upper))
 
-    def inside(self, kept: np.ndarray) -> np.ndarray:
-        """All that is finite."""
-        x = self.own(kept)
-        return np.all(np.isfinite(x) & (self.lower <= x) & (x <= self.upper), axis=-1)
+    def _inside(self, x: np.ndarray) -> np.ndarray:
+        return (self.lower <= x) & (x <= self.upper)
 
 
-class SimplexStretch(Stretch):
+class Simplex(Transform):
     """Weights: free coordinates are log ratios to the last (Aitchison 1986)."""
 
-    alone = False
+    kind, ends, alone = kernels.SIMPLEX, (True, True), False
     log_kept = True
 
     def places(self) -> list[tuple[int, ...]]:
@@ -203,13 +256,13 @@ class SimplexStretch(Stretch):
         return np.all(np.isfinite(np.reshape(kept, (*_batch(kept, self.node), -1))), axis=-1)
 
 
-class MatrixStretch(Stretch):
+class PositiveDefinite(Transform):
     """Symmetric positive definite matrices: free coordinates are the rows of the lower Cholesky factor.
 
     Its diagonal stands as logarithms (Pinheiro and Bates 1996).
     """
 
-    alone = False
+    kind, ends, alone = kernels.POSITIVE_DEFINITE, (True, False), False
 
     @property
     def _triangle(self) -> tuple[np.ndarray, np.ndarray]:
@@ -285,13 +338,13 @@ class MatrixStretch(Stretch):
         return np.all(np.reshape(lowest > 0.0, (*_batch(kept, self.node), -1)), axis=-1)
 
 
-class CorrelationStretch(Stretch):
+class Correlation(Transform):
     """Correlation matrices: free coordinates are inverse hyperbolic tangents of the partial correlations of a C-vine.
 
     Those of i and j < i given 0 .. j - 1, row by row (Lewandowski, Kurowicka and Joe 2009).
     """
 
-    alone = False
+    kind, ends, alone = kernels.CORRELATION, (True, True), False
 
     @property
     def _k(self) -> int:
@@ -359,11 +412,6 @@ class CorrelationStretch(Stretch):
             blocks.append(changes[:, rows, columns].T)
         return _blocks(blocks)
 
-    @property
-    def bounded(self) -> list[bool]:
-        """All: a partial correlation of one is at infinity."""
-        return [True] * (self.last - self.first)
-
     def inside(self, kept: np.ndarray) -> np.ndarray:
         """All eigenvalues are positive."""
         finite = np.isfinite(kept).all(axis=(-1, -2))
@@ -389,3 +437,10 @@ def _blocks(parts: Sequence[np.ndarray]) -> np.ndarray:
         found[at : at + n, at : at + n] = part
         at += n
     return found
+
+
+TRANSFORMS: dict[int, type[Transform]] = {
+    t.kind: t for t in (Transform, Above, Below, Between, Circle, Simplex, PositiveDefinite, Correlation)
+}
+
+__all__ = ["TRANSFORMS", "OpenedCircle", "Transform"]
