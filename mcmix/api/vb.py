@@ -10,6 +10,8 @@ import numpy as np
 
 from mcmix.api.arguments import at_least_one, sequence_from
 from mcmix.api.label_posterior import LabelPosterior, _numbers_of, _powers
+from mcmix.api.posterior import Posterior as Drawn
+from mcmix.api.reading import read_draws
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
@@ -421,6 +423,39 @@ class VB:
             level = rng.random((n, len(cumulative))) * cumulative[:, -1]
             numbers = np.stack([(cumulative <= row[:, None]).sum(1) for row in level])
             found[node.name] = p.label.values[np.minimum(numbers, p.label.n_labels - 1)]
+        return found
+
+    def posterior(self, n: int = 1000, seed: Any = None) -> Drawn:
+        """Independent draws from the factors as what came out of a run: it answers whatever is asked of draws.
+
+        Parameters
+        ----------
+        n : int
+            Draws, of labels too.
+        seed : int or SeedSequence, optional
+
+        Returns
+        -------
+        Posterior
+            One chain. Spread and correlations are those of the factors: uncertainty within a single mode, and no
+            dependence between unknowns of different factors.
+
+        Examples
+        --------
+        >>> import mcmix as mc
+        >>> w, mu = mc.Dirichlet("w", [1, 1]), mc.Normal("mu", 0, 0.1, size=2)
+        >>> z = mc.Categorical("z", w, size=4)
+        >>> y = mc.Normal("y", mu[z], 1.0, value=[-5.0, -4.0, 4.0, 5.0], observed=True)
+        >>> found = mc.VB([y]).update(seed=1, verbose=False).posterior(500, seed=2)
+        >>> found.trace("mu")[:].shape, found.memberships().shape
+        ((500, 2), (4, 2))
+        """
+        self._done("posterior")
+        sequence = sequence_from(seed, "posterior")
+        found = Drawn(self.model, seed_sequence=sequence)
+        one_chain = {name: x[None] for name, x in self.draws(n, sequence, labels=True).items()}
+        draws, _ = read_draws(found, one_chain, None)
+        found._calls, found.lengths = [draws], (n, 0, 1)
         return found
 
     def to_arviz(self, n: int = 1000, seed: Any = None) -> Any:

@@ -81,3 +81,37 @@ def test_without_draws_it_says_so():
 def test_what_was_read_is_one_too(sampled, tmp_path):
     read = mc.MCMC(model()).read(sampled.to_arviz())
     assert np.array_equal(read.posterior.trace("mu")[:], sampled.trace("mu")[:])
+
+
+@pytest.fixture(scope="module")
+def variational() -> tuple[mc.VB, mc.Posterior]:
+    q = mc.VB(model()).update(seed=1, verbose=False)
+    return q, q.posterior(1000, seed=2)
+
+
+def test_variational_bayes_makes_one_too(variational, sampled):
+    """What is asked of draws is answered from the factors: the same numbers but for Monte Carlo error."""
+    q, found = variational
+    assert isinstance(found, mc.Posterior) and found.draws().n_chains == 1 and found.draws().n_draws == 1000
+    error = found.trace("mu")[:].std(0).max() / 1000**0.5
+    assert found.trace("mu")[:].mean(0) == pytest.approx(q["mu"].mean, abs=5 * error)
+    assert found.memberships() == pytest.approx(q.memberships(), abs=0.02)
+    assert np.array_equal(mc.classify(found).classes, q.memberships().argmax(1))
+    at = np.array([-1.0, 0.0, 3.0, 6.0])
+    assert found.predict_logpdf(at) == pytest.approx(q.predict_logpdf(at), abs=0.05)
+    assert np.isfinite(found.draws().statistics["lp"]).all()
+    assert found.diagnose().verdict and mc.partition(found).labels.shape == (60,)
+
+
+def test_draws_of_the_factors_come_again_with_the_seed(variational):
+    q, found = variational
+    assert np.array_equal(q.posterior(1000, seed=2).trace("z")[:], found.trace("z")[:])
+    with pytest.raises(mc.ModelError, match=r"posterior: call update\(\) first"):
+        mc.VB(model()).posterior()
+
+
+def test_foreign_draws_make_one_too(sampled):
+    """An ArviZ object read back is the same posterior."""
+    again = mc.MCMC(sampled.model).read(sampled.to_arviz()).posterior
+    assert isinstance(again, mc.Posterior)
+    assert np.array_equal(again.trace("mu")[:], sampled.trace("mu")[:])
