@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from mcmix.structure.component_tables import component_tables
 
 import mcmix as mc
 from mcmix.errors import ModelError
 from mcmix.report.labels.relabelled import exchanged, renamed_labels
 from mcmix.report.labels.trading import trades
 from mcmix.sampling.replay import Replay
-from mcmix.structure.classes import Classes, classes_of
 from mcmix.structure.evaluate import evaluate
 from mcmix.traces.memory import Draws
 
@@ -120,8 +120,8 @@ MODELS = {
 
 def found_in(m):
     structure = m.assembled.structure
-    found = classes_of(structure.block_of(next(n for n in m.model.stochastics if n.name == "z")), structure)
-    assert isinstance(found, Classes), found
+    found = component_tables(structure.block_of(next(n for n in m.model.stochastics if n.name == "z")), structure)
+    assert not found.unseen, found.unseen
     return found
 
 
@@ -263,7 +263,7 @@ def test_label_vectors_on_the_same_components_say_so():
 def test_means_that_are_one_vector_are_not_taken_for_alike():
     mu = mc.MvNormal("mu", [0.0, 5.0], np.eye(2))
     m = mc.MCMC([mc.Normal("y", mu[mc.Categorical("z", [0.5, 0.5], size=N)], 1.0, value=X, observed=True), mu])
-    assert m.assembled.steps[0].names_are_free is None
+    assert not m.assembled.component_tables["z"].whole
 
 
 def test_a_known_label_names_its_component_and_the_others_change_places():

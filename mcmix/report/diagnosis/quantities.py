@@ -176,7 +176,7 @@ def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
     """Tables over exchangeable components, each sorted within every draw; those of one origin together."""
     found = []
     for label in facts.labels.values():
-        tables: dict[str, list[list[tuple[str, int]]]] = {}
+        tables: dict[str, list[Sequence[tuple[str, int]]]] = {}
         for table in label.tables:
             if all(name in draws.variables for name, _ in table):
                 tables.setdefault(", ".join(dict.fromkeys(name for name, _ in table)), []).append(table)
