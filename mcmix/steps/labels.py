@@ -83,7 +83,7 @@ class LabelGibbs(Step):
         if self.tables.swaps:
             return f"with a label permutation move: {self.tables.reason}"
         if self.tables.together is not None:
-            return f"components are exchanged in all of them at once: {self.tables.reason}"
+            return f"components are exchanged in all label vectors that share them at once: {self.tables.reason}"
         return f"components are not exchanged: {self.tables.reason}"
 
     @property

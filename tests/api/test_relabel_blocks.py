@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from mcmix.structure.component_tables import component_tables
 
 import mcmix as mc
 from mcmix.errors import ModelError
 from mcmix.report.labels.relabelled import exchanged, renamed_labels
 from mcmix.report.labels.trading import trades
 from mcmix.sampling.replay import Replay
+from mcmix.structure.component_tables import component_tables
 from mcmix.structure.evaluate import evaluate
 from mcmix.traces.memory import Draws
 

@@ -281,7 +281,7 @@ def test_every_family_makes_components(name):
 
 
 def test_a_precision_that_also_scales_the_prior_of_the_mean():
-    """The conjugate prior of textbooks: two messages to each precision, and a label permutation move that moves both tables."""
+    """The conjugate prior of textbooks: two messages to each precision; swaps of components move both tables."""
     x = REALS[:6]
     z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 2.0]), size=6)
     tau = mc.Gamma("tau", [2.0, 3.0], [1.0, 2.0], size=2)
