@@ -128,8 +128,8 @@ def found_in(m):
 @pytest.mark.parametrize("model", MODELS, ids=lambda f: f.__name__)
 def test_classes(model):
     found = found_in(mc.MCMC(model()))
-    assert found.members == MODELS[model]
-    assert bool(found.why) == (len(MODELS[model]) > 1)
+    assert found.classes == MODELS[model]
+    assert bool(found.told_apart) == (len(MODELS[model]) > 1)
 
 
 def density(m, draws):
@@ -151,9 +151,9 @@ def prior_draws(m, n=12):
 def test_exchanges_within_a_class_and_no_others_leave_the_joint_density(model):
     m = mc.MCMC(model())
     found, draws = found_in(m), prior_draws(m)
-    tables = [[(v.name, i) for v, i in family] for family in found.families]
-    before, k = density(m, draws), found.n_components
-    number = {c: i for i, members in enumerate(found.members) for c in members}
+    tables = [[(v.name, i) for v, i in table] for table in found.tables]
+    before, k = density(m, draws), found.capacity
+    number = {c: i for i, members in enumerate(found.classes) for c in members}
     for a in range(k):
         for b in range(a + 1, k):
             order = np.tile(np.arange(k), (1, draws.n_draws, 1))
@@ -169,7 +169,7 @@ def test_a_probability_and_its_complement():
         p, mu = mc.Beta("p", *prior), mc.Normal("mu", 0, 0.1, size=2)
         z = mc.Categorical("z", mc.Lambda("w", lambda p=p: np.array([p, 1 - p])), size=N)
         m = mc.MCMC([mc.Normal("y", mu[z], 1.0, value=X, observed=True), mu, p])
-        assert found_in(m).members == expected
+        assert found_in(m).classes == expected
 
 
 # -------------------------------------------------------------------- relabelling
