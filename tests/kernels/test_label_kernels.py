@@ -116,15 +116,19 @@ class Bound:
     def labels(self):
         return self.chain.view(self.step.variables[0]).copy()
 
+    def factor(self, node):
+        """A data node's law."""
+        return next(s.factor for s in self.step.block.factors if s.factor.node is node)
+
     def sums(self, node, j=0):
         """(counts, sums, sums of squares) of a data node's cells."""
-        factor = self.step.structure.recording.factor_of(node)
+        factor = self.factor(node)
         keys = [("count", factor), ("sum", factor, j), ("square", factor, j)]
         return [self.chain.view(k).copy() for k in keys if k in self.chain.layout.places]
 
     def shift(self, node):
         """The number about which a data node's sums are taken."""
-        return self.chain.view(("shifts", self.step.structure.recording.factor_of(node)))[0]
+        return self.chain.view(("shifts", self.factor(node)))[0]
 
     @property
     def units(self):
