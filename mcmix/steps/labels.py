@@ -12,7 +12,7 @@ from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.passes import Pass
-from mcmix.structure.component_tables import component_tables
+from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.structure.evidence import LabelBlock, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce, reshape
 from mcmix.structure.label_vectors import LabelVector
@@ -38,6 +38,7 @@ class LabelGibbs(Step):
         self.label_pass = Pass(block, structure.blocks.index(block))
         self.tables = component_tables(block, structure)
         self.names_may_stick = self.tables.names_may_stick
+        self.note = f"{_names_of(self.tables)}: {self.tables.reason}"
 
     def compile(self, plan: Plan) -> None:
         """The pass, and the ratio of the label permutation move."""
@@ -76,17 +77,6 @@ class LabelGibbs(Step):
         return [("exchange", self)] if self.tables.swaps else []
 
     @property
-    def note(self) -> str:  # type: ignore[override]
-        """What becomes of the components' names, and why."""
-        if self.tables.whole:
-            return f"components are exchangeable: {self.tables.reason}"
-        if self.tables.swaps:
-            return f"with a label permutation move: {self.tables.reason}"
-        if self.tables.together is not None:
-            return f"components are exchanged in all label vectors that share them at once: {self.tables.reason}"
-        return f"components are not exchanged: {self.tables.reason}"
-
-    @property
     def cost(self) -> str:
         """Cost of one sweep."""
         label = self.block.label
@@ -101,6 +91,17 @@ def _why(block: LabelBlock) -> str:
         own += ", missing coordinates drawn with the labels" if s.gaps is not None else ""
         kinds.append(f"{s.factor.node.name} {own}" + (", several rows per label" if s.units is not None else ""))
     return "each row depends on one label" + (f" ({'; '.join(kinds)})" if kinds else "")
+
+
+def _names_of(tables: ComponentTables) -> str:
+    """What becomes of the components' names."""
+    if tables.whole:
+        return "components are exchangeable"
+    if tables.swaps:
+        return "with a label permutation move"
+    if tables.together is not None:
+        return "components are exchanged in all label vectors that share them at once"
+    return "components are not exchanged"
 
 
 class EntangledLabels(Step):

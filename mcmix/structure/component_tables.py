@@ -140,7 +140,7 @@ class ComponentTables:
     @property
     def swaps(self) -> bool:
         """Whether the label permutation move may swap any two components, accepted by the ratio of :attr:`target`."""
-        return self.likelihood_allows_all and not self.whole and self._move is not None and self._move.complete
+        return self._move is not None and self._move.complete and self.likelihood_allows_all and not self.whole
 
     @property
     def target(self) -> Expression:
@@ -159,7 +159,7 @@ class ComponentTables:
 
         So it is where no swap is known, or more than priors speaks against one (an ordering, other data).
         """
-        return not self.likelihood_allows_all or self._move is None or self._move.beyond_priors
+        return self._move is None or self._move.beyond_priors or not self.likelihood_allows_all
 
 
 def component_tables(block: LabelBlock, structure: Structure) -> ComponentTables:
