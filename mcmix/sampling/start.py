@@ -58,8 +58,8 @@ def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochast
         child = streams.of_seedings(sequence, number)
         if step.label_pass is not None:
             found[step.variables[0]] = pool(step.label_pass, child)
-        elif step.label is not None:
-            found[step.variables[0]] = entangled_pool(step.label, data, child)
+        elif step.label_vector is not None:
+            found[step.variables[0]] = entangled_pool(step.label_vector, data, child)
     return found
 
 
@@ -231,9 +231,9 @@ def _restore_members(chain: Chain, calls: Sequence[Call], given: Mapping[Stochas
 
 def _seed_entangled(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
     """Labels that are not seen through: seed them from data of their length, then let the rest settle."""
-    entangled = [c for c in calls if c.step.label is not None and c.step.label_pass is None]
+    entangled = [c for c in calls if c.step.label_vector is not None and c.step.label_pass is None]
     for call in entangled:
-        node, label = call.step.variables[0], call.step.label
+        node, label = call.step.variables[0], call.step.label_vector
         pool_of = seeds.pools.get(node)
         if node not in given and pool_of is not None and label is not None:
             chain.view(node)[:] = label.values[pool_of.labels(seeds.chain, chain.rng)]

@@ -178,7 +178,7 @@ class Step(ABC):
     variables : list of Stochastic
     reason : str
         Why this step was chosen, for `explain`.
-    label : LabelVector or None
+    label_vector : LabelVector or None
         The label vector that it draws as a whole: such steps begin a sweep, and chains start from seedings of it.
     label_pass : Pass or None
         The pass over the data that draws it.
@@ -191,7 +191,7 @@ class Step(ABC):
     """
 
     name = "step"
-    label: LabelVector | None = None
+    label_vector: LabelVector | None = None
     label_pass: Any = None  # of :mod:`mcmix.steps.passes`, which needs this module
     note = ""
     names_may_stick = False

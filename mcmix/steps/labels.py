@@ -34,7 +34,7 @@ class LabelGibbs(Step):
             raise TypeError(f"{variables[0].name}: not a label vector whose rows separate")
         super().__init__(variables, _why(block))
         self.block = block
-        self.label = block.label
+        self.label_vector = block.label
         self.label_pass = Pass(block, structure.blocks.index(block))
         self.tables = component_tables(block, structure)
         self.names_may_stick = self.tables.names_may_stick
@@ -108,7 +108,7 @@ class EntangledLabels(Step):
     """Labels whose rows may depend on each other: independence Metropolis from a table of K evaluations."""
 
     name = "entangled labels"
-    label: LabelVector
+    label_vector: LabelVector
     names_may_stick = True
 
     def __init__(self, variables: list[Stochastic], structure: Structure):
@@ -118,7 +118,7 @@ class EntangledLabels(Step):
         super().__init__(
             variables, f"not separable by row ({structure.entangled[label]}); K + 1 evaluations of everything"
         )
-        self.label = label
+        self.label_vector = label
         about = [e.elements for e in structure.about(variables[0])]
         rows: Expression = constant(np.zeros(label.n_units))
         joint: Expression = constant(0.0)
@@ -130,7 +130,7 @@ class EntangledLabels(Step):
 
     def compile(self, plan: Plan) -> None:
         """Programs of the table and of the joint density."""
-        n, k = self.label.n_units, self.label.n_labels
+        n, k = self.label_vector.n_units, self.label_vector.n_labels
         self.row_program = plan.compiled([(self.rows, ("rows", self))])
         self.joint_program = plan.compiled([(self.joint, ("joint", self))])
         plan.layout.place(("work", self), k * n + 2 * n)
@@ -141,10 +141,10 @@ class EntangledLabels(Step):
         rows, joint = chain.bound(self.row_program), chain.bound(self.joint_program)
         fields = {
             **rows.named,
-            "count": self.label.n_units,
-            "labels": self.label.n_labels,
-            "lowest": self.label.lowest,
-            "variable": chain.address(self.label.node),
+            "count": self.label_vector.n_units,
+            "labels": self.label_vector.n_labels,
+            "lowest": self.label_vector.lowest,
+            "variable": chain.address(self.label_vector.node),
             "rows": chain.address(("rows", self)),
             "joint_program": joint.words[0],
             "joint_length": joint.words[1],
@@ -161,8 +161,8 @@ class EntangledLabels(Step):
     @property
     def cost(self) -> str:
         """Cost of one sweep."""
-        most = self.label.n_labels + 2 + min(self.label.n_units, exchange_kernels.MOST_ALONE)
-        return f"{self.label.n_labels + 2} to {most} evaluations of {self.label.n_units} rows"
+        most = self.label_vector.n_labels + 2 + min(self.label_vector.n_units, exchange_kernels.MOST_ALONE)
+        return f"{self.label_vector.n_labels + 2} to {most} evaluations of {self.label_vector.n_units} rows"
 
 
 __all__ = ["EntangledLabels", "LabelGibbs"]

@@ -206,8 +206,8 @@ def _with_permutations(steps: list[Step], structure: Structure) -> list[Step]:
     """Labels that are drawn given one another, and so mean the same components, get a move of all of them first."""
     groups: dict[tuple[int, int], list[Pass]] = {}
     for step in steps:
-        if step.label is not None and step.label_pass is not None and step.label_pass.block.given_others:
-            groups.setdefault((step.label.lowest, step.label.n_labels), []).append(step.label_pass)
+        if step.label_vector is not None and step.label_pass is not None and step.label_pass.block.given_others:
+            groups.setdefault((step.label_vector.lowest, step.label_vector.n_labels), []).append(step.label_pass)
     if not groups:
         return steps
     joint = log_density(structure, tempered=True)
@@ -223,7 +223,7 @@ def _own_choices(model: Model, choices: Sequence[Choice]) -> list[Choice]:
 
 def _ordered(steps: list[Step]) -> list[Step]:
     """Labels first; what no data hang on last, parents before children."""
-    first = [s for s in steps if s.label is not None]
+    first = [s for s in steps if s.label_vector is not None]
     last = [s for s in steps if isinstance(s, DrawFromPrior)]
     return first + [s for s in steps if s not in first and s not in last] + last
 

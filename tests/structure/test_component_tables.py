@@ -304,7 +304,7 @@ def test_everybody_states_the_same_verdict_after_a_run(name):
 def verdict(m: mc.MCMC, label: str, tables: ComponentTables, name: str) -> str:
     """What the tables say, after everybody else was asked whether it says the same."""
     said = next(line for line in explanation(m.assembled).split("\n") if line.startswith(f"{label}: "))
-    passes = [s for s in m.assembled.steps if s.label_pass is not None and s.label is tables.label]
+    passes = [s for s in m.assembled.steps if s.label_pass is not None and s.label_vector is tables.label]
     roles, facts = roles_of(m)[label], facts_of(m).labels[label]
     assert ("components are exchangeable" in said) == tables.whole == roles.whole, name
     assert ("label permutation move" in said) == tables.swaps == any(s.counters() for s in passes), name
