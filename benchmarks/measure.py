@@ -34,7 +34,6 @@ from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
 from mcmix.report.arviz_bridge import draws_of
 from mcmix.report.arviz_measures import ess, rhat
-from mcmix.sampling.replay import passes_of
 from mcmix.steps.base import Chain
 
 Row = dict[str, Any]
@@ -77,7 +76,7 @@ def passes(sizes: list[int], labels: list[int]) -> Iterator[Row]:
             m.sample(2, chains=1, seed=1, cores=1)
             em = em_iteration(x, k)
             chain = m._runners[0].chain
-            descriptor = passes_of(m.assembled)[0].bound(chain).record
+            descriptor = m.assembled.label_passes[0].bound(chain).record
             repeats = max(3, int(2e6 / (n * k)))
 
             def repeated(

@@ -81,7 +81,7 @@ def occupied_draws(m: Any, kept: Draws, most: int) -> np.ndarray | None:
     if label.node.name in kept.variables:
         some = kept.thinned(most)
         drawn = kept.variables[label.node.name][:, some[some[:, 0] == 0, 1]]
-        known = _known_labels(label)
+        known = label.known_counts > 0
         here = [(drawn == value).any(axis=-1) | k for value, k in zip(label.values, known, strict=True)]
         return np.sum(here, axis=0, dtype=float)
     marginal = Marginal(record(m.model), m.model)
@@ -122,14 +122,6 @@ def _shares(marginal: Marginal, label: LabelVector) -> np.ndarray:
     found = np.zeros((label.n_units, label.n_labels))
     marginal.add_shares(label.node, found)
     return found
-
-
-def _known_labels(label: LabelVector) -> np.ndarray:
-    """Whether each component has a row whose label is known."""
-    node = label.node
-    if node.mask is None:
-        return np.zeros(label.n_labels, dtype=bool)
-    return np.isin(label.values, np.asarray(node.known)[~np.asarray(node.mask)])
 
 
 def _gains(m: Any, kept: Draws, marginal: Marginal, label: LabelVector) -> Iterator[float]:

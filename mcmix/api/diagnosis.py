@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from mcmix.api.posterior_draws import PosteriorDraws
+from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.diagnosis.facts import Facts, LabelFacts
 from mcmix.report.diagnosis.quantities import Group, other_quantities
 from mcmix.report.diagnosis.result import Diagnosis, diagnosed
+from mcmix.report.labels.roles import LabelRoles
 from mcmix.sampling import pointwise, predictive_density
-from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.methods import NoStepper
 from mcmix.steps.plan import Assembled
 from mcmix.steps.targets import is_discrete
-from mcmix.structure.classes import Classes, classes_of
 from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.recording import is_log_kept
 from mcmix.traces.memory import Draws
@@ -43,7 +43,8 @@ def in_full(m: PosteriorDraws, draws: Draws) -> Diagnosis:
 def facts_of(m: PosteriorDraws) -> Facts:
     """What is known of the model beside its draws."""
     made = m.assembled
-    labels = {v.node.name: _label_facts(v, made) for v in _label_vectors(made)}
+    roles = roles_of(m)
+    labels = {v.node.name: _label_facts(v, roles[v.node.name]) for v in _label_vectors(made)}
     held = {v for s in made.steps if isinstance(s, NoStepper) for v in s.nodes}
     return Facts(
         labels=labels,
@@ -59,19 +60,13 @@ def facts_of(m: PosteriorDraws) -> Facts:
 
 
 def _label_vectors(made: Assembled) -> list[LabelVector]:
-    return [b.label for b in made.label_blocks] + list(made.entangled_labels)
+    return [t.label for t in made.component_tables.values()]
 
 
-def _label_facts(label: LabelVector, made: Assembled) -> LabelFacts:
-    node = label.node
-    known = np.zeros(0, dtype=int) if node.mask is None else np.asarray(node.known)[~np.asarray(node.mask)]
-    counts = np.bincount(known.astype(int).ravel() - label.lowest, minlength=label.n_labels)
-    block = made.structure.block_of(node)
-    classes = None if block is None else classes_of(block, made.structure)
-    if not isinstance(classes, Classes) or not classes.permutable:
-        return LabelFacts(label.lowest, counts)
-    tables = [[(v.name, element) for v, element in family] for family in classes.families]
-    return LabelFacts(label.lowest, counts, tables, [v.name for v in classes.complements], classes.members)
+def _label_facts(label: LabelVector, roles: LabelRoles) -> LabelFacts:
+    if not roles.permutable:
+        return LabelFacts(label.lowest, label.known_counts)
+    return LabelFacts(label.lowest, label.known_counts, roles.tables, roles.complements, roles.classes)
 
 
 def _nameless(made: Assembled, labels: dict[str, LabelFacts]) -> set[str]:
@@ -111,11 +106,11 @@ def _never_repeats(node: Stochastic) -> bool:
 
 
 def _acceptance(made: Assembled) -> dict[str, str]:
-    """Steps that proposed something. An exchange of components may well be refused for ever, and nothing is wrong."""
+    """Steps that proposed something, but for those that may well be refused for ever with nothing wrong."""
     found = {}
     for step in made.steps:
         proposed = any(chain.view(key)[0] > 0 for chain in step.chains for key in step.counters())
-        if proposed and not isinstance(step, LabelGibbs):
+        if proposed and not step.may_refuse_for_ever:
             found[f"acceptance {step.variables[0].name}"] = ", ".join(v.name for v in step.variables)
     return found
 

@@ -23,7 +23,7 @@ from mcmix.report.labels.relabelled import exchanged
 from mcmix.report.labels.roles import LabelRoles
 from mcmix.sampling.marginal import Marginal, summable
 from mcmix.sampling.unconstrained import Unconstrained
-from mcmix.structure.exchange import Exchange, exchange_of
+from mcmix.structure.component_tables import component_tables
 from mcmix.structure.recording import record
 from mcmix.traces.memory import Draws
 
@@ -186,8 +186,8 @@ def _refuse_shared(m: Any) -> None:
     structure = m.assembled.structure
     seen: dict[str, str] = {}
     for block in structure.blocks:
-        found = exchange_of(block, structure)
-        for variable in found.variables if isinstance(found, Exchange) else []:
+        tables = component_tables(block, structure)
+        for variable in tables.variables if tables.likelihood_allows_all else []:
             other = seen.setdefault(variable.name, block.label.node.name)
             if other != block.label.node.name:
                 raise ModelError(

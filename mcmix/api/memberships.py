@@ -183,7 +183,7 @@ def _of_sampler(m: Any, new: Any, method: str, label: str | None, most: int, cal
     vector = _vector(m, label)
     roles = wished(roles_of(m)[vector.node.name], over_all)
     shape = (kept.n_chains, kept.n_draws)
-    order, how = _names(_components(m, kept, roles), roles, shape, method, _pinned(_known(vector), roles))
+    order, how = _names(_components(m, kept, roles), roles, shape, method, _pinned(vector.known_counts))
     positions = kept.thinned(most)
     numbers = positions[:, 0] * kept.n_draws + positions[:, 1]
     shares = _of_data(m, kept, vector, roles, numbers) if new is None else _of_new(m, kept, vector, new, most)
@@ -222,16 +222,15 @@ def _names(
     return found.order.reshape(-1, roles.n_components), how
 
 
-def _known(vector: LabelVector) -> np.ndarray:
-    """The labels that are data."""
-    node: Stochastic = vector.node
-    shown = () if node.mask is None else np.asarray(node.known)[~np.asarray(node.mask)]
-    return np.ravel(np.asarray(shown, dtype=float))
-
-
-def _pinned(known: np.ndarray, roles: LabelRoles) -> set[int]:
+def _pinned(known_counts: np.ndarray) -> set[int]:
     """Components whose name is settled: some unit is known to be in them."""
-    return {int(k) - roles.lowest for k in np.unique(known[~np.isnan(known)])}
+    return set(np.flatnonzero(known_counts).tolist())
+
+
+def _known_counts(known: np.ndarray, roles: LabelRoles) -> np.ndarray:
+    """Units of known label by component; NaN stands for an unknown one."""
+    numbers = known[~np.isnan(known)].astype(int) - roles.lowest
+    return np.bincount(numbers, minlength=roles.n_components)
 
 
 def _refuse_trades(c: Components, roles: LabelRoles, pinned: Collection[int]) -> None:
@@ -308,7 +307,7 @@ def _by_labels(source: Source, said: Mapping[str, Any], method: str, label: str 
         )
     known = np.ravel(np.asarray(source.observed.get(roles.name, ()), dtype=float))
     shape = (source.draws.n_chains, source.draws.n_draws)
-    order, how = _names(c, roles, shape, method, _pinned(known, roles))
+    order, how = _names(c, roles, shape, method, _pinned(_known_counts(known, roles)))
     batch, names = _batches(len(order)), names_of(order)
     sums = [np.zeros((c.labels.shape[1], roles.n_components)) for _ in range(batch[-1] + 1)]
     for b, total in enumerate(sums):

@@ -10,37 +10,32 @@ import numpy as np
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.labels.roles import LabelRoles
 from mcmix.steps.plan import Assembled
-from mcmix.structure.classes import Classes, classes_of
+from mcmix.structure.component_tables import ComponentTables
 from mcmix.structure.evidence import LabelBlock
 
 
 def roles_of(m: Any) -> dict[str, LabelRoles]:
     """Roles of every label vector of a model, by name."""
     made: Assembled = m.assembled
-    blocks = {b.label.node.name: _of_block(b, made) for b in made.label_blocks}
-    return blocks | {c.node.name: _entangled(c, why) for c, why in made.entangled_labels.items()}
+    blocks = {b.label.node.name: b for b in made.label_blocks}
+    data = {name: [n.name for n in _data_nodes(b, made)] for name, b in blocks.items()}
+    return {name: _roles(t, data.get(name, [])) for name, t in made.component_tables.items()}
 
 
-def _of_block(block: LabelBlock, made: Assembled) -> LabelRoles:
-    found, label = classes_of(block, made.structure), block.label
-    data = [n.name for n in _data_nodes(block, made)]
-    if not isinstance(found, Classes):
-        return LabelRoles(label.node.name, label.lowest, label.n_labels, why=found, data=data)
+def _roles(tables: ComponentTables, data: list[str]) -> LabelRoles:
+    """Component tables by name; what could be read where nothing could be shown is of no use without the model."""
+    shown = not tables.unseen
     return LabelRoles(
-        label.node.name,
-        label.lowest,
-        label.n_labels,
-        [[(v.name, element) for v, element in family] for family in found.families],
-        [v.name for v in found.complements],
-        found.members,
-        found.why,
-        found.shared_with,
+        tables.label.node.name,
+        tables.label.lowest,
+        tables.capacity,
+        [[(v.name, element) for v, element in table] for table in tables.tables if shown],
+        [v.name for v in tables.complements if shown],
+        tables.classes,
+        tables.told_apart,
+        tables.shared_with,
         data,
     )
-
-
-def _entangled(label: Any, why: str) -> LabelRoles:
-    return LabelRoles(label.node.name, label.lowest, label.n_labels, why=f"its rows do not separate: {why}")
 
 
 def _data_nodes(block: LabelBlock, made: Assembled) -> list[Stochastic]:

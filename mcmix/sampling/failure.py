@@ -10,7 +10,6 @@ from mcmix.nodes.node import Node, short
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
 from mcmix.steps.density import BlockMetropolis, DensityStep
-from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.passes import Pass
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evaluate import evaluate
@@ -45,7 +44,7 @@ def _told(node: Node, structure: Structure, leaves: dict[Stochastic, np.ndarray]
 def impossible_rows(made: Assembled, chain: Chain) -> str:
     """The rows of data without a density at a chain's present point, under any label: ``y[2] = 0, y[7] = 1``."""
     leaves = {key: chain.view(key).reshape(leaf.shape) for key, leaf in made.structure.recording.leaves.items()}
-    found = [row for s in made.steps if isinstance(s, LabelGibbs) for row in _rows_of_pass(s.compiled, chain)]
+    found = [row for p in made.label_passes for row in _rows_of_pass(p, chain)]
     drawn = {b.label.variable for b in made.structure.blocks}
     for factor in made.structure.recording.factors:
         if not factor.elements.leaves & drawn and isinstance(factor.node, Stochastic) and factor.node.holds_data:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mcmix.kernels import streams
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.replay import Replay, passes_of
+from mcmix.sampling.replay import Replay
 from mcmix.steps.gaps import gap_node
 from mcmix.steps.passes import Pass
 from mcmix.steps.plan import Assembled
@@ -45,7 +45,7 @@ def n_unknown(compiled: Pass) -> int:
 
 def can_draw_labels(made: Assembled, draws: Draws, node: Stochastic) -> bool:
     """Whether labels hang on nothing but what was kept."""
-    compiled = next((p for p in passes_of(made) if p.label.node is node), None)
+    compiled = next((p for p in made.label_passes if p.label.node is node), None)
     return compiled is not None and all(n.name in draws.variables for n in _needed(made, node))
 
 
@@ -56,7 +56,7 @@ def _needed(made: Assembled, node: Stochastic) -> list[Stochastic]:
 
 def label_bytes(made: Assembled, draws: Draws, node: Stochastic) -> int:
     """Bytes of a label vector's draws, all of them."""
-    compiled = next(p for p in passes_of(made) if p.label.node is node)
+    compiled = next(p for p in made.label_passes if p.label.node is node)
     label = compiled.label
     return draws.n_chains * draws.n_draws * n_unknown(compiled) * (1 if label.n_labels <= 256 else 2)
 
@@ -84,7 +84,7 @@ def drawn_labels(
     ndarray of uint8 or uint16, shape (draws, units)
         Counted from 0, first chain first; units whose label is known are not among them.
     """
-    compiled = next(p for p in passes_of(made) if p.label.node is node)
+    compiled = next(p for p in made.label_passes if p.label.node is node)
     label = compiled.label
     dtype = np.dtype(np.uint8 if label.n_labels <= 256 else np.uint16)
     most = max(1, at_most // max(1, label.n_units * dtype.itemsize))

@@ -176,7 +176,7 @@ class _OneVector:
 
     def __init__(self, block: LabelBlock, factors: list[SeparableFactor], plan: Plan):
         number = plan.structure.blocks.index(block)
-        self.compiled = Pass(replace(block, factors=factors, tempered=[], classes=None), number, integrated=True)
+        self.compiled = Pass(replace(block, factors=factors, tempered=[], tables=None), number, integrated=True)
         self.compiled.place_sums(plan)
         self.compiled.compile(plan)
 

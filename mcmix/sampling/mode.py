@@ -29,9 +29,8 @@ from mcmix.sampling.run import Runner, collected, run, runner
 from mcmix.sampling.start import seeds_of
 from mcmix.sampling.transforms import Transform
 from mcmix.sampling.unconstrained import Unconstrained
-from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.plan import Assembled, assemble
-from mcmix.structure.exchange import Exchange
+from mcmix.structure.component_tables import ComponentTables, component_tables
 
 METHODS = {
     "fmin_powell": "Powell", "fmin": "Nelder-Mead", "fmin_l_bfgs_b": "L-BFGS-B", "fmin_ncg": "Newton-CG",
@@ -302,10 +301,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Starts:
-    """Where runs begin, and what an exchange of components changes where priors tell components apart."""
+    """Where runs begin, and the component tables of label vectors whose components may be swapped at a price."""
 
     points: list[np.ndarray]
-    exchanges: list[Exchange] = field(default_factory=list)
+    swapped: list[ComponentTables] = field(default_factory=list)
 
 
 def find_mode(target: Target, starts: Starts, search: Search, data: np.ndarray) -> Found:
@@ -320,7 +319,7 @@ def find_mode(target: Target, starts: Starts, search: Search, data: np.ndarray) 
     modes = [e for e in ends if e.stationary]
     best = max(modes or [e for e in ends if not e.ran_off] or ends, key=lambda e: e.value)
     if modes:
-        best = _exchanged(target, best, starts.exchanges, search)
+        best = _exchanged(target, best, starts.swapped, search)
     ways = ways_up(target, best.free, data)
     ran = [(e, begin) for e, begin in zip(ends, starts.points, strict=True) if e.ran_off]
     where = list(dict.fromkeys(_ran_where(target.view, e, begin) for e, begin in ran if e.value > best.value))
@@ -330,10 +329,10 @@ def find_mode(target: Target, starts: Starts, search: Search, data: np.ndarray) 
     return Found(best, ways or where, bool(modes), [e.value for e in ends])
 
 
-def _exchanged(target: Target, best: End, exchanges: Sequence[Exchange], search: Search) -> End:
+def _exchanged(target: Target, best: End, swapped: Sequence[ComponentTables], search: Search) -> End:
     """Run again with two components exchanged, as long as that leads higher."""
     while True:
-        points = [p for e in exchanges for p in _transposed(target.view, best.free, e)]
+        points = [p for t in swapped for p in _transposed(target.view, best.free, t)]
         if not points:
             return best
         end = run_from(target, max(points, key=target), search)
@@ -342,17 +341,16 @@ def _exchanged(target: Target, best: End, exchanges: Sequence[Exchange], search:
         best = end
 
 
-def _transposed(view: Unconstrained, free: np.ndarray, exchange: Exchange) -> list[np.ndarray]:
+def _transposed(view: Unconstrained, free: np.ndarray, tables: ComponentTables) -> list[np.ndarray]:
     """The point with each two components exchanged."""
-    if not set(exchange.variables) <= set(view.nodes):
+    if not set(tables.variables) <= set(view.nodes):
         return []
-    found, n = [], max((len(family) for family in exchange.families), default=2)
-    for i, j in combinations(range(n), 2):
+    found = []
+    for i, j in combinations(range(tables.capacity), 2):
         values = {node: np.array(x) for node, x in view.values(free).items()}
-        for family in exchange.families:
-            (v, a), (u, b) = family[i], family[j]
+        for (v, a), (u, b) in zip(tables.entries(i), tables.entries(j), strict=True):
             values[v].flat[a], values[u].flat[b] = values[u].flat[b], values[v].flat[a]
-        for node in exchange.complements:
+        for node in tables.complements:
             values[node] = 1.0 - values[node]
         moved = view.free(values)
         if np.isfinite(moved).all():
@@ -393,7 +391,7 @@ def starts_of(
     in_python = bool(made.recording.opaque) or any(s.in_python for s in made.steps)
     if n > 1 and with_draws and made.structure.blocks and not in_python:
         found += best_draws(target, _short_run(made, runners), MOST_DRAWN)
-    return Starts([np.where(view.bounded, np.clip(x, -FARTHEST, FARTHEST), x) for x in found], _exchanges(made))
+    return Starts([np.where(view.bounded, np.clip(x, -FARTHEST, FARTHEST), x) for x in found], _swapped(made))
 
 
 def _short_run(made: Assembled, runners: list[Runner]) -> dict[str, np.ndarray]:
@@ -440,10 +438,10 @@ def highest_mode(target: Target, points: Sequence[np.ndarray], search: Search) -
     return max([e for e in ends if e.stationary] or ends, key=lambda e: e.value)
 
 
-def _exchanges(made: Assembled) -> list[Exchange]:
-    """What an exchange of components changes, where it changes the density."""
-    steps = [s for s in made.steps if isinstance(s, LabelGibbs)]
-    return [s.exchange for s in steps if s.exchange is not None]
+def _swapped(made: Assembled) -> list[ComponentTables]:
+    """Component tables where a swap of two components changes the density by what can be told."""
+    found = [component_tables(p.block, made.structure) for p in made.label_passes]
+    return [t for t in found if t.swaps]
 
 
 __all__ = ["METHODS", "Found", "Search", "Starts", "Target", "best_draws", "find_mode", "highest_mode", "starts_of"]

@@ -13,8 +13,6 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
-from mcmix.steps.labels import LabelGibbs
-from mcmix.steps.passes import Pass
 from mcmix.steps.plan import Assembled
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
@@ -64,11 +62,6 @@ class Replay:
             raise ModelError(
                 f"{what} needs the draws of {', '.join(missing)}, which were not kept; sample with trace=[...]"
             )
-
-
-def passes_of(made: Assembled) -> list[Pass]:
-    """The compiled passes of a model's label blocks."""
-    return [s.compiled for s in made.steps if isinstance(s, LabelGibbs)]
 
 
 def with_known_labels(label: LabelVector, shares: np.ndarray) -> np.ndarray:

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.labels import EntangledLabels
 from mcmix.steps.passes import Pass
 from mcmix.structure.cells import rows_with_gaps
-from mcmix.structure.label_vectors import SeparableFactor
+from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 
 POOL = 8
 PER_LABEL = 25  # rows of a subsample per label
@@ -60,14 +59,14 @@ def _share(n_labels: int, n_units: int) -> float:
     return min(1.0, max(FEWEST, PER_LABEL * n_labels) / n_units)
 
 
-def entangled_pool(step: EntangledLabels, data: Sequence[np.ndarray], sequence: np.random.SeedSequence) -> Pool | None:
+def entangled_pool(label: LabelVector, data: Sequence[np.ndarray], sequence: np.random.SeedSequence) -> Pool | None:
     """Seedings for labels whose dependence on data is not seen through: from data with one entry per label."""
-    n = step.label.n_units
+    n = label.n_units
     fitting = [x.reshape(n, -1) for x in data if x.ndim and x.shape[0] == n]
     if not fitting:
         return None
     known = Features([(np.asarray(x, dtype=float), None) for x in fitting])
-    return pool_from(known, step.label.n_labels, _share(step.label.n_labels, n), sequence)
+    return pool_from(known, label.n_labels, _share(label.n_labels, n), sequence)
 
 
 def pool(p: Pass, sequence: np.random.SeedSequence) -> Pool | None:

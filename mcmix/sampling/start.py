@@ -28,7 +28,6 @@ from mcmix.sampling.failure import impossible_rows
 from mcmix.sampling.seeding import Pool, entangled_pool, pool, share_of
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.base import Call, Chain
-from mcmix.steps.labels import EntangledLabels, LabelGibbs
 from mcmix.steps.passes import Pass
 from mcmix.steps.plan import Assembled
 from mcmix.steps.targets import is_discrete
@@ -55,10 +54,10 @@ def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochast
     found: dict[Stochastic, Pool | None] = {}
     for number, step in enumerate(made.steps):
         child = streams.of_seedings(sequence, number)
-        if isinstance(step, LabelGibbs):
-            found[step.variables[0]] = pool(step.compiled, child)
-        elif isinstance(step, EntangledLabels):
-            found[step.variables[0]] = entangled_pool(step, data, child)
+        if step.label_pass is not None:
+            found[step.variables[0]] = pool(step.label_pass, child)
+        elif step.label_vector is not None:
+            found[step.variables[0]] = entangled_pool(step.label_vector, data, child)
     return found
 
 
@@ -80,7 +79,7 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
     ZeroProbability
         If no start with positive probability is found; the factor that forbids it is named.
     """
-    wanted = NAMED_STARTS if any(_names_may_stick(c) for c in calls) else 1
+    wanted = NAMED_STARTS if any(c.step.names_may_stick for c in calls) else 1
     widths = [call.reals.copy() for call in calls]
     found: list[tuple[float, np.ndarray]] = []
     for _ in range(TRIES):
@@ -174,7 +173,7 @@ def _beside_own_values(made: Assembled, chain: Chain, given: Mapping[Stochastic,
 
 def _possible(made: Assembled, chain: Chain, values: Mapping[Stochastic, Any], given: Mapping[Stochastic, Any]) -> bool:
     """Put a chain at some values, labels drawn given the rest or else as they are, and see whether that can be."""
-    passes = {s.variables[0]: s.compiled.bound(chain) for s in made.steps if isinstance(s, LabelGibbs)}
+    passes = {p.label.node: p.bound(chain) for p in made.label_passes}
     for drawn in (True, False) if passes else (False,):
         for node, value in values.items():
             chain.put(node, value)
@@ -192,14 +191,13 @@ def _possible(made: Assembled, chain: Chain, values: Mapping[Stochastic, Any], g
 
 
 def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
-    passes = [c.step for c in calls if isinstance(c.step, LabelGibbs)]
-    steps = {id(s): s for s in passes if isinstance(s, LabelGibbs)}
-    if not steps:
+    passes = dict.fromkeys(c.step.label_pass for c in calls if c.step.label_pass is not None)
+    if not passes:
         return
-    parameters = [c for c in calls if not isinstance(c.step, LabelGibbs) and not set(c.step.variables) & set(given)]
-    for step in steps.values():
-        _put_labels(step.compiled, chain, given, seeds)
-    bound = {step.compiled: step.compiled.bound(chain) for step in steps.values()}
+    parameters = [c for c in calls if c.step.label_pass is None and not set(c.step.variables) & set(given)]
+    for p in passes:
+        _put_labels(p, chain, given, seeds)
+    bound = {p: p.bound(chain) for p in passes}
     for one in bound.values():
         one.collect()
     for p in bound:
@@ -210,44 +208,38 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
             one.weigh(collect=True)
             p.sums.of(chain)[:] *= share_of(p)
         _rounds(parameters, chain, 1)
-    for step in steps.values():
-        if step.variables[0] not in given:
-            bound[step.compiled].draw()
+    for p, one in bound.items():
+        if p.label.node not in given:
+            one.draw()
     for one in bound.values():
         one.collect()
 
 
 def _restore_members(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any]) -> None:
     """Labels that are single nodes and were given stay so: the others of their plate were seeded with them."""
-    passes = dict.fromkeys(c.step for c in calls if isinstance(c.step, LabelGibbs))
-    touched = [s for s in passes if set(members_of(s.variables[0])) & set(given)]
+    passes = dict.fromkeys(c.step.label_pass for c in calls if c.step.label_pass is not None)
+    touched = [p for p in passes if set(members_of(p.label.node)) & set(given)]
     if not touched:
         return
     for node, value in given.items():
         chain.put(node, value)
-    for step in touched:
-        step.compiled.bound(chain).collect()
+    for p in touched:
+        p.bound(chain).collect()
 
 
 def _seed_entangled(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
     """Labels that are not seen through: seed them from data of their length, then let the rest settle."""
-    entangled = [c for c in calls if isinstance(c.step, EntangledLabels)]
+    entangled = [c for c in calls if c.step.label_vector is not None and c.step.label_pass is None]
     for call in entangled:
-        node = call.step.variables[0]
+        node, label = call.step.variables[0], call.step.label_vector
         pool_of = seeds.pools.get(node)
-        if node not in given and pool_of is not None and isinstance(call.step, EntangledLabels):
-            chain.view(node)[:] = call.step.label.values[pool_of.labels(seeds.chain, chain.rng)]
+        if node not in given and pool_of is not None and label is not None:
+            chain.view(node)[:] = label.values[pool_of.labels(seeds.chain, chain.rng)]
     if entangled:
         rest = [c for c in calls if c not in entangled and not set(c.step.variables) & set(given)]
         for call in rest:
             call.tune(True)
         _rounds(rest, chain, ENTANGLED_ROUNDS)
-
-
-def _names_may_stick(call: Call) -> bool:
-    """Whether a label vector's components differ in a way that no exchange can put right once a chain runs."""
-    step = call.step
-    return isinstance(step, EntangledLabels) or (isinstance(step, LabelGibbs) and step.names_stick)
 
 
 def _rounds(parameters: Sequence[Call], chain: Chain, n: int) -> None:

@@ -21,6 +21,7 @@ from mcmix.steps.layout import BoundProgram, Layout, Program
 from mcmix.steps.program import Compiler, finished
 from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression
+from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.recording import is_log_kept
 from mcmix.structure.tempering import POWER_KEY
 
@@ -177,9 +178,24 @@ class Step(ABC):
     variables : list of Stochastic
     reason : str
         Why this step was chosen, for `explain`.
+    label_vector : LabelVector or None
+        The label vector that it draws as a whole: such steps begin a sweep, and chains start from seedings of it.
+    label_pass : Pass or None
+        The pass over the data that draws it.
+    note : str
+        What `explain` says beside the reason.
+    names_may_stick : bool
+        Whether a chain may keep for ever the names of components that it starts with, right or wrong.
+    may_refuse_for_ever : bool
+        Whether never to accept a proposal is no sign of trouble.
     """
 
     name = "step"
+    label_vector: LabelVector | None = None
+    label_pass: Any = None  # of :mod:`mcmix.steps.passes`, which needs this module
+    note = ""
+    names_may_stick = False
+    may_refuse_for_ever = False
     verbose = -1  # PyMC 2's level of talk, for programs that read it
     in_python = False  # whether a sweep calls Python with the nodes showing one chain's values
 

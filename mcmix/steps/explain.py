@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.steps.base import Step
-from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.plan import Assembled
 
 
@@ -22,5 +21,5 @@ def explanation(made: Assembled) -> str:
 
 def _line(step: Step) -> str:
     names = ", ".join(v.name for v in step.variables)
-    note = f"; {step.exchange_note}" if isinstance(step, LabelGibbs) else ""
+    note = f"; {step.note}" if step.note else ""
     return f"{names}: {step.name}; {step.reason}{note}" + (f"; per sweep {step.cost}" if step.cost else "")

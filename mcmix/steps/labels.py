@@ -11,61 +11,52 @@ from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.passes import Pass
-from mcmix.structure.classes import Classes, classes_of
+from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.structure.evidence import LabelBlock, Structure
-from mcmix.structure.exchange import Exchange, exchange_of, names_may_stick, ratio_target, unknown_parts
 from mcmix.structure.expression import Expression, constant, elementwise, reduce, reshape
+from mcmix.structure.label_vectors import LabelVector
 
 
 class LabelGibbs(Step):
     """Draws all labels at once from their full conditionals, gathering counts and sums in the same pass over the data.
 
-    Where something outside the likelihood tells components apart, a transposition of two components comes first:
-    accepted with the full ratio of the joint, so that no chain stays in a label-swapped mode.
+    Where something outside the likelihood tells components apart, the label permutation move comes first: it swaps two
+    components, accepted with the full ratio of the joint, so that no chain stays in a label-swapped mode.
     """
 
     name = "label pass"
+    may_refuse_for_ever = True
 
     def __init__(self, variables: list[Stochastic], structure: Structure):
         block = structure.block_of(variables[0])
         if block is None:
             raise TypeError(f"{variables[0].name}: not a label vector whose rows separate")
         super().__init__(variables, _why(block))
-        self.structure = structure
-        self.compiled = Pass(block, structure.blocks.index(block))
-        found = exchange_of(block, structure)
-        classes = classes_of(block, structure)
-        alike = isinstance(classes, Classes) and classes.whole
-        told = len(unknown_parts(block)) < len(block.factors)  # a move would need the ratio of what is known
-        self.exchange = found if isinstance(found, Exchange) and not alike and not told else None
-        self.names_stick = not isinstance(found, Exchange) or names_may_stick(found, block, structure)
-        self.names_are_free = classes if isinstance(classes, Classes) and alike else None
-        self.exchange_note = _exchange_note(classes, self.exchange)
-
-    @property
-    def block(self) -> LabelBlock:
-        """The label block."""
-        return self.compiled.block
+        self.block = block
+        self.label_vector = block.label
+        self.label_pass = Pass(block, structure.blocks.index(block))
+        self.tables = component_tables(block, structure)
+        self.names_may_stick = self.tables.names_may_stick
+        self.note = f"{_names_of(self.tables)}: {self.tables.reason}"
 
     def compile(self, plan: Plan) -> None:
-        """The pass, and the ratio of the transposition."""
-        self.compiled.compile(plan)
-        if self.exchange is not None:
-            target = ratio_target(self.exchange, self.block, self.structure)
-            self.ratio_program = plan.compiled([(target, None)])
+        """The pass, and the ratio of the label permutation move."""
+        self.label_pass.compile(plan)
+        if self.tables.swaps:
+            self.ratio_program = plan.compiled([(self.tables.target, None)])
             plan.layout.place(("exchange", self), 2)
 
     def bind(self, chain: Chain) -> list[Call]:
-        """Transposition first (the pass must follow it at once), then the pass."""
-        calls = [] if self.exchange is None else [self._transposition(self.exchange, chain)]
-        return [*calls, self.compiled.bound(chain).call(self)]
+        """The label permutation move first (the pass must follow it at once), then the pass."""
+        calls = [self._permutation_move(chain)] if self.tables.swaps else []
+        return [*calls, self.label_pass.bound(chain).call(self)]
 
-    def _transposition(self, exchange: Exchange, chain: Chain) -> Call:
-        n_labels = self.block.label.n_labels
-        moved = [chain.address(v) + 8 * k for family in exchange.families for v, k in family]
+    def _permutation_move(self, chain: Chain) -> Call:
+        tables, n_labels = self.tables, self.tables.capacity
+        moved = [chain.address(v) + 8 * k for table in tables.tables for v, k in table]
         counts = [chain.address(("units", self.block.label.node)) + 8 * k for k in range(n_labels)]
-        families = words(*moved, *(counts if exchange.counted else ()))
-        complements = words(*[chain.address(v) for v in exchange.complements])
+        families = words(*moved, *(counts if tables.counts_move else ()))
+        complements = words(*[chain.address(v) for v in tables.complements])
         bound = chain.bound(self.ratio_program)
         chain.kept += [families, complements]
         fields = {
@@ -75,14 +66,14 @@ class LabelGibbs(Step):
             "families": address_of(families),
             "n_families": len(families) // n_labels,
             "complements": address_of(complements),
-            "n_complements": len(exchange.complements),
+            "n_complements": len(complements),
             "counters": chain.address(("exchange", self)),
         }
         return kernel_call(self, exchange_kernels.transpose_components, fields)
 
     def counters(self) -> list[Any]:
-        """Of the transposition."""
-        return [("exchange", self)] if self.exchange is not None else []
+        """Of the label permutation move."""
+        return [("exchange", self)] if self.tables.swaps else []
 
     @property
     def cost(self) -> str:
@@ -101,22 +92,23 @@ def _why(block: LabelBlock) -> str:
     return "each row depends on one label" + (f" ({'; '.join(kinds)})" if kinds else "")
 
 
-def _exchange_note(classes: Classes | str, used: Exchange | None) -> str:
-    if isinstance(classes, str):
-        return f"components are not exchanged: {classes}"
-    if classes.whole:
-        return "components are exchangeable: nothing but their names would change"
-    if used is not None:
-        return f"with a transposition of components: {classes.why}"
-    sets = [f"{{{', '.join(map(str, members))}}}" for members in classes.members if len(members) > 1]
-    alike = f"; alike are {' and '.join(sets)}" if sets else ""
-    return f"components are not exchanged: {classes.why}{alike}"
+def _names_of(tables: ComponentTables) -> str:
+    """What becomes of the components' names."""
+    if tables.whole:
+        return "components are exchangeable"
+    if tables.swaps:
+        return "with a label permutation move"
+    if tables.together is not None:
+        return "components are exchanged in all label vectors that share them at once"
+    return "components are not exchanged"
 
 
 class EntangledLabels(Step):
     """Labels whose rows may depend on each other: independence Metropolis from a table of K evaluations."""
 
     name = "entangled labels"
+    label_vector: LabelVector
+    names_may_stick = True
 
     def __init__(self, variables: list[Stochastic], structure: Structure):
         label = next((c for c in structure.entangled if c.node is variables[0]), None)
@@ -125,7 +117,7 @@ class EntangledLabels(Step):
         super().__init__(
             variables, f"not separable by row ({structure.entangled[label]}); K + 1 evaluations of everything"
         )
-        self.label = label
+        self.label_vector = label
         about = [e.elements for e in structure.about(variables[0])]
         rows: Expression = constant(np.zeros(label.n_units))
         joint: Expression = constant(0.0)
@@ -137,7 +129,7 @@ class EntangledLabels(Step):
 
     def compile(self, plan: Plan) -> None:
         """Programs of the table and of the joint density."""
-        n, k = self.label.n_units, self.label.n_labels
+        n, k = self.label_vector.n_units, self.label_vector.n_labels
         self.row_program = plan.compiled([(self.rows, ("rows", self))])
         self.joint_program = plan.compiled([(self.joint, ("joint", self))])
         plan.layout.place(("work", self), k * n + 2 * n)
@@ -148,10 +140,10 @@ class EntangledLabels(Step):
         rows, joint = chain.bound(self.row_program), chain.bound(self.joint_program)
         fields = {
             **rows.named,
-            "count": self.label.n_units,
-            "labels": self.label.n_labels,
-            "lowest": self.label.lowest,
-            "variable": chain.address(self.label.node),
+            "count": self.label_vector.n_units,
+            "labels": self.label_vector.n_labels,
+            "lowest": self.label_vector.lowest,
+            "variable": chain.address(self.label_vector.node),
             "rows": chain.address(("rows", self)),
             "joint_program": joint.words[0],
             "joint_length": joint.words[1],
@@ -168,8 +160,8 @@ class EntangledLabels(Step):
     @property
     def cost(self) -> str:
         """Cost of one sweep."""
-        most = self.label.n_labels + 2 + min(self.label.n_units, exchange_kernels.MOST_ALONE)
-        return f"{self.label.n_labels + 2} to {most} evaluations of {self.label.n_units} rows"
+        most = self.label_vector.n_labels + 2 + min(self.label_vector.n_units, exchange_kernels.MOST_ALONE)
+        return f"{self.label_vector.n_labels + 2} to {most} evaluations of {self.label_vector.n_units} rows"
 
 
 __all__ = ["EntangledLabels", "LabelGibbs"]

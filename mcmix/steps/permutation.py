@@ -11,12 +11,9 @@ from mcmix.kernels.base import python_callback
 from mcmix.kernels.driver import run_machine
 from mcmix.kernels.machine import MACHINE, PYTHON_FAILED
 from mcmix.kernels.records import TUNED, made
-from mcmix.nodes.law import Law
-from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step
-from mcmix.steps.labels import LabelGibbs
-from mcmix.steps.targets import is_discrete, values_of
-from mcmix.structure.evidence import Structure
+from mcmix.steps.passes import Pass
+from mcmix.structure.component_tables import ComponentTables
 from mcmix.structure.expression import Expression
 
 
@@ -29,30 +26,23 @@ class SharedPermutation(Step):
 
     Parameters
     ----------
-    passes : sequence of LabelGibbs
-        The label updates whose labels mean the same components.
-    structure : Structure
+    passes : sequence of Pass
+        Of the labels that mean the same components.
+    tables : ComponentTables
+        Theirs.
     joint : Expression
         Log density of everything, at the power of a tempered chain.
     """
 
     name = "label permutation move"
 
-    def __init__(self, passes: Sequence[LabelGibbs], structure: Structure, joint: Expression):
-        super().__init__([s.variables[0] for s in passes], "labels that depend on one another share their components")
+    def __init__(self, passes: Sequence[Pass], tables: ComponentTables, joint: Expression):
+        super().__init__([p.label.node for p in passes], "labels that depend on one another share their components")
+        assert tables.together is not None
         self.passes, self.joint = list(passes), joint
-        label = passes[0].block.label
-        self.lowest, self.n_labels = label.lowest, label.n_labels
-        self.labels = list(self.variables)
-        self.tables: list[tuple[Stochastic, tuple[int, ...]]] = []
-        for node in structure.recording.leaves:
-            if node in self.labels:
-                continue
-            if not node.state_shape and is_discrete(node) and values_of(node) == (self.lowest, self.n_labels):
-                self.labels.append(node)
-            axes = _component_axes(node, self.n_labels)
-            if axes and node not in structure.apart | structure.held:
-                self.tables.append((node, axes))
+        self.lowest, self.n_labels = tables.label.lowest, tables.capacity
+        self.labels = [*self.variables, *tables.together.single]
+        self.axes = tables.together.axes
 
     def compile(self, plan: Plan) -> None:
         """The joint density."""
@@ -61,7 +51,7 @@ class SharedPermutation(Step):
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call: exchange, collect, compare, and go back if refused."""
-        bound, passes = chain.bound(self.program), [s.compiled.bound(chain) for s in self.passes]
+        bound, passes = chain.bound(self.program), [p.bound(chain) for p in self.passes]
         answer = chain.memory[bound.outputs[0] :]
         counter = chain.view(("counter", self))
 
@@ -98,7 +88,7 @@ class SharedPermutation(Step):
             values[first], values[second] = self.lowest + j, self.lowest + i
         order = np.arange(self.n_labels)
         order[[i, j]] = j, i
-        for node, axes in self.tables:
+        for node, axes in self.axes:
             table = chain.view(node).reshape(node.state_shape)
             for axis in axes:
                 table[:] = np.take(table, order, axis=axis)
@@ -111,16 +101,6 @@ class SharedPermutation(Step):
     def cost(self) -> str:
         """Cost of one sweep."""
         return "2 evaluations of everything"
-
-
-def _component_axes(node: Stochastic, n_labels: int) -> tuple[int, ...]:
-    """Axes of an unknown that may be those of the components: the first, and the last of a simplex."""
-    shape = node.state_shape
-    if is_discrete(node) or not shape or node.mask is not None:
-        return ()
-    first = {0} if shape[0] == n_labels else set[int]()
-    simplex = isinstance(node, Law) and node.family.support.simplex
-    return tuple(sorted(first | ({len(shape) - 1} if simplex and shape[-1] == n_labels else set[int]())))
 
 
 __all__ = ["SharedPermutation"]

@@ -17,12 +17,14 @@ from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
-from mcmix.steps.labels import EntangledLabels, LabelGibbs
+from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.layout import Program
 from mcmix.steps.own import fittest_own
+from mcmix.steps.passes import Pass
 from mcmix.steps.permutation import SharedPermutation
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
+from mcmix.structure.component_tables import ComponentTables, component_tables, tables_without_block
 from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of, stuck_labels
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.label_vectors import LabelVector, label_candidates
@@ -91,6 +93,18 @@ class Assembled:
         return [b for b in self.structure.blocks if not isinstance(b.label.node, Plate)]
 
     @property
+    def label_passes(self) -> list[Pass]:
+        """The compiled passes over the data that draw labels, in the order of a sweep."""
+        return [s.label_pass for s in self.steps if s.label_pass is not None]
+
+    @property
+    def component_tables(self) -> dict[str, ComponentTables]:
+        """Those of every label vector that is one node of the user's, by its name."""
+        found = [component_tables(b, self.structure) for b in self.label_blocks]
+        found += [tables_without_block(c, self.structure) for c in self.entangled_labels]
+        return {t.label.node.name: t for t in found}
+
+    @property
     def entangled_labels(self) -> dict[LabelVector, str]:
         """Label vectors that are no blocks, and why, of those that are one node of the user's."""
         return {c: why for c, why in self.structure.entangled.items() if not isinstance(c.node, Plate)}
@@ -149,9 +163,8 @@ def assemble(
     made.steps = _with_permutations(
         _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables))), structure
     )
-    for step in made.steps:
-        if isinstance(step, LabelGibbs):
-            step.compiled.place_sums(plan)
+    for label_pass in made.label_passes:
+        label_pass.place_sums(plan)
     for step in made.steps:
         step.compile(plan)
     if tempered:
@@ -191,15 +204,14 @@ def _own_labels(recording: Recording) -> list[Node]:
 
 def _with_permutations(steps: list[Step], structure: Structure) -> list[Step]:
     """Labels that are drawn given one another, and so mean the same components, get a move of all of them first."""
-    groups: dict[tuple[int, int], list[LabelGibbs]] = {}
+    groups: dict[tuple[int, int], list[Pass]] = {}
     for step in steps:
-        if isinstance(step, LabelGibbs) and step.block.given_others:
-            label = step.block.label
-            groups.setdefault((label.lowest, label.n_labels), []).append(step)
+        if step.label_vector is not None and step.label_pass is not None and step.label_pass.block.given_others:
+            groups.setdefault((step.label_vector.lowest, step.label_vector.n_labels), []).append(step.label_pass)
     if not groups:
         return steps
     joint = log_density(structure, tempered=True)
-    return [*(SharedPermutation(g, structure, joint) for g in groups.values()), *steps]
+    return [*(SharedPermutation(g, component_tables(g[0].block, structure), joint) for g in groups.values()), *steps]
 
 
 def _own_choices(model: Model, choices: Sequence[Choice]) -> list[Choice]:
@@ -211,7 +223,7 @@ def _own_choices(model: Model, choices: Sequence[Choice]) -> list[Choice]:
 
 def _ordered(steps: list[Step]) -> list[Step]:
     """Labels first; what no data hang on last, parents before children."""
-    first = [s for s in steps if isinstance(s, (LabelGibbs, EntangledLabels))]
+    first = [s for s in steps if s.label_vector is not None]
     last = [s for s in steps if isinstance(s, DrawFromPrior)]
     return first + [s for s in steps if s not in first and s not in last] + last
 

@@ -96,8 +96,8 @@ class LabelBlock:
         Leaf that the hard pass fills with the number of units per label.
     tempered : list of SeparableFactor
         Those of `factors` that count the power of a tempered chain.
-    classes : Any
-        What :func:`mcmix.structure.classes.classes_of` found, once it was asked.
+    tables : Any
+        What :func:`mcmix.structure.component_tables.component_tables` found, once it was asked.
     """
 
     label: LabelVector
@@ -105,7 +105,7 @@ class LabelBlock:
     factors: list[SeparableFactor]
     counts: Expression
     tempered: list[SeparableFactor] = field(default_factory=list)
-    classes: Any = None
+    tables: Any = None
 
     @property
     def log_weights(self) -> Expression | None:

@@ -45,6 +45,13 @@ class LabelVector:
         """The smallest value."""
         return int(self.values[0])
 
+    @property
+    def known_counts(self) -> np.ndarray:
+        """Number of units whose label is data, for each value: such units are in no draw."""
+        node = self.node
+        known = np.zeros(0) if node.mask is None else np.asarray(node.known)[~np.asarray(node.mask)]
+        return np.bincount(known.astype(int).ravel() - self.lowest, minlength=self.n_labels)
+
 
 @dataclass(eq=False)
 class SeparableFactor:

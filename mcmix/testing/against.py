@@ -9,9 +9,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
-from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.labels import LabelGibbs
-from mcmix.structure.exchange import Exchange
+from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.testing.enumeration import Enumeration, enumerated
 from mcmix.testing.places import places_in
 from mcmix.testing.result import HarnessResult
@@ -108,10 +106,10 @@ def enumeration_test(
         m.sample(burn + 1, burn, chains=1, seed=child, progress_bar=False).or_interrupted()
         values = sampler.present(m)
         draw = {n.name: state_of(n, values[n.name]).copy() for n in other.stochastics}
-        for step in m.assembled.steps:
-            if isinstance(step, LabelGibbs) and step.names_are_free is not None:
-                label = step.block.label
-                draw = _renamed(draw, label.node, label.values, step.names_are_free, rng)
+        for label_pass in m.assembled.label_passes:
+            tables = component_tables(label_pass.block, m.assembled.structure)
+            if tables.whole:
+                draw = _renamed(draw, tables, rng)
         return {name: place(draw, rng) for name, place in places.items()}
 
     return rule.applied(replicate, seed)
@@ -126,20 +124,20 @@ def _refuse_other_data(one: Model, other: Model) -> None:
 
 
 def _renamed(
-    draw: Mapping[str, np.ndarray], label: Stochastic, values: np.ndarray, exchange: Exchange, rng: np.random.Generator
+    draw: Mapping[str, np.ndarray], tables: ComponentTables, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """The same draw with other names for its components: component k becomes names[k]."""
-    names = rng.permutation(len(values))
+    label, values, names = tables.label.node, tables.label.values, rng.permutation(tables.capacity)
     renamed = dict(draw)
     renamed[label.name] = values[names[np.searchsorted(values, draw[label.name])]]
-    for family in exchange.families:
-        for k, (node, place) in enumerate(family):
-            to, at = family[names[k]]
+    for table in tables.tables:
+        for k, (node, place) in enumerate(table):
+            to, at = table[names[k]]
             if renamed[to.name] is draw[to.name]:
                 renamed[to.name] = draw[to.name].copy()
             renamed[to.name].flat[at] = draw[node.name].flat[place]
     if names[0] != 0:
-        renamed |= {node.name: 1 - draw[node.name] for node in exchange.complements}
+        renamed |= {node.name: 1 - draw[node.name] for node in tables.complements}
     return renamed
 
 

@@ -7,28 +7,28 @@ from collections.abc import Iterator
 import numpy as np
 
 from mcmix.steps.base import Chain
-from mcmix.steps.labels import LabelGibbs
-from mcmix.structure.label_vectors import SeparableFactor
+from mcmix.structure.evidence import LabelBlock
+from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 
 ROUNDING = 1e-9  # of sums, as a share of the sum of sizes
 
 
-def wrong_sums(step: LabelGibbs, chain: Chain, labels: np.ndarray) -> list[str]:
+def wrong_sums(block: LabelBlock, chain: Chain, labels: np.ndarray) -> list[str]:
     """What is wrong with the numbers that the pass has collected for these labels."""
-    label, wrong = step.block.label, []
+    label, wrong = block.label, []
     units = chain.view(("units", label.node))
     if not np.array_equal(units, np.bincount(labels, minlength=label.n_labels)):
         wrong.append(f"{label.node.name}: counts {units} are not those of the labels")
-    for s in step.block.factors:
+    for s in block.factors:
         if s.cells is not None:
-            wrong += [f"{s.factor.node.name}: {what} are wrong" for what in _wrong_cells(s, chain, labels, step)]
+            wrong += [f"{s.factor.node.name}: {what} are wrong" for what in _wrong_cells(s, chain, labels, label)]
     return wrong
 
 
-def _wrong_cells(s: SeparableFactor, chain: Chain, labels: np.ndarray, step: LabelGibbs) -> Iterator[str]:
+def _wrong_cells(s: SeparableFactor, chain: Chain, labels: np.ndarray, label: LabelVector) -> Iterator[str]:
     cells = s.cells
     assert cells is not None
-    cell = _cells(s, chain, labels, step)
+    cell = _cells(s, chain, labels, label)
     hot = cell == np.arange(cells.size)[:, None]
     if not np.array_equal(chain.view(("count", s.factor)), hot.sum(1)):
         yield "counts per cell"
@@ -43,14 +43,14 @@ def _wrong_cells(s: SeparableFactor, chain: Chain, labels: np.ndarray, step: Lab
                 yield f"products of column {j}"
 
 
-def _cells(s: SeparableFactor, chain: Chain, labels: np.ndarray, step: LabelGibbs) -> np.ndarray:
+def _cells(s: SeparableFactor, chain: Chain, labels: np.ndarray, label: LabelVector) -> np.ndarray:
     """Each row's cell: by its labels and known groups."""
     cells = s.cells
     assert cells is not None
     rows = np.arange(len(labels)) if s.units is None else s.units
     found = np.zeros(len(rows), dtype=int) if cells.groups is None else cells.groups.copy()
-    for label, stride in cells.strides.items():
-        numbers = labels if label is step.block.label else chain.view(label.node).astype(int) - label.lowest
+    for other, stride in cells.strides.items():
+        numbers = labels if other is label else chain.view(other.node).astype(int) - other.lowest
         found = found + stride * numbers[rows]
     return np.asarray(found)
 

@@ -14,8 +14,7 @@ from mcmix.kernels import streams
 from mcmix.kernels.driver import run_step
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.base import Chain
-from mcmix.steps.labels import LabelGibbs
+from mcmix.steps.base import Chain, Step
 from mcmix.structure.expression import Expression
 from mcmix.structure.recording import Recording, record
 from mcmix.structure.tempering import POWER_KEY, is_tempered
@@ -99,11 +98,11 @@ def label_twin(m: MCMC, model: Any = None) -> TwinResult:
     >>> mcmix.testing.label_twin(m)
     <label twin: passed, 0 of 8 labels differ, 0 near a boundary>
     """
-    steps = [s for s in m.assembled.steps if isinstance(s, LabelGibbs)]
+    steps = [s for s in m.assembled.steps if s.label_pass is not None]
     if not steps:
         raise ModelError("the twin expects a sampler with a label pass, got none; m.explain() says how labels move")
     for step in steps:
-        if any(s.gaps is not None for s in step.block.factors):
+        if any(s.gaps is not None for s in step.label_pass.block.factors):
             raise ModelError(f"{step.variables[0].name}: expected complete rows, got some with missing coordinates")
     twin = m.model if model is None else model if isinstance(model, Model) else Model(model)
     refuse_other_shapes(m.model, twin)
@@ -125,12 +124,12 @@ def _chains(m: MCMC) -> Iterator[Chain]:
         yield chain
 
 
-def _compare(step: LabelGibbs, chain: Chain, recording: Recording, result: TwinResult) -> None:
+def _compare(step: Step, chain: Chain, recording: Recording, result: TwinResult) -> None:
     """One pass, and its twin from the state before it; the chain is put back."""
-    label = step.block.label
-    call = step.bind(chain)[-1]
+    block = step.label_pass.block
+    label, call = block.label, step.bind(chain)[-1]
     memory, streams = chain.memory.copy(), [s.copy() for s in chain.row_states()]
-    states = chain.row_streams(label.node, step.compiled.number, label.n_units)
+    states = chain.row_streams(label.node, step.label_pass.number, label.n_units)
     logs = full_conditionals(label.node, label.values, chain, recording)
     expected, margins = drawn(logs, uniforms_of(states.copy(), label.n_units))
     status = run_step(call.kernel, call.words, call.reals, chain.stream)
@@ -140,7 +139,7 @@ def _compare(step: LabelGibbs, chain: Chain, recording: Recording, result: TwinR
         result.labels += len(found)
         result.near += int(np.sum(~clear))
         result.differing += int(np.sum(found[clear] != expected[clear]))
-        result.wrong += wrong_sums(step, chain, found.astype(int))
+        result.wrong += wrong_sums(block, chain, found.astype(int))
     else:
         result.wrong.append(f"{label.node.name}: the pass ended with status {status}")
     chain.memory[:] = memory

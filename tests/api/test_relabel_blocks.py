@@ -8,7 +8,7 @@ from mcmix.errors import ModelError
 from mcmix.report.labels.relabelled import exchanged, renamed_labels
 from mcmix.report.labels.trading import trades
 from mcmix.sampling.replay import Replay
-from mcmix.structure.classes import Classes, classes_of
+from mcmix.structure.component_tables import component_tables
 from mcmix.structure.evaluate import evaluate
 from mcmix.traces.memory import Draws
 
@@ -120,16 +120,16 @@ MODELS = {
 
 def found_in(m):
     structure = m.assembled.structure
-    found = classes_of(structure.block_of(next(n for n in m.model.stochastics if n.name == "z")), structure)
-    assert isinstance(found, Classes), found
+    found = component_tables(structure.block_of(next(n for n in m.model.stochastics if n.name == "z")), structure)
+    assert not found.unseen, found.unseen
     return found
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda f: f.__name__)
 def test_classes(model):
     found = found_in(mc.MCMC(model()))
-    assert found.members == MODELS[model]
-    assert bool(found.why) == (len(MODELS[model]) > 1)
+    assert found.classes == MODELS[model]
+    assert bool(found.told_apart) == (len(MODELS[model]) > 1)
 
 
 def density(m, draws):
@@ -151,9 +151,9 @@ def prior_draws(m, n=12):
 def test_exchanges_within_a_class_and_no_others_leave_the_joint_density(model):
     m = mc.MCMC(model())
     found, draws = found_in(m), prior_draws(m)
-    tables = [[(v.name, i) for v, i in family] for family in found.families]
-    before, k = density(m, draws), found.n_components
-    number = {c: i for i, members in enumerate(found.members) for c in members}
+    tables = [[(v.name, i) for v, i in table] for table in found.tables]
+    before, k = density(m, draws), found.capacity
+    number = {c: i for i, members in enumerate(found.classes) for c in members}
     for a in range(k):
         for b in range(a + 1, k):
             order = np.tile(np.arange(k), (1, draws.n_draws, 1))
@@ -169,7 +169,7 @@ def test_a_probability_and_its_complement():
         p, mu = mc.Beta("p", *prior), mc.Normal("mu", 0, 0.1, size=2)
         z = mc.Categorical("z", mc.Lambda("w", lambda p=p: np.array([p, 1 - p])), size=N)
         m = mc.MCMC([mc.Normal("y", mu[z], 1.0, value=X, observed=True), mu, p])
-        assert found_in(m).members == expected
+        assert found_in(m).classes == expected
 
 
 # -------------------------------------------------------------------- relabelling
@@ -263,7 +263,7 @@ def test_label_vectors_on_the_same_components_say_so():
 def test_means_that_are_one_vector_are_not_taken_for_alike():
     mu = mc.MvNormal("mu", [0.0, 5.0], np.eye(2))
     m = mc.MCMC([mc.Normal("y", mu[mc.Categorical("z", [0.5, 0.5], size=N)], 1.0, value=X, observed=True), mu])
-    assert m.assembled.steps[0].names_are_free is None
+    assert not m.assembled.component_tables["z"].whole
 
 
 def test_a_known_label_names_its_component_and_the_others_change_places():

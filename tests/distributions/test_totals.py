@@ -67,7 +67,7 @@ def test_a_component_whose_trials_differ_from_a_rows_total_cannot_be_its_own():
 
 
 def test_a_held_variable_is_not_exchanged():
-    """A transposition of components would move what the user asked to hold."""
+    """A swap of components would move what the user asked to hold."""
     mu = mc.Normal("mu", 0.0, 1.0, size=2, value=[0.0, 1.0])
     y = mc.Mixture("y", [0.3, 0.7], mc.Normal, mu, 1.0, value=POINTS, observed=True)
     m = mc.MCMC([mu, y])

@@ -20,14 +20,13 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps import table
 from mcmix.steps.base import Step
-from mcmix.steps.labels import LabelGibbs
 from mcmix.structure.evidence import structure_of
 from mcmix.structure.recording import record
 from mcmix.testing import HarnessResult, joint_test
 from tests.harness import gaps, grammar, structures
 from tests.harness.grammar import Small
 
-EXCHANGE = "LabelGibbs with transposition"
+EXCHANGE = "LabelGibbs with label permutation move"
 OWN, SCIPY = "a law of the user's", "a law of SciPy's"
 NOTHING = "nothing"  # what a variable that no data hang on has below it
 WRAPPERS = ("Censored", "Truncated")
@@ -86,7 +85,7 @@ def assigned(small: Small) -> Found:
 
 def _combinations(step: Step, model: mc.Model) -> Iterator[Combination]:
     name = type(step).__name__
-    if isinstance(step, LabelGibbs) and step.exchange is not None:
+    if step.label_pass is not None and step.counters():
         name = EXCHANGE
     for variable in step.variables:
         for child in _children(variable, model) or [NOTHING]:

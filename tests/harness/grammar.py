@@ -281,7 +281,7 @@ def mixtures(families: Mapping[str, Family]) -> Iterator[Small]:
     """Two components that differ in one unknown parameter.
 
     Where weights have different concentrations, components are told apart by what is not the likelihood, and the label
-    pass begins with a transposition: so it is with the first prior of every parameter.
+    pass begins with a label permutation move: so it is with the first prior of every parameter.
     """
     for family in families.values():
         for slot in slots(family):

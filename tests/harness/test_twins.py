@@ -10,7 +10,6 @@ import pytest
 
 import mcmix as mc
 from mcmix import testing
-from mcmix.steps.labels import LabelGibbs
 from mcmix.testing.simulate import Simulator
 from mcmix.testing.twins import drawn
 from tests.harness import grammar, structures
@@ -47,7 +46,7 @@ def with_a_pass() -> list[str]:
 @pytest.mark.parametrize("name", with_a_pass())
 def test_models_of_many_structures(name: str):
     m = assembled(next(s for s in structures.of_their_own() if s.name == name))
-    if not any(isinstance(s, LabelGibbs) for s in m.assembled.steps):
+    if not m.assembled.label_passes:
         with pytest.raises(mc.ModelError, match="expects a sampler with a label pass"):
             testing.label_twin(m)
         return
@@ -111,7 +110,7 @@ def test_every_power_of_a_tempered_run():
 def test_mixtures_of_every_family():
     for small in grammar.mixtures(mc.distributions.table.FAMILIES):
         m = assembled(small)
-        if not small.has_gaps and any(isinstance(s, LabelGibbs) for s in m.assembled.steps):
+        if not small.has_gaps and m.assembled.label_passes:
             for found in compared(m, 3):
                 assert found.passed, (small.name, found)
 

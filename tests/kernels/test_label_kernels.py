@@ -116,15 +116,19 @@ class Bound:
     def labels(self):
         return self.chain.view(self.step.variables[0]).copy()
 
+    def factor(self, node):
+        """A data node's law."""
+        return next(s.factor for s in self.step.block.factors if s.factor.node is node)
+
     def sums(self, node, j=0):
         """(counts, sums, sums of squares) of a data node's cells."""
-        factor = self.step.structure.recording.factor_of(node)
+        factor = self.factor(node)
         keys = [("count", factor), ("sum", factor, j), ("square", factor, j)]
         return [self.chain.view(k).copy() for k in keys if k in self.chain.layout.places]
 
     def shift(self, node):
         """The number about which a data node's sums are taken."""
-        return self.chain.view(("shifts", self.step.structure.recording.factor_of(node)))[0]
+        return self.chain.view(("shifts", self.factor(node)))[0]
 
     @property
     def units(self):
@@ -140,7 +144,7 @@ def bound(nodes, values, seed=11):
     for node in made.model.stochastics:
         chain.put(node, values[node.name] if node.name in values else np.zeros(node.shape))
     n = step.block.label.n_units
-    return Bound(chain, step, call, chain.row_streams(step.variables[0], step.compiled.number, n).copy())
+    return Bound(chain, step, call, chain.row_streams(step.variables[0], step.label_pass.number, n).copy())
 
 
 def uniforms_of(states, n):
@@ -366,9 +370,9 @@ def test_a_component_without_weight_is_never_drawn(k, ends):
             weights = np.where(np.arange(k) == absent, -np.inf, -np.log(k - 1))
         b.chain.view(b.step.variables[0].parents["probabilities"])[:] = weights
         for state in range(STREAM_WORDS if ends is not None else 0):
-            b.chain.row_streams(b.step.variables[0], b.step.compiled.number, 1000)[0, state] = 0
+            b.chain.row_streams(b.step.variables[0], b.step.label_pass.number, 1000)[0, state] = 0
         if ends == 0.0:
-            b.chain.row_streams(b.step.variables[0], b.step.compiled.number, 1000)[0, :LANES] = np.uint64(2**64 - 1)
+            b.chain.row_streams(b.step.variables[0], b.step.label_pass.number, 1000)[0, :LANES] = np.uint64(2**64 - 1)
         assert b.run(kernels.hard_pass) == 0
         assert not np.any(b.labels == absent)
 

@@ -281,7 +281,7 @@ def test_every_family_makes_components(name):
 
 
 def test_a_precision_that_also_scales_the_prior_of_the_mean():
-    """The conjugate prior of textbooks: two messages to each precision, and a transposition that moves both tables."""
+    """The conjugate prior of textbooks: two messages to each precision; swaps of components move both tables."""
     x = REALS[:6]
     z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 2.0]), size=6)
     tau = mc.Gamma("tau", [2.0, 3.0], [1.0, 2.0], size=2)
@@ -290,7 +290,7 @@ def test_a_precision_that_also_scales_the_prior_of_the_mean():
     components = [scaled_normal(x, 0.0, 2.0, 1.0), scaled_normal(x, 2.0, 3.0, 2.0)]
     exact = ref.enumerated(components, 6, ref.dirichlet_label_prior([1.0, 2.0]))
     assert step_of(sampler, "tau").name == "joint conjugate Gibbs" and step_of(sampler, "mu").name == "drawn along"
-    assert step_of(sampler, "z").exchange is not None
+    assert step_of(sampler, "z").tables.swaps
     assert_labels(sampler, exact)
     assert_components(sampler, exact, "mu", CUTS)
     assert_below(chains_of(sampler, "tau"), RATE_CUTS, exact.expected("precision below"), "tau")
@@ -387,7 +387,7 @@ def test_labels_that_do_not_start_at_zero():
     assert_mean(chains_of(sampler, "slope"), mass.sum(0) @ points, "slope")
 
 
-# -------------------------------------------------------------------- the transposition of components
+# -------------------------------------------------------------------- the label permutation move
 
 
 def asymmetric(x, prior):
@@ -397,8 +397,8 @@ def asymmetric(x, prior):
     return [mc.Normal("y", mu[z], 1.0, value=x, observed=True)]
 
 
-def test_transposition_between_components_whose_priors_differ():
-    """Far apart groups: without the transposition, chains would stay on one side of a valley of 1e-9."""
+def test_label_permutation_move_between_components_whose_priors_differ():
+    """Far apart groups: without the label permutation move, chains would stay on one side of a valley of 1e-9."""
     x = np.array([-9.0, -8.6, -9.3, 8.8, 9.1])
     w = mc.Dirichlet("w", [3.0, 1.0])
     z = mc.Categorical("z", w, size=5)
@@ -410,7 +410,7 @@ def test_transposition_between_components_whose_priors_differ():
     components = [ref.normal_mean_and_precision(x, *prior, cuts, RATE_CUTS) for prior in priors]
     exact = ref.enumerated(components, 5, ref.dirichlet_label_prior([3.0, 1.0]))
     assert 0.2 < exact.memberships[0, 0] < 0.8  # both sides matter
-    assert step_of(sampler, "z").exchange is not None
+    assert step_of(sampler, "z").tables.swaps
     assert_labels(sampler, exact)
     assert_components(sampler, exact, "mu", cuts)
     assert_below(chains_of(sampler, "tau"), RATE_CUTS, exact.expected("precision below"), "tau")
@@ -418,18 +418,18 @@ def test_transposition_between_components_whose_priors_differ():
 
 
 @pytest.mark.parametrize("prior", [(2.0, 2.0), (4.0, 1.5)])
-def test_transposition_with_one_probability(prior):
+def test_label_permutation_move_with_one_probability(prior):
     x = REALS[:6]
     sampler = sampled(asymmetric(x, prior), seed=42)
     components = [ref.normal_mean(x, 0.0, 0.5, 1.0, CUTS), ref.normal_mean(x, 3.0, 1.0, 1.0, CUTS)]
     exact = ref.enumerated(components, 6, ref.dirichlet_label_prior(prior))
-    assert step_of(sampler, "z").exchange is not None
+    assert step_of(sampler, "z").tables.swaps
     assert_labels(sampler, exact)
     assert_components(sampler, exact, "mu", CUTS)
 
 
 @pytest.mark.parametrize("k", [3, 4])
-def test_transposition_among_many(k):
+def test_label_permutation_move_among_many(k):
     x, prior = REALS[:5], [1.0, 2.0, 3.0, 0.5][:k]
     w = mc.Dirichlet("w", prior)
     z = mc.Categorical("z", w, size=5)
@@ -438,18 +438,18 @@ def test_transposition_among_many(k):
     exact = ref.enumerated(
         [ref.normal_mean(x, float(j), 0.7, 1.0, CUTS) for j in range(k)], 5, ref.dirichlet_label_prior(prior)
     )
-    assert step_of(sampler, "z").exchange is not None
+    assert step_of(sampler, "z").tables.swaps
     assert_labels(sampler, exact)
     assert_components(sampler, exact, "mu", CUTS)
     assert_weights(sampler, exact, prior)
 
 
-def test_no_transposition_where_nothing_tells_components_apart():
+def test_no_label_permutation_move_where_nothing_tells_components_apart():
     x = REALS[:6]
     z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 1.0]), size=6)
     mu = mc.Normal("mu", 1.0, 0.2, size=2)
     made = mc.MCMC([mc.Normal("y", mu[z], 1.0, value=x, observed=True)])
-    assert step_of(made, "z").exchange is None
+    assert not step_of(made, "z").tables.swaps
 
 
 @pytest.mark.parametrize(
@@ -460,12 +460,12 @@ def test_no_transposition_where_nothing_tells_components_apart():
         lambda z, mu: mu[z] + mu[0],
     ],
 )
-def test_no_transposition_where_the_label_enters_otherwise(mean):
+def test_no_label_permutation_move_where_the_label_enters_otherwise(mean):
     x = REALS[:6]
     z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 2.0]), size=6)
     mu = mc.Normal("mu", [0.0, 3.0], [0.5, 1.0], size=2)
     y = mc.Normal("y", mc.Lambda("mean", lambda z=z, mu=mu: mean(z, mu)), 1.0, value=x, observed=True)
-    assert step_of(mc.MCMC([y]), "z").exchange is None
+    assert not step_of(mc.MCMC([y]), "z").tables.swaps
 
 
 def test_one_component_is_never_exchanged_with_itself():

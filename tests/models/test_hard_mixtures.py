@@ -101,7 +101,7 @@ def test_ten_components_of_which_four_are_needed():
 
 
 def test_names_that_start_swapped_are_put_right():
-    """Priors that tell components apart: the transposition of components crosses, without tempering."""
+    """Priors that tell components apart: the label permutation move crosses, without tempering."""
     data = np.concatenate([np.random.default_rng(8).normal(-4, 1, 40), np.random.default_rng(9).normal(4, 1, 40)])
     mu = mc.Normal("mu", [-4.0, 4.0], [0.2, 0.2])
     w = mc.Dirichlet("w", [2.0, 2.0])

@@ -116,7 +116,7 @@ def test_weights_that_single_out_one_entry_are_not_exchanged():
         z = mc.Categorical("z", weights, size=4)
         mu = mc.Normal("mu", [0, 3], 1.0, size=2)
         y = mc.Normal("y", mu[z], 1.0, value=[0.0, 0.2, 2.9, 3.1], observed=True)
-        assert (mc.MCMC([y]).assembled.steps[0].exchange is not None) is exchanged
+        assert (mc.MCMC([y]).assembled.steps[0].tables.swaps) is exchanged
 
 
 def test_beta_draws_reach_both_ends_alike():
@@ -133,8 +133,8 @@ def test_a_users_own_law_may_tell_components_apart():
     z = mc.Categorical("z", mc.Dirichlet("w", [1, 1]), size=4)
     y = mc.Normal("y", mu[z], 1.0, value=[0.0, 0.2, 4.9, 5.1], observed=True)
     step = mc.MCMC([y]).assembled.steps[0]
-    assert step.exchange is not None
-    assert step.names_are_free is None
+    assert step.tables.swaps
+    assert not step.tables.whole
 
 
 def test_a_logarithm_of_weights_as_a_table_is_no_obstacle():

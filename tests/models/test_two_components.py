@@ -193,10 +193,10 @@ def test_each_way_of_writing_it_is_understood(way, data):
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_each_way_of_writing_it_offers_the_transposition(way, data):
-    explained = [s.exchange_note for s in mc.MCMC(way(data)).assembled.steps if s.name == "label pass"]
+def test_each_way_of_writing_it_offers_the_label_permutation_move(way, data):
+    explained = [s.note for s in mc.MCMC(way(data)).assembled.steps if s.name == "label pass"]
     names = "mu0, mu1" if way.__name__ == "lists_of_scalars" else "mu"
-    assert explained == [f"with a transposition of components: priors tell them apart: {names}"]
+    assert explained == [f"with a label permutation move: priors tell them apart: {names}"]
 
 
 def test_memberships_agree_with_the_weights(data):
@@ -231,7 +231,7 @@ def test_a_chain_put_into_the_swapped_mode_comes_back(data):
     assert np.all(mu[:, :, 0] < mu[:, :, 1])
 
 
-def test_without_the_transposition_a_swapped_chain_stays(data):
+def test_without_the_label_permutation_move_a_swapped_chain_stays(data):
     """The test above could fail: weights that vary by row break the exchange, and the chain stays swapped."""
     weights = np.tile([0.7, 0.3], (len(data), 1))
     weights[0] = [0.69, 0.31]

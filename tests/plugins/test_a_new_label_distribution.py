@@ -246,7 +246,7 @@ def test_responsibilities_and_likelihood_are_those_of_all_sequences(n):
     k, x = 3, np.random.default_rng(7).normal(1.0, 2.0, n)
     m = mc.MCMC(model(n, k, x)).sample(50, chains=1, seed=8, progress_bar=False)
     runner = m._runners[0]
-    (compiled,) = [s.compiled for s in m.assembled.steps if s.name == "label pass"]
+    (compiled,) = m.assembled.label_passes
     logs, shares = np.zeros(n), np.zeros((n, k))
     bound = compiled.bound(runner.chain)
     assert bound.weigh(logs, shares, collect=True) == 0
@@ -271,7 +271,7 @@ def test_a_chain_longer_than_tiles_and_blocks_is_found_again():
     m = mc.MCMC(model(len(z), 2, rng.normal(np.array([-2.0, 2.0])[z], 1.0)))
     # near where it belongs: from a probability to stay below a half, chains go on alternating for long
     m.sample(200, 50, chains=1, seed=10, start={"stay": 0.9, "mu": [-2.0, 2.0]}, progress_bar=False)
-    chain, (compiled,) = m._runners[0].chain, [s.compiled for s in m.assembled.steps if s.name == "label pass"]
+    chain, (compiled,) = m._runners[0].chain, m.assembled.label_passes
     drawn = compiled.sums.of(chain).copy()
     assert compiled.bound(chain).collect() == 0
     assert compiled.sums.of(chain) == pytest.approx(drawn, rel=1e-12)

@@ -5,7 +5,6 @@ import pytest
 
 import mcmix as mc
 from mcmix.sampling.label_draws import can_draw_labels, drawn_labels, probabilities_at
-from mcmix.sampling.replay import passes_of
 
 DATA = np.random.default_rng(1).normal([[0.0], [2.5]], 1.0, (2, 30)).ravel()  # two groups that overlap
 
@@ -32,7 +31,7 @@ def test_labels_follow_their_probabilities_at_each_draw(m):
     mu, w = draws.variables["mu"].reshape(-1, 1, 2), draws.variables["w"].reshape(-1, 1, 2)
     each = w * np.exp(-0.5 * (DATA[:, None] - mu) ** 2)  # plain NumPy, draw by draw
     each /= each.sum(axis=2, keepdims=True)
-    compiled = passes_of(m.assembled)[0]
+    compiled = m.assembled.label_passes[0]
     shares = np.array([p.copy() for p in probabilities_at(m.assembled, draws, compiled, np.arange(2_000))])
     np.testing.assert_allclose(shares, each, atol=1e-10)
     together = (labels[:, :, None] == labels[:, None, :]).mean(axis=0)

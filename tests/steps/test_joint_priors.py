@@ -94,7 +94,7 @@ def test_components_of_a_pair_may_swap_names():
     m = mc.MCMC([z, y])
     kinds = {s.variables[0].name: s for s in m.assembled.steps}
     assert kinds["theta_precision"].name == "joint conjugate Gibbs" and kinds["theta_mean"].name == "drawn along"
-    assert kinds["z"].names_are_free is not None
+    assert kinds["z"].tables.whole
 
 
 def test_normal_gamma_per_column():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,20 +18,20 @@ class LabelFacts:
         The smallest label.
     known : ndarray, shape (K,)
         Units whose label is data, by label: they are in no draw.
-    tables : list of list of (str, int)
+    tables : sequence of sequence of (str, int)
         Where components are exchangeable: for each table that is looked up by the label, the variable and the element
         that hold each component's entry.
-    complements : list of str
+    complements : sequence of str
         Scalar probabilities of one of two exchangeable components.
-    classes : list of list of int
+    classes : sequence of sequence of int
         Components that may change places, class by class; all of them in one class where none is given.
     """
 
     lowest: int
     known: np.ndarray
-    tables: list[list[tuple[str, int]]] = field(default_factory=list)
-    complements: list[str] = field(default_factory=list)
-    classes: list[list[int]] = field(default_factory=list)
+    tables: Sequence[Sequence[tuple[str, int]]] = ()
+    complements: Sequence[str] = ()
+    classes: Sequence[Sequence[int]] = ()
 
     @property
     def n_components(self) -> int:
@@ -43,7 +44,7 @@ class LabelFacts:
         return bool(self.tables or self.complements)
 
     @property
-    def alike(self) -> list[list[int]]:
+    def alike(self) -> Sequence[Sequence[int]]:
         """The classes of components that may change places, those of one component too."""
         return self.classes or [list(range(self.n_components))]
 

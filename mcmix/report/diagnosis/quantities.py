@@ -176,7 +176,7 @@ def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
     """Tables over exchangeable components, each sorted within every draw; those of one origin together."""
     found = []
     for label in facts.labels.values():
-        tables: dict[str, list[list[tuple[str, int]]]] = {}
+        tables: dict[str, list[Sequence[tuple[str, int]]]] = {}
         for table in label.tables:
             if all(name in draws.variables for name, _ in table):
                 tables.setdefault(", ".join(dict.fromkeys(name for name, _ in table)), []).append(table)
@@ -192,7 +192,7 @@ def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
 
 
 def _sorted_group(
-    name: str, tables: list[list[tuple[str, int]]], draws: Draws, classes: Sequence[Sequence[int]]
+    name: str, tables: Sequence[Sequence[tuple[str, int]]], draws: Draws, classes: Sequence[Sequence[int]]
 ) -> Group:
     """Labelled by rank in its class, and by what else the variable has beside the axis of components."""
     size = len(tables[0])
@@ -203,14 +203,14 @@ def _sorted_group(
 
 
 def _ranks(
-    tables: list[list[tuple[str, int]]], draws: Draws, classes: Sequence[Sequence[int]], positions: np.ndarray
+    tables: Sequence[Sequence[tuple[str, int]]], draws: Draws, classes: Sequence[Sequence[int]], positions: np.ndarray
 ) -> np.ndarray:
     """Entries of tables that are sorted within every draw."""
     chosen = {j: _in_order(tables[j], draws, classes) for j in np.unique(positions % len(tables))}
     return np.stack([chosen[i % len(tables)][..., i // len(tables)] for i in positions.tolist()])
 
 
-def _in_order(table: list[tuple[str, int]], draws: Draws, classes: Sequence[Sequence[int]]) -> np.ndarray:
+def _in_order(table: Sequence[tuple[str, int]], draws: Draws, classes: Sequence[Sequence[int]]) -> np.ndarray:
     """A table, each class's entries sorted at the class's own places; angles from where their circle is emptiest."""
     values = table_values(table, draws)
     return wrapped(_sorted(opened(values), classes)) if holds_angles(table, draws) else _sorted(values, classes)

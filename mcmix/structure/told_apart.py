@@ -1,0 +1,147 @@
+"""What tells the components of a label block apart: known numbers, known labels, weights, priors and other evidence.
+
+Each difference says in words what it is, and gives every component a key: those with equal keys are alike to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.evaluate import evaluate
+from mcmix.structure.evidence import Evidence, LabelBlock, Structure
+from mcmix.structure.expression import Expression
+from mcmix.structure.table_reading import Tables
+from mcmix.structure.tokens import Places, all_entries
+
+
+@dataclass
+class Differences:
+    """All that tells components of a block apart.
+
+    Attributes
+    ----------
+    keys : list of (str, sequence)
+        What it is, in words, and each component's key.
+    shared_with : list of str
+        Other label vectors that look up the same components.
+    """
+
+    keys: list[tuple[str, Sequence[Hashable]]] = field(default_factory=list)
+    shared_with: list[str] = field(default_factory=list)
+
+    def note(self, why: str, keys: Sequence[Hashable]) -> None:
+        """Keep what tells components apart, if it does."""
+        if len(set(keys)) > 1:
+            self.keys.append((why, keys))
+
+    def classes(self, n_components: int) -> list[list[int]]:
+        """Components that are alike to everything, each class in increasing order, by their first component."""
+        found: dict[Hashable, list[int]] = {}
+        for k in range(n_components):
+            found.setdefault(tuple(keys[k] for _, keys in self.keys), []).append(k)
+        return list(found.values())
+
+    @property
+    def why(self) -> str:
+        """What tells classes apart, in words."""
+        return "; ".join(dict.fromkeys(why for why, _ in self.keys))
+
+
+def differences(read: Tables, block: LabelBlock, structure: Structure) -> Differences:
+    """What tells components apart whose tables permute with them."""
+    found, beside = Differences(), beside_the_likelihood(read, block, structure)
+    for rows in read.known:
+        found.note("a known table differs between components", [row.tobytes() for row in rows])
+    _known_labels(found, block)
+    if read.counted and block.log_weights is not None:
+        found.note("known weights differ", evaluate(block.log_weights, {}).tolist())
+    _complements(found, beside, read, structure)
+    places, n_components = _places(read, structure), block.label.n_labels
+    for why, about in _grouped(beside, found, read, block, structure).items():
+        found.note(why, _keys(about, places, n_components))
+    return found
+
+
+def beside_the_likelihood(read: Tables, block: LabelBlock, structure: Structure) -> list[Evidence]:
+    """Everything that depends on the tables' variables except the likelihood and label prior of the block."""
+    inside = {s.factor for s in block.factors} | {structure.recording.own_factor(block.label.node)}
+    leaves = {structure.recording.leaves[v] for v in read.variables}
+    return [e for e in structure.evidence if e.factor not in inside and e.elements.leaves & leaves]
+
+
+def _known_labels(found: Differences, block: LabelBlock) -> None:
+    """A component that some unit is known to be in has a name of its own."""
+    pinned = block.label.known_counts > 0
+    found.note(_known_for_some(block.label.node), [k if known else -1 for k, known in enumerate(pinned)])
+
+
+def _known_for_some(label: Stochastic) -> str:
+    return f"labels of {label.name} are known for some units"
+
+
+def _complements(found: Differences, beside: Sequence[Evidence], read: Tables, structure: Structure) -> None:
+    for node in read.complements:
+        leaf = structure.recording.leaves[node]
+        about = [e for e in beside if leaf in e.elements.leaves]
+        if any(e.factor.node is not node for e in about) or not _symmetric(node):
+            found.note(f"priors tell them apart: {node.name}", range(2))
+
+
+def _symmetric(node: Stochastic) -> bool:
+    """Whether a probability's prior is the same for its complement."""
+    name = getattr(node.family, "name", "")
+    given = list(node.parents.values())
+    if any(not np.isscalar(g) and not isinstance(g, np.ndarray) for g in given):
+        return False
+    first, second = (float(np.ravel(g)[0]) for g in given[:2]) if len(given) == 2 else (0.0, 1.0)
+    return (name == "Uniform" and abs(first + second - 1.0) < 1e-12) or (name == "Beta" and first == second)
+
+
+def _places(read: Tables, structure: Structure) -> Places:
+    places: dict[Expression, dict[int, tuple[int, int]]] = {}
+    for number, table in enumerate(read.tables):
+        for k, (node, element) in enumerate(table):
+            places.setdefault(structure.recording.leaves[node], {})[element] = (number, k)
+    return places
+
+
+def _grouped(
+    evidence: Sequence[Evidence], found: Differences, read: Tables, block: LabelBlock, structure: Structure
+) -> dict[str, list[Evidence]]:
+    """Pieces of evidence by what they are called; priors of the variables of one list belong together."""
+    groups: dict[str, list[Evidence]] = {}
+    others = {b.label.variable: b.label.node.name for b in structure.blocks if b is not block}
+    for e in evidence:
+        shared = sorted(name for variable, name in others.items() if variable in e.factor.elements.leaves)
+        pins = block.label.node.mask is not None and e.factor.node in _nodes_of(block)
+        found.shared_with += [name for name in shared if name not in found.shared_with and not pins]
+        called = _known_for_some(block.label.node) if pins else _called(e, shared, read)
+        groups.setdefault(called, []).append(e)
+    return groups
+
+
+def _nodes_of(block: LabelBlock) -> list[object]:
+    return [block.label.node, *[s.factor.node for s in block.factors]]
+
+
+def _called(e: Evidence, shared: Sequence[str], read: Tables) -> str:
+    if shared:
+        return f"{' and '.join(shared)} looks up the same components: only together could they be exchanged"
+    for table in read.tables:
+        names = dict.fromkeys(v.name for v, _ in table)
+        if e.factor.node.name in names:
+            return f"priors tell them apart: {', '.join(names)}"
+    return f"{e.factor.node.name} tells them apart"
+
+
+def _keys(about: Sequence[Evidence], places: Places, n_components: int) -> list[Hashable]:
+    """How the evidence is made of each component; a number of its own where it stands apart."""
+    own, apart = all_entries([e.elements for e in about], places, n_components)
+    return [k if k in apart else frozenset(own[k].items()) for k in range(n_components)]
+
+
+__all__ = ["Differences", "beside_the_likelihood", "differences"]
