@@ -9,7 +9,7 @@ from __future__ import annotations
 from numba import njit
 
 from mcmix.kernels.base import call, floats, inline, integers, tile_of
-from mcmix.kernels.gaps import GAPS, expect_gaps
+from mcmix.kernels.gaps import GAPS, expect_gaps, tile_at
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import record_at, record_in
 from mcmix.kernels.tiles import (
@@ -22,7 +22,6 @@ from mcmix.kernels.tiles import (
     SPARE,
     lane,
     scratch_of,
-    vectors_at,
 )
 from mcmix.kernels.vectors import add_row_products, add_weighted_products, mirrored
 
@@ -275,12 +274,24 @@ def expect_moments(told, words, first, m):
 
 
 @inline
+def _vectors_at(factor, row):
+    """Where rows of vectors from `row` on stand: columns, their length, and the place of the first row in them.
+
+    Rows with gaps are read from the tile that was loaded last.
+    """
+    d, rows = factor.dimension, factor.rows
+    if factor.gaps != 0:
+        return tile_at(record_at(factor.gaps, GAPS), d), TILE, row % TILE
+    return floats(factor.x, rows * d), rows, row
+
+
+@inline
 def _add_products(factor, cell, x, row, n):
     """Counts, sums and products of n rows of vectors, by cell."""
     d, size = factor.dimension, factor.cells
     column, counts = record_at(factor.columns, COLUMN), floats(factor.counts, size)
     sums, squares = floats(column.sums, size * d), floats(column.squares, size * d * d)
-    columns, rows, place = vectors_at(factor, row)
+    columns, rows, place = _vectors_at(factor, row)
     for i in range(n):
         k = int(cell[i])
         counts[k] += 1.0
@@ -318,7 +329,7 @@ def _expect_products(factor, weight, cell, first_unit, row, n):
     if factor.gaps != 0:
         labels = factor.cells  # rows with gaps have one cell a label
         expect_gaps(record_at(factor.gaps, GAPS), weight, squares, row, d, k, labels)
-    columns, rows, place = vectors_at(factor, row)
+    columns, rows, place = _vectors_at(factor, row)
     add_weighted_products(columns, rows, place, n, each, weighted, sums, squares, d)
 
 

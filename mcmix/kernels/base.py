@@ -171,6 +171,11 @@ def tile_of(kind: np.dtype) -> Callable[[Callable[..., int]], AddressedKernel]:
     return lambda function: AddressedKernel(function, 4, reads=kind)
 
 
+def weigher_of(kind: np.dtype) -> Callable[[Callable[..., int]], AddressedKernel]:
+    """As `tile_of`, with one more number that the pass hands over."""
+    return lambda function: AddressedKernel(function, 5, reads=kind)
+
+
 if COMPILED:
 
     @intrinsic

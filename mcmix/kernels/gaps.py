@@ -61,7 +61,7 @@ def _listed(gap, first):
 
 
 @inline
-def tile_of(gap, d):
+def tile_at(gap, d):
     """The rows of the tile that was loaded last, column by column, TILE apart."""
     return floats(gap.workspace, d * TILE)
 

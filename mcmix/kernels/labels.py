@@ -13,7 +13,6 @@ import math
 from mcmix.kernels.accumulators import clear, collect, finish
 from mcmix.kernels.base import call, floats, inline, step_of
 from mcmix.kernels.base import words as states
-from mcmix.kernels.gaps import GAPS, draw_gaps
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import STREAM_WORDS, fill_uniforms
 from mcmix.kernels.records import record_at, record_in
@@ -22,11 +21,11 @@ from mcmix.kernels.tiles import (
     LABEL,
     PASS,
     UNIFORMS,
-    VECTORS,
+    address_of_factor,
     has_gaps,
     lane,
-    load_vectors,
-    prepare_vectors,
+    load,
+    prepare,
     scratch_of,
     tile_logs,
 )
@@ -36,9 +35,9 @@ IMPOSSIBLE_ROW, NOT_A_NUMBER_ROW = 30, 31
 
 
 @inline
-def _trouble(task, space, work, first, m):
+def _trouble(task, words, space, first, m):
     """What is wrong with a tile in which some row has no proper total."""
-    status = tile_logs(task, space, work, first, m, False)
+    status = tile_logs(task, words, space, first, m, 0)
     for i in range(m):
         highest = -math.inf
         for k in range(task.labels):
@@ -52,46 +51,44 @@ def _trouble(task, space, work, first, m):
 
 
 @inline
-def _draw_missing(task, label, state, first):
-    """Draw the missing coordinates of a tile's rows of vectors, given their labels; whether it went well."""
+def _draw_missing(task, words, first, m, stream):
+    """Draw the missing coordinates of a tile's rows, given their labels; whether it went well."""
     for j in range(task.n_factors):
         factor = record_in(task.factors, j, FACTOR)
-        if factor.kind == VECTORS and factor.gaps != 0:
-            d = factor.dimension
-            gap, shift = record_at(factor.gaps, GAPS), floats(factor.third, d)
-            if not draw_gaps(gap, shift, label, state, first, d, task.labels):
+        if factor.complete != 0:
+            if call(factor.complete, (address_of_factor(task, j), words, first, m, stream)) != 0:
                 return False
     return True
 
 
 @inline
-def _look_ahead(task, words, space, work):
+def _look_ahead(task, words, space):
     """Show every tile's log densities to the labels' distribution, in order."""
     for first in range(0, task.units, TILE):
         m = min(TILE, task.units - first)
-        status = tile_logs(task, space, work, first, m, False)
+        status = tile_logs(task, words, space, first, m, 0)
         if status != 0:
             return status
         if call(task.ahead, (task.distribution, words, first, m)) != 0:
-            return _trouble(task, space, work, first, m)
+            return _trouble(task, words, space, first, m)
     return 0
 
 
 @inline
-def _draw_tile(task, words, state, space, work, first, m):
+def _draw_tile(task, words, stream, space, first, m):
     """Labels and missing coordinates of one tile, and what they add to the sums."""
     if task.ahead == 0 or has_gaps(task):
-        status = tile_logs(task, space, work, first, m, False)
+        status = tile_logs(task, words, space, first, m, 0)
         if status != 0:
             return status
     label = lane(task, LABEL)
-    fill_uniforms(state, lane(task, UNIFORMS), m)
+    fill_uniforms(states(stream, STREAM_WORDS), lane(task, UNIFORMS), m)
     if call(task.draw, (task.distribution, words, first, m)) != 0:
-        return _trouble(task, space, work, first, m)
+        return _trouble(task, words, space, first, m)
     drawn = floats(task.out, task.units)
     for i in range(m):
         drawn[first + i] = task.lowest + label[i]
-    if not _draw_missing(task, label, state, first):
+    if not _draw_missing(task, words, first, m, stream):
         return NOT_A_NUMBER_ROW
     if task.collect != 0:
         collect(task, words, first, m)
@@ -105,18 +102,18 @@ def hard_pass(words, reals, stream):
     status = call(task.machine, (task.prelude, task.prelude_length, 0, 0))
     if status != 0:
         return status
-    space, work = scratch_of(task), lane(task, 0)
-    prepare_vectors(task)
+    space = scratch_of(task)
+    prepare(task, words)
     clear(task)
     if task.ahead != 0:
-        status = _look_ahead(task, words, space, work)
+        status = _look_ahead(task, words, space)
         if status != 0:
             return status
     n_tiles = (task.units + TILE - 1) // TILE
     for number in range(n_tiles):
         first = TILE * (number if task.ahead == 0 else n_tiles - 1 - number)
-        state = states(task.streams + 8 * STREAM_WORDS * (first // BLOCK), STREAM_WORDS)
-        status = _draw_tile(task, words, state, space, work, first, min(TILE, task.units - first))
+        stream = task.streams + 8 * STREAM_WORDS * (first // BLOCK)
+        status = _draw_tile(task, words, stream, space, first, min(TILE, task.units - first))
         if status != 0:
             return status
     finish(task)
@@ -134,10 +131,7 @@ def count_labels(words, reals, stream):
         m = min(TILE, n_units - first)
         for i in range(m):
             label[i] = drawn[first + i] - task.lowest
-        for j in range(task.n_factors):
-            factor = record_in(task.factors, j, FACTOR)
-            if factor.kind == VECTORS and factor.gaps != 0:
-                load_vectors(factor, first, m, True)
+        load(task, words, first, m)
         collect(task, words, first, m)
     finish(task)
     return 0

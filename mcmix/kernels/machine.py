@@ -22,7 +22,7 @@ TILED = -1  # as a count: as many elements as the tile has
 OP, COUNT, OUT, OUT_ROW, A, B, C, D, EXTRA = 0, 1, 2, 3, 4, 7, 10, 13, 16
 
 # Control and memory
-COPY, FILL, TAKE, SCATTER, SUM_INTO, REDUCE, MATMUL, CUMSUM, DENSITY, ROWS, PYTHON, EVENTS, INVERSE = range(13)
+COPY, FILL, TAKE, SCATTER, SUM_INTO, REDUCE, MATMUL, CUMSUM, DENSITY, ROWS, PYTHON, EVENTS, INVERSE, RARE = range(14)
 # Arithmetic with loops of its own
 ADD, SUBTRACT, MULTIPLY, DIVIDE, WHERE = range(20, 25)
 # One-argument functions
@@ -34,6 +34,12 @@ UNARY = 40
 BINARY = 80
 (POWER, MAXIMUM, MINIMUM, REMAINDER, FLOOR_DIVIDE, ARCTAN2, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, EQUAL, NOT_EQUAL,
  AND, OR, XLOGY, LOGADDEXP) = range(BINARY, BINARY + 16)  # fmt: skip
+
+# Functions that few models call: an instruction names the kernel of all of them, which is compiled where one is used
+RARELY_USED = frozenset({
+    SIN, COS, TAN, TANH, ARCTAN, SINH, COSH, FLOOR, CEIL, LOG2, LOG10, ARCSIN, ARCCOS, ERF, RINT, TRUNC, NDTR, LOG_NDTR,
+    GAMMALN, LOGIT, EXPM1, REMAINDER, FLOOR_DIVIDE, ARCTAN2, XLOGY, LOGADDEXP,
+})  # fmt: skip
 
 # Kinds of REDUCE
 BY_SUM, BY_PROD, BY_MAX, BY_MIN = range(4)
@@ -58,26 +64,26 @@ def _unary(op, x):
         return -x
     if op == ABSOLUTE:
         return abs(x)
-    if op == GAMMALN:
-        return math.lgamma(x)
     if op == LOG1P:
         return math.log1p(x)
-    if op == EXPM1:
-        return math.expm1(x)
     if op == EXPIT:
         return 1.0 / (1.0 + math.exp(-x))
-    if op == LOGIT:
-        return math.log(x) - math.log1p(-x)
     if op == NOT:
         return 1.0 if x == 0.0 else 0.0
     if op == SIGN:
         return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x * 0.0 if x == x else x)
-    return _rarer_unary(op, x)
+    return math.nan
 
 
 @inline
 def _rarer_unary(op, x):
-    """The functions that models use less often."""
+    """One-argument functions that few models call."""
+    if op == GAMMALN:
+        return math.lgamma(x)
+    if op == EXPM1:
+        return math.expm1(x)
+    if op == LOGIT:
+        return math.log(x) - math.log1p(-x)
     if op == SIN:
         return math.sin(x)
     if op == COS:
@@ -155,6 +161,12 @@ def _binary(op, x, y):
         return 1.0 if x != 0.0 and y != 0.0 else 0.0
     if op == OR:
         return 1.0 if x != 0.0 or y != 0.0 else 0.0
+    return math.nan
+
+
+@inline
+def _rarer_binary(op, x, y):
+    """Two-argument functions that few models call."""
     if op == XLOGY:
         return 0.0 if x == 0.0 and y == y else x * math.log(y)
     if op == FLOOR_DIVIDE:
@@ -169,6 +181,27 @@ def _binary(op, x, y):
             return x + math.log(2.0)
         return x + math.log1p(math.exp(y - x)) if x > y else y + math.log1p(math.exp(x - y))
     return math.nan
+
+
+def rare_functions(op, n, out, a, a_step, b, b_step):
+    """An elementwise function that few models call, by number, over n elements at addresses."""
+    result, x = floats(out, n), floats(a, 1 + (n - 1) * a_step)
+    if op >= BINARY:
+        y = floats(b, 1 + (n - 1) * b_step)
+        for i in range(n):
+            result[i] = _rarer_binary(op, x[i * a_step], y[i * b_step])
+    else:
+        for i in range(n):
+            result[i] = _rarer_unary(op, x[i * a_step])
+    return OK
+
+
+def inverses(n, d, out, x, from_factors, work):
+    """Inverses of n positive definite matrices at addresses."""
+    answers, given, space = floats(out, n * d * d), floats(x, n * d * d), floats(work, d * d + d)
+    for k in range(n):
+        positive_inverse(given[k * d * d :], from_factors != 0, answers[k * d * d :], space, d)
+    return OK
 
 
 @inline
@@ -267,7 +300,8 @@ def _whole(op, instruction, row, n):
     elif op == EVENTS:
         return _events(instruction, n)
     elif op == INVERSE:
-        _inverses(instruction, n)
+        given = (n, outer, instruction[OUT], instruction[A], instruction[EXTRA + 1], instruction[EXTRA + 2])
+        return call(instruction[EXTRA + 3], given)
     elif op == PYTHON:
         return PYTHON_FAILED if call(instruction[EXTRA], ()) != 0 else OK
     return OK
@@ -299,13 +333,20 @@ def _events(instruction, n):
 
 
 @inline
-def _inverses(instruction, n):
-    """Inverses of n positive definite matrices. Extra: dimension, whether they are given by factors, workspace."""
-    d = instruction[EXTRA]
-    out, x = floats(instruction[OUT], n * d * d), floats(instruction[A], n * d * d)
-    work = floats(instruction[EXTRA + 2], d * d + d)
-    for k in range(n):
-        positive_inverse(x[k * d * d :], instruction[EXTRA + 1] != 0, out[k * d * d :], work, d)
+def _rare(instruction, n, row):
+    """Elementwise functions that few models call. Extra: kernel, which function."""
+    return call(
+        instruction[EXTRA],
+        (
+            instruction[EXTRA + 1],
+            n,
+            instruction[OUT] + row * instruction[OUT_ROW],
+            instruction[A] + row * instruction[A + 2],
+            instruction[A + 1],
+            instruction[B] + row * instruction[B + 2],
+            instruction[B + 1],
+        ),
+    )
 
 
 @inline
@@ -375,6 +416,8 @@ def _execute(instruction, row, tile):
         return OK
     if op == DENSITY:
         return _density(instruction, out, n, row)
+    if op == RARE:
+        return _rare(instruction, n, row)
     return _move(op, instruction, out, n, row)
 
 
@@ -386,25 +429,19 @@ def run_program(program, n_instructions, row, tile):
     int
         OK, BAD_INDEX or PYTHON_FAILED.
     """
-    from_address = program
     j = 0
     while j < n_instructions:
-        instruction = integers_at(from_address, j)
-        if instruction[OP] == ROWS:
-            n_rows, last = instruction[COUNT], j + 1 + instruction[EXTRA]
-            start = 0
-            while start < n_rows:
-                for i in range(j + 1, last):
-                    status = _execute(integers_at(from_address, i), start, min(TILE, n_rows - start))
-                    if status != OK:
-                        return status
-                start += TILE
-            j = last
-        else:
-            status = _execute(instruction, row, tile)
-            if status != OK:
-                return status
-            j += 1
+        instruction = integers_at(program, j)
+        in_tiles = instruction[OP] == ROWS
+        first, last = (j + 1, j + 1 + instruction[EXTRA]) if in_tiles else (j, j + 1)
+        start, end = (0, instruction[COUNT]) if in_tiles else (row, row + 1)
+        while start < end:  # one place alone that executes: what stands there is most of what is compiled
+            for i in range(first, last):
+                status = _execute(integers_at(program, i), start, min(TILE, end - start) if in_tiles else tile)
+                if status != OK:
+                    return status
+            start += TILE
+        j = last
     return OK
 
 
@@ -416,3 +453,5 @@ def integers_at(program, j):
 
 
 MACHINE = AddressedKernel(run_program, 4)
+RARE_FUNCTIONS = AddressedKernel(rare_functions, 7)
+INVERSES = AddressedKernel(inverses, 6)  # told in an instruction beside dimension, whether by factors, workspace

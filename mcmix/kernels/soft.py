@@ -14,7 +14,7 @@ from mcmix.kernels.tiles import (
     TOTAL,
     has_gaps,
     lane,
-    prepare_vectors,
+    prepare,
     scratch_of,
     tile_logs,
 )
@@ -58,9 +58,9 @@ def _leave_out(task, scratch, first, m):
 
 
 @inline
-def _logs(task, space, work, first, m):
+def _logs(task, words, space, first, m):
     """Log densities of a tile, at the power of the pass."""
-    status = tile_logs(task, space, work, first, m, True)
+    status = tile_logs(task, words, space, first, m, 1)
     if task.power != 0:
         _temper(space, floats(task.power, 1)[0], m, task.labels)
     return status
@@ -80,8 +80,8 @@ def soft_pass(words, reals, stream):
     status = call(task.machine, (task.prelude, task.prelude_length, 0, 0))
     if status != 0:
         return status
-    space, work, highest, total = scratch_of(task), lane(task, 0), lane(task, HIGHEST), lane(task, TOTAL)
-    prepare_vectors(task)
+    space, highest, total = scratch_of(task), lane(task, HIGHEST), lane(task, TOTAL)
+    prepare(task, words)
     if task.collect != 0:
         clear(task)
     n_tiles = (n_units + TILE - 1) // TILE
@@ -89,7 +89,7 @@ def soft_pass(words, reals, stream):
         for number in range(n_tiles):
             first = TILE * number
             m = min(TILE, n_units - first)
-            status = _logs(task, space, work, first, m)
+            status = _logs(task, words, space, first, m)
             if status != 0:
                 return status
             call(task.ahead, (task.distribution, words, first, m))
@@ -97,7 +97,7 @@ def soft_pass(words, reals, stream):
     for number in range(n_tiles):
         first = TILE * (number if task.ahead == 0 else n_tiles - 1 - number)
         m = min(TILE, n_units - first)
-        status = _logs(task, space, work, first, m) if again else 0
+        status = _logs(task, words, space, first, m) if again else 0
         if status != 0:
             return status
         call(task.expect, (task.distribution, words, first, m))

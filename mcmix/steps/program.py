@@ -188,6 +188,12 @@ class Compiler:
 
     # ---------------------------------------------------------------- instructions
 
+    def _elementwise(self, op: int, count: int, out: Place, operands: Sequence[Place]) -> None:
+        if op in machine.RARELY_USED:
+            self._emit(machine.RARE, count, out, operands, [machine.RARE_FUNCTIONS.address, op])
+        else:
+            self._emit(op, count, out, operands)
+
     def _emit(self, op: int, count: int, out: Place, operands: Sequence[Place] = (), extra: Sequence[int] = ()) -> int:
         row, relative = np.zeros(WIDTH, np.int64), np.zeros(WIDTH, np.int64)
         row[OP], row[COUNT], row[OUT], row[OUT_ROW] = op, count, out.address, out.row
@@ -224,7 +230,7 @@ class Compiler:
             self.kept.append(x.extra)
             self._emit(machine.DENSITY, self._count(x), out, operands, [x.extra.density.address])
         else:
-            self._emit(OPCODES[x.op], self._count(x), out, operands * 2 if len(operands) == 1 else operands)
+            self._elementwise(OPCODES[x.op], self._count(x), out, operands * 2 if len(operands) == 1 else operands)
         return out
 
     def _whole(self, x: Expression) -> Place:
@@ -278,7 +284,7 @@ class Compiler:
     def _inverses(self, x: Expression, out: Place) -> None:
         """Inverses of a stack of matrices."""
         d = x.shape[-1]
-        extra = [d, int(x.extra), 8 * self._scratch(d * d + d)]
+        extra = [d, int(x.extra), 8 * self._scratch(d * d + d), machine.INVERSES.address]
         at = self._emit(machine.INVERSE, x.size // (d * d), out, [self._dense(x.arguments[0])], extra)
         self.relative[at][EXTRA + 2] = 1
 

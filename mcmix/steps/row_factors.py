@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.kernels import row_factors as kernels
 from mcmix.kernels import tiles
 from mcmix.kernels.base import address_of
 from mcmix.kernels.records import partly, table
@@ -64,7 +65,7 @@ class RowFactor:
         """What adds its rows, if anything does."""
         if "counts" not in self.fields:
             return None
-        return PRODUCTS if self.fields.get("kind", tiles.TABLE) == tiles.VECTORS else MOMENTS
+        return PRODUCTS if "whitened" in self.fields else MOMENTS
 
     def record(self) -> np.ndarray:
         """As kernels read it."""
@@ -74,12 +75,13 @@ class RowFactor:
 
     def by_density(self, density: int, x: int, parameters: Sequence[tuple[int, int]]) -> RowFactor:
         """By a density kernel: its address, that of the values, and (address, step by label) of each parameter."""
-        self.fields |= {"kind": tiles.TABLE, "density": density, "x": x}
+        self.fields |= {"weigh": kernels.weigh_by_density.address, "density": density, "x": x}
         return self._parameters(parameters)
 
     def by_program(self, program: dict[str, int], component: int, result: int) -> RowFactor:
         """By a row program, which reads the label from a place and leaves a tile's results at another."""
-        self.fields |= {"kind": tiles.PROGRAM, **program, "component": component, "result": result}
+        weigh = kernels.weigh_by_program.address
+        self.fields |= {"weigh": weigh, **program, "component": component, "result": result}
         return self
 
     def by_vectors(
@@ -87,15 +89,21 @@ class RowFactor:
     ) -> RowFactor:
         """As normal vectors, column by column about a shift: (address, step by label) of means and of matrices."""
         d, n = columns.shape
-        self.fields |= {"kind": tiles.VECTORS, "by": by, "dimension": d, "rows": n, "whitened": whitened}
-        self.fields["x"] = address_of(columns)
+        self.fields |= {"weigh": kernels.weigh_vectors.address, "prepare": kernels.prepare_vectors.address}
+        self.fields |= {"by": by, "x": address_of(columns), "dimension": d, "rows": n, "whitened": whitened}
         self.kept += [columns, shift]
         return self._parameters([*parameters, (address_of(shift), 0)])
 
     def with_gaps(self, record: np.ndarray) -> RowFactor:
         """Missing coordinates of vectors: a filled :data:`mcmix.kernels.gaps.GAPS`."""
         self.kept.append(record)
-        self.fields["gaps"] = address_of(record)
+        own = {
+            "weigh": kernels.weigh_vectors_with_gaps,
+            "prepare": kernels.prepare_vectors_with_gaps,
+            "load": kernels.load_gaps,
+            "complete": kernels.draw_missing,
+        }
+        self.fields |= {name: kernel.address for name, kernel in own.items()} | {"gaps": address_of(record)}
         return self
 
     def _parameters(self, parameters: Sequence[tuple[int, int]]) -> RowFactor:
