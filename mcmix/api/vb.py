@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from mcmix.api.arguments import at_least_one, sequence_from
+from mcmix.api.factor_draws import FactorDraws
 from mcmix.api.label_posterior import LabelPosterior, _numbers_of, _powers
-from mcmix.api.posterior import Posterior as Drawn
-from mcmix.api.reading import read_draws
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
@@ -20,10 +19,8 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.replay import with_known_labels
 from mcmix.screen import say
-from mcmix.traces.memory import Draws
 from mcmix.variational import files, predictive
 from mcmix.variational.engine import Engine, converged
-from mcmix.variational.joint import ConditionalNormal
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.posteriors import Posterior
 from mcmix.variational.reading import seen
@@ -31,7 +28,7 @@ from mcmix.variational.starts import best_start, default_starts, labels_of, rand
 from mcmix.variational.statements import Labelled
 
 
-class VB:
+class VB(FactorDraws):
     """Mean-field variational Bayes: the best approximation of a posterior by independent factors.
 
     Every unknown gets a factor in closed form (normal, gamma, beta, Dirichlet, multivariate normal, Wishart), every
@@ -398,81 +395,7 @@ class VB:
             found += [(s, x[:, a:b]) for s, a, b in zip(parts, starts, starts[1:], strict=False)]
         return found
 
-    # ---------------------------------------------------------------- draws and starts
-
-    def draws(self, n: int = 1000, seed: Any = None, labels: bool = False) -> dict[str, np.ndarray]:
-        """Independent draws from the factors, by name, shape (n, *shape of the node).
-
-        Parameters
-        ----------
-        n : int
-        seed : int or SeedSequence, optional
-        labels : bool
-            Draw labels too.
-        """
-        self._done("draws")
-        n, rng = at_least_one(n, "n", "draws"), np.random.default_rng(sequence_from(seed, "draws"))
-        found: dict[str, np.ndarray] = {}
-        for node, q in self._engine.posteriors.items():
-            if isinstance(q, ConditionalNormal):
-                found[node.name] = q.draw_given(rng, found[q.above.node.name])
-            else:
-                found[node.name] = q.draw(rng, n)
-        for p in self._engine.passes if labels else ():
-            node, cumulative = p.label.node, np.cumsum(self.memberships(label=p.label.node), axis=1)
-            level = rng.random((n, len(cumulative))) * cumulative[:, -1]
-            numbers = np.stack([(cumulative <= row[:, None]).sum(1) for row in level])
-            found[node.name] = p.label.values[np.minimum(numbers, p.label.n_labels - 1)]
-        return found
-
-    def posterior(self, n: int = 1000, seed: Any = None) -> Drawn:
-        """Independent draws from the factors as what came out of a run: it answers whatever is asked of draws.
-
-        Parameters
-        ----------
-        n : int
-            Draws, of labels too.
-        seed : int or SeedSequence, optional
-
-        Returns
-        -------
-        Posterior
-            One chain. Spread and correlations are those of the factors: uncertainty within a single mode, and no
-            dependence between unknowns of different factors.
-
-        Examples
-        --------
-        >>> import mcmix as mc
-        >>> w, mu = mc.Dirichlet("w", [1, 1]), mc.Normal("mu", 0, 0.1, size=2)
-        >>> z = mc.Categorical("z", w, size=4)
-        >>> y = mc.Normal("y", mu[z], 1.0, value=[-5.0, -4.0, 4.0, 5.0], observed=True)
-        >>> found = mc.VB([y]).update(seed=1, verbose=False).posterior(500, seed=2)
-        >>> found.trace("mu")[:].shape, found.memberships().shape
-        ((500, 2), (4, 2))
-        """
-        self._done("posterior")
-        sequence = sequence_from(seed, "posterior")
-        found = Drawn(self.model, seed_sequence=sequence)
-        one_chain = {name: x[None] for name, x in self.draws(n, sequence, labels=True).items()}
-        draws, _ = read_draws(found, one_chain, None)
-        found._calls, found.lengths = [draws], (n, 0, 1)
-        return found
-
-    def to_arviz(self, n: int = 1000, seed: Any = None) -> Any:
-        """Draws from the factors and the data, for ArviZ: one chain of independent draws.
-
-        Returns
-        -------
-        arviz.InferenceData (ArviZ 0.x) or xarray.DataTree (ArviZ 1.x)
-        """
-        from mcmix.report.arviz_bridge import to_inference_data
-
-        posterior = Draws({name: x[None] for name, x in self.draws(n, seed).items()}).variables
-        data = {
-            x.name: np.asarray(x.known if x.mask is not None else x.value, dtype=float) for x in self.model.data_nodes
-        }
-        attributes = {"inference": "variational Bayes", "bound": self.L}
-        return to_inference_data({"posterior": posterior, "observed_data": data}, attributes=attributes)
+    # ---------------------------------------------------------------- files and starts
 
     def save(self, file: str | Path) -> Path:
         """Write every factor, and the bounds that led to it, to a file (.npz), to go on from with :meth:`load`.
