@@ -20,7 +20,11 @@ class FactorDraws:
 
     model: Model
     _engine: Engine
-    L: float
+
+    @property
+    def L(self) -> float:  # noqa: N802
+        """The last lower bound, in nats."""
+        raise NotImplementedError
 
     def draws(self, n: int = 1000, seed: Any = None, labels: bool = False) -> dict[str, np.ndarray]:
         """Independent draws from the factors, by name, shape (n, *shape of the node).
