@@ -76,7 +76,7 @@ def as_held(value: np.ndarray, dtype: np.dtype[Any]) -> Any:
     'float32'
     """
     data = np.ma.getdata(value)
-    stays = data.ndim > 0 and (data.dtype == dtype or (data.dtype.kind == "f" and dtype == float))
+    stays = data.ndim > 0 and (data.dtype == dtype or (data.dtype.kind == "f" and dtype.type is np.float64))
     mapped = stays and is_mapped(data)
     single = stays and data.dtype.itemsize < 8
     found = data.view() if mapped else np.array(data, dtype=None if single else dtype)

@@ -329,6 +329,11 @@ class Stochastic(Node):
         self._count_change()
         self._rng = rng
 
+    def _show_data(self, value: Any) -> None:
+        """Show other data, or the node's own again, while a step in Python works on them."""
+        self._value = value
+        self._count_change()
+
     def _merged(self, value: Any) -> Any:
         """A value whose known entries are the data."""
         return self._checked(value if self.mask is None else self.completed(self.state_of(value)))
@@ -401,11 +406,15 @@ class Stochastic(Node):
     def _draw(self, rng: np.random.Generator) -> Any:
         return self.start_given(rng, self.parent_values())
 
-    def start_given(self, rng: np.random.Generator, parents: Mapping[str, Any]) -> Any:
-        """A start value: drawn from the law; missing entries of a law without random() are drawn from the data."""
+    def start_given(self, rng: np.random.Generator, parents: Mapping[str, Any], known: Any = None) -> Any:
+        """A start value: drawn from the law; missing entries of a law without random() are drawn from the data.
+
+        These are the node's own, unless `known` says others.
+        """
         if self.can_draw or self.mask is None:
             return self.draw_given(rng, parents)
-        return self.completed(rng.choice(np.asarray(self.known)[~self.mask], self.state_shape))
+        data = np.asarray(self.known if known is None else known)
+        return self.completed(rng.choice(data[~self.mask], self.state_shape))
 
     def _own_rng(self) -> np.random.Generator:
         """Seeded by the name, so that a notebook shows the same start values every time."""

@@ -47,6 +47,9 @@ class Column:
         self.columns = frozenset([self])
         self._doubles: weakref.ref[np.ndarray] | None = None
 
+    def __reduce__(self) -> Any:
+        return Column, (self.node, self.values, self.missing)
+
     @property
     def name(self) -> str:
         """The node's name."""

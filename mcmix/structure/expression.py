@@ -172,7 +172,9 @@ def reshape(value: Any, shape: Any, **_: Any) -> Expression:
     if wanted == x.shape:
         return x
     if x.is_constant:
-        return derived(("reshape", wanted), partial(reshape, shape=wanted), np.reshape(x.value, wanted), [x])
+        return derived(
+            ("reshape", wanted), partial(reshape, shape=wanted), np.reshape(np.asarray(x.value), wanted), [x]
+        )
     if x.op == "reshape":
         return reshape(x.arguments[0], wanted)
     if x.op == "take":
@@ -237,7 +239,7 @@ def _gather_below(x: Expression, index: Expression) -> Expression:
 def _places_in(a: Expression, shape: tuple[int, ...], index: Expression) -> Expression | None:
     """As :func:`places_of`, of known positions that may be made of data."""
     places = places_of(a, shape, np.asarray(index.value))
-    again = partial(_places_in, a, shape)
+    again: Any = partial(_places_in, a, shape)
     return None if places is None else derived(("places", a.shape, shape), again, places, [index])
 
 
@@ -293,7 +295,7 @@ def concatenate(values: Sequence[Any], axis: int | None = 0, **_: Any) -> Expres
     """Join along an axis."""
     parts = [as_expression(v) for v in values]
     if all(p.is_constant for p in parts):
-        known = np.concatenate([np.atleast_1d(p.value) for p in parts], axis)  # type: ignore[type-var]
+        known = np.concatenate([np.atleast_1d(np.asarray(p.value)) for p in parts], axis)
         return derived(("concatenate", axis), lambda *other: concatenate(other, axis), known, parts)
     same_table = _pieces_of_one_table(parts)
     if same_table is not None and (axis is None or all(p.ndim == 1 for p in parts)):

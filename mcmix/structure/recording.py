@@ -180,7 +180,8 @@ def _looked_up(node: Deterministic, recording: Recording) -> Expression | None:
         return None
     table = mapped(node.parents["x"], lambda n: recording.values[n], as_expression)
     index = recording.values[node.parents["index"]]
-    if index.is_constant and not 0 <= int(index.value.min()) <= int(index.value.max()) < len(table):
+    known = index.value
+    if known is not None and not 0 <= int(known.min()) <= int(known.max()) < len(table):
         decided_by(index)
         return None
     return as_expression(as_expression(table)[index])

@@ -71,6 +71,8 @@ class Rows(Mapping[Node, Column]):
         """
         return cls(_column_of(n) for n in model.ordered() if holds_known(n))
 
+    __eq__, __hash__ = object.__eq__, object.__hash__  # two rows are the same where they are one object
+
     # ---------------------------------------------------------------- a mapping of nodes to columns
 
     def __getitem__(self, key: Node | str) -> Column:
@@ -78,7 +80,7 @@ class Rows(Mapping[Node, Column]):
         return self._columns[key if isinstance(key, Node) else self.node_named(key)]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._columns or any(n.name == key for n in self._columns)
+        return any(n.name == key for n in self._columns) if isinstance(key, str) else key in self._columns
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self._columns)
@@ -201,6 +203,11 @@ class Rows(Mapping[Node, Column]):
         """Whether these are the values that the nodes hold themselves."""
         return all(c.is_own for c in self.values())
 
+    @property
+    def others(self) -> dict[Node, Any]:
+        """Values by node of the columns that are not the nodes' own; any number stands where an entry is missing."""
+        return {n: c.known for n, c in self.items() if not c.is_own}
+
     def refuse_other_shapes(self, model: Model) -> None:
         """Refuse rows that are not, node by node and in shape, those of a model.
 
@@ -213,10 +220,10 @@ class Rows(Mapping[Node, Column]):
                 continue
             if node not in self._columns:
                 raise ModelError(f"rows: expected a column for {node.name}, got {self._names() or 'none'}")
-            shape = self._columns[node].shape
-            if shape != node.shape:
+            shape, wanted = self._columns[node].shape, node.shape  # type: ignore[attr-defined]
+            if shape != wanted:
                 raise ModelError(
-                    f"rows: {node.name} expected shape {node.shape}, as the model has it, got {shape}; a model is "
+                    f"rows: {node.name} expected shape {wanted}, as the model has it, got {shape}; a model is "
                     "recorded on as many rows as it was written for"
                 )
 
