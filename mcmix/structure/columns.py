@@ -107,6 +107,11 @@ class Column:
         found[self.missing] = entries
         return found
 
+    def with_gaps(self) -> np.ndarray:
+        """The values as doubles, NaN where an entry is missing."""
+        known = np.asarray(self.known, dtype=float)
+        return known if self.missing is None else np.where(self.missing, np.nan, known)
+
     def taken(self, index: Any) -> Column:
         """The column of some of its rows: a view for a slice."""
         if self.is_object or not self.shape:

@@ -244,9 +244,10 @@ def holds_known(node: Node) -> bool:
 
 def _column_of(node: Any) -> Column:
     """The column of a node's own data; the same as long as anybody holds it."""
-    key = id(node), id(node.held)
+    held = node.held
+    key = id(node), id(held)
     found = _kept.get(key)
-    if found is None or found.node is not node or found.values is not node.held:
+    if found is None or found.node is not node or found.values is not held:
         found = _kept[key] = of_node(node)
     return found
 
