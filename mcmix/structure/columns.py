@@ -27,11 +27,6 @@ class Column:
     missing : ndarray of bool, optional
         Where entries are missing; what stands there in `values` is not looked at.
 
-    Attributes
-    ----------
-    columns : frozenset of Column
-        Itself: constants of a recording say by this name which columns they were made of.
-
     Examples
     --------
     >>> import numpy as np, mcmix as mc
@@ -44,7 +39,6 @@ class Column:
 
     def __init__(self, node: Node, values: Any, missing: np.ndarray | None = None):
         self.node, self.values, self.missing = node, values, missing
-        self.columns = frozenset([self])
         self._doubles: weakref.ref[np.ndarray] | None = None
 
     def __reduce__(self) -> Any:
@@ -54,6 +48,11 @@ class Column:
     def name(self) -> str:
         """The node's name."""
         return self.node.name
+
+    @property
+    def columns(self) -> frozenset[Column]:
+        """Itself: what constants of a recording were made of."""
+        return frozenset((self,))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -73,7 +73,8 @@ def record(model: Model, whole: Collection[Node] = (), rows: Rows | None = None)
         If rows are not, node by node and in shape, those of the model.
     """
     recording = Recording(rows=Rows.of(model) if rows is None else rows)
-    recording.rows.refuse_other_shapes(model)
+    if rows is not None:
+        rows.refuse_other_shapes(model)
     recording.points = [Point(recording.leaves, shift, recording.rows) for shift in SHIFTS]
     with reads_noted() as recording.decided_by:
         _record_nodes(model, whole, recording)
@@ -134,7 +135,7 @@ def _law_factor(node: Law, recording: Recording) -> Factor:
         if _constraint(node, name) == "simplex" and not parameter.is_constant:
             _check_weights(node, parameter, recording)
     elements = law_elements(node.family, x, values, node.shape[: len(node.shape) - node.family.event_ndim])
-    column = recording.rows.get(node)
+    column = recording.rows.column_of(node)
     return Factor(node, elements, node.family, x, dict(zip(given, values, strict=True)), column=column)
 
 
@@ -193,7 +194,7 @@ def _own_factor(node: Stochastic, recording: Recording) -> Factor:
     logp = _own_logp(node)
     total = _called(node, logp, parents, recording, ())
     x = None if node.holds_object else recording.values[node]
-    return Factor(node, reduce("sum", total), x=x, column=recording.rows.get(node))
+    return Factor(node, reduce("sum", total), x=x, column=recording.rows.column_of(node))
 
 
 def _own_potential(node: Potential) -> Callable[..., Any]:

@@ -82,6 +82,10 @@ class Rows(Mapping[Node, Column]):
     def __contains__(self, key: object) -> bool:
         return any(n.name == key for n in self._columns) if isinstance(key, str) else key in self._columns
 
+    def column_of(self, node: Node) -> Column | None:
+        """The column of a node, if it has one."""
+        return self._columns.get(node)
+
     def __iter__(self) -> Iterator[Node]:
         return iter(self._columns)
 
