@@ -68,9 +68,10 @@ def on_rows(recording: Recording, rows: Rows, model: Model) -> Recording:
 
 
 def needs_recording(recording: Recording, rows: Rows) -> bool:
-    """Whether the numbers that differ decided how something is written."""
+    """Whether the numbers that differ decided how something is written, or it is not written as the nodes are."""
     changed = {c for n, c in recording.rows.items() if c is not rows[n]}
-    return bool(changed & recording.decided_by) or bool(recording.plates)
+    whole = any(n.mask is not None and x.shape != n.state_shape for n, x in recording.leaves.items())
+    return bool(changed & recording.decided_by) or bool(recording.plates) or whole
 
 
 def expression_on_rows(x: Expression, rows: Rows) -> Expression:

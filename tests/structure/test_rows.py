@@ -228,6 +228,12 @@ def test_what_fell_away_because_of_its_numbers_is_recorded_anew(own, other):
     same_elements(on_rows(recording, rows, model), record(model_of(other)))
 
 
+def test_labels_recorded_as_if_none_were_known_are_recorded_anew():
+    model, rows, written = pair(some_known_labels)
+    as_unknown = record(model, whole=[model.get_node("z")])
+    same_elements(on_rows(as_unknown, rows, model), record(written))
+
+
 def test_a_mask_of_data_is_recorded_anew():
     def model_of(g):
         a = mc.Normal("a", 0.0, 1.0)
