@@ -22,7 +22,7 @@ LAYERS: dict[str, set[str]] = {
     "distributions": {"kernels"},
     "traces": set(),
     "nodes": {"distributions"},
-    "structure": {"nodes", "distributions"},
+    "structure": {"nodes", "distributions", "kernels"},
     "steps": {"structure", "kernels", "distributions", "nodes"},
     "sampling": {"steps", "traces", "structure", "nodes", "distributions", "kernels"},
     "variational": {"sampling", "steps", "structure", "nodes", "distributions", "kernels"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Self
 
 from mcmix.api.alone import Alone
 from mcmix.api.arguments import checked_budget, checked_names
@@ -20,6 +20,8 @@ from mcmix.steps.explain import explanation
 from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import Assembled, assemble
 from mcmix.steps.table import Choice
+from mcmix.structure.recording import Recording
+from mcmix.structure.rows import Rows
 
 
 class Configured(Posterior):
@@ -49,6 +51,7 @@ class Configured(Posterior):
         self._tempering = tempering_from(tempering)
         self._status: tuple[Any, ...] = ()
         self._runners: list[Runner] = []
+        self._rows: tuple[Rows | None, Recording | None] = (None, None)
         if not self.model.stochastics:
             raise ModelError("the model has nothing to sample: every random node is observed")
 
@@ -68,11 +71,32 @@ class Configured(Posterior):
         return self._assembled
 
     def _made(self, choices: Sequence[Choice]) -> Assembled:
-        made = assemble(self.model, self._asked, choices, self._draw_from_prior, self._tempering is not None)
+        rows, before = self._rows
+        tempered = self._tempering is not None
+        made = assemble(self.model, self._asked, choices, self._draw_from_prior, tempered, rows, before)
         in_python = [v.name for s in made.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
         return made
+
+    def _on(self, rows: Rows, before: Recording | None = None) -> Self:
+        """Serve the model on other rows than its nodes' own from now on; nodes stay as they are.
+
+        Parameters
+        ----------
+        rows : Rows
+            Of the model's nodes and shapes.
+        before : Recording, optional
+            Of the model on some rows, so that it need not be recorded anew.
+
+        Returns
+        -------
+        Configured
+            Itself.
+        """
+        self._refuse_started("other rows")
+        self._rows, self._assembled = (rows, before), None
+        return self
 
     def use_step_method(self, step: Any, *nodes: Any, **options: Any) -> None:
         """Serve nodes with a step of your choice instead of the one from the table.

@@ -56,6 +56,11 @@ class Covariates(Deterministic):
         return self.known
 
     @property
+    def held(self) -> np.ndarray:
+        """The array as it is kept."""
+        return self.known
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Its shape."""
         return self.known.shape

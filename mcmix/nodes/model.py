@@ -16,6 +16,8 @@ from mcmix.nodes.lineage import Lineage
 from mcmix.nodes.node import Node, in_turn, mapped, nodes_in, place_of, short
 from mcmix.nodes.stochastic import Stochastic
 
+NO_VALUES: Mapping[Node, Any] = types.MappingProxyType({})
+
 
 class Model:
     """The nodes of a model: what is listed, the data and potentials below it, and every ancestor of these.
@@ -143,12 +145,20 @@ class Model:
                 node.random()
         return self.value
 
-    def draw_with(self, rng: np.random.Generator) -> dict[Stochastic, Any]:
-        """Draw the unknowns with a given generator without touching the nodes' own values."""
-        drawn: dict[Node, Any] = {}
+    def draw_with(self, rng: np.random.Generator, data: Mapping[Node, Any] = NO_VALUES) -> dict[Stochastic, Any]:
+        """Draw the unknowns with a given generator without touching the nodes' own values.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        data : mapping of Node to value, optional
+            Other values of data and covariates than the nodes' own; any number where an entry is missing.
+        """
+        drawn: dict[Node, Any] = dict(data)
         for node in self.stochastics:
-            drawn[node] = _drawn(node, rng, parents_given(node, drawn))
-        return {n: np.asarray(v) for n, v in drawn.items() if isinstance(n, Stochastic)}
+            value = _drawn(node, rng, parents_given(node, drawn), data.get(node))
+            drawn[node] = value
+        return {n: np.asarray(drawn[n]) for n in self.stochastics}
 
     def prior_predictive(self, n: int = 500, seed: Any = None, names: Any = None) -> dict[str, np.ndarray]:
         """Draws of the unknowns and replicates of the data, all from their laws, parents first.
@@ -253,11 +263,12 @@ def _in_a_loop(one: Node, other: Node) -> str:
     return " (after running a notebook cell twice, run the cells that use it again too)"
 
 
-def _drawn(node: Stochastic, rng: np.random.Generator, parents: dict[str, Any]) -> Any:
-    """A start value: drawn where the node can be drawn; known entries of data stay as they are."""
+def _drawn(node: Stochastic, rng: np.random.Generator, parents: dict[str, Any], known: Any = None) -> Any:
+    """A start value: drawn where the node can be drawn; known entries of data stay as they are, or as they are said."""
     if not node.can_draw and node.mask is None:
         return node.value
-    return node.completed(node.state_of(node.start_given(rng, parents)))
+    state = node.state_of(node.start_given(rng, parents, known))
+    return node.completed(state) if known is None else np.where(np.asarray(node.mask), node.completed(state), known)
 
 
 def parents_given(node: Node, values: Mapping[Node, Any]) -> dict[str, Any]:

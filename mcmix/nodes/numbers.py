@@ -65,6 +65,48 @@ def with_gaps(name: str, value: Any) -> np.ndarray:
     return np.ma.filled(as_numbers(name, value).astype(float), np.nan)
 
 
+def as_held(value: np.ndarray, dtype: np.dtype[Any]) -> Any:
+    """Numbers as a node keeps them, read-only: of its type, but single precision and memory maps stay what they are.
+
+    A memory map of that type is not copied, everything else is, so that nobody can write into it afterwards.
+
+    Examples
+    --------
+    >>> as_held(np.array([1.0, 2.0], np.float32), np.dtype(float)).dtype.name
+    'float32'
+    """
+    data = np.ma.getdata(value)
+    stays = data.ndim > 0 and (data.dtype == dtype or (data.dtype.kind == "f" and dtype.type is np.float64))
+    mapped = stays and is_mapped(data)
+    single = stays and data.dtype.itemsize < 8
+    found = data.view() if mapped else np.array(data, dtype=None if single else dtype)
+    found.flags.writeable = False
+    return found if found.ndim else found[()]
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether an array is a view of a file."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return False
+
+
+def is_double(held: Any) -> bool:
+    """Whether what is kept is what is computed with: everything but floating numbers of another precision or order."""
+    return not isinstance(held, np.ndarray) or held.dtype.kind != "f" or held.dtype == float
+
+
+def as_doubles(held: np.ndarray) -> np.ndarray:
+    """What is kept as everything computes with it: the same array, or a copy in double precision."""
+    if is_double(held):
+        return held
+    found = held.astype(float)
+    found.flags.writeable = False
+    return found
+
+
 def as_number(name: str, what: str, answer: Any) -> float:
     """One number, such as a log density that a function returned.
 
@@ -126,4 +168,4 @@ def _shown(value: Any) -> str:
     return text if len(text) < 60 else text[:57] + "..."
 
 
-__all__ = ["as_number", "as_numbers", "with_gaps"]
+__all__ = ["as_doubles", "as_held", "as_number", "as_numbers", "is_double", "is_mapped", "with_gaps"]

@@ -35,7 +35,7 @@ class Plate(Law):
         self._shape = (len(members) * int(np.prod(front, dtype=int)), *self.event_shape)
         self.dtype, self.observed = first.dtype, first.observed
         self.created, self.trace_by_default, self.verbose = first.created, False, -1
-        self.mask = self.known = self.given = self._value = self.last_value = None
+        self.mask = self.held = self.given = self._value = self.last_value = None
 
     @property  # type: ignore[misc]  # what it stands for is set node by node
     def value(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from mcmix.distributions.circle import wrapped
 from mcmix.errors import ModelError, NoDrawsOfData, YesOrNoIndex, ZeroProbability
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node, settle
-from mcmix.nodes.numbers import as_number, as_numbers
+from mcmix.nodes.numbers import as_doubles, as_held, as_number, as_numbers, is_double
 
 
 class Clock:
@@ -63,6 +64,9 @@ class Stochastic(Node):
     ----------
     mask : ndarray of bool, or None
         Where data are missing. Such a node is no longer ``observed``: its missing entries are unknown.
+    held : array or None
+        The data (or what was given as value) as they are kept: data of single precision stay so, and a memory map is
+        not copied, so that its file must not change while they are in use. Other arrays are copied once.
     last_value : array
         The value before the last change.
     index, columns, units : optional
@@ -77,6 +81,8 @@ class Stochastic(Node):
     is_random = True
     family: Any = None
     mask: np.ndarray | None = None
+    held: Any = None
+    _doubles: weakref.ref[np.ndarray] | None = None
 
     def __init__(
         self,
@@ -121,9 +127,9 @@ class Stochastic(Node):
         if self.mask is not None:
             value = without_missing(self.name, value, self.mask, dtype)
         self.dtype = np.dtype(dtype) if dtype is not None else _type_of(value)
-        self.known = None if value is None else self._checked(value)
+        self.held = None if value is None else self._checked(value)
         self.observed = self.observed and self.mask is None
-        self.given = self.known if self.mask is None else None
+        self.given = self.held if self.mask is None else None
         self._value: Any = self.given
         self.last_value: Any = self._value
 
@@ -138,7 +144,7 @@ class Stochastic(Node):
         if not self.observed:
             raise ModelError(f"{self.name}: a value of dtype object can be data only, expected observed=True")
         self.dtype, self.mask = np.dtype(object), None
-        self.known = self.given = self._value = self.last_value = thing
+        self.held = self.given = self._value = self.last_value = thing
 
     @property
     def holds_object(self) -> bool:
@@ -146,17 +152,33 @@ class Stochastic(Node):
         return self.dtype == object
 
     def _checked(self, value: Any) -> Any:
-        """The value as an array of the node's type; data must be finite."""
+        """The value as an array of the node's type; data must be finite, and keep their precision and memory map."""
         array = as_numbers(self.name, value)
         if self.observed:
             refuse_non_finite(self.name, array)
+            return as_held(array, self.dtype)
         converted = np.array(np.ma.getdata(array), dtype=self.dtype)
         converted.flags.writeable = False
         return converted if converted.ndim else converted[()]
 
+    @property
+    def known(self) -> Any:
+        """The given value, or data, as everything computes with them: doubles, or whole numbers.
+
+        Data of single precision, or in another byte order, are converted when they are asked for; the copy is shared
+        by all who hold it, and goes when nobody does.
+        """
+        if self.holds_object or is_double(self.held):
+            return self.held
+        found = None if self._doubles is None else self._doubles()
+        if found is None:
+            found = as_doubles(self.held)
+            self._doubles = weakref.ref(found)
+        return found
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        for held in (self.known, self.given, self._value, self.last_value):  # copies of arrays can be written to
+        for held in (self.held, self.given, self._value, self.last_value):  # copies of arrays can be written to
             if isinstance(held, np.ndarray):
                 held.flags.writeable = False
 
@@ -187,7 +209,7 @@ class Stochastic(Node):
     @property
     def status(self) -> tuple[Any, ...]:
         """Changes when it is observed or unobserved."""
-        return id(self), id(self.known), self.observed
+        return id(self), id(self.held), self.observed
 
     @property
     def state_shape(self) -> tuple[int, ...]:
@@ -263,7 +285,7 @@ class Stochastic(Node):
         """Current value; drawn from the law given the parents' current values where none was given."""
         if self._value is None:
             settle(self)
-        return self._value
+        return self.known if self._value is self.held else self._value
 
     @value.setter
     def value(self, new: Any) -> None:
@@ -307,6 +329,11 @@ class Stochastic(Node):
         self._count_change()
         self._rng = rng
 
+    def _show_data(self, value: Any) -> None:
+        """Show other data, or the node's own again, while a step in Python works on them."""
+        self._value = value
+        self._count_change()
+
     def _merged(self, value: Any) -> Any:
         """A value whose known entries are the data."""
         return self._checked(value if self.mask is None else self.completed(self.state_of(value)))
@@ -319,7 +346,7 @@ class Stochastic(Node):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the value; an object has none."""
-        return () if self.holds_object else np.shape(self.value if self.known is None else self.known)
+        return () if self.holds_object else np.shape(self.value if self.held is None else self.held)
 
     @property
     def logp(self) -> float:
@@ -379,11 +406,15 @@ class Stochastic(Node):
     def _draw(self, rng: np.random.Generator) -> Any:
         return self.start_given(rng, self.parent_values())
 
-    def start_given(self, rng: np.random.Generator, parents: Mapping[str, Any]) -> Any:
-        """A start value: drawn from the law; missing entries of a law without random() are drawn from the data."""
+    def start_given(self, rng: np.random.Generator, parents: Mapping[str, Any], known: Any = None) -> Any:
+        """A start value: drawn from the law; missing entries of a law without random() are drawn from the data.
+
+        These are the node's own, unless `known` says others.
+        """
         if self.can_draw or self.mask is None:
             return self.draw_given(rng, parents)
-        return self.completed(rng.choice(np.asarray(self.known)[~self.mask], self.state_shape))
+        data = np.asarray(self.known if known is None else known)
+        return self.completed(rng.choice(data[~self.mask], self.state_shape))
 
     def _own_rng(self) -> np.random.Generator:
         """Seeded by the name, so that a notebook shows the same start values every time."""

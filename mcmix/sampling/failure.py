@@ -79,7 +79,7 @@ def _rows_of(factor: Factor, rows: np.ndarray) -> list[str]:
     """Elements of data by name, place and value; missing ones have none that could be told."""
     node = factor.node
     assert isinstance(node, Stochastic)
-    value, events = np.asarray(node.value), 0 if factor.family is None else factor.family.event_ndim
+    value, events = factor.data, 0 if factor.family is None else factor.family.event_ndim
     table = value.shape[: value.ndim - events]
     if factor.places is None and factor.elements.ndim == 1 and factor.elements.size != int(np.prod(table, dtype=int)):
         return []  # parts of which nobody knows where they stand

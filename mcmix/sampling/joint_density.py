@@ -33,7 +33,7 @@ def log_joint(made: Assembled, draws: Draws, positions: np.ndarray) -> np.ndarra
     if not replay.absent:
         found = _by_factor(made.recording, replay, positions)
     else:
-        marginal = Marginal(record(made.model), made.model)
+        marginal = Marginal(record(made.model, rows=made.rows), made.model)
         gone = [*marginal.labels, *marginal.left_out]
         if any(n not in gone for n in replay.absent):
             return None

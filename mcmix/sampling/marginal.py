@@ -258,7 +258,7 @@ def _with_whole_labels(recording: Recording, model: Model) -> Recording:
     """A recording in which labels known for some units are unknown for all, where they can then be summed out."""
     some_known = [n for n in recording.leaves if n.mask is not None and is_discrete(n) and _is_looked_at(n, recording)]
     while some_known:
-        found = record(model, some_known)
+        found = record(model, some_known, recording.rows)
         stuck: list[Stochastic] = [c.node for c in structure_of(replace(found)).entangled if c.node in some_known]
         labels = {c.node for c in label_candidates(found)}
         stuck += [n for n in some_known if n not in labels]

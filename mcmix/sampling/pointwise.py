@@ -33,7 +33,7 @@ def deviance(made: Assembled, draws: Draws) -> np.ndarray:
     """
     if not made.model.holds_data:
         raise ModelError("deviance: the model has no data, so there is no likelihood")
-    marginal = Marginal(record(made.model), made.model)
+    marginal = Marginal(record(made.model, rows=made.rows), made.model)
     marginal.refuse_conditional("deviance")
     positions = draws.thinned(draws.n_chains * draws.n_draws)
     found = [-2.0 * marginal.log_likelihood() for _ in visited(marginal, draws, positions, "deviance")]
@@ -49,7 +49,7 @@ def unit_log_likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[di
         By data node; data nodes on one label vector make one entry, whose name joins theirs.
     positions : ndarray, shape (n, 2)
     """
-    marginal = Marginal(record(made.model), made.model)
+    marginal = Marginal(record(made.model, rows=made.rows), made.model)
     marginal.refuse_conditional("log_likelihood")
     positions = draws.thinned(at_most)
     rows = [marginal.pointwise() for _ in visited(marginal, draws, positions, "log_likelihood")]
@@ -72,7 +72,7 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
     ModelError
         If the labels cannot be summed out, or what they depend on was not kept.
     """
-    marginal = Marginal(record(made.model), made.model)
+    marginal = Marginal(record(made.model, rows=made.rows), made.model)
     if node not in marginal.labels:
         why = marginal.entangled.get(node, "it is no vector of labels that rows depend on one by one")
         raise ModelError(f"memberships: {node.name} cannot be summed out: {why}")
@@ -84,7 +84,7 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
     out, positions = np.zeros((label.n_units, label.n_labels)), draws.thinned(at_most)
     for _ in visited(marginal, draws, positions, "memberships", needed):
         marginal.add_shares(node, out)
-    return with_known_labels(label, out / len(positions))
+    return with_known_labels(label, out / len(positions), made.rows)
 
 
 def shares_of(made: Assembled, draws: Draws, node: Stochastic) -> Callable[[np.ndarray], Iterator[np.ndarray]] | None:
@@ -98,7 +98,7 @@ def shares_of(made: Assembled, draws: Draws, node: Stochastic) -> Callable[[np.n
         From numbers of draws, counted through all chains, to an array (units, K) for each; None where the labels cannot
         be summed out, or hang on something that was not kept.
     """
-    marginal = Marginal(record(made.model), made.model)
+    marginal = Marginal(record(made.model, rows=made.rows), made.model)
     if node not in marginal.labels or any(n.name not in draws.variables for n in marginal.needed_by(node)):
         return None
     label, needed = marginal.label_of(node), marginal.needed_by(node)

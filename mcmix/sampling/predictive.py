@@ -9,6 +9,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.ancestral import buffers, chosen_nodes, drawable, drawn_forward, generator, refuse_size
+from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.screen import say
@@ -46,17 +47,19 @@ def posterior_predictive(
     fixed = [n for n in made.model.data_nodes if n.observed and n not in chosen]
     _tell_of_fresh(made, _needed(chosen, [*kept, *fixed]), kept, fixed)
     refuse_size(len(positions), chosen, WHAT)
+    data = {n: made.rows.value_of(n) for n in made.rows if n in fixed or isinstance(n, Covariates)}
     rng, out = generator(seed, WHAT), buffers(len(positions), chosen)
     for i, (chain, draw) in enumerate(positions):
-        given = {n: _full(n, draws.variables[n.name][chain, draw]) for n in kept if n not in chosen}
-        values = drawn_forward(chosen, given, rng, fixed)
+        given = {n: _full(n, draws.variables[n.name][chain, draw], made) for n in kept if n not in chosen}
+        values = drawn_forward(chosen, {**data, **given}, rng)
         for node in chosen:
             out[node.name][i] = values[node]
     return out
 
 
-def _full(node: Stochastic, state: np.ndarray) -> Any:
-    value = np.asarray(node.completed(state)).astype(node.dtype)
+def _full(node: Stochastic, state: np.ndarray, made: Assembled) -> Any:
+    whole = state if node.mask is None else made.rows[node].completed(state)
+    value = np.asarray(whole).astype(node.dtype)
     return value if value.ndim else value[()]
 
 

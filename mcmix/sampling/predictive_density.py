@@ -13,9 +13,6 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.covariates import Covariates, covariates_of
-from mcmix.nodes.law import Law
-from mcmix.nodes.node import Node
-from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import Marginal
 from mcmix.steps.plan import Assembled
@@ -23,6 +20,7 @@ from mcmix.structure.cells import row_elements
 from mcmix.structure.cumulative import CumulativeRows
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.label_vectors import LabelVector, label_candidates
+from mcmix.structure.new_rows import new_rows, some_rows
 from mcmix.structure.other_rows import WAY_OUT, OtherRows, free_size
 from mcmix.structure.recording import is_log_kept
 from mcmix.traces.memory import Draws
@@ -97,25 +95,17 @@ def at_rows_of_data(made: Assembled, draws: Draws, count: int) -> Iterator[tuple
     for together in groups:
         if not all(n.shape for n in together.data):  # single numbers are no rows
             continue
-        data = {n.name: _with_gaps(n) for n in together.data}
-        first = next(iter(data.values()))
+        own = made.rows.only(*together.data, *together.covariates)
+        first = own[together.data[0]].with_gaps()
         first = first.reshape(len(first), -1)[:, 0]
         order = np.argsort(first)[: int(np.isfinite(first).sum())]
         rows = order[np.unique(np.linspace(0, len(order) - 1, count + 2).round().astype(int))[1:-1]]
-        own = {c.name: c.value[rows] for c in together.covariates}
-        new = NewRows(made, together, {name: values[rows] for name, values in data.items()} | own)
+        new = NewRows(made, together, own.taken(rows))
         logs = np.array([x[: new.count].copy() for x in new.logs(draws, draws.n_chains * draws.n_draws)])
         yield (
-            [f"log density of {', '.join(data)} at row {row}" for row in rows],
+            [f"log density of {', '.join(n.name for n in together.data)} at row {row}" for row in rows],
             logs.reshape(draws.n_chains, draws.n_draws, new.count),
         )
-
-
-def _with_gaps(node: Stochastic) -> np.ndarray:
-    """Data as numbers, NaN where an entry is missing."""
-    if node.mask is None:
-        return np.asarray(node.value, dtype=float)
-    return np.where(node.mask, np.nan, np.asarray(node.known, dtype=float))
 
 
 # -------------------------------------------------------------------- which nodes
@@ -177,7 +167,7 @@ class NewRows:
     ----------
     made : Assembled
     together : Together
-    new : array_like or mapping of name to array_like
+    new : array_like, mapping of name to array_like, or Rows
         NaN for coordinates that are missing: they are integrated out.
     cumulative : bool
         Weigh rows by the log of P(X <= x) in the place of the log density; every law must have a cumulative one.
@@ -196,15 +186,14 @@ class NewRows:
     """
 
     def __init__(self, made: Assembled, together: Together, new: Any, *, cumulative: bool = False):
-        values, covariates = _checked(together, new)
+        rows = new_rows(together.data, together.covariates, new)
         self.made, self.together = made, together
-        self.count = len(next(iter(values.values())))
+        self.count = rows.n_rows
         self.size = free_size(made.recording, made.model.data_nodes, self.count)
         kind = CumulativeRows if cumulative else OtherRows
-        own = {c: filled_up(x if self.count else c.value[:1], self.size) for c, x in covariates.items()}
-        self._rows = kind(made.recording, together.labels, self.size, covariates=own)
-        for node, x in values.items():
-            self._rows.add(node, filled_up(x if self.count else np.zeros((1, *x.shape[1:])), self.size))
+        self._rows = kind(made.recording, together.labels, some_rows(rows, self.size))
+        for node in together.data:
+            self._rows.add(node)
         recording = self._rows.finished()
         self._marginal = Marginal(recording) if together.labels else None
         self.needed = list(recording.leaves) if self._marginal is None else self._marginal.needed
@@ -264,66 +253,6 @@ class NewRows:
             logs = np.ravel(evaluate(whole, leaves))
             total += logs if rows is None else np.bincount(rows, logs, self.size)
         return total
-
-
-# -------------------------------------------------------------------- what was passed
-
-
-def filled_up(x: np.ndarray, size: int) -> np.ndarray:
-    """Rows, the last of them again and again up to a number of rows."""
-    return np.concatenate([x, np.repeat(x[-1:], size - len(x), axis=0)])
-
-
-def _checked(together: Together, new: Any) -> tuple[dict[Stochastic, np.ndarray], dict[Covariates, np.ndarray]]:
-    """New values by data node, shape (rows,) or (rows, columns) as the node has it, and those of covariates.
-
-    Raises
-    ------
-    ModelError
-        If one is missing, or of another width or number of rows.
-    """
-    names, covariates = together.names, together.covariates
-    given = dict(new) if isinstance(new, Mapping) else dict.fromkeys(names, new)
-    given = {key.name if isinstance(key, Node) else key: value for key, value in given.items()}
-    if set(given) != set(names) or (len(names) > 1 and not isinstance(new, Mapping)):
-        raise ModelError(
-            f"new rows: expected a value for each of {', '.join(names)}, by name{_difference(given, new, together)}"
-        )
-    found = {n: _rows_of(n, given[n.name]) for n in together.data}
-    own = {c: c.rows_like(given[c.name]) for c in covariates}
-    sizes = {n.name: len(x) for n, x in [*found.items(), *own.items()]}
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        raise ModelError(f"new rows: expected the same number for every node, got {listed}")
-    return found, own
-
-
-def _difference(given: Mapping[Any, Any], new: Any, together: Together) -> str:
-    """What is wrong with the names, where covariates are among those that are expected."""
-    if not together.covariates:
-        return ""
-    own = ", ".join(c.name for c in together.covariates)
-    if not isinstance(new, Mapping):
-        return f": new rows have their own covariates ({own})"
-    missing = [n for n in together.names if n not in given]
-    unknown = [str(n) for n in given if n not in together.names]
-    parts = [f"{', '.join(missing)} missing"] * bool(missing) + [f"{', '.join(unknown)} unknown"] * bool(unknown)
-    return f" ({own}: covariates), got {' and '.join(parts)}"
-
-
-def _rows_of(node: Stochastic, value: Any) -> np.ndarray:
-    vectors = isinstance(node, Law) and node.family.event_ndim == 1
-    columns = node.shape if vectors and len(node.shape) == 1 else node.shape[1:]
-    if len(columns) > 1:
-        raise ModelError(f"{node.name}: new rows are served for numbers and vectors, got rows of shape {columns}")
-    x = with_gaps(f"new rows: {node.name}", value)
-    width = columns[0] if columns else 1
-    x = x.reshape(-1, 1) if width == 1 and x.ndim <= 1 else np.atleast_2d(x)
-    if x.ndim != 2 or x.shape[1] != width:
-        raise ModelError(f"new rows: {node.name} expected {width} columns, got shape {np.shape(value)}")
-    if np.isinf(x).any():
-        raise ModelError(f"new rows: {node.name} expected finite numbers, or NaN for what is missing, got infinity")
-    return x if columns else x[:, 0]
 
 
 __all__ = ["NewRows", "Together", "at_rows_of_data", "chosen", "memberships", "of_one", "predict_logpdf"]

@@ -15,12 +15,15 @@ from mcmix.nodes.law import Law
 from mcmix.nodes.mixture import MixtureOfLaws
 from mcmix.nodes.node import holds_nodes, mapped
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.predictive_density import Together, filled_up
+from mcmix.sampling.predictive_density import Together
 from mcmix.steps.plan import Assembled
+from mcmix.structure.columns import Column
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
+from mcmix.structure.new_rows import some_rows
 from mcmix.structure.other_rows import OtherRows, free_size, totals_by_row
 from mcmix.structure.recording import Factor, is_log_kept
+from mcmix.structure.rows import Rows
 from mcmix.traces.memory import Draws
 
 
@@ -53,12 +56,13 @@ class RowDraws:
         self.size = free_size(made.recording, made.model.data_nodes, count)
         self._totals = {n.name: x for n in together.data if (x := totals_by_row(n)) is not None}
         examples = {name: np.resize(x, self.size) for name, x in self._totals.items()}
-        own = {c: filled_up(x, self.size) for c, x in covariates.items()}
-        self._rows = OtherRows(made.recording, together.labels, self.size, examples, own)
+        columns = [Column(n, _placeholder(n, count, made)) for n in together.data]
+        rows = Rows([*columns, *(Column(c, x) for c, x in covariates.items())])
+        self._rows = OtherRows(made.recording, together.labels, some_rows(rows, self.size), examples)
         for node in together.data:
             if not node.can_draw:
                 raise ModelError(f"{node.name}: expected a way to draw it, got none; give it a random() function")
-            self._rows.add(node, _placeholder(node, self.size))
+            self._rows.add(node)
         recording = self._rows.finished()
         self._factors = {f.node.name: f for f in recording.factors}
         fresh = [x.node for x in together.labels]
@@ -130,9 +134,9 @@ def _columns(node: Stochastic) -> tuple[int, ...]:
     return node.shape if vectors and len(node.shape) == 1 else node.shape[1:]
 
 
-def _placeholder(node: Stochastic, size: int) -> np.ndarray:
+def _placeholder(node: Stochastic, size: int, made: Assembled) -> np.ndarray:
     """Complete rows in the law's support: the first known entry of each column of the data."""
-    values = np.asarray(node.value if node.mask is None else node.known, dtype=float).reshape(-1, *_columns(node))
+    values = np.asarray(made.rows[node].known, dtype=float).reshape(-1, *_columns(node))
     seen = np.ones(values.shape, dtype=bool) if node.mask is None else ~np.reshape(node.mask, values.shape)
     first = np.take_along_axis(values, seen.argmax(axis=0)[None], axis=0)
     whole = values[seen.reshape(len(values), -1).all(axis=1)][:1]

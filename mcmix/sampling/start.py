@@ -50,7 +50,7 @@ class Seeds:
 
 def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochastic, Pool | None]:
     """Seedings of every label vector; they depend on the run's seed alone."""
-    data = [np.asarray(n.value, dtype=float) for n in made.model.data_nodes]
+    data = [np.asarray(made.rows.value_of(n), dtype=float) for n in made.model.data_nodes]
     found: dict[Stochastic, Pool | None] = {}
     for number, step in enumerate(made.steps):
         child = streams.of_seedings(sequence, number)
@@ -83,7 +83,7 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
     widths = [call.reals.copy() for call in calls]
     found: list[tuple[float, np.ndarray]] = []
     for _ in range(TRIES):
-        for node, value in {**made.model.draw_with(chain.rng), **given}.items():
+        for node, value in {**made.model.draw_with(chain.rng, made.rows.others), **given}.items():
             chain.put(node, value)
         _seed_labels(chain, calls, given, seeds)
         _seed_entangled(chain, calls, given, seeds)
@@ -152,7 +152,7 @@ def _is_scratch(key: Any) -> bool:
 def _from_plain_draws(made: Assembled, chain: Chain, given: Mapping[Stochastic, Any]) -> bool:
     """Start where the prior drew, with labels given that; whether that is possible."""
     for _ in range(TRIES):
-        values = {**made.model.draw_with(chain.rng), **given}
+        values = {**made.model.draw_with(chain.rng, made.rows.others), **given}
         if _possible(made, chain, values, given):
             return True
     return False

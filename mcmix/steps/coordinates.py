@@ -48,7 +48,8 @@ class MissingCoordinates(Step):
         self.mask = node.mask.reshape(-1, self.d)
         self.rows = np.flatnonzero(self.mask.any(1))
         self.kind = KINDS[node.family.name]
-        mean, matrix = structure.recording.own_factor(node).parameters.values()
+        self.factor = structure.recording.own_factor(node)
+        mean, matrix = self.factor.parameters.values()
         batch = node.shape[:-1]
         self.mean, self.matrix = self._of_rows(mean, 1, batch), self._of_rows(matrix, 2, batch)
 
@@ -71,7 +72,7 @@ class MissingCoordinates(Step):
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
         node, d = self.variables[0], self.d
-        known = np.asarray(node.known, dtype=float).reshape(-1, d)[self.rows]
+        known = np.asarray(self.factor.data, dtype=float).reshape(-1, d)[self.rows]
         chain.view(("rows", self))[:] = known.ravel()
         coordinates = np.ascontiguousarray(np.nonzero(self.mask[self.rows])[1], dtype=np.int64)
         counts = np.ascontiguousarray(self.mask[self.rows].sum(1), dtype=np.int64)

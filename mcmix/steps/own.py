@@ -7,7 +7,9 @@ model with such a step run one after another.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,8 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.structure.evidence import Structure
+
+NO_DATA: Mapping[Any, Any] = MappingProxyType({})
 
 _own: list[weakref.ref[type[StepMethod]]] = []
 
@@ -144,6 +148,10 @@ class StepMethod(Step):
         """Nothing is compiled; the model's members are noted."""
         self._members = [f.node for f in plan.structure.recording.factors]
         self._unknown = list(plan.structure.recording.leaves)
+        self._data = plan.structure.recording.rows.others
+        covariates = [n.name for n in self._data if not isinstance(n, Stochastic)]
+        if covariates:
+            raise ModelError(f"a step in Python expected the nodes' own covariates, got others of {covariates[0]}")
         if self.counters():
             plan.layout.place(("counter", self), 2)
 
@@ -151,7 +159,7 @@ class StepMethod(Step):
         """A call of Python; each chain has an instance of its own, so that what it learns stays apart."""
         own = self if not self._taken else self.again()
         self._taken = True
-        own._members, own._unknown = self._members, self._unknown
+        own._members, own._unknown, own._data = self._members, self._unknown, self._data
         descriptor = made(TUNED, tuning=0)
         callback, address = python_callback(lambda d, r, s: own._run(chain, descriptor, self), 3)
         chain.kept += [callback, descriptor]
@@ -163,17 +171,19 @@ class StepMethod(Step):
         self._taken = False
 
     _unknown: list[Stochastic]
+    _data: dict[Any, Any]
     _steps = 0
 
     def _run(self, chain: Chain, descriptor: np.ndarray, prototype: StepMethod) -> int:
         if chain.error is not None:  # the run is ending
             return 0
         try:
-            show(chain, self._unknown)
-            self.rng = chain.rng
-            self.step()
-            for node in self.stochastics:
-                chain.put(node, node.value)
+            with shown(self._data):
+                show(chain, self._unknown, self._data)
+                self.rng = chain.rng
+                self.step()
+                for node in self.stochastics:
+                    chain.put(node, node.value)
             self._steps += 1
             if seen(TUNED, descriptor).tuning and self._steps % chain.tune_interval == 0:
                 chain.changed[prototype] = bool(self.tune())
@@ -194,11 +204,24 @@ class StepMethod(Step):
         return "a call of Python; chains run one after another"
 
 
-def show(chain: Chain, nodes: Sequence[Stochastic]) -> None:
-    """Let nodes show a chain's present values, and draw from its random stream."""
+def show(chain: Chain, nodes: Sequence[Stochastic], data: Mapping[Any, Any] = NO_DATA) -> None:
+    """Let nodes show a chain's present values, and draw from its random stream; `data` has other known entries."""
     for node in nodes:
         value = chain.get(node)
-        node._show(value, chain.rng)
+        node._show(np.where(np.asarray(node.mask), value, data[node]) if node in data else value, chain.rng)
+
+
+@contextmanager
+def shown(data: Mapping[Any, Any]) -> Iterator[None]:
+    """Let data nodes show other values than their own meanwhile: those of the rows that are sampled."""
+    whole = [n for n in data if n.observed]
+    for node in whole:
+        node._show_data(data[node])
+    try:
+        yield
+    finally:
+        for node in whole:
+            node._show_data(node.held)
 
 
 def _by_name(nodes: set[Node]) -> list[Node]:

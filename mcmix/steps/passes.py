@@ -325,6 +325,11 @@ class Pass:
         return found
 
     def _column(self, x: Expression, chain: Chain) -> int:
+        """Where a column of doubles stands: that of the data itself, memory map or not, where it is one already.
+
+        Kernels need doubles one after another, so here a column of another type or order is copied, once a chain. One
+        of single precision was converted before, when its values were first asked for (`Column.known`), and is shared.
+        """
         if x.op == "leaf":
             return chain.address(x.extra)
         array = np.ascontiguousarray(x.value, dtype=float)

@@ -29,8 +29,10 @@ from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.missing import cut
+from mcmix.structure.on_rows import on_rows
 from mcmix.structure.plates import FEWEST, gathered
 from mcmix.structure.recording import Recording, is_log_kept, record
+from mcmix.structure.rows import Rows
 from mcmix.structure.tempering import POWER_KEY, times_power
 from mcmix.structure.walks import ordered
 
@@ -88,6 +90,11 @@ class Assembled:
     swaps: Swaps | None = None
 
     @property
+    def rows(self) -> Rows:
+        """The observed data."""
+        return self.recording.rows
+
+    @property
     def label_blocks(self) -> list[LabelBlock]:
         """Blocks of labels that are one node of the user's: what reports speak of by name."""
         return [b for b in self.structure.blocks if not isinstance(b.label.node, Plate)]
@@ -120,6 +127,8 @@ def assemble(
     choices: Sequence[Choice] = (),
     draw_from_prior: bool = True,
     tempered: bool = False,
+    rows: Rows | None = None,
+    before: Recording | None = None,
 ) -> Assembled:
     """Record a model, see its structure, choose steps, compile programs.
 
@@ -135,18 +144,23 @@ def assemble(
     tempered : bool
         Let the laws of data count the power that stands in a chain's memory, and add the step that swaps states
         between chains at neighbouring powers.
+    rows : Rows, optional
+        The observed data, by default those that the nodes hold themselves.
+    before : Recording, optional
+        Of the same model on other rows, so that it need not be recorded anew.
 
     Raises
     ------
     ModelError
-        If there is nothing to sample.
+        If there is nothing to sample, or the rows are none of the model's.
     """
     if not model.stochastics:
         raise ModelError("the model has nothing to sample: every random node is observed")
     choices = [*choices, *_own_choices(model, choices)]
     taken = {n for c in choices for n in c.nodes}
     apart = [n for c in choices for n in c.nodes if c.step not in (LabelGibbs, DrawFromPrior)]
-    recording, structure = _structure(model, apart, taken, draw_from_prior, tempered)
+    recording = _recording(model, rows, before)
+    recording, structure = _structure(model, recording, apart, taken, draw_from_prior, tempered)
     unknowns = list(structure.recording.leaves)
     structure.held = {n for c in choices for n in c.nodes if getattr(c.step, "holds", False)}
     plan = Plan(structure)
@@ -175,19 +189,30 @@ def assemble(
     return made
 
 
+def _recording(model: Model, rows: Rows | None, before: Recording | None) -> Recording:
+    """The model as it is written: as it was recorded before, on these rows, or anew."""
+    if before is None or rows is None:
+        return record(model, rows=rows)
+    return on_rows(before, rows, model)
+
+
 def _structure(
-    model: Model, apart: Sequence[Node], taken: Collection[Node], draw_from_prior: bool, tempered: bool
+    model: Model,
+    recording: Recording,
+    apart: Sequence[Node],
+    taken: Collection[Node],
+    draw_from_prior: bool,
+    tempered: bool,
 ) -> tuple[Recording, Structure]:
     """What the model means, as it is written and as it is sampled, with like nodes of loops gathered.
 
     Known labels stand among unknown ones where only so the rows separate (with gaps).
     """
-    recording = record(model)
     taken = {*taken, *_own_labels(recording)}
     found = structure_of(gathered(recording, taken), apart, draw_from_prior, tempered)
     stuck = stuck_labels(found)
     if stuck:
-        other = record(model, stuck)
+        other = record(model, stuck, recording.rows)
         whole = structure_of(gathered(other, taken), apart, draw_from_prior, tempered)
         if not any(c.node in stuck for c in whole.entangled):
             recording, found = other, whole

@@ -180,7 +180,7 @@ def rows_with_gaps(s: SeparableFactor) -> tuple[np.ndarray, np.ndarray | None]:
     if s.gaps is None:
         return np.asarray(s.rows.arguments[0].known, dtype=float), None
     assert isinstance(s.factor.node, Law)
-    return np.asarray(s.factor.node.known, dtype=float), missing_in(s)
+    return np.asarray(s.factor.data, dtype=float), missing_in(s)
 
 
 def known_mean(data: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

@@ -34,11 +34,11 @@ class CumulativeRows(OtherRows):
     Rows of vectors are given with one coordinate, NaN elsewhere: the law is that coordinate's own.
     """
 
-    def add(self, node: Stochastic, x: np.ndarray) -> None:
-        """New rows of a data node whose law has a cumulative one; see :func:`cumulative`."""
+    def _weighed(self, node: Stochastic) -> Stochastic:
+        """The node with its cumulative law, which it must have; see :func:`cumulative`."""
         found = cumulative(node)
         assert found is not None
-        super().add(found, x)
+        return found
 
     def _add_data(self, node: Stochastic, x: np.ndarray) -> None:
         if isinstance(node, Law) and node.family.vectors is not None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mcmix.distributions.matrices import positive_inverse
 from mcmix.errors import TraceError
+from mcmix.structure.sources import decided_by, derived
 from mcmix.structure.symbols import (  # noqa: F401  (who works with expressions finds all of them here)
     BINARY,
     ELEMENTWISE,
@@ -83,7 +85,7 @@ def elementwise(name: str, *arguments: Any) -> Expression:
         ) from error
     if all(p.is_constant for p in parts):
         with np.errstate(all="ignore"):
-            return constant(ELEMENTWISE[name](*[p.known for p in parts]))
+            return derived(name, partial(elementwise, name), ELEMENTWISE[name](*[p.value for p in parts]), parts)
     if name == "reciprocal" and parts[0].kind == "int":
         return _make("trunc", (elementwise("divide", 1.0, parts[0]),), shape, None, "int")  # as NumPy does
     simpler = _simplified(name, parts, shape)
@@ -122,9 +124,10 @@ def is_everywhere(x: Expression, number: float) -> bool:
 
 
 def _is(value: Expression, number: float) -> bool:
-    return (
-        value.is_constant and value.value is not None and value.size == 1 and float(value.value.reshape(())) == number
-    )
+    if value.value is None or value.size != 1 or float(value.value.reshape(())) != number:
+        return False
+    decided_by(value)
+    return True
 
 
 def _simplified(name: str, parts: tuple[Expression, ...], shape: tuple[int, ...]) -> Expression | None:
@@ -139,7 +142,7 @@ def _simplified(name: str, parts: tuple[Expression, ...], shape: tuple[int, ...]
             return gather(concatenate([reshape(p, (1,)) for p in reversed(parts[1:])]), first)
     if name == "where" and first.is_constant and len(shape) == 1 and all(p.size == 1 for p in parts[1:]):
         return gather(
-            concatenate([reshape(p, (1,)) for p in parts[1:]]), np.where(np.broadcast_to(first.known, shape), 0, 1)
+            concatenate([reshape(p, (1,)) for p in parts[1:]]), broadcast_to(elementwise("where", first, 0, 1), shape)
         )
     if len(parts) == 2 and first.kind != "bool" and parts[1].kind != "bool":
         second = parts[1]
@@ -169,7 +172,9 @@ def reshape(value: Any, shape: Any, **_: Any) -> Expression:
     if wanted == x.shape:
         return x
     if x.is_constant:
-        return constant(np.reshape(x.known, wanted))
+        return derived(
+            ("reshape", wanted), partial(reshape, shape=wanted), np.reshape(np.asarray(x.value), wanted), [x]
+        )
     if x.op == "reshape":
         return reshape(x.arguments[0], wanted)
     if x.op == "take":
@@ -185,22 +190,25 @@ def gather(table: Any, positions: Any) -> Expression:
     """Elements of the flattened table at whole-number positions; the result has the positions' shape."""
     x, index = as_expression(table), _bare_index(as_expression(positions))
     if index.is_constant and index.kind == "bool":  # no and yes as positions 0 and 1, never as a mask
-        index = constant(index.known.astype(np.int64))
-    if index.is_constant and index.size and not (0 <= index.known.min() and index.known.max() < x.size):
-        raise TraceError(f"looks up position {index.known.max():g} in a table of {x.size}")
-    if x.is_constant and index.is_constant:
-        return constant(np.reshape(x.known, -1)[index.known])
-    if index.is_constant and index.size == x.size and np.array_equal(np.ravel(index.known), np.arange(x.size)):
+        index = elementwise("where", index, 1, 0)
+    known = index.value
+    if known is not None and index.size and not (0 <= known.min() and known.max() < x.size):
+        decided_by(index)
+        raise TraceError(f"looks up position {known.max():g} in a table of {x.size}")
+    if known is not None and x.value is not None:
+        return derived("take", gather, np.reshape(x.value, -1)[known], [x, index])
+    if known is not None and index.size == x.size and np.array_equal(np.ravel(known), np.arange(x.size)):
+        decided_by(index)
         return reshape(x, index.shape)
     if x.op == "reshape":
         return gather(x.arguments[0], index)
-    if x.op == "take" and index.is_constant and x.arguments[1].is_constant:
-        return gather(x.arguments[0], np.reshape(x.arguments[1].known, -1)[index.known])
-    if index.is_constant and not _nesting.ends and (x.op == "take" or x.op in ELEMENTWISE and index.size <= x.size):
+    if x.op == "take" and known is not None and x.arguments[1].is_constant:
+        return gather(x.arguments[0], gather(x.arguments[1], index))
+    if known is not None and not _nesting.ends and (x.op == "take" or x.op in ELEMENTWISE and index.size <= x.size):
         with _nesting:
-            return _gather_below(x, index.known)
-    if x.op == "concatenate" and index.is_constant:
-        return _gather_from_parts(x, index.known)
+            return _gather_below(x, index)
+    if x.op == "concatenate" and known is not None:
+        return _gather_from_parts(x, index)
     return _make("take", (x, index), index.shape, None, x.kind)
 
 
@@ -218,14 +226,21 @@ def _bare_index(index: Expression) -> Expression:
         index = bare[0]
 
 
-def _gather_below(x: Expression, positions: np.ndarray) -> Expression:
+def _gather_below(x: Expression, index: Expression) -> Expression:
     """Take elements before computing with them: fewer are computed, and look-ups by labels stay visible."""
     if x.op == "take":
-        return gather(x.arguments[0], gather(x.arguments[1], positions))
+        return gather(x.arguments[0], gather(x.arguments[1], index))
 
-    places = [places_of(a, x.shape, positions) for a in x.arguments]
+    places = [_places_in(a, x.shape, index) for a in x.arguments]
     parts = [reshape(a, ()) if p is None else gather(a, p) for a, p in zip(x.arguments, places, strict=True)]
-    return broadcast_to(elementwise(x.op, *parts), positions.shape)
+    return broadcast_to(elementwise(x.op, *parts), index.shape)
+
+
+def _places_in(a: Expression, shape: tuple[int, ...], index: Expression) -> Expression | None:
+    """As :func:`places_of`, of known positions that may be made of data."""
+    places = places_of(a, shape, np.asarray(index.value))
+    again: Any = partial(_places_in, a, shape)
+    return None if places is None else derived(("places", a.shape, shape), again, places, [index])
 
 
 def places_of(a: Expression, shape: tuple[int, ...], positions: np.ndarray) -> np.ndarray | None:
@@ -236,14 +251,15 @@ def places_of(a: Expression, shape: tuple[int, ...], positions: np.ndarray) -> n
     return np.reshape(places.reshape(-1)[positions], np.shape(positions))
 
 
-def _gather_from_parts(x: Expression, positions: np.ndarray) -> Expression:
+def _gather_from_parts(x: Expression, index: Expression) -> Expression:
     """Positions in a concatenation that all fall into one part need only that part."""
-    start = 0
+    start, positions = 0, np.asarray(index.value)
     for part in x.arguments:
         if positions.size and positions.min() >= start and positions.max() < start + part.size:
+            decided_by(index)
             return gather(part, positions - start)
         start += part.size
-    return _make("take", (x, constant(positions)), positions.shape, None, x.kind)
+    return _make("take", (x, index), index.shape, None, x.kind)
 
 
 def broadcast_to(value: Any, shape: Any, **_: Any) -> Expression:
@@ -279,7 +295,8 @@ def concatenate(values: Sequence[Any], axis: int | None = 0, **_: Any) -> Expres
     """Join along an axis."""
     parts = [as_expression(v) for v in values]
     if all(p.is_constant for p in parts):
-        return constant(np.concatenate([np.atleast_1d(p.known) for p in parts], axis))
+        known = np.concatenate([np.atleast_1d(np.asarray(p.value)) for p in parts], axis)
+        return derived(("concatenate", axis), lambda *other: concatenate(other, axis), known, parts)
     same_table = _pieces_of_one_table(parts)
     if same_table is not None and (axis is None or all(p.ndim == 1 for p in parts)):
         return same_table
@@ -316,14 +333,15 @@ def _pieces_of_one_table(parts: Sequence[Expression]) -> Expression | None:
         p.op != "take" or p.arguments[0] is not pieces[0].arguments[0] or not p.arguments[1].is_constant for p in pieces
     ):
         return None
-    return gather(pieces[0].arguments[0], np.concatenate([np.ravel(p.arguments[1].known) for p in pieces]))
+    return gather(pieces[0].arguments[0], concatenate([reshape(p.arguments[1], (-1,)) for p in pieces]))
 
 
 def reduce(name: str, value: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Expression:
     """Reduce all elements or one axis."""
     x = as_expression(value)
     if x.is_constant:
-        return constant(REDUCTIONS[name](x.known, axis=axis, keepdims=keepdims))
+        again = partial(reduce, name, axis=axis, keepdims=keepdims)
+        return derived((name, axis, keepdims), again, REDUCTIONS[name](x.value, axis=axis, keepdims=keepdims), [x])
     if axis is None or x.ndim == 1:
         shape = (1,) * x.ndim if keepdims else ()
         whole = x if x.size == 1 else _make(name, (x,), (), (1, x.size, 1), x.kind if x.kind != "bool" else "int")
@@ -342,7 +360,7 @@ def cumulative_sum(value: Any, axis: int | None = None, **_: Any) -> Expression:
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     if x.is_constant:
-        return constant(np.cumsum(x.known, axis=axis))
+        return derived(("cumsum", axis), partial(cumulative_sum, axis=axis), np.cumsum(np.asarray(x.value), axis), [x])
     axis = axis % x.ndim
     outer, inner = int(np.prod(x.shape[:axis], dtype=int)), int(np.prod(x.shape[axis + 1 :], dtype=int))
     return _make("cumsum", (x,), x.shape, (outer, x.shape[axis], inner), x.kind)
@@ -354,7 +372,7 @@ def matmul(left: Any, right: Any, **_: Any) -> Expression:
     if x.ndim == 0 or y.ndim == 0:
         return elementwise("multiply", x, y)
     if x.is_constant and y.is_constant:
-        return constant(np.matmul(x.known, y.known))
+        return derived("matmul", matmul, np.matmul(np.asarray(x.value), np.asarray(y.value)), [x, y])
     if x.ndim > 2 or y.ndim > 2 or x.shape[-1] != y.shape[0]:
         raise TraceError(f"multiplies matrices of shapes {x.shape} and {y.shape}")
     sizes = (x.shape[0] if x.ndim == 2 else 1, y.shape[0], y.shape[1] if y.ndim == 2 else 1)
@@ -375,7 +393,8 @@ def event_density(family: Any, x: Any, parameters: Sequence[Any]) -> Expression:
     """Log density of each event (vector or matrix) of x under a family with vector or matrix parameters."""
     parts = tuple(as_expression(v) for v in (x, *parameters))
     if all(p.is_constant for p in parts):
-        return constant(family.logpdf(*[p.known for p in parts]))
+        known = family.logpdf(*[p.value for p in parts])
+        return derived(("events", id(family)), lambda y, *own: event_density(family, y, own), known, parts)
     shape = family.batch_shape(parts[0].shape, [p.shape for p in parts[1:]])
     return _make("events", parts, shape, family)
 
@@ -402,27 +421,25 @@ def inverse(value: Any, from_factor: bool = False) -> Expression:
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise TraceError(f"inverts a matrix of shape {x.shape}")
     if x.is_constant:
-        return constant(positive_inverse(x.known, from_factor))
+        known = positive_inverse(np.asarray(x.value), from_factor)
+        return derived(("inverse", from_factor), partial(inverse, from_factor=from_factor), known, [x])
     return _make("inverse", (x,), x.shape, from_factor)
 
 
 def scatter(values: Any, positions: Any, size: int) -> Expression:
     """Vector of length `size`: the sum of the values at each position."""
     x, index = as_expression(values), as_expression(positions)
-    shape = np.broadcast_shapes(x.shape, index.shape)
-    if (
-        index.is_constant
-        and index.size == size
-        and index.shape == shape
-        and np.array_equal(np.ravel(index.known), np.arange(size))
-    ):
+    shape, known = np.broadcast_shapes(x.shape, index.shape), index.value
+    whole = known is not None and index.size == size and index.shape == shape
+    if known is not None and whole and np.array_equal(np.ravel(known), np.arange(size)):
+        decided_by(index)
         return reshape(broadcast_to(x, shape), (size,))
     if size == 1 and index.is_constant:
         return reshape(reduce("sum", broadcast_to(x, shape) if x.shape != shape else x), (1,))
-    if x.is_constant and index.is_constant:
-        weights = np.broadcast_to(np.asarray(x.known, float), shape).ravel()
-        positions_known = np.broadcast_to(index.known, shape).ravel()
-        return constant(np.bincount(positions_known, weights, size))
+    if x.value is not None and known is not None:
+        weights = np.broadcast_to(np.asarray(x.value, float), shape).ravel()
+        found = np.bincount(np.broadcast_to(known, shape).ravel(), weights, size)
+        return derived(("scatter", size), partial(scatter, size=size), found, [x, index])
     return _make("scatter", (x, index), (size,), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,26 +10,44 @@ import numpy as np
 from mcmix.errors import TraceError, YesOrNoIndex
 from mcmix.structure.chosen import chosen_rows, picks_rows
 from mcmix.structure.expression import Expression, as_expression, elementwise, gather, holds_expression, reshape
+from mcmix.structure.sources import decided_by, derived
 
 _NOWHERE = -(2**40)  # a position outside any table
 
 
 def index(x: Expression, position: Any) -> Any:
     """``x[position]``."""
-    index = position
-    if isinstance(index, Expression) and index.is_constant:
-        index = index.value
-    parts = list(index) if isinstance(index, tuple) else [index]
-    parts = [p.value if isinstance(p, Expression) and p.is_constant else p for p in parts]
+    listed = list(position) if isinstance(position, tuple) else [position]
+    parts = [p.value if isinstance(p, Expression) and p.is_constant else p for p in listed]
     parts = [as_expression(p) if isinstance(p, (list, tuple)) and holds_expression(p) else p for p in parts]
     if any(isinstance(p, Expression) and _says_yes_or_no(p) for p in parts):
         raise YesOrNoIndex("a look-up")
     if picks_rows(parts):
         return chosen_rows(x, parts)
     if not any(isinstance(p, Expression) for p in parts):
-        positions = np.arange(x.size).reshape(x.shape)[tuple(parts) if isinstance(index, tuple) else parts[0]]
-        return gather(x, np.ascontiguousarray(positions).reshape(np.shape(positions)))
-    return _index_by_values(x, parts)
+        return gather(x, _places(x.shape, listed, isinstance(position, tuple)))
+    return _index_by_values(x, [_with_source(p, own) for p, own in zip(parts, listed, strict=True)])
+
+
+def _with_source(part: Any, listed: Any) -> Any:
+    """A known position as the constant that it was, where it is made of data."""
+    made_of_data = isinstance(listed, Expression) and listed.source is not None and listed.kind != "bool"
+    return listed if made_of_data and not isinstance(part, Expression) else part
+
+
+def _places(shape: tuple[int, ...], listed: list[Any], is_tuple: bool) -> Expression:
+    """Which elements of an array known positions pick, also where these are made of data."""
+    known = [p for p in listed if isinstance(p, Expression)]
+    parts = [p.value if isinstance(p, Expression) else p for p in listed]
+    found = np.arange(math.prod(shape)).reshape(shape)[tuple(parts) if is_tuple else parts[0]]
+    places = np.ascontiguousarray(found).reshape(np.shape(found))
+    decided_by(*[p for p in known if p.kind == "bool"])  # how many a mask picks goes by its numbers
+
+    def again(*other: Expression) -> Expression:
+        rest = iter(other)
+        return _places(shape, [next(rest) if isinstance(p, Expression) else p for p in listed], is_tuple)
+
+    return derived(object(), again, places, known)
 
 
 def _says_yes_or_no(position: Expression) -> bool:

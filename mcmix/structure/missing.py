@@ -31,7 +31,7 @@ def cut(recording: Recording) -> None:
     """Cut every factor that meets partly missing data into its rows of one kind; once."""
     if recording.is_cut:
         return
-    recording.is_cut = True
+    recording.is_cut, recording.written = True, recording.factors
     leaves = {leaf: n for n, leaf in recording.leaves.items() if n.mask is not None}
     candidates = {c.variable: c for c in label_candidates(recording)}
     recording.factors = [part for f in recording.factors for part in merged_masks(f, recording, candidates)]

@@ -33,6 +33,8 @@ from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.missing import _at_places, by_category
 from mcmix.structure.recording import Factor, Recording, _own_logp, _parameter, recorded_again
 from mcmix.structure.rewrite import NotSeparable, substitute
+from mcmix.structure.rows import Rows
+from mcmix.structure.sources import column_leaf
 from mcmix.structure.walks import ordered
 
 MOST_PATTERNS = 64  # of missing coordinates in rows of vectors: each is a factor of its own
@@ -59,13 +61,13 @@ class OtherRows:
         Of the model with its own rows.
     labels : list of LabelVector
         Those of the model; the new rows have labels of their own in their place.
-    size : int
-        Number of the new rows.
+    rows : Rows
+        The new rows of data nodes and covariates.
     recording : Recording
         The laws of new labels and new data, and nothing else.
     totals : dict of str to ndarray, shape (size,)
         Trials of the new rows, by data node whose own rows have different ones.
-    covariates : dict of Covariates to ndarray, shape (size, ...)
+    covariates : dict of Covariates to Expression, shape (size, ...)
         Those of the new rows.
     placed : list of (Factor, ndarray of int or None)
         Of the data: each factor, and which of the new rows its entries belong to where it is not all of them in turn.
@@ -73,24 +75,26 @@ class OtherRows:
 
     old: Recording
     labels: list[LabelVector]
-    size: int
+    rows: Rows
     totals: dict[str, np.ndarray] = field(default_factory=dict)
-    covariates: dict[Covariates, np.ndarray] = field(default_factory=dict)
     recording: Recording = field(default_factory=Recording)
     placed: list[tuple[Factor, np.ndarray | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.size = self.rows.n_rows
+        own: dict[Node, Expression] = {n: column_leaf(c) for n, c in self.rows.items() if isinstance(n, Covariates)}
+        self.covariates = own
         kinds = {label: label.variable.kind for label in self.labels}
         self.fresh = [LabelVector(x.node, leaf(x.node, (self.size,), kinds[x]), x.values) for x in self.labels]
         self._replaced = {self.old.values[x.node]: x.variable for x in self.fresh}
         self._changed = set[Node]()
-        self._renewed = replace(self.old, values={n: constant(x) for n, x in self.covariates.items()})
+        self._renewed = replace(self.old, values=dict(self.covariates))
         for label in self.fresh:
             self.recording.leaves[label.node] = self.recording.values[label.node] = label.variable
             self._guarded(label.node, partial(self._add_label, label))
 
-    def add(self, node: Stochastic, x: np.ndarray) -> None:
-        """New rows of a data node, shape (size,) or (size, columns); NaN for what is missing and integrated out.
+    def add(self, node: Stochastic) -> None:
+        """Weigh the new rows of a data node; what is missing in them is integrated out.
 
         Raises
         ------
@@ -102,7 +106,11 @@ class OtherRows:
                 f"{node.name}: new rows of censored data have no density before it is known which are censored; model "
                 "the uncensored law, or take the draws from trace(...)"
             )
-        self._guarded(node, partial(self._add_data, _all_known(node), x))
+        self._guarded(node, partial(self._add_data, _all_known(self._weighed(node)), self.rows[node].with_gaps()))
+
+    def _weighed(self, node: Stochastic) -> Stochastic:
+        """The node by whose law the rows are weighed."""
+        return node
 
     def finished(self) -> Recording:
         """The recording, with every unknown that the laws depend on."""

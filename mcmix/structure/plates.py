@@ -146,7 +146,7 @@ class _Gathering:
 
     def __init__(self, old: Recording, groups: list[list[Law]]):
         self.old = old
-        self.recording = Recording(opaque=old.opaque)
+        self.recording = Recording(opaque=old.opaque, rows=old.rows)
         self.plates = [Plate(g, g[0].canonical_parents) for g in groups]
         self.plate_of: dict[Node, Plate] = {n: p for p in self.plates for n in p.members}
         self._done: dict[Expression, Expression] = {}

@@ -17,6 +17,7 @@ from mcmix.nodes.node import Node, in_turn, mapped, nodes_in
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.evaluate import value_of
 from mcmix.structure.expression import Expression
+from mcmix.structure.rows import Rows
 from mcmix.structure.walks import ordered
 
 SHIFTS = (0.0, 0.013)
@@ -36,17 +37,20 @@ class Point:
     leaves : dict of Stochastic to Expression
         The unknowns, and how they stand in a chain's memory; more may come.
     shift : float
+    rows : Rows
+        The data.
     """
 
-    def __init__(self, leaves: Mapping[Stochastic, Expression], shift: float):
+    def __init__(self, leaves: Mapping[Stochastic, Expression], shift: float, rows: Rows):
         self.leaves = leaves
         self.shift = shift
+        self.rows = rows
         self._values: dict[Node, Any] = {}
         self._known: dict[Expression, np.ndarray] = {}
 
     def __getitem__(self, node: Stochastic) -> np.ndarray:
         """The value of an unknown as it stands in a chain's memory."""
-        return _kept(node, _moved(node, self.shift), self.leaves)
+        return _kept(node, self._moved(node), self.leaves)
 
     def answer(self, function: Callable[..., Any], parents: Mapping[str, Any], read_only: bool = False) -> np.ndarray:
         """What a function answers at this point."""
@@ -85,16 +89,26 @@ class Point:
     def _value(self, node: Node, found: Mapping[Node, Any], read_only: bool) -> Any:
         """A node's value; whole numbers stay whole."""
         if isinstance(node, Stochastic) and node in self.leaves:
-            value = _moved(node, self.shift)
+            value = self._moved(node)
             return _read_only(value) if read_only else value if np.ndim(value) else np.asarray(value)[()]
-        if isinstance(node, Stochastic):
-            return node.value
+        if isinstance(node, Stochastic) or node in self.rows:
+            return self.rows.value_of(node)
         assert isinstance(node, Deterministic)
 
         def of(parent: Node) -> Any:
             return _own_copy(self._values[parent] if parent in self._values else found[parent], False)
 
         return node.function(**{k: mapped(p, of) for k, p in node.parents.items()})
+
+    def _moved(self, node: Stochastic) -> np.ndarray:
+        """The node's value, for continuous ones pushed a little (inside a simplex: towards its centre)."""
+        value, shift = np.asarray(self.rows.value_of(node)), self.shift
+        if value.dtype.kind != "f" or shift == 0.0:
+            return value
+        if is_log_kept(node):
+            return np.asarray((value + shift) / (1.0 + shift * value.shape[-1]))
+        moved = value * (1.0 + shift) + shift * (value == 0.0)
+        return moved if node.mask is None else self.rows[node].completed(moved[node.mask])
 
 
 def _is_kept(node: Node, value: Any) -> bool:
@@ -119,14 +133,3 @@ def _kept(node: Stochastic, value: np.ndarray, leaves: Mapping[Stochastic, Expre
     state = value if leaves[node].shape == np.shape(value) else node.state_of(value)
     with np.errstate(divide="ignore"):  # weights that stand at zero have logarithms too
         return np.log(value) if is_log_kept(node) else np.asarray(state)
-
-
-def _moved(node: Stochastic, shift: float) -> np.ndarray:
-    """The node's value, for continuous ones pushed a little (inside a simplex: towards its centre)."""
-    value = np.asarray(node.value)
-    if value.dtype.kind != "f" or shift == 0.0:
-        return value
-    if is_log_kept(node):
-        return np.asarray((value + shift) / (1.0 + shift * value.shape[-1]))
-    moved = value * (1.0 + shift) + shift * (value == 0.0)
-    return np.asarray(node.completed(node.state_of(moved)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,9 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, holds_nodes, mapped
 from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.operators import Index
-from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.canvas import revealed
+from mcmix.structure.columns import Column
 from mcmix.structure.expression import (
     Expression,
     as_expression,
@@ -38,110 +37,25 @@ from mcmix.structure.expression import (
 )
 from mcmix.structure.lists import looked_up
 from mcmix.structure.points import SHIFTS, Point, is_log_kept
+from mcmix.structure.reads import reads_noted
+from mcmix.structure.recorded import Factor, Recording
+from mcmix.structure.rows import Rows
+from mcmix.structure.sources import column_leaf, decided_by, decided_by_all
 from mcmix.structure.stand_in import called, recordable
 
 
-@dataclass(frozen=True, eq=False)
-class Factor:
-    """One factor of the joint density.
-
-    Attributes
-    ----------
-    node : Stochastic or Potential
-    elements : Expression
-        Log density, one entry per element where the law has a family, else a scalar.
-    family : Family or None
-    x : Expression or None
-        The value, as the user sees it.
-    parameters : dict of str to Expression
-        By canonical name.
-    places : ndarray of int or None
-        Where its elements stand among those of the node, flattened; all of them, in turn, where None.
-    """
-
-    node: Node
-    elements: Expression
-    family: Family | None = None
-    x: Expression | None = None
-    parameters: dict[str, Expression] = field(default_factory=dict)
-    places: np.ndarray | None = None
-
-    @property
-    def total(self) -> Expression:
-        """Log density, summed."""
-        return reduce("sum", self.elements)
-
-    def touches(self, variable: Expression) -> bool:
-        """Whether the factor depends on a leaf."""
-        return variable in self.elements.leaves
-
-    def places_of(self, own: np.ndarray) -> np.ndarray:
-        """Where some of its elements (flattened) stand among those of the node."""
-        return own if self.places is None else self.places[own]
-
-
-@dataclass
-class Recording:
-    """All of a model as expressions.
-
-    Attributes
-    ----------
-    leaves : dict of Stochastic to Expression
-        The unknowns' places in a chain's memory. Simplexes are kept as logarithms: `values` holds what users see.
-    values : dict of Node to Expression
-    factors : list of Factor
-    opaque : dict of Node to str
-        Functions that could not be recorded, and why.
-    is_cut : bool
-        Whether factors are in parts that are alike already.
-    plates : dict of Node to Plate
-        Of each unknown that was gathered with like ones, what it is part of.
-    """
-
-    leaves: dict[Stochastic, Expression] = field(default_factory=dict)
-    values: dict[Node, Expression] = field(default_factory=dict)
-    factors: list[Factor] = field(default_factory=list)
-    opaque: dict[Node, str] = field(default_factory=dict)
-    is_cut: bool = False
-    plates: dict[Node, Plate] = field(default_factory=dict)
-    points: list[Point] = field(default_factory=list)
-    _of_nodes: Any = (None, 0, {})
-
-    def factors_of(self, node: Node) -> list[Factor]:
-        """The factors that a node contributes, in order."""
-        if self._of_nodes[0] is not self.factors or self._of_nodes[1] != len(self.factors):
-            found: dict[Node, list[Factor]] = {}
-            for f in self.factors:
-                found.setdefault(f.node, []).append(f)
-            self._of_nodes = self.factors, len(self.factors), found
-        return self._of_nodes[2][node]
-
-    def factor_of(self, node: Node) -> Factor:
-        """The factor that a node contributes (of data with missing entries: that of the known rows)."""
-        return self.factors_of(node)[0]
-
-    def own_factor(self, node: Stochastic) -> Factor:
-        """The factor whose value is what is sampled of a node."""
-        leaf = self.leaves[node]
-        own = self.factors_of(node)
-        return next((f for f in own if f.x is not None and leaf in f.x.leaves), own[0])
-
-    def sampled(self, node: Stochastic) -> Expression:
-        """What is sampled of a node, on the scale that users see."""
-        return self.leaves[node] if node.mask is not None else self.values[node]
-
-
-def full_value(node: Stochastic, entries: Expression) -> Expression:
+def full_value(column: Column, entries: Expression) -> Expression:
     """Known and missing entries together, in the node's shape."""
-    mask = np.asarray(node.mask).ravel()
-    known = np.ravel(np.asarray(node.known))[~mask]
+    mask = np.asarray(column.missing).ravel()
+    n_known = int((~mask).sum())
     positions = np.empty(mask.size, dtype=np.int64)
-    positions[~mask] = np.arange(known.size)
-    positions[mask] = known.size + np.arange(int(mask.sum()))
-    return reshape(gather(concatenate([constant(known), entries]), positions), node.shape)
+    positions[~mask] = np.arange(n_known)
+    positions[mask] = n_known + np.arange(mask.size - n_known)
+    known = gather(column_leaf(column), np.flatnonzero(~mask))
+    return reshape(gather(concatenate([known, entries]), positions), column.shape)
 
 
-def record(model: Model, whole: Collection[Node] = ()) -> Recording:
+def record(model: Model, whole: Collection[Node] = (), rows: Rows | None = None) -> Recording:
     """Record every node of a model.
 
     Parameters
@@ -150,9 +64,25 @@ def record(model: Model, whole: Collection[Node] = ()) -> Recording:
     whole : collection of Node
         Labels of which some are known that are recorded as if none were, with one more factor that allows no others
         than the known ones: so every unit is one, in the order of the units.
+    rows : Rows, optional
+        The observed data, by default those that the nodes hold themselves.
+
+    Raises
+    ------
+    ModelError
+        If rows are not, node by node and in shape, those of the model.
     """
-    recording = Recording()
-    recording.points = [Point(recording.leaves, shift) for shift in SHIFTS]
+    recording = Recording(rows=Rows.of(model) if rows is None else rows)
+    if rows is not None:
+        rows.refuse_other_shapes(model)
+    recording.points = [Point(recording.leaves, shift, recording.rows) for shift in SHIFTS]
+    with reads_noted() as recording.decided_by:
+        _record_nodes(model, whole, recording)
+    recording.points = []  # their values are no longer asked for
+    return recording
+
+
+def _record_nodes(model: Model, whole: Collection[Node], recording: Recording) -> None:
     for node in model.ordered():
         if isinstance(node, Stochastic):
             if not node.holds_object:  # which only functions see, as it is
@@ -163,7 +93,7 @@ def record(model: Model, whole: Collection[Node] = ()) -> Recording:
             if node in whole:
                 recording.factors.append(_known_entries(node, recording))
         elif isinstance(node, Covariates):
-            recording.values[node] = constant(node.value)
+            recording.values[node] = column_leaf(recording.rows[node])
         elif isinstance(node, Deterministic):
             found = _looked_up(node, recording)
             if found is None:
@@ -174,29 +104,27 @@ def record(model: Model, whole: Collection[Node] = ()) -> Recording:
             if total.kind == "bool":
                 raise ModelError(f"{node.name}: {YES_OR_NO_POTENTIAL}")
             recording.factors.append(Factor(node, reduce("sum", total)))
-    recording.points = []  # their values are no longer asked for
-    return recording
 
 
 def _variable(node: Stochastic, recording: Recording, whole: bool = False) -> Expression:
     if node.observed:
-        return constant(np.asarray(node.value))
+        return column_leaf(recording.rows[node])
     kind = {"i": "int", "u": "int", "b": "bool"}.get(np.dtype(node.dtype).kind, "float")
     if whole:
         recording.leaves[node] = leaf(node, node.shape, kind)
         return recording.leaves[node]
     recording.leaves[node] = leaf(node, node.state_shape, kind)
     if node.mask is not None:
-        return full_value(node, recording.leaves[node])
+        return full_value(recording.rows[node], recording.leaves[node])
     return elementwise("exp", recording.leaves[node]) if is_log_kept(node) else recording.leaves[node]
 
 
 def _known_entries(node: Stochastic, recording: Recording) -> Factor:
     """Nought where an entry has its known value or is unknown, minus infinity elsewhere."""
-    mask = np.asarray(node.mask)
-    known = np.where(mask, 0, np.asarray(node.known))
+    column, mask = recording.rows[node], np.asarray(node.mask)
+    known = elementwise("where", mask, 0, column_leaf(column))
     agrees = elementwise("where", elementwise("equal", recording.leaves[node], known), 0.0, -np.inf)
-    return Factor(node, elementwise("where", mask, 0.0, agrees))
+    return Factor(node, elementwise("where", mask, 0.0, agrees), column=column)
 
 
 def _law_factor(node: Law, recording: Recording) -> Factor:
@@ -207,15 +135,16 @@ def _law_factor(node: Law, recording: Recording) -> Factor:
         if _constraint(node, name) == "simplex" and not parameter.is_constant:
             _check_weights(node, parameter, recording)
     elements = law_elements(node.family, x, values, node.shape[: len(node.shape) - node.family.event_ndim])
-    return Factor(node, elements, node.family, x, dict(zip(given, values, strict=True)))
+    column = recording.rows.column_of(node)
+    return Factor(node, elements, node.family, x, dict(zip(given, values, strict=True)), column=column)
 
 
 def law_elements(family: Family, x: Expression, values: list[Expression], shape: tuple[int, ...]) -> Expression:
     """Log density of each element of x, in the given shape."""
     if family.expression is not None:
         known = x.is_constant and all(v.is_constant for v in values)
-        parameters = [v.known for v in values] if known else values
-        return _repeated(as_expression(family.expression(x.known if x.is_constant else x, *parameters)), shape)
+        parameters = [v.value for v in values] if known else values
+        return _repeated(as_expression(family.expression(x.value if x.is_constant else x, *parameters)), shape)
     return event_density(family, x, values) if family.event is not None else density(family, x, values)
 
 
@@ -225,6 +154,7 @@ def _constraint(node: Law, name: str) -> str:
 
 def _check_weights(node: Law, weights: Expression, recording: Recording) -> None:
     """Weights that are functions of unknowns must sum to one wherever these are, not at their present values alone."""
+    decided_by_all(weights)
     for point in recording.points:
         totals = point.recorded(reduce("sum", weights, -1))
         if (np.abs(totals - 1.0) > 1e-6).any():
@@ -251,7 +181,9 @@ def _looked_up(node: Deterministic, recording: Recording) -> Expression | None:
         return None
     table = mapped(node.parents["x"], lambda n: recording.values[n], as_expression)
     index = recording.values[node.parents["index"]]
-    if index.is_constant and not 0 <= int(index.known.min()) <= int(index.known.max()) < len(table):
+    known = index.value
+    if known is not None and not 0 <= int(known.min()) <= int(known.max()) < len(table):
+        decided_by(index)
         return None
     return as_expression(as_expression(table)[index])
 
@@ -261,7 +193,8 @@ def _own_factor(node: Stochastic, recording: Recording) -> Factor:
     parents: dict[str, Any] = {"value": node, **node.parents}
     logp = _own_logp(node)
     total = _called(node, logp, parents, recording, ())
-    return Factor(node, reduce("sum", total), x=None if node.holds_object else recording.values[node])
+    x = None if node.holds_object else recording.values[node]
+    return Factor(node, reduce("sum", total), x=x, column=recording.rows.column_of(node))
 
 
 def _own_potential(node: Potential) -> Callable[..., Any]:
@@ -343,9 +276,9 @@ def _arguments(parents: Mapping[str, Any], recording: Recording, wrap_constants:
 def _presented(node: Node, recording: Recording) -> Any:
     """Data as plain arrays or the objects that they are, unknowns as symbols."""
     if isinstance(node, Stochastic) and node.holds_object:
-        return node.value
+        return recording.object_of(node)
     x = recording.values[node]
-    return x.value[()] if x.is_constant and x.value is not None and x.ndim == 0 else x
+    return x.known[()] if x.is_constant and x.ndim == 0 else x
 
 
 def _agrees(answer: Expression, function: Callable[..., Any], parents: Mapping[str, Any], recording: Recording) -> bool:
@@ -403,7 +336,8 @@ def _as_written(
     """An opaque function of the nodes among its parents."""
     function = function.of_numbers if isinstance(function, _OwnDensity) else function
     found = dict.fromkeys(_all_nodes(parents))
-    objects: dict[Node, Any] = {n: n.value for n in found if isinstance(n, Stochastic) and n.holds_object}
+    held = [n for n in found if isinstance(n, Stochastic) and n.holds_object]
+    objects: dict[Node, Any] = {n: recording.object_of(n) for n in held}
     nodes: list[Node] = [n for n in found if n not in objects]
 
     places = {n: i for i, n in enumerate(nodes)}

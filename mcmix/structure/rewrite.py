@@ -8,6 +8,7 @@ import numpy as np
 
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant, elementwise
+from mcmix.structure.sources import derived
 from mcmix.structure.walks import folded, ordered
 
 
@@ -277,7 +278,7 @@ def chosen_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
 
     def make(part: Expression, made: list[Expression]) -> Expression:
         if part.is_constant:
-            return constant(np.ascontiguousarray(np.asarray(part.known)[order]))
+            return _known_rows(part, order)
         if part.op in ELEMENTWISE:
             rest = iter(made)
             return ex.elementwise(part.op, *[next(rest) if has_rows(a, part) else a for a in part.arguments])
@@ -288,6 +289,12 @@ def chosen_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
         return ex.reshape(made[0], (len(order), *part.shape[1:]))
 
     return folded(x, below, make)
+
+
+def _known_rows(x: Expression, order: np.ndarray) -> Expression:
+    """Some of the rows of a constant, in some order."""
+    known = np.ascontiguousarray(np.asarray(x.value)[order])
+    return derived(object(), lambda other: _known_rows(other, order), known, [x])
 
 
 def _rows_at(x: Expression, rows: int, order: np.ndarray) -> Expression:
@@ -311,7 +318,7 @@ def permuted_rows(x: Expression, rows: int, order: np.ndarray) -> Expression:
         if part.shape != (rows,):
             return part
         if part.is_constant:
-            return constant(np.ascontiguousarray(np.asarray(part.value)[order]))
+            return _known_rows(part, order)
         if part.op == "events":
             axes = [part.extra.event_ndim, *[p.event_ndim for p in part.extra.parameters]]
             wide = [a.ndim == n + 1 and a.shape[0] == rows for a, n in zip(part.arguments, axes, strict=True)]

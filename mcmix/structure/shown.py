@@ -45,7 +45,7 @@ def shown_parts(factor: Factor) -> list[tuple[Factor, np.ndarray]]:
     assert isinstance(node, Stochastic) and family is not None
     shape = factor.elements.shape
     n_rows = int(np.prod(shape, dtype=int))
-    data = np.asarray(node.known, dtype=float).reshape(n_rows, -1)
+    data = np.asarray(factor.data, dtype=float).reshape(n_rows, -1)
     seen = ~np.asarray(node.mask).reshape(n_rows, -1)
     mean, matrix = (_by_row(p, shape, axes) for p, axes in zip(factor.parameters.values(), (1, 2), strict=True))
     found = []
@@ -62,7 +62,8 @@ def shown_parts(factor: Factor) -> list[tuple[Factor, np.ndarray]]:
         known = constant(np.ascontiguousarray(data[np.ix_(rows, shown)]))
         named = dict(zip([p.name for p in law.parameters], parameters, strict=True))
         elements = ex.event_density(law, known, parameters)
-        found.append((Factor(node, elements, law, known, named, factor.places_of(rows)), rows))
+        places = factor.places_of(rows)
+        found.append((Factor(node, elements, law, known, named, places, factor.column), rows))
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from mcmix.errors import TraceError
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
+from mcmix.structure.sources import derived
 from mcmix.structure.walks import ordered
 
 _FOLLOWED = {"take", "reshape", "concatenate", "density", "events", "inverse", "cumsum"}
@@ -154,7 +155,8 @@ def _constants(column: tuple[Expression, ...]) -> Expression:
     """Known arrays along a new axis; one for all where they are equal."""
     if any(not p.is_constant or p.shape != column[0].shape for p in column):
         raise NotAlike
-    return constant(np.stack([p.known for p in column]))
+    known = np.stack([np.asarray(p.value) for p in column])
+    return derived("stack", lambda *other: _constants(other), known, column)
 
 
 __all__ = ["NotAlike", "Signatures", "stacked"]

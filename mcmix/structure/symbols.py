@@ -15,6 +15,7 @@ import numpy as np
 import scipy.special
 
 from mcmix.errors import TraceError
+from mcmix.structure.reads import note_read
 from mcmix.structure.walks import ordered
 
 LONGEST_ITERATION = 256
@@ -69,9 +70,12 @@ class Expression:
         What else the operation needs (an axis, a leaf's key, a family).
     kind : {"float", "int", "bool"}
         Decides only how indexing reads it: masks are not positions.
+    source : Column, Recipe or None
+        Of a constant: which column of the data it is, or how it was made of columns; see
+        :mod:`mcmix.structure.sources`.
     """
 
-    __slots__ = ("op", "arguments", "shape", "extra", "kind", "value", "__weakref__", "_leaves")
+    __slots__ = ("op", "arguments", "shape", "extra", "kind", "value", "source", "__weakref__", "_leaves")
     __array_priority__ = 1000
     _looked_up: Any  # what is made of many expressions is set by the modules that make it: indexing, array_functions
     _taken_along: Any
@@ -82,6 +86,7 @@ class Expression:
     extra: Any
     kind: str
     value: np.ndarray | None
+    source: Any
     _leaves: frozenset[Expression] | None
 
     if TYPE_CHECKING:  # operators and methods are set by array_methods
@@ -126,7 +131,9 @@ class Expression:
 
     @property
     def known(self) -> np.ndarray:
-        """The value of a constant."""
+        """The value of a constant; who looks at one that was made of data is noted while a model is recorded."""
+        if self.source is not None:
+            note_read(self.source)
         if self.value is None:
             raise TypeError(f"{self!r} is not known before a chain runs")
         return self.value
@@ -178,7 +185,7 @@ class Expression:
 
     def __index__(self) -> int:
         if self.is_constant and self.value is not None and self.size == 1:
-            return int(self.value.reshape(()))
+            return int(self.known.reshape(()))
         return int(self._no("uses a value as a position in something that cannot be recorded"))
 
     def __array__(self, *unused: Any, **keywords: Any) -> np.ndarray:
@@ -221,6 +228,7 @@ def _make(
         kind,
         None,
     )
+    made.source = None
     made._leaves = frozenset([made]) if op == "leaf" else _noted(arguments)
     _interned[key] = made
     return made
@@ -252,21 +260,22 @@ def _collected(x: Expression) -> frozenset[Expression]:
     return frozenset(found)
 
 
-def constant(value: Any) -> Expression:
-    """A known array."""
+def constant(value: Any, source: Any = None) -> Expression:
+    """A known array; `source` says how it was made of columns of data, if it was."""
     array = np.ascontiguousarray(value)
     if array.dtype.kind not in "fiub":
         raise TraceError(f"works with values of type {array.dtype}")
     kind = {"f": "float", "b": "bool"}.get(array.dtype.kind, "int")
     shape = np.shape(value)
-    key = ("constant", array.tobytes() if array.size <= 64 else id(value), shape, array.dtype.str)
+    key = ("constant", array.tobytes() if array.size <= 64 else id(value), shape, array.dtype.str, id(source))
     found = _interned.get(key)
     if found is not None and (array.size <= 64 or found.value is value):
         return found
     made = object.__new__(Expression)
     made.op, made.arguments, made.shape, made.extra, made.kind = "constant", (), shape, None, kind
-    made.value, made._leaves = (
+    made.value, made.source, made._leaves = (
         (value if isinstance(value, np.ndarray) and array.size > 64 else array.reshape(shape)),
+        source,
         frozenset(),
     )
     _interned[key] = made

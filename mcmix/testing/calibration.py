@@ -83,8 +83,7 @@ def rank_calibration(
         # one minus the rank of the truth among draws: as in the joint test, high is where the sampler draws too high
         return {q: 1 - rank for q, rank in ranked(measured, truth, found, rng).items()}
 
-    with sampler.data_kept():
-        return rule.applied(replicate, seed)
+    return rule.applied(replicate, seed)
 
 
 __all__ = ["rank_calibration"]

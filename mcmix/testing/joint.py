@@ -107,8 +107,7 @@ def joint_test(
             values |= sampler.moved(values, sweeps, child)
         return ranked(measured, values, [simulator.draw(rng) for _ in range(direct)], rng)
 
-    with sampler.data_kept():
-        return rule.applied(replicate, seed)
+    return rule.applied(replicate, seed)
 
 
 __all__ = ["joint_test"]

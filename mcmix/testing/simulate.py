@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,8 @@ from mcmix.api.mcmc import MCMC
 from mcmix.errors import ModelError
 from mcmix.nodes.ancestral import drawn_forward
 from mcmix.nodes.model import Model
+from mcmix.structure.recording import Recording
+from mcmix.structure.rows import Rows
 
 Prepare = Callable[[MCMC], object]
 
@@ -39,10 +40,11 @@ class Simulator:
 
 @dataclass
 class Sampler:
-    """The sampler under test; its model's data are replaced, and it is assembled anew each time."""
+    """The sampler under test: the same model on other rows each time, assembled anew; no node's data change."""
 
     model: Model
     prepare: Prepare | None
+    written: Recording | None = None
 
     def moved(self, values: Mapping[str, Any], sweeps: int, seed: np.random.SeedSequence) -> dict[str, Any]:
         """Unknowns some sweeps after they had these values."""
@@ -63,12 +65,12 @@ class Sampler:
 
     def made(self, values: Mapping[str, Any]) -> MCMC:
         """A sampler for these data, prepared, not yet run."""
-        for node in self.model.data_nodes:
-            if node.name in values:  # else they stay what they are
-                node.observe(values[node.name])
-        m = MCMC(self.model)
+        data = {n: values[n.name] for n in self.model.data_nodes if n.name in values}  # else they stay what they are
+        m = MCMC(self.model)._on(Rows.of(self.model).with_values(data), self.written)
         if self.prepare is not None:
             self.prepare(m)
+        if self.written is None:
+            self.written = m.assembled.recording
         return m
 
     def present(self, m: MCMC) -> dict[str, Any]:
@@ -76,16 +78,6 @@ class Sampler:
         # from the chain itself: a variable that is not traced may be the one that is wrong
         chain = m._runners[0].chain
         return {n.name: chain.get(n)[()] for n in self.model.stochastics}
-
-    @contextmanager
-    def data_kept(self) -> Iterator[None]:
-        """Put the data back afterwards."""
-        kept = {n: n.value for n in self.model.data_nodes}
-        try:
-            yield
-        finally:
-            for node, value in kept.items():
-                node.observe(value)
 
 
 def pair(simulated: Any, sampled: Any, prepare: Prepare | None) -> tuple[Simulator, Sampler]:
