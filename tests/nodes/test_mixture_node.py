@@ -7,13 +7,13 @@ import pytest
 from scipy import stats
 
 import mcmix as mc
+from tests import runs
 from tests.references import assert_law, assert_mean, assert_shares, chains_of
 
 ROWS = np.array([-1.3, 0.2, 0.9, 2.4, 3.1, 4.0, 0.4, 5.2])
 
 
-def sampled(nodes, seed, iterations=3000, burn=500):
-    return mc.MCMC(nodes).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=3000, burn=500)
 
 
 def build(kind):

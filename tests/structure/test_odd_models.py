@@ -1,20 +1,12 @@
 """Models at the edge of what runs: totals by row, labels beside missing rows, laws that wrap another, point masses."""
 
-import warnings
-
 import numpy as np
 import pytest
 
 import mcmix as mc
+from tests import runs
 
-
-def sampled(nodes, step=None, **options):
-    m = mc.MCMC(nodes)
-    if step is not None:
-        m.use_step_method(step, m.model.get_node("z"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return m.sample(400, 100, chains=2, seed=1, progress_bar=False, **options)
+sampled = runs.sampler(iterations=400, burn=100, chains=2, seed=1, quiet=True)
 
 
 TOTALS = np.array([5, 8, 10, 6])
@@ -60,7 +52,7 @@ def test_metropolis_on_labels_beside_missing_rows_drawn_in_python(family):
     law, x = FAMILIES[family]
     w, mu = mc.Dirichlet("w", [1, 1]), mc.Normal("mu", 0, 1, size=2)
     z = mc.Categorical("z", w, size=5)
-    m = sampled([law(mu[z], x), w, z, mu], mc.DiscreteMetropolis)
+    m = sampled([law(mu[z], x), w, z, mu], steps={"z": mc.DiscreteMetropolis})
     assert m.trace("z")[:].max() <= 1 and np.isfinite(m.trace("y")[:]).all()
     assert np.isfinite(m.deviance).all()
 
