@@ -319,3 +319,42 @@ def test_remember_missing_entries():
     m = sampled([y], iterations=600)
     m.remember()
     assert y.value[1] == m.trace("y", chain=1)[-1][0] and y.value[[0, 2]].tolist() == [1.0, 3.0]
+
+
+# -------------------------------------------------------------------- new rows of counts with totals by row
+
+TOTALS = np.array([5, 8, 10, 6])
+
+shortly = runs.sampler(iterations=400, burn=100, chains=2, seed=1, quiet=True)
+
+
+def counts_of_two():
+    p, w = mc.Beta("p", 1, 1, size=2), mc.Dirichlet("w", [1, 1])
+    z = mc.Categorical("z", w, size=4)
+    return shortly(
+        [mc.Binomial("y", TOTALS, p[z], value=[1, 6, 9, 2], observed=True), p, w, z],
+        iterations=400,
+        burn=100,
+        quiet=True,
+    )
+
+
+def counts_of_three():
+    p, w = mc.Dirichlet("p", np.ones((2, 3))), mc.Dirichlet("w", [1, 1])
+    z = mc.Categorical("z", w, size=4)
+    x = [[1, 2, 2], [6, 1, 1], [9, 1, 0], [2, 2, 2]]
+    return sampled([mc.Multinomial("y", TOTALS, p[z], value=x, observed=True), p, w, z])
+
+
+def test_new_rows_of_counts_take_totals_of_the_data():
+    binomial = mc.predictive(counts_of_two()).rvs(400, seed=2)
+    assert binomial.shape == (400,) and 0 <= binomial.min() and binomial.max() <= 10
+    rows = mc.predictive(counts_of_three()).rvs(400, seed=2)
+    assert rows.shape == (400, 3)
+    share = np.array([(rows.sum(axis=1) == n).mean() for n in TOTALS])
+    assert share.sum() == 1.0 and np.abs(share - 0.25).max() < 4.5 * np.sqrt(0.25 * 0.75 / 400)
+
+
+def test_a_density_of_new_counts_without_a_total_is_refused():
+    with pytest.raises(mc.ModelError, match="y: new rows expected"):
+        mc.predictive(counts_of_two()).logpdf([1.0])

@@ -1,4 +1,4 @@
-"""Cases that a review of the stationary laws found wrong, each against an independent computation."""
+"""Stationary laws of models that are easily got wrong, each against an independent computation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Missing entries of data: drawn from the right conditional, started from the prior, kept apart."""
+"""Missing entries of data: drawn from the right conditional, started from the prior, kept apart, beside labels too."""
 
 import numpy as np
 import pytest
@@ -378,3 +378,25 @@ def test_what_no_data_hang_on_is_drawn_from_its_law():
     off = mc.MCMC([a, y, b])
     off.assign_step_methods(draw_from_prior_when_possible=False)
     assert "prior" not in runs.step_of(off, "b").name
+
+
+# -------------------------------------------------------------------- beside labels that a user's choice of step moves
+
+shortly = runs.sampler(iterations=400, burn=100, chains=2, seed=1, quiet=True)
+
+DRAWN_IN_PYTHON = {
+    "von Mises": (lambda a, x: mc.VonMises("y", a, 1.0, value=x, observed=True), [0.1, np.nan, 1.0, -2.0, np.nan]),
+    "negative binomial": (
+        lambda a, x: mc.NegativeBinomial("y", np.exp(a), 2.0, value=x, observed=True), [1, np.nan, 2, 3, np.nan]),
+    "skew normal": (lambda a, x: mc.SkewNormal("y", a, 1.0, 1.0, value=x, observed=True), [1, np.nan, 2, 3, np.nan]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", DRAWN_IN_PYTHON)
+def test_metropolis_on_labels_beside_missing_rows_drawn_in_python(family):
+    law, x = DRAWN_IN_PYTHON[family]
+    w, mu = mc.Dirichlet("w", [1, 1]), mc.Normal("mu", 0, 1, size=2)
+    z = mc.Categorical("z", w, size=5)
+    m = shortly([law(mu[z], x), w, z, mu], steps={"z": mc.DiscreteMetropolis})
+    assert m.trace("z")[:].max() <= 1 and np.isfinite(m.trace("y")[:]).all()
+    assert np.isfinite(m.deviance).all()

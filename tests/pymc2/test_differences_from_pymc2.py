@@ -1,4 +1,4 @@
-"""What PyMC 2 got wrong, one test or more for each of the thirteen; and what is refused with a clear word."""
+"""Where answers differ from PyMC 2's because it is wrong, in thirteen ways; and what is refused with a clear word."""
 
 import copy
 import os

@@ -1,4 +1,4 @@
-"""The ten faults that were found in BayesPy by running and reading it, each shown to be absent here."""
+"""Where answers differ from BayesPy's because it is wrong: ten faults of its own, each shown to be absent here."""
 
 import os
 import subprocess
