@@ -331,19 +331,14 @@ shortly = runs.sampler(iterations=400, burn=100, chains=2, seed=1, quiet=True)
 def counts_of_two():
     p, w = mc.Beta("p", 1, 1, size=2), mc.Dirichlet("w", [1, 1])
     z = mc.Categorical("z", w, size=4)
-    return shortly(
-        [mc.Binomial("y", TOTALS, p[z], value=[1, 6, 9, 2], observed=True), p, w, z],
-        iterations=400,
-        burn=100,
-        quiet=True,
-    )
+    return shortly([mc.Binomial("y", TOTALS, p[z], value=[1, 6, 9, 2], observed=True), p, w, z])
 
 
 def counts_of_three():
     p, w = mc.Dirichlet("p", np.ones((2, 3))), mc.Dirichlet("w", [1, 1])
     z = mc.Categorical("z", w, size=4)
     x = [[1, 2, 2], [6, 1, 1], [9, 1, 0], [2, 2, 2]]
-    return sampled([mc.Multinomial("y", TOTALS, p[z], value=x, observed=True), p, w, z])
+    return shortly([mc.Multinomial("y", TOTALS, p[z], value=x, observed=True), p, w, z])
 
 
 def test_new_rows_of_counts_take_totals_of_the_data():
