@@ -1,4 +1,4 @@
-"""Which tests are plain, which are portable; and BLAS kept small.
+"""Which tests are plain, which are portable; BLAS kept small, and figures that nobody sees.
 
 Plain ones draw little or nothing, and so run with numba's JIT disabled too. Portable ones may depend on Python's
 version, or on ArviZ's, pandas' or Matplotlib's: CI runs them on the newest Python too. All others hold compiled numbers
@@ -10,6 +10,7 @@ import os
 import pytest
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small: threads would only fight over the cores
+os.environ["MPLBACKEND"] = "Agg"  # figures are drawn, and shown to nobody
 
 PLAIN = {
     "test_arviz_bridge", "test_cumulative", "test_distributions", "test_frames", "test_from_scipy",
@@ -19,9 +20,18 @@ PLAIN = {
 PORTABLE = {
     "test_arviz_bridge", "test_arviz_plots", "test_caches_and_terminals", "test_copies", "test_docstrings",
     "test_execution_modes", "test_first_steps", "test_frames", "test_from_scipy", "test_interrupt", "test_layers",
-    "test_nodes", "test_page", "test_plots", "test_posterior", "test_project", "test_pymc2", "test_sources",
-    "test_surface",
+    "test_nodes", "test_page", "test_plots", "test_posterior", "test_project", "test_pymc2", "test_pymc2_surface",
+    "test_sources",
 }  # fmt: skip
+
+
+@pytest.fixture
+def no_open_figures():
+    """Figures that a test leaves open are closed after it."""
+    yield
+    from matplotlib import pyplot  # only here: tests that draw nothing do without
+
+    pyplot.close("all")
 
 
 def pytest_collection_modifyitems(items):

@@ -1,4 +1,4 @@
-"""Draws whose truth is known."""
+"""Draws and data whose truth is known."""
 
 import numpy as np
 
@@ -10,3 +10,9 @@ def autoregressive(rng: np.random.Generator, chains: int, draws: int, correlatio
     for t in range(1, draws):
         values[:, t] = correlation * values[:, t - 1] + np.sqrt(1 - correlation**2) * noise[:, t]
     return values
+
+
+def two_groups_of_heights() -> np.ndarray:
+    """The first data of this package: 700 heights about 150 with sd 10, then 300 about 200 with sd 20."""
+    rng = np.random.default_rng(20240511)
+    return np.concatenate([rng.normal(150, 10, 700), rng.normal(200, 20, 300)])

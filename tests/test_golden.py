@@ -1,4 +1,4 @@
-"""Draws of short runs are those that were kept before the engine was opened (see golden.py)."""
+"""Draws of short runs are those that are kept in golden.json (see golden.py)."""
 
 import json
 

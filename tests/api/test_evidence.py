@@ -11,12 +11,12 @@ from scipy.special import logsumexp
 import mcmix as mc
 from mcmix.errors import ModelError
 from mcmix.report.evidence.bridge import bridge, importance
+from tests import runs
 
 DATA = np.array([-1.9, -1.2, -0.4, 0.3, 1.4, 1.8, 2.2])
 
 
-def sampled(nodes, seed=1, **options):
-    return mc.MCMC(nodes, **options).sample(6_000, 1_000, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=6000, burn=1000, chains=None, seed=1)
 
 
 def log_normal_rows(y, prior_precision, precision=1.0):

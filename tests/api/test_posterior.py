@@ -16,13 +16,13 @@ def model() -> list:
 
 
 @pytest.fixture(scope="module")
-def sampled() -> mc.MCMC:
+def sampler() -> mc.MCMC:
     return mc.MCMC(model()).sample(300, 100, seed=1, chains=2, progress_bar=False)
 
 
 @pytest.fixture(scope="module")
-def posterior(sampled) -> mc.Posterior:
-    return sampled.posterior
+def posterior(sampler) -> mc.Posterior:
+    return sampler.posterior
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def posterior(sampled) -> mc.Posterior:
         lambda p: p.to_arviz(log_likelihood=True)["log_likelihood"]["y"].values,
     ],
 )
-def test_it_answers_as_the_sampler_does(sampled, posterior, asked):
-    assert np.array_equal(asked(sampled), asked(posterior), equal_nan=True)
+def test_it_answers_as_the_sampler_does(sampler, posterior, asked):
+    assert np.array_equal(asked(sampler), asked(posterior), equal_nan=True)
 
 
-def test_its_verdict_is_the_samplers(sampled, posterior):
-    assert posterior.verdict == sampled.verdict
-    assert posterior.diagnose().verdict == sampled.diagnose().verdict
+def test_its_verdict_is_the_samplers(sampler, posterior):
+    assert posterior.verdict == sampler.verdict
+    assert posterior.diagnose().verdict == sampler.diagnose().verdict
 
 
 def test_it_stays_as_it_is_when_the_sampler_goes_on():
@@ -78,9 +78,9 @@ def test_without_draws_it_says_so():
         mc.MCMC(model()).posterior.draws()
 
 
-def test_what_was_read_is_one_too(sampled, tmp_path):
-    read = mc.MCMC(model()).read(sampled.to_arviz())
-    assert np.array_equal(read.posterior.trace("mu")[:], sampled.trace("mu")[:])
+def test_what_was_read_is_one_too(sampler, tmp_path):
+    read = mc.MCMC(model()).read(sampler.to_arviz())
+    assert np.array_equal(read.posterior.trace("mu")[:], sampler.trace("mu")[:])
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def variational() -> tuple[mc.VB, mc.Posterior]:
     return q, q.posterior(1000, seed=2)
 
 
-def test_variational_bayes_makes_one_too(variational, sampled):
+def test_variational_bayes_makes_one_too(variational, sampler):
     """What is asked of draws is answered from the factors: the same numbers but for Monte Carlo error."""
     q, found = variational
     assert isinstance(found, mc.Posterior) and found.draws().n_chains == 1 and found.draws().n_draws == 1000
@@ -110,8 +110,8 @@ def test_draws_of_the_factors_come_again_with_the_seed(variational):
         mc.VB(model()).posterior()
 
 
-def test_foreign_draws_make_one_too(sampled):
+def test_foreign_draws_make_one_too(sampler):
     """An ArviZ object read back is the same posterior."""
-    again = mc.MCMC(sampled.model).read(sampled.to_arviz()).posterior
+    again = mc.MCMC(sampler.model).read(sampler.to_arviz()).posterior
     assert isinstance(again, mc.Posterior)
-    assert np.array_equal(again.trace("mu")[:], sampled.trace("mu")[:])
+    assert np.array_equal(again.trace("mu")[:], sampler.trace("mu")[:])

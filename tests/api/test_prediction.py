@@ -9,13 +9,13 @@ from mcmix.errors import ModelError
 from mcmix.report.prediction.integrals import Stretch, integrated, summed
 from mcmix.report.prediction.means import log_mean
 from mcmix.report.prediction.quantiles import quantiles
+from tests import runs
 
 ROWS = np.random.default_rng(1).normal([[0.0], [6.0]], 1.0, (2, 40)).ravel()
 POSITIVE = np.abs(ROWS)
 
 
-def sampled(*nodes, iterations=1_000, chains=2, seed=1):
-    return mc.MCMC(list(nodes)).sample(iterations, 200, chains=chains, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=1000, burn=200, chains=2, seed=1)
 
 
 def at_draws(m, *names, draws=1000):
@@ -29,7 +29,7 @@ def at_draws(m, *names, draws=1000):
 def mixture():
     mu, w = mc.Normal("mu", 3, 0.05, size=2), mc.Dirichlet("w", [1, 1])
     tau = mc.Gamma("tau", 2, 2, size=2)
-    return sampled(mc.Mixture("y", w, mc.Normal, mu, tau, value=ROWS, observed=True), mu, w)
+    return sampled([mc.Mixture("y", w, mc.Normal, mu, tau, value=ROWS, observed=True), mu, w])
 
 
 def by_hand(m, x, law, draws=1000):
@@ -45,7 +45,7 @@ def by_hand(m, x, law, draws=1000):
 def test_a_normal_mean_with_known_variance_predicts_by_a_normal_law():
     data = np.array([0.3, 1.2, -0.4, 0.9])
     mu = mc.Normal("mu", 1.0, 0.25)
-    m = sampled(mc.Normal("y", mu, 1.0, value=data, observed=True), iterations=1_200, chains=4)
+    m = sampled([mc.Normal("y", mu, 1.0, value=data, observed=True)], iterations=1_200, chains=4)
     law = mc.predictive(m, draws=4_000)
     precision = 0.25 + len(data)
     exact = stats.norm((0.25 + data.sum()) / precision, np.sqrt(1 + 1 / precision))
@@ -64,7 +64,7 @@ def test_a_normal_mean_with_known_variance_predicts_by_a_normal_law():
 def test_counts_with_a_gamma_rate_predict_by_a_negative_binomial():
     data = np.array([3, 0, 5, 2, 2])
     rate = mc.Gamma("rate", 2.0, 1.0)
-    m = sampled(mc.Poisson("y", rate, value=data, observed=True), iterations=1_200, chains=4)
+    m = sampled([mc.Poisson("y", rate, value=data, observed=True)], iterations=1_200, chains=4)
     law = mc.predictive(m, draws=4_000)
     shape, scale = 2.0 + data.sum(), 1 / (1.0 + len(data))
     exact = stats.nbinom(shape, 1 / (1 + scale))
@@ -82,7 +82,7 @@ def test_a_mixture_with_fixed_parameters_is_known_exactly():
     """Only the weights are unknown, and their mean alone enters: p = mean of w[0]."""
     w = mc.Dirichlet("w", [1, 1])
     y = mc.Mixture("y", w, mc.Normal, np.array([0.0, 6.0]), np.array([1.0, 4.0]), value=ROWS, observed=True)
-    m = sampled(y, w)
+    m = sampled([y, w])
     law, p = mc.predictive(m), at_draws(m, "w")[0].mean(axis=0)
     parts = stats.norm([0.0, 6.0], [1.0, 0.5])
     x = np.array([-2.0, 0.3, 3.0, 5.5, 8.0])
@@ -227,7 +227,7 @@ LAWS = dict(laws())
 def test_probabilities_of_other_laws_are_sums_of_their_density(kind):
     """Whichever way the cumulative probability is found, it is the density's own."""
     draws = 20 if kind == "scipy" else 60  # a call of SciPy for each
-    law = mc.predictive(sampled(LAWS[kind], iterations=260), draws=draws)
+    law = mc.predictive(sampled([LAWS[kind]], iterations=260), draws=draws)
     points = np.array([0.0, 1.0, 2.0, 3.0]) if law.is_discrete else np.array([0.2, 0.9, 1.7, 2.9])
     if law.is_discrete:
         masses = law.pdf(np.arange(200.0))
@@ -254,7 +254,7 @@ def test_a_law_of_the_users_own_is_integrated_and_must_be_normalised():
         def y(value=POSITIVE, s=scale):
             return np.sum(factor + np.log(s) - s * value + np.where(value < 0, -np.inf, 0.0))
 
-        return mc.predictive(sampled(y, scale, iterations=260), draws=40)
+        return mc.predictive(sampled([y, scale], iterations=260), draws=40)
 
     law = model(0.0)
     scales = at_draws_of(law, "scale")
@@ -306,9 +306,9 @@ def vectors(kind):
     w = mc.Dirichlet("w", [1, 1])
     if kind == "table":
         mu, z = mc.Normal("mu", 0, 0.01, size=(2, 2)), mc.Categorical("z", w, size=80)
-        return sampled(mc.Normal("y", mu[z], 1.0, value=rows, observed=True), w, mu, iterations=400)
+        return sampled([mc.Normal("y", mu[z], 1.0, value=rows, observed=True), w, mu], iterations=400)
     mu, matrix = mc.MvNormal("mu", np.zeros(2), 0.01 * np.eye(2), size=2), mc.Wishart("P", 4, np.eye(2), size=2)
-    return sampled(mc.Mixture("y", w, mc.MvNormal, mu, matrix, value=rows, observed=True), mu, w, iterations=400)
+    return sampled([mc.Mixture("y", w, mc.MvNormal, mu, matrix, value=rows, observed=True), mu, w], iterations=400)
 
 
 @pytest.mark.parametrize("kind", ["table", "matrix"])
@@ -343,7 +343,7 @@ def test_several_data_nodes_on_the_same_labels():
     mu, rate = mc.Normal("mu", 0, 0.01, size=2), mc.Gamma("rate", 1.0, 0.2, size=2)
     y = mc.Normal("y", mu[z], 1.0, value=rng.normal(6.0 * truth), observed=True)
     n = mc.Poisson("n", rate[z], value=rng.poisson(1 + 8 * truth), observed=True)
-    m = sampled(y, n, iterations=400)
+    m = sampled([y, n], iterations=400)
     both, one = mc.predictive(m, draws=100), mc.predictive(m, "n", draws=100)
     w, mu, rate = at_draws(m, "w", "mu", "rate", draws=100)
     joint = (w * stats.norm.pdf(1.0, mu, 1.0) * stats.poisson.pmf(3, rate)).sum(axis=1).mean()
@@ -363,7 +363,7 @@ def test_data_with_gaps_and_labels_known_for_some_rows():
     labels[:5], labels[-5:] = 0, 1
     z = mc.Categorical("z", mc.Dirichlet("w", [1, 1]), size=80, value=labels, observed=True)
     mu = mc.Normal("mu", 3, 0.05, size=2)
-    m = sampled(mc.Normal("y", mu[z], 1.0, value=data, observed=True), iterations=400)
+    m = sampled([mc.Normal("y", mu[z], 1.0, value=data, observed=True)], iterations=400)
     law = mc.predictive(m, "y", draws=100)
     w, mu = at_draws(m, "w", "mu", draws=100)
     assert law.cdf(3.0) == pytest.approx((w * stats.norm.cdf(3.0, mu, 1.0)).sum(axis=1).mean(), rel=1e-9)
@@ -416,13 +416,13 @@ def test_what_cannot_be_is_refused(mixture):
 
 def test_rows_that_need_more_than_a_label_are_refused():
     slope = mc.Normal("slope", 0.0, 1.0)
-    m = sampled(mc.Normal("y", slope * np.arange(80.0), 1.0, value=ROWS, observed=True), iterations=300)
+    m = sampled([mc.Normal("y", slope * np.arange(80.0), 1.0, value=ROWS, observed=True)], iterations=300)
     with pytest.raises(ModelError, match="parameters that depend on the label alone"):
         mc.predictive(m)
     mean = mc.Normal("mean", 0.0, 0.1)
     days = mc.Censored("y", mc.Normal, mean, 1.0, upper=5.0, value=np.minimum(ROWS, 5.0))
     with pytest.raises(ModelError, match="new rows of censored data"):
-        mc.predictive(sampled(days, iterations=300))
+        mc.predictive(sampled([days], iterations=300))
 
 
 def test_the_figure_shows_the_band_over_the_data(mixture):
@@ -444,14 +444,14 @@ def test_which_law_is_meant_must_be_clear():
     other = mc.Normal(
         "other", nu[mc.Categorical("v", [0.5, 0.5], size=9)], 1.0, value=rng.normal(size=9), observed=True
     )
-    m = sampled(one, other, iterations=300)
+    m = sampled([one, other], iterations=300)
     with pytest.raises(ModelError, match="which data node.*name= to be one of one, other"):
         mc.predictive(m)
     assert 0.3 < mc.predictive(m, other).cdf(0.0) < 0.7
     with pytest.raises(ModelError, match="the model has no data"):
-        mc.predictive(sampled(mc.Normal("free", 0.0, 1.0), iterations=300))
+        mc.predictive(sampled([mc.Normal("free", 0.0, 1.0)], iterations=300))
     counts = mc.Multinomial(
         "c", 5, mc.Dirichlet("p", np.ones(3)), value=rng.multinomial(5, [0.2, 0.3, 0.5], 9), observed=True
     )
     with pytest.raises(ModelError, match="the law of column 0 of c by itself is not known here"):
-        mc.predictive(sampled(counts, iterations=300), column=0)
+        mc.predictive(sampled([counts], iterations=300), column=0)

@@ -7,6 +7,7 @@ from scipy import stats
 
 import mcmix as mc
 from mcmix.report import arviz_bridge
+from tests import runs
 
 SIGMAS = 5.0  # two-sided chance 6e-7 for each comparison
 
@@ -38,9 +39,7 @@ def mixture(n=60):
     return p, z, mu, y, x
 
 
-def sampled(nodes, iterations=1500, seed=1, **options):
-    m = mc.MCMC(nodes, **options)
-    return m.sample(iterations, 500, chains=2, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=1500, burn=500, chains=2, seed=1)
 
 
 # -------------------------------------------------------------------- from the prior
@@ -123,7 +122,7 @@ def test_bad_requests_for_the_prior():
 
 def test_posterior_predictive_of_a_normal():
     mu, y, x = conjugate()
-    m = sampled([y], 2500)
+    m = sampled([y], iterations=2500)
     before = (mu.value, y.value.copy())
     found = m.posterior_predictive(4000, seed=5)
     assert list(found) == ["y"] and found["y"].shape == (4000, 20)
@@ -136,7 +135,7 @@ def test_posterior_predictive_of_a_normal():
 
 def test_replicates_of_a_mixture_are_free_of_labels():
     p, z, mu, y, x = mixture()
-    m = sampled([y], 2500)
+    m = sampled([y], iterations=2500)
     found = m.posterior_predictive(4000, seed=5)["y"]
     low = (found < 0).mean(1)  # every row may come from either component, whatever its label was
     chance = 1.0 - m.trace("p")[:]
@@ -196,7 +195,7 @@ def test_missing_entries_are_replicated_too():
     x = np.array([1.0, np.nan, 3.0, 2.0])
     mu = mc.Normal("mu", 0, 0.01)
     y = mc.Normal("y", mu, 1.0, value=x, observed=True)
-    found = sampled([y], 2500).posterior_predictive(4000, seed=2)["y"]
+    found = sampled([y], iterations=2500).posterior_predictive(4000, seed=2)["y"]
     precision = 3.01
     assert found.shape == (4000, 4)
     assert_moments(found, 6.0 / precision, 1.0 + 1.0 / precision)
@@ -218,7 +217,7 @@ def test_bad_requests_at_kept_draws(capsys):
     with pytest.raises(mc.ModelError, match="posterior_predictive: n expected"):
         m.posterior_predictive(0)
     with pytest.raises(mc.ModelError, match="no data to replicate"):
-        sampled([mc.Normal("a", 0, 1)], 600).posterior_predictive()
+        sampled([mc.Normal("a", 0, 1)], iterations=600).posterior_predictive()
 
 
 # -------------------------------------------------------------------- ArviZ
@@ -269,7 +268,7 @@ def test_deviance_agrees_with_the_pointwise_log_likelihood():
     rate = mc.Gamma("rate", 2.0, 1.0, size=3)
     y = mc.Poisson("y", rate[z[group]], value=[1, 2, 7, 0, 1, 0], observed=True)
     other = mc.Normal("other", rate[0], 1.0, value=[1.0, 2.0], observed=True)
-    m = sampled([y, other], 800)
+    m = sampled([y, other], iterations=800)
     found = m.to_arviz(log_likelihood=True, at_most=10**6)["log_likelihood"]
     total = sum(found[name].values.reshape(2, 300, -1).sum(-1) for name in ("y", "other"))
     np.testing.assert_allclose(m.deviance, -2.0 * total.ravel(), rtol=1e-10)
@@ -277,7 +276,7 @@ def test_deviance_agrees_with_the_pointwise_log_likelihood():
 
 def test_deviance_without_what_it_needs():
     with pytest.raises(mc.ModelError, match="deviance: the model has no data"):
-        _ = sampled([mc.Normal("a", 0, 1)], 600).deviance
+        _ = sampled([mc.Normal("a", 0, 1)], iterations=600).deviance
     hidden = mc.Normal("hidden", 0, 1, trace=False)
     y = mc.Normal("y", hidden, 1.0, value=[1.0, 2.0], observed=True)
     seen = mc.Normal("seen", hidden, 1.0)
@@ -317,6 +316,40 @@ def test_remember_leaves_what_was_not_kept():
 def test_remember_missing_entries():
     mu = mc.Normal("mu", 0, 1)
     y = mc.Normal("y", mu, 1.0, value=[1.0, np.nan, 3.0], observed=True)
-    m = sampled([y], 600)
+    m = sampled([y], iterations=600)
     m.remember()
     assert y.value[1] == m.trace("y", chain=1)[-1][0] and y.value[[0, 2]].tolist() == [1.0, 3.0]
+
+
+# -------------------------------------------------------------------- new rows of counts with totals by row
+
+TOTALS = np.array([5, 8, 10, 6])
+
+shortly = runs.sampler(iterations=400, burn=100, chains=2, seed=1, quiet=True)
+
+
+def counts_of_two():
+    p, w = mc.Beta("p", 1, 1, size=2), mc.Dirichlet("w", [1, 1])
+    z = mc.Categorical("z", w, size=4)
+    return shortly([mc.Binomial("y", TOTALS, p[z], value=[1, 6, 9, 2], observed=True), p, w, z])
+
+
+def counts_of_three():
+    p, w = mc.Dirichlet("p", np.ones((2, 3))), mc.Dirichlet("w", [1, 1])
+    z = mc.Categorical("z", w, size=4)
+    x = [[1, 2, 2], [6, 1, 1], [9, 1, 0], [2, 2, 2]]
+    return shortly([mc.Multinomial("y", TOTALS, p[z], value=x, observed=True), p, w, z])
+
+
+def test_new_rows_of_counts_take_totals_of_the_data():
+    binomial = mc.predictive(counts_of_two()).rvs(400, seed=2)
+    assert binomial.shape == (400,) and 0 <= binomial.min() and binomial.max() <= 10
+    rows = mc.predictive(counts_of_three()).rvs(400, seed=2)
+    assert rows.shape == (400, 3)
+    share = np.array([(rows.sum(axis=1) == n).mean() for n in TOTALS])
+    assert share.sum() == 1.0 and np.abs(share - 0.25).max() < 4.5 * np.sqrt(0.25 * 0.75 / 400)
+
+
+def test_a_density_of_new_counts_without_a_total_is_refused():
+    with pytest.raises(mc.ModelError, match="y: new rows expected"):
+        mc.predictive(counts_of_two()).logpdf([1.0])

@@ -8,6 +8,7 @@ import mcmix as mc
 from mcmix.errors import ModelError
 from mcmix.report import arviz_bridge
 from mcmix.report.sensitivity.power_scaling import CONFLICT, NONE, STRONG, diagnosis, power_scaled
+from tests import runs
 
 DATA = np.array([1.9, 2.6, 2.2, 3.1, 2.4])
 PRIOR = 4.0  # precision of the prior about 0; the data's is 1
@@ -24,8 +25,7 @@ def one_mean(prior=PRIOR):
     return [mc.Normal("y", mu, 1.0, value=DATA, observed=True), mu]
 
 
-def sampled(nodes, iterations=2_500, seed=1):
-    return mc.MCMC(nodes).sample(iterations, 500, chains=2, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=2500, burn=500, chains=2, seed=1)
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ from scipy.special import gammaln, logsumexp
 
 import mcmix as mc
 from mcmix.distributions.table import FAMILIES
+from tests import runs
 from tests.references import assert_mean, chains_of, gridded_pair
 
 ROWS = np.array([0.0, 0.3, 0.5])
 
 
-def run(nodes, iterations=600, burn=200, **options):
-    return mc.MCMC(nodes).sample(iterations, burn, **{"chains": 2, "seed": 1, "progress_bar": False, **options})
+sampled = runs.sampler(iterations=600, burn=200, chains=2, seed=1)
 
 
 def unknown(name):
@@ -54,7 +54,7 @@ def test_scipys_densities_without_bound_too():
 def test_a_row_at_an_end_belongs_to_the_other_component_whatever_the_shapes():
     a, b, w = mc.Gamma("a", 1.0, 0.2), mc.Gamma("b", 1.0, 0.2), mc.Dirichlet("w", [1, 1])
     y = mc.Mixture("y", w, [mc.Uniform.dist(-1e-6, 1e-6), mc.Beta.dist(a, b)], value=ROWS, observed=True)
-    m = run([y, w, a, b], 6000, 1000, chains=4)
+    m = sampled([y, w, a, b], iterations=6000, burn=1000, chains=4)
     draws = chains_of(m, "a")
     assert (draws < 1).any() and (draws > 1).any()  # on both sides of where the density at 0 turns from none to all
     assert np.isfinite(m.draws().statistics["lp"]).all()
@@ -89,7 +89,7 @@ def test_rows_at_zero_beside_unlike_components_leave_no_nan(name, third):
     components += [mc.Beta.dist(unknown("a3"), unknown("b3"))] if third else []
     x = np.concatenate([[0.0, 0.0], np.random.default_rng(1).uniform(0.2, 0.9, 12)])
     y = mc.Mixture("y", mc.Dirichlet("w", np.ones(len(components))), components, value=x, observed=True)
-    m = run([y], 60, 20)
+    m = sampled([y], iterations=60, burn=20)
     assert np.isfinite(m.draws().statistics["lp"]).all() and np.isfinite(m.deviance).all()
     assert np.isfinite(m.memberships()).all()
     logs = m.to_arviz(log_likelihood=True)["log_likelihood"]["y"].values
@@ -108,7 +108,7 @@ def test_one_component_may_have_a_density_at_zero(name):
     x = np.append(np.random.default_rng(1).uniform(0.2, 0.9, 12), 0.0)
     law, *shapes = TABLES_AT_ZERO[name]
     w, rates = mc.Dirichlet("w", [1, 1]), mc.Gamma("rates", 2.0, 0.5, size=2)
-    m = run([mc.Mixture("y", w, law, *shapes, rates, value=x, observed=True)], 100, 50)
+    m = sampled([mc.Mixture("y", w, law, *shapes, rates, value=x, observed=True)], iterations=100, burn=50)
     assert np.isfinite(m.deviance).all() and np.isfinite(m.memberships()).all()
     if "known" in name:
         np.testing.assert_allclose(m.memberships()[-1], [1.0, 0.0], atol=1e-12)
@@ -117,7 +117,7 @@ def test_one_component_may_have_a_density_at_zero(name):
 def test_conjugate_draws_count_a_zero_that_is_allowed():
     x = np.array([0.0, 0.4, 1.1])
     rate = mc.Gamma("rate", 2.0, 1.0)
-    m = run([rate, mc.Gamma("y", 1.0, rate, value=x, observed=True)], 4000, 100)
+    m = sampled([rate, mc.Gamma("y", 1.0, rate, value=x, observed=True)], iterations=4000, burn=100)
     assert_mean(chains_of(m, "rate", 2), (2.0 + 3) / (1.0 + x.sum()))
 
 
@@ -127,7 +127,7 @@ def test_a_start_comes_out_of_draws_that_no_row_fits():
     x = np.concatenate([rng.uniform(0, 3, 20), rng.uniform(0, 9.9, 10)])
     ends = mc.Uniform("ends", 0.0, 10.0, size=2)
     y = mc.Mixture("y", mc.Dirichlet("w", [1, 1]), mc.Uniform, 0.0, ends, value=x, observed=True)
-    m = run([y], 300, 100)
+    m = sampled([y], iterations=300, burn=100)
     assert np.isfinite(m.draws().statistics["lp"]).all()
     assert (m.trace("ends")[:].max(axis=1) >= x.max()).all()
 
@@ -143,7 +143,7 @@ def test_rows_of_weights_with_a_zero():
 
     theta = mc.Deterministic(concentration, "concentration", "theta", {"free": free})
     y = mc.Dirichlet("y", theta, value=x, observed=True)
-    m = run([y, free], 3000, 300)
+    m = sampled([y, free], iterations=3000, burn=300)
     grid = np.linspace(0.01, 30, 400)
     b, c = np.meshgrid(grid, grid, indexing="ij")
     logs = np.log(b) - b + np.log(c) - c
@@ -193,14 +193,14 @@ def test_a_row_without_density_is_named(name):
     make, x = IMPOSSIBLE[name]
     place = r"v\[1, 1\]" if np.ndim(x) == 2 else r"v\[2\]"
     with pytest.raises(mc.ZeroProbability, match=rf"{place} = 0"):
-        run([make(np.array(x))], 10, 0)
+        sampled([make(np.array(x))], iterations=10, burn=0)
 
 
 def test_labels_known_for_some_rows_name_the_row_too():
     z = mc.Categorical("z", [0.5, 0.5], value=np.ma.masked_equal([0, 9, 1, 9], 9), observed=True)
     y = mc.Gamma("y", mc.Gamma("a", 2, 1, size=2)[z], 1.0, value=[0.2, 0.3, 0.0, 0.4], observed=True)
     with pytest.raises(mc.ZeroProbability, match=r"y\[2\] = 0"):
-        run([y, z], 10, 0)
+        sampled([y, z], iterations=10, burn=0)
 
 
 def test_a_row_that_becomes_impossible_in_the_run_is_named():

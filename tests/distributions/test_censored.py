@@ -18,6 +18,7 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.distributions.truncated import truncated
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import leaf
+from tests import runs
 from tests.kernels.test_machine import ran
 from tests.references import (
     Component,
@@ -46,11 +47,7 @@ def quantiles(name: str, *levels: float) -> list[float]:
     return [float(law.ppf(level)) for level in levels]
 
 
-def drawn(node: Any, chains: int = 4, draws: int = 3000, seed: int = 3) -> Any:
-    """A sampler that has run."""
-    sampler = mc.MCMC([node])
-    sampler.sample(draws + 300, 300, chains=chains, seed=seed, progress_bar=False)
-    return sampler
+sampled = runs.sampler(iterations=3300, burn=300, seed=3)
 
 
 # ---- densities
@@ -256,7 +253,7 @@ ENDS = np.array([3.0, 2.0, 3.0, 3.0, 3.0, 3.0, 1.0, 2.5, 1.0, 3.0])
 def test_censored_exponential_times() -> None:
     """A gamma prior stays gamma: shape plus events, rate plus all time under observation."""
     rate = mc.Gamma("rate", 2.0, 1.0)
-    sampler = drawn(mc.Censored("y", mc.Exponential, rate, upper=ENDS, value=TIMES))
+    sampler = sampled(mc.Censored("y", mc.Exponential, rate, upper=ENDS, value=TIMES))
     events = np.sum(TIMES < ENDS)
     assert_law(chains_of(sampler, "rate"), stats.gamma(2.0 + events, scale=1.0 / (1.0 + TIMES.sum())), "rate")
 
@@ -266,7 +263,7 @@ def test_censored_weibull_times() -> None:
     lower = np.where(TIMES == 0.05, 0.1, -np.inf)
     shape, scale = mc.Gamma("shape", 4.0, 2.0), mc.Gamma("scale", 3.0, 1.0)
     node = mc.Censored("y", mc.Weibull, shape, scale, lower=lower, upper=ENDS, value=TIMES)
-    sampler = drawn(node, draws=4000)
+    sampler = sampled(node, iterations=4300)
     a, b = np.linspace(0.02, 8.0, 400)[:, None, None], np.linspace(0.02, 20.0, 800)[None, :, None]
     law = stats.weibull_min(a, scale=b)
     logs = np.where(TIMES >= ENDS, law.logsf(TIMES), law.logpdf(TIMES))
@@ -286,7 +283,7 @@ def test_truncated_data_move_the_mean() -> None:
     """Normal data seen only above 1: the likelihood divides by the mass there."""
     y = np.array([1.1, 1.3, 2.0, 1.05, 2.6])
     mean = mc.Normal("mean", 0.0, 0.5)
-    sampler = drawn(mc.Truncated("y", mc.Normal, mean, sigma=1.0, lower=1.0, value=y, observed=True))
+    sampler = sampled(mc.Truncated("y", mc.Normal, mean, sigma=1.0, lower=1.0, value=y, observed=True))
     grid = np.linspace(-9.0, 7.0, 8001)
     logs = stats.norm.logpdf(grid, 0.0, np.sqrt(2.0)) + np.sum(stats.norm.logpdf(y[:, None], grid), 0)
     logs -= len(y) * stats.norm.logsf(1.0, grid)
@@ -303,7 +300,7 @@ def test_a_truncated_normal_prior_is_conjugate(written: str) -> None:
         mean = mc.Truncated("mean", mc.Normal, 0.5, 2.0, lower=0.3, upper=1.5)
     else:
         mean = mc.TruncatedNormal("mean", mu=0.5, tau=2.0, a=0.3, b=1.5)
-    sampler = drawn(mc.Normal("y", mean, 4.0, value=y, observed=True))
+    sampler = sampled(mc.Normal("y", mean, 4.0, value=y, observed=True))
     assert sampler.step_method_dict[mean][0].name == "conjugate Gibbs"
     precision = 2.0 + 3 * 4.0
     centre, scale = (2.0 * 0.5 + 4.0 * y.sum()) / precision, precision**-0.5
@@ -315,7 +312,7 @@ def test_a_truncated_count_is_sampled() -> None:
     """An unknown count with three possible values, and a truncated gamma prior without data."""
     trials = mc.Truncated("trials", mc.Poisson, 4.0, lower=3, upper=5)
     p = mc.Truncated("p", mc.Beta, 2.0, 3.0, lower=0.2)
-    sampler = drawn(mc.Binomial("y", trials, p, value=3, observed=True))
+    sampler = sampled(mc.Binomial("y", trials, p, value=3, observed=True))
     grid = 0.2 + 0.8 * (np.arange(4000) + 0.5) / 4000
     joint = np.array([stats.poisson.pmf(n, 4.0) * stats.binom.pmf(3, n, grid) for n in (3, 4, 5)])
     joint *= stats.beta.pdf(grid, 2.0, 3.0)
@@ -344,7 +341,7 @@ def test_a_mixture_with_censored_rows() -> None:
     z = mc.Categorical("z", w, size=len(ROWS))
     rate = mc.Gamma("rate", [3.0, 2.0], [1.0, 4.0], size=2)
     y = mc.Censored("y", mc.Exponential, rate[z], upper=LIMITS, value=ROWS)
-    sampler = drawn(y, draws=5000)
+    sampler = sampled(y, iterations=5300)
     components = [exponential_component(3.0, 1.0), exponential_component(2.0, 4.0)]
     exact = enumerated(components, len(ROWS), dirichlet_label_prior([2.0, 1.0]))
     assert_shares(chains_of(sampler, "z")[..., None] == np.arange(2), exact.memberships, "labels")
@@ -363,7 +360,7 @@ def test_labels_of_bounded_components(written: str) -> None:
     else:
         law = getattr(mc, written)
         y = law("y", mc.Normal, 2.5 * z - 1.0, 1.0, lower=0.0, upper=1.0, value=x, observed=True)
-    sampler = drawn(y)
+    sampler = sampled(y)
     assert sampler.step_method_dict[z][0].name == "label pass"
     if written == "Censored":
         density = np.where(x[:, None] >= 1.0, stats.norm.sf(1.0, mean), stats.norm.pdf(x[:, None], mean))
@@ -396,7 +393,7 @@ def test_bounds_may_be_nodes() -> None:
     """The unknown end of a truncation: the likelihood falls as one over the mass below it."""
     end = mc.Uniform("end", 1.0, 5.0)
     y = np.array([0.3, 0.9, 0.5])
-    sampler = drawn(mc.Truncated("y", mc.Exponential, 1.0, upper=end, value=y, observed=True))
+    sampler = sampled(mc.Truncated("y", mc.Exponential, 1.0, upper=end, value=y, observed=True))
     grid = 1.0 + 4.0 * (np.arange(4000) + 0.5) / 4000
     masses = stats.expon.cdf(grid) ** -3.0
     assert_mean(chains_of(sampler, "end"), np.sum(grid * masses) / masses.sum(), "end")

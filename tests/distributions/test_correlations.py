@@ -13,6 +13,7 @@ from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps import density
 from mcmix.structure.walks import ordered
 from tests import references as ref
+from tests import runs
 from tests.references import assert_law, assert_mean, assert_shares, chains_of
 
 LKJ, HALF_T = FAMILIES["LKJ"], FAMILIES["HalfStudentT"]
@@ -20,12 +21,7 @@ ROWS = np.array([[0.1, 0.3], [-0.4, 0.8], [2.2, 1.9], [3.0, 2.4], [1.2, 1.0], [-
 CASES = [(1.0, 2), (3.5, 2), (0.4, 2), (1.0, 3), (2.0, 3), (0.7, 4), (5.0, 6)]
 
 
-def sampled(nodes, seed, iterations=20000, burn=2000):
-    return mc.MCMC(nodes).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
-
-
-def step_of(sampler, name):
-    return next(s for s in sampler.assembled.steps if name in [v.name for v in s.variables])
+sampled = runs.sampler(iterations=20_000, burn=2000)
 
 
 def margin(concentration, d):
@@ -167,7 +163,7 @@ def test_moves_under_the_prior(step, concentration, d):
         return 0.0 * r.sum()
 
     m = mc.MCMC([correlation, nothing])
-    assert step_of(m, "R").name == "adaptive Metropolis, block"  # not over cells
+    assert runs.step_of(m, "R").name == "adaptive Metropolis, block"  # not over cells
     m.use_step_method(step, correlation)
     m.sample(16000, 1500, chains=4, seed=d, progress_bar=False)
     x = chains_of(m, "R")
@@ -215,7 +211,7 @@ def test_idle_matrices_are_drawn_from_the_prior():
     x = mc.Normal("x", 0.0, 1.0)
     y = mc.Normal("y", x, 1.0, value=0.3, observed=True)
     m = sampled([correlation, x, y], 2, 4000, 100)
-    assert step_of(m, "R").name == "draw from prior"
+    assert runs.step_of(m, "R").name == "draw from prior"
     assert_law(chains_of(m, "R")[..., 2, 1], margin(2.0, 3))
 
 
@@ -242,7 +238,7 @@ def test_a_correlation_beside_known_scales(law):
 
     y = getattr(mc, law)("y", np.zeros(2), matrix, value=ROWS, observed=True)
     m = sampled([correlation, y], 3, 8000, 500)
-    assert step_of(m, "R").name == "slice, free coordinates"
+    assert runs.step_of(m, "R").name == "slice, free coordinates"
 
     def log_density(r):
         return margin(2.0, 2).logpdf(r) + by_correlation(np.broadcast_to(scales, (*r.shape, 2)), r).sum(-1)
@@ -255,7 +251,7 @@ def test_scales_and_a_correlation_against_quadrature():
     correlation = mc.LKJ("R", 1.5, 2)
     y = mc.MvNormalCov("y", np.zeros(2), scale[:, None] * correlation * scale[None, :], value=ROWS, observed=True)
     m = sampled([scale, correlation, y], 4)
-    assert step_of(m, "scale").name == "slice" and step_of(m, "R").name == "slice, free coordinates"
+    assert runs.step_of(m, "scale").name == "slice" and runs.step_of(m, "R").name == "slice, free coordinates"
     s, r = 8.0 * ref.midpoints(160), 2.0 * ref.midpoints(160) - 1.0
     a, b, c = np.meshgrid(s, s, r, indexing="ij")
     squares = ROWS.T @ ROWS
@@ -320,10 +316,10 @@ def test_scales_and_correlations_are_sampled_on_sums_however_many_rows_there_are
     sizes = []
     for n in (40, 4000):
         m, y = mixture(n, write, shared)
-        assert step_of(m, "z").name == "label pass" and step_of(m, "mu").name == "conjugate Gibbs"
-        assert step_of(m, "scale").name == "slice" and step_of(m, "R").name == "slice, free coordinates"
+        assert runs.step_of(m, "z").name == "label pass" and runs.step_of(m, "mu").name == "conjugate Gibbs"
+        assert runs.step_of(m, "scale").name == "slice" and runs.step_of(m, "R").name == "slice, free coordinates"
         assert [e.over for e in m.assembled.structure.evidence if e.factor.node is y] == ["cells"]
-        targets = [step_of(m, "scale").target.expression, step_of(m, "R").target]
+        targets = [runs.step_of(m, "scale").target.expression, runs.step_of(m, "R").target]
         sizes.append([[p.shape for p in ordered(t)] for t in targets])
         assert max(p.size for t in targets for p in ordered(t)) <= 16
     assert sizes[0] == sizes[1]
@@ -336,7 +332,7 @@ def test_many_scales_and_matrices_move_one_by_one():
     cover = scale[:, :, None] * correlation * scale[:, None, :]
     y = mc.Mixture("y", np.ones(6) / 6, mc.MvNormalCov, np.zeros(4), cover, value=x, observed=True)
     m = mc.MCMC([scale, correlation, y])
-    assert step_of(m, "scale").name == "slice" and step_of(m, "R").name == "slice, free coordinates"
+    assert runs.step_of(m, "scale").name == "slice" and runs.step_of(m, "R").name == "slice, free coordinates"
 
 
 def test_every_way_to_write_a_covariance_draws_the_same():

@@ -13,6 +13,7 @@ from mcmix.structure import expression as ex
 from mcmix.structure.expression import constant, leaf
 from mcmix.structure.rewrite import substitute
 from tests import references as ref
+from tests import runs
 from tests.kernels.test_machine import assert_twins, ran
 from tests.references import assert_law, assert_mean, assert_shares, chains_of
 
@@ -21,12 +22,7 @@ CROOKED = np.array([[1.0, 2.0], [2.0, 1.0]])  # eigenvalues 3 and -1
 ROWS = np.array([[0.1, 0.3], [-0.4, 0.8], [2.2, 1.9], [3.0, 2.4], [1.2, 1.0], [2.0, 3.1]])
 
 
-def sampled(nodes, seed, iterations=12000, burn=200):
-    return mc.MCMC(nodes).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
-
-
-def step_of(sampler, name):
-    return next(s for s in sampler.assembled.steps if name in [v.name for v in s.variables])
+sampled = runs.sampler(iterations=12_000, burn=200)
 
 
 def positive(shape, d, seed):
@@ -122,8 +118,8 @@ def test_no_part_of_the_evidence_grows_with_the_rows(law, labels):
         m = mc.MCMC([y, scale, mu])
         evidence = [e for e in m.assembled.structure.evidence if e.factor.node is y]
         assert [e.over for e in evidence] == ["cells"]
-        assert step_of(m, "scale").name == "slice" and step_of(m, "mu").name == "conjugate Gibbs"
-        sizes.append((step_of(m, "scale").cost, step_of(m, "mu").cost))
+        assert runs.step_of(m, "scale").name == "slice" and runs.step_of(m, "mu").name == "conjugate Gibbs"
+        sizes.append((runs.step_of(m, "scale").cost, runs.step_of(m, "mu").cost))
     assert sizes[0] == sizes[1]
 
 
@@ -137,7 +133,7 @@ def test_a_mean_is_drawn_from_its_normal_law(law):
     mu = getattr(mc, law)("mu", centre, MATRICES[law](prior))
     y = getattr(mc, law)("y", mu, MATRICES[law](cover), value=ROWS, observed=True)
     m = sampled([mu, y], 1, 6000)
-    assert step_of(m, "mu").name == "conjugate Gibbs"
+    assert runs.step_of(m, "mu").name == "conjugate Gibbs"
     total = np.linalg.inv(prior) + 6 * np.linalg.inv(cover)
     mean = np.linalg.solve(total, np.linalg.solve(prior, centre) + np.linalg.solve(cover, ROWS.sum(0)))
     spread = np.sqrt(np.diagonal(np.linalg.inv(total)))
@@ -152,7 +148,7 @@ def test_means_below_a_common_one_by_covariance():
     mu = mc.MvNormalCov("mu", top, 0.5 * np.eye(2), size=3)
     data = [mc.MvNormalCov(f"y{g}", mu[g], np.eye(2), value=x[g], observed=True) for g in range(3)]
     m = sampled([top, mu, *data], 2)
-    assert {step_of(m, n).name for n in ("mu", "top")} == {"conjugate Gibbs"}
+    assert {runs.step_of(m, n).name for n in ("mu", "top")} == {"conjugate Gibbs"}
     weight = 1 / (0.5 + 1 / 2)
     total = 0.25 + 3 * weight
     centre = weight * x.mean(1).sum(0) / total
@@ -169,7 +165,7 @@ def test_a_covariance_has_its_inverse_wishart_posterior(degrees):
     cover = mc.InverseWishart("cover", degrees, SCALE)
     y = mc.MvNormalCov("y", [1.0, 0.5], cover, value=ROWS, observed=True)
     m = sampled([cover, y], 3)
-    assert step_of(m, "cover").name == "conjugate Gibbs"
+    assert runs.step_of(m, "cover").name == "conjugate Gibbs"
     about = ROWS - [1.0, 0.5]
     after = SCALE + about.T @ about
     assert_mean(chains_of(m, "cover"), after / (degrees + 6 - 3))
@@ -184,7 +180,7 @@ def test_a_mean_and_a_covariance_that_are_both_unknown():
     cover = mc.InverseWishart("cover", 4.0, np.eye(2))
     y = mc.MvNormalCov("y", mu, cover, value=x, observed=True)
     m = sampled([mu, cover, y], 4)
-    assert {step_of(m, n).name for n in ("mu", "cover")} == {"conjugate Gibbs"}
+    assert {runs.step_of(m, n).name for n in ("mu", "cover")} == {"conjugate Gibbs"}
     about = x - x.mean(0)
     after = np.eye(2) + about.T @ about
     assert_mean(chains_of(m, "cover"), after / (33 - 3), exact_error=1e-4)
@@ -200,7 +196,7 @@ def test_one_covariance_per_group_times_known_numbers_and_one_without_data():
         mc.MvNormalCov(f"y{g}", np.zeros(2), times[g] * cover[g], value=x[g], observed=True) for g in range(2)
     ]  # fmt: skip
     m = sampled([cover, *data], 5)
-    assert step_of(m, "cover").name == "conjugate Gibbs"
+    assert runs.step_of(m, "cover").name == "conjugate Gibbs"
     exact = [
         (SCALE + x[0].T @ x[0]) / (6 + 3 - 3),
         (np.eye(2) + x[1].T @ x[1] / 4.0) / (5 + 3 - 3),
@@ -267,7 +263,7 @@ def test_labels_means_and_covariances_against_enumeration(tied):
     mu = mc.MvNormalCov("mu", CENTRES, cover / TIMES, size=2)
     y = mc.Mixture("y", z, mc.MvNormalCov, mu, cover, value=ROWS, observed=True)
     m = sampled([w, z, mu, cover, y], 6, 30000)
-    assert {step_of(m, n).name for n in ("mu", "cover")} == {"conjugate Gibbs"}
+    assert {runs.step_of(m, n).name for n in ("mu", "cover")} == {"conjugate Gibbs"}
     shares, covers, means = enumerated(tied)
     assert_shares(chains_of(m, "z")[..., None] == np.arange(2), shares, "memberships")
     assert_mean(chains_of(m, "cover"), covers, "covariances")
@@ -293,7 +289,7 @@ def test_coordinates_that_are_missing():
         mu = mc.MvNormal("mu", CENTRES, np.eye(2), size=2)
         y = getattr(mc, law)("y", mu[z], MATRICES[law](SCALE), value=x, observed=True)
         m = sampled([mu, z, y], seed)
-        assert step_of(m, "mu").name == "conjugate Gibbs"
+        assert runs.step_of(m, "mu").name == "conjugate Gibbs"
         return {name: chains_of(m, name) for name in ("mu", "z")}
 
     other = {name: ref.mean_and_error(draws) for name, draws in drawn("MvNormal", 8).items()}
@@ -310,7 +306,7 @@ def test_the_scale_above_known_covariances_is_a_wishart_matrix():
     scale = mc.Wishart("scale", 4.0, np.eye(2))
     x = mc.InverseWishart("x", 6.0, scale, value=covers, observed=True)
     m = sampled([scale, x], 10, 8000)
-    assert step_of(m, "scale").name == "conjugate Gibbs"
+    assert runs.step_of(m, "scale").name == "conjugate Gibbs"
     assert_mean(chains_of(m, "scale"), (4 + 3 * 6) * np.linalg.inv(np.eye(2) + np.linalg.inv(covers).sum(0)))
 
 
@@ -319,7 +315,7 @@ def test_the_scale_above_known_wishart_matrices_is_an_inverse_wishart_matrix():
     scale = mc.InverseWishart("scale", 4.0, np.eye(2))
     x = mc.WishartCov("x", 6.0, scale, value=matrices, observed=True)
     m = sampled([scale, x], 11, 8000)
-    assert step_of(m, "scale").name == "conjugate Gibbs"
+    assert runs.step_of(m, "scale").name == "conjugate Gibbs"
     assert_mean(chains_of(m, "scale"), (np.eye(2) + matrices.sum(0)) / (4 + 3 * 6 - 3))
 
 
@@ -330,7 +326,7 @@ def test_a_wishart_law_whose_scale_is_unknown_is_drawn_exactly():
     tau = mc.WishartCov("tau", 4.0, scale)
     y = mc.MvNormal("y", [0.0], tau, value=x, observed=True)
     m = sampled([scale, tau, y], 12, 20000)
-    assert {step_of(m, n).name for n in ("scale", "tau")} == {"conjugate Gibbs"}
+    assert {runs.step_of(m, n).name for n in ("scale", "tau")} == {"conjugate Gibbs"}
     q = float((x**2).sum())
 
     def log_density(c):  # tau integrated out: gamma with shape (4 + 3) / 2 and rate (1 / c + q) / 2
@@ -345,7 +341,7 @@ def test_a_number_in_the_scale_is_sampled_by_slices():
     s = mc.Gamma("s", 2.0, 1.0)
     x = mc.InverseWishart("x", 6.0, s * SCALE, value=covers, observed=True)
     m = sampled([s, x], 13, 8000)
-    assert step_of(m, "s").name == "slice"
+    assert runs.step_of(m, "s").name == "slice"
     rate = 1.0 + 0.5 * sum(np.trace(SCALE @ np.linalg.inv(c)) for c in covers)
     assert_law(chains_of(m, "s"), stats.gamma(2.0 + 2 * 6 * 2 / 2, scale=1 / rate))
 
@@ -356,7 +352,7 @@ def test_covariances_outside_the_conjugate_pattern_still_move():
     cover = mc.InverseWishart("cover", 5.0, [[2.0]])
     y = mc.MvNormalCov("y", [0.0], cover + np.array([[0.5]]), value=x, observed=True)
     m = sampled([cover, y], 14, 20000, 2000)
-    assert step_of(m, "cover").name == "slice, free coordinates"
+    assert runs.step_of(m, "cover").name == "slice, free coordinates"
 
     def log_density(c):
         return stats.invgamma(2.5, scale=1.0).logpdf(c) + stats.norm(0, np.sqrt(c + 0.5)[..., None]).logpdf(

@@ -10,6 +10,7 @@ import pytest
 from scipy import special, stats
 
 import mcmix as mc
+from tests import runs
 from tests.references import (
     Component,
     assert_law,
@@ -24,11 +25,7 @@ from tests.references import (
 GenGamma = mc.from_scipy(stats.gengamma)
 
 
-def drawn(node: Any, draws: int = 800, burn: int = 200) -> Any:
-    """A sampler that has run."""
-    sampler = mc.MCMC([node])
-    sampler.sample(draws + burn, burn, chains=4, seed=5, progress_bar=False)
-    return sampler
+sampled = runs.sampler(iterations=1000, burn=200, seed=5)
 
 
 def test_shapes_in_scipys_order_and_names() -> None:
@@ -78,14 +75,14 @@ def test_an_unknown_scale() -> None:
     """Gamma rows as a generalised gamma with c = 1: an inverse gamma prior of the scale stays one."""
     y = np.array([0.7, 2.1, 1.4, 3.0])
     scale = mc.InverseGamma("scale", 3.0, 2.0)
-    sampler = drawn(GenGamma("y", 2.0, 1.0, scale=scale, value=y, observed=True))
+    sampler = sampled(GenGamma("y", 2.0, 1.0, scale=scale, value=y, observed=True))
     assert_law(chains_of(sampler, "scale"), stats.invgamma(3.0 + 2.0 * len(y), scale=2.0 + y.sum()), "scale")
 
 
 def test_as_a_prior() -> None:
     """A logistic prior from SciPy against quadrature."""
     mean = mc.from_scipy(stats.logistic)("mean", loc=1.0, scale=0.5)
-    sampler = drawn(mc.Normal("y", mean, 4.0, value=[0.2, -0.5], observed=True))
+    sampler = sampled(mc.Normal("y", mean, 4.0, value=[0.2, -0.5], observed=True))
     grid = np.linspace(-4.0, 5.0, 4001)
     masses = stats.logistic.pdf(grid, 1.0, 0.5) * stats.norm.pdf(0.2, grid, 0.5) * stats.norm.pdf(-0.5, grid, 0.5)
     assert_mean(chains_of(sampler, "mean"), np.sum(grid * masses) / masses.sum(), "mean")
@@ -107,7 +104,7 @@ def test_components_of_a_mixture() -> None:
     """Two gamma components through SciPy's gengamma against all 64 label vectors."""
     z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 2.0]), size=len(ROWS))
     rate = mc.Gamma("rate", [6.0, 3.0], [1.0, 4.0], size=2)
-    sampler = drawn(GenGamma("y", 2.0, 1.0, scale=1.0 / rate[z], value=ROWS, observed=True), draws=1000)
+    sampler = sampled(GenGamma("y", 2.0, 1.0, scale=1.0 / rate[z], value=ROWS, observed=True), iterations=1200)
     exact = enumerated([component(6.0, 1.0), component(3.0, 4.0)], len(ROWS), dirichlet_label_prior([1.0, 2.0]))
     assert_shares(chains_of(sampler, "z")[..., None] == np.arange(2), exact.memberships, "labels")
     assert_mean(chains_of(sampler, "rate"), exact.expected("mean"), "rates")
@@ -118,7 +115,7 @@ def test_many_labels_go_as_a_block() -> None:
     rng = np.random.default_rng(4)
     x = np.concatenate([rng.gumbel(0.0, 1.0, 20), rng.gumbel(4.0, 1.0, 20)])
     z = mc.Categorical("z", [0.5, 0.5], size=len(x))
-    sampler = drawn(mc.from_scipy(stats.gumbel_r)("y", loc=4.0 * z, value=x, observed=True))
+    sampler = sampled(mc.from_scipy(stats.gumbel_r)("y", loc=4.0 * z, value=x, observed=True))
     assert sampler.step_method_dict[z][0].name == "entangled labels"
     density = stats.gumbel_r.pdf(x[:, None], [0.0, 4.0])
     shares = density / density.sum(1, keepdims=True)
@@ -141,7 +138,7 @@ def test_a_censored_law_of_scipy_is_sampled() -> None:
     """Exponential times by another name: the same gamma posterior of the rate."""
     times, ends = np.array([0.4, 2.0, 1.1, 3.0]), np.array([3.0, 2.0, 3.0, 3.0])
     rate = mc.Gamma("rate", 2.0, 1.0)
-    sampler = drawn(mc.Censored("y", mc.from_scipy(stats.expon), scale=1.0 / rate, upper=ends, value=times))
+    sampler = sampled(mc.Censored("y", mc.from_scipy(stats.expon), scale=1.0 / rate, upper=ends, value=times))
     events = np.sum(times < ends)
     assert_law(chains_of(sampler, "rate"), stats.gamma(2.0 + events, scale=1.0 / (1.0 + times.sum())), "rate")
 

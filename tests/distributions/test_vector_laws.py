@@ -7,6 +7,7 @@ from scipy import stats
 
 import mcmix as mc
 from mcmix.distributions.table import FAMILIES
+from tests import runs
 from tests.references import assert_law, assert_mean, assert_shares, chains_of
 
 CASES = [
@@ -126,8 +127,7 @@ def test_what_cannot_be_is_refused(build, words):
 # -------------------------------------------------------------------- posteriors
 
 
-def sampled(nodes, seed, iterations=20000, burn=2000):
-    return mc.MCMC(nodes).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=20_000, burn=2000)
 
 
 def test_a_wishart_precision_has_its_conjugate_posterior():

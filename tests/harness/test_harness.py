@@ -197,7 +197,16 @@ FAULTS: dict[str, tuple[Callable[[], mc.Model], Callable[[], mc.Model] | None, A
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+# in smaller models test_planted.py plants these for every method, in the fast part too
+ELSEWHERE = {
+    "prior left out by a step",
+    "every count one too large",
+    "scale and rate swapped",
+    "Hastings term forgotten",
+}
+
+
+@pytest.mark.parametrize("fault", [pytest.param(f, marks=[pytest.mark.slow] * (f in ELSEWHERE)) for f in FAULTS])
 def test_a_planted_fault_is_caught(fault: str):
     simulated, sampled, prepare, options = FAULTS[fault]
     other = None if sampled is None else sampled()

@@ -19,6 +19,7 @@ from mcmix import testing
 from mcmix.kernels.records import seen
 from mcmix.kernels.tiles import PASS
 from mcmix.steps.labels import LabelGibbs
+from tests import runs
 from tests.harness import levels
 
 RUNS, MISSES = 100, 1
@@ -146,8 +147,7 @@ def asked(
 # -------------------------------------------------------------------- the twin
 
 
-def sampled(model: mc.Model, seed: Any) -> mc.MCMC:
-    return mc.MCMC(model).sample(30, 10, chains=1, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=30, burn=10, chains=1)
 
 
 def wrong_model(right: Callable[[], mc.Model], wrong: Callable[[], mc.Model]) -> Verdict:

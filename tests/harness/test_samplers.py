@@ -8,6 +8,7 @@ from mcmix.testing import joint_test
 from tests.harness import levels
 
 ROWS = 8
+FAST, SLOW = 20, 600  # replications of a first stage; doubt triples them, twice
 ZEROS, POINTS = np.zeros(ROWS), np.zeros((ROWS, 2))
 
 
@@ -92,12 +93,12 @@ FALSE_ALARM = levels.each("samplers", TESTS)
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
 def test_sweeps_leave_the_joint_law_as_it_is(model):
-    result = joint_test([model()], replications=60, false_alarm=FALSE_ALARM, seed=11)
+    result = joint_test([model()], replications=FAST, false_alarm=FALSE_ALARM, seed=11)
     assert result.passed, result
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
 def test_long(model):
-    result = joint_test([model()], replications=600, steps=2, false_alarm=FALSE_ALARM, seed=12)
+    result = joint_test([model()], replications=SLOW, steps=2, false_alarm=FALSE_ALARM, seed=12)
     assert result.passed, result

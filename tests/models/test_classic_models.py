@@ -7,6 +7,7 @@ from scipy.special import expit, gammaln, logsumexp, xlogy
 
 import mcmix as mc
 from tests import references as ref
+from tests import runs
 from tests.references import (
     Component,
     assert_below,
@@ -17,16 +18,7 @@ from tests.references import (
     chains_of,
 )
 
-
-def sampled(nodes, seed, iterations=12_000, burn=1000, **options):
-    return mc.MCMC(nodes, **options).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
-
-
-def explained(m, name, capsys):
-    capsys.readouterr()
-    m.explain()
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith(f"{name}:")]
-    return line
+sampled = runs.sampler(iterations=12_000, burn=1000)
 
 
 def opaque(f):
@@ -483,7 +475,7 @@ def test_two_groups_of_a_law_of_ones_own(law, recorded, iterations, capsys):
     y = law(mu, z)
     m = mc.MCMC([w, z, mu, y])
     if recorded is not None:
-        assert ("label pass" in explained(m, "z", capsys)) is recorded
+        assert ("label pass" in runs.line_of(m, "z", capsys)) is recorded
         m.explain()
         assert ("y" in told_as_python(capsys.readouterr().out)) is not recorded
     m.sample(iterations, iterations // 10, chains=4, seed=7, progress_bar=False)

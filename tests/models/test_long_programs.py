@@ -285,7 +285,7 @@ def two_peaks(n):
     return np.where(v % 7 == 0, 2.0, 1.0) * weights / weights.sum()
 
 
-@pytest.mark.parametrize("n", [33, 97])
+@pytest.mark.parametrize("n", [33, pytest.param(97, marks=pytest.mark.slow)])
 def test_windows_of_values_leave_the_law_as_it_is(n):
     """Every tenth draw, nearly independent of the one before, against the law that enumeration gives."""
     weights = two_peaks(n)

@@ -5,7 +5,9 @@ import pytest
 
 import mcmix as mc
 from mcmix.report.arviz_measures import rhat
+from tests import runs
 from tests.references import SIGMAS, TwoNormals, assert_mean, chains_of, mean_and_error
+from tests.synthetic import two_groups_of_heights
 
 ELEMENTS = [("p", None), ("mu", 0), ("mu", 1), ("sd", 0), ("sd", 1)]
 SEEDS = [11, 12, 13, 14, 15]
@@ -14,8 +16,7 @@ ALL_SEEDS = list(range(100, 120))
 
 @pytest.fixture(scope="module")
 def data():
-    rng = np.random.default_rng(20240511)
-    return np.concatenate([rng.normal(150, 10, 700), rng.normal(200, 20, 300)])
+    return two_groups_of_heights()
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +161,7 @@ WAYS = [
 ]
 
 
-def sampled(nodes, iterations, burn, seed):
-    return mc.MCMC(nodes).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=26_000, burn=1000)
 
 
 def element(sampler, name, position):
@@ -182,7 +182,7 @@ def assert_moments(draws, reference):
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_each_way_of_writing_it_has_the_marginal_posterior(way, data, reference):
-    assert_moments(all_elements(sampled(way(data), 10500, 500, seed=3)), reference)
+    assert_moments(all_elements(sampled(way(data), iterations=10500, burn=500, seed=3)), reference)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -200,7 +200,7 @@ def test_each_way_of_writing_it_offers_the_label_permutation_move(way, data):
 
 
 def test_memberships_agree_with_the_weights(data):
-    sampler = sampled(decorated(data), 5500, 500, seed=4)
+    sampler = sampled(decorated(data), iterations=5500, burn=500, seed=4)
     share = (chains_of(sampler, "z") == 0).mean(-1)
     p = chains_of(sampler, "p")
     n = len(data)  # E[p | z] = (n share + 1) / (n + 2)
@@ -208,7 +208,7 @@ def test_memberships_agree_with_the_weights(data):
 
 
 def assert_mixed(data, seed):
-    draws = all_elements(sampled(decorated(data), 4500, 500, seed=seed))
+    draws = all_elements(sampled(decorated(data), iterations=4500, burn=500, seed=seed))
     assert np.all(rhat(draws) <= 1.01), rhat(draws)
     assert np.all(draws[:, :, 1] < draws[:, :, 2]), "a chain visited the label-swapped mode after burn-in"
 
@@ -253,12 +253,12 @@ def test_reference_and_random_walk_agree(data, reference):
 def test_a_short_random_walk_on_the_marginal_posterior_agrees(data):
     walk = TwoNormals(data).random_walk(64, 2000, 500, seed=2)
     centre, error = mean_and_error(walk)
-    draws = all_elements(sampled(decorated(data), 10500, 500, seed=6))
+    draws = all_elements(sampled(decorated(data), iterations=10500, burn=500, seed=6))
     assert_mean(draws, centre, "means", error)
 
 
 def test_draws_stand_in_the_units_of_the_issue(data):
     """The figures that the data were made with lie within four posterior standard deviations."""
-    draws = all_elements(sampled(decorated(data), 2500, 500, seed=7)).reshape(-1, 5)
+    draws = all_elements(sampled(decorated(data), iterations=2500, burn=500, seed=7)).reshape(-1, 5)
     made_with = np.array([0.7, 150, 200, 10, 20])
     assert np.all(np.abs(draws.mean(0) - made_with) < 4 * draws.std(0))

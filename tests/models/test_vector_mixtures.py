@@ -12,15 +12,10 @@ from mcmix.structure.expression import leaf
 from mcmix.structure.missing import by_category
 from mcmix.structure.walks import ordered
 from tests import references as ref
+from tests import runs
 from tests.references import assert_law, assert_mean, assert_shares, chains_of
 
-
-def sampled(nodes, seed, iterations=12000, burn=500):
-    return mc.MCMC(nodes).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
-
-
-def step_of(sampler, name):
-    return next(s for s in sampler.assembled.steps if name in [v.name for v in s.variables])
+sampled = runs.sampler(iterations=12_000, burn=500)
 
 
 def clusters(n, d, k, seed, spread=3.0):
@@ -43,7 +38,7 @@ def test_the_pass_weighs_rows_as_numpy_does(law, n, d, k):
     w = mc.Dirichlet("w", np.ones(k), value=rng.dirichlet(np.ones(k)))
     y = mc.Mixture("y", w, getattr(mc, law), means, LAWS[law](covers), value=x, observed=True)
     m = mc.MCMC([w, y])
-    assert step_of(m, "y label").name == "label pass"
+    assert runs.step_of(m, "y label").name == "label pass"
     m.sample(1, chains=1, seed=1)
     found, _ = unit_log_likelihood(m.assembled, m.draws(), 1)
     logs = np.stack([stats.multivariate_normal(a, c).logpdf(x).reshape(n) for a, c in zip(means, covers, strict=True)])
@@ -135,7 +130,7 @@ def test_means_and_labels_against_enumeration():
     z = mc.Categorical("z", w, size=6)
     y = mc.Mixture("y", z, mc.MvNormal, mu, PRECISION, value=ROWS, observed=True)
     m = sampled([w, z, mu, y], 5, 26000)
-    assert step_of(m, "mu").name == "conjugate Gibbs"
+    assert runs.step_of(m, "mu").name == "conjugate Gibbs"
     shares, means = enumerated(lambda k, own: normal_evidence(ROWS, own, centres[k], prior, PRECISION), [1.0, 2.0])
     assert_shares(chains_of(m, "z")[..., None] == np.arange(2), shares, "memberships")
     assert_mean(chains_of(m, "mu"), means, "means")
@@ -149,7 +144,7 @@ def test_precisions_and_labels_against_enumeration():
     precision = mc.Wishart("precision", [3.0, 5.0], scales)
     y = mc.Mixture("y", z, mc.MvNormal, np.zeros(2), precision, value=x, observed=True)
     m = sampled([w, z, precision, y], 6, 40000)
-    assert step_of(m, "precision").name == "conjugate Gibbs"
+    assert runs.step_of(m, "precision").name == "conjugate Gibbs"
 
     def evidence(k, own):
         return wishart_evidence(x, own, [3.0, 5.0][k], scales[k])
@@ -169,7 +164,7 @@ def test_a_shared_mean_and_precision():
     precision = mc.Wishart("precision", 4.0, np.eye(2))
     y = mc.MvNormal("y", mu, precision, value=x, observed=True)
     m = sampled([mu, precision, y], 7, 30000)
-    assert {step_of(m, n).name for n in ("mu", "precision")} == {"conjugate Gibbs"}
+    assert {runs.step_of(m, n).name for n in ("mu", "precision")} == {"conjugate Gibbs"}
     about = x - x.mean(0)
     inverse = np.eye(2) + about.T @ about
     assert_mean(chains_of(m, "precision"), 33.0 * np.linalg.inv(inverse), exact_error=1e-4)
@@ -185,7 +180,7 @@ def test_means_of_means():
     mu = mc.MvNormal("mu", top, 2.0 * np.eye(2), size=3)
     data = [mc.MvNormal(f"y{g}", mu[g], np.eye(2), value=x[g], observed=True) for g in range(3)]
     m = sampled([top, mu, *data], 8, 20000)
-    assert {step_of(m, n).name for n in ("mu", "top")} == {"conjugate Gibbs"}
+    assert {runs.step_of(m, n).name for n in ("mu", "top")} == {"conjugate Gibbs"}
     weight = 1 / (1 / 2.0 + 1 / 4)  # precision with which a group's average speaks of the top
     total = 0.25 + 3 * weight
     centre = weight * x.mean(1).sum(0) / total
@@ -206,7 +201,7 @@ def test_units_with_several_rows():
     logs = np.stack([stats.multivariate_normal(c).logpdf(x) for c in means], 1)
     odds = np.log([0.4, 0.6]) + np.stack([np.bincount(group, logs[:, k]) for k in range(2)], 1)
     assert_shares(chains_of(m, "z")[..., None] == np.arange(2), ref.normalised(odds, 1))
-    assert step_of(m, "z").name == "label pass"
+    assert runs.step_of(m, "z").name == "label pass"
 
 
 # -------------------------------------------------------------------- tables of independent columns
@@ -220,7 +215,7 @@ def test_diagonal_components_against_enumeration():
     mu = mc.Normal("mu", [[0.0, 0.0], [2.0, 2.0]], prior, size=(2, 2))
     y = mc.Normal("y", mu[z], known, value=ROWS, observed=True)
     m = sampled([w, z, mu, y], 10, 26000)
-    assert step_of(m, "z").name == "label pass"
+    assert runs.step_of(m, "z").name == "label pass"
     cuts = np.array([0.0, 1.0, 2.0])
     parts = []
     for centre in (0.0, 2.0):
@@ -238,7 +233,7 @@ def test_missing_coordinates_of_diagonal_components_are_integrated_out():
     z = mc.Categorical("z", [0.4, 0.6], size=6)
     y = mc.Normal("y", mc.Index("centre", means, z), 1.0, value=x, observed=True)
     m = sampled([z, y], 11, 6000)
-    assert step_of(m, "z").name == "label pass"
+    assert runs.step_of(m, "z").name == "label pass"
     logs = np.stack([np.nansum(stats.norm(c, 1.0).logpdf(x), axis=1) for c in means], 1) + np.log([0.4, 0.6])
     shares = ref.normalised(logs, 1)
     assert_shares(chains_of(m, "z")[..., None] == np.arange(2), shares)

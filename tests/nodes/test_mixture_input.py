@@ -1,8 +1,8 @@
 """Bad and hard input of mixtures of vectors: what is refused by name, and what is legal in both engines."""
 
-import matplotlib
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from scipy import stats
 from scipy.special import digamma
 from sklearn.metrics import adjusted_rand_score
@@ -10,9 +10,6 @@ from sklearn.metrics import adjusted_rand_score
 import mcmix as mc
 from tests import references as ref
 from tests.references import assert_law, assert_mean
-
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
 
 BROKEN = np.array([[1.0, 2.0], [2.0, 1.0]])  # eigenvalues -1 and 3
 

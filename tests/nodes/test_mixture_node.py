@@ -7,13 +7,13 @@ import pytest
 from scipy import stats
 
 import mcmix as mc
+from tests import runs
 from tests.references import assert_law, assert_mean, assert_shares, chains_of
 
 ROWS = np.array([-1.3, 0.2, 0.9, 2.4, 3.1, 4.0, 0.4, 5.2])
 
 
-def sampled(nodes, seed, iterations=3000, burn=500):
-    return mc.MCMC(nodes).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=3000, burn=500)
 
 
 def build(kind):
@@ -163,3 +163,15 @@ def test_known_unequal_weights_against_enumeration(weights):
     assert (np.abs(hits.mean(0) - exact) < 4.5 * errors).all()
     moved = next(s for s in m.assembled.steps if s.variables[0].name == "z").ratio
     assert 0.2 < moved < 1.0  # exchanges do happen
+
+
+def test_a_law_that_wraps_another_says_how_it_is_written():
+    mu = mc.Normal("mu", 0, 1, size=2)
+    with pytest.raises(TypeError, match=r"Censored\('y', mc.Normal, mu\[z\]"):
+        mc.Mixture("y", mc.Dirichlet("w", [1, 1]), mc.Censored, mu, 1.0, value=[1.0, 2.0], observed=True)
+
+
+def test_a_point_mass_beside_a_density_is_refused_with_a_way_out():
+    parts = [mc.DiscreteUniform.dist(0, 0), mc.Normal.dist(mc.Normal("mu", 0, 1), 1.0)]
+    with pytest.raises(mc.ModelError, match="point mass beside a density model whether the value is that point apart"):
+        mc.Mixture("y", mc.Dirichlet("w", [1, 1]), parts, value=[0.0, 1.2], observed=True)

@@ -5,26 +5,20 @@ import os
 import subprocess
 import sys
 
-import matplotlib
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from scipy import stats
 from scipy.special import expit, gammaln, logsumexp
 
 import mcmix.pymc2 as mc
 from mcmix.errors import ModelError
 from tests.references import TwoNormals, assert_mean, assert_shares
-
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
+from tests.synthetic import two_groups_of_heights
 
 PICTURE = b"\x89PNG"
 
-
-@pytest.fixture(autouse=True)
-def no_open_figures():
-    yield
-    pyplot.close("all")
+pytestmark = pytest.mark.usefixtures("no_open_figures")
 
 
 def drawn(plot, *arguments, **keywords):
@@ -48,8 +42,7 @@ def small_model(**keywords):
 
 @pytest.fixture(scope="module")
 def two_components():
-    rng = np.random.default_rng(20240511)
-    return np.concatenate([rng.normal(150, 10, 700), rng.normal(200, 20, 300)])
+    return two_groups_of_heights()
 
 
 def notebook(data):

@@ -1,10 +1,7 @@
 """What is handed to ArviZ goes straight into the plots of the generation that is installed, and into files and back."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import arviz as az
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot
@@ -27,6 +24,7 @@ OF_ROWS = {
 }  # fmt: skip
 
 pytestmark = [
+    pytest.mark.usefixtures("no_open_figures"),
     # ArviZ 0.23 calls a function that Matplotlib 3.11 is about to change; ArviZ's to mend
     pytest.mark.filterwarnings("ignore:Passing a dict or None as alias_mapping"),
     pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto"),  # of the 40 rows that are drawn here
@@ -53,12 +51,6 @@ def full(m):
 @pytest.fixture(scope="module")
 def relabelled(m):
     return mc.relabel(m)
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    pyplot.close("all")
 
 
 def texts(figure):

@@ -1,11 +1,8 @@
 """Figures of components, ranks, memberships, priors and replicates: what is on them, and on whose axes."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 from io import BytesIO
 
+import matplotlib
 import numpy as np
 import pytest
 from pandas import DataFrame, Series

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -14,8 +13,6 @@ from matplotlib.patches import Ellipse, Rectangle
 import mcmix as mc
 from mcmix.report.components import NormalComponents
 from mcmix.report.plots.style import DATA
-
-matplotlib.use("Agg")
 
 RNG = np.random.default_rng(7)
 COVARIANCE = np.array([[2.0, -1.2, 0.3], [-1.2, 1.0, 0.0], [0.3, 0.0, 0.5]])

@@ -34,7 +34,7 @@ class Seen(HTMLParser):
         self.text.append(data)
 
 
-def sampled(n=40, seed=1):
+def two_groups(n=40, seed=1):
     x = np.random.default_rng(seed).normal([[0.0], [9.0]], 1.0, (2, n)).ravel()
     w = mc.Dirichlet("w", [1, 1])
     mu = mc.Normal("mu", 4, 0.01, size=2)
@@ -45,7 +45,7 @@ def sampled(n=40, seed=1):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    return sampled().report(tmp_path_factory.mktemp("page") / "made", notes=["a note <script>alert(1)</script>"])
+    return two_groups().report(tmp_path_factory.mktemp("page") / "made", notes=["a note <script>alert(1)</script>"])
 
 
 def test_the_page_holds_what_it_should(page):
@@ -95,7 +95,7 @@ def test_a_run_that_goes_wrong_is_marked(tmp_path):
 
 
 def test_comparisons_stand_on_the_page(tmp_path):
-    m = sampled(20, 2)
+    m = two_groups(20, 2)
     comparison = mc.compare({"two": m})
     text = m.report(tmp_path, comparison=comparison, title="Two", command="do it again").read_text(encoding="utf-8")
     assert "Models compared" in text and "log_evidence" in text and "do it again" in text and "<h1>Two</h1>" in text
@@ -118,7 +118,7 @@ def test_refusals(tmp_path):
     with pytest.raises(mc.ModelError, match="sample"):
         m.report(tmp_path)
     (tmp_path / "file").write_text("x")
-    m = sampled(10)
+    m = two_groups(10)
     with pytest.raises(mc.ModelError, match="expected a folder, got the file"):
         m.report(tmp_path / "file")
     with pytest.raises(mc.ModelError, match="cannot be made"):

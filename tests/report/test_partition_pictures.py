@@ -1,9 +1,5 @@
 """Figures of partitions and of model choice, drawn."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import numpy as np
 import pytest
 from pandas import DataFrame

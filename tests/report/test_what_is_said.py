@@ -1,7 +1,6 @@
 """What explain and the verdict say is true: the first obstacle, certain labels, names that differ."""
 
 import tracemalloc
-import warnings
 
 import numpy as np
 import pytest
@@ -12,14 +11,12 @@ from mcmix.report.diagnosis.result import diagnosed
 from mcmix.report.diagnosis.switching import switching
 from mcmix.steps.explain import explanation
 from mcmix.traces.memory import Draws
+from tests import runs
 
 X = np.random.default_rng(1).normal([[0.0], [40.0]], 1.0, (2, 30)).ravel()
 
 
-def sampled(nodes, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return mc.MCMC(nodes).sample(1000, 300, seed=1, progress_bar=False, **options)
+sampled = runs.sampler(iterations=1000, burn=300, chains=None, seed=1, quiet=True)
 
 
 def reason_of(nodes, name):

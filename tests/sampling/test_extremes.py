@@ -11,11 +11,10 @@ from scipy import stats
 from scipy.special import gammaln, logsumexp
 
 import mcmix as mc
+from tests import runs
 from tests.references import assert_law, assert_shares, chains_of
 
-
-def sampled(y: Any, iterations: int, burn: int, seed: int, chains: int = 2, start: Any = None) -> mc.MCMC:
-    return mc.MCMC([y]).sample(iterations, burn, chains=chains, seed=seed, start=start, progress_bar=False)
+sampled = runs.sampler(iterations=300, burn=100, chains=2)
 
 
 # -------------------------------------------------------------------- weights
@@ -28,7 +27,7 @@ def test_a_tiny_known_weight_counts_where_the_density_makes_up_for_it(rare: floa
     y = mc.Mixture("y", mc.Categorical("z", weights, size=5), mc.Normal, centres, 1.0, value=x, observed=True)
     logs = np.log(weights) + stats.norm(centres, 1.0).logpdf(x[:, None])
     exact = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
-    m = sampled(y, 3000, 100, seed=71)
+    m = sampled(y, iterations=3000, burn=100, seed=71)
     np.testing.assert_allclose(m.memberships(), exact, rtol=1e-10, atol=1e-300)
     assert_shares(chains_of(m, "z", 2)[..., None] == np.arange(2), exact)
     np.testing.assert_allclose(m.predict_logpdf(x), logsumexp(logs, axis=1), rtol=1e-13)
@@ -38,7 +37,7 @@ def test_weights_far_below_any_double_are_alive():
     """Concentrations of 1e-5 put the free weight near exp(-1e5); a row likelier by exp(2e5) there finds it."""
     z = mc.Categorical("z", mc.Dirichlet("w", [1e-5, 1e-5]), size=2)
     y = mc.Mixture("y", z, mc.Normal, [0.0, 20.0], 1e3, value=[0.0, 20.0], observed=True)
-    m = sampled(y, 60, 0, seed=72, chains=4, start={"z": [0, 0]})
+    m = sampled(y, iterations=60, burn=0, seed=72, chains=4, start={"z": [0, 0]})
     labels, w = chains_of(m, "z"), chains_of(m, "w")
     assert (labels[:, -1] == [0, 1]).all()
     assert np.isfinite(w).all() and (w >= 0.0).all()
@@ -50,7 +49,7 @@ def test_weights_far_below_any_double_are_alive():
 def test_tiny_concentrations_give_no_nan(k: int):
     x = np.random.default_rng(73).normal(size=40)
     w, mu = mc.Dirichlet("w", np.full(k, 1e-5)), mc.Normal("mu", 0.0, 0.1, size=k)
-    m = sampled(mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True), 300, 100, seed=74)
+    m = sampled(mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True), iterations=300, burn=100, seed=74)
     for name in ("w", "mu"):
         assert np.isfinite(m.trace(name)[:]).all()
     np.testing.assert_allclose(m.memberships().sum(1), 1.0, rtol=1e-12)
@@ -218,7 +217,7 @@ def test_float32_is_the_float64_of_the_same_values(number: int):
     draws = []
     for dtype in (np.float32, np.float64):
         _, y, start = list(in_format(dtype))[number]
-        m = sampled(y, 60, 10, seed=79, start=start)
+        m = sampled(y, iterations=60, burn=10, seed=79, start=start)
         draws.append(m.trace("mu")[:])
         draws.append(m.trace("deviance")[:])
     assert draws[0].dtype == np.float64
@@ -257,7 +256,7 @@ def test_one_component_is_no_mixture(n: int):
     theta = mc.NormalGamma("theta", 0.5, 0.3, 3.0, 2.0, size=1)
     y = mc.Mixture("y", mc.Dirichlet("w", [1.7]), mc.Normal, theta, value=x, observed=True)
     mean, times, shape, rate, evidence = normal_gamma_posterior(x, 0.5, 0.3, 3.0, 2.0)
-    m = sampled(y, 6000, 100, seed=82, chains=4)
+    m = sampled(y, iterations=6000, burn=100, seed=82, chains=4)
     assert_law(chains_of(m, "theta_precision")[..., 0], stats.gamma(shape, scale=1.0 / rate))
     assert_law(chains_of(m, "theta_mean")[..., 0], stats.t(2.0 * shape, mean, np.sqrt(rate / (shape * times))))
     np.testing.assert_array_equal(m.memberships(), np.ones((n, 1)))
@@ -271,7 +270,7 @@ def test_one_row():
     z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 2.0]), size=1)
     y = mc.Mixture("y", z, mc.Normal, mu, [1.0, 4.0], value=[1.4], observed=True)
     logs = np.log([1.0, 2.0]) + stats.norm([0.0, 3.0], np.sqrt([2.0, 1.25])).logpdf(1.4)
-    m = sampled(y, 20000, 200, seed=84, chains=4)
+    m = sampled(y, iterations=20000, burn=200, seed=84, chains=4)
     assert_shares(chains_of(m, "z")[..., None] == np.arange(2), np.exp(logs - logsumexp(logs))[None])
     assert np.isfinite(mc.VB([y]).update(seed=85, verbose=False).L)
 
@@ -292,7 +291,7 @@ def test_a_thousand_components(law: str):
     else:
         x, mu = rng.poisson(5.0, n), mc.Gamma("mu", 2.0, 0.5, size=k)
         y = mc.Mixture("y", w, mc.Poisson, mu, value=x, observed=True)
-    m = sampled(y, 60, 20, seed=87)
+    m = sampled(y, iterations=60, burn=20, seed=87)
     assert np.isfinite(m.trace("mu")[:]).all()
     np.testing.assert_allclose(m.memberships().sum(1), 1.0, rtol=1e-12)
     assert np.isfinite(m.predict_logpdf(x)).all()

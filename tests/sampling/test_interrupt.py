@@ -1,4 +1,4 @@
-"""Ctrl-C: a real process is interrupted at twenty random moments, keeps what it drew, says so and goes on."""
+"""Ctrl-C: a real process is interrupted at random moments, keeps what it drew, says so and goes on."""
 
 import json
 import queue
@@ -151,8 +151,14 @@ def interrupted(request):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize(
     ("interrupted", "calls"),
-    [("short sweeps", [FOREVER] * 8), ("long sweeps", [LONG, ALONE] * 3), ("user's Python", [FOREVER] * 6)],
-    ids=["short sweeps", "long sweeps", "user's Python"],
+    [
+        pytest.param("short sweeps", [FOREVER] * 2, id="short sweeps"),
+        pytest.param("long sweeps", [LONG, ALONE], id="long sweeps"),
+        pytest.param("user's Python", [FOREVER] * 2, id="user's Python"),
+        pytest.param("short sweeps", [FOREVER] * 8, id="short sweeps, often", marks=pytest.mark.slow),
+        pytest.param("long sweeps", [LONG, ALONE] * 3, id="long sweeps, often", marks=pytest.mark.slow),
+        pytest.param("user's Python", [FOREVER] * 6, id="user's Python, often", marks=pytest.mark.slow),
+    ],
     indirect=["interrupted"],
 )
 def test_an_interrupt_keeps_the_draws_and_the_chains(interrupted, calls):

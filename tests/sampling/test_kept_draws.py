@@ -12,7 +12,7 @@ from mcmix.pymc2 import database
 ROWS = np.random.default_rng(1).normal(6.0 * np.repeat([0, 1], 12), 1.0)
 
 
-def sampled():
+def every_kind():
     """Vectors, labels, missing entries, a deterministic: every kind of variable that is kept."""
     w = mc.Dirichlet("w", [1.0, 1.0])
     z = mc.Categorical("z", w, size=len(ROWS))
@@ -43,7 +43,7 @@ def roads(m):
 
 
 def test_writing_into_what_is_handed_out_fails_or_changes_a_copy():
-    m = sampled()
+    m = every_kind()
     kept = copy.deepcopy({**m.draws().variables, **m.draws().statistics, "deviance": m.deviance})
     for road, values in roads(m):
         assert values.size, road
@@ -57,7 +57,7 @@ def test_writing_into_what_is_handed_out_fails_or_changes_a_copy():
 
 
 def test_in_place_arithmetic_and_sorting_are_refused():
-    trace = sampled().trace("mu")[:]
+    trace = every_kind().trace("mu")[:]
     with pytest.raises(ValueError, match="read-only"):
         trace -= trace.mean(0)
     with pytest.raises(ValueError, match="read-only"):

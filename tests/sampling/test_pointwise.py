@@ -1,7 +1,6 @@
 """One pointwise likelihood: labels summed out, one entry per unit in the rows' order, of what was observed alone."""
 
 import itertools
-import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import mcmix as mc
+from tests import runs
 
 N = 9
 RNG = np.random.default_rng(11)
@@ -20,13 +20,7 @@ ITEMS = RNG.integers(0, 3, (N, 4))
 GAPS = np.array([1, 4, 7])
 
 
-def sampled(nodes, step=None, draws=40):
-    m = mc.MCMC(nodes)
-    if step is not None:
-        m.use_step_method(step, m.model.get_node("z"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return m.sample(20 + draws, 20, chains=2, seed=1, progress_bar=False)
+sampled = runs.sampler(iterations=60, burn=20, chains=2, seed=1, quiet=True)
 
 
 def labels(known=()):
@@ -173,7 +167,7 @@ def test_memberships_are_those_of_the_same_sum(name, known):
 @pytest.mark.parametrize("step", [None, mc.DiscreteMetropolis])
 @pytest.mark.parametrize("model", [scalar_mixture, two_nodes, items, columns, groups], ids=lambda f: f.__name__)
 def test_the_step_does_not_matter(model, step):
-    m = sampled(model(), step)
+    m = sampled(model(), steps={"z": step})
     rows = {"scalar_mixture": lambda m, k: normal(X, means(m), k), "two_nodes": of_two_nodes, "items": of_items,
             "columns": of_columns, "groups": of_groups}[model.__name__]  # fmt: skip
     logs = expected(m, lambda k: rows(m, k))
@@ -285,7 +279,7 @@ def test_a_larger_model_is_never_at_a_smaller_ones_mode():
     def fitted(k):
         w, mu = mc.Dirichlet("w", np.full(k, 2.0)), mc.Normal("mu", 6, 0.02, size=k)
         y = mc.Mixture("y", w, mc.Normal, mu, 2.0, value=x, observed=True)
-        return sampled([y, w, mu], draws=200)
+        return sampled([y, w, mu], iterations=220)
 
     found = mc.compare({k: fitted(k) for k in (3, 4)}, draws=400)
     n, sizes = len(x), {"3": 5, "4": 7}

@@ -10,6 +10,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import mcmix as mc
+from tests import runs
 
 RNG = np.random.default_rng(20240501)
 X = np.concatenate([RNG.normal(0.0, 1.0, 30), RNG.normal(6.0, 1.0, 21)])
@@ -18,9 +19,7 @@ PLANE = np.concatenate([RNG.normal([0.0, 0.0], 1.0, (20, 2)), RNG.normal([5.0, -
 NEW_PLANE = RNG.normal(1.0, 3.0, (9, 2))
 
 
-def sampled(y: Any, seed: int = 1, iterations: int = 240, **keywords: Any) -> mc.MCMC:
-    nodes = y if isinstance(y, list) else [y]
-    return mc.MCMC(nodes, **keywords).sample(iterations, 40, chains=2, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=240, burn=40, chains=2, seed=1)
 
 
 def kept(m: mc.MCMC, *names: str) -> list[np.ndarray]:

@@ -10,6 +10,7 @@ from scipy.special import gammaln, logsumexp
 import mcmix as mc
 from mcmix.errors import ModelError
 from mcmix.sampling.pointwise import deviance
+from tests import runs
 
 ROWS = np.random.default_rng(3).multivariate_normal([0.5, -0.5], [[1.0, 0.8], [0.8, 1.0]], 24)
 ROWS[[2, 5], 0] = np.nan
@@ -18,8 +19,7 @@ ROWS[9] = np.nan
 SHOWN = np.flatnonzero(~np.isnan(ROWS).all(axis=1))
 
 
-def sampled(nodes, sweeps=700, **options):
-    return mc.MCMC(nodes).sample(sweeps, 200, seed=1, progress_bar=False, **options)
+sampled = runs.sampler(iterations=700, burn=200, chains=None, seed=1)
 
 
 def masked(x):
@@ -93,7 +93,9 @@ def test_rows_that_all_miss_the_same(shown):
     rows = np.full((12, 2), np.nan)
     rows[:, shown] = np.linspace(-1.0, 1.0, 12)
     matrix = np.array([[2.0, 0.5], [0.5, 1.0]])
-    m = sampled([mc.MvNormalCov("y", mc.Normal("mu", 0, 1, size=2), matrix, value=masked(rows), observed=True)], 400)
+    m = sampled(
+        [mc.MvNormalCov("y", mc.Normal("mu", 0, 1, size=2), matrix, value=masked(rows), observed=True)], iterations=400
+    )
     expected = stats.norm.logpdf(
         rows[:, shown], m.draws().variables["mu"][..., shown, None], np.sqrt(matrix[shown, shown])
     )
@@ -106,7 +108,9 @@ def test_rows_that_all_miss_the_same(shown):
 def test_comparison_is_about_what_rows_show():
     matrix = np.array([[1.0, 0.8], [0.8, 1.0]])
     mu = mc.MvNormal("mu", [0, 0], 0.1 * np.eye(2))
-    m = sampled([mc.MvNormal("y", mu, np.linalg.inv(matrix), value=masked(ROWS), observed=True)], 1000, chains=1)
+    m = sampled(
+        [mc.MvNormal("y", mu, np.linalg.inv(matrix), value=masked(ROWS), observed=True)], iterations=1000, chains=1
+    )
     row = mc.compare({"one": m}).table.loc["one"]
     drawn = m.draws().variables["mu"][0]
     waic, dic = scores_by_hand(np.array([by_hand(mean, matrix) for mean in drawn]))
@@ -133,7 +137,7 @@ def test_a_law_that_is_not_known_is_refused():
 
     mu = mc.Normal("mu", 0, 1.0)
     y = mc.Stochastic(logp=log_density, doc="", name="y", parents={"mu": mu}, value=masked(x), observed=True)
-    m = sampled([y, mu], 300, chains=1)
+    m = sampled([y, mu], iterations=300, chains=1)
     with pytest.raises(ModelError, match="y has missing entries that cannot be integrated out"):
         m.to_arviz(log_likelihood=True)
 
@@ -174,7 +178,7 @@ def test_evidence_of_components_that_are_alike_within_classes():
     x = np.random.default_rng(1).normal(np.repeat([-10.0, -2.0, 5.0, 14.0], 25), 1.0)
     means = [-8.0, -8.0, 10.0, 10.0]
     mu, w = mc.Normal("mu", means, 0.02, size=4), mc.Dirichlet("w", [1, 1, 1, 1])
-    m = sampled([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True), mu, w], 3200, chains=4)
+    m = sampled([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True), mu, w], iterations=3200, chains=4)
     groups = x.reshape(4, 25)  # far apart: other partitions of the rows weigh nothing
     partition = gammaln(4.0) - gammaln(104.0) + 4.0 * gammaln(26.0)
     each = [[log_normal_rows(group, mean, 0.02) for mean in means] for group in groups]
@@ -192,7 +196,7 @@ def test_evidence_where_labels_are_known_for_some_units():
     w = mc.Dirichlet("w", [1, 1, 1])
     z = mc.Categorical("z", w, value=masked(known), observed=True)
     mu = mc.Normal("mu", 0, 0.02, size=3)
-    m = sampled([mc.Normal("y", mu[z], 1.0, value=x, observed=True), mu, w], 2200, chains=2)
+    m = sampled([mc.Normal("y", mu[z], 1.0, value=x, observed=True), mu, w], iterations=2200, chains=2)
     partition = gammaln(3.0) - gammaln(39.0) + 3.0 * gammaln(13.0)
     exact = partition + sum(log_normal_rows(group, 0.0, 0.02) for group in x.reshape(3, 12)) + np.log(2.0)
     found = mc.evidence(m)
@@ -209,7 +213,7 @@ def test_new_rows_where_labels_are_known_for_some_units():
     known[0], known[69] = 0, 1
     z = mc.Categorical("z", mc.Dirichlet("w", [1] * 3), value=masked(known), observed=True)
     mu = mc.Normal("mu", 3, 0.05, size=(3, 2))
-    m = sampled([mc.Normal("y", mu[z], 1.0, value=rows, observed=True)], 600, chains=2)
+    m = sampled([mc.Normal("y", mu[z], 1.0, value=rows, observed=True)], iterations=600, chains=2)
     w, means = (m.draws().variables[n] for n in ("w", "mu"))
     w, means = w.reshape(-1, 3), means.reshape(-1, 3, 2)
     new = rng.normal(size=(5, 2))

@@ -10,6 +10,7 @@ from scipy import stats
 from scipy.special import gammaln, logsumexp
 
 import mcmix as mc
+from tests import runs
 from tests.references import (
     Gridded,
     assert_below,
@@ -29,8 +30,7 @@ HITS = np.array([1, 0, 1, 1, 1, 0, 1])
 EXACT, SLICE, METROPOLIS, BLOCK = "conjugate Gibbs", "slice", "adaptive Metropolis", "adaptive Metropolis, block"
 
 
-def sampled(nodes, seed, iterations=11000, burn=1000):
-    return mc.MCMC(nodes).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=11_000, burn=1000)
 
 
 def step_name(sampler, name):
@@ -124,11 +124,6 @@ def hit_data(v):
 
 def gamma_scale(shape, rate):
     return stats.gamma(shape, scale=1 / rate)
-
-
-def truncated_normal(mean, precision, low, high):
-    scale = precision**-0.5
-    return stats.truncnorm((low - mean) / scale, (high - mean) / scale, mean, scale)
 
 
 CASES = [

@@ -8,6 +8,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import mcmix as mc
+from tests import runs
 
 X = np.array([[0.2, -0.4], [3.9, 0.3], [np.nan, 0.8], [2.1, np.nan], [0.4, 0.1], [np.nan, np.nan]])
 KNOWN = {1: 1, 2: 0, 5: 1}
@@ -21,8 +22,7 @@ def known(n=6, labels=KNOWN):
     return np.ma.masked_array([labels.get(i, 0) for i in range(n)], mask=mask)
 
 
-def sampled(nodes, iterations=400, **options):
-    return mc.MCMC(nodes).sample(iterations, 100, chains=2, seed=1, progress_bar=False, **options)
+sampled = runs.sampler(iterations=400, burn=100, chains=2, seed=1)
 
 
 def density(row, k, mean):

@@ -8,18 +8,14 @@ from scipy import stats
 from scipy.special import softmax
 
 import mcmix as mc
+from tests import runs
 
 X = np.array([0.4, 0.5, 1.2])
 TABLE = np.array([[0.4, 0.6], [0.3, 0.7], [0.2, 0.8]])
 STEPS = [mc.DiscreteMetropolis, mc.Metropolis, None]
 
 
-def drawn(nodes, step, seed=1, sweeps=21000):
-    m = mc.MCMC(nodes)
-    if step is not None:
-        m.use_step_method(step, m.model.get_node("z"))
-    m.sample(sweeps, 1000, chains=2, seed=seed, progress_bar=False)
-    return m.trace("z")[:]
+sampled = runs.sampler(iterations=21_000, burn=1000, chains=2, seed=1)
 
 
 def compared(draws, exact):
@@ -39,7 +35,7 @@ def weighted(weights, means):
 def test_tables_by_row(step):
     z = mc.Categorical("z", TABLE, size=3)
     at = mc.Lambda("at", lambda z=z: np.where(z == 0, 0.0, 1.0))
-    draws = drawn([mc.Normal("y", at, 1.0, value=X, observed=True), z], step)
+    draws = sampled([mc.Normal("y", at, 1.0, value=X, observed=True), z], steps={"z": step}).trace("z")[:]
     assert set(np.unique(draws)) == {0, 1}
     compared(draws, weighted(TABLE, [0.0, 1.0]))
 
@@ -49,7 +45,7 @@ def test_softmax_weights_of_three(step):
     logits = np.array([[0.0, 0.5, -0.5], [1.0, 0.0, 0.0], [-0.3, 0.2, 0.9]])
     z = mc.Categorical("z", softmax(logits, axis=1), size=3)
     at = mc.Lambda("at", lambda z=z: 0.8 * z)
-    draws = drawn([mc.Normal("y", at, 1.0, value=X, observed=True), z], step)
+    draws = sampled([mc.Normal("y", at, 1.0, value=X, observed=True), z], steps={"z": step}).trace("z")[:]
     assert draws.min() == 0 and draws.max() == 2
     compared(draws, weighted(softmax(logits, axis=1), [0.0, 0.8, 1.6]))
 
@@ -58,7 +54,7 @@ def test_softmax_weights_of_three(step):
 def test_missing_categories(step):
     """Categories of which one is missing: nothing but the table of its own row says what it is."""
     z = mc.Categorical("z", TABLE, value=np.ma.masked_array([0, 1, 0], mask=[0, 0, 1]), observed=True)
-    draws = drawn([z], step)
+    draws = sampled([z], steps={"z": step}).trace("z")[:]
     assert set(np.unique(draws)) == {0, 1}
     compared(draws, TABLE[2:])
 
@@ -69,7 +65,7 @@ def test_a_count_that_looks_up_the_last_axis_does_not_reach_the_next_row(step):
     rates = np.array([[1.0, 2.0, 3.0], [50.0, 60.0, 70.0]])
     z = mc.Poisson("z", 1.5, value=1)
     rate = mc.Lambda("rate", lambda z=z, rates=rates: rates[0, z])
-    draws = drawn([mc.Poisson("y", rate, value=[2, 3], observed=True), z], step)
+    draws = sampled([mc.Poisson("y", rate, value=[2, 3], observed=True), z], steps={"z": step}).trace("z")[:]
     p = stats.poisson.pmf([0, 1, 2], 1.5) * stats.poisson.pmf([[2], [3]], rates[0]).prod(axis=0)
     assert set(np.unique(draws)) <= {0, 1, 2}
     compared(draws[:, None], (p / p.sum())[None])
@@ -80,7 +76,8 @@ def test_pairs_of_labels_look_up_a_plane():
     means = np.array([[0.0, 1.0], [2.0, -1.0]])
     z, v = mc.Categorical("z", [0.5, 0.5], size=3), mc.Categorical("v", [0.3, 0.7], size=3)
     at = mc.Lambda("at", lambda z=z, v=v: means[v, z])
-    draws = drawn([mc.Normal("y", at, 1.0, value=X, observed=True), z, v], mc.DiscreteMetropolis)
+    y = mc.Normal("y", at, 1.0, value=X, observed=True)
+    draws = sampled([y, z, v], steps={"z": mc.DiscreteMetropolis}).trace("z")[:]
     p = np.zeros((3, 2))
     for a, b in itertools.product((0, 1), repeat=2):
         p[:, a] += 0.5 * [0.3, 0.7][b] * stats.norm.pdf(X, means[b, a], 1.0)

@@ -6,11 +6,10 @@ from scipy import stats
 
 import mcmix as mc
 from tests import references as ref
+from tests import runs
 from tests.references import Gridded, assert_below, assert_law, assert_masses, assert_mean, assert_shares, chains_of
 
-
-def sampled(m, seed, iterations=20_000, burn=2000, **options):
-    return m.sample(iterations, burn, **{"chains": 4, "seed": seed, "progress_bar": False, **options})
+sampled = runs.sampler(iterations=20_000, burn=2000)
 
 
 def served(nodes, step, on, seed, iterations=20_000, burn=2000, run=None, **options):
@@ -18,14 +17,6 @@ def served(nodes, step, on, seed, iterations=20_000, burn=2000, run=None, **opti
     m = mc.MCMC(nodes)
     m.use_step_method(step, on, **options)
     return sampled(m, seed, iterations, burn, **(run or {}))
-
-
-def line_of(m, name, capsys):
-    """What explain() says about a variable."""
-    capsys.readouterr()
-    m.explain()
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith(f"{name}:")]
-    return line
 
 
 def moved(draws):
@@ -907,7 +898,7 @@ def test_the_most_competent_wins_and_ties_are_settled():
 def test_a_chosen_step_runs_and_is_told(capsys):
     x, y = one_datum("competence three")
     m = mc.MCMC([x, y])
-    assert "Chosen" in line_of(m, "competence three", capsys)
+    assert "Chosen" in runs.line_of(m, "competence three", capsys)
     assert_law(chains_of(sampled(m, 52, 1500, 100), "competence three"), POSTERIOR)
 
 

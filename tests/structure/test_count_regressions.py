@@ -17,6 +17,7 @@ from mcmix.structure.linked import LinkedChild
 from mcmix.structure.recording import record
 from mcmix.testing import joint_test
 from tests import references as ref
+from tests import runs
 from tests.references import assert_mean, chains_of, normalised
 
 ROWS = 8
@@ -29,16 +30,11 @@ TRIALS = np.array([3, 1, 4, 2, 3, 5, 2, 6])
 SUCCESSES = np.minimum(TRIALS, [0, 1, 1, 0, 2, 3, 2, 5])
 
 
-def steps_of(sampler):
-    return {v.name: s for s in sampler.step_methods for v in s.variables}
-
-
 def linked_step(sampler):
     return next(s for s in sampler.step_methods if isinstance(s, LinkedCoefficients))
 
 
-def sampled(nodes, seed, iterations=12000, burn=500, chains=4, **options):
-    return mc.MCMC(nodes, **options).sample(iterations, burn, chains=chains, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=12_000, burn=500)
 
 
 # -------------------------------------------------------------------- what is seen
@@ -68,11 +64,11 @@ def test_spellings_of_links(spelling, labelled):
     mean = mc.InvLogit("p", line) if link is None else mc.Lambda("mean", lambda e=line: link(e))
     law, data = (mc.Poisson, COUNTS) if spelling in MEANS else (mc.Bernoulli, ANSWERS)
     sampler = mc.MCMC([law("y", mean, value=data, observed=True), beta, z])
-    step = steps_of(sampler)["beta"]
+    step = runs.steps_of(sampler)["beta"]
     link = "log" if spelling in MEANS else "probit" if spelling == "ndtr" else "logit"
     assert isinstance(step, LinkedCoefficients) and f"linear predictor of y below a {link} link" in step.reason
     assert step.group.sizes.tolist() == ([2, 2] if labelled else [2])
-    assert not labelled or steps_of(sampler)["z"].name == "label pass"
+    assert not labelled or runs.steps_of(sampler)["z"].name == "label pass"
     values = {beta: RNG.normal(size=beta.shape), z: RNG.integers(0, 2, ROWS)}
     (child,) = step.group.children
     numbers, predictor = np.ravel(values[beta]), evaluate(child.offset, values)
@@ -87,20 +83,20 @@ def test_what_is_no_link_is_left_to_other_steps():
     beta = mc.Normal("beta", 0.0, 1.0, size=2)
     for number, mean in enumerate([lambda b: np.exp(X @ b) + 1.0, lambda b: np.exp(X @ b) + np.exp(b[0])]):
         y = mc.Poisson(f"y{number}", mc.Lambda("mean", lambda b=beta, f=mean: f(b)), value=COUNTS, observed=True)
-        assert not isinstance(steps_of(mc.MCMC([y]))["beta"], LinkedCoefficients)
+        assert not isinstance(runs.steps_of(mc.MCMC([y]))["beta"], LinkedCoefficients)
     half = mc.Lambda("half", lambda b=beta: 0.5 / (1.0 + np.exp(X @ b)))
     sampler = mc.MCMC([mc.Bernoulli("y", half, value=ANSWERS, observed=True)])
-    assert not isinstance(steps_of(sampler)["beta"], LinkedCoefficients)
+    assert not isinstance(runs.steps_of(sampler)["beta"], LinkedCoefficients)
     positive = mc.Exponential("positive", 1.0, size=2)
     sampler = mc.MCMC([mc.Poisson("x", mc.Lambda("r", lambda b=positive: np.exp(X @ b)), value=COUNTS, observed=True)])
-    assert not isinstance(steps_of(sampler)["positive"], LinkedCoefficients)
+    assert not isinstance(runs.steps_of(sampler)["positive"], LinkedCoefficients)
 
 
 def test_a_step_of_the_users_choice_goes_before():
     beta = mc.Normal("beta", 0.0, 1.0, size=2)
     sampler = mc.MCMC([mc.Poisson("y", mc.Lambda("r", lambda b=beta: np.exp(X @ b)), value=COUNTS, observed=True)])
     sampler.use_step_method(mc.Slicer, beta)
-    assert steps_of(sampler)["beta"].name == "slice"
+    assert runs.steps_of(sampler)["beta"].name == "slice"
     with pytest.raises(TypeError, match="beta: no coefficient with a normal prior"):
         LinkedCoefficients([beta], structure_of(record(Model([mc.Normal("x", X @ beta, 1.0, size=ROWS)]))))
 
@@ -326,7 +322,7 @@ def test_few_cells_are_left_to_slices_and_several_coefficients_in_a_cell_are_not
     z = mc.Categorical("z", [0.5, 0.5], size=ROWS)
     a = mc.Normal("a", 0.0, 1.0, size=2)
     y = mc.Poisson("y", mc.Lambda("mean", lambda a=a, z=z: np.exp(a[z])), value=COUNTS, observed=True)
-    assert steps_of(mc.MCMC([y]))["a"].name == "slice"
+    assert runs.steps_of(mc.MCMC([y]))["a"].name == "slice"
     group, common = np.arange(ROWS) % 4, mc.Normal("common", 0.5, 2.0)
     effects = mc.Normal("effects", 0.0, 1.5, size=4)
     both = mc.Lambda("both", lambda c=common, e=effects: np.exp(c + e[group]))

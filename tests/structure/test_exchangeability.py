@@ -1,7 +1,5 @@
 """Exchangeability has one source: explain, the verdict, relabel, classify and evidence cannot disagree."""
 
-import warnings
-
 import numpy as np
 import pytest
 
@@ -10,6 +8,7 @@ from mcmix.api.diagnosis import facts_of
 from mcmix.api.evidence import Target
 from mcmix.api.symmetries import roles_of
 from mcmix.steps.explain import explanation
+from tests import runs
 
 ROWS = 40
 TRUTH = np.arange(ROWS) % 2
@@ -115,11 +114,7 @@ APART = {
 }  # fmt: skip
 
 
-def sampled(model, **options):
-    m = mc.MCMC(model)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return m.sample(400, 100, chains=2, seed=1, progress_bar=False, **options)
+sampled = runs.sampler(iterations=400, burn=100, chains=2, seed=1, quiet=True)
 
 
 def answers(m):

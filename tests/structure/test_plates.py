@@ -267,15 +267,16 @@ def test_components_of_a_hidden_chain_change_names_as_often_as_their_priors_say(
     assert m.step_methods[0].ratio > 0.1
 
 
+@pytest.mark.parametrize("sweeps", [4000, pytest.param(20_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("power", [0.25, 2.0])
-def test_names_of_a_hidden_chain_at_a_power(power: float):
+def test_names_of_a_hidden_chain_at_a_power(power: float, sweeps: int):
     """Components that known errors tell apart, so that the data's power counts in their exchange."""
     n = 44
     x = np.random.default_rng(5).normal(0.5, 1.0, n)
     moves, sd = np.array([[0.9, 0.1], [0.1, 0.9]]), np.array([1.0, 1.3])
     mu = mc.Normal("mu", [0, 1], sigma=1, size=2)
     y, z = hidden_chain(x, lambda z: mu[z], moves, lambda z: mc.Index(f"t_{z.__name__}", sd**-2.0, z))
-    m = all_at(power, [*y, *z, mu], 20_000, seed=6)
+    m = all_at(power, [*y, *z, mu], sweeps, seed=6)
     grid = np.linspace(-4, 5, 46)
     logs = np.array([
         [

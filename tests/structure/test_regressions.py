@@ -16,6 +16,7 @@ from mcmix.structure.linear import linear
 from mcmix.structure.recording import record
 from mcmix.testing import joint_test
 from tests import references as ref
+from tests import runs
 from tests.references import assert_mean, chains_of, normalised
 
 ROWS = 40
@@ -25,10 +26,6 @@ GROUP = RNG.integers(0, 2, ROWS)
 TRUTH = np.array([[0.0, 1.0, -1.0], [4.0, -1.0, 2.0]])
 DATA = (DESIGN * TRUTH[GROUP]).sum(1) + RNG.normal(size=ROWS)
 NOTHING = np.zeros(6)
-
-
-def steps_of(sampler):
-    return {v.name: s for s in sampler.step_methods for v in s.variables}
 
 
 def explained(sampler, capsys):
@@ -93,7 +90,7 @@ def test_what_meets_in_a_row_is_drawn_together():
     own, other = mc.Normal("own", 0.0, 0.1, size=2), mc.Normal("other", 0.0, 1.0)
     y = mc.Normal("y", own[z] + common * DESIGN[:, 1], 1.0, value=DATA, observed=True)
     sampler = mc.MCMC([y, mc.Normal("x", other * DESIGN[:, 1] + 1.0, 1.0, value=DATA, observed=True)])
-    steps = steps_of(sampler)
+    steps = runs.steps_of(sampler)
     assert {type(steps[n]).__name__ for n in ("own", "common")} == {"CoefficientGibbs", "DrawnAlong"}
     assert type(steps["other"]).__name__ == "ConjugateGibbs"
 
@@ -101,7 +98,7 @@ def test_what_meets_in_a_row_is_drawn_together():
 def test_factors_of_each_other_are_drawn_one_after_another():
     beta, scale = mc.Normal("beta", 0.0, 1.0, size=3), mc.Normal("scale", 1.0, 1.0)
     sampler = mc.MCMC([mc.Normal("y", scale * (DESIGN @ beta), 1.0, value=DATA, observed=True)])
-    steps = steps_of(sampler)
+    steps = runs.steps_of(sampler)
     assert type(steps["beta"]).__name__ == "CoefficientGibbs" and type(steps["scale"]).__name__ == "ConjugateGibbs"
 
 
@@ -151,8 +148,7 @@ def test_products_and_powers_of_coefficients_are_no_linear_predictor():
 # -------------------------------------------------------------------- the draws
 
 
-def sampled(nodes, seed, iterations=6000, burn=500):
-    return mc.MCMC(nodes).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
+sampled = runs.sampler(iterations=6000, burn=500)
 
 
 def vector_prior():
@@ -300,7 +296,7 @@ def test_rows_that_are_missing_and_labels_that_are_known():
     mean = mc.Lambda("mean", lambda b=beta, z=z: np.sum(DESIGN * b[z], axis=1))
     y = mc.Normal("y", mean, 1.0, value=np.ma.masked_array(DATA, missing), observed=True)
     sampler = sampled([y], seed=305, iterations=2000)
-    steps = steps_of(sampler)
+    steps = runs.steps_of(sampler)
     assert type(steps["beta"]).__name__ == "CoefficientGibbs" and type(steps["z"]).__name__ == "LabelGibbs"
     assert sum(c.rows for c in steps["beta"].group.children) == (~missing).sum()
     assert np.abs(chains_of(sampler, "beta").mean((0, 1)) - TRUTH).max() < 1.0
@@ -314,7 +310,7 @@ def test_labels_of_counts_and_of_yes_or_no():
         link = np.exp if law is mc.Poisson else lambda x: 1.0 / (1.0 + np.exp(-x))
         mean = mc.Lambda(f"mean{number}", lambda b=beta, z=z, link=link: link(np.sum(DESIGN * b[z], axis=1)))
         sampler = mc.MCMC([law(f"y{number}", mean, value=GROUP, observed=True)])
-        assert steps_of(sampler)[f"z{number}"].name == "label pass"
+        assert runs.steps_of(sampler)[f"z{number}"].name == "label pass"
 
 
 # -------------------------------------------------------------------- the kernel and its twin
@@ -414,7 +410,7 @@ def test_a_coefficient_that_does_not_exist():
     beta, k = mc.Normal("beta", 0.0, 1.0, size=3), mc.DiscreteUniform("k", 0, 3, value=1)
     mean = mc.Lambda("mean", lambda b=beta, k=k: b[k] * DESIGN[:, 1] + b[0])
     sampler = mc.MCMC([mc.Normal("y", mean, 1.0, value=DATA, observed=True)])
-    assert type(steps_of(sampler)["beta"]).__name__ == "CoefficientGibbs"
+    assert type(runs.steps_of(sampler)["beta"]).__name__ == "CoefficientGibbs"
     with pytest.raises(mc.McmixError, match="beta: a look-up went out of range|k: a look-up went out of range"):
         sampler.sample(500, 0, seed=307, progress_bar=False)
 

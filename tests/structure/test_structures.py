@@ -6,6 +6,7 @@ from scipy import stats
 
 import mcmix as mc
 from tests import references as ref
+from tests import runs
 from tests.references import assert_below, assert_law, assert_mean, assert_shares, chains_of, normalised
 
 X = np.array([-0.6, 0.3, 0.9, 1.6, 2.1, 2.4, 0.4, 3.0])
@@ -16,19 +17,11 @@ SHARE_CUTS = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
 FLAT = ref.dirichlet_label_prior([1.0, 1.0])
 
 
-def sampled(nodes, seed, iterations=21000, burn=1000, served=()):
-    made = mc.MCMC(nodes)
-    for step, node in served:
-        made.use_step_method(step, node)
-    return made.sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
-
-
-def step_of(sampler, name):
-    return next(s for s in sampler.assembled.steps if name in [v.name for v in s.variables])
+sampled = runs.sampler(iterations=21_000, burn=1000)
 
 
 def name_of_step(sampler, name):
-    return step_of(sampler, name).name
+    return runs.step_of(sampler, name).name
 
 
 def names_of_steps(sampler, *names):
@@ -566,7 +559,7 @@ CHOSEN_OR_ENTANGLED = [
 @pytest.mark.parametrize("served", CHOSEN_OR_ENTANGLED)
 def test_an_untraceable_look_up_has_the_same_posterior(served):
     z, nodes = untraceable_model(X[:6])
-    sampler = sampled(nodes, seed=261, iterations=6000, served=[] if served is None else [(served, z)])
+    sampler = sampled(nodes, seed=261, iterations=6000, steps={"z": served})
     exact = ref.enumerated([two_normal_means(X[:6])] * 2, 6, FLAT)
     assert name_of_step(sampler, "z") == ("enumeration" if served is None else "entangled labels")
     assert_memberships(sampler, exact)
@@ -637,7 +630,7 @@ def test_untraceable_dependence_across_rows(served):
         return neighbours_mean(z, [float(v) for v in mu])
 
     nodes = [mc.Normal("y", carried_over, 1.5, value=x, observed=True)]
-    sampler = sampled(nodes, seed=264, iterations=9000, served=[] if served is None else [(served, z)])
+    sampler = sampled(nodes, seed=264, iterations=9000, steps={"z": served})
     vectors = ref.label_vectors(6, 2)
     offset = 0.8 * np.pad(vectors[:, :-1] == 1, ((0, 0), (1, 0)))
     design = (vectors[:, :, None] == np.arange(2)).astype(float)

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib.patches import Ellipse
@@ -18,10 +17,10 @@ from sklearn.metrics import adjusted_rand_score
 
 import mcmix as mc
 from tests import references as ref
+from tests import runs
 from tests.references import assert_law, assert_masses, assert_mean
 
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
+pytestmark = pytest.mark.usefixtures("no_open_figures")
 
 
 class Row(NamedTuple):
@@ -32,17 +31,10 @@ class Row(NamedTuple):
     shows: tuple[Callable[[], None], ...]
 
 
-@pytest.fixture(autouse=True)
-def no_open_figures():
-    yield
-    pyplot.close("all")
-
-
 # -------------------------------------------------------------------- helpers
 
 
-def sampled(nodes, iterations=4000, burn=500, **options):
-    return mc.MCMC(nodes).sample(iterations, burn, **{"chains": 2, "seed": 5, "progress_bar": False, **options})
+sampled = runs.sampler(iterations=4000, burn=500, chains=2, seed=5)
 
 
 def chains(sampler, name):
@@ -51,11 +43,7 @@ def chains(sampler, name):
 
 def from_prior(node, n=10_000):
     """Independent draws of a node that no data hang on."""
-    return chains(sampled([node], n, 0), node.name)
-
-
-def vb(*nodes, **options):
-    return mc.VB(list(nodes)).update(**{"seed": 1, "verbose": False, **options})
+    return chains(sampled([node], iterations=n, burn=0), node.name)
 
 
 def groups(n=40, seed=3, apart=6.0):
@@ -95,7 +83,7 @@ def dirichlet_refuses_what_is_not_positive():
 def dirichlet_counts_labels():
     w = mc.Dirichlet("w", [1.0, 1.0, 2.0])
     z = mc.Categorical("z", w, value=[0, 0, 1, 2, 0], observed=True)
-    np.testing.assert_allclose(vb(z)["w"].mean, np.array([4.0, 2.0, 3.0]) / 9.0)
+    np.testing.assert_allclose(runs.vb(z)["w"].mean, np.array([4.0, 2.0, 3.0]) / 9.0)
     assert_mean(chains(sampled([z]), "w"), np.array([4.0, 2.0, 3.0]) / 9.0)
 
 
@@ -122,7 +110,7 @@ def beta_and_its_children():
     counts = mc.Binomial("counts", 5, p, value=[4, 2], observed=True)
     exact = stats.beta(2 + 2 + 6, 3 + 1 + 4)
     assert_law(chains(sampled([bits, counts]), "p"), exact)
-    q = vb(bits, counts)
+    q = runs.vb(bits, counts)
     assert q["p"].mean == pytest.approx(exact.mean()) and q["p"].sd == pytest.approx(exact.std())
 
 
@@ -132,7 +120,7 @@ def gamma_has_a_rate_and_two_children():
     waits = mc.Exponential("waits", rate, value=[0.5, 1.5], observed=True)
     exact = stats.gamma(2 + 3 + 2, scale=1 / (4 + 3 + 2))
     assert_law(chains(sampled([counts, waits]), "rate"), exact)
-    assert vb(counts, waits)["rate"].mean == pytest.approx(exact.mean())
+    assert runs.vb(counts, waits)["rate"].mean == pytest.approx(exact.mean())
 
 
 def normal_vectors_have_a_precision_matrix():
@@ -145,7 +133,7 @@ def normal_vectors_have_a_precision_matrix():
 def independent_columns_are_a_table_of_numbers():
     x, labels = groups(8)
     y = normal_mixture(x, 2, "diagonal", lambda w: mc.Categorical("z", w, value=labels, observed=True))
-    q = vb(y)
+    q = runs.vb(y)
     assert q["tau"].mean.shape == (2, 2)
     mu = q["mu"].mean
     tau = q["tau"].mean
@@ -169,7 +157,7 @@ def normal_gamma_is_a_conjugate_prior():
     n, mean = 4.5, (0.5 + x.sum()) / 4.5
     rate = 1.5 + 0.5 * (((x - x.mean()) ** 2).sum() + 0.5 * 4 / n * (x.mean() - 1.0) ** 2)
     assert_law(chains(sampled([y]), "theta_mean")[..., 0], stats.t(8.0, mean, np.sqrt(rate / (4.0 * n))))
-    np.testing.assert_allclose(vb(y)["theta_precision"].mean, [4.0 / rate])
+    np.testing.assert_allclose(runs.vb(y)["theta_precision"].mean, [4.0 / rate])
 
 
 def normal_wishart_works_in_both_engines():
@@ -179,7 +167,7 @@ def normal_wishart_works_in_both_engines():
     mean = x.mean(0)
     after = np.eye(2) + (x - mean).T @ (x - mean) + 0.5 * 10 / 10.5 * np.outer(mean, mean)
     exact = 14.0 * np.linalg.inv(after)
-    np.testing.assert_allclose(vb(y)["theta_precision"].mean[0], exact)
+    np.testing.assert_allclose(runs.vb(y)["theta_precision"].mean[0], exact)
     assert_mean(chains(sampled([y]), "theta_precision")[:, :, 0], exact)
 
 
@@ -202,8 +190,8 @@ def mixtures_take_any_law():
     for law, parameters in LAWS.items():
         x = rows.get(law, [1, 1, 0])
         y = mc.Mixture("y", [0.3, 0.7], getattr(mc, law), *parameters(2), value=x, observed=True)
-        m = sampled([y], 50, 10)
-        for each in (vb(y, restarts=2).memberships(), *([m.memberships()] if law != "Multinomial" else [])):
+        m = sampled([y], iterations=50, burn=10)
+        for each in (runs.vb(y, restarts=2).memberships(), *([m.memberships()] if law != "Multinomial" else [])):
             np.testing.assert_allclose(each.sum(1), 1.0, err_msg=law)
         assert np.isfinite(m.trace("a")[:]).all()
 
@@ -213,7 +201,7 @@ def mixtures_take_their_labels_from_z_or_arrays():
     known = mc.Mixture("y", labels, mc.MvNormal, mc.MvNormal("mu", np.zeros(2), np.eye(2), size=2), np.eye(2),
                        value=x, observed=True)  # fmt: skip
     exact = np.array([x[:8].sum(0), x[8:].sum(0)]) / 9.0
-    np.testing.assert_allclose(vb(known)["mu"].mean, exact)
+    np.testing.assert_allclose(runs.vb(known)["mu"].mean, exact)
     assert_mean(chains(sampled([known]), "mu"), exact)
 
 
@@ -232,7 +220,7 @@ def centres_looked_up_are_the_gate():
         L = mc.Wishart("L", 3, np.eye(2), size=2)
         y = (mc.MvNormal("y", mu[z], L[z], value=x, observed=True) if spelled == "gate"
              else mc.Mixture("y", z, mc.MvNormal, mu, L, value=x, observed=True))  # fmt: skip
-        draws.append(sampled([y], 60, 10).trace("mu")[:])
+        draws.append(sampled([y], iterations=60, burn=10).trace("mu")[:])
     np.testing.assert_array_equal(*draws)
 
 
@@ -240,7 +228,7 @@ def known_groups_are_looked_up():
     school, x = np.array([0, 0, 1, 2, 2, 2]), np.array([1.0, 2.0, -1.0, 0.5, 0.4, 0.9])
     theta = mc.Normal("theta", 0.0, 1.0, size=3)
     y = mc.Normal("y", theta[school], 2.0, value=x, observed=True)
-    np.testing.assert_allclose(vb(y)["theta"].mean, 2 * np.bincount(school, x) / (1 + 2 * np.bincount(school)))
+    np.testing.assert_allclose(runs.vb(y)["theta"].mean, 2 * np.bincount(school, x) / (1 + 2 * np.bincount(school)))
 
 
 # -------------------------------------------------------------------- 2. plates
@@ -277,10 +265,10 @@ def parameters_without_the_axis_are_shared():
     mu = mc.MvNormal("mu", np.zeros(2), np.eye(2), size=2)
     precision = mc.Wishart("precision", 3, np.eye(2))
     y = mc.Mixture("y", labels, mc.MvNormal, mu, precision, value=x, observed=True)
-    assert y.shape == (16, 2) and vb(y)["precision"].mean.shape == (2, 2)
+    assert y.shape == (16, 2) and runs.vb(y)["precision"].mean.shape == (2, 2)
     shared = mc.Mixture("s", labels, mc.MvNormal, mc.MvNormal("m", np.zeros(2), np.eye(2)),
                         mc.Wishart("P", 3, np.eye(2), size=2), value=x, observed=True)  # fmt: skip
-    assert vb(shared)["m"].mean.shape == (2,)
+    assert runs.vb(shared)["m"].mean.shape == (2,)
 
 
 def observing_wants_the_whole_shape():
@@ -302,7 +290,7 @@ def masked_rows_are_integrated_out():
     def fitted(data, mask=None):
         mu = mc.Normal("mu", [0.0, 6.0], 1.0)
         y = mc.Mixture("y", mc.Categorical("z", [0.3, 0.7], size=len(data)), mc.Normal, mu, 1.0, size=len(data))
-        return vb(y.observe(data, mask=mask), tol=1e-12, repeat=3000)
+        return runs.vb(y.observe(data, mask=mask), tol=1e-12, repeat=3000)
 
     without, by_nan, by_mask = fitted(np.delete(x, [3, 15])), fitted(gone), fitted(x, np.isnan(gone))
     for q in (by_nan, by_mask):
@@ -323,7 +311,7 @@ def classes_known_for_some_rows():
     x, labels = groups(20, apart=4.0)
     mask = np.arange(40) % 10 != 0
     y = normal_mixture(x, labels=lambda w: mc.Categorical("z", w, size=40).observe(labels, mask=mask))
-    for shares in (vb(y).memberships(), sampled([y], 200, 100).memberships()):
+    for shares in (runs.vb(y).memberships(), sampled([y], iterations=200, burn=100).memberships()):
         np.testing.assert_allclose(shares[~mask], np.eye(2)[labels[~mask]], atol=1e-300)
         assert (shares.argmax(1) == labels).mean() > 0.9
 
@@ -332,7 +320,7 @@ def masked_arrays_and_nan_are_gaps():
     for data in (np.ma.masked_array([1.0, 9.0], mask=[False, True]), [1.0, np.nan]):
         mu = mc.Normal("mu", 0.0, 1.0)
         y = mc.Normal("y", mu, 1.0, value=data, observed=True)
-        assert vb(y)["mu"].mean == pytest.approx(0.5)
+        assert runs.vb(y)["mu"].mean == pytest.approx(0.5)
 
 
 # -------------------------------------------------------------------- 4. starts
@@ -350,8 +338,8 @@ def a_symmetric_start_is_never_taken():
     y = normal_mixture(x)
     with pytest.raises(mc.ModelError, match="equal under their priors"):
         mc.VB([y]).initialize_from_prior()
-    assert adjusted_rand_score(labels, vb(y).memberships().argmax(1)) == 1.0
-    assert adjusted_rand_score(labels, sampled([y], 200, 100).memberships().argmax(1)) == 1.0
+    assert adjusted_rand_score(labels, runs.vb(y).memberships().argmax(1)) == 1.0
+    assert adjusted_rand_score(labels, sampled([y], iterations=200, burn=100).memberships().argmax(1)) == 1.0
     random = mc.VB([y]).initialize_from_random(seed=2).update(verbose=False)
     assert np.ptp(random["mu"].mean, axis=0).max() > 0.1
 
@@ -362,13 +350,13 @@ def starting_from_values():
         q = mc.VB([normal_mixture(x)]).initialize_from_value(start).update(verbose=False)
         np.testing.assert_array_equal(q.memberships().argmax(1), labels)
     start = {"mu": [[0.0, 0.0], [6.0, 6.0]], "precision": np.stack([np.eye(2)] * 2)}
-    m = sampled([normal_mixture(x)], 1, 0, start=start)
+    m = sampled([normal_mixture(x)], iterations=1, burn=0, start=start)
     np.testing.assert_array_equal(m.trace("z")[:], np.stack([labels] * 2))  # one sweep each, clouds 8 sds apart
 
 
 def several_starts_are_ranked_by_bound():
     x, _ = groups(30)
-    q = vb(normal_mixture(x, 4), restarts=7)
+    q = runs.vb(normal_mixture(x, 4), restarts=7)
     assert q.restart_bounds.shape == (7,)
     assert q.restart_bounds.max() <= q.L + 1e-9
 
@@ -378,7 +366,7 @@ def several_starts_are_ranked_by_bound():
 
 def ancestors_are_found():
     x, _ = groups(10)
-    q, m = vb(normal_mixture(x)), mc.MCMC([normal_mixture(x)])
+    q, m = runs.vb(normal_mixture(x)), mc.MCMC([normal_mixture(x)])
     assert {"w", "mu", "precision", "z"} <= {s.name for s in q.model.stochastics}
     assert {s.name for s in m.model.stochastics} == {"w", "mu", "precision", "z"}
     assert q["mu"].mean.shape == (2, 2)
@@ -387,12 +375,12 @@ def ancestors_are_found():
 def both_calls_of_the_constructor():
     x, _ = groups(10)
     y = normal_mixture(x)
-    np.testing.assert_array_equal(vb(y).bound, mc.VB(y).update(seed=1, verbose=False).bound)
+    np.testing.assert_array_equal(runs.vb(y).bound, mc.VB(y).update(seed=1, verbose=False).bound)
 
 
 def updates_stop():
     x, _ = groups(10)
-    q = vb(normal_mixture(x), repeat=2, restarts=1, tol=0.0)
+    q = runs.vb(normal_mixture(x), repeat=2, restarts=1, tol=0.0)
     assert q.iterations <= 2 and not q.has_converged
     before = q.L
     q.update(repeat=None, verbose=False)
@@ -402,7 +390,7 @@ def updates_stop():
 
 def samplers_say_how_they_did():
     x, _ = groups(10)
-    m = sampled([normal_mixture(x)], 400, 100)
+    m = sampled([normal_mixture(x)], iterations=400, burn=100)
     table = m.summary(["w"])
     assert any("r_hat" in str(c) for c in table.columns) and any("ess" in str(c) for c in table.columns)
     assert np.isfinite(m.trace("deviance")[:]).all()
@@ -414,11 +402,11 @@ def runs_are_saved_and_resumed():
 
     x, _ = groups(10)
     with tempfile.TemporaryDirectory() as folder:
-        q = vb(normal_mixture(x))
+        q = runs.vb(normal_mixture(x))
         again = mc.VB([normal_mixture(x)]).load(q.save(Path(folder) / "q.npz"))
         np.testing.assert_array_equal(again["mu"].mean, q["mu"].mean)
         assert again.L == q.L and again.iterations == q.iterations
-        m = sampled([normal_mixture(x)], 40, 10)
+        m = sampled([normal_mixture(x)], iterations=40, burn=10)
         path = m.save_state(Path(folder) / "m.npz")
         other = mc.MCMC([normal_mixture(x)]).restore_state(path)
         draws = [s.sample(20, progress_bar=False).trace("mu")[:] for s in (m, other)]
@@ -428,8 +416,8 @@ def runs_are_saved_and_resumed():
 def a_variational_answer_starts_chains_and_exports():
     x, labels = groups(20)
     y = normal_mixture(x)
-    q = vb(y)
-    m = sampled([y], 20, 0, start=q)
+    q = runs.vb(y)
+    m = sampled([y], iterations=20, burn=0, start=q)
     assert adjusted_rand_score(labels, m.trace("z")[0]) == 1.0
     assert q.to_arviz(30)["posterior"]["mu"].shape == (1, 30, 2, 2)
 
@@ -440,7 +428,7 @@ def a_variational_answer_starts_chains_and_exports():
 def ellipses_of_components():
     x, _ = groups(20)
     y = normal_mixture(x)
-    q, m = vb(y), sampled([y], 100, 50)
+    q, m = runs.vb(y), sampled([y], iterations=100, burn=50)
     for result, least in ((q, 2), (m, 4)):
         axes = mc.plots.ellipses(result, scale=2).axes[0]
         assert len([p for p in axes.patches if isinstance(p, Ellipse)]) >= least
@@ -449,17 +437,17 @@ def ellipses_of_components():
 
 def densities_over_data():
     x, _ = groups(20)
-    figure = mc.plots.density2d(sampled([normal_mixture(x)], 100, 50), points=15)
+    figure = mc.plots.density2d(sampled([normal_mixture(x)], iterations=100, burn=50), points=15)
     assert figure.axes[0].get_xlabel() == "y[:, 0]"
     w, mu = mc.Dirichlet("w", [1.0, 1.0]), mc.Normal("mu", 3.0, 0.1, size=2)
     line = mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x[:, 0], observed=True)
-    assert mc.plots.density(sampled([line], 100, 50)).axes[0].lines
+    assert mc.plots.density(sampled([line], iterations=100, burn=50)).axes[0].lines
 
 
 def predictive_densities():
     """Given one draw it is the mixture's density; over draws, the mean of those."""
     x, _ = groups(10)
-    m = sampled([normal_mixture(x)], 30, 10)
+    m = sampled([normal_mixture(x)], iterations=30, burn=10)
     new = x[:3] + 0.5
     w, mu, P = (m.trace(name)[:] for name in ("w", "mu", "precision"))
     logs = [
@@ -487,7 +475,7 @@ def bits_of_three_profiles():
     w = mc.Dirichlet("w", 0.1 * np.ones(10))
     p = mc.Beta("p", 0.5, 0.5, size=(10, 10))
     y = mc.Mixture("y", mc.Categorical("z", w, size=100), mc.Bernoulli, p, value=x, observed=True)
-    q, m = vb(y), sampled([y], 600, 300)
+    q, m = runs.vb(y), sampled([y], iterations=600, burn=300)
     assert adjusted_rand_score(labels, q.memberships().argmax(1)) > 0.8
     assert (q["w"].mean > 0.05).sum() == 3
     scores = [adjusted_rand_score(labels, z) for z in m.trace("z")[::20]]
@@ -507,7 +495,7 @@ def predictive_densities_of_four_covariances_integrate_to_one():
     x, _ = groups(20, apart=3.0)
     for law in ("full", "diagonal", "spherical", "tied"):
         y = normal_mixture(x, 3, law)
-        for result in (vb(y, restarts=3), sampled([y], 60, 40, chains=1)):
+        for result in (runs.vb(y, restarts=3), sampled([y], iterations=60, burn=40, chains=1)):
             whole = predictive_integral(result, [-22.0, -22.0], [25.0, 25.0])
             assert whole == pytest.approx(1.0, abs=0.01), (law, type(result).__name__)
 
@@ -524,10 +512,10 @@ def fixed_weights_started_at_the_swapped_optimum():
     y = mc.Mixture("y", [0.7, 0.3], mc.MvNormal, mu, np.eye(2), value=x, observed=True)
     swapped = [[2.0, 0.0], [-2.0, 0.0]]
     stuck = mc.VB([y]).initialize_from_value({"mu": swapped}).update(verbose=False)
-    q = vb(y)
+    q = runs.vb(y)
     assert q["mu"].mean[0, 0] < -1 and q.L > stuck.L + 1.0
     assert (np.diff(stuck.bound) >= -1e-9 * np.abs(stuck.bound[1:])).all()
-    m = sampled([y], 1500, 500, chains=4)
+    m = sampled([y], iterations=1500, burn=500, chains=4)
     assert (m.trace("mu")[:][:, 0, 0] < m.trace("mu")[:][:, 1, 0]).mean() > 0.99
 
 
@@ -537,7 +525,7 @@ def zero_probabilities_give_no_nan():
     x = np.array([0, 0, 1, 2, 1, 2, 2])
     w = mc.Dirichlet("w", [1.0, 1.0])
     y = mc.Mixture("y", mc.Categorical("z", w, size=7), mc.Categorical, tables, value=x, observed=True)
-    q, m = vb(y), sampled([y], 200, 50)
+    q, m = runs.vb(y), sampled([y], iterations=200, burn=50)
     for shares in (q.memberships(), m.memberships(), q.memberships([0, 1, 2])[[0, 0, 1, 2, 1, 2, 2]]):
         assert np.isfinite(shares).all()
         np.testing.assert_allclose(shares[x == 0], [[1.0, 0.0]] * 2, atol=1e-300)
@@ -545,7 +533,7 @@ def zero_probabilities_give_no_nan():
     assert np.isfinite(q.bound).all() and np.isfinite(m.trace("deviance")[:]).all()
     assert np.isfinite(q.predict_logpdf([0, 1, 2])).all() and np.isfinite(m.predict_logpdf([0, 1, 2])).all()
     bits = mc.Mixture("b", w, mc.Bernoulli, [0.0, 1.0], value=[0, 1, 1], observed=True)
-    for result in (vb(bits), sampled([bits], 100, 20)):
+    for result in (runs.vb(bits), sampled([bits], iterations=100, burn=20)):
         np.testing.assert_allclose(result.memberships(), [[1, 0], [0, 1], [0, 1]], atol=1e-300)
 
 
@@ -625,10 +613,10 @@ def test_five_columns_ten_clusters_twenty_offered():
     """
     x, labels = five_columns()
     y = five_column_mixture(x)
-    q = vb(y, tol=1e-8, repeat=2000)
+    q = runs.vb(y, tol=1e-8, repeat=2000)
     assert adjusted_rand_score(labels, q.memberships().argmax(1)) > 0.99
     assert (q["w"].mean > 0.005).sum() == 10
-    m = sampled([y], 300, 200, chains=1)
+    m = sampled([y], iterations=300, burn=200, chains=1)
     assert adjusted_rand_score(labels, m.trace("z")[-1]) > 0.9
 
 
@@ -679,6 +667,6 @@ def test_nice_things_that_work():
     assert len(mc.plots.hinton([0.2, 0.8]).axes) == 1
     shape = mc.Gamma("shape", 2.0, 1.0)
     y = mc.Gamma("y", shape, 1.0, value=[0.5, 2.0], observed=True)
-    draws = chains(sampled([y], 6000, 1000), "shape")
+    draws = chains(sampled([y], iterations=6000, burn=1000), "shape")
     exact = ref.gridded(lambda a: np.log(a) - a + stats.gamma.logpdf([[0.5], [2.0]], a).sum(0), 0.0, 12.0)
     assert_law(draws, exact)

@@ -1,4 +1,4 @@
-"""Missing entries of data: drawn from the right conditional, started from the prior, kept apart."""
+"""Missing entries of data: drawn from the right conditional, started from the prior, kept apart, beside labels too."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,13 @@ from scipy import stats
 
 import mcmix as mc
 from tests import references as ref
+from tests import runs
 from tests.references import assert_law, assert_masses, assert_mean, assert_shares, chains_of
 
 GAPS = np.array([0.3, np.nan, 1.9, 2.2, np.nan, 0.7])
 
 
-def sampled(nodes, seed, iterations=12000, burn=500, **options):
-    return mc.MCMC(nodes, **options).sample(iterations, burn, chains=4, seed=seed, progress_bar=False)
-
-
-def step_of(sampler, name):
-    return next(s for s in sampler.assembled.steps if name in [v.name for v in s.variables])
+sampled = runs.sampler(iterations=12_000, burn=500)
 
 
 # -------------------------------------------------------------------- what a node says
@@ -78,7 +74,7 @@ def test_normal_rows_without_a_value_change_nothing_and_are_predicted():
     assert_law(chains_of(m, "mu"), stats.norm(mean, total**-0.5))
     for i in range(2):
         assert_law(chains_of(m, "y")[..., i], stats.norm(mean, np.sqrt(0.25 + 1 / total)))
-    assert "draw from prior" in step_of(m, "y").name
+    assert "draw from prior" in runs.step_of(m, "y").name
 
 
 def test_counts():
@@ -224,7 +220,7 @@ def test_known_labels_of_some_rows():
     mu = mc.Normal("mu", 1.0, 0.1, size=2)
     y = mc.Normal("y", mu[z], 0.8, value=DATA, observed=True)
     m = sampled([w, z, mu, y], 12, 26000)
-    assert step_of(m, "z").name == "label pass"
+    assert runs.step_of(m, "z").name == "label pass"
     parts = [ref.normal_mean(DATA, 1.0, 0.1, 0.8, CUTS) for _ in range(2)]
     exact = ref.enumerated(parts, 8, known_labels_prior([1.0, 2.0], known))
     rest = [i for i in range(8) if i not in known]
@@ -373,7 +369,7 @@ def test_what_no_data_hang_on_is_drawn_from_its_law():
     c = mc.Poisson("c", np.exp(0.1 * a), size=2)
     d = mc.Binomial("d", 5, 0.3)
     m = sampled([a, y, scale, b, c, d], 20)
-    assert all("draw from prior" in step_of(m, n).name for n in ("scale", "b", "c", "d"))
+    assert all("draw from prior" in runs.step_of(m, n).name for n in ("scale", "b", "c", "d"))
     assert_law(chains_of(m, "a"), stats.norm(2.5, np.sqrt(0.5)))
     assert_law(chains_of(m, "scale"), stats.halfcauchy())
     assert_masses(chains_of(m, "d"), stats.binom(5, 0.3).pmf(np.arange(6)))
@@ -381,4 +377,26 @@ def test_what_no_data_hang_on_is_drawn_from_its_law():
     assert_mean(chains_of(m, "b"), 2.5)
     off = mc.MCMC([a, y, b])
     off.assign_step_methods(draw_from_prior_when_possible=False)
-    assert "prior" not in step_of(off, "b").name
+    assert "prior" not in runs.step_of(off, "b").name
+
+
+# -------------------------------------------------------------------- beside labels that a user's choice of step moves
+
+shortly = runs.sampler(iterations=400, burn=100, chains=2, seed=1, quiet=True)
+
+DRAWN_IN_PYTHON = {
+    "von Mises": (lambda a, x: mc.VonMises("y", a, 1.0, value=x, observed=True), [0.1, np.nan, 1.0, -2.0, np.nan]),
+    "negative binomial": (
+        lambda a, x: mc.NegativeBinomial("y", np.exp(a), 2.0, value=x, observed=True), [1, np.nan, 2, 3, np.nan]),
+    "skew normal": (lambda a, x: mc.SkewNormal("y", a, 1.0, 1.0, value=x, observed=True), [1, np.nan, 2, 3, np.nan]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", DRAWN_IN_PYTHON)
+def test_metropolis_on_labels_beside_missing_rows_drawn_in_python(family):
+    law, x = DRAWN_IN_PYTHON[family]
+    w, mu = mc.Dirichlet("w", [1, 1]), mc.Normal("mu", 0, 1, size=2)
+    z = mc.Categorical("z", w, size=5)
+    m = shortly([law(mu[z], x), w, z, mu], steps={"z": mc.DiscreteMetropolis})
+    assert m.trace("z")[:].max() <= 1 and np.isfinite(m.trace("y")[:]).all()
+    assert np.isfinite(m.deviance).all()

@@ -1,4 +1,4 @@
-"""What a long ascent needs: annealing, files."""
+"""Annealing of a variational posterior, its files, and what its bound is worth after a start."""
 
 import numpy as np
 import pytest

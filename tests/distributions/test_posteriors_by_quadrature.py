@@ -1,4 +1,4 @@
-"""Families beyond the first ones: small models against quadrature over their one unknown, and special functions.
+"""Posteriors of one unknown under less usual families against quadrature, and the special functions behind them.
 
 Densities, draws, statistics and messages are held to scipy in test_distributions.py; here the laws meet the sampler.
 """

@@ -11,10 +11,10 @@ import types
 from collections.abc import Callable
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 from scipy import special, stats
 
 import mcmix as new
@@ -22,8 +22,7 @@ import mcmix.pymc2 as old
 from mcmix.errors import ModelError
 from tests.references import assert_law, assert_masses, assert_mean
 
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
+pytestmark = pytest.mark.usefixtures("no_open_figures")
 
 BOTH = (new, old)
 LAW_KEYWORDS = "value observed size trace rseed doc debug plot verbose"
@@ -54,12 +53,6 @@ class Row(NamedTuple):
     accepts: dict[str, str] = {}  # noqa: RUF012
     shows: tuple[Callable, ...] = ()
     absent: dict[str, str] = {}  # noqa: RUF012
-
-
-@pytest.fixture(autouse=True)
-def no_open_figures():
-    yield
-    pyplot.close("all")
 
 
 # -------------------------------------------------------------------- helpers

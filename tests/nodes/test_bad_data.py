@@ -1,4 +1,4 @@
-"""Bad input is refused before any sampling, by name; what is merely awkward is sampled without a fuss."""
+"""Bad data, parameters and calls are refused before any sampling, by name; what is merely awkward is sampled."""
 
 import subprocess
 import sys
@@ -345,7 +345,7 @@ def test_a_start_that_is_not_a_number_is_refused_by_the_node():
 
 def test_a_start_that_is_not_a_number_is_refused_by_the_run():
     """In a process of its own: a compiled loop that waits for a number to come would never end."""
-    ours = "from tests.nodes.test_bad_input import mixture"
+    ours = "from tests.nodes.test_bad_data import mixture"
     code = f"{ours}\nmixture().sample(10, start={{'mu': [1.0, float('nan')]}}, seed=1)"
     home = Path(__file__).parents[2]
     ended = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, timeout=20)

@@ -1,4 +1,4 @@
-"""What is no number, no length, no name is refused at the border, in words that name the node or keyword."""
+"""Arguments: what is no number, no length, no name is refused at the border, in words that name the node or keyword."""
 
 import datetime
 import decimal
