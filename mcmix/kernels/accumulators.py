@@ -35,9 +35,10 @@ _REGROUPED = {"contract", "reassoc", "nsz"}  # sums may be regrouped into vector
 @inline
 def clear(task):
     """Zero everything that the pass adds to."""
-    if task.region != 0:
-        sums = floats(task.region, task.region_length)
-        for i in range(task.region_length):
+    for j in range(task.n_accumulators):
+        one = record_in(task.accumulators, j, ACCUMULATOR)
+        sums = floats(one.stretch, one.length)
+        for i in range(one.length):
             sums[i] = 0.0
 
 

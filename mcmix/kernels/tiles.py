@@ -14,13 +14,13 @@ from mcmix.kernels.records import STEP, record, record_in, width
 
 # The prelude, a program; K labels from the lowest value up, of so many units, and where they go; addresses of log
 # weights, factors, random streams and workspace; the kernels of the labels' distribution (`ahead` is 0 where tiles need
-# no first look in their order) and its own record; accumulators, and the stretch of memory that they add to; where
-# counts, log densities of units and label probabilities go; whether anything is collected; addresses of the power of a
-# soft pass and of the units that count in it; so many factors come first and count a temperature.
+# no first look in their order) and its own record; accumulators; where numbers of units, log densities of units and
+# label probabilities go; whether anything is collected; addresses of the power of a soft pass and of the units that
+# count in it; so many factors come first and count a temperature.
 PASS = record(
     *STEP, "prelude", "prelude_length", "units", "labels", "log_weights", "out", "lowest", "factors", "n_factors",
-    "streams", "workspace", "ahead", "draw", "expect", "distribution", "accumulators", "n_accumulators", "region",
-    "region_length", "counts", "unit_logs", "memberships", "collect", "power", "active", "tempered", "temperature",
+    "streams", "workspace", "ahead", "draw", "expect", "distribution", "accumulators", "n_accumulators", "counts",
+    "unit_logs", "memberships", "collect", "power", "active", "tempered", "temperature",
 )  # fmt: skip
 
 # Kernels of its kind (`row_factors`): `weigh` adds log densities of a tile under every label, with `soft` as a fifth
@@ -41,8 +41,8 @@ COLUMN = record("values", "shift", "sums", "squares")  # of a statistic; squares
 
 # What a pass adds up, each by three kernels (0: nothing to finish) and by what they are told of it beside the pass:
 # ``add(told, pass, first, m)`` for m units of known labels, ``add_weighted(...)`` for their responsibilities,
-# ``finish(told)`` at the end.
-ACCUMULATOR = record("add", "add_weighted", "finish", "told")
+# ``finish(told)`` at the end. The stretch of memory that it adds to is zeroed before a pass.
+ACCUMULATOR = record("add", "add_weighted", "finish", "told", "stretch", "length")
 
 # Lanes of a tile after the K rows of the scratch. A kernel of the labels' distribution reads uniforms and writes labels
 # (numbers 0 .. K-1), or turns the scratch into responsibilities and writes the units' highest log density and total.

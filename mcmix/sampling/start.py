@@ -201,12 +201,12 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
     for one in bound.values():
         one.collect()
     for p in bound:
-        p.sums.of(chain)[:] *= share_of(p)  # as if only the subsample had been seen
+        p.sums.scale(chain, share_of(p))  # as if only the subsample had been seen
     _rounds(parameters, chain, ROUNDS)
     for _ in range(SOFT_ROUNDS):
         for p, one in bound.items():
             one.weigh(collect=True)
-            p.sums.of(chain)[:] *= share_of(p)
+            p.sums.scale(chain, share_of(p))
         _rounds(parameters, chain, 1)
     for p, one in bound.items():
         if p.label.node not in given:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from mcmix.kernels import accumulators as kernels
-from mcmix.kernels.base import AddressedKernel
+from mcmix.kernels.base import AddressedKernel, address_of
 from mcmix.kernels.records import made
 from mcmix.kernels.tiles import ACCUMULATOR
 from mcmix.steps.layout import Layout
@@ -43,10 +43,25 @@ class Kernels:
     add_weighted: AddressedKernel
     finish: AddressedKernel | None = None
 
-    def record(self, told: int) -> np.ndarray:
-        """As a pass reads it; `told` is what the kernels get beside the pass."""
-        finish = 0 if self.finish is None else self.finish.address
-        return made(ACCUMULATOR, add=self.add.address, add_weighted=self.add_weighted.address, finish=finish, told=told)
+    def record(self, told: int, sums: np.ndarray | None) -> np.ndarray:
+        """As a pass reads it.
+
+        Parameters
+        ----------
+        told : int
+            What the kernels get beside the pass.
+        sums : ndarray or None
+            What they add to, one stretch of memory that the pass zeroes; None where somebody else does.
+        """
+        return made(
+            ACCUMULATOR,
+            add=self.add.address,
+            add_weighted=self.add_weighted.address,
+            finish=0 if self.finish is None else self.finish.address,
+            told=told,
+            stretch=0 if sums is None else address_of(sums),
+            length=0 if sums is None else sums.size,
+        )
 
 
 UNITS = Kernels(kernels.count_units, kernels.expect_units)
@@ -84,7 +99,9 @@ class Accumulator(ABC):
 
 @dataclass(eq=False)
 class Sums:
-    """The stretch of memory that one pass adds to.
+    """What one pass adds to: a stretch of memory for everything of its label vector.
+
+    Factors that several label vectors share have their sums in the stretch of the first of these.
 
     Parameters
     ----------
@@ -96,42 +113,59 @@ class Sums:
     label: LabelVector
     factors: Sequence[SeparableFactor]
     others: Sequence[Accumulator] = ()
-    key: Hashable = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.key = ("accumulated", self.label.node)
+    @property
+    def units(self) -> Hashable:
+        """Key of the numbers of units."""
+        return "units", self.label.node
 
-    def parts(self) -> dict[Hashable, int]:
-        """Everything in the stretch, in order."""
-        found: dict[Hashable, int] = {("units", self.label.node): self.label.n_labels}
-        for s in self.factors:
-            if s.cells is not None:
-                found |= places_of(s, s.cells)
-        for one in self.others:
-            found |= one.places()
-        return found
+    def parts(self) -> dict[Hashable, dict[Hashable, int]]:
+        """Stretches by key, one for each accumulator, and the parts of each with their doubles, in order."""
+        found: dict[Hashable, dict[Hashable, int]] = {stretch_of(self.units): {self.units: self.label.n_labels}}
+        found |= {stretch_of(s.factor): places_of(s, s.cells) for s in self.factors if s.cells is not None}
+        return found | {stretch_of(one): one.places() for one in self.others}
 
     def place(self, layout: Layout) -> None:
-        """Give the stretch its place; other steps' programs read its parts by their keys."""
-        parts = self.parts()
-        layout.place(self.key, sum(parts.values()))
-        layout.share(self.key, parts)
+        """Give everything its place, one behind the other; other steps' programs read the parts by their keys."""
+        new = {key: parts for key, parts in self.parts().items() if key not in layout.places}
+        whole = ("accumulated", self.label.node)
+        layout.place(whole, sum(sum(parts.values()) for parts in new.values()))
+        layout.share(whole, {key: sum(parts.values()) for key, parts in new.items()})
+        for key, parts in new.items():
+            layout.share(key, parts)
+
+    def stretch(self, memory: Memory, of: Any) -> np.ndarray:
+        """What one accumulator adds to: of numbers of units (``sums.units``), a factor's rows, or another one."""
+        return memory.view(stretch_of(of))
+
+    def scale(self, memory: Memory, share: float) -> None:
+        """Count as if a share of the rows had been seen alone."""
+        for key in self.parts():
+            memory.view(key)[:] *= share
 
     def of(self, memory: Memory) -> np.ndarray:
-        """The stretch, to read and write."""
-        return memory.view(self.key)
+        """All of it, one after another: a copy."""
+        return np.concatenate([memory.view(key) for key in self.parts()])
+
+    def put(self, memory: Memory, sums: np.ndarray) -> None:
+        """Put what :meth:`of` gave back."""
+        at = 0
+        for key in self.parts():
+            view = memory.view(key)
+            view[:] = sums[at : at + view.size]
+            at += view.size
 
     def zero(self, memory: Memory) -> None:
         """Nothing added."""
-        self.of(memory)[:] = 0.0
+        self.put(memory, np.zeros(self.of(memory).size))
 
     def add(self, memory: Memory, other: np.ndarray) -> None:
         """Add what another pass over other rows has collected."""
-        self.of(memory)[:] += other
+        self.put(memory, self.of(memory) + other)
 
     def subtract(self, memory: Memory, other: np.ndarray) -> None:
         """Take rows away that were added."""
-        self.of(memory)[:] -= other
+        self.put(memory, self.of(memory) - other)
 
     def merge(self, memory: Memory, parts: Iterable[np.ndarray]) -> None:
         """What passes over parts of the rows have collected, added in the parts' order: the same on any machine."""
@@ -140,4 +174,9 @@ class Sums:
             self.add(memory, part)
 
 
-__all__ = ["MOMENTS", "PRODUCTS", "UNITS", "Accumulator", "Kernels", "Memory", "Sums", "places_of"]
+def stretch_of(what: Any) -> Hashable:
+    """Key of what an accumulator adds to: numbers of units, a factor's rows, or another one."""
+    return "stretch", what
+
+
+__all__ = ["MOMENTS", "PRODUCTS", "UNITS", "Accumulator", "Kernels", "Memory", "Sums", "places_of", "stretch_of"]

@@ -52,16 +52,21 @@ class BoundPass:
 
     @classmethod
     def made(
-        cls, factors: Sequence[RowFactor], others: Sequence[np.ndarray] = (), stream: int = 0, **fields: int
+        cls,
+        factors: Sequence[RowFactor],
+        counts: np.ndarray,
+        others: Sequence[np.ndarray] = (),
+        stream: int = 0,
+        **fields: int,
     ) -> BoundPass:
-        """A pass of some factors, which also adds up units and what else has a record of an accumulator.
+        """A pass of some factors, which also counts units and adds up what else has a record of an accumulator.
 
-        Where the fields name no distribution's kernels, labels are independent; where they name no stretch of memory
-        (`region`), counts and sums stand in arrays of their own.
+        Where the fields name no distribution's kernels, labels are independent.
         """
         rows = table(tiles.FACTOR, [f.record() for f in factors])
-        own = [(k, address_of(rows) + rows.strides[0] * j) for j, f in enumerate(factors) if (k := f.kernels)]
-        added = table(tiles.ACCUMULATOR, [UNITS.record(0), *(k.record(told) for k, told in own), *others])
+        told = [address_of(rows) + rows.strides[0] * j for j in range(len(factors))]
+        own = [f.kernels.record(at, f.stretch) for f, at in zip(factors, told, strict=True) if f.kernels is not None]
+        added = table(tiles.ACCUMULATOR, [UNITS.record(0, counts), *own, *others])
         independent = {"draw": independent_labels.draw.address, "expect": independent_labels.expect.address}
         record = partly(
             tiles.PASS,
@@ -70,11 +75,13 @@ class BoundPass:
             n_factors=len(rows),
             accumulators=address_of(added),
             n_accumulators=len(added),
+            labels=counts.size,
+            counts=address_of(counts),
             collect=True,
             **(independent | fields),
         )
-        zeroed = [] if "region" in fields else [x for f in factors for x in f.adds]
-        return cls(record, [rows, added, *factors], zeroed, stream)
+        zeroed = [x for f in factors if f.stretch is None for x in f.adds]
+        return cls(record, [rows, added, counts, *factors], zeroed, stream)
 
     @classmethod
     def over_arrays(
@@ -103,17 +110,15 @@ class BoundPass:
         workspace = np.zeros(tiles.workspace_size(counts.size))
         found = cls.made(
             factors,
+            counts,
             units=labels.size,
-            labels=counts.size,
             log_weights=address_of(log_weights),
             out=address_of(labels),
             workspace=address_of(workspace),
-            counts=address_of(counts),
             power=0 if power is None else address_of(power),
             active=0 if active is None else address_of(active),
         )
-        found._kept = [*found._kept, workspace, labels, log_weights, counts, power, active]
-        found._zeroed = [*found._zeroed, counts]
+        found._kept = [*found._kept, workspace, labels, log_weights, power, active]
         return found
 
     def call(self, step: Step) -> Call:
@@ -249,26 +254,22 @@ class Pass:
         """The pass over one chain's memory."""
         hot = self.block.tempered  # the kernel takes these first
         factors = [self._factor(s, chain) for s in [*hot, *(s for s in self.block.factors if s not in hot)]]
-        region = chain.view(self.sums.key)
         prelude, length = chain.bound(self.prelude).words
         streams = chain.row_streams(self.label.node, self.number, self.label.n_units)
         found = BoundPass.made(
             factors,
+            self.sums.stretch(chain, self.sums.units),
             self._others(chain),
             stream=chain.stream,
             prelude=prelude,
             prelude_length=length,
             units=self.label.n_units,
-            labels=self.label.n_labels,
             log_weights=chain.address(("log weights", self)) if self.block.log_weights is not None else 0,
             out=chain.address(self.label.node),
             lowest=self.label.lowest,
             streams=address_of(streams),
             workspace=chain.address(("workspace", self)),
             **self._distribution(chain),
-            region=address_of(region),
-            region_length=region.size,
-            counts=chain.address(("units", self.label.node)),
             tempered=len(hot),
             temperature=chain.address(POWER_KEY) if hot else 0,
         )
@@ -279,7 +280,7 @@ class Pass:
         """What else is added up."""
         found = [(one, one.told(chain)) for one in self.others]
         chain.kept += [told for _, told in found]
-        return [one.kernels.record(address_of(told)) for one, told in found]
+        return [one.kernels.record(address_of(told), self.sums.stretch(chain, one)) for one, told in found]
 
     def _distribution(self, chain: Chain) -> dict[str, int]:
         """The kernels of the labels' distribution, and what they are told."""
@@ -344,7 +345,7 @@ class Pass:
             columns = [ColumnSums(chain.view(("sum", node, 0)), chain.view(("square", node, 0)))]
         else:
             columns = self._columns(s, cells, chain)
-        found.collects(chain.view(("count", node)), columns, cells.strides[self.label])
+        found.collects(chain.view(("count", node)), columns, cells.strides[self.label], self.sums.stretch(chain, node))
         if cells.groups is not None and not vectors:
             found.in_groups(cells.groups)
         for other, stride in cells.strides.items():

@@ -54,11 +54,14 @@ class RowFactor:
         What must stay alive with it.
     adds : list of ndarray
         Counts and sums that it adds to.
+    stretch : ndarray or None
+        The one stretch of memory in which these stand; None where they are arrays of their own.
     """
 
     fields: dict[str, int] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
     adds: list[np.ndarray] = field(default_factory=list)
+    stretch: np.ndarray | None = None
 
     @property
     def kernels(self) -> Kernels | None:
@@ -124,8 +127,11 @@ class RowFactor:
             self.fields |= {"units": address_of(units), "offsets": address_of(offsets)}
         return self
 
-    def collects(self, counts: np.ndarray, columns: Sequence[ColumnSums], stride: int) -> RowFactor:
+    def collects(
+        self, counts: np.ndarray, columns: Sequence[ColumnSums], stride: int, stretch: np.ndarray | None = None
+    ) -> RowFactor:
         """Where counts (one for each cell) and columns' sums go; a row's cell is its label times the stride."""
+        self.stretch = stretch
         listed = table(tiles.COLUMN, [c.record() for c in columns])
         self.kept += [listed, *columns]
         self.adds += [counts, *(x for c in columns for x in (c.sums, c.squares) if x is not None)]
