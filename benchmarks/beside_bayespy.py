@@ -29,15 +29,15 @@ CENTRES = np.array([[0.0, 0.0], [0.0, 0.0], [2.0, 2.0], [-2.0, -2.0]])
 
 
 def four_clusters(rng: np.random.Generator, each: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the four overlapping normal laws of the example, and their labels."""
+    """Rows of the four overlapping normal distributions of the example, and their labels."""
     parts = [rng.multivariate_normal(m, c, each) for m, c in zip(CENTRES, COVARIANCES, strict=True)]
     return np.concatenate(parts), np.repeat(np.arange(4), each)
 
 
 def best_labels(x: np.ndarray) -> np.ndarray:
     """Labels by the classifier that knows the true parameters."""
-    laws = [multivariate_normal(m, c) for m, c in zip(CENTRES, COVARIANCES, strict=True)]
-    return np.stack([law.logpdf(x) for law in laws]).argmax(0)
+    distributions = [multivariate_normal(m, c) for m, c in zip(CENTRES, COVARIANCES, strict=True)]
+    return np.stack([distribution.logpdf(x) for distribution in distributions]).argmax(0)
 
 
 def our_model(x: np.ndarray) -> mc.Stochastic:

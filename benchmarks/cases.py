@@ -214,7 +214,7 @@ def opaque_mixture(n: int = 1000) -> mc.MCMC:
     return mc.MCMC([mc.Normal("y", centre, tau, value=data, observed=True)])
 
 
-def own_law(kind: str, n: int, k: int) -> mc.MCMC:
+def own_distribution(kind: str, n: int, k: int) -> mc.MCMC:
     """A mixture of normal or logistic rows: built in, or with a log density written by the user."""
     rng = np.random.default_rng(1)
     data = rng.normal(20.0 * rng.integers(0, k, n), 2.0)

@@ -21,7 +21,7 @@ from benchmarks.cases import (
     many_rows,
     opaque_line,
     opaque_mixture,
-    own_law,
+    own_distribution,
     plane,
     switchpoint,
     ten_components,
@@ -267,7 +267,7 @@ def _rate(m: Any, iterations: int) -> float:
 
 
 def general() -> Iterator[Row]:
-    """Models that are no mixtures of known laws: the switchpoint, functions that cannot be recorded, own laws."""
+    """Models that are no mixtures of known families: the switchpoint, functions called as written, own densities."""
     rates = "iterations per second"
     yield row("switchpoint, Metropolis throughout", 111, 0, _rate(switchpoint(True), 20000), rates)
     yield row("switchpoint, steps chosen", 111, 0, _rate(switchpoint(False), 5000), rates)
@@ -275,7 +275,8 @@ def general() -> Iterator[Row]:
     yield row("nothing recorded: two components", 1000, 2, _rate(opaque_mixture(), 2000), rates)
     for n, k in ((1000, 2), (100_000, 10)):
         found = {
-            kind: _label_pass(own_law(kind, n, k)) for kind in ("normal", "own normal", "logistic", "own logistic")
+            kind: _label_pass(own_distribution(kind, n, k))
+            for kind in ("normal", "own normal", "logistic", "own logistic")
         }
         for kind, seconds in found.items():
             yield row(f"label pass, {kind}", n, k, 1e9 * seconds / n / k, "ns per row and component")

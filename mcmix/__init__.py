@@ -15,6 +15,7 @@ Examples
 from __future__ import annotations
 
 from typing import Any
+from warnings import warn
 
 from mcmix import errors
 from mcmix._version import __version__
@@ -32,6 +33,7 @@ from mcmix.nodes.containers import Container
 from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.decorators import deterministic, observed, potential, stochastic
 from mcmix.nodes.deterministic import Deterministic, Lambda, Potential
+from mcmix.nodes.distribution import Distribution, node_class
 from mcmix.nodes.from_scipy import from_scipy
 from mcmix.nodes.functions import (
     CompletedDirichlet,
@@ -42,57 +44,56 @@ from mcmix.nodes.functions import (
     pfunc,
     robust_init,
 )
-from mcmix.nodes.joint import NormalGamma, NormalWishart
-from mcmix.nodes.law import Law, law
 from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
+from mcmix.nodes.normal_pairs import NormalGamma, NormalWishart
 from mcmix.nodes.operators import Index
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.nodes.wrapped import Censored, Truncated
 
-Bernoulli = law(FAMILIES["Bernoulli"])
-Beta = law(FAMILIES["Beta"])
-BetaBinomial = law(FAMILIES["BetaBinomial"])
-Binomial = law(FAMILIES["Binomial"])
-Categorical = law(FAMILIES["Categorical"])
-Cauchy = law(FAMILIES["Cauchy"])
-Chi2 = law(FAMILIES["Chi2"])
+Bernoulli = node_class(FAMILIES["Bernoulli"])
+Beta = node_class(FAMILIES["Beta"])
+BetaBinomial = node_class(FAMILIES["BetaBinomial"])
+Binomial = node_class(FAMILIES["Binomial"])
+Categorical = node_class(FAMILIES["Categorical"])
+Cauchy = node_class(FAMILIES["Cauchy"])
+Chi2 = node_class(FAMILIES["Chi2"])
 ChiSquared = Chi2
-Dirichlet = law(FAMILIES["Dirichlet"])
-DiscreteUniform = law(FAMILIES["DiscreteUniform"])
-Exponential = law(FAMILIES["Exponential"])
-Gamma = law(FAMILIES["Gamma"])
-Geometric = law(FAMILIES["Geometric"])
-HalfCauchy = law(FAMILIES["HalfCauchy"])
-HalfNormal = law(FAMILIES["HalfNormal"])
-HalfStudentT = law(FAMILIES["HalfStudentT"])
-HurdleNegativeBinomial = law(FAMILIES["HurdleNegativeBinomial"])
-HurdlePoisson = law(FAMILIES["HurdlePoisson"])
-InverseGamma = law(FAMILIES["InverseGamma"])
-InverseWishart = law(FAMILIES["InverseWishart"])
-LKJ = law(FAMILIES["LKJ"])
-Laplace = law(FAMILIES["Laplace"])
-Logistic = law(FAMILIES["Logistic"])
-Lognormal = law(FAMILIES["Lognormal"])
-Multinomial = law(FAMILIES["Multinomial"])
-MvNormal = law(FAMILIES["MvNormal"])
-MvNormalChol = law(FAMILIES["MvNormalChol"])
-MvNormalCov = law(FAMILIES["MvNormalCov"])
-NegativeBinomial = law(FAMILIES["NegativeBinomial"])
-Normal = law(FAMILIES["Normal"])
-Poisson = law(FAMILIES["Poisson"])
-SkewNormal = law(FAMILIES["SkewNormal"])
-StudentT = law(FAMILIES["StudentT"])
-TruncatedNormal = law(FAMILIES["TruncatedNormal"])
-Uniform = law(FAMILIES["Uniform"])
-VonMises = law(FAMILIES["VonMises"])
-Weibull = law(FAMILIES["Weibull"])
-Wishart = law(FAMILIES["Wishart"])
-WishartCov = law(FAMILIES["WishartCov"])
-ZeroInflatedBinomial = law(FAMILIES["ZeroInflatedBinomial"])
-ZeroInflatedNegativeBinomial = law(FAMILIES["ZeroInflatedNegativeBinomial"])
-ZeroInflatedPoisson = law(FAMILIES["ZeroInflatedPoisson"])
+Dirichlet = node_class(FAMILIES["Dirichlet"])
+DiscreteUniform = node_class(FAMILIES["DiscreteUniform"])
+Exponential = node_class(FAMILIES["Exponential"])
+Gamma = node_class(FAMILIES["Gamma"])
+Geometric = node_class(FAMILIES["Geometric"])
+HalfCauchy = node_class(FAMILIES["HalfCauchy"])
+HalfNormal = node_class(FAMILIES["HalfNormal"])
+HalfStudentT = node_class(FAMILIES["HalfStudentT"])
+HurdleNegativeBinomial = node_class(FAMILIES["HurdleNegativeBinomial"])
+HurdlePoisson = node_class(FAMILIES["HurdlePoisson"])
+InverseGamma = node_class(FAMILIES["InverseGamma"])
+InverseWishart = node_class(FAMILIES["InverseWishart"])
+LKJ = node_class(FAMILIES["LKJ"])
+Laplace = node_class(FAMILIES["Laplace"])
+Logistic = node_class(FAMILIES["Logistic"])
+Lognormal = node_class(FAMILIES["Lognormal"])
+Multinomial = node_class(FAMILIES["Multinomial"])
+MvNormal = node_class(FAMILIES["MvNormal"])
+MvNormalChol = node_class(FAMILIES["MvNormalChol"])
+MvNormalCov = node_class(FAMILIES["MvNormalCov"])
+NegativeBinomial = node_class(FAMILIES["NegativeBinomial"])
+Normal = node_class(FAMILIES["Normal"])
+Poisson = node_class(FAMILIES["Poisson"])
+SkewNormal = node_class(FAMILIES["SkewNormal"])
+StudentT = node_class(FAMILIES["StudentT"])
+TruncatedNormal = node_class(FAMILIES["TruncatedNormal"])
+Uniform = node_class(FAMILIES["Uniform"])
+VonMises = node_class(FAMILIES["VonMises"])
+Weibull = node_class(FAMILIES["Weibull"])
+Wishart = node_class(FAMILIES["Wishart"])
+WishartCov = node_class(FAMILIES["WishartCov"])
+ZeroInflatedBinomial = node_class(FAMILIES["ZeroInflatedBinomial"])
+ZeroInflatedNegativeBinomial = node_class(FAMILIES["ZeroInflatedNegativeBinomial"])
+ZeroInflatedPoisson = node_class(FAMILIES["ZeroInflatedPoisson"])
 
 _LATER = {
     "MCMC": ("mcmix.api.mcmc", "MCMC"),
@@ -164,8 +165,14 @@ _LATER = {
 }
 
 
+_RENAMED = {"Law": "Distribution", "law": "node_class"}  # old names, for one release
+
+
 def __getattr__(name: str) -> Any:
     """Load the sampler and the plots when they are first used: importing mcmix stays quick."""
+    if name in _RENAMED:
+        warn(f"mcmix.{name} is called mcmix.{_RENAMED[name]} now", DeprecationWarning, stacklevel=2)
+        return globals()[_RENAMED[name]]
     if name not in _LATER:
         raise AttributeError(f"module 'mcmix' has no attribute {name!r}")
     from importlib import import_module
@@ -185,10 +192,11 @@ def __dir__() -> list[str]:
 __all__ = [
     "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical", "Cauchy",
     "Censored", "Chi2", "ChiSquared", "CompletedDirichlet", "Container", "Covariates", "Deterministic", "Dirichlet",
-    "DiscreteMetropolis", "DiscreteUniform", "DrawFromPrior", "Exponential", "Gamma", "Geometric", "HalfCauchy",
+    "DiscreteMetropolis", "DiscreteUniform", "Distribution", "DrawFromPrior", "Exponential", "Gamma", "Geometric",
+    "HalfCauchy",
     "HalfNormal", "HalfStudentT", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior",
     "ImproperPosteriorWarning", "Index", "InvLogit", "InverseGamma", "InverseWishart", "LKJ", "Lambda", "Laplace",
-    "Law", "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "McmixError", "Metropolis", "Mixture",
+    "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "McmixError", "Metropolis", "Mixture",
     "Model", "ModelError", "Multinomial", "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial", "NoStepper",
     "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "PDMatrixMetropolis", "Poisson", "Posterior",
     "Potential", "SkewNormal", "Slicer", "StepMethod", "Stochastic", "StudentT", "SupportError", "Tempering",

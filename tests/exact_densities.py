@@ -1,8 +1,9 @@
 """Log densities from the textbook formulas, in 50 digits, and far-out values to compare them at.
 
-Each row of `SCALAR_LAWS` (and of `EVENT_LAWS` in tests/exact_events.py) is one family's own formula as a list of terms:
-their sum is the log density, the sum of their sizes is what its accuracy is measured by. Gamma functions that belong
-together (a beta function, a binomial coefficient) are one term, so that their cancellation is the package's to avoid.
+Each row of `SCALAR_DISTRIBUTIONS` (and of `EVENT_DISTRIBUTIONS` in tests/exact_events.py) is one family's own formula
+as a list of terms: their sum is the log density, the sum of their sizes is what its accuracy is measured by. Gamma
+functions that belong together (a beta function, a binomial coefficient) are one term, so that their cancellation is the
+package's to avoid.
 """
 
 from __future__ import annotations
@@ -171,7 +172,7 @@ def beta_binomial(x: Any, a: Any, b: Any, n: Any) -> list[Any]:
 
 
 def inflated(law: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    """Zeros of their own beside those of a law."""
+    """Zeros of their own beside those of a distribution."""
 
     def terms(x: Any, extra: Any, *parameters: Any) -> list[Any]:
         if x:
@@ -183,7 +184,7 @@ def inflated(law: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
 
 
 def hurdle(law: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    """Zeros apart, and a law given that it is above zero."""
+    """Zeros apart, and a distribution given that it is above zero."""
 
     def terms(x: Any, zero: Any, *parameters: Any) -> list[Any]:
         if not x:

@@ -1,4 +1,4 @@
-"""Example parameters of every family, the law that scipy gives for them, and where to compare the two.
+"""Example parameters of every family, the distribution that scipy gives for them, and where to compare the two.
 
 A new family needs one row in `EXAMPLES`; the tests that run over all families fail until it has one.
 """
@@ -22,7 +22,7 @@ class Example:
     ----------
     parameters : tuple of tuples
         Sets of canonical parameters inside their constraints, the most usual first.
-    law : callable
+    distribution : callable
         (*parameters) -> object with scipy's `logpdf` or `logpmf`, `cdf`, `mean` and `var`.
     points : tuple of float
         Where log densities are compared: edges, bulk and far tails; some lie off the support of some parameters.
@@ -46,7 +46,7 @@ class Example:
 
 
 class CutCauchy:
-    """Cauchy law cut off below zero, from scipy's Cauchy."""
+    """Cauchy distribution cut off below zero, from scipy's Cauchy."""
 
     def __init__(self, location: float, scale: float):
         self.whole = stats.cauchy(location, scale)
@@ -80,13 +80,15 @@ class HalfStudent:
         return np.where(np.asarray(x) >= 0.0, np.log(2.0) + self.whole.logpdf(x), -np.inf)
 
     def cdf(self, x: Any) -> Any:
-        """Mass up to x: an F law's of the squared ratio, or the density at zero times x where that underflows."""
+        """Mass up to x: an F distribution's of the squared ratio, or the density at zero times x where that
+        underflows.
+        """
         ratio = np.maximum(x, 0.0) / self.scale
         near = 2.0 * stats.t(self.freedom).pdf(0.0) * ratio
         return np.where(ratio < 1e-30, near, stats.f(1.0, self.freedom).cdf(ratio * ratio))
 
     def sf(self, x: Any) -> Any:
-        """Mass above x: far out by its power law, where scipy's squares overflow."""
+        """Mass above x: far out by its power distribution, where scipy's squares overflow."""
         ratio = np.maximum(x, 0.0) / self.scale
         standard = stats.t(self.freedom)
         far = 2.0 * standard.sf(1e10) * np.maximum(ratio / 1e10, 1.0) ** -self.freedom
@@ -110,7 +112,7 @@ class HalfStudent:
 
 
 class CircleLaw:
-    """Von Mises law on [-pi, pi]; scipy's lives on the whole line, wrapped around."""
+    """Von Mises distribution on [-pi, pi]; scipy's lives on the whole line, wrapped around."""
 
     def __init__(self, location: float, concentration: float):
         self.whole = stats.vonmises(concentration, location)
@@ -133,7 +135,7 @@ class CircleLaw:
 
 
 class ExtraZeros:
-    """A mixture of a structural zero and one of scipy's laws of counts."""
+    """A mixture of a structural zero and one of scipy's distributions of counts."""
 
     def __init__(self, extra: float, counts: Any):
         self.extra, self.counts = extra, counts
@@ -157,7 +159,7 @@ class ExtraZeros:
 
 
 class ZerosApart(ExtraZeros):
-    """Zero with a probability of its own, else one of scipy's laws of counts given that it is above zero."""
+    """Zero with a probability of its own, else one of scipy's distributions of counts given that it is above zero."""
 
     def __init__(self, zero: float, counts: Any):
         super().__init__(zero, counts)
@@ -184,12 +186,12 @@ class ZerosApart(ExtraZeros):
 
 
 def negative_binomial(mean: float, dispersion: float) -> Any:
-    """scipy's law in our parameters."""
+    """scipy's distribution in our parameters."""
     return stats.nbinom(dispersion, dispersion / (dispersion + mean))
 
 
 def truncated_normal(mean: float, precision: float, lower: float, upper: float) -> Any:
-    """scipy's law in our parameters."""
+    """scipy's distribution in our parameters."""
     scale = precision**-0.5
     return stats.truncnorm((lower - mean) / scale, (upper - mean) / scale, mean, scale)
 
@@ -449,14 +451,15 @@ EXAMPLES: dict[str, Example] = {
 }
 
 
-# Vector and matrix laws: sets of parameters, SciPy's law, the mean; test_vector_laws.py runs over them.
+# Vector and matrix distributions: sets of parameters, SciPy's distribution, the mean; test_vector_distributions.py runs
+# over them.
 _COVER = np.array([[2.0, 0.9, -0.3], [0.9, 1.5, 0.2], [-0.3, 0.2, 0.7]])
 _WIDE = np.array([[4.0, -1.0], [-1.0, 9.0]])
 
 
 @dataclass(frozen=True)
 class VectorExample:
-    """What tests need to know about one law of vectors or matrices."""
+    """What tests need to know about one distribution of vectors or matrices."""
 
     parameters: tuple[tuple[Any, ...], ...]
     law: Callable[..., Any]
@@ -467,15 +470,17 @@ class VectorExample:
 def _transposed(law: Any) -> Any:
     """SciPy's Wishart wants the draws on the last axis."""
 
-    class Law:
+    class Distribution:
         def logpdf(self, x: Any) -> Any:
             return law.logpdf(np.moveaxis(np.asarray(x), 0, -1))
 
-    return Law()
+    return Distribution()
 
 
 class CorrelationLaw:
-    """LKJ law, with the constant that the onion method leads to: other gamma functions than those of the vine."""
+    """LKJ distribution, with the constant that the onion method leads to: other gamma functions than those of the
+    vine.
+    """
 
     def __init__(self, concentration: float, dimension: int):
         self.concentration, self.d = concentration, dimension

@@ -118,7 +118,7 @@ def dirichlet_expectations(
 
 
 def law_expectations(law: Any, cuts: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean and chance to lie below each cut, for a frozen SciPy law with one entry per subset."""
+    """Mean and chance to lie below each cut, for a frozen SciPy distribution with one entry per subset."""
     return {"mean": law.mean(), "below": np.stack([law.cdf(c) for c in cuts], -1)}
 
 
@@ -331,7 +331,7 @@ class TwoNormals:
         return float(self.log_density(corners) @ [1, -1, -1, 1]) / (4 * np.linalg.norm(a) * np.linalg.norm(b))
 
     def importance(self, n: int, seed: int) -> Weighted:
-        """Independent points from a t law with 10 degrees of freedom around the mode, with weights."""
+        """Independent points from a t distribution with 10 degrees of freedom around the mode, with weights."""
         rng = np.random.default_rng(seed)
         mode, covariance = self.mode()
         proposal = stats.multivariate_t(mode, 1.2 * covariance, df=10)
@@ -388,7 +388,8 @@ def chains_of(sampler: Any, name: str, chains: int = 4) -> np.ndarray:
 def mean_and_error(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean over all draws and its Monte Carlo standard error from batch means within chains.
 
-    Chains that disagree do not widen the error. Batches that still hang together make it too small, so that is refused.
+    Chains that disagree do not widen the error. Batches that still belong together make it too small, so that is
+    refused.
     """
     chains, n = draws.shape[:2]
     per_chain = max(BATCHES // chains, 2)
@@ -433,7 +434,7 @@ SHARES = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 
 
 def assert_law(draws: np.ndarray, law: Any, what: str = "") -> None:
-    """Draws (chains, draws) follow a law: a SciPy one, or a :class:`Gridded`."""
+    """Draws (chains, draws) follow a distribution: a SciPy one, or a :class:`Gridded`."""
     cuts = law.quantiles(SHARES) if isinstance(law, Gridded) else law.ppf(SHARES)
     assert_below(draws, cuts, SHARES, what)
 

@@ -65,14 +65,16 @@ def may_hold_draws(given: Any) -> bool:
 
 ROLES = {
     "labels": "name of the labels, one for each unit",
-    "components": "names of the variables whose first axis is the component; with 'law', the law's parameters in its "
+    "components": "names of the variables whose first axis is the component; with 'distribution', the distribution's "
+    "parameters in its "
     "order or by name, numbers allowed",
     "weights": "name of the weights, or K numbers",
-    "law": "law of a row given its component, such as mc.Normal",
+    "distribution": "distribution of a row given its component, such as mc.Normal",
     "data": "rows that the labels part, or the name that they have among the observed data",
     "n_components": "number of components, where nothing else says it",
     "first_label": "0 or 1: the label of the first component, where the labels themselves do not show it",
 }  # what vars= may say of draws from elsewhere
+_OLD_ROLES: dict[Any, str] = {"law": "distribution"}  # what it was called, for one release
 
 
 def roles_from(vars: Any, what: str) -> dict[str, Any]:
@@ -81,11 +83,12 @@ def roles_from(vars: Any, what: str) -> dict[str, Any]:
         return {}
     if not isinstance(vars, Mapping):
         raise ModelError(f"{what}: vars= expected a mapping such as {{'labels': 'z'}}, got {vars!r}")
-    unknown = [key for key in vars if key not in ROLES]
+    given: dict[Any, Any] = {_OLD_ROLES.get(key, key): value for key, value in vars.items()}
+    unknown = [key for key in given if key not in ROLES]
     if unknown:
         known = "; ".join(f"{key!r}: {meaning}" for key, meaning in ROLES.items())
         raise ModelError(f"{what}: vars= expected keys among those below, got {unknown}. {known}")
-    return dict(vars)
+    return given
 
 
 MOST_SWEEPS = 2**53  # whole numbers that a double counts; years of sweeps

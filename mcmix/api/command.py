@@ -12,7 +12,7 @@ from mcmix._version import __version__
 from mcmix.errors import McmixError
 from mcmix.screen import say
 
-LAWS = ("normal", "student-t", "lognormal", "poisson", "exponential")
+DISTRIBUTIONS = ("normal", "student-t", "lognormal", "poisson", "exponential")
 INTERRUPTED = 130  # as shells report Ctrl-C
 
 FIT_HELP = """\
@@ -25,9 +25,9 @@ FIT_MORE = """\
 examples:
   python -m mcmix fit galaxies.csv --columns velocity --components 2..8
   python -m mcmix fit iris.csv --columns sepal_length,petal_length --components 1..5 --choose icl
-  python -m mcmix fit counts.parquet --columns visits --components 3 --law poisson
+  python -m mcmix fit counts.parquet --columns visits --components 3 --distribution poisson
 
-One column gives a mixture of the law you name; several give a mixture of normal vectors with full covariances.
+One column gives a mixture of the distribution you name; several give a mixture of normal vectors with full covariances.
 Priors are weak and set by the data's range; the page says which.
 
 exit codes: 0 done; 1 refused (the message says why); 2 wrong usage; 3 done, but the chains should not be trusted
@@ -78,7 +78,12 @@ def _fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help='columns to fit, all of numbers; "a,b" in quotes is one name (default: every column)',
     )
     add("--components", type=components, required=True, metavar="K", help="such as 3, or 2..8, or 2,4,6")
-    add("--law", choices=LAWS, default="normal", help="of the components, for one column (default: %(default)s)")
+    add(
+        "--distribution",
+        choices=DISTRIBUTIONS,
+        default="normal",
+        help="of the components, for one column (default: %(default)s)",
+    )
     add("--folder", type=Path, default=Path("mcmix-report"), help="where to write (default: %(default)s)")
     add("--choose", choices=("evidence", "loo", "bic", "icl"), default="evidence",
         help="which of several numbers of components is reported in full (default: %(default)s)")  # fmt: skip

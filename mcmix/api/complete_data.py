@@ -25,7 +25,10 @@ from mcmix.traces.memory import Draws
 
 LABELLINGS = (10, 40)  # draws of all labels, fewest and most, each with a short run of the parameters given them
 MOST_ROWS = 3 * 10**7  # rows x sweeps in all these runs, beyond which labellings are fewer
-SWEEPS, SETTLING = 100, 50  # of such a run; it begins at a draw from its own law, so only its steps have to settle
+SWEEPS, SETTLING = (
+    100,
+    50,
+)  # of such a run; it begins at a draw from its own distribution, so only its steps have to settle
 LOOKS = 20  # of these sweeps, for the mean of a log density
 MOST_ENTRIES = 10**8  # draws x rows x components that label probabilities are computed for, one draw at a time
 AT_ONCE = 10**7  # labels held at a time
@@ -52,7 +55,7 @@ def complete_scores(m: Any, kept: Draws, marginal: Marginal, most: int) -> tuple
     drawn for the number of occupied ones.
     """
     labels = marginal.label_vectors
-    if len(labels) > 1 or marginal.entangled:
+    if len(labels) > 1 or marginal.non_factorising:
         return NOTHING, NOTHING
     if not labels:
         return _without_labels(kept, marginal, most), NOTHING
@@ -85,7 +88,7 @@ def occupied_draws(m: Any, kept: Draws, most: int) -> np.ndarray | None:
         here = [(drawn == value).any(axis=-1) | k for value, k in zip(label.values, known, strict=True)]
         return np.sum(here, axis=0, dtype=float)
     marginal = Marginal(record(m.model), m.model)
-    if marginal.entangled or any(n.name not in kept.variables for n in marginal.needed):
+    if marginal.non_factorising or any(n.name not in kept.variables for n in marginal.needed):
         return None
     label = marginal.label_of(label.node)
     positions = kept.thinned(min(most, max(LABELLINGS[1], MOST_ENTRIES // (label.n_units * label.n_labels))))

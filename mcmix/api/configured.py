@@ -187,7 +187,7 @@ class Configured(Posterior):
         return [c for c in self._choices if not nodes & set(c.nodes)]
 
     def assign_step_methods(self, verbose: int = -1, draw_from_prior_when_possible: bool = True) -> None:
-        """Choose steps now (sample() does it otherwise); optionally sample what no data hang on like the rest."""
+        """Choose steps now (sample() does it otherwise); optionally sample what no data depend on like the rest."""
         with Alone(self, "assign_step_methods") as held:
             self._refuse_started("assign_step_methods")
             self._draw_from_prior, self._assembled = draw_from_prior_when_possible, None

@@ -1,4 +1,4 @@
-"""NormalMixture: a mixture of normal laws behind scikit-learn's interface, by Gibbs sampling or variational Bayes."""
+"""NormalMixture: normal mixtures behind scikit-learn's interface, by Gibbs sampling or variational Bayes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TYPES, METHODS = ("full", "tied", "diag", "spherical"), ("gibbs", "vb")
 
 
 class NormalMixture(DensityMixin, BaseEstimator):
-    """Posterior of a mixture of multivariate normal laws, as a scikit-learn estimator.
+    """Posterior of a mixture of multivariate normal distributions, as a scikit-learn estimator.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ class NormalMixture(DensityMixin, BaseEstimator):
         return self.fit(X).predict(X)
 
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """Draw rows from the posterior predictive law: rows, shape (n_samples, D), and their components."""
+        """Draw rows from the posterior predictive distribution: rows, shape (n_samples, D), and their components."""
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"n_samples: expected a whole number of at least 1, got {n_samples!r}")

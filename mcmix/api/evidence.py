@@ -29,7 +29,7 @@ from mcmix.traces.memory import Draws
 
 HEAVY = 5  # degrees of freedom of the importance sampler's proposal
 FEWEST = 50  # draws on each side of the bridge
-TIMES = 6  # as many draws as free parameters: half of them fit a normal law with all its correlations
+TIMES = 6  # as many draws as free parameters: half of them fit a normal distribution with all its correlations
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,7 +41,7 @@ class Evidence:
     bridge : Estimate
         By bridge sampling: the one to report.
     importance : Estimate
-        By importance sampling from a heavy-tailed law.
+        By importance sampling from a heavy-tailed distribution.
     verdict : str
         What the run's own verdict found wrong with the chains, or nothing: both estimators see only where chains were.
     """
@@ -102,8 +102,8 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
 
     Notes
     -----
-    Half of the draws fit the proposal, a normal law over unconstrained coordinates; the other half meets it on the
-    bridge (Meng and Wong 1996; Fruehwirth-Schnatter 2004). The prior must be proper and normalised.
+    Half of the draws fit the proposal, a normal distribution over unconstrained coordinates; the other half meets it on
+    the bridge (Meng and Wong 1996; Fruehwirth-Schnatter 2004). The prior must be proper and normalised.
 
     Examples
     --------
@@ -129,9 +129,9 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     n = int(met.shape[0] * met.shape[1])
     plain: Any = stats.multivariate_normal(mean, cover)
     heavy: Any = stats.multivariate_t(mean, cover, HEAVY)
-    proposals = [law.rvs(n, random_state=rng).reshape(n, -1) for law in (plain, heavy)]
+    proposals = [distribution.rvs(n, random_state=rng).reshape(n, -1) for distribution in (plain, heavy)]
     on_draws = target.log(met.reshape(n, -1)) - plain.logpdf(met.reshape(n, -1))
-    at = [target.log(x) - law.logpdf(x) for x, law in zip(proposals, (plain, heavy), strict=True)]
+    at = [target.log(x) - distribution.logpdf(x) for x, distribution in zip(proposals, (plain, heavy), strict=True)]
     seen = at_a_glance(m, m.draws(calls))
     verdict = seen.headline if seen.wrong else ""
     return Evidence(bridge(on_draws.reshape(met.shape[:2]), at[0]), importance(at[1]), verdict)

@@ -87,9 +87,9 @@ def circ_var_names(draws: Any) -> list[str]:
     Returns
     -------
     list of str
-        Variables of a law on the circle (VonMises); functions of them are none. ``arviz.summary`` and plots of ArviZ
-        0.23 take them as ``circ_var_names=``; the functions of ArviZ 1.x know ``circular=True`` one by one. The tables
-        and pictures of this package know their angles themselves.
+        Variables of a distribution on the circle (VonMises); functions of them are none. ``arviz.summary`` and plots of
+        ArviZ 0.23 take them as ``circ_var_names=``; the functions of ArviZ 1.x know ``circular=True`` one by one. The
+        tables and pictures of this package know their angles themselves.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def _replicates(m: PosteriorDraws, draws: Draws, at_most: int) -> dict[str, np.n
 
 
 def _prior(m: PosteriorDraws, draws: Draws) -> dict[str, dict[str, np.ndarray]]:
-    """Draws from the laws, as one chain: of unknowns that the posterior group has too, and of data."""
+    """Draws from the distributions, as one chain: of unknowns that the posterior group has too, and of data."""
     data = {n.name for n in m.model.data_nodes}
     names = [n.name for n in m.model.stochastics if n.name in draws.variables and n.name not in data]
     found = m.model.prior_predictive(

@@ -12,7 +12,7 @@ from mcmix.api.reading import read_draws
 from mcmix.nodes.model import Model
 from mcmix.traces.memory import Draws
 from mcmix.variational.engine import Engine
-from mcmix.variational.joint import ConditionalNormal
+from mcmix.variational.joint_factors import ConditionalNormal
 
 
 class FactorDraws:

@@ -14,7 +14,7 @@ from mcmix.api.sources import Source, data_from, first_label, lowest_of, opened
 from mcmix.distributions.family import Family
 from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
-from mcmix.nodes.law import Law, law
+from mcmix.nodes.distribution import Distribution, node_class
 from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
@@ -33,7 +33,7 @@ def model_and_draws(draws: Any, vars: Mapping[str, Any]) -> tuple[Model, Draws, 
     """
     source = opened(draws, "from_draws")
     said = roles_from(vars, "from_draws")
-    missing = [key for key in ("law", "components", "weights") if said.get(key) is None]
+    missing = [key for key in ("distribution", "components", "weights") if said.get(key) is None]
     if missing:
         raise ModelError(f"from_draws: vars= expected {', '.join(map(repr, missing))} too, got {sorted(said)}")
     model = Model(_model(source, said))
@@ -48,7 +48,7 @@ def posterior_of(draws: Any, vars: Mapping[str, Any]) -> PosteriorDraws:
 
 
 def _model(source: Source, said: Mapping[str, Any]) -> list[Node]:
-    kind = _law(said["law"])
+    kind = _distribution(said["distribution"])
     name, rows = _data(source, said, kind.family)
     w = _weights(source, said["weights"])
     given = _parameters(source, said["components"], kind.family)
@@ -61,10 +61,10 @@ def _model(source: Source, said: Mapping[str, Any]) -> list[Node]:
     return [y, *nodes]
 
 
-def _law(given: Any) -> type[Law]:
-    found = law(FAMILIES[given]) if isinstance(given, str) and given in FAMILIES else given
-    if not (isinstance(found, type) and issubclass(found, Law)):
-        raise ModelError(f"from_draws: vars= 'law' expected a law such as mc.Normal, got {given!r}")
+def _distribution(given: Any) -> type[Distribution]:
+    found = node_class(FAMILIES[given]) if isinstance(given, str) and given in FAMILIES else given
+    if not (isinstance(found, type) and issubclass(found, Distribution)):
+        raise ModelError(f"from_draws: vars= 'distribution' expected a distribution such as mc.Normal, got {given!r}")
     return found
 
 
@@ -95,7 +95,7 @@ def _weights(source: Source, given: Any) -> Any:
         raise ModelError(
             f"from_draws: {given!r} expected one weight for each component, got shape {shape} in each draw"
         )
-    return law(FAMILIES["Dirichlet"])(given, np.ones(shape[0]))
+    return node_class(FAMILIES["Dirichlet"])(given, np.ones(shape[0]))
 
 
 def _labels(source: Source, said: Mapping[str, Any], weights: Any, n_rows: int) -> Any:
@@ -107,7 +107,7 @@ def _labels(source: Source, said: Mapping[str, Any], weights: Any, n_rows: int) 
     if source.draws.variables[name].shape[2:] != (n_rows,):
         came = source.draws.variables[name].shape[2:]
         raise ModelError(f"from_draws: {name!r} expected {n_rows} labels in each draw, one for each row, got {came}")
-    return law(FAMILIES["Categorical"])(name, weights, size=n_rows) if k else None
+    return node_class(FAMILIES["Categorical"])(name, weights, size=n_rows) if k else None
 
 
 def _shifted(source: Source, said: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -125,7 +125,7 @@ def _shifted(source: Source, said: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _parameters(source: Source, given: Any, family: Family) -> dict[str, Any]:
-    """The law's parameters by name: known numbers, or unknowns with a wide prior."""
+    """The distribution's parameters by name: known numbers, or unknowns with a wide prior."""
     if isinstance(given, str):
         given = [given]
     if isinstance(given, Mapping):
@@ -164,18 +164,20 @@ def _prior(name: str, values: np.ndarray, constraint: str, key: str) -> Node:
     if not np.isfinite(flat).all():
         raise ModelError(f"from_draws: {name!r} expected finite draws")
     if constraint in ("real", "vector", "bound"):
-        return law(FAMILIES["Normal"])(name, flat.mean(), _precision(flat), size=shape or None)
+        return node_class(FAMILIES["Normal"])(name, flat.mean(), _precision(flat), size=shape or None)
     if constraint in ("positive", "nonnegative", "positive vector") and (flat > 0).all():
         logs = np.log(flat)
-        return law(FAMILIES["Lognormal"])(name, logs.mean(), _precision(logs), size=shape or None)
+        return node_class(FAMILIES["Lognormal"])(name, logs.mean(), _precision(logs), size=shape or None)
     if constraint == "probability":
-        return law(FAMILIES["Uniform"])(name, 0.0, 1.0, size=shape or None)
+        return node_class(FAMILIES["Uniform"])(name, 0.0, 1.0, size=shape or None)
     if constraint == "simplex":
-        return law(FAMILIES["Dirichlet"])(name, np.ones(shape[-1]), size=shape[:-1] or None)
+        return node_class(FAMILIES["Dirichlet"])(name, np.ones(shape[-1]), size=shape[:-1] or None)
     if constraint == "positive definite" and len(shape) >= 2:
         matrices = np.asarray(values, dtype=float).reshape(-1, *shape[-2:])
         d = shape[-1]
-        return law(FAMILIES["Wishart"])(name, d, d * np.linalg.inv(matrices.mean(axis=0)), size=shape[:-2] or None)
+        return node_class(FAMILIES["Wishart"])(
+            name, d, d * np.linalg.inv(matrices.mean(axis=0)), size=shape[:-2] or None
+        )
     if constraint in ("positive", "nonnegative", "positive vector"):
         raise ModelError(f"from_draws: {name!r} as {key!r} expected positive values, got some down to {flat.min():.4g}")
     raise ModelError(

@@ -19,8 +19,8 @@ def from_draws(draws: Any, *, vars: Mapping[str, Any]) -> MCMC:
     vars : mapping
         What is what:
 
-        ``"law"``
-            The law of a row given its component, such as ``mc.Normal``.
+        ``"distribution"``
+            The distribution of a row given its component, such as ``mc.Normal``.
         ``"components"``
             Its parameters, in its order or by its names (``{"mu": "center", "sigma": 1.0}``): names of variables, whose
             first axis is the component unless all components share them, or known numbers.
@@ -41,7 +41,7 @@ def from_draws(draws: Any, *, vars: Mapping[str, Any]) -> MCMC:
     Raises
     ------
     ModelError
-        If something is missing, or shapes or values do not fit the law.
+        If something is missing, or shapes or values do not fit the distribution.
 
     Notes
     -----
@@ -55,7 +55,7 @@ def from_draws(draws: Any, *, vars: Mapping[str, Any]) -> MCMC:
     >>> import numpy as np, mcmix as mc
     >>> rng = np.random.default_rng(1)
     >>> theirs = {"center": rng.normal([0.0, 9.0], 0.1, (2, 200, 2)), "w": np.full((2, 200, 2), 0.5)}
-    >>> parts = {"law": mc.Normal, "components": {"mu": "center", "sigma": 1.0}, "weights": "w"}
+    >>> parts = {"distribution": mc.Normal, "components": {"mu": "center", "sigma": 1.0}, "weights": "w"}
     >>> m = mc.from_draws(theirs, vars={**parts, "data": [0.1, -0.3, 8.7, 9.2]})
     >>> mc.classify(m).classes.tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
     True

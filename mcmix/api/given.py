@@ -1,4 +1,4 @@
-"""Covariates of new rows, as a user hands them in beside the law of a row."""
+"""Covariates of new rows, as a user hands them in beside the distribution of a row."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def covariates_given(together: Together, given: Any, what: str, one: bool) -> di
 def needs_covariates(together: Together) -> str:
     """What to say where a row's covariates are missing."""
     data, names = (", ".join(n.name for n in nodes) for nodes in (together.data, together.covariates))
-    return f"a row of {data} hangs on its covariates; say predictive(m, given=...) for {names}"
+    return f"a row of {data} depends on its covariates; say predictive(m, given=...) for {names}"
 
 
 __all__ = ["covariates_given", "needs_covariates"]

@@ -20,7 +20,7 @@ from mcmix.api.posterior import Posterior
 from mcmix.api.stored import Stored
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, short
 from mcmix.nodes.numbers import as_numbers
@@ -377,7 +377,7 @@ class MCMC(Stored):
             raise ModelError(f"start: {node.name} expected shape {node.shape}, got {array.shape}")
         if not np.isfinite(array).all():
             raise ModelError(f"start: {node.name} expected finite numbers, got {short(array)}")
-        if isinstance(node, Law):
+        if isinstance(node, Distribution):
             node.check_value(np.broadcast_to(array, node.shape))
         return array
 
@@ -416,7 +416,7 @@ class MCMC(Stored):
     # ---------------------------------------------------------------- replicates
 
     def prior_predictive(self, n: int = 500, seed: Any = None, names: Any = None) -> dict[str, np.ndarray]:
-        """Draws of unknowns and replicates of data from their laws; see :meth:`mcmix.Model.prior_predictive`."""
+        """Draws of unknowns and replicates of data from the prior; see :meth:`mcmix.Model.prior_predictive`."""
         return self.model.prior_predictive(n, seed, names)
 
     def _repr_html_(self) -> str:

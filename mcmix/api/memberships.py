@@ -125,9 +125,9 @@ def classify(
     m : MCMC, path, arviz.InferenceData, xarray.DataTree, or mapping of str to array_like
         A sampler after sampling; or draws without their model, from a file or elsewhere: shares are then how often each
         row had each label. For shares from the model's probabilities, and for new rows, put the draws into a sampler
-        with :meth:`MCMC.read`, or say the law of a row with ``vars=``.
+        with :meth:`MCMC.read`, or say the distribution of a row with ``vars=``.
     new : array_like or dict of str to array_like, optional
-        Rows as those of the data, by name where several data nodes hang on the labels; NaN for missing coordinates.
+        Rows as those of the data, by name where several data nodes depend on the labels; NaN for missing coordinates.
     method : str
         How components are named where their names mean nothing, as for :func:`relabel`.
     label : str, optional
@@ -138,8 +138,8 @@ def classify(
     within : {"classes", "all"}
         Which components may change places, as for :func:`relabel`.
     vars : mapping, optional
-        For draws from elsewhere: ``"labels"`` as for :func:`relabel`; or ``"components"``, ``"weights"``, ``"law"`` and
-        ``"data"`` as for :func:`from_draws`.
+        For draws from elsewhere: ``"labels"`` as for :func:`relabel`; or ``"components"``, ``"weights"``,
+        ``"distribution"`` and ``"data"`` as for :func:`from_draws`.
 
     Returns
     -------
@@ -165,11 +165,12 @@ def classify(
     if is_sampler(m):
         return _of_sampler(m, new, method, label, most, calls, over_all)
     said = roles_from(vars, "classify")
-    if said.get("law") is not None:
+    if said.get("distribution") is not None:
         return _of_sampler(posterior_of(m, said), new, method, label, most, calls, over_all)
     if new is not None:
         raise ModelError(
-            "classify: for new rows, draws without a model need vars={'components': ..., 'weights': ..., 'law': ..., "
+            "classify: for new rows, draws without a model need "
+            "vars={'components': ..., 'weights': ..., 'distribution': ..., "
             "'data': ...}; or put them into a sampler with mc.MCMC(model).read(draws) and classify that"
         )
     return _by_labels(opened(m, "classify"), said, method, label, over_all)
@@ -302,7 +303,8 @@ def _by_labels(source: Source, said: Mapping[str, Any], method: str, label: str 
         raise labels_left_out(roles.name, "classify")
     if c.labels is None:
         raise ModelError(
-            f"classify: expected draws of labels ({roles.name!r}), which are not there; say a row's law by vars= "
+            f"classify: expected draws of labels ({roles.name!r}), which are not there; say a row's "
+            f"distribution by vars= "
             "(see mc.from_draws), or put the draws into a sampler with mc.MCMC(model).read(draws)"
         )
     known = np.ravel(np.asarray(source.observed.get(roles.name, ()), dtype=float))

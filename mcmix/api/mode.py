@@ -1,4 +1,4 @@
-"""MAP and NormApprox: the mode of a posterior, and the normal law that fits it there."""
+"""MAP and NormApprox: the mode of a posterior, and the normal distribution that fits it there."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ def _known(node: Stochastic) -> np.ndarray:
 
 
 class NormApprox(MAP):
-    """The normal law with the posterior's mode as its mean and the inverse of the curvature there as its covariance.
+    """The normal distribution at the posterior's mode, its covariance the inverse of the curvature there.
 
     On the nodes' own scale; a simplex stands with its weights but the last, a symmetric matrix with its lower triangle.
     See :class:`MAP` for parameters.
@@ -341,7 +341,8 @@ class NormApprox(MAP):
         values, vectors = np.linalg.eigh(-here.hessian) if here.finite else (np.zeros(1), np.ones((1, 1)))
         if not found.converged or values[0] < FLAT:
             raise ModelError(
-                f"{self._kind}: the log density has no curved maximum at its highest point, so no normal law fits it: "
+                f"{self._kind}: the log density has no curved maximum at its highest point, so no normal "
+                f"distribution fits it: "
                 f"it is flat or rises along {self._direction(vectors[:, 0])}; give these a prior that says more, or "
                 "leave out what the data say nothing about"
             )
@@ -356,7 +357,7 @@ class NormApprox(MAP):
         return ", ".join(self._view.names[i] for i in first)
 
     def draw(self) -> dict[str, Any]:
-        """Set the nodes to a draw from the normal law, inside the support; return the values by name.
+        """Set the nodes to a draw from the normal distribution, inside the support; return the values by name.
 
         Raises
         ------
@@ -378,7 +379,8 @@ class NormApprox(MAP):
             if self._target.of_kept(self._view.kept_from(values)) > -np.inf:
                 return values
         raise ModelError(
-            f"{self._kind}: {MOST_TRIES} draws in a row lay outside the support; the normal law does not fit here, "
+            f"{self._kind}: {MOST_TRIES} draws in a row lay outside the support; the normal distribution "
+            f"does not fit here, "
             "use MCMC"
         )
 

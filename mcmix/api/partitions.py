@@ -351,7 +351,7 @@ def _kept_or_drawn(m: Any, kept: Draws, node: Stochastic, what: str) -> np.ndarr
         return kept.variables[node.name].reshape(-1, kept.variables[node.name].shape[-1])
     if not can_draw_labels(m.assembled, kept, node):
         raise ModelError(
-            f"{what}: {node.name}: draws of the labels were not kept, nor of all that they hang on; raise "
+            f"{what}: {node.name}: draws of the labels were not kept, nor of all that they depend on; raise "
             "label_budget=, thin more, or keep the parameters (trace=True)"
         )
     values = next(b.label.values for b in m.assembled.structure.blocks if b.label.node is node)

@@ -51,11 +51,11 @@ class Posterior(PosteriorDraws):
     def posterior_predictive(self, n: int = 1000, seed: Any = None, names: Any = None) -> dict[str, np.ndarray]:
         """Replicates of the data at kept draws of the last call.
 
-        Label vectors are drawn anew from their law given the kept parameters, so a replicate is one of new units, and
-        free of labels and their switching. (Labels of rows whose other unknowns were kept, and labels that do not
-        separate by row, are taken as kept.) Other unknowns that were not kept are drawn from their law given their
-        parents, and named on the screen. Data that depend on other data follow their replicates where both are asked
-        for. Potentials are no laws: they are left aside.
+        Label vectors are drawn anew from their distribution given the kept parameters, so a replicate is one of new
+        units, and free of labels and their switching. (Labels of rows whose other unknowns were kept, and labels that
+        do not separate by row, are taken as kept.) Other unknowns that were not kept are drawn from their distribution
+        given their parents, and named on the screen. Data that depend on other data follow their replicates where both
+        are asked for. Potentials are no distributions: they are left aside.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class Posterior(PosteriorDraws):
         """Per variable: n, mean, standard deviation, mc error, quantiles, and the highest-density interval.
 
         The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape (2, *shape). Of angles
-        (variables of a law such as VonMises) all of it is circular, in (-pi, pi].
+        (variables of a distribution such as VonMises) all of it is circular, in (-pi, pi].
         """
         draws = self.draws(calls)
         names = self._reported(draws) if variables is None else listed(variables)
@@ -197,8 +197,8 @@ class Posterior(PosteriorDraws):
         Parameters
         ----------
         new : array_like or dict of str to array_like, optional
-            Rows as those of the data; by name where several data nodes hang on the labels, or rows have covariates. NaN
-            for missing coordinates.
+            Rows as those of the data; by name where several data nodes depend on the labels, or rows have covariates.
+            NaN for missing coordinates.
         at_most : int
             Draws that are averaged over.
         label : node or name, optional
@@ -245,11 +245,11 @@ class Posterior(PosteriorDraws):
         Parameters
         ----------
         new : array_like or dict of str to array_like
-            Rows as those of the data; by name where several data nodes hang on the labels (or, without labels, where
+            Rows as those of the data; by name where several data nodes depend on the labels (or, without labels, where
             there are several), and with the rows' own covariates by name (:class:`Covariates`). NaN for
             missing coordinates of tables and of normal vectors: they are integrated out.
         label : node or name, optional
-            Which label vector, where rows of data hang on several that do not meet.
+            Which label vector, where rows of data depend on several that do not meet.
         draws : int
             Kept draws of the last call to average over, evenly spaced over all chains.
 
@@ -261,8 +261,9 @@ class Posterior(PosteriorDraws):
         Raises
         ------
         ModelError
-            If the rows do not fit, a law's parameters depend on the data's own rows (offsets, exposures, groups that
-            are no covariates; censoring), labels cannot be summed out, or draws that are needed were not kept.
+            If the rows do not fit, a distribution's parameters depend on the data's own rows (offsets, exposures,
+            groups that are no covariates; censoring), labels cannot be summed out, or draws that are needed were not
+            kept.
 
         Examples
         --------

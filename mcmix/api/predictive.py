@@ -1,4 +1,4 @@
-"""mc.predictive: the law of one new row given the data, free of the names of components."""
+"""mc.predictive: the distribution of one new row given the data, free of the names of components."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mcmix.api.predictive_parts import Band, LogScore, _count, _data, _key, _num
 from mcmix.errors import ModelError
 from mcmix.nodes.ancestral import generator
 from mcmix.nodes.covariates import Covariates
-from mcmix.nodes.law import Law
-from mcmix.nodes.mixture import MixtureOfLaws
+from mcmix.nodes.distribution import Distribution
+from mcmix.nodes.mixture import MixtureOfDistributions
 from mcmix.report import arviz_bridge
 from mcmix.report.plots.sources import title_of
 from mcmix.report.prediction.integrals import Stretch, integrated, summed
@@ -32,7 +32,7 @@ MOST_BYTES = 2**30  # of curves by draw and point that a band is read from
 def predictive(
     m: Any, name: Any = None, *, draws: int = 1000, calls: str = "last", column: int | None = None, given: Any = None
 ) -> Predictive:
-    """The posterior predictive law of one new row.
+    """The posterior predictive distribution of one new row.
 
     Labels are summed out and draws averaged over, so neither label switching nor relabelling changes anything.
 
@@ -41,16 +41,17 @@ def predictive(
     m : MCMC
         After sampling.
     name : str or node, optional
-        Which data node; by default the only one, or all of those that hang on the model's labels, whose rows are then
+        Which data node; by default the only one, or all of those that depend on the model's labels, whose rows are then
         given by name. A node that is named stands for itself: other data on its labels are left out.
     draws : int
         Kept draws that are averaged over, evenly spaced over all chains.
     calls : {"last", "all"}
     column : int, optional
-        Of rows of vectors, the law of one coordinate by itself: independent columns, and normal vectors.
+        Of rows of vectors, the distribution of one coordinate by itself: independent columns, and normal vectors.
     given : dict of str to array_like, optional
         The new row's covariates (:class:`Covariates`), by name; of a single one without its name. Without it, densities
-        take rows with their covariates by name (``law.logpdf({"y": y, "X": X})``), and ``rvs`` takes ``given=``.
+        take rows with their covariates by name (``distribution.logpdf({"y": y, "X": X})``), and ``rvs`` takes
+        ``given=``.
 
     Returns
     -------
@@ -61,8 +62,8 @@ def predictive(
     Raises
     ------
     ModelError
-        If the name or column is unknown, covariates do not fit, or a new row has no law because parameters belong to
-        the data's own rows (arrays that are no :class:`Covariates`, censoring).
+        If the name or column is unknown, covariates do not fit, or a new row has no distribution because parameters
+        belong to the data's own rows (arrays that are no :class:`Covariates`, censoring).
 
     Examples
     --------
@@ -70,10 +71,10 @@ def predictive(
     >>> x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 50)).ravel()
     >>> mu, w = mc.Normal("mu", 0, 0.01, size=2), mc.Dirichlet("w", [1, 1])
     >>> m = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True), mu])
-    >>> law = mc.predictive(m.sample(1000, 500, chains=2, seed=1))
-    >>> law.cdf([-5.0, 4.5, 14.0]).round(2).tolist()
+    >>> distribution = mc.predictive(m.sample(1000, 500, chains=2, seed=1))
+    >>> distribution.cdf([-5.0, 4.5, 14.0]).round(2).tolist()
     [0.0, 0.5, 1.0]
-    >>> bool(abs(law.quantile(0.25)) < 0.5)
+    >>> bool(abs(distribution.quantile(0.25)) < 0.5)
     True
     """
     checked_sampler(m, "predictive")
@@ -86,7 +87,7 @@ def _again(m: Any, draws: Draws, name: str | None, most: int, column: int | None
 
 
 def _together(m: Any, name: Any) -> Together:
-    """The data node, with the labels that its rows hang on; or all data on one set of labels."""
+    """The data node, with the labels that its rows depend on; or all data on one set of labels."""
     data = m.model.data_nodes
     if not data:
         raise ModelError("predictive: the model has no data, so no new row is defined; look at the draws themselves")
@@ -100,7 +101,7 @@ def _together(m: Any, name: Any) -> Together:
 
 
 class Predictive:
-    """The posterior predictive law of one new row; made by :func:`predictive`.
+    """The posterior predictive distribution of one new row; made by :func:`predictive`.
 
     Densities and probabilities are means over kept draws of what each draw says. Points are numbers, in any shape that
     the answer then has, where rows are numbers; rows of vectors have shape (points, columns), NaN for coordinates that
@@ -121,10 +122,10 @@ class Predictive:
         self._scalar = len(self.names) == 1 and one and not self._apart
         self._positions = draws.thinned(most)
         self._m = m
-        self._refuse_lawless()
+        self._refuse_without_distribution()
 
     def __reduce__(self) -> Any:
-        """How to copy it: the law is seen again in a copy of the sampler."""
+        """How to copy it: the distribution is seen again in a copy of the sampler."""
         name = self.names[0] if len(self.names) == 1 else None
         own = None if self._given is None else {c.name: x[0] for c, x in self._given.items()}
         return _again, (self._m, self._draws, name, self._most, self.column, own)
@@ -193,7 +194,7 @@ class Predictive:
     # ---------------------------------------------------------------- probabilities
 
     def cdf(self, x: Any) -> Any:
-        """Posterior mean of P(row <= x), from the laws' own cumulative functions where they have one.
+        """Posterior mean of P(row <= x), from the distributions' own cumulative functions where they have one.
 
         Where they do not, densities are integrated numerically or masses summed, and all mass must come out as 1.
 
@@ -322,13 +323,13 @@ class Predictive:
     def is_discrete(self) -> bool:
         """Whether a row takes whole numbers only."""
         node = self._node
-        if isinstance(node, MixtureOfLaws):
+        if isinstance(node, MixtureOfDistributions):
             return bool(node.components[0].family.support.discrete)
-        return node.family.support.discrete if isinstance(node, Law) else np.dtype(node.dtype).kind in "iub"
+        return node.family.support.discrete if isinstance(node, Distribution) else np.dtype(node.dtype).kind in "iub"
 
     @property
     def data(self) -> np.ndarray:
-        """Known entries of the data whose law it is, of the column that is meant, shape (entries,)."""
+        """Known entries of the data whose distribution it is, of the column that is meant, shape (entries,)."""
         node = self._node
         values = np.asarray(node.value if node.mask is None else node.known, dtype=float)
         known = np.ones(values.shape, dtype=bool) if node.mask is None else ~np.asarray(node.mask)
@@ -439,8 +440,8 @@ class Predictive:
         found = np.asarray(first)
         return 1 if found.ndim == 0 or (found.ndim == 1 and (self._width or 1) > 1) else len(found)
 
-    def _refuse_lawless(self) -> None:
-        """Refuse rows without a law before anything is asked; rows with a total of their own can be drawn."""
+    def _refuse_without_distribution(self) -> None:
+        """Refuse rows without a distribution before anything is asked; rows with a total of their own can be drawn."""
         if any(totals_by_row(n) is not None for n in self._together.data):
             return
         try:
@@ -449,7 +450,8 @@ class Predictive:
             if self.column is None:
                 raise
             raise ModelError(
-                f"predictive: the law of column {self.column} of {self.names[0]} by itself is not known here; leave "
+                f"predictive: the distribution of column {self.column} of {self.names[0]} by itself is not "
+                f"known here; leave "
                 "column= out, and count draws of rvs()"
             ) from error
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.nodes.law import Law
-from mcmix.nodes.mixture import MixtureOfLaws
+from mcmix.nodes.distribution import Distribution
+from mcmix.nodes.mixture import MixtureOfDistributions
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
@@ -54,7 +54,7 @@ class LogScore:
 
 def _width(node: Stochastic) -> int | None:
     """Columns of a row, or None where a row is a number."""
-    vectors = isinstance(node, Law) and node.family.event_ndim == 1
+    vectors = isinstance(node, Distribution) and node.family.event_ndim == 1
     columns = node.shape if vectors and len(node.shape) == 1 else node.shape[1:]
     return int(np.prod(columns)) if columns else None
 
@@ -71,7 +71,7 @@ def _row_of(node: Stochastic) -> np.ndarray:
 
 def _support(node: Stochastic) -> tuple[float, float]:
     """Ends of the values that a node can take, where they are known numbers; else infinite."""
-    families = [c.family for c in node.components] if isinstance(node, MixtureOfLaws) else [node.family]
+    families = [c.family for c in node.components] if isinstance(node, MixtureOfDistributions) else [node.family]
     ends = [(f.support.lower, f.support.upper) if f is not None else (-np.inf, np.inf) for f in families]
     lower = min(-np.inf if isinstance(low, str) else float(low) for low, _ in ends)
     upper = max(np.inf if isinstance(high, str) else float(high) for _, high in ends)

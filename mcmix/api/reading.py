@@ -10,7 +10,7 @@ import numpy as np
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.sources import Source, opened
 from mcmix.errors import ModelError
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.joint_density import functions_of, log_joint
 from mcmix.steps.plan import Assembled, per_label_bytes
@@ -116,13 +116,13 @@ def _label_type(node: Stochastic, made: Assembled, values: np.ndarray) -> Any:
 
 
 def _supported(node: Stochastic, values: np.ndarray) -> None:
-    """Refuse values that the law cannot produce, some draws at a time."""
+    """Refuse values that the distribution cannot produce, some draws at a time."""
     flat = values.reshape(-1, *values.shape[2:])
     for start in range(0, len(flat), CHECKED):
         part = flat[start : start + CHECKED]
         if part.dtype.kind == "f" and not np.isfinite(part).all():
             raise ModelError(f"read: {node.name} expected finite draws, got others from draw {start} on")
-        if isinstance(node, Law):
+        if isinstance(node, Distribution):
             try:
                 node.check_value(node.completed(part))
             except ModelError as error:
@@ -178,7 +178,7 @@ def _refuse_other_model(theirs: np.ndarray, ours: np.ndarray) -> None:
         i = int(np.flatnonzero(apart)[0])
         raise ModelError(
             f"read: the draws are of another model: where theirs has log density {theirs[i]:.6g}, this one has "
-            f"{ours[i]:.6g}; priors or laws differ"
+            f"{ours[i]:.6g}; priors or distributions differ"
         )
 
 

@@ -37,9 +37,9 @@ def sensitivity(
 ) -> Sensitivity:
     """Ask how the posterior answers to the power of its priors and of its likelihood.
 
-    The prior is raised to powers next to 1 and the kept draws weighted accordingly; how fast each quantity's law moves
-    away is its sensitivity. The same is done with the likelihood, labels summed out. A quantity that both move feels
-    prior and data pull apart; one that the prior alone moves is told by the prior.
+    The prior is raised to powers next to 1 and the kept draws weighted accordingly; how fast each quantity's
+    distribution moves away is its sensitivity. The same is done with the likelihood, labels summed out. A quantity that
+    both move feels prior and data pull apart; one that the prior alone moves is told by the prior.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def sensitivity(
     positions = kept.thinned(at_least_one(draws, "draws", "sensitivity"))
     some = positions[positions[:, 0] == 0, 1]
     marginal = Marginal(record(m.model), m.model)
-    _refuse_entangled(marginal)
+    _refuse_non_factorising(marginal)
     if not m.model.data_nodes:
         raise ModelError("sensitivity: the model has no data, so its posterior is its prior")
     facts = facts_of(m)
@@ -110,9 +110,9 @@ def sensitivity(
 # -------------------------------------------------------------------- what is scaled
 
 
-def _refuse_entangled(marginal: Marginal) -> None:
-    if marginal.entangled:
-        listed_ = "; ".join(f"{n.name} ({why})" for n, why in marginal.entangled.items())
+def _refuse_non_factorising(marginal: Marginal) -> None:
+    if marginal.non_factorising:
+        listed_ = "; ".join(f"{n.name} ({why})" for n, why in marginal.non_factorising.items())
         raise ModelError(f"sensitivity: expected labels that can be summed out of the likelihood, got {listed_}")
 
 

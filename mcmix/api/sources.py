@@ -133,10 +133,10 @@ def elsewhere(source: Source, vars: Any, what: str) -> Elsewhere:
     if not (label is None or isinstance(label, str)):
         raise ModelError(f"{what}: vars= 'labels' expected one name, got {label!r}")
     weights = said.get("weights")
-    names = _names_in(said.get("components"), "law" in said, what)
+    names = _names_in(said.get("components"), "distribution" in said, what)
     names += [weights] if isinstance(weights, str) and weights not in names else []
     source.known_names([*names, *([label] if label else [])], what)
-    if "law" in said:  # parameters that all components share are no components
+    if "distribution" in said:  # parameters that all components share are no components
         names = [n for n in names if source.draws.variables[n].ndim > 2]
     count = said.get("n_components")
     if not (count is None or (isinstance(count, (int, np.integer)) and not isinstance(count, bool) and count > 0)):
@@ -168,12 +168,12 @@ def data_from(data: Any, source: Source, n_units: int | None, what: str) -> np.n
     return rows.reshape(len(rows), -1)
 
 
-def _names_in(components: Any, with_law: bool, what: str) -> list[str]:
+def _names_in(components: Any, with_distribution: bool, what: str) -> list[str]:
     """Names of the components' variables: none, one or several."""
     found = [] if components is None else [components] if isinstance(components, str) else components
-    if with_law and isinstance(found, Mapping):
+    if with_distribution and isinstance(found, Mapping):
         found = list(found.values())
-    if with_law and isinstance(found, (list, tuple)):
+    if with_distribution and isinstance(found, (list, tuple)):
         return [n for n in found if isinstance(n, str)]
     if not isinstance(found, Sequence) or not all(isinstance(n, str) for n in found):
         raise ModelError(f"{what}: vars= 'components' expected names of variables, got {components!r}")

@@ -11,7 +11,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.labels.roles import LabelRoles
 from mcmix.steps.plan import Assembled
 from mcmix.structure.component_tables import ComponentTables
-from mcmix.structure.evidence import LabelBlock
+from mcmix.structure.contributions import LabelBlock
 
 
 def roles_of(m: Any) -> dict[str, LabelRoles]:

@@ -57,7 +57,7 @@ class VB(FactorDraws):
     Raises
     ------
     ModelError
-        If a law is not conjugate to what hangs on it; the node and the reason are named.
+        If a distribution is not conjugate to what depends on it; the node and the reason are named.
 
     Notes
     -----
@@ -322,7 +322,7 @@ class VB(FactorDraws):
         Parameters
         ----------
         new : array_like or dict of str to array_like, optional
-            Rows as those of the data; by name where several data nodes hang on the labels.
+            Rows as those of the data; by name where several data nodes depend on the labels.
         label : node or name, optional
             Which label vector, where there are several.
 
@@ -377,7 +377,7 @@ class VB(FactorDraws):
         return found[0]
 
     def _new_rows(self, p: LabelPass, new: Any) -> list[tuple[Labelled, np.ndarray]]:
-        """New values for every law that hangs on the labels: columns of a table are laws of their own."""
+        """New values for every distribution given the labels: columns of a table are distributions of their own."""
         columns: dict[str, list[Labelled]] = {}
         for s in p.statements:
             columns.setdefault(s.name, []).append(s)

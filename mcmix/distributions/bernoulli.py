@@ -65,5 +65,5 @@ BERNOULLI = Family(
     ),
     values=lambda shapes, known: np.arange(2),
     dtype=bool,
-    summary="Bernoulli law of a bool, mass probability for true (1) and 1 - probability for false (0).",
+    summary="Bernoulli distribution of a bool, mass probability for true (1) and 1 - probability for false (0).",
 )

@@ -36,7 +36,7 @@ def log_cdf(x, alpha, beta):  # type: ignore[no-untyped-def]
 
 
 def log_survival(x, alpha, beta):  # type: ignore[no-untyped-def]
-    """Log mass above x: that of the mirrored law below."""
+    """Log mass above x: that of the mirrored distribution below."""
     return log_beta_below(beta, alpha, 1.0 - x, x) if is_shape(alpha) and is_shape(beta) else -math.inf
 
 
@@ -61,5 +61,5 @@ BETA = Family(
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     statistics=Statistics(columns=(Column(log_of), Column(log_complement_of)), log_likelihood=log_likelihood),
-    summary="Beta law on [0, 1], density proportional to x**(alpha - 1) (1 - x)**(beta - 1).",
+    summary="Beta distribution on [0, 1], density proportional to x**(alpha - 1) (1 - x)**(beta - 1).",
 )

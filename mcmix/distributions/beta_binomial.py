@@ -12,7 +12,7 @@ from mcmix.distributions.special import FEW, is_shape, is_whole, log_beta, log_c
 
 
 def logpdf(x, alpha, beta, trials):  # type: ignore[no-untyped-def]
-    """Log mass of one count of successes; smooth up to the binomial law that large shapes approach."""
+    """Log mass of one count of successes; smooth up to the binomial distribution that large shapes approach."""
     if not is_shape(alpha) or not is_shape(beta) or not is_whole(trials) or not is_whole(x) or not 0.0 <= x <= trials:
         return -math.inf
     ways = log_choose(trials, x)
@@ -39,7 +39,7 @@ BETA_BINOMIAL = Family(
     scalar_logpdf=logpdf,
     dtype=int,
     summary=(
-        "Beta-binomial law of successes in trials: binomial with a probability drawn once for all trials from"
+        "Beta-binomial distribution of successes in trials: binomial with a probability drawn once for all trials from"
         " Beta(alpha, beta), mass C(trials, x) B(x + alpha, trials - x + beta) / B(alpha, beta)."
     ),
 )

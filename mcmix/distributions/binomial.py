@@ -34,7 +34,7 @@ def logpdf(x, trials, probability):  # type: ignore[no-untyped-def]
 
 
 def log_cdf(x, trials, probability):  # type: ignore[no-untyped-def]
-    """Log mass of counts up to x, from the beta law (Abramowitz and Stegun 26.5.24)."""
+    """Log mass of counts up to x, from the beta distribution (Abramowitz and Stegun 26.5.24)."""
     if not 0.0 <= probability <= 1.0 or not is_whole(trials) or not trials >= 0.0 or not x >= 0.0:
         return -math.inf
     if x >= trials:
@@ -86,5 +86,8 @@ BINOMIAL = Family(
         known=("trials",),
     ),
     dtype=int,
-    summary="Binomial law of successes in trials, mass C(trials, x) probability**x (1 - probability)**(trials - x).",
+    summary=(
+        "Binomial distribution of successes in trials, mass C(trials, x) probability**x (1 - "
+        "probability)**(trials - x)."
+    ),
 )

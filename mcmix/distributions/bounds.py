@@ -1,4 +1,4 @@
-"""What laws with a lower and an upper bound share: parameters, masses between the bounds, draws by inversion."""
+"""What distributions with a lower and an upper bound share: parameters, masses between them, draws by inversion."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ BOUNDS = (Parameter("lower", "bound", default=-np.inf), Parameter("upper", "boun
 
 
 def renamed(name: str) -> str:
-    """A parameter's name beside bounds: the ends of a uniform law are other things than the bounds put around it."""
-    return f"law_{name}" if name in ("lower", "upper") else name
+    """A parameter's name beside bounds: a uniform distribution's ends are other things than the bounds around it."""
+    return f"distribution_{name}" if name in ("lower", "upper") else name
 
 
 def with_bounds(family: Family) -> tuple[Parameter, ...]:
-    """The parameters of a law, then the bounds."""
+    """The parameters of a distribution, then the bounds."""
     own = [Parameter(renamed(p.name), p.constraint, p.alias, p.default) for p in family.parameters]
     return (*own, *BOUNDS)
 

@@ -63,5 +63,5 @@ CATEGORICAL = Family(
     expression=expression,
     values=lambda shapes, known: np.arange(shapes["probabilities"][-1]),
     dtype=int,
-    summary="Law of a label 0 .. K-1, each with its own probability (last axis, sum 1).",
+    summary="Distribution of a label 0 .. K-1, each with its own probability (last axis, sum 1).",
 )

@@ -65,5 +65,5 @@ CAUCHY = Family(
     scalar_logpdf=logpdf,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
-    summary="Cauchy law on the real line, density 1 / (pi scale (1 + ((x - location) / scale)**2)).",
+    summary="Cauchy distribution on the real line, density 1 / (pi scale (1 + ((x - location) / scale)**2)).",
 )

@@ -1,4 +1,4 @@
-"""A law of which values beyond bounds are known only to be beyond them."""
+"""A distribution of which values beyond bounds are known only to be beyond them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mcmix.distributions.family import Family, Support
 
 @cache
 def censored(family: Family) -> Family:
-    """The family of a law's values, those at or beyond a bound standing for all that lie there.
+    """The family of a distribution's values, those at or beyond a bound standing for all that lie there.
 
-    The log density of x is log P(X <= lower) where x <= lower, log P(X >= upper) where x >= upper, and that of the law
-    in between.
+    The log density of x is log P(X <= lower) where x <= lower, log P(X >= upper) where x >= upper, and that of the
+    distribution in between.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def censored(family: Family) -> Family:
         draw=draw,
         expression=expression,
         dtype=family.dtype,
-        summary=f"{family.name} law of which values beyond bounds are only known to be there.",
+        summary=f"{family.name} distribution of which values beyond bounds are only known to be there.",
     )
     return made.made_by(censored, family)
 

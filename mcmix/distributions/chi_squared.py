@@ -1,4 +1,4 @@
-"""Chi-squared: degrees of freedom; a gamma law with half of them as its shape and the rate 1/2."""
+"""Chi-squared: degrees of freedom; a gamma distribution with half of them as its shape and the rate 1/2."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ CHI_SQUARED = Family(
     scalar_log_survival=log_survival,
     base=minus_half,
     statistics=Statistics(columns=(Column(log_of),), log_likelihood=log_likelihood),
-    summary="Chi-squared law on x >= 0, density proportional to x**(degrees_of_freedom / 2 - 1) exp(-x / 2).",
+    summary="Chi-squared distribution on x >= 0, density proportional to x**(degrees_of_freedom / 2 - 1) exp(-x / 2).",
 )

@@ -83,5 +83,8 @@ DIRICHLET = Family(
     draw=draw,
     expression=expression,
     event_ndim=1,
-    summary="Dirichlet law of K weights that sum to 1, density proportional to the product of w**(concentration - 1).",
+    summary=(
+        "Dirichlet distribution of K weights that sum to 1, density proportional to the product of "
+        "w**(concentration - 1)."
+    ),
 )

@@ -49,5 +49,5 @@ DISCRETE_UNIFORM = Family(
     scalar_log_survival=log_survival,
     values=lambda shapes, known: whole_numbers(known.get("lower"), known.get("upper")),
     dtype=int,
-    summary="Uniform law on the whole numbers from lower to upper, both included.",
+    summary="Uniform distribution on the whole numbers from lower to upper, both included.",
 )

@@ -67,5 +67,5 @@ EXPONENTIAL = Family(
         log_likelihood=log_likelihood,
         messages={"rate": Message("gamma", rate_message)},
     ),
-    summary="Exponential law on x >= 0, density rate exp(-rate x); the mean is 1 / rate.",
+    summary="Exponential distribution on x >= 0, density rate exp(-rate x); the mean is 1 / rate.",
 )

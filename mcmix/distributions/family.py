@@ -218,7 +218,7 @@ class Family:
     event : Event, optional
         Of families with vector or matrix parameters whose density is no elementwise expression.
     vectors : int, optional
-        Of laws of vectors that the pass over the data knows: how their matrix is given (names in
+        Of distributions of vectors that the pass over the data knows: how their matrix is given (names in
         :mod:`mcmix.kernels.vectors`).
     check : callable, optional
         What a single parameter's constraint cannot say: {name: known value} -> complaint, or None.

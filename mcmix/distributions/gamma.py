@@ -65,5 +65,7 @@ GAMMA = Family(
         log_likelihood=log_likelihood,
         messages={"rate": Message("gamma", rate_message)},
     ),
-    summary="Gamma law on x >= 0, density proportional to x**(shape - 1) exp(-rate x); the mean is shape / rate.",
+    summary=(
+        "Gamma distribution on x >= 0, density proportional to x**(shape - 1) exp(-rate x); the mean is shape / rate."
+    ),
 )

@@ -14,7 +14,7 @@ from mcmix.kernels.special import log_complement
 
 
 def logpdf(x, probability):  # type: ignore[no-untyped-def]
-    """Log mass of one count x >= 1; without a chance of success there is no law."""
+    """Log mass of one count x >= 1; without a chance of success there is no distribution."""
     if not 0.0 < probability <= 1.0 or not is_whole(x) or not x >= 1.0:
         return -math.inf
     return math.log(probability) + times_log_complement(x - 1.0, probability)
@@ -65,5 +65,8 @@ GEOMETRIC = Family(
         messages={"probability": Message("beta", probability_message)},
     ),
     dtype=int,
-    summary="Geometric law of the trials to the first success, x >= 1, mass probability (1 - probability)**(x - 1).",
+    summary=(
+        "Geometric distribution of the trials to the first success, x >= 1, mass probability (1 - "
+        "probability)**(x - 1)."
+    ),
 )

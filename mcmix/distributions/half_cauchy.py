@@ -1,4 +1,4 @@
-"""Half-Cauchy: a Cauchy law with location and scale, cut off below zero.
+"""Half-Cauchy: a Cauchy distribution with location and scale, cut off below zero.
 
 With a = atan2(scale, -location), the angle under which the half-line is seen, the density on x >= 0 is
 1 / (a scale (1 + ((x - location) / scale)**2)): the factor pi of the Cauchy density cancels with that of its mass
@@ -22,7 +22,7 @@ FAR = 1e8
 
 
 def logpdf(x, location, scale):  # type: ignore[no-untyped-def]
-    """Log density of one value x >= 0 under the Cauchy law cut off (not folded) at zero."""
+    """Log density of one value x >= 0 under the Cauchy distribution cut off (not folded) at zero."""
     if not 0.0 < scale < math.inf or not 0.0 <= x < math.inf or not abs(location) < math.inf:
         return -math.inf
     distance = abs(x - location)
@@ -74,5 +74,5 @@ HALF_CAUCHY = Family(
     scalar_logpdf=logpdf,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
-    summary="Cauchy law cut off at x >= 0, density proportional to 1 / (1 + ((x - location) / scale)**2).",
+    summary="Cauchy distribution cut off at x >= 0, density proportional to 1 / (1 + ((x - location) / scale)**2).",
 )

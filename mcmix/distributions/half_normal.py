@@ -18,7 +18,7 @@ ROOT_HALF = math.sqrt(0.5)
 
 
 def logpdf(x, precision):  # type: ignore[no-untyped-def]
-    """Log density of one value; `precision` is that of the normal law before folding."""
+    """Log density of one value; `precision` is that of the normal distribution before folding."""
     if not 0.0 < precision < math.inf or not x >= 0.0:
         return -math.inf
     return 0.5 * (math.log(precision) + LOG_TWO_OVER_PI) - 0.5 * (precision * x * x)
@@ -33,7 +33,7 @@ def log_cdf(x, precision):  # type: ignore[no-untyped-def]
 
 
 def log_survival(x, precision):  # type: ignore[no-untyped-def]
-    """Log mass above x: twice that of the normal law."""
+    """Log mass above x: twice that of the normal distribution."""
     if not 0.0 < precision < math.inf:
         return -math.inf
     z = ROOT_HALF * (x * math.sqrt(precision))
@@ -72,5 +72,5 @@ HALF_NORMAL = Family(
         log_likelihood=log_likelihood,
         messages={"precision": Message("gamma", precision_message)},
     ),
-    summary="Half-normal law on x >= 0, density proportional to exp(-precision x**2 / 2).",
+    summary="Half-normal distribution on x >= 0, density proportional to exp(-precision x**2 / 2).",
 )

@@ -15,7 +15,7 @@ from mcmix.kernels.special import log_beta_below, log_of_mass
 
 
 def logpdf(x, degrees_of_freedom, scale):  # type: ignore[no-untyped-def]
-    """Log density of one value x >= 0: twice that of the t law."""
+    """Log density of one value x >= 0: twice that of the t distribution."""
     if not 0.0 < scale < math.inf or not is_shape(degrees_of_freedom) or not 0.0 <= x < math.inf:
         return -math.inf
     ratio = x / scale * (1.0 / math.sqrt(degrees_of_freedom))
@@ -29,7 +29,7 @@ def logpdf(x, degrees_of_freedom, scale):  # type: ignore[no-untyped-def]
 
 @inline
 def log_below(z, degrees_of_freedom):  # type: ignore[no-untyped-def]
-    """Log mass between 0 and z > 0 of the law with scale one: a beta law's mass (Abramowitz and Stegun 26.7.1)."""
+    """Log mass between 0 and z > 0, scale one: a beta distribution's mass (Abramowitz and Stegun 26.7.1)."""
     if degrees_of_freedom > NEARLY_NORMAL:
         return log_of_mass(math.erf(math.sqrt(0.5) * z), math.erfc(math.sqrt(0.5) * z))
     ratio = z / math.sqrt(degrees_of_freedom)
@@ -47,7 +47,7 @@ def log_cdf(x, degrees_of_freedom, scale):  # type: ignore[no-untyped-def]
 
 
 def log_survival(x, degrees_of_freedom, scale):  # type: ignore[no-untyped-def]
-    """Log mass above x: twice that of the t law."""
+    """Log mass above x: twice that of the t distribution."""
     if not 0.0 < scale < math.inf or not is_shape(degrees_of_freedom) or not x < math.inf:
         return -math.inf
     return min(LOG_TWO + log_above(x / scale, degrees_of_freedom), 0.0) if x > 0.0 else 0.0
@@ -73,6 +73,6 @@ HALF_STUDENT_T = Family(
     scalar_logpdf=logpdf,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
-    summary="Half-t law of x >= 0 (Gelman 2006, for scales), density proportional to "
+    summary="Half-t distribution of x >= 0 (Gelman 2006, for scales), density proportional to "
     "(1 + (x / scale)**2 / degrees_of_freedom)**(-(degrees_of_freedom + 1) / 2).",
 )

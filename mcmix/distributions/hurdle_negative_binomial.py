@@ -59,7 +59,8 @@ HURDLE_NEGATIVE_BINOMIAL = Family(
     scalar_logpdf=logpdf,
     dtype=int,
     summary=(
-        "Hurdle negative binomial law of a count: zero with zero_probability, otherwise negative binomial given that"
+        "Hurdle negative binomial distribution of a count: zero with zero_probability, otherwise negative "
+        "binomial given that"
         " it is not zero; mean and dispersion are those before zeros are taken out."
     ),
 )

@@ -70,7 +70,8 @@ HURDLE_POISSON = Family(
     ),
     dtype=int,
     summary=(
-        "Hurdle Poisson law of a count: zero with zero_probability, otherwise Poisson given that it is not zero;"
-        " mean is that of the Poisson law before zeros are taken out."
+        "Hurdle Poisson distribution of a count: zero with zero_probability, otherwise Poisson given that "
+        "it is not zero;"
+        " mean is that of the Poisson distribution before zeros are taken out."
     ),
 )

@@ -1,4 +1,4 @@
-"""Inverse gamma: the law of one over a gamma variable, with shape and scale."""
+"""Inverse gamma: the distribution of one over a gamma variable, with shape and scale."""
 
 from __future__ import annotations
 
@@ -74,5 +74,5 @@ INVERSE_GAMMA = Family(
         log_likelihood=log_likelihood,
         messages={"scale": Message("gamma", scale_message)},
     ),
-    summary="Inverse gamma law on x > 0, density proportional to x**(-shape - 1) exp(-scale / x).",
+    summary="Inverse gamma distribution on x > 0, density proportional to x**(-shape - 1) exp(-scale / x).",
 )

@@ -1,4 +1,4 @@
-"""Inverse Wishart law of symmetric positive definite matrices: the conjugate law of a normal covariance."""
+"""Inverse Wishart distribution of symmetric positive definite matrices: the conjugate prior of a normal covariance."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ INVERSE_WISHART = Family(
     check=enough_degrees,
     event_ndim=2,
     summary=(
-        "Inverse Wishart law of a covariance matrix X with n degrees of freedom and a scale S: density proportional to"
+        "Inverse Wishart distribution of a covariance matrix X with n degrees of freedom and a scale S: "
+        "density proportional to"
         " |X|**(-(n + d + 1) / 2) exp(-tr(S X**-1) / 2), mean S / (n - d - 1) where n > d + 1. Under it, the covariance"
         " of normal rows (MvNormalCov) is drawn exactly."
     ),

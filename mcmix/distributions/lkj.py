@@ -1,7 +1,8 @@
-"""LKJ law of correlation matrices (Lewandowski, Kurowicka and Joe 2009, Journal of Multivariate Analysis 100).
+"""LKJ distribution of correlation matrices (Lewandowski, Kurowicka and Joe 2009, Journal of Multivariate Analysis 100).
 
-The partial correlations of i and j > i given 0 .. i - 1 (a C-vine) are independent under it, each a beta law with both
-shapes concentration + (d - 2 - i) / 2 stretched to (-1, 1); draws and the normalising constant come from them.
+The partial correlations of i and j > i given 0 .. i - 1 (a C-vine) are independent under it, each a beta distribution
+with both shapes concentration + (d - 2 - i) / 2 stretched to (-1, 1); draws and the normalising constant come from
+them.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def draw(rng: np.random.Generator, size: Any, concentration: Any, dimension: Any
     Examples
     --------
     >>> found = draw(np.random.default_rng(1), (20000, 3, 3), 2.0, 3)
-    >>> float((found[:, 0, 1] ** 2).mean().round(2))  # a beta(2.5, 2.5) law on (-1, 1) has variance 1 / 6
+    >>> float((found[:, 0, 1] ** 2).mean().round(2))  # a beta(2.5, 2.5) distribution on (-1, 1) has variance 1 / 6
     0.17
     """
     batch, d = tuple(size)[:-2], tuple(size)[-1]
@@ -103,9 +104,10 @@ LKJ = Family(
     event_ndim=2,
     dimension="dimension",
     summary=(
-        "Law of correlation matrices R with `dimension` rows (a known whole number): density proportional to"
+        "Distribution of correlation matrices R with `dimension` rows (a known whole number): density proportional to"
         " |R|**(concentration - 1), so that 1 is uniform and more draws towards the identity; each correlation is a"
-        " beta law with both shapes concentration + dimension / 2 - 1, stretched to (-1, 1). With scales s beside it,"
+        " beta distribution with both shapes concentration + dimension / 2 - 1, stretched to (-1, 1). "
+        "With scales s beside it,"
         " ``s[:, None] * R * s[None, :]`` is a covariance."
     ),
 )

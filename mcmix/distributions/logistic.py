@@ -51,7 +51,7 @@ LOGISTIC = Family(
     scalar_log_survival=log_survival,
     alternatives={"scale": Alternative("rate", lambda scale, others: 1.0 / scale)},
     summary=(
-        "Logistic law on the real line, distribution function 1 / (1 + exp(-rate (x - location)));"
+        "Logistic distribution on the real line, distribution function 1 / (1 + exp(-rate (x - location)));"
         " the variance is pi**2 / (3 rate**2)."
     ),
 )

@@ -69,5 +69,7 @@ LOGNORMAL = Family(
         log_likelihood=log_likelihood,
         messages={"mean": Message("normal", mean_message), "precision": Message("gamma", precision_message)},
     ),
-    summary="Law on x > 0 of which log x is normal; mean and precision (one over the variance) are those of log x.",
+    summary=(
+        "Distribution on x > 0 of which log x is normal; mean and precision (one over the variance) are those of log x."
+    ),
 )

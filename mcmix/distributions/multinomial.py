@@ -54,5 +54,5 @@ MULTINOMIAL = Family(
     check_value=counts_fit,
     dtype=int,
     event_ndim=1,
-    summary="Multinomial law of the counts of K categories in n trials.",
+    summary="Multinomial distribution of the counts of K categories in n trials.",
 )

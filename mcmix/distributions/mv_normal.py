@@ -1,4 +1,4 @@
-"""Multivariate normal laws: by precision matrix, covariance matrix, or the covariance's lower Cholesky factor."""
+"""Multivariate normal distributions: by precision, by covariance, or by the covariance's lower Cholesky factor."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ MV_NORMAL = _family(
     Event(prepare_precision, precision_logpdf),
     draw_by_precision,
     BY_PRECISION,
-    "Multivariate normal law with a mean vector and a precision matrix (the inverse of the covariance).",
+    "Multivariate normal distribution with a mean vector and a precision matrix (the inverse of the covariance).",
     Statistics(
         columns=(),
         log_likelihood=log_likelihood,
@@ -201,7 +201,7 @@ MV_NORMAL_COV = _family(
     Event(prepare_covariance, factor_logpdf),
     draw_by_covariance,
     BY_COVARIANCE,
-    "Multivariate normal law with a mean vector and a covariance matrix.",
+    "Multivariate normal distribution with a mean vector and a covariance matrix.",
     Statistics(
         columns=(),
         log_likelihood=covariance_log_likelihood,
@@ -217,7 +217,7 @@ MV_NORMAL_CHOL = _family(
     Event(prepare_factor, factor_logpdf),
     draw_by_factor,
     BY_FACTOR,
-    "Multivariate normal law with a mean vector and the lower Cholesky factor of its covariance.",
+    "Multivariate normal distribution with a mean vector and the lower Cholesky factor of its covariance.",
     Statistics(
         columns=(),
         log_likelihood=factor_log_likelihood,

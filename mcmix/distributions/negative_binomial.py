@@ -11,13 +11,13 @@ from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import FEW, LARGEST, is_shape, is_whole, log_beta, log_gamma, log_one_plus, log_rising
 from mcmix.kernels.special import log_beta_below, log_gamma_above, log_gamma_below
 
-# Beyond so many times the mean, a dispersion is as good as infinite: log masses differ from a Poisson law's by
+# Beyond so many times the mean, a dispersion is as good as infinite: log masses differ from a Poisson distribution's by
 # ((x - mean)**2 - x) / (2 dispersion).
 NEARLY_POISSON = 1e30
 
 
 def logpdf(x, mean, dispersion):  # type: ignore[no-untyped-def]
-    """Log mass of one count; smooth up to the Poisson law that a large dispersion approaches."""
+    """Log mass of one count; smooth up to the Poisson distribution that a large dispersion approaches."""
     if not 0.0 <= mean < LARGEST or not is_shape(dispersion) or not is_whole(x) or not x >= 0.0:
         return -math.inf
     if mean == 0.0:
@@ -33,7 +33,7 @@ def logpdf(x, mean, dispersion):  # type: ignore[no-untyped-def]
 
 
 def log_cdf(x, mean, dispersion):  # type: ignore[no-untyped-def]
-    """Log mass of counts up to x, from the beta law (Abramowitz and Stegun 26.5.26)."""
+    """Log mass of counts up to x, from the beta distribution (Abramowitz and Stegun 26.5.26)."""
     if not 0.0 <= mean < LARGEST or not is_shape(dispersion) or not x >= 0.0:
         return -math.inf
     if not x < LARGEST:
@@ -72,7 +72,7 @@ NEGATIVE_BINOMIAL = Family(
     scalar_log_survival=log_survival,
     dtype=int,
     summary=(
-        "Negative binomial law of a count: Poisson with a gamma mean of shape dispersion;"
+        "Negative binomial distribution of a count: Poisson with a gamma mean of shape dispersion;"
         " the variance is mean + mean**2 / dispersion."
     ),
 )

@@ -43,7 +43,7 @@ def log_survival(x, mean, precision):  # type: ignore[no-untyped-def]
 
 @inline
 def log_narrow(width, middle):  # type: ignore[no-untyped-def]
-    """Log mass of the standard normal law on a stretch over which its density changes little.
+    """Log mass of the standard normal distribution on a stretch over which its density changes little.
 
     Gauss and Legendre's rule for the density over that at the middle of the stretch; sixteen points leave nothing of
     its error in a double where width (1 + |middle|) is below 1.
@@ -110,5 +110,5 @@ NORMAL = Family(
         log_likelihood=log_likelihood,
         messages={"mean": Message("normal", mean_message), "precision": Message("gamma", precision_message)},
     ),
-    summary="Normal law on the real line with a mean and a precision (one over the variance).",
+    summary="Normal distribution on the real line with a mean and a precision (one over the variance).",
 )

@@ -65,5 +65,5 @@ POISSON = Family(
         messages={"mean": Message("gamma", mean_message)},
     ),
     dtype=int,
-    summary="Poisson law of a count, mass mean**x exp(-mean) / x!.",
+    summary="Poisson distribution of a count, mass mean**x exp(-mean) / x!.",
 )

@@ -1,4 +1,4 @@
-"""Skew normal: location, precision-like 1 / scale**2, and skewness (0 gives the normal law).
+"""Skew normal: location, precision-like 1 / scale**2, and skewness (0 gives the normal distribution).
 
 Azzalini (1985), "A class of distributions which includes the normal ones", in his parameters, the scale's inverse
 square in place of the scale.
@@ -43,7 +43,7 @@ def log_normal_cdf(value):  # type: ignore[no-untyped-def]
 
 
 def logpdf(x, location, precision, skewness):  # type: ignore[no-untyped-def]
-    """Log density of one value: that of a normal law, and the log of twice the mass on the side of the skewness."""
+    """Log density of one value: the normal one, and the log of twice the mass on the side of the skewness."""
     if not 0.0 < precision < math.inf or not abs(skewness) < math.inf:
         return -math.inf
     z = math.sqrt(precision) * (x - location)
@@ -75,7 +75,7 @@ SKEW_NORMAL = Family(
         "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),
     },
     summary=(
-        "Skew normal law on the real line: with z = sqrt(precision) (x - location), density"
+        "Skew normal distribution on the real line: with z = sqrt(precision) (x - location), density"
         " 2 sqrt(precision) phi(z) Phi(skewness z), phi and Phi the standard normal density and distribution function;"
         " precision is 1 / scale**2, the inverse variance only where skewness is 0."
     ),

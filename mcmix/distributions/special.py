@@ -58,7 +58,7 @@ def times_log(weight, value):  # type: ignore[no-untyped-def]
 
     For negative weights that is not the limit: a density without bound at an end counts as nought there. Of all
     versions of that density, which differ in a set without mass, it is the one under which an end that was recorded is
-    no observation of this law, and sums of log densities stay free of infinity less infinity.
+    no observation of this distribution, and sums of log densities stay free of infinity less infinity.
     """
     if value > 0.0:
         return weight * math.log(value)

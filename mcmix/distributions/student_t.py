@@ -19,7 +19,7 @@ FAR = 1e8
 
 LOG_TWO = math.log(2.0)
 
-# Beyond so many degrees of freedom the masses are the normal law's: their logs differ by z**4 / (4 degrees).
+# Beyond so many degrees of freedom the masses are the normal distribution's: their logs differ by z**4 / (4 degrees).
 NEARLY_NORMAL = 1e12
 
 
@@ -37,7 +37,7 @@ def logpdf(x, location, precision, degrees_of_freedom):  # type: ignore[no-untyp
 
 @inline
 def log_above(z, degrees_of_freedom):  # type: ignore[no-untyped-def]
-    """Log mass above z of the standard law: half a beta law's mass (Abramowitz and Stegun 26.7.1)."""
+    """Log mass above z of the standard distribution: half a beta distribution's mass (Abramowitz and Stegun 26.7.1)."""
     if degrees_of_freedom > NEARLY_NORMAL:
         return log_normal_cdf(-z)
     half = 0.5 * degrees_of_freedom
@@ -88,7 +88,7 @@ STUDENT_T = Family(
         "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),
     },
     summary=(
-        "Student t law about a location, density proportional to"
+        "Student t distribution about a location, density proportional to"
         " (1 + precision (x - location)**2 / degrees_of_freedom)**(-(degrees_of_freedom + 1) / 2);"
         " precision is 1 / scale**2."
     ),

@@ -1,4 +1,4 @@
-"""A law given that its value lies between bounds."""
+"""A distribution given that its value lies between bounds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mcmix.distributions.family import Family, Support
 
 @cache
 def truncated(family: Family) -> Family:
-    """The family of a law's values between `lower` and `upper`, both included.
+    """The family of a distribution's values between `lower` and `upper`, both included.
 
-    The density is that of the law over P(lower <= X <= upper), and nothing outside. Where even the log of that mass is
-    minus infinity, the density is nothing too.
+    The density is that of the distribution over P(lower <= X <= upper), and nothing outside. Where even the log of that
+    mass is minus infinity, the density is nothing too.
 
     Parameters
     ----------
@@ -48,6 +48,6 @@ def truncated(family: Family) -> Family:
         draw=draw,
         expression=expression,
         dtype=family.dtype,
-        summary=f"{family.name} law between bounds, both included, its mass there scaled to one.",
+        summary=f"{family.name} distribution between bounds, both included, its mass there scaled to one.",
     )
     return made.made_by(truncated, family)

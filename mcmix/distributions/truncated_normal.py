@@ -1,4 +1,4 @@
-"""Truncated normal: mean and precision of the whole normal law, lower and upper bound."""
+"""Truncated normal: mean and precision of the whole normal distribution, lower and upper bound."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ TRUNCATED_NORMAL = replace(
     ),
     alternatives=NORMAL.alternatives,
     summary=(
-        "Normal law with a mean and a precision (one over the variance), given that the value lies between lower and"
-        " upper, either of which may be infinite; mean and precision are those of the whole normal law."
+        "Normal distribution with a mean and a precision (one over the variance), given that the value "
+        "lies between lower and"
+        " upper, either of which may be infinite; mean and precision are those of the whole normal distribution."
     ),
 )

@@ -42,5 +42,5 @@ UNIFORM = Family(
     scalar_logpdf=logpdf,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
-    summary="Uniform law on the closed interval from lower to upper, density 1 / (upper - lower).",
+    summary="Uniform distribution on the closed interval from lower to upper, density 1 / (upper - lower).",
 )

@@ -68,8 +68,9 @@ VON_MISES = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     summary=(
-        "Von Mises law of an angle in [-pi, pi], density proportional to exp(concentration cos(x - location));"
-        " a concentration of 0 is the uniform law. -pi and pi are one point: whatever follows this law moves, and is"
+        "Von Mises distribution of an angle in [-pi, pi], density proportional to exp(concentration cos(x - location));"
+        " a concentration of 0 is the uniform distribution. -pi and pi are one point: whatever follows "
+        "this distribution moves, and is"
         " summarised, on the circle."
     ),
 )

@@ -76,5 +76,5 @@ WEIBULL = Family(
     scalar_logpdf=logpdf,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
-    summary="Weibull law on x >= 0, density proportional to x**(shape - 1) exp(-(x / scale)**shape).",
+    summary="Weibull distribution on x >= 0, density proportional to x**(shape - 1) exp(-(x / scale)**shape).",
 )

@@ -1,4 +1,4 @@
-"""Wishart laws of symmetric positive definite matrices: by inverse scale (PyMC 2's Wishart) or by scale."""
+"""Wishart distributions of symmetric positive definite matrices: by inverse scale (PyMC 2's Wishart) or by scale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mcmix.kernels.events import cholesky, solved_below, wishart_constant
 
 
 def prepare_inverse_scale(degrees, inverse_scale, unused, d, work):  # type: ignore[no-untyped-def]
-    """Log of the normalising constant, with the inverse scale's determinant (Dawid 1981 writes the law so)."""
+    """Log of the normalising constant, with the inverse scale's determinant (Dawid 1981 writes the distribution so)."""
     work[2 * d * d] = wishart_constant(degrees[0], cholesky(inverse_scale, work, d), d)
 
 
@@ -102,7 +102,8 @@ WISHART = _family(
     Parameter("inverse_scale", "positive definite", alias="Tau"),
     Event(prepare_inverse_scale, inverse_scale_logpdf),
     draw_by_inverse_scale,
-    "Wishart law of a precision matrix X with n degrees of freedom and an inverse scale T: density proportional to "
+    "Wishart distribution of a precision matrix X with n degrees of freedom and an inverse scale T: "
+    "density proportional to "
     "|X|**((n - d - 1) / 2) exp(-tr(T X) / 2), mean n T**-1.",
 )
 WISHART_COV = _family(
@@ -110,6 +111,6 @@ WISHART_COV = _family(
     Parameter("scale", "positive definite", alias="C"),
     Event(prepare_scale, scale_logpdf),
     draw_by_scale,
-    "Wishart law of a matrix X with n degrees of freedom and a scale C: density proportional to "
+    "Wishart distribution of a matrix X with n degrees of freedom and a scale C: density proportional to "
     "|X|**((n - d - 1) / 2) exp(-tr(C**-1 X) / 2), mean n C.",
 )

@@ -1,7 +1,7 @@
 """Zero-inflated binomial: with a probability a structural zero, else the successes in a number of trials.
 
-As for the binomial law, the finite statistics hold for rows that share one known number of trials and leave out the
-binomial coefficients.
+As for the binomial distribution, the finite statistics hold for rows that share one known number of trials and leave
+out the binomial coefficients.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ ZERO_INFLATED_BINOMIAL = Family(
     statistics=Statistics(columns=ZEROS_AND_SUM, log_likelihood=log_likelihood, known=("trials",)),
     dtype=int,
     summary=(
-        "Zero-inflated binomial law of successes in trials: zero_probability is that of a structural zero;"
+        "Zero-inflated binomial distribution of successes in trials: zero_probability is that of a structural zero;"
         " otherwise the count is binomial, and may be zero too."
     ),
 )

@@ -43,7 +43,7 @@ ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
     scalar_logpdf=logpdf,
     dtype=int,
     summary=(
-        "Zero-inflated negative binomial law of a count: zero_probability is that of a structural zero;"
+        "Zero-inflated negative binomial distribution of a count: zero_probability is that of a structural zero;"
         " otherwise the count has the mean, the variance mean + mean**2 / dispersion, and may be zero too."
     ),
 )

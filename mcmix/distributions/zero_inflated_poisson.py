@@ -59,7 +59,7 @@ ZERO_INFLATED_POISSON = Family(
     statistics=Statistics(columns=ZEROS_AND_SUM, log_likelihood=log_likelihood),
     dtype=int,
     summary=(
-        "Zero-inflated Poisson law of a count: zero_probability is that of a structural zero;"
+        "Zero-inflated Poisson distribution of a count: zero_probability is that of a structural zero;"
         " otherwise the count is Poisson with the mean, and may be zero too."
     ),
 )

@@ -51,7 +51,7 @@ def log_inflated(extra, log_zero):  # type: ignore[no-untyped-def]
 
 @inline
 def log_no_count(mean, dispersion):  # type: ignore[no-untyped-def]
-    """Log mass at zero of the negative binomial law, for mean >= 0 and dispersion > 0; 0 for a mean of 0 only."""
+    """Log mass at zero of the negative binomial, for mean >= 0 and dispersion > 0; 0 for a mean of 0 only."""
     ratio = mean / dispersion
     if ratio < 1e-17:
         return -mean

@@ -112,7 +112,7 @@ def _draw_block(matrix, linear, factor, d, stream):
 
 @step_of(COEFFICIENTS)
 def draw_coefficients(words, reals, stream):
-    """Draw coefficients block by block from their prior and all rows that hang on them."""
+    """Draw coefficients block by block from their prior and all rows that depend on them."""
     task = record_at(words, COEFFICIENTS)
     status = call(task.machine, (task.program, task.length, 0, 0))
     if status != 0:

@@ -92,7 +92,7 @@ def positive_inverse(matrix, from_factor, out, work, d):
 
 @inline
 def wishart_constant(n, logs, d):
-    """Log normalising constant of a Wishart law with n degrees, `logs` the log of its factor's determinant."""
+    """Log normalising constant of a Wishart distribution with n degrees, `logs` the log of its factor's determinant."""
     constant = n * logs - 0.5 * n * d * LOG_TWO - 0.25 * d * (d - 1) * LOG_PI
     for j in range(d):
         constant -= math.lgamma(0.5 * (n - j))

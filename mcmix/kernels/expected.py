@@ -13,7 +13,7 @@ from mcmix.kernels.densities import density_kernel
 
 
 def quadratic(x, a, b, c):
-    """A normal law's: constant, precision and centre."""
+    """A normal distribution's: constant, precision and centre."""
     return a - 0.5 * (b * (x - c) * (x - c))
 
 
@@ -23,7 +23,7 @@ def linear(x, a, b, c):
 
 
 def with_log(x, a, b, c):
-    """A gamma law's: constant, slope, and the factor of log x; a row at 0 is none of it unless the factor is 0."""
+    """Of gamma rows: constant, slope, and the factor of log x; a row at 0 is impossible unless the factor is 0."""
     if x > 0.0:
         return a + b * x + c * math.log(x)
     return a + b * x if c == 0.0 else -math.inf

@@ -84,8 +84,9 @@ def _sliced_gamma(stream, v, shape, rate, power, low, high):
 def draw_gamma(words, reals, stream):
     """Draw each element v with t = v**power from t**first exp(-second t) dt, within bounds on v. reals: power.
 
-    Rejection from the gamma law where that law exists and the bounds hold most of it; else (a component with no or one
-    row under a flat prior) a slice move over the bounded range. A scale that runs into the floor stops the chain.
+    Rejection from the gamma distribution where that distribution exists and the bounds hold most of it; else (a
+    component with no or one row under a flat prior) a slice move over the bounded range. A scale that runs into the
+    floor stops the chain.
     """
     task = record_at(words, CONJUGATE)
     power = floats(reals, 1)[0]

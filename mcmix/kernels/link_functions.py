@@ -44,7 +44,7 @@ def _odds(first, second, e):
 
 @inline
 def _mills(e):
-    """Density over mass of the standard normal law below e, and minus the slope of that."""
+    """Density over mass of the standard normal distribution below e, and minus the slope of that."""
     if e < -FAR:
         return -e - 1.0 / e, 1.0
     ratio = math.exp(-0.5 * e * e - 0.9189385332046727 - log_normal_cdf(e))

@@ -1,13 +1,13 @@
-"""Coefficients below a link: moves along a normal law that the rows are near, block by block, and slices on an ellipse.
+"""Coefficients below a link: moves along a normal distribution near the rows' own, by blocks, and slices.
 
 Rows with counts, or with yes and no, say of their linear predictor e a log density l(e); about a point it is a
 parabola of slope l'(e) and curvature -l''(e), so that rows there are as normal ones of precision -l'' and working value
 e - l' / l'' (iterated weighted least squares: Gamerman 1997, "Sampling from the posterior distribution in generalized
-linear mixed models"). Its fixed point, the mode, with the curvature there is a normal law that does not hang on where
-the coefficients are. A Hamiltonian step turns them by a quarter about it, which draws them anew from a normal density,
-and two half kicks by the gradient of what the density is beside it correct for the rest (Shahbaba, Lan, Johnson and
-Neal 2014, "Split Hamiltonian Monte Carlo"); the error of the energy decides. A row belongs to one block, so blocks move
-on their own.
+linear mixed models"). Its fixed point, the mode, with the curvature there is a normal distribution that does not depend
+on where the coefficients are. A Hamiltonian step turns them by a quarter about it, which draws them anew from a normal
+density, and two half kicks by the gradient of what the density is beside it correct for the rest (Shahbaba, Lan,
+Johnson and Neal 2014, "Split Hamiltonian Monte Carlo"); the error of the energy decides. A row belongs to one block, so
+blocks move on their own.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ AT_HERE, AT_THERE, AT_AWAY = range(3)
 CHILD = record("program", "length", "rows", "terms", "columns", "link")
 
 # Per block, at BY_BLOCK: log density of its rows here, there and away; the log density at the best point on the way to
-# the mode, and how far that is (SOUGHT, FOUND, or NOWHERE: no normal law); the energy here, refusals in a row; of
-# slices: the level, whether it still turns, and the ends and the present one of its angles.
+# the mode, and how far that is (SOUGHT, FOUND, or NOWHERE: no normal distribution); the energy here, refusals in a row;
+# of slices: the level, whether it still turns, and the ends and the present one of its angles.
 VALUE_HERE, VALUE_THERE, VALUE_AWAY, BEST, SEARCH, ENERGY, REFUSALS, LEVEL, TURNS, LOW, HIGH, ANGLE = range(12)
 PER_BLOCK = 12
 SOUGHT, FOUND, NOWHERE = 0.0, 1.0, 2.0
@@ -62,7 +62,7 @@ def _point(task, which):
 
 
 @inline
-def _law(task):
+def _distribution(task):
     """Where precision matrices and linear parts of the normal approximation are made."""
     return floats(task.matrices, task.entries), floats(task.means, task.coefficients)
 
@@ -73,7 +73,7 @@ def _add_child(task, child, which, makes):
     m, rows, terms = task.coefficients, child.rows, child.terms
     columns = floats(child.columns, (3 + 2 * terms) * TILE)
     order, row_starts, block_of = integers(task.order, m), integers(task.row_starts, m), integers(task.block_of, m)
-    point, (precision, linear) = floats(_point(task, which), m), _law(task)
+    point, (precision, linear) = floats(_point(task, which), m), _distribution(task)
     by_block = floats(task.by_block, PER_BLOCK * task.blocks)
     slopes, places = floats(task.work, terms), integers(task.work + 8 * terms, terms)
     for start in range(0, rows, TILE):
@@ -103,12 +103,12 @@ def _add_child(task, child, which, makes):
 
 
 def _weigh(words, which, makes):
-    """Log density of all rows, block by block, at a point; on demand the normal law there, or the gradient."""
+    """Log density of all rows, block by block, at a point; on demand the normal distribution there, or the gradient."""
     task = record_at(words, TASK)
     by_block = floats(task.by_block, PER_BLOCK * task.blocks)
     for b in range(task.blocks):
         by_block[PER_BLOCK * b + VALUE_HERE + which] = 0.0
-    precision, linear = _law(task)
+    precision, linear = _distribution(task)
     if makes == PRODUCTS:
         precision[:] = floats(task.precision, task.entries)
     if makes != VALUES:
@@ -126,7 +126,7 @@ weigh_rows = AddressedKernel(_weigh, 3)
 
 @inline
 def _mean_of(matrix, linear, factor, d):
-    """Turn a linear part into the mean; log determinant of the factor, or NaN where there is no normal law."""
+    """Turn a linear part into the mean; log determinant of the factor, or NaN where there is no normal distribution."""
     _made_whole(matrix, d)
     logs = cholesky(matrix, factor, d)
     if logs == logs:
@@ -173,7 +173,7 @@ def _advance(task):
     """One step of Newton for each block whose mode is sought, halved where the last went down; how many are left."""
     m = task.coefficients
     away, modes, steps = floats(task.away, m), floats(task.modes, m), floats(task.steps, m)
-    (matrices, means), factors = _law(task), floats(task.factors, task.entries)
+    (matrices, means), factors = _distribution(task), floats(task.factors, task.entries)
     sizes, by_block = integers(task.block_sizes, task.blocks), floats(task.by_block, PER_BLOCK * task.blocks)
     first, matrix, left = 0, 0, 0
     for b in range(task.blocks):
@@ -221,7 +221,7 @@ def _distance(factor, x, work, d):
 
 @inline
 def _find_modes(words, task, reals):
-    """The normal law of each block at its mode, whatever the present point is."""
+    """The normal distribution of each block at its mode, whatever the present point is."""
     status, left = _begin(task, reals), 1
     for _ in range(MOST_NEWTON):
         if status != 0 or left == 0:
@@ -233,13 +233,13 @@ def _find_modes(words, task, reals):
 
 @inline
 def _kick(task, v, momentum, first, matrix, d, place):
-    """Half a kick by the gradient of what the density at v is beside the normal law; `place` gets v's own coordinate.
+    """Half a kick by the gradient of what the density at v is beside the normal one; `place` gets v's own coordinate.
 
-    Everything is in coordinates in which that law is the standard one.
+    Everything is in coordinates in which that distribution is the standard one.
     """
     m = task.coefficients
     factor, modes = floats(task.factors + 8 * matrix, d * d), floats(task.modes, m)
-    _, gradient = _law(task)
+    _, gradient = _distribution(task)
     _prior_gradient(task, v, gradient, first, matrix, d)
     own, away = gradient[first : first + d], floats(task.away, m)
     solved_below(factor, own, d)
@@ -252,7 +252,7 @@ def _kick(task, v, momentum, first, matrix, d, place):
 
 @inline
 def _propose(task, stream):
-    """Kick and turn each block by a quarter about its mode; where it has no normal law, the block stays."""
+    """Kick and turn each block by a quarter about its mode; where it has no normal distribution, the block stays."""
     m = task.coefficients
     here, there, modes = floats(task.here, m), floats(task.there, m), floats(task.modes, m)
     momenta, place = floats(task.momenta, m), floats(task.work, m)
@@ -309,7 +309,7 @@ def _ellipses(task, stream):
     """Centre and second axis of each block's ellipse, both from the prior, and its slice; 0 where all is well."""
     m = task.coefficients
     centres, axes = floats(task.turn, m), floats(task.turn + 8 * m, m)
-    matrices, _ = _law(task)
+    matrices, _ = _distribution(task)
     sizes, by_block = integers(task.block_sizes, task.blocks), floats(task.by_block, PER_BLOCK * task.blocks)
     first, matrix = 0, 0
     for b in range(task.blocks):
@@ -453,7 +453,7 @@ def propose_coefficients(words, reals, stream):
     """Move coefficients below links: by a proposal in most sweeps, along ellipses in some, chosen evenly at random.
 
     While tuning, blocks that were refused several times in a row go to their modes, or along ellipses where none is
-    found: starts may lie where no normal law is near the density.
+    found: starts may lie where no normal distribution is near the density.
 
     reals: the mean of past points, learned while tuning, and how many they are.
     """

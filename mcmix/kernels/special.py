@@ -102,7 +102,7 @@ def log_complement(value):
 
 @inline
 def log_gamma_below(shape, x):
-    """Log mass below x of a gamma law with a shape and rate 1: log of the regularised incomplete gamma function P."""
+    """Log mass below x of a gamma distribution with rate 1: log of the regularised incomplete gamma function P."""
     if not x > 0.0:
         return -math.inf
     if x == math.inf:
@@ -115,7 +115,7 @@ def log_gamma_below(shape, x):
 
 @inline
 def log_gamma_above(shape, x):
-    """Log mass above x of a gamma law with a shape and rate 1: log of the complement Q."""
+    """Log mass above x of a gamma distribution with a shape and rate 1: log of the complement Q."""
     if not x > 0.0:
         return 0.0
     if x == math.inf:
@@ -174,10 +174,10 @@ def _upper_fraction(shape, x):
 
 @inline
 def log_beta_below(alpha, beta, x, rest):
-    """Log mass below x of a beta law; `rest` is 1 - x, given apart because one of the two may be tiny.
+    """Log mass below x of a beta distribution; `rest` is 1 - x, given apart because one of the two may be tiny.
 
-    The log of the regularised incomplete beta function I_x(alpha, beta). The mass above is that of the mirrored law:
-    swap the shapes, and x with the rest.
+    The log of the regularised incomplete beta function I_x(alpha, beta). The mass above is that of the mirrored
+    distribution: swap the shapes, and x with the rest.
     """
     if not x > 0.0:
         return -math.inf
@@ -196,7 +196,7 @@ def log_beta_below(alpha, beta, x, rest):
 
 @inline
 def _beta_mass(alpha, beta, x, rest, is_below):
-    """Mass of a beta law below (or above) x, from the smaller of x and the rest."""
+    """Mass of a beta distribution below (or above) x, from the smaller of x and the rest."""
     if x < rest:
         return _betainc(alpha, beta, x, _NO_DISPATCH) if is_below else _betaincc(alpha, beta, x, _NO_DISPATCH)
     return _betaincc(beta, alpha, rest, _NO_DISPATCH) if is_below else _betainc(beta, alpha, rest, _NO_DISPATCH)

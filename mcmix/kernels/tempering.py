@@ -63,8 +63,8 @@ def swap_levels(words, reals, stream):
     """Propose swaps between levels 0 and 1, 2 and 3, .. or 1 and 2, 3 and 4, .. in turn.
 
     The log ratio is the difference of powers times the difference of complete-data log likelihoods at power one. Taking
-    even and odd pairs in turn leaves the product of all levels' laws as it is, and carries states faster than random
-    pairs (Okabe et al. 2001; Syed et al. 2022). While tuning, gaps follow the acceptance of all pairs.
+    even and odd pairs in turn leaves the product of all levels' distributions as it is, and carries states faster than
+    random pairs (Okabe et al. 2001; Syed et al. 2022). While tuning, gaps follow the acceptance of all pairs.
 
     reals: the ladder's numbers.
     """

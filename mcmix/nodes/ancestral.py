@@ -1,4 +1,4 @@
-"""Draws of a model from its laws, parents first, without touching the nodes' own values."""
+"""Draws of a model from its distributions, parents first, without touching the nodes' own values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A law without a name: a component of a mixture."""
+"""A distribution without a name: a component of a mixture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mcmix.distributions.family import Family
 
 @dataclass(frozen=True)
 class Component:
-    """A law and its parameters, without a name: what :meth:`Law.dist` makes."""
+    """A distribution and its parameters, without a name: what :meth:`Distribution.dist` makes."""
 
     family: Family
     parents: dict[str, Any]

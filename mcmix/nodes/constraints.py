@@ -15,7 +15,7 @@ def as_array(value: Any) -> Any:
     if isinstance(value, (list, tuple, int, float)):
         return np.asarray(value, dtype=float)
     array = np.asarray(value)
-    # a law's constants are worked out from its parameters: in float32 they would have seven digits
+    # a distribution's constants are worked out from its parameters: in float32 they would have seven digits
     return array.astype(float) if array.dtype.kind == "f" and array.dtype != float else array
 
 

@@ -100,14 +100,14 @@ def checked_covariates(name: str, value: Any) -> np.ndarray:
     if np.ma.getmaskarray(found).any() or not (whole or np.isfinite(array).all()):
         raise ModelError(
             f"{name}: covariates expected finite numbers, got a missing or infinite one; leave such rows out, or make "
-            "the missing numbers unknowns with a law of their own"
+            "the missing numbers unknowns with a distribution of their own"
         )
     array.flags.writeable = False
     return array
 
 
 def covariates_of(nodes: Iterable[Node], rows: int) -> list[Covariates]:
-    """Covariates that some nodes hang on and that have so many rows, in the order of creation."""
+    """Covariates that some nodes depend on and that have so many rows, in the order of creation."""
     found, waiting = dict[Node, None](), list(nodes)
     while waiting:
         node = waiting.pop()

@@ -1,4 +1,4 @@
-"""Laws from scipy.stats."""
+"""Distributions from scipy.stats."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from mcmix.distributions.scipy_family import ScipyFamily, scipy_family
 from mcmix.errors import SupportError
 from mcmix.nodes.constraints import as_array
-from mcmix.nodes.law import Law, law
+from mcmix.nodes.distribution import Distribution, node_class
 from mcmix.nodes.node import holds_nodes, short
 
 
-class ScipyLaw(Law):
-    """Base of the laws from SciPy: what is known is checked against SciPy's own support."""
+class ScipyDistribution(Distribution):
+    """Base of the distributions from SciPy: what is known is checked against SciPy's own support."""
 
     family: ScipyFamily
 
@@ -40,7 +40,7 @@ class ScipyLaw(Law):
             )
 
     def check_value(self, value: Any, ignored: np.ndarray | None = None) -> None:
-        """Refuse a value outside the support; see :meth:`Law.check_value`."""
+        """Refuse a value outside the support; see :meth:`Distribution.check_value`."""
         super().check_value(value, ignored)
         known = self._known_support()
         if known is None:
@@ -53,17 +53,17 @@ class ScipyLaw(Law):
             self._refuse_support(values, wrong, *known)
 
 
-def _bare(distribution: Any, is_discrete: bool) -> ScipyLaw:
-    """A node of a distribution's law that its state will fill."""
-    made: Any = law(scipy_family(distribution, is_discrete), ScipyLaw)
+def _bare(distribution: Any, is_discrete: bool) -> ScipyDistribution:
+    """A node of a distribution's distribution that its state will fill."""
+    made: Any = node_class(scipy_family(distribution, is_discrete), ScipyDistribution)
     return made.__new__(made)
 
 
-def from_scipy(distribution: Any) -> type[Law]:
-    """A law from any continuous or discrete distribution of scipy.stats.
+def from_scipy(distribution: Any) -> type[Distribution]:
+    """A distribution from any continuous or discrete distribution of scipy.stats.
 
     Densities and draws are SciPy's own, called from the sampler whenever they are needed: exact, and some hundred times
-    slower than a law of mcmix. As components of a mixture their labels are proposed and accepted as a block.
+    slower than a distribution of mcmix. As components of a mixture their labels are proposed and accepted as a block.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def from_scipy(distribution: Any) -> type[Law]:
     Returns
     -------
     type
-        A law like ``mc.Normal``: shape parameters in SciPy's order and names, then ``loc`` (0) and ``scale`` (1; for
-        continuous distributions).
+        A distribution like ``mc.Normal``: shape parameters in SciPy's order and names, then ``loc`` (0) and ``scale``
+        (1; for continuous distributions).
 
     Raises
     ------
@@ -93,8 +93,8 @@ def from_scipy(distribution: Any) -> type[Law]:
 
     if not isinstance(distribution, (stats.rv_continuous, stats.rv_discrete)):
         frozen = getattr(getattr(distribution, "dist", None), "name", None)
-        hint = f"; pass scipy.stats.{frozen}, and its parameters to the law" if frozen else ""
+        hint = f"; pass scipy.stats.{frozen}, and its parameters to the distribution" if frozen else ""
         raise TypeError(
             f"from_scipy: expected a continuous or discrete distribution of scipy.stats, got {distribution!r}{hint}"
         )
-    return law(scipy_family(distribution, isinstance(distribution, stats.rv_discrete)), ScipyLaw)
+    return node_class(scipy_family(distribution, isinstance(distribution, stats.rv_discrete)), ScipyDistribution)

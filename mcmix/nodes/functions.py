@@ -11,7 +11,7 @@ import scipy.special
 
 from mcmix.errors import ModelError, ZeroProbability
 from mcmix.nodes.deterministic import Deterministic
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import Node, holds_nodes
 from mcmix.nodes.numbers import as_numbers
 
@@ -35,7 +35,7 @@ class CompletedDirichlet(Deterministic):
 
     def __init__(self, name: str, D: Any, doc: str = "", **keywords: Any):  # noqa: N803  (PyMC 2's name)
         full = getattr(D, "full", D)
-        complete = isinstance(full, Law) and full.family.support.simplex
+        complete = isinstance(full, Distribution) and full.family.support.simplex
         function = _as_it_is if complete else _completed
         super().__init__(function, doc or f"all weights of {getattr(D, 'name', name)}", name, {"D": full}, **keywords)
 

@@ -24,6 +24,6 @@ def _style(node: Node) -> str:
         return f'label="{label}", shape=box'
     if isinstance(node, Potential):
         return f'label="{label}", shape=diamond'
-    law = type(node).__name__
+    distribution = type(node).__name__
     filled = ', style=filled, fillcolor="grey85"' if getattr(node, "holds_data", False) else ""
-    return f'label="{label}\\n{law}", shape=ellipse{filled}'
+    return f'label="{label}\\n{distribution}", shape=ellipse{filled}'

@@ -1,4 +1,4 @@
-"""Mixtures written in one line: labels or weights, a law (or several), and parameters with one entry per component."""
+"""Mixtures written in one line: labels or weights, a distribution (or several), and parameters by component."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
 from mcmix.nodes.component import Component
 from mcmix.nodes.constraints import as_array, check_constraint
-from mcmix.nodes.joint import MeanAndPrecision
-from mcmix.nodes.law import _COMMON, Law, law, parents_of
+from mcmix.nodes.distribution import _COMMON, Distribution, node_class, parents_of
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
+from mcmix.nodes.normal_pairs import MeanAndPrecision
 from mcmix.nodes.operators import Index
 from mcmix.nodes.stochastic import Stochastic
 
-_Categorical = law(FAMILIES["Categorical"])
+_Categorical = node_class(FAMILIES["Categorical"])
 
 
 def Mixture(  # noqa: N802  (a class to those who use it)
     name: str,
     labels: Any,
-    law: Any,
+    distribution: Any,
     *parameters: Any,
     value: Any = None,
     observed: bool = False,
@@ -41,19 +41,19 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     labels : node or array of whole numbers, or weights
         One label per row (a Categorical), or the K weights themselves (a Dirichlet, a list such as ``[p, 1 - p]``, an
         array): the labels are then drawn inside the sampler and not kept; ``memberships()`` has their probabilities.
-    law : law class, or list of K laws, or Mixture
-        Of all components; or one law for each, as nodes or as ``mc.Normal.dist(0, 1)``. Laws of one mixture must all
-        have densities, or all probability masses. ``Mixture`` itself nests: each component is a mixture of its own, and
-        the inner labels or weights, the inner law and its parameters follow. Inner weights may have one row per
-        component.
+    distribution : distribution class, or list of K distributions, or Mixture
+        Of all components; or one distribution for each, as nodes or as ``mc.Normal.dist(0, 1)``. Distributions of one
+        mixture must all have densities, or all probability masses. ``Mixture`` itself nests: each component is a
+        mixture of its own, and the inner labels or weights, the inner distribution and its parameters follow. Inner
+        weights may have one row per component.
     *parameters, **keywords
-        Of the law, in its order or by its names; a pair such as :func:`NormalWishart` gives counts as both of its
-        nodes. A parameter whose first axis (before the axes of a vector or matrix) has length K is looked up by the
+        Of the distribution, in its order or by its names; a pair such as :func:`NormalWishart` gives counts as both of
+        its nodes. A parameter whose first axis (before the axes of a vector or matrix) has length K is looked up by the
         label; the components share any other. A nested mixture looks up both axes of ``(K, inner K, ...)``; with one
         axis in front a parameter belongs to the inner label, with ``(K, 1, ...)`` to the outer one.
     value, observed, size
-        As for every law (``plates`` is another word for `size`). With weights, the number of rows comes from `value` or
-        `size`.
+        As for every distribution (``plates`` is another word for `size`). With weights, the number of rows comes from
+        `value` or `size`.
 
     Returns
     -------
@@ -62,8 +62,8 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     Raises
     ------
     ModelError
-        If nothing has one entry per component, the number of rows is not known, or laws with a density and laws with a
-        probability mass are mixed.
+        If nothing has one entry per component, the number of rows is not known, or distributions with a density and
+        distributions with a probability mass are mixed.
 
     Examples
     --------
@@ -81,27 +81,35 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     >>> y = mc.Mixture("y", z, parts, value=[0.1, -0.4, 30.0, 0.6], observed=True)
     """
     parameters = tuple(part for p in parameters for part in (p if isinstance(p, MeanAndPrecision) else (p,)))
-    several = [_component(c, name) for c in law] if isinstance(law, (list, tuple)) else None
+    several = [_component(c, name) for c in distribution] if isinstance(distribution, (list, tuple)) else None
     if several is not None and (parameters or set(keywords) - set(_COMMON)):
-        raise TypeError(f"{name}: each law of the list has its own parameters; got more beside the list")
+        raise TypeError(f"{name}: each distribution of the list has its own parameters; got more beside the list")
     common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
     rows = common.get("plates") if size is None else size
     z, n_labels = _labels(name, labels, value, rows, None if several is None else len(several))
-    if law is Mixture:
+    if distribution is Mixture:
         return _nested(name, z, n_labels, parameters, keywords, value, observed, size, common)
     if several is not None:
-        return MixtureOfLaws(name, z, several, value=value, observed=observed, size=rows, **common)
-    if isinstance(law, type) and issubclass(law, Stochastic) and getattr(law, "family", None) is None:
+        return MixtureOfDistributions(name, z, several, value=value, observed=observed, size=rows, **common)
+    if (
+        isinstance(distribution, type)
+        and issubclass(distribution, Stochastic)
+        and getattr(distribution, "family", None) is None
+    ):
         raise TypeError(
-            f"{name}: Mixture expected a law with parameters of its own, got {law.__name__}, which wraps another; look "
+            f"{name}: Mixture expected a distribution with parameters of its own, got "
+            f"{distribution.__name__}, which wraps another; look "
             f"the parameters up yourself: z = mc.Categorical('z', w, size=n), then "
-            f"mc.{law.__name__}({name!r}, mc.Normal, mu[z], tau[z], upper=..., value=...)"
+            f"mc.{distribution.__name__}({name!r}, mc.Normal, mu[z], tau[z], upper=..., value=...)"
         )
-    if not (isinstance(law, type) and issubclass(law, Law)):
-        raise TypeError(f"{name}: Mixture expected a law class such as mc.Normal, or a list of laws, got {law!r}")
-    given = parents_of(law.family, name, parameters, keywords)
-    looked_up = _looked_up(name, law.family, given, z, n_labels)
-    return law(name, **looked_up, value=value, observed=observed, size=size, **common)
+    if not (isinstance(distribution, type) and issubclass(distribution, Distribution)):
+        raise TypeError(
+            f"{name}: Mixture expected a distribution class such as mc.Normal, or a list of distributions, "
+            f"got {distribution!r}"
+        )
+    given = parents_of(distribution.family, name, parameters, keywords)
+    looked_up = _looked_up(name, distribution.family, given, z, n_labels)
+    return distribution(name, **looked_up, value=value, observed=observed, size=size, **common)
 
 
 def _nested(
@@ -116,8 +124,10 @@ def _nested(
     common: dict[str, Any],
 ) -> Stochastic:
     """A mixture of mixtures: rows with two labels."""
-    if len(given) < 2 or not (isinstance(given[1], type) and issubclass(given[1], Law)):
-        raise TypeError(f"{name}: a nested Mixture expected labels or weights, a law class and its parameters after it")
+    if len(given) < 2 or not (isinstance(given[1], type) and issubclass(given[1], Distribution)):
+        raise TypeError(
+            f"{name}: a nested Mixture expected labels or weights, a distribution class and its parameters after it"
+        )
     labels, kind, *parameters = given
     inner, n_inner = _inner_labels(name, labels, outer, n_outer, value, common.get("plates") if size is None else size)
     found = parents_of(kind.family, name, tuple(parameters), keywords)
@@ -162,9 +172,9 @@ def _inner_labels(name: str, given: Any, outer: Any, n_outer: int, value: Any, s
 def _component(given: Any, name: str) -> Component:
     if isinstance(given, Component):
         return given
-    if isinstance(given, Law):
+    if isinstance(given, Distribution):
         return Component(given.family, given.canonical_parents)
-    raise TypeError(f"{name}: a component expected a law such as mc.Normal.dist(0, 1), got {given!r}")
+    raise TypeError(f"{name}: a component expected a distribution such as mc.Normal.dist(0, 1), got {given!r}")
 
 
 def _labels(name: str, given: Any, value: Any, size: Any, expected: int | None) -> tuple[Any, int]:
@@ -173,11 +183,13 @@ def _labels(name: str, given: Any, value: Any, size: Any, expected: int | None) 
         plain = not (isinstance(given, Node) or holds_nodes(given))
         count = _count_of(name, given) if plain or expected is None else expected
         if expected is not None and count > expected:
-            raise ModelError(f"{name}: expected labels below {expected}, the number of laws, got {count - 1}")
+            raise ModelError(f"{name}: expected labels below {expected}, the number of distributions, got {count - 1}")
         return (np.asarray(given).astype(int) if plain else given), (count if expected is None else expected)
     n_labels = shape_of(given)[-1]
     if expected not in (None, n_labels):
-        raise ModelError(f"{name}: expected as many weights as laws, got {n_labels} weights and {expected} laws")
+        raise ModelError(
+            f"{name}: expected as many weights as distributions, got {n_labels} weights and {expected} distributions"
+        )
     rows = np.shape(value)[:1] if value is not None else np.atleast_1d(size if size is not None else ())[:1]
     if len(rows) != 1:
         raise ModelError(f"{name}: with weights alone, the number of rows is not known; pass value=... or size=...")
@@ -237,8 +249,8 @@ def _at(name: str, table: Any, z: Any) -> Any:
     return Index(name, table, 1 * z if yes_or_no else z, trace=False)
 
 
-class MixtureOfLaws(Stochastic):
-    """A node whose rows follow different laws; see :func:`Mixture`."""
+class MixtureOfDistributions(Stochastic):
+    """A node whose rows follow different distributions; see :func:`Mixture`."""
 
     def __init__(
         self,
@@ -293,13 +305,15 @@ def _numbers(value: Any) -> Any:
 def _check_measures(name: str, families: Sequence[Family]) -> None:
     """Refuse a density beside a probability mass: the one cannot be weighed against the other."""
     if any(f.event_ndim for f in families):
-        raise ModelError(f"{name}: a list of laws expects laws of single numbers, got {families[0].name}")
+        raise ModelError(
+            f"{name}: a list of distributions expects distributions of single numbers, got {families[0].name}"
+        )
     masses = [f.name for f in families if f.support.discrete]
     densities = [f.name for f in families if not f.support.discrete]
     if masses and densities:
         raise ModelError(
             f"{name}: the components of a mixture expected to all have densities or all probability masses, got "
             f"{', '.join(densities)} (density) beside {', '.join(masses)} (mass), which no number compares; for extra "
-            "zeros among counts use ZeroInflatedPoisson or a hurdle law, for a point mass beside a density "
+            "zeros among counts use ZeroInflatedPoisson or a hurdle distribution, for a point mass beside a density "
             "model whether the value is that point apart"
         )

@@ -161,9 +161,9 @@ class Model:
         return {n: np.asarray(drawn[n]) for n in self.stochastics}
 
     def prior_predictive(self, n: int = 500, seed: Any = None, names: Any = None) -> dict[str, np.ndarray]:
-        """Draws of the unknowns and replicates of the data, all from their laws, parents first.
+        """Draws of the unknowns and replicates of the data, all from their distributions, parents first.
 
-        The nodes' own values, and the data, stay as they are. Potentials are no laws: they are left aside.
+        The nodes' own values, and the data, stay as they are. Potentials are no distributions: they are left aside.
 
         Parameters
         ----------

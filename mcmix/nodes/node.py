@@ -136,7 +136,7 @@ class Node:
     _seen_parents: tuple[Any, list[Node]] | None = None
     is_random = False
     is_yes_or_no = False  # whether it is a variable of yes and no, or entries of one
-    is_circular = False  # whether values are angles: a fact of a law, which functions of it do not have
+    is_circular = False  # whether values are angles: a fact of a distribution, which functions of it do not have
     verbose = -1  # PyMC 2's level of talk, for programs that read it
     plot: bool | None = None  # whether PyMC 2's Matplot draws it; None: where it has few elements
     is_potential = False

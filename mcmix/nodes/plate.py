@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.stochastic import Stochastic
 
 
-class Plate(Law):
+class Plate(Distribution):
     """Nodes of one family and one shape, their values one after another along the first axis.
 
     It stands for its members while steps are chosen and programs compiled. The members keep their names, their traces
@@ -19,13 +19,13 @@ class Plate(Law):
 
     Parameters
     ----------
-    members : sequence of Law
+    members : sequence of Distribution
         At least one; of one family, one shape, all data or all unknown.
     parents : mapping of str to anything
         Parameters of the family: an array where all are numbers, else anything that holds nodes and has their shape.
     """
 
-    def __init__(self, members: Sequence[Law], parents: Mapping[str, Any]):
+    def __init__(self, members: Sequence[Distribution], parents: Mapping[str, Any]):
         first, last = members[0], members[-1]
         self.__name__ = f"{first.name} ... {last.name} ({len(members)} nodes)"
         self.family, self.members = first.family, tuple(members)

@@ -1,4 +1,4 @@
-"""Random nodes: a law given its parents, sampled or observed."""
+"""Random nodes: a distribution given its parents, sampled or observed."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ class Stochastic(Node):
         return self
 
     def _accept(self, value: Any, observed: bool) -> None:
-        """Refuse a value that the law cannot produce: known families look at their support."""
+        """Refuse a value that the distribution cannot produce: known families look at their support."""
 
     def _new_status(self, value: Any, observed: bool) -> None:
         self._accept(value, observed)
@@ -282,7 +282,7 @@ class Stochastic(Node):
 
     @property
     def value(self) -> Any:
-        """Current value; drawn from the law given the parents' current values where none was given."""
+        """Current value; drawn from the distribution given the parents' current values where none was given."""
         if self._value is None:
             settle(self)
         return self.known if self._value is self.held else self._value
@@ -407,7 +407,7 @@ class Stochastic(Node):
         return self.start_given(rng, self.parent_values())
 
     def start_given(self, rng: np.random.Generator, parents: Mapping[str, Any], known: Any = None) -> Any:
-        """A start value: drawn from the law; missing entries of a law without random() are drawn from the data.
+        """A start value: drawn from the distribution, or, of missing entries without random(), from the data.
 
         These are the node's own, unless `known` says others.
         """

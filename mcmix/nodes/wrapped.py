@@ -1,4 +1,4 @@
-"""Laws around laws: values known only to lie beyond a bound, and values that lie between bounds."""
+"""Distributions around distributions: values known only to lie beyond a bound, and values that lie between bounds."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.distributions.truncated import truncated
 from mcmix.errors import ModelError, SupportError
 from mcmix.nodes.constraints import as_array
-from mcmix.nodes.law import _COMMON, Law, parents_of
+from mcmix.nodes.distribution import _COMMON, Distribution, parents_of
 from mcmix.nodes.node import holds_nodes, short
 
 
-class _Bounded(Law):
-    """What both have in common: a law's own parameters by its own names, and the bounds."""
+class _Bounded(Distribution):
+    """What both have in common: a distribution's own parameters by its own names, and the bounds."""
 
     inner: Family
 
     def __init__(
-        self, name: str, law: type[Law], *parameters: Any, lower: Any = None, upper: Any = None, **keywords: Any
+        self,
+        name: str,
+        distribution: type[Distribution],
+        *parameters: Any,
+        lower: Any = None,
+        upper: Any = None,
+        **keywords: Any,
     ):
-        self.inner = _family_of(name, law, type(self).__name__)
+        self.inner = _family_of(name, distribution, type(self).__name__)
         common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
         own = parents_of(self.inner, name, parameters, keywords)
         low, high = self._bounds(-np.inf if lower is None else lower, np.inf if upper is None else upper)
@@ -41,7 +47,7 @@ class _Bounded(Law):
 
 
 class Censored(_Bounded):
-    """Data of a law, some of which are only known to lie at or beyond a bound.
+    """Data of a distribution, some of which are only known to lie at or beyond a bound.
 
     A value at or above `upper` counts as "somewhere at or above upper" and contributes the log of that probability, a
     value at or below `lower` as "somewhere at or below lower"; those in between contribute their density.
@@ -49,25 +55,26 @@ class Censored(_Bounded):
     Parameters
     ----------
     name : str
-    law : law class
+    distribution : distribution class
         Such as ``mc.Weibull``; one with cumulative functions.
     *parameters
-        The law's own, by position or by its keywords, ``sigma=`` and the like included; they may hang on labels.
+        The distribution's own, by position or by its keywords, ``sigma=`` and the like included; they may depend on
+        labels.
     lower, upper : array_like or node, optional
         One bound for all values or one each; infinite or left out for none.
     value : array_like
         The data.
     **keywords
-        The law's parameters, and ``size``, ``trace`` and so on as for every law.
+        The distribution's parameters, and ``size``, ``trace`` and so on as for every distribution.
 
     Raises
     ------
     TypeError
-        If `law` is no law class or has no cumulative functions.
+        If `distribution` is no distribution class or has no cumulative functions.
     ModelError
         If there are no data: values beyond a bound cannot be sampled.
     SupportError
-        If a lower bound is not below the upper one, or the law cannot produce an uncensored value.
+        If a lower bound is not below the upper one, or the distribution cannot produce an uncensored value.
 
     Examples
     --------
@@ -77,16 +84,20 @@ class Censored(_Bounded):
     >>> y = mc.Censored("y", mc.Exponential, rate, upper=follow_up, value=days, observed=True)
     """
 
-    def __init__(self, name: str, law: type[Law], *parameters: Any, observed: bool = True, **keywords: Any):
+    def __init__(
+        self, name: str, distribution: type[Distribution], *parameters: Any, observed: bool = True, **keywords: Any
+    ):
         if not observed:
-            raise ModelError(f"{name}: a censored law is a law of data; pass value=..., observed=True")
-        super().__init__(name, law, *parameters, observed=True, **keywords)
+            raise ModelError(
+                f"{name}: a censored distribution is a distribution of data; pass value=..., observed=True"
+            )
+        super().__init__(name, distribution, *parameters, observed=True, **keywords)
 
     def _derived(self) -> Family:
         return censored(self.inner)
 
     def check_value(self, value: Any, ignored: np.ndarray | None = None) -> None:
-        """Refuse missing entries, and uncensored ones that the law cannot produce; see :meth:`Law.check_value`."""
+        """Refuse missing entries, and uncensored ones outside the support; see :meth:`Distribution.check_value`."""
         if ignored is not None and np.any(ignored):
             raise ModelError(f"{self.name}: a censored value cannot be missing; leave its row out")
         super().check_value(value)
@@ -105,24 +116,25 @@ class Censored(_Bounded):
 
 
 class Truncated(_Bounded):
-    """A law given that its value lies between bounds, both included: its density over the mass between them.
+    """A distribution given that its value lies between bounds, both included: its density over the mass between them.
 
     Parameters
     ----------
     name : str
-    law : law class
+    distribution : distribution class
         Such as ``mc.Gamma``; one with cumulative functions.
     *parameters
-        The law's own, by position or by its keywords, ``sigma=`` and the like included; they may hang on labels.
+        The distribution's own, by position or by its keywords, ``sigma=`` and the like included; they may depend on
+        labels.
     lower, upper : array_like or node, optional
         One bound for all values or one each; infinite or left out for none.
     **keywords
-        The law's parameters, and ``value``, ``observed``, ``size`` and so on as for every law.
+        The distribution's parameters, and ``value``, ``observed``, ``size`` and so on as for every distribution.
 
     Raises
     ------
     TypeError
-        If `law` is no law class or has no cumulative functions.
+        If `distribution` is no distribution class or has no cumulative functions.
     SupportError
         If a lower bound is not below the upper one, or a value lies outside of the bounds.
 
@@ -135,7 +147,7 @@ class Truncated(_Bounded):
     """
 
     def _bounds(self, lower: Any, upper: Any) -> tuple[Any, Any]:
-        """The bounds, no wider than the law's own support where both are numbers: steps look at them for the range."""
+        """The bounds, no wider than the support where both are numbers: steps look at them for the range."""
         ends = self.inner.support
         if not isinstance(ends.lower, str) and not holds_nodes(lower):
             lower = np.maximum(lower, ends.lower)
@@ -147,17 +159,25 @@ class Truncated(_Bounded):
         return truncated(self.inner)
 
 
-def _family_of(node: str, law: Any, wrapper: str) -> Family:
-    """The family of a law class; one with cumulative functions."""
-    if not (isinstance(law, type) and issubclass(law, Law) and isinstance(getattr(law, "family", None), Family)):
-        raise TypeError(f"{node}: {wrapper} expected a law class such as mc.Normal before its parameters, got {law!r}")
-    if not law.family.is_cumulative:
+def _family_of(node: str, distribution: Any, wrapper: str) -> Family:
+    """The family of a distribution class; one with cumulative functions."""
+    if not (
+        isinstance(distribution, type)
+        and issubclass(distribution, Distribution)
+        and isinstance(getattr(distribution, "family", None), Family)
+    ):
+        raise TypeError(
+            f"{node}: {wrapper} expected a distribution class such as mc.Normal before its parameters, got "
+            f"{distribution!r}"
+        )
+    if not distribution.family.is_cumulative:
         having = ", ".join(sorted(f.name for f in FAMILIES.values() if f.is_cumulative))
         raise TypeError(
-            f"{node}: {wrapper} needs P(X <= x), which {law.family.name} does not have here; these laws have it: "
+            f"{node}: {wrapper} needs P(X <= x), which {distribution.family.name} does not have here; "
+            f"these distributions have it: "
             f"{having}, and those from mc.from_scipy"
         )
-    return law.family
+    return distribution.family
 
 
 def _check_bounds(node: str, lower: Any, upper: Any) -> None:

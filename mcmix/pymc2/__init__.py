@@ -1,8 +1,8 @@
 """PyMC 2's names on top of mcmix: old programs run with ``import mcmix.pymc2 as pymc`` in the place of their import.
 
-What differs from mcmix's own names: laws take value, observed, size and so on by position too; a Dirichlet shows K - 1
-weights; each call of ``sample`` is one chain that goes on from the last, seeded by ``np.random.seed``; summaries are
-printed. Models, laws, steps and diagnostics are mcmix's and ArviZ's.
+What differs from mcmix's own names: distributions take value, observed, size and so on by position too; a Dirichlet
+shows K - 1 weights; each call of ``sample`` is one chain that goes on from the last, seeded by ``np.random.seed``;
+summaries are printed. Models, distributions, steps and diagnostics are mcmix's and ArviZ's.
 
 Examples
 --------
@@ -48,10 +48,10 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.pymc2 import expectations as _expectations
 from mcmix.pymc2 import functions as _functions
 from mcmix.pymc2.from_data import Impute, stochastic_from_data
-from mcmix.pymc2.laws import (
-    LAWS as _LAWS,
+from mcmix.pymc2.old_distributions import (
+    DISTRIBUTIONS as _DISTRIBUTIONS,
 )
-from mcmix.pymc2.laws import (
+from mcmix.pymc2.old_distributions import (
     Dirichlet,
     DiscreteUninformative,
     OneOverX,
@@ -70,8 +70,8 @@ stochastic_from_scipy_dist = from_scipy
 ImputeMissing, inf = Impute, _np.inf
 logit, invlogit = _special.logit, _special.expit
 _MADE: dict[str, Any] = {
-    **_LAWS, **_functions.LIKES, **_functions.DRAWS, **_functions.REDUCTIONS, **_expectations.EXPECTATIONS,
-    "CircVonMises": _LAWS["VonMises"],  # angles move on the circle whatever their law's name
+    **_DISTRIBUTIONS, **_functions.LIKES, **_functions.DRAWS, **_functions.REDUCTIONS, **_expectations.EXPECTATIONS,
+    "CircVonMises": _DISTRIBUTIONS["VonMises"],  # angles move on the circle whatever their distribution's name
 }  # fmt: skip
 _MADE |= {
     name: getattr(_np, name)
@@ -101,7 +101,7 @@ _ABSENT = {
     "raftery_lewis": "use effective_n, or ESS and MCSE from mcmix.MCMC.summary",
     "gp": "Gaussian processes are out of scope",
     "graph": "m.model.graph() draws a model",
-    "CircularStochastic": "VonMises is a law of angles, which move on the circle",
+    "CircularStochastic": "VonMises is a distribution of angles, which move on the circle",
     "discrepancy": "compare the data with m.posterior_predictive()",
     **dict.fromkeys(("Hypergeometric", "MultivariateHypergeometric", "Pareto", "Exponweib"), "take it from from_scipy"),
     "TruncatedPareto": "use mcmix.Truncated with from_scipy(scipy.stats.pareto)",

@@ -1,4 +1,4 @@
-"""PyMC 2's expected values, ``normal_expval(mu, tau)``: the mean of each law at plain parameters."""
+"""PyMC 2's expected values, ``normal_expval(mu, tau)``: the mean of each distribution at plain parameters."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _truncated_normal(mu: Any, tau: Any, a: Any, b: Any) -> Any:
     return mu + sign * (heights[0] - heights[1]) / mass / np.sqrt(tau)
 
 
-# what a law without a mean is given: infinity where the integral is infinite, NaN where there is none
+# what a distribution without a mean is given: infinity where the integral is infinite, NaN where there is none
 _MEANS: Mapping[str, Callable[..., Any]] = {
     "bernoulli": _location,
     "beta": lambda alpha, beta: alpha / (alpha + beta),
@@ -83,7 +83,7 @@ _MEANS: Mapping[str, Callable[..., Any]] = {
 
 
 def expectation(row: Row) -> Callable[..., Any]:
-    """The mean of a law, by position and keyword as its log density takes the parameters."""
+    """The mean of a distribution, by position and keyword as its log density takes the parameters."""
     mean = _MEANS[row.stem]
 
     def expected(*parameters: Any, **keywords: Any) -> Any:
@@ -92,7 +92,7 @@ def expectation(row: Row) -> Callable[..., Any]:
             found = np.asarray(mean(*[np.asarray(v, dtype=float) for v in values]))
         return found[()] if found.ndim == 0 else found
 
-    what = f"Expected value of the {row.name} law; NaN or infinity where it has none (an angle: the mean direction)."
+    what = f"Expected value of the {row.name} distribution; NaN or infinity without one (an angle: the mean direction)."
     return _named(expected, f"{row.stem}_expval", what, _names(row), {})
 
 

@@ -1,4 +1,4 @@
-"""PyMC 2's nodes made from data: a law estimated from draws, and data with gaps as one node for each entry."""
+"""PyMC 2's nodes made from data: a distribution estimated from draws, and data with gaps as one node for each entry."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stochastic_from_data(
     lower, upper : float
         The density is cut there, and what is left has mass one.
     value, observed, trace, verbose : optional
-        As for every law.
+        As for every distribution.
     debug : optional
         Accepted for PyMC 2's sake.
 
@@ -87,7 +87,7 @@ def Impute(name: str, dist_class: Any, imputable: Any, **parents: Any) -> np.nda
     ----------
     name : str
         Entries are called ``name[0]``, ``name[1]`` ...
-    dist_class : law class
+    dist_class : distribution class
         Of single numbers.
     imputable : array_like
         Data; masked, None and NaN where missing.

@@ -1,7 +1,7 @@
-"""PyMC 2's functions of laws, ``normal_like(x, mu, tau)`` and ``rnormal(mu, tau, size)``, made from the families.
+"""PyMC 2's functions of distributions, ``normal_like(x, mu, tau)``, ``rnormal(mu, tau, size)``, from the families.
 
-The log densities take symbolic values, so a user's law that calls them is recorded like one of mcmix's own. Draws come
-from NumPy's global stream: ``np.random.seed`` governs them as it did.
+The log densities take symbolic values, so a user's distribution that calls them is recorded like one of mcmix's own.
+Draws come from NumPy's global stream: ``np.random.seed`` governs them as it did.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from mcmix.distributions.family import Family
 from mcmix.nodes.constraints import as_array
-from mcmix.pymc2 import laws
+from mcmix.pymc2 import old_distributions
 from mcmix.pymc2.table import ROWS, Row
 from mcmix.structure.chosen import ChosenRows
 from mcmix.structure.expression import Expression, as_expression, event_density, holds_expression
@@ -29,7 +29,7 @@ def numpy_stream() -> np.random.Generator:
 
 
 def like(row: Row) -> Callable[..., Any]:
-    """The log density of a law, summed over the elements of x.
+    """The log density of a distribution, summed over the elements of x.
 
     Plain values give a float, minus infinity where x or a parameter is impossible; symbolic ones what stands for it.
     """
@@ -57,12 +57,12 @@ def like(row: Row) -> Callable[..., Any]:
             value = _with_last(value)
         return _summed(family, value, values)
 
-    what = f"Log density of the {row.name} law, summed over the elements of x; minus infinity where it is impossible."
+    what = f"Log density of the {row.name} distribution, summed over x; minus infinity outside the support."
     return _named(log_density, f"{row.stem}_like", what, ["x", *_names(row)], {})
 
 
 def draws(row: Row) -> Callable[..., Any]:
-    """Draws from a law, of a given size or that of the parameters."""
+    """Draws from a distribution, of a given size or that of the parameters."""
     family = row.family
 
     def draw(*parameters: Any, **keywords: Any) -> Any:
@@ -76,7 +76,7 @@ def draws(row: Row) -> Callable[..., Any]:
             drawn = drawn[..., :-1]
         return drawn[()] if drawn.ndim == 0 else drawn
 
-    what = f"Draws from the {row.name} law, of the given size (vectors and matrices: so many of them)."
+    what = f"Draws from the {row.name} distribution, of the given size (vectors and matrices: so many of them)."
     return _named(draw, f"r{row.stem}", what, _names(row), {"size": None})
 
 
@@ -149,7 +149,7 @@ def _summed(family: Family, x: Any, parameters: list[Any]) -> Any:
 def _with_last(weights: Any) -> Any:
     if isinstance(weights, Expression):
         return np.append(weights, 1.0 - np.sum(weights))
-    return laws.completed(weights)
+    return old_distributions.completed(weights)
 
 
 def _shape(family: Family, parameters: list[Any], size: Any) -> tuple[int, ...]:

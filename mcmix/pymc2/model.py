@@ -11,7 +11,7 @@ import numpy as np
 
 from mcmix.nodes import model as base_model
 from mcmix.nodes.node import Node, holds_nodes
-from mcmix.pymc2.laws import FullDirichlet, whole
+from mcmix.pymc2.old_distributions import FullDirichlet, whole
 
 _LABELS = (
     "labels have no posterior mean, so this has no meaning for mixtures; use az.loo on to_arviz(log_likelihood=True)"
@@ -85,7 +85,7 @@ class Model(base_model.Model):
         return found.shown if isinstance(found, FullDirichlet) else found
 
     def seed(self) -> None:
-        """Draw every unknown from its law given its parents: new start values."""
+        """Draw every unknown from its distribution given its parents: new start values."""
         self.draw_from_prior()
 
     def __getattr__(self, name: str) -> Any:

@@ -16,8 +16,8 @@ from mcmix.kernels import streams
 from mcmix.nodes.node import Node
 from mcmix.pymc2 import text
 from mcmix.pymc2.database import SamplerDatabase, opened
-from mcmix.pymc2.laws import FullDirichlet, whole
 from mcmix.pymc2.model import Named, _model
+from mcmix.pymc2.old_distributions import FullDirichlet, whole
 from mcmix.pymc2.trace import QUANTILES, Trace
 from mcmix.report.statistics import node_statistics
 from mcmix.screen import say
@@ -35,7 +35,7 @@ class MAP(Named, mode.MAP):
 
 
 class NormApprox(Named, mode.NormApprox):
-    """The normal law at the posterior's mode; see :class:`mcmix.NormApprox`. Nodes are attributes."""
+    """The normal distribution at the posterior's mode; see :class:`mcmix.NormApprox`. Nodes are attributes."""
 
     def __init__(
         self,

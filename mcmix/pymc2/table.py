@@ -1,4 +1,4 @@
-"""PyMC 2's names of laws, each with the family that serves it."""
+"""PyMC 2's names of distributions, each with the family that serves it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mcmix.distributions.table import FAMILIES
 
 @dataclass(frozen=True)
 class Row:
-    """One law under PyMC 2's names.
+    """One distribution under PyMC 2's names.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class Row:
         Of its functions: ``<stem>_like`` and ``r<stem>``.
     family_name : str
     fixed : mapping of str to float
-        Parameters of the family that PyMC 2's law does not have.
+        Parameters of the family that PyMC 2's distribution does not have.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Row:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """The parameters that PyMC 2's law has, in its order."""
+        """The parameters that PyMC 2's distribution has, in its order."""
         return tuple(p for p in self.family.parameters if p.name not in self.fixed)
 
 

@@ -1,4 +1,4 @@
-"""Small functions of draws: intervals, quantiles, autocorrelation, the normal law's cumulative function."""
+"""Small functions of draws: intervals, quantiles, autocorrelation, the normal distribution's cumulative function."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def autocorr(x: Any, lag: int = 1) -> Any:
 
 
 def normcdf(x: Any, log: bool = False) -> Any:
-    """P(X <= x) of the standard normal law, or its logarithm (exact far below zero too)."""
+    """P(X <= x) of the standard normal distribution, or its logarithm (exact far below zero too)."""
     return scipy.special.log_ndtr(x) if log else scipy.special.ndtr(x)
 
 
@@ -54,7 +54,7 @@ def logp_of_set(nodes: Iterable[Any]) -> float:
 
 
 def invcdf(p: Any) -> Any:
-    """The point below which the standard normal law has mass p."""
+    """The point below which the standard normal distribution has mass p."""
     return scipy.special.ndtri(p)
 
 

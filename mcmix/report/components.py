@@ -54,12 +54,13 @@ class NormalComponents:
     ----------
     model : Model
     node : Stochastic
-        Rows of at least two columns: vectors of a multivariate normal law, or a table of independent normal columns.
+        Rows of at least two columns: vectors of a multivariate normal distribution, or a table of independent normal
+        columns.
 
     Raises
     ------
     ModelError
-        If its law is no normal one, or its parameters are no functions of one label.
+        If its distribution is no normal one, or its parameters are no functions of one label.
     """
 
     def __init__(self, model: Model, node: Stochastic):
@@ -67,9 +68,9 @@ class NormalComponents:
             self.node, self.recording = node, record(model)
         factor = self.recording.factor_of(node)
         if factor.family is None or factor.family.name not in _MOMENTS:
-            law = "a law of its own" if factor.family is None else factor.family.name
+            distribution = "a distribution of its own" if factor.family is None else factor.family.name
             raise ModelError(f"{node.name}: components expected normal (Normal, MvNormal, MvNormalCov, MvNormalChol), "
-                             f"got {law}")  # fmt: skip
+                             f"got {distribution}")  # fmt: skip
         self._moments = _MOMENTS[factor.family.name]
         self.width = node.shape[-1]
         self.label = _label_of(node, factor, self.recording)

@@ -12,8 +12,8 @@ from mcmix.steps.base import Chain
 from mcmix.steps.density import BlockMetropolis, DensityStep
 from mcmix.steps.passes import Pass
 from mcmix.steps.plan import Assembled
+from mcmix.structure.contributions import Structure
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import Structure
 from mcmix.structure.recording import Factor
 
 MOST_ROWS = 3  # that are named

@@ -1,4 +1,4 @@
-"""Labels that were not kept, drawn again from their law given each kept draw of everything else."""
+"""Labels that were not kept, drawn again from their distribution given each kept draw of everything else."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def n_unknown(compiled: Pass) -> int:
 
 
 def can_draw_labels(made: Assembled, draws: Draws, node: Stochastic) -> bool:
-    """Whether labels hang on nothing but what was kept."""
+    """Whether labels depend on nothing but what was kept."""
     compiled = next((p for p in made.label_passes if p.label.node is node), None)
     return compiled is not None and all(n.name in draws.variables for n in _needed(made, node))
 
 
 def _needed(made: Assembled, node: Stochastic) -> list[Stochastic]:
-    """The unknowns that labels hang on: all others but those that were left out of every conditional."""
+    """The unknowns that labels depend on: all others but those that were left out of every conditional."""
     return [n for n in made.model.stochastics if n is not node and gap_node(n, made.structure) is None]
 
 

@@ -1,4 +1,4 @@
-"""Sums over labels: label vectors that meet in a factor, with all that hangs on them, one log density for each unit."""
+"""Sums over labels: label vectors that meet in a factor, with all that depends on them, a log density for each unit."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.passes import Pass
 from mcmix.structure.cells import looked_up
+from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import LabelBlock
 from mcmix.structure.expression import Expression, constant
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.recording import Factor, Recording
@@ -35,7 +35,7 @@ class Point(Protocol):
 
 
 def is_data(factor: Factor, recording: Recording) -> bool:
-    """Whether a factor is the law of data; the rows whose own value is missing are none."""
+    """Whether a factor is the distribution of data; the rows whose own value is missing are none."""
     node = factor.node
     if not isinstance(node, Stochastic) or not node.holds_data:
         return False
@@ -90,7 +90,7 @@ class LabelSum:
         self.name = " and ".join(dict.fromkeys(s.factor.node.name for s in self._named()))
         self.observed = self._observed()
         given = [s for s in self.factors if not is_data(s.factor, recording)]
-        needs_rest = self.has_data and any(s.factor not in own for s in given)  # label laws alone sum to one
+        needs_rest = self.has_data and any(s.factor not in own for s in given)  # label distributions alone sum to one
         self._all = _summed(blocks, self.factors, plan)
         self._given = _summed(blocks, given, plan) if needs_rest else None
 

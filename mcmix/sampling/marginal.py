@@ -23,8 +23,8 @@ from mcmix.sampling.label_sums import LabelSum, connected, is_data, observed_pla
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.plan import log_density
 from mcmix.steps.targets import is_discrete
+from mcmix.structure.contributions import Structure, structure_of
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import Structure, structure_of
 from mcmix.structure.expression import Expression
 from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.plates import gathered
@@ -55,7 +55,7 @@ class Marginal:
         The same, with a leaf for all units, those of known label among them.
     left_out : list of Stochastic
         Unknowns that nothing depends on, integrated out.
-    entangled : dict of Stochastic to str
+    non_factorising : dict of Stochastic to str
         Label vectors that are not summed out, and why: they are read from memory like any other unknown.
     needed : list of Stochastic
         Unknowns that the log likelihood depends on.
@@ -72,17 +72,17 @@ class Marginal:
         recording = self.recording
         self.label_vectors = [b.label for b in structure.blocks]
         self.labels: list[Stochastic] = [label.node for label in self.label_vectors]
-        self.entangled: dict[Stochastic, str] = {c.node: why for c, why in structure.entangled.items()}
+        self.non_factorising: dict[Stochastic, str] = {c.node: why for c, why in structure.non_factorising.items()}
         self.left_out = [*_left_out(structure), *(f.node for f in gaps if isinstance(f.node, Stochastic))]
         plan = Plan(structure)
         for node, variable in recording.leaves.items():
             plan.layout.place(node, max(variable.size, 1))
         self._groups = [LabelSum(blocks, plan) for blocks in connected(structure.blocks)]
         served = set[Factor]().union(*[g.served for g in self._groups])
-        rest = [e for e in structure.evidence if e.factor not in served]
-        rest += [e for e in structure.idle if e.factor.node not in self.left_out]
-        data = log_density(Structure(recording, evidence=[e for e in rest if is_data(e.factor, recording)]))
-        prior = log_density(Structure(recording, evidence=[e for e in rest if not is_data(e.factor, recording)]))
+        rest = [e for e in structure.contributions if e.factor not in served]
+        rest += [e for e in structure.forward_sampled if e.factor.node not in self.left_out]
+        data = log_density(Structure(recording, contributions=[e for e in rest if is_data(e.factor, recording)]))
+        prior = log_density(Structure(recording, contributions=[e for e in rest if not is_data(e.factor, recording)]))
         self._by_row = [f for f in recording.factors if is_data(f, recording) and f not in served]
         programs = [plan.compiled([(data, "log likelihood")]), plan.compiled([(prior, "log prior")])]
         plan.finish()
@@ -182,7 +182,7 @@ class Marginal:
             Naming the labels, and why they cannot be summed out.
         """
         reasons = [
-            f"{n.name} ({self.entangled.get(n, 'a label of its own, not an entry of a vector of labels')})"
+            f"{n.name} ({self.non_factorising.get(n, 'a label of its own, not an entry of a vector of labels')})"
             for n in self.recording.leaves
             if n not in self.labels and n not in self.left_out and self._is_of_units(n)
         ]
@@ -205,7 +205,7 @@ class Marginal:
         return bool(touched) and any(found and not found & touched for found in others)
 
     def _data_of(self, node: Stochastic) -> set[Factor]:
-        """Factors of data that hang on labels (none for other unknowns)."""
+        """Factors of data that depend on labels (none for other unknowns)."""
         if getattr(node.family, "name", "") not in ("Categorical", "Bernoulli"):
             return set()
         leaf = self.recording.leaves[node]
@@ -223,7 +223,7 @@ class Marginal:
         return next(label for label in self.label_vectors if label.node is node)
 
     def unit_logs(self) -> np.ndarray:
-        """Log density of each unit at the present point, labels summed out, where every factor hangs on the labels.
+        """Log density of each unit at the present point, labels summed out, where every factor depends on the labels.
 
         The array is filled anew by the next call.
         """
@@ -259,7 +259,7 @@ def _with_whole_labels(recording: Recording, model: Model) -> Recording:
     some_known = [n for n in recording.leaves if n.mask is not None and is_discrete(n) and _is_looked_at(n, recording)]
     while some_known:
         found = record(model, some_known, recording.rows)
-        stuck: list[Stochastic] = [c.node for c in structure_of(replace(found)).entangled if c.node in some_known]
+        stuck: list[Stochastic] = [c.node for c in structure_of(replace(found)).non_factorising if c.node in some_known]
         labels = {c.node for c in label_candidates(found)}
         stuck += [n for n in some_known if n not in labels]
         if not stuck:
@@ -290,11 +290,11 @@ def _rows_of(node: Any) -> tuple[int, ...]:
 def _left_out(structure: Structure) -> list[Stochastic]:
     """Missing entries and discrete unknowns that nothing depends on."""
     found: list[Stochastic] = []
-    for e in structure.idle:  # children come first
+    for e in structure.forward_sampled:  # children come first
         node = e.factor.node
         assert isinstance(node, Stochastic)
         leaf = structure.recording.leaves[node]
-        others = [o for o in structure.idle if o is not e and o.factor.node not in found]
+        others = [o for o in structure.forward_sampled if o is not e and o.factor.node not in found]
         if (node.mask is not None or is_discrete(node)) and not any(o.touches(leaf) for o in others):
             found.append(node)
     gaps = {s.factor.node for b in structure.blocks for s in b.factors if s.gaps is not None}
@@ -315,8 +315,8 @@ def summable(marginal: Marginal, what: str) -> None:
     """
     reasons = []
     for node in marginal.recording.leaves:
-        if node in marginal.entangled:
-            reasons.append(f"{node.name} ({marginal.entangled[node]})")
+        if node in marginal.non_factorising:
+            reasons.append(f"{node.name} ({marginal.non_factorising[node]})")
         elif is_discrete(node) and node not in marginal.labels + marginal.left_out:
             reasons.append(f"{node.name} (a discrete unknown that is no vector of labels)")
     if reasons:

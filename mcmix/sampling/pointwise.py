@@ -74,7 +74,7 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
     """
     marginal = Marginal(record(made.model, rows=made.rows), made.model)
     if node not in marginal.labels:
-        why = marginal.entangled.get(node, "it is no vector of labels that rows depend on one by one")
+        why = marginal.non_factorising.get(node, "it is no vector of labels that rows depend on one by one")
         raise ModelError(f"memberships: {node.name} cannot be summed out: {why}")
     label = marginal.label_of(node)
     needed = marginal.needed_by(node)
@@ -96,7 +96,7 @@ def shares_of(made: Assembled, draws: Draws, node: Stochastic) -> Callable[[np.n
     -------
     callable or None
         From numbers of draws, counted through all chains, to an array (units, K) for each; None where the labels cannot
-        be summed out, or hang on something that was not kept.
+        be summed out, or depend on something that was not kept.
     """
     marginal = Marginal(record(made.model, rows=made.rows), made.model)
     if node not in marginal.labels or any(n.name not in draws.variables for n in marginal.needed_by(node)):

@@ -14,7 +14,7 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.screen import say
 from mcmix.steps.plan import Assembled
-from mcmix.structure.evidence import LabelBlock
+from mcmix.structure.contributions import LabelBlock
 from mcmix.traces.memory import Draws
 
 WHAT = "posterior_predictive"
@@ -88,8 +88,8 @@ def _needed(nodes: Sequence[Stochastic], stops: Sequence[Node]) -> list[Node]:
 
 
 def _tell_of_fresh(made: Assembled, needed: Sequence[Node], kept: Sequence[Node], fixed: Sequence[Node]) -> None:
-    """Say which unknowns are drawn from their law because they were not kept; refuse those whose law is a prior."""
-    labels = [b.label.node for b in made.label_blocks] + [c.node for c in made.entangled_labels]
+    """Say which unknowns are drawn anew because they were not kept; refuse those whose distribution is a prior."""
+    labels = [b.label.node for b in made.label_blocks] + [c.node for c in made.non_factorising_labels]
     data = made.model.data_nodes
     absent = [n for n in needed if isinstance(n, Stochastic) and n not in labels and n not in data and n not in kept]
     stuck = [b.label.node for b in made.label_blocks if not _is_fresh(b, made)]
@@ -102,7 +102,7 @@ def _tell_of_fresh(made: Assembled, needed: Sequence[Node], kept: Sequence[Node]
         )
     if absent:
         names = ", ".join(n.name for n in absent)
-        say(f"{WHAT}: {names} not kept; drawn from their law given their parents", error=True)
+        say(f"{WHAT}: {names} not kept; drawn from their distribution given their parents", error=True)
 
 
 __all__ = ["posterior_predictive"]

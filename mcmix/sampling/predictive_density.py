@@ -28,7 +28,7 @@ from mcmix.traces.memory import Draws
 
 @dataclass
 class Together:
-    """Label vectors, and the data nodes whose rows hang on them; where there are no labels, data nodes alone."""
+    """Label vectors, and the data nodes whose rows depend on them; where there are no labels, data nodes alone."""
 
     labels: list[LabelVector]
     data: list[Stochastic]
@@ -91,7 +91,7 @@ def at_rows_of_data(made: Assembled, draws: Draws, count: int) -> Iterator[tuple
     ModelError
         As for :func:`predict_logpdf`.
     """
-    groups = _hanging_together(made) or [Together([], list(made.model.data_nodes))]
+    groups = _belonging_together(made) or [Together([], list(made.model.data_nodes))]
     for together in groups:
         if not all(n.shape for n in together.data):  # single numbers are no rows
             continue
@@ -119,7 +119,7 @@ def chosen(made: Assembled, label: Stochastic | None, labels_needed: bool) -> To
     ModelError
         If that is not clear.
     """
-    groups = _hanging_together(made)
+    groups = _belonging_together(made)
     nodes = [x.node for g in groups for x in g.labels]
     if label is not None:
         found = [g for g in groups if any(x.node is label for x in g.labels)]
@@ -135,13 +135,13 @@ def chosen(made: Assembled, label: Stochastic | None, labels_needed: bool) -> To
 
 
 def of_one(made: Assembled, node: Stochastic) -> Together:
-    """A data node by itself, with the labels that its rows hang on: other data on these labels are left out."""
-    group = next((g for g in _hanging_together(made) if node in g.data), None)
+    """A data node by itself, with the labels that its rows depend on: other data on these labels are left out."""
+    group = next((g for g in _belonging_together(made) if node in g.data), None)
     return Together([] if group is None else group.labels, [node])
 
 
-def _hanging_together(made: Assembled) -> list[Together]:
-    """Label vectors that meet in the rows of a data node or in each other's laws, with these data nodes."""
+def _belonging_together(made: Assembled) -> list[Together]:
+    """Label vectors that meet in the rows of a data node or in each other's distributions, with these data nodes."""
     labels = label_candidates(made.recording)
     groups: list[Together] = []
     for node in dict.fromkeys(f.node for f in made.recording.factors):
@@ -170,7 +170,8 @@ class NewRows:
     new : array_like, mapping of name to array_like, or Rows
         NaN for coordinates that are missing: they are integrated out.
     cumulative : bool
-        Weigh rows by the log of P(X <= x) in the place of the log density; every law must have a cumulative one.
+        Weigh rows by the log of P(X <= x) in the place of the log density; every distribution must have a cumulative
+        one.
 
     Attributes
     ----------
@@ -182,7 +183,7 @@ class NewRows:
     Raises
     ------
     ModelError
-        If the values do not fit, or a law cannot be written for other rows than the data's own.
+        If the values do not fit, or a distribution cannot be written for other rows than the data's own.
     """
 
     def __init__(self, made: Assembled, together: Together, new: Any, *, cumulative: bool = False):
@@ -197,13 +198,13 @@ class NewRows:
         recording = self._rows.finished()
         self._marginal = Marginal(recording) if together.labels else None
         self.needed = list(recording.leaves) if self._marginal is None else self._marginal.needed
-        self._refuse_entangled()
+        self._refuse_non_factorising()
 
-    def _refuse_entangled(self) -> None:
-        entangled = {} if self._marginal is None else self._marginal.entangled
+    def _refuse_non_factorising(self) -> None:
+        non_factorising = {} if self._marginal is None else self._marginal.non_factorising
         for label in self.together.labels:
-            if label.node in entangled:
-                reason = entangled[label.node]
+            if label.node in non_factorising:
+                reason = non_factorising[label.node]
                 raise ModelError(f"{label.node.name}: labels of new rows cannot be summed out ({reason}); {WAY_OUT}")
 
     def logs(self, draws: Draws, at_most: int) -> Iterator[np.ndarray]:

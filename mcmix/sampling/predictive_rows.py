@@ -11,8 +11,8 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.covariates import Covariates
-from mcmix.nodes.law import Law
-from mcmix.nodes.mixture import MixtureOfLaws
+from mcmix.nodes.distribution import Distribution
+from mcmix.nodes.mixture import MixtureOfDistributions
 from mcmix.nodes.node import holds_nodes, mapped
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.predictive_density import Together
@@ -42,7 +42,7 @@ class RowDraws:
     Raises
     ------
     ModelError
-        If a law cannot be written for other rows than the data's own, or a node has no way to be drawn.
+        If a distribution cannot be written for other rows than the data's own, or a node has no way to be drawn.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RowDraws:
             yield {n.name: self._drawn(n, leaves, rng)[: self.count] for n in self.together.data}
 
     def _draw_labels(self, leaves: dict[Any, np.ndarray], rng: np.random.Generator) -> None:
-        """Label vectors whose law hangs on other labels come after these."""
+        """Label vectors whose distribution depends on other labels come after these."""
         waiting = [x.node for x in self.together.labels]
         while waiting:
             ready = [n for n in waiting if not self._leaves_of(n) & (set(waiting) - {n})]
@@ -94,17 +94,17 @@ class RowDraws:
         return {x.extra for p in found for x in p.leaves}
 
     def _drawn(self, node: Stochastic, leaves: Mapping[Any, np.ndarray], rng: np.random.Generator) -> np.ndarray:
-        law = copy(node)
-        if isinstance(law, Law):
-            law._shape = (self.size, *_columns(node))
+        distribution = copy(node)
+        if isinstance(distribution, Distribution):
+            distribution._shape = (self.size, *_columns(node))
             parameters = self._parameters(self._factors[node.name], leaves)
             if node.name in self._totals:
                 parameters["trials"] = rng.choice(self._totals[node.name], self.size)
-            return law._random(rng, **parameters)
-        if isinstance(law, MixtureOfLaws):
-            law._rows = (self.size,)
-            law.random_function = law._drawn
-        drawn = np.asarray(law.draw_given(rng, self._arguments(node, leaves)))
+            return distribution._random(rng, **parameters)
+        if isinstance(distribution, MixtureOfDistributions):
+            distribution._rows = (self.size,)
+            distribution.random_function = distribution._drawn
+        drawn = np.asarray(distribution.draw_given(rng, self._arguments(node, leaves)))
         if drawn.shape[:1] != (self.size,):
             raise ModelError(
                 f"{node.name}: its random() expected to draw one row for each row of its parameters, here "
@@ -130,12 +130,12 @@ def _kept(node: Stochastic, value: np.ndarray) -> np.ndarray:
 
 
 def _columns(node: Stochastic) -> tuple[int, ...]:
-    vectors = isinstance(node, Law) and node.family.event_ndim == 1
+    vectors = isinstance(node, Distribution) and node.family.event_ndim == 1
     return node.shape if vectors and len(node.shape) == 1 else node.shape[1:]
 
 
 def _placeholder(node: Stochastic, size: int, made: Assembled) -> np.ndarray:
-    """Complete rows in the law's support: the first known entry of each column of the data."""
+    """Complete rows in the distribution's support: the first known entry of each column of the data."""
     values = np.asarray(made.rows[node].known, dtype=float).reshape(-1, *_columns(node))
     seen = np.ones(values.shape, dtype=bool) if node.mask is None else ~np.reshape(node.mask, values.shape)
     first = np.take_along_axis(values, seen.argmax(axis=0)[None], axis=0)

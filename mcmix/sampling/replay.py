@@ -83,8 +83,8 @@ def with_known_labels(label: LabelVector, shares: np.ndarray, rows: Rows | None 
 def log_prior(made: Assembled, draws: Draws) -> dict[str, np.ndarray]:
     """Log prior density of every kept unknown except labels, per element (one number for a simplex).
 
-    Data have none, not even where entries are missing or labels are known for some units: the law of what is missing is
-    part of the data's law.
+    Data have none, not even where entries are missing or labels are known for some units: the distribution of what is
+    missing is part of the data's distribution.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def log_prior(made: Assembled, draws: Draws) -> dict[str, np.ndarray]:
     """
     replay = Replay(made, draws)
     positions = draws.thinned(draws.n_chains * draws.n_draws)
-    apart: set[Node] = {b.label.node for b in made.label_blocks} | {c.node for c in made.entangled_labels}
+    apart: set[Node] = {b.label.node for b in made.label_blocks} | {c.node for c in made.non_factorising_labels}
     apart |= set(made.model.data_nodes)
     factors = [f for f in made.recording.factors if f.node in replay.nodes and f.node not in apart]
     factors = [f for f in factors if not {x.extra for x in f.elements.leaves} & set(replay.absent)]

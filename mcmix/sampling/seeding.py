@@ -59,7 +59,9 @@ def _share(n_labels: int, n_units: int) -> float:
     return min(1.0, max(FEWEST, PER_LABEL * n_labels) / n_units)
 
 
-def entangled_pool(label: LabelVector, data: Sequence[np.ndarray], sequence: np.random.SeedSequence) -> Pool | None:
+def non_factorising_pool(
+    label: LabelVector, data: Sequence[np.ndarray], sequence: np.random.SeedSequence
+) -> Pool | None:
     """Seedings for labels whose dependence on data is not seen through: from data with one entry per label."""
     n = label.n_units
     fitting = [x.reshape(n, -1) for x in data if x.ndim and x.shape[0] == n]
@@ -70,7 +72,7 @@ def entangled_pool(label: LabelVector, data: Sequence[np.ndarray], sequence: np.
 
 
 def pool(p: Pass, sequence: np.random.SeedSequence) -> Pool | None:
-    """Seedings for a label vector, or None where no data column hangs on it."""
+    """Seedings for a label vector, or None where no data column depends on it."""
     x = features(p)
     return None if x is None else pool_from(x, p.label.n_labels, share_of(p), sequence)
 
@@ -87,7 +89,7 @@ def pool_from(x: Features, n_labels: int, share: float, sequence: np.random.Seed
 
 
 class Features:
-    """One standardised column per column of data that hangs on a label, averaged over a unit's rows.
+    """One standardised column per column of data that depends on a label, averaged over a unit's rows.
 
     Rows are standardised when they are asked for, so that no second copy of the data is made. Missing coordinates of
     vectors count as their column's mean.
@@ -129,7 +131,7 @@ def _centre_and_spread(x: np.ndarray, missing: np.ndarray | None) -> tuple[float
 
 
 def features(p: Pass) -> Features | None:
-    """The features of a label vector's units, or None where no data column hangs on it."""
+    """The features of a label vector's units, or None where no data column depends on it."""
     tables = [t for t in (_table_of(s, p) for s in p.block.factors) if t is not None]
     return Features(tables) if tables else None
 

@@ -25,7 +25,7 @@ from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.failure import impossible_rows
-from mcmix.sampling.seeding import Pool, entangled_pool, pool, share_of
+from mcmix.sampling.seeding import Pool, non_factorising_pool, pool, share_of
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.base import Call, Chain
 from mcmix.steps.passes import Pass
@@ -36,7 +36,7 @@ TRIES = 100
 ROUNDS = 5  # sweeps over the parameters at each stage
 SOFT_ROUNDS = 3
 NAMED_STARTS = 6  # where components cannot be exchanged later, the best of a few starts is taken
-ENTANGLED_ROUNDS = 100
+NON_FACTORISING_ROUNDS = 100
 SPREADS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.001, 0.0)  # in free coordinates, around the nodes' own values
 
 
@@ -57,7 +57,7 @@ def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochast
         if step.label_pass is not None:
             found[step.variables[0]] = pool(step.label_pass, child)
         elif step.label_vector is not None:
-            found[step.variables[0]] = entangled_pool(step.label_vector, data, child)
+            found[step.variables[0]] = non_factorising_pool(step.label_vector, data, child)
     return found
 
 
@@ -86,7 +86,7 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
         for node, value in {**made.model.draw_with(chain.rng, made.rows.others), **given}.items():
             chain.put(node, value)
         _seed_labels(chain, calls, given, seeds)
-        _seed_entangled(chain, calls, given, seeds)
+        _seed_non_factorising(chain, calls, given, seeds)
         _restore_members(chain, calls, given)
         density = log_density_now(made, chain)
         if np.isfinite(density):
@@ -122,7 +122,7 @@ def _explained(made: Assembled, chain: Chain) -> str:
 
     leaves = {key: chain.view(key).reshape(_shape(key, chain)) for key in chain.layout.places if not _is_scratch(key)}
     bad = []
-    for e in made.structure.evidence:
+    for e in made.structure.contributions:
         try:
             value = evaluate(e.elements, leaves)
         except Exception:  # noqa: BLE001  a user's function at a bad point
@@ -227,19 +227,19 @@ def _restore_members(chain: Chain, calls: Sequence[Call], given: Mapping[Stochas
         p.bound(chain).collect()
 
 
-def _seed_entangled(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
+def _seed_non_factorising(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
     """Labels that are not seen through: seed them from data of their length, then let the rest settle."""
-    entangled = [c for c in calls if c.step.label_vector is not None and c.step.label_pass is None]
-    for call in entangled:
+    non_factorising = [c for c in calls if c.step.label_vector is not None and c.step.label_pass is None]
+    for call in non_factorising:
         node, label = call.step.variables[0], call.step.label_vector
         pool_of = seeds.pools.get(node)
         if node not in given and pool_of is not None and label is not None:
             chain.view(node)[:] = label.values[pool_of.labels(seeds.chain, chain.rng)]
-    if entangled:
-        rest = [c for c in calls if c not in entangled and not set(c.step.variables) & set(given)]
+    if non_factorising:
+        rest = [c for c in calls if c not in non_factorising and not set(c.step.variables) & set(given)]
         for call in rest:
             call.tune(True)
-        _rounds(rest, chain, ENTANGLED_ROUNDS)
+        _rounds(rest, chain, NON_FACTORISING_ROUNDS)
 
 
 def _rounds(parameters: Sequence[Call], chain: Chain, n: int) -> None:
@@ -250,7 +250,7 @@ def _rounds(parameters: Sequence[Call], chain: Chain, n: int) -> None:
 
 
 def _put_labels(p: Pass, chain: Chain, given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
-    """Give every unit a label from the chain's seeding (the prior's labels stay where no data hang on them)."""
+    """Give every unit a label from the chain's seeding (the prior's labels stay where no data depend on them)."""
     found = seeds.pools.get(p.label.node)
     if p.label.node not in given and found is not None:
         chain.view(p.label.node)[:] = p.label.values[found.labels(seeds.chain, chain.rng)]

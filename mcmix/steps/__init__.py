@@ -11,7 +11,7 @@ _HOMES = {
     "ConjugateGibbs": "gibbs",
     "DiscreteMetropolis": "methods",
     "DrawFromPrior": "forward",
-    "EntangledLabels": "labels",
+    "NonFactorisingLabels": "labels",
     "Enumeration": "density",
     "LabelGibbs": "labels",
     "Metropolis": "methods",

@@ -19,7 +19,7 @@ from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.layout import BoundProgram, Layout, Program
 from mcmix.steps.program import Compiler, finished
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.expression import Expression
 from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.recording import is_log_kept

@@ -14,8 +14,8 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.layout import Program
 from mcmix.structure.coefficients import Coefficients, coefficients_of
+from mcmix.structure.contributions import Structure
 from mcmix.structure.design import refuse_collinear
-from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import Expression, leaf
 from mcmix.structure.meetings import Child
 from mcmix.structure.rewrite import hoisted
@@ -34,7 +34,7 @@ def with_others(node: Stochastic, structure: Structure) -> str | None:
 
 
 class CoefficientGibbs(Step):
-    """Draws all coefficients that meet in rows at once: a normal law from cross products, gathered in one pass."""
+    """Draws all coefficients that meet in rows at once: jointly normal, from cross products gathered in one pass."""
 
     name = "conjugate Gibbs"
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from mcmix.kernels import coordinates as kernels
 from mcmix.kernels.base import address_of
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.structure import expression as ex
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.expression import Expression, gather
 
 KINDS = {
@@ -24,7 +24,7 @@ KINDS = {
 
 def competence(node: Stochastic, structure: Structure) -> str | None:
     """Rows of a multivariate normal whose missing coordinates nothing else depends on."""
-    if node.mask is None or not isinstance(node, Law) or node.family.name not in KINDS:
+    if node.mask is None or not isinstance(node, Distribution) or node.family.name not in KINDS:
         return None
     own = structure.recording.own_factor(node)
     leaf = structure.recording.leaves[node]
@@ -36,14 +36,14 @@ def competence(node: Stochastic, structure: Structure) -> str | None:
 
 
 class MissingCoordinates(Step):
-    """Draws the missing coordinates of each row jointly from their conditional normal law."""
+    """Draws the missing coordinates of each row jointly from their conditional normal distribution."""
 
     name = "conditional normal"
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
         super().__init__(variables, reason)
         node = self.variables[0]
-        assert isinstance(node, Law) and node.mask is not None
+        assert isinstance(node, Distribution) and node.mask is not None
         self.d = node.shape[-1]
         self.mask = node.mask.reshape(-1, self.d)
         self.rows = np.flatnonzero(self.mask.any(1))

@@ -28,7 +28,7 @@ from mcmix.steps.targets import (
     transform_of,
     values_of,
 )
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.walks import ordered
 
 MOST_ONE_BY_ONE = 8  # longer vectors whose elements cannot be evaluated alone move as a block

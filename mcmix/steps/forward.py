@@ -1,4 +1,4 @@
-"""Draws of variables that no data hang on: from their own law, given the rest, at the end of a sweep."""
+"""Draws of variables that no data depend on: from their own distribution, given the rest, at the end of a sweep."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mcmix.kernels.base import python_callback
 from mcmix.kernels.driver import run_machine
 from mcmix.kernels.machine import MACHINE, PYTHON_FAILED
 from mcmix.kernels.records import TUNED, made
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import mapped, nodes_in
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step
@@ -19,17 +19,17 @@ from mcmix.steps.density import Enumeration
 from mcmix.steps.gibbs import ConjugateGibbs
 from mcmix.steps.targets import values_of
 from mcmix.structure.conjugacy import Conjugate, conjugate
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.expression import Expression
 
 FEW_VALUES = 64  # evaluations up to which trying every value beats a call of NumPy's sampler
 
 
 class DrawFromPrior(Step):
-    """Draws a variable without data from its law given its parents.
+    """Draws a variable without data from its distribution given its parents.
 
-    The draw is compiled where the law has a kernel; else the family's (or the user's) own ``random`` is called.
-    `generations` is accepted for PyMC 2's sake: the order of a sweep has parents before children.
+    The draw is compiled where the distribution has a kernel; else the family's (or the user's) own ``random`` is
+    called. `generations` is accepted for PyMC 2's sake: the order of a sweep has parents before children.
     """
 
     name = "draw from prior"
@@ -37,11 +37,11 @@ class DrawFromPrior(Step):
     def __init__(
         self, variables: Sequence[Stochastic], structure: Structure, reason: str = "", generations: Any = None
     ):
-        super().__init__(variables, reason or "no data hang on it")
+        super().__init__(variables, reason or "no data depend on it")
         node = self.variables[0]
-        if not structure.is_idle(node):
+        if not structure.is_forward_sampled(node):
             raise TypeError(
-                f"{node.name}: data hang on it, or it has no random(); a draw from its prior would ignore them"
+                f"{node.name}: data depend on it, or it has no random(); a draw from its prior would ignore them"
             )
         self.inner = _inner(node, structure)
 
@@ -69,15 +69,15 @@ def _inner(node: Stochastic, structure: Structure) -> Step:
 
 
 class CalledDraw(Step):
-    """Calls the law's own random function with the parents' present values."""
+    """Calls the distribution's own random function with the parents' present values."""
 
     name = "random() called"
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure):
-        super().__init__(variables, "its law has no compiled draw")
+        super().__init__(variables, "its distribution has no compiled draw")
         node = self.variables[0]
         factor = structure.recording.own_factor(node)
-        if isinstance(node, Law) and factor.x is structure.recording.sampled(node):
+        if isinstance(node, Distribution) and factor.x is structure.recording.sampled(node):
             self.needed: list[Expression] = list(factor.parameters.values())
             self.draw = _family_draw(node)
         else:
@@ -125,7 +125,7 @@ def _reader(x: Expression, key: Any, chain: Chain) -> Callable[[], Any]:
     return lambda: view.astype(x.dtype)[()]
 
 
-def _family_draw(node: Law) -> Callable[[np.random.Generator, list[Any]], Any]:
+def _family_draw(node: Distribution) -> Callable[[np.random.Generator, list[Any]], Any]:
     return lambda rng, parameters: node.family.draw(rng, node.state_shape, *parameters)
 
 

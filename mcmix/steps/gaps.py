@@ -10,7 +10,7 @@ from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import made
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.cells import known_mean, rows_with_gaps
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.label_vectors import SeparableFactor
 
 MOST_TIMES = 4.0  # integrating out may cost so many times the densities of complete rows

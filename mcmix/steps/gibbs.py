@@ -8,7 +8,7 @@ from mcmix.kernels import gibbs
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.structure.conjugacy import Conjugate, conjugate
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.expression import constant
 
 KERNELS = {

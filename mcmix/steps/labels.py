@@ -1,4 +1,4 @@
-"""Steps for label vectors: the hard pass, and the exact way for labels that are entangled."""
+"""Steps for label vectors: the hard pass, and the exact way for labels that are non-factorising."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.kernels import exchange as exchange_kernels
+from mcmix.kernels import label_moves as exchange_kernels
 from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.passes import Pass
 from mcmix.structure.component_tables import ComponentTables, component_tables
-from mcmix.structure.evidence import LabelBlock, Structure
+from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce, reshape
 from mcmix.structure.label_vectors import LabelVector
 
@@ -103,19 +103,19 @@ def _names_of(tables: ComponentTables) -> str:
     return "components are not exchanged"
 
 
-class EntangledLabels(Step):
+class NonFactorisingLabels(Step):
     """Labels whose rows may depend on each other: independence Metropolis from a table of K evaluations."""
 
-    name = "entangled labels"
+    name = "non-factorising labels"
     label_vector: LabelVector
     names_may_stick = True
 
     def __init__(self, variables: list[Stochastic], structure: Structure):
-        label = next((c for c in structure.entangled if c.node is variables[0]), None)
+        label = next((c for c in structure.non_factorising if c.node is variables[0]), None)
         if label is None:
             raise TypeError(f"{variables[0].name}: its rows separate; the label pass serves it")
         super().__init__(
-            variables, f"not separable by row ({structure.entangled[label]}); K + 1 evaluations of everything"
+            variables, f"not separable by row ({structure.non_factorising[label]}); K + 1 evaluations of everything"
         )
         self.label_vector = label
         about = [e.elements for e in structure.about(variables[0])]
@@ -151,7 +151,9 @@ class EntangledLabels(Step):
             "workspace": chain.address(("work", self)),
             "counters": chain.address(("counter", self)),
         }
-        return [kernel_call(self, exchange_kernels.entangled_labels, fields, np.array([16.0, 0.0, 0.0]), tuned=True)]
+        return [
+            kernel_call(self, exchange_kernels.non_factorising_labels, fields, np.array([16.0, 0.0, 0.0]), tuned=True)
+        ]
 
     def counters(self) -> list[Any]:
         """Of the block move."""
@@ -164,4 +166,4 @@ class EntangledLabels(Step):
         return f"{self.label_vector.n_labels + 2} to {most} evaluations of {self.label_vector.n_units} rows"
 
 
-__all__ = ["EntangledLabels", "LabelGibbs"]
+__all__ = ["NonFactorisingLabels", "LabelGibbs"]

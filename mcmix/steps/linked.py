@@ -1,4 +1,4 @@
-"""Coefficients of linear predictors below links: moves along the normal law at the mode of their conditional."""
+"""Coefficients of linear predictors below links: moves along the normal approximation at their mode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.steps.layout import Program
 from mcmix.structure.coefficients import Coefficients, coefficients_of
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.expression import Expression, constant, leaf
 from mcmix.structure.linked import LinkedChild
 from mcmix.structure.meetings import Child
@@ -40,11 +40,11 @@ def competence(node: Stochastic, structure: Structure) -> str | None:
 
 
 class LinkedCoefficients(Step):
-    """Moves all coefficients of a block at once along the normal law at the mode of their conditional.
+    """Moves all coefficients of a block at once along the normal distribution at the mode of their conditional.
 
-    Newton finds that law in one pass over the rows or a few, from where the coefficients were while tuning; a pass here
-    and one at the proposal give the exact ratio of a split Hamiltonian step. In one sweep of 32, chosen at random, and
-    while tuning where proposals keep being refused, a slice along an ellipse takes its place.
+    Newton finds that distribution in one pass over the rows or a few, from where the coefficients were while tuning; a
+    pass here and one at the proposal give the exact ratio of a split Hamiltonian step. In one sweep of 32, chosen at
+    random, and while tuning where proposals keep being refused, a slice along an ellipse takes its place.
     """
 
     name = "Metropolis-Hastings, normal proposal"

@@ -16,7 +16,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps import density, targets
 from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.own import StepMethod
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 
 HOOKS = ("propose", "hastings_factor", "step", "reject", "tune")
 LOWEST, HIGHEST = 0.2, 0.5  # acceptance rates between which a scale stays
@@ -38,7 +38,7 @@ class Metropolis(StepMethod):
         Standard deviation of the proposal, on the variable's own scale; by default its size (or 1), and the compiled
         step walks in the unconstrained coordinate.
     proposal_distribution : {"normal", "prior"}, optional
-        "prior": independent proposals from the variable's law, accepted by the likelihood alone.
+        "prior": independent proposals from the variable's distribution, accepted by the likelihood alone.
 
     Examples
     --------

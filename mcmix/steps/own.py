@@ -20,7 +20,7 @@ from mcmix.kernels.records import TUNED, made, seen
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 
 NO_DATA: Mapping[Any, Any] = MappingProxyType({})
 

@@ -20,7 +20,7 @@ from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.gaps import GapLayout, columns_about
 from mcmix.steps.row_factors import ColumnSums, RowFactor
 from mcmix.structure.cells import Cells, looked_up, missing_in
-from mcmix.structure.evidence import LabelBlock
+from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.expression import Expression, broadcast_to, leaf
 from mcmix.structure.label_vectors import SeparableFactor
 from mcmix.structure.labels import parameter_tables

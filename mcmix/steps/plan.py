@@ -25,7 +25,7 @@ from mcmix.steps.permutation import SharedPermutation
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
 from mcmix.structure.component_tables import ComponentTables, component_tables, tables_without_block
-from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of, stuck_labels
+from mcmix.structure.contributions import Contribution, LabelBlock, Structure, structure_of, stuck_labels
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.missing import cut
@@ -108,13 +108,13 @@ class Assembled:
     def component_tables(self) -> dict[str, ComponentTables]:
         """Those of every label vector that is one node of the user's, by its name."""
         found = [component_tables(b, self.structure) for b in self.label_blocks]
-        found += [tables_without_block(c, self.structure) for c in self.entangled_labels]
+        found += [tables_without_block(c, self.structure) for c in self.non_factorising_labels]
         return {t.label.node.name: t for t in found}
 
     @property
-    def entangled_labels(self) -> dict[LabelVector, str]:
+    def non_factorising_labels(self) -> dict[LabelVector, str]:
         """Label vectors that are no blocks, and why, of those that are one node of the user's."""
-        return {c: why for c, why in self.structure.entangled.items() if not isinstance(c.node, Plate)}
+        return {c: why for c, why in self.structure.non_factorising.items() if not isinstance(c.node, Plate)}
 
     def log_density_of(self, chain: Chain) -> float:
         """The recorded log density after the record program has run."""
@@ -140,10 +140,10 @@ def assemble(
     choices : sequence of Choice
         What `use_step_method` asked for.
     draw_from_prior : bool
-        Draw what no data hang on from its law; else such variables are sampled like any other.
+        Draw what no data depend on from its distribution; else such variables are sampled like any other.
     tempered : bool
-        Let the laws of data count the power that stands in a chain's memory, and add the step that swaps states
-        between chains at neighbouring powers.
+        Let the distributions of data count the power that stands in a chain's memory, and add the step that swaps
+        states between chains at neighbouring powers.
     rows : Rows, optional
         The observed data, by default those that the nodes hold themselves.
     before : Recording, optional
@@ -214,7 +214,7 @@ def _structure(
     if stuck:
         other = record(model, stuck, recording.rows)
         whole = structure_of(gathered(other, taken), apart, draw_from_prior, tempered)
-        if not any(c.node in stuck for c in whole.entangled):
+        if not any(c.node in stuck for c in whole.non_factorising):
             recording, found = other, whole
     cut(recording)
     return recording, found
@@ -247,7 +247,7 @@ def _own_choices(model: Model, choices: Sequence[Choice]) -> list[Choice]:
 
 
 def _ordered(steps: list[Step]) -> list[Step]:
-    """Labels first; what no data hang on last, parents before children."""
+    """Labels first; what no data depend on last, parents before children."""
     first = [s for s in steps if s.label_vector is not None]
     last = [s for s in steps if isinstance(s, DrawFromPrior)]
     return first + [s for s in steps if s not in first and s not in last] + last
@@ -259,7 +259,7 @@ def log_density(structure: Structure, tempered: bool = False) -> Expression:
     With `tempered`, at the power of the chain it is computed in, up to a constant of the data; else at power one.
     """
     total = constant(0.0)
-    for e in [*structure.evidence, *structure.idle]:
+    for e in [*structure.contributions, *structure.forward_sampled]:
         total = elementwise("add", total, times_power(reduce("sum", e.exact), tempered and e.tempered))
         if e.over == "cells" and not e.differs_by_cell:
             total = elementwise("add", total, _left_out_by_sums(e))
@@ -269,7 +269,7 @@ def log_density(structure: Structure, tempered: bool = False) -> Expression:
 _ANYWHERE = {"probability": 0.5, "positive": 1.0, "nonnegative": 1.0, "real": 0.0, "count": 1.0}
 
 
-def _left_out_by_sums(e: Evidence) -> float:
+def _left_out_by_sums(e: Contribution) -> float:
     """What the log likelihood from sums leaves out: a constant of the data, read off at some allowed parameters."""
     family, x = e.factor.family, e.factor.x
     if family is not None and family.vectors is not None:
@@ -335,7 +335,7 @@ def _dtype(node: Stochastic) -> Any:
 
 def _is_labels(node: Stochastic, made: Assembled) -> bool:
     """Discrete vectors of a label pass are kept apart: they are long, and their values are small."""
-    known = [b.label.node for b in made.structure.blocks] + [c.node for c in made.structure.entangled]
+    known = [b.label.node for b in made.structure.blocks] + [c.node for c in made.structure.non_factorising]
     return node in known  # those that are single nodes, gathered into a plate, are recorded as numbers
 
 
@@ -359,13 +359,13 @@ def _is_per_row(node: Node, made: Assembled) -> bool:
 def per_label_bytes(node: Stochastic, made: Assembled) -> int:
     """Bytes that one recorded label takes."""
     block = made.structure.block_of(node)
-    count = block.label.n_labels if block else max(c.n_labels for c in made.structure.entangled if c.node is node)
+    count = block.label.n_labels if block else max(c.n_labels for c in made.structure.non_factorising if c.node is node)
     return 1 if count <= 256 else 2
 
 
 def recorded_from(node: Stochastic, made: Assembled) -> int:
     """What is subtracted from a label vector's values before they are recorded: 0 where they fit as they are."""
     block = made.structure.block_of(node)
-    values = block.label.values if block else next(c.values for c in made.structure.entangled if c.node is node)
+    values = block.label.values if block else next(c.values for c in made.structure.non_factorising if c.node is node)
     fits = values[0] >= 0 and values[-1] < 256 ** per_label_bytes(node, made)
     return 0 if fits else int(values[0])

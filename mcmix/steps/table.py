@@ -14,21 +14,32 @@ from typing import Any, cast
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps import coefficients, coordinates, density, gaps, gibbs, joint, linked, targets, vector_gibbs, windows
+from mcmix.steps import (
+    coefficients,
+    coordinates,
+    density,
+    gaps,
+    gibbs,
+    joint_gibbs,
+    linked,
+    targets,
+    vector_gibbs,
+    windows,
+)
 from mcmix.steps.base import Step
 from mcmix.steps.forward import DrawFromPrior
-from mcmix.steps.labels import EntangledLabels, LabelGibbs
+from mcmix.steps.labels import LabelGibbs, NonFactorisingLabels
 from mcmix.steps.own import StepMethod, fittest_own
 from mcmix.structure.conjugacy import conjugate
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.expression import Expression
 from mcmix.structure.walks import ordered
 
 MOST_SLICED = 256  # terms of a log density up to which slice sampling's many evaluations are worth their price
 MOST_TRIED_AS_WRITTEN = 32  # values of a discrete variable that are all tried where that calls a user's function
-MOST_ENTANGLED_ENUMERATED = 24  # so few entangled labels are enumerated one by one instead of proposed together
+MOST_ENUMERATED_LABELS = 24  # so few non-factorising labels are enumerated one by one instead of proposed together
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ def _label_pass(node: Stochastic, structure: Structure) -> str | None:
 def _enumeration(node: Stochastic, structure: Structure) -> str | None:
     found = targets.values_of(node)
     size = int(np.prod(node.state_shape, dtype=int))
-    if found is None or (size > MOST_ENTANGLED_ENUMERATED and any(c.node is node for c in structure.entangled)):
+    if found is None or (size > MOST_ENUMERATED_LABELS and any(c.node is node for c in structure.non_factorising)):
         return None
     return f"{found[1]} possible values" + (f" for each of {size} elements" if size > 1 else "")
 
@@ -63,8 +74,8 @@ def _windows(node: Stochastic, structure: Structure) -> str | None:
     return f"{found}, and a function of the user's is asked about each"
 
 
-def _entangled(node: Stochastic, structure: Structure) -> str | None:
-    return "labels" if any(c.node is node for c in structure.entangled) else None
+def _non_factorising(node: Stochastic, structure: Structure) -> str | None:
+    return "labels" if any(c.node is node for c in structure.non_factorising) else None
 
 
 def _not_conjugate(node: Stochastic, structure: Structure) -> str:
@@ -98,7 +109,7 @@ def _block(node: Stochastic, structure: Structure) -> str | None:
 
 
 def _matrix_slice(node: Stochastic, structure: Structure) -> str | None:
-    support = node.family.support if isinstance(node, Law) else None
+    support = node.family.support if isinstance(node, Distribution) else None
     if support is None or not (support.correlation or support.positive_definite):
         return None
     target = targets.joint_target([node], structure)
@@ -123,7 +134,7 @@ def _has_python(target: Expression) -> bool:
 
 
 def _idle(node: Stochastic, structure: Structure) -> str | None:
-    return "no data hang on it" if structure.is_idle(node) else None
+    return "no data depend on it" if structure.is_forward_sampled(node) else None
 
 
 ITERATIVE = 2
@@ -131,10 +142,10 @@ ITERATIVE = 2
 TABLE: list[Row] = [
     Row(DrawFromPrior, _idle, lambda n, s, why: DrawFromPrior([n], s, why)),
     Row(LabelGibbs, _label_pass, lambda n, s, why: LabelGibbs([n], s)),
-    Row(joint.DrawnAlong, gaps.competence, lambda n, s, why: joint.DrawnAlong([n], s, why)),
-    Row(joint.DrawnAlong, joint.with_precision, lambda n, s, why: joint.DrawnAlong([n], s, why)),
-    Row(joint.JointGibbs, joint.competence, lambda n, s, why: joint.JointGibbs([n], s, why)),
-    Row(joint.DrawnAlong, coefficients.with_others, lambda n, s, why: joint.DrawnAlong([n], s, why)),
+    Row(joint_gibbs.DrawnAlong, gaps.competence, lambda n, s, why: joint_gibbs.DrawnAlong([n], s, why)),
+    Row(joint_gibbs.DrawnAlong, joint_gibbs.with_precision, lambda n, s, why: joint_gibbs.DrawnAlong([n], s, why)),
+    Row(joint_gibbs.JointGibbs, joint_gibbs.competence, lambda n, s, why: joint_gibbs.JointGibbs([n], s, why)),
+    Row(joint_gibbs.DrawnAlong, coefficients.with_others, lambda n, s, why: joint_gibbs.DrawnAlong([n], s, why)),
     Row(
         coefficients.CoefficientGibbs,
         coefficients.competence,
@@ -155,7 +166,7 @@ TABLE: list[Row] = [
     ),
     Row(windows.WindowedEnumeration, _windows, lambda n, s, why: windows.WindowedEnumeration([n], s, why)),
     Row(density.Enumeration, _enumeration, lambda n, s, why: density.Enumeration([n], s, why)),
-    Row(EntangledLabels, _entangled, lambda n, s, why: EntangledLabels([n], s)),
+    Row(NonFactorisingLabels, _non_factorising, lambda n, s, why: NonFactorisingLabels([n], s)),
     Row(density.Slice, _slice, lambda n, s, why: density.Slice([n], s, why), ITERATIVE),
     Row(density.BlockSlice, _matrix_slice, lambda n, s, why: density.BlockSlice([n], s, why), ITERATIVE),
     Row(density.BlockMetropolis, _block, lambda n, s, why: density.BlockMetropolis([n], s, why), ITERATIVE),

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcmix.kernels import transforms as kernels
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import holds_nodes, shape_of
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.rewrite import NotSeparable, follow_rows
 from mcmix.structure.walks import ordered
@@ -91,7 +91,7 @@ def bounds_of(node: Stochastic) -> tuple[np.ndarray, np.ndarray]:
     lower, upper = np.full(n, -np.inf), np.full(n, np.inf)
     if node.is_circular:
         return lower.clip(-np.pi), upper.clip(None, np.pi)
-    if isinstance(node, Law):
+    if isinstance(node, Distribution):
         for end, out in ((node.family.support.lower, lower), (node.family.support.upper, upper)):
             if not isinstance(end, str):
                 out[:] = end
@@ -104,11 +104,11 @@ def bounds_of(node: Stochastic) -> tuple[np.ndarray, np.ndarray]:
 
 def transform_of(node: Stochastic, lower: np.ndarray, upper: np.ndarray) -> int:
     """The one transform of the variable's support to the whole line."""
-    if isinstance(node, Law) and node.family.support.simplex:
+    if isinstance(node, Distribution) and node.family.support.simplex:
         return kernels.SIMPLEX
-    if isinstance(node, Law) and node.family.support.positive_definite:
+    if isinstance(node, Distribution) and node.family.support.positive_definite:
         return kernels.POSITIVE_DEFINITE
-    if isinstance(node, Law) and node.family.support.correlation:
+    if isinstance(node, Distribution) and node.family.support.correlation:
         return kernels.CORRELATION
     if is_discrete(node):
         return kernels.IDENTITY
@@ -122,7 +122,7 @@ def transform_of(node: Stochastic, lower: np.ndarray, upper: np.ndarray) -> int:
 
 def moves_as_block(node: Stochastic) -> bool:
     """Whether its elements cannot move one by one: simplexes, symmetric positive definite and correlation matrices."""
-    support = node.family.support if isinstance(node, Law) else None
+    support = node.family.support if isinstance(node, Distribution) else None
     return support is not None and (support.simplex or support.positive_definite or support.correlation)
 
 
@@ -133,12 +133,12 @@ def is_discrete(node: Stochastic) -> bool:
 
 def keeps_total(node: Stochastic) -> bool:
     """Whether it is made of vectors of counts with a given total: an entry cannot change alone."""
-    return is_discrete(node) and isinstance(node, Law) and node.family.event_ndim > 0
+    return is_discrete(node) and isinstance(node, Distribution) and node.family.event_ndim > 0
 
 
 def values_of(node: Stochastic) -> tuple[int, int] | None:
     """(lowest value, number of values) of a discrete variable with few values, else None."""
-    if not is_discrete(node) or not isinstance(node, Law) or keeps_total(node):
+    if not is_discrete(node) or not isinstance(node, Distribution) or keeps_total(node):
         return None
     if node.family.name == "Categorical":
         return 0, int(shape_of(node.parents["probabilities"])[-1])
@@ -192,7 +192,7 @@ def piece_of(node: Stochastic, own_scale: bool = False) -> Piece:
 def events_of(piece: Piece) -> list[Piece]:
     """One piece for each simplex or matrix of a variable; others as they are."""
     node = piece.node
-    axes = node.family.event_ndim if isinstance(node, Law) and moves_as_block(node) else 0
+    axes = node.family.event_ndim if isinstance(node, Distribution) and moves_as_block(node) else 0
     size = int(np.prod(node.state_shape[len(node.state_shape) - axes :], dtype=int)) if axes else piece.size
     starts = range(0, piece.size, size) if size else ()
     return [
@@ -201,9 +201,9 @@ def events_of(piece: Piece) -> list[Piece]:
 
 
 def on_sums_of_vectors(node: Stochastic, structure: Structure) -> bool:
-    """Whether all that hangs on a variable is sums of rows of vectors: it is part of means or covariances.
+    """Whether all that depends on a variable is sums of rows of vectors: it is part of means or covariances.
 
-    Evaluating that is cheap however many rows there are, and each component hangs on few of the variable's elements.
+    Evaluating that is cheap however many rows there are, and each component depends on few of the variable's elements.
     """
     below = [e for e in structure.about(node) if e.factor.node is not node]
     return all(e.over == "cells" and e.factor.family is not None and e.factor.family.vectors is not None for e in below)

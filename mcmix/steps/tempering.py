@@ -12,7 +12,7 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.tempering import POWER_KEY
 
@@ -39,10 +39,11 @@ class Swaps(Step):
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure):
         super().__init__(variables, "swaps of states between powers of the likelihood")
-        tempered = [e for e in structure.evidence if e.tempered]
+        tempered = [e for e in structure.contributions if e.tempered]
         if not tempered:
             raise ModelError(
-                "tempering: expected data whose law can count a power, got none; vectors with missing coordinates "
+                "tempering: expected data whose distribution can count a power, got none; vectors with "
+                "missing coordinates "
                 "cannot"
             )
         self.likelihood: Expression = constant(0.0)

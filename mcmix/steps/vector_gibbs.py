@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mcmix.kernels import vector_gibbs as kernels
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.vector_conjugacy import VectorConjugate, vector_conjugate
 
 KERNELS = {

@@ -10,7 +10,7 @@ from mcmix.kernels import windows as kernels
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain
 from mcmix.steps.density import Enumeration
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 
 WINDOW = 24  # values that are tried in one move
 

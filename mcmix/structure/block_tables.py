@@ -10,8 +10,8 @@ import numpy as np
 
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.cells import looked_up
+from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import LabelBlock, Structure
 from mcmix.structure.expression import Expression, elementwise, reshape
 from mcmix.structure.indexing import spans
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
@@ -148,7 +148,7 @@ def _read_weights(weights: Expression, n_labels: int, structure: Structure, foun
 
 
 def complement_of(weights: Expression, structure: Structure) -> Stochastic | None:
-    """p, where the weights are exactly log [p, 1 - p], or those of a Bernoulli law."""
+    """p, where the weights are exactly log [p, 1 - p], or those of a Bernoulli distribution."""
     nodes = {leaf: node for node, leaf in structure.recording.leaves.items()}
     if weights.op == "density" and weights.extra.name == "Bernoulli":
         probability = unshaped(weights.arguments[1])

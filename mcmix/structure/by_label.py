@@ -29,8 +29,8 @@ def merged_masks(factor: Factor, recording: Recording, labels: Mapping[Expressio
     if not masked or not any(t.leaves & labels.keys() for t in masked):
         return [factor]
     rest = [t for t in terms if not _is_masked(t)]
-    law = _as_law(masked, factor, recording, labels)
-    found = [law] if law is not None else [replace(factor, elements=x) for x in _by_length(masked)]
+    distribution = _as_distribution(masked, factor, recording, labels)
+    found = [distribution] if distribution is not None else [replace(factor, elements=x) for x in _by_length(masked)]
     return found + ([replace(factor, elements=_total(rest))] if rest else [])
 
 
@@ -78,7 +78,7 @@ def _by_length(masked: Sequence[Expression]) -> list[Expression]:
     return [reduce("sum", _total(rows)) for rows in found.values()]
 
 
-def _as_law(
+def _as_distribution(
     masked: Sequence[Expression], factor: Factor, recording: Recording, labels: Mapping[Expression, LabelVector]
 ) -> Factor | None:
     """The log density of the node's value with parameters looked up by label, where all terms together are one."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from mcmix.distributions.family import Family, Statistics, Sums
 from mcmix.errors import TraceError
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
 from mcmix.structure.label_vectors import Cells, LabelVector, SeparableFactor
@@ -23,7 +23,7 @@ MOST_GROUPS = 512  # of rows of vectors: each has a matrix of products
 
 
 def row_elements(factor: Factor) -> Expression:
-    """Log density per row: of a law with a family as it is, of a user's sum what is summed."""
+    """Log density per row: of a distribution with a family as it is, of a user's sum what is summed."""
     elements = factor.elements
     if elements.op == "sum" and elements.shape == () and elements.arguments[0].ndim == 1:
         elements = elements.arguments[0]
@@ -171,7 +171,7 @@ def constant_rows_as_scalars(x: Expression, count: int) -> Expression:
 def missing_in(s: SeparableFactor) -> np.ndarray:
     """Where coordinates are missing in rows of vectors, shape (rows, d)."""
     node = s.factor.node
-    assert isinstance(node, Law) and node.mask is not None
+    assert isinstance(node, Distribution) and node.mask is not None
     return np.asarray(node.mask)
 
 
@@ -179,7 +179,7 @@ def rows_with_gaps(s: SeparableFactor) -> tuple[np.ndarray, np.ndarray | None]:
     """Rows of vectors, and where coordinates are missing in them (any number stands there), or None."""
     if s.gaps is None:
         return np.asarray(s.rows.arguments[0].known, dtype=float), None
-    assert isinstance(s.factor.node, Law)
+    assert isinstance(s.factor.node, Distribution)
     return np.asarray(s.factor.data, dtype=float), missing_in(s)
 
 

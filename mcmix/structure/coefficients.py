@@ -1,10 +1,10 @@
-"""Coefficients of linear predictors: one normal law of all that meet in a row, given labels and precisions.
+"""Coefficients of linear predictors: one normal distribution of all that meet in a row, given labels and precisions.
 
 Rows with precision w, value y and mean o + d'v say of the coefficients v: precision matrix w d d', linear part
 w d (y - o), summed over rows (Lindley and Smith 1972, "Bayes estimates for the linear model"). A row touches the few
 coefficients of its own component, so the matrix falls into blocks that are drawn one after another.
 
-Rows of counts, and of yes and no, have a linear predictor below a link; variables that some of them hang on have the
+Rows of counts, and of yes and no, have a linear predictor below a link; variables that some of them depend on have the
 same blocks and priors, and are proposed instead of drawn.
 """
 
@@ -17,13 +17,13 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.conjugacy import Conjugate, conjugate
-from mcmix.structure.evidence import Evidence, Structure
+from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
-from mcmix.structure.joint import joint_of
+from mcmix.structure.joint_priors import joint_of
 from mcmix.structure.linear import Linear, Term, linear
 from mcmix.structure.linked import LinkedChild, linked_parameter, numbers_of, offset_of, read_link
 from mcmix.structure.meetings import Child, meetings
@@ -78,7 +78,7 @@ class Coefficients:
 
     @property
     def linked(self) -> list[LinkedChild]:
-        """Rows below a link: with some of them, the conditional of the coefficients is no normal law."""
+        """Rows below a link: with some of them, the conditional of the coefficients is no normal distribution."""
         return [c for c in self.children if isinstance(c, LinkedChild)]
 
     @property
@@ -127,26 +127,26 @@ def _found(structure: Structure) -> dict[Stochastic, Coefficients]:
 
 def _may_be(node: Stochastic, structure: Structure) -> bool:
     """Whether a variable has a normal prior, or a flat one, and no step that serves it better."""
-    if node.mask is not None or node in structure.apart or node in structure.held or structure.is_idle(node):
+    if node.mask is not None or node in structure.apart or node in structure.held or structure.is_forward_sampled(node):
         return False
-    if not isinstance(node, Law):
+    if not isinstance(node, Distribution):
         return _is_flat(node, structure)
     return (node.family.name == "Normal" or node.family.name in VECTORS) and joint_of(node, structure) is None
 
 
 def _is_flat(node: Stochastic, structure: Structure) -> bool:
-    """Whether a law of the user's is the same everywhere on the real line."""
+    """Whether a distribution of the user's is the same everywhere on the real line."""
     own = structure.recording.own_factor(node)
     known = own.elements.is_constant and bool(np.isfinite(own.elements.known).all())
     return known and np.dtype(node.dtype).kind == "f" and not node.holds_object
 
 
 def _together(candidates: Sequence[Stochastic], structure: Structure) -> list[list[Stochastic]]:
-    """Candidates in groups that hang together by the rows that they meet in."""
+    """Candidates in groups that belong together by the rows that they meet in."""
     leaves = structure.recording.leaves
     number = {leaves[n]: i for i, n in enumerate(candidates)}
     pairs = [(i, i) for i in range(len(candidates))]
-    for e in structure.evidence:
+    for e in structure.contributions:
         name = _mean_of(e)
         met = [number[v] for v in e.parameters[name].leaves if v in number] if name is not None else []
         pairs += [(met[0], i) for i in met]
@@ -162,7 +162,7 @@ def _joined(pairs: np.ndarray, n: int) -> np.ndarray:
     return np.asarray(connected_components(graph, directed=False)[1])
 
 
-def _mean_of(e: Evidence) -> str | None:
+def _mean_of(e: Contribution) -> str | None:
     """The parameter with a normal message, or that may stand below a link, where there is one."""
     linked = linked_parameter(e)
     if linked is not None:
@@ -241,7 +241,7 @@ def _read(nodes: list[Stochastic], structure: Structure) -> Coefficients | None:
     return Coefficients(nodes, starts, [c for c in read if c is not None])
 
 
-def _child(e: Evidence, starts: Mapping[Expression, int]) -> Child | None:
+def _child(e: Contribution, starts: Mapping[Expression, int]) -> Child | None:
     """What rows say, where the coefficients are in their mean alone, and linear there."""
     name, leaves = _mean_of(e), set(starts)
     if name is None or e.factor.family is None:
@@ -260,13 +260,13 @@ def _child(e: Evidence, starts: Mapping[Expression, int]) -> Child | None:
     return _laid_out(e, ex.as_expression(first), ex.as_expression(second), predictor)
 
 
-def _laid_out(e: Evidence, weight: Expression, second: Expression, predictor: Linear) -> Child:
+def _laid_out(e: Contribution, weight: Expression, second: Expression, predictor: Linear) -> Child:
     """All numbers of the rows, one row after another."""
     rest = second if predictor.offset is None else second - weight * predictor.offset
     return Child(e, max(e.elements.size, 1), _flat(e, weight), _flat(e, rest), _flat_terms(e, predictor))
 
 
-def _linked_child(e: Evidence, starts: Mapping[Expression, int]) -> LinkedChild | None:
+def _linked_child(e: Contribution, starts: Mapping[Expression, int]) -> LinkedChild | None:
     """What rows below a link say."""
     found = read_link(e, set(starts))
     predictor = None if found is None else linear(found.predictor, starts)
@@ -280,11 +280,11 @@ def _linked_child(e: Evidence, starts: Mapping[Expression, int]) -> LinkedChild 
     return LinkedChild(e, rows, second, first, terms, _flat(e, offset), link, found.link)
 
 
-def _flat_terms(e: Evidence, predictor: Linear) -> tuple[Term, ...]:
+def _flat_terms(e: Contribution, predictor: Linear) -> tuple[Term, ...]:
     return tuple(Term(_flat(e, t.slope), _flat(e, t.index)) for t in predictor.terms)
 
 
-def _flat(e: Evidence, x: Expression) -> Expression:
+def _flat(e: Contribution, x: Expression) -> Expression:
     """Numbers of each row, one row after another, or one for all."""
     if x.size == 1:
         return ex.reshape(x, ())
@@ -299,7 +299,7 @@ def _prior_pairs(group: Coefficients) -> np.ndarray:
     """Coefficients that a prior of vectors ties together."""
     found = [np.zeros((0, 2), np.int64)]
     for node, (leaf, start) in zip(group.nodes, group.starts.items(), strict=True):
-        if isinstance(node, Law) and node.family.event_ndim:
+        if isinstance(node, Distribution) and node.family.event_ndim:
             numbers = start + np.arange(leaf.size).reshape(-1, leaf.shape[-1])
             pairs = np.stack(np.broadcast_arrays(numbers[:, :1], numbers), axis=-1)
             found.append(pairs.reshape(-1, 2))
@@ -313,7 +313,7 @@ def _add_prior(group: Coefficients, structure: Structure) -> None:
     linears: list[tuple[Expression, np.ndarray]] = []
     for node, (leaf, start) in zip(group.nodes, group.starts.items(), strict=True):
         numbers = start + np.arange(leaf.size)
-        if not isinstance(node, Law):
+        if not isinstance(node, Distribution):
             group.flat[numbers] = True
             continue
         own = structure.recording.own_factor(node).parameters
@@ -330,7 +330,7 @@ def _add_prior(group: Coefficients, structure: Structure) -> None:
     group.linear = _spread(linears, group.size)
 
 
-def _vectors(node: Law, own: Mapping[str, Expression], size: int) -> tuple[Expression, Expression]:
+def _vectors(node: Distribution, own: Mapping[str, Expression], size: int) -> tuple[Expression, Expression]:
     first, second = natural_prior(node, own, size // node.event_shape[-1])
     return ex.reshape(first, (-1,)), ex.reshape(second, (-1,))
 

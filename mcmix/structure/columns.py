@@ -9,7 +9,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.covariates import Covariates, checked_covariates
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.missing import missing_entries
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import as_doubles, as_held, as_numbers, is_double, is_mapped
@@ -153,7 +153,7 @@ def with_values(column: Column, value: Any) -> Column:
     _refuse_missing(column, array)
     plain = _filled(column, array)
     refuse_non_finite(f"rows: {node.name}", plain)
-    if isinstance(node, Law):
+    if isinstance(node, Distribution):
         node.check_value(plain, column.missing)
     return Column(node, as_held(plain, node.dtype), column.missing)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mcmix.errors import ModelError
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.block_tables import read_block
-from mcmix.structure.evidence import LabelBlock, Structure
+from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import Expression
 from mcmix.structure.label_move import Move, move_of
 from mcmix.structure.label_vectors import LabelVector
@@ -172,7 +172,7 @@ def component_tables(block: LabelBlock, structure: Structure) -> ComponentTables
 
 def tables_without_block(label: LabelVector, structure: Structure) -> ComponentTables:
     """Of a label vector that no label pass draws: nothing is seen of its components."""
-    return ComponentTables(label, f"its rows do not separate: {structure.entangled[label]}")
+    return ComponentTables(label, f"its rows do not separate: {structure.non_factorising[label]}")
 
 
 def _of_block(block: LabelBlock, structure: Structure) -> ComponentTables:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import Node
 from mcmix.structure import expression as ex
-from mcmix.structure.evidence import Evidence, Structure
+from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.links import Affine, affine, power
 from mcmix.structure.tempering import times_power
@@ -67,10 +67,10 @@ class _NotConjugate(Exception):
 
 def conjugate(node: Node, structure: Structure) -> Conjugate | str:
     """The conjugate conditional of an unknown, or the reason why there is none."""
-    if not isinstance(node, Law):
-        return "its law is user-written"
+    if not isinstance(node, Distribution):
+        return "its distribution is user-written"
     own = structure.recording.own_factor(node)
-    if structure.is_idle(node) or all(e.factor is own for e in structure.about(node)):
+    if structure.is_forward_sampled(node) or all(e.factor is own for e in structure.about(node)):
         return _prior_alone(node, structure)
     kinds = ("dirichlet",) if node.family.support.simplex else ("normal", "gamma", "beta")
     reasons: dict[str, _NotConjugate] = {}
@@ -82,7 +82,7 @@ def conjugate(node: Node, structure: Structure) -> Conjugate | str:
     return _first_obstacle(node, reasons)
 
 
-def _first_obstacle(node: Law, reasons: Mapping[str, _NotConjugate]) -> str:
+def _first_obstacle(node: Distribution, reasons: Mapping[str, _NotConjugate]) -> str:
     """What stands in the way of the kind that came furthest; of several, the one that the prior is of."""
 
     def nearness(kind: str) -> tuple[int, bool]:
@@ -91,7 +91,7 @@ def _first_obstacle(node: Law, reasons: Mapping[str, _NotConjugate]) -> str:
     return str(reasons[max(reasons, key=nearness)])
 
 
-def _of_kind(node: Law, kind: str, structure: Structure) -> Conjugate:
+def _of_kind(node: Distribution, kind: str, structure: Structure) -> Conjugate:
     recording = structure.recording
     leaf, v = recording.leaves[node], recording.sampled(node)
     own = recording.own_factor(node)
@@ -99,7 +99,7 @@ def _of_kind(node: Law, kind: str, structure: Structure) -> Conjugate:
         raise _NotConjugate("its missing entries are parts of larger rows")
     children = [e for e in structure.about(node) if e.factor is not own]
     if any(leaf in p.leaves for p in own.parameters.values()):
-        raise _NotConjugate("its law depends on itself")
+        raise _NotConjugate("its distribution depends on itself")
     read = [_message(e, kind, v, leaf) for e in children]
     exponents = {r.exponent for r in read}
     if len(exponents) > 1:
@@ -111,8 +111,8 @@ def _of_kind(node: Law, kind: str, structure: Structure) -> Conjugate:
                      f"conjugate: {_words(node, kind, read[0].exponent)} with {names}")  # fmt: skip
 
 
-def _prior_alone(node: Law, structure: Structure) -> Conjugate | str:
-    """A variable that nothing depends on: its own law, where that is one of the known families."""
+def _prior_alone(node: Distribution, structure: Structure) -> Conjugate | str:
+    """A variable that nothing depends on: its own distribution, where that is one of the known families."""
     v, own = structure.recording.sampled(node), structure.recording.own_factor(node)
     if own.x is not v:
         return "its missing entries are parts of larger rows"
@@ -145,7 +145,7 @@ def _filled(x: Any, v: Expression) -> Expression:
     return ex.reshape(shaped, (v.size,))
 
 
-def _words(node: Law, kind: str, exponent: float) -> str:
+def _words(node: Distribution, kind: str, exponent: float) -> str:
     prior = node.family.name
     if kind == "gamma" and exponent != 1.0:
         return f"{prior} prior, gamma in its power {exponent:g}"
@@ -162,7 +162,7 @@ class _Read:
     exponent: float = 1.0
 
 
-def _message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
+def _message(e: Contribution, kind: str, v: Expression, leaf: Expression) -> _Read:
     """What one child says, gathered per element of v."""
     name = e.factor.node.name
     if e.factor.x is not None and e.over != "labels" and leaf in e.factor.x.leaves:
@@ -185,13 +185,13 @@ def _message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
     return _LINKED[kind](name, first, second, e.parameters[touching[0]], v, leaf)
 
 
-def _powered(read: _Read, e: Evidence) -> _Read:
+def _powered(read: _Read, e: Contribution) -> _Read:
     """What was read from rows, as a tempered chain sees them."""
     second = None if read.second is None else times_power(read.second, e.tempered)
     return _Read(times_power(read.first, e.tempered), second, read.exponent)
 
 
-def _spread(x: Any, e: Evidence) -> Expression:
+def _spread(x: Any, e: Contribution) -> Expression:
     """A message per element of the evidence (a message may be the same number for all of them)."""
     part = ex.as_expression(x)
     shape = e.elements.shape
@@ -268,7 +268,7 @@ def _collected(values: Expression, index: Expression, v: Expression) -> Expressi
 _LINKED: dict[str, Callable[..., _Read]] = {"normal": _normal_link, "gamma": _gamma_link, "beta": _beta_link}
 
 
-def _weights_message(e: Evidence, kind: str, v: Expression, leaf: Expression) -> _Read:
+def _weights_message(e: Contribution, kind: str, v: Expression, leaf: Expression) -> _Read:
     """Counts of labels to the weights they are drawn with."""
     name, weights = e.factor.node.name, e.parameters["probabilities"]
     if kind == "dirichlet" and weights.ndim == 2 and e.over != "labels":
@@ -287,7 +287,7 @@ def _weights_message(e: Evidence, kind: str, v: Expression, leaf: Expression) ->
     return _Read(_collected(counts * same, link.index, v), _collected(counts * opposite, link.index, v))
 
 
-def _counts_message(e: Evidence, v: Expression, leaf: Expression) -> _Read:
+def _counts_message(e: Contribution, v: Expression, leaf: Expression) -> _Read:
     """Multinomial counts to the weights they are drawn with."""
     name, weights, x = e.factor.node.name, e.parameters["probabilities"], e.factor.x
     if weights.ndim == 2 and x is not None and x.shape == weights.shape:
@@ -300,7 +300,7 @@ def _counts_message(e: Evidence, v: Expression, leaf: Expression) -> _Read:
     return _Read(ex.reduce("sum", ex.reshape(x, (-1, v.size)), 0), None)
 
 
-def _row_weights_message(e: Evidence, weights: Expression, v: Expression, leaf: Expression) -> _Read:
+def _row_weights_message(e: Contribution, weights: Expression, v: Expression, leaf: Expression) -> _Read:
     """Counts of (simplex, category) pairs, where each row's weights are one of the variable's simplexes."""
     name, x = e.factor.node.name, e.factor.x
     link = affine(weights, v, leaf)
@@ -329,7 +329,7 @@ def _is_look_up(link: Affine) -> bool:
     return all(ex.is_everywhere(p, 0.0) or not own.any() for p, own in zip(others.arguments, stretches, strict=True))
 
 
-def _label_counts(e: Evidence, weights: Expression) -> Expression:
+def _label_counts(e: Contribution, weights: Expression) -> Expression:
     if e.over == "labels":
         assert e.sums is not None
         return ex.as_expression(e.sums.n)
@@ -344,13 +344,13 @@ def _label_counts(e: Evidence, weights: Expression) -> Expression:
 # -------------------------------------------------------------------- priors
 
 
-def prior_of_powers(node: Law, parameters: Mapping[str, Expression]) -> tuple[Any, Any]:
+def prior_of_powers(node: Distribution, parameters: Mapping[str, Expression]) -> tuple[Any, Any]:
     """Natural parameters of a gamma (or exponential) prior of a precision."""
     found = _prior(node, "gamma", 1.0, parameters)
     return found.first, found.second
 
 
-def _prior(node: Law, kind: str, exponent: float, parameters: Mapping[str, Expression]) -> _Prior:
+def _prior(node: Distribution, kind: str, exponent: float, parameters: Mapping[str, Expression]) -> _Prior:
     found = _PRIORS.get((kind, node.family.name))
     answer = found(parameters, exponent) if found else None
     if answer is None:

@@ -1,7 +1,7 @@
-"""New rows weighed by their law's cumulative probability instead of its density.
+"""New rows weighed by their distribution's cumulative probability instead of its density.
 
-A cumulative law is a family whose "log density" at x is log P(X <= x). In the place of the law of new rows it goes
-through the same sum over labels, and what comes out is the log of the mixture's cumulative probability.
+A cumulative distribution is a family whose "log density" at x is log P(X <= x). In the place of the distribution of new
+rows it goes through the same sum over labels, and what comes out is the log of the mixture's cumulative probability.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from mcmix.distributions.family import Family, Parameter
 from mcmix.distributions.mv_normal import MV_NORMAL_COV
 from mcmix.distributions.normal import NORMAL
 from mcmix.distributions.truncated_normal import TRUNCATED_NORMAL
-from mcmix.nodes.law import Law
-from mcmix.nodes.mixture import Component, MixtureOfLaws
+from mcmix.nodes.distribution import Distribution
+from mcmix.nodes.mixture import Component, MixtureOfDistributions
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.nodes.wrapped import Truncated
 from mcmix.structure import expression as ex
@@ -29,19 +29,19 @@ from mcmix.structure.recording import Factor
 
 
 class CumulativeRows(OtherRows):
-    """As :class:`OtherRows`, with log P(X <= x) in the place of each law's log density.
+    """As :class:`OtherRows`, with log P(X <= x) in the place of each distribution's log density.
 
-    Rows of vectors are given with one coordinate, NaN elsewhere: the law is that coordinate's own.
+    Rows of vectors are given with one coordinate, NaN elsewhere: the distribution is that coordinate's own.
     """
 
     def _weighed(self, node: Stochastic) -> Stochastic:
-        """The node with its cumulative law, which it must have; see :func:`cumulative`."""
+        """The node with its cumulative distribution, which it must have; see :func:`cumulative`."""
         found = cumulative(node)
         assert found is not None
         return found
 
     def _add_data(self, node: Stochastic, x: np.ndarray) -> None:
-        if isinstance(node, Law) and node.family.vectors is not None:
+        if isinstance(node, Distribution) and node.family.vectors is not None:
             self._add_patterns(node, x, ~np.isnan(x))
         else:
             super()._add_data(node, x)
@@ -58,11 +58,11 @@ class CumulativeRows(OtherRows):
 
 
 def cumulative(node: Stochastic) -> Stochastic | None:
-    """The node with a cumulative law in the place of its own, or None where that is not known in closed form.
+    """The node with a cumulative distribution in the place of its own, or None where that is not known in closed form.
 
-    Rows of normal vectors come back as they are: the law of one coordinate is a normal one.
+    Rows of normal vectors come back as they are: the distribution of one coordinate is a normal one.
     """
-    if isinstance(node, MixtureOfLaws):
+    if isinstance(node, MixtureOfDistributions):
         families = [_cumulative_family(c.family, None) for c in node.components]
         if None in families:
             return None
@@ -70,16 +70,16 @@ def cumulative(node: Stochastic) -> Stochastic | None:
         same.components = [Component(f, c.parents) for f, c in zip(families, node.components, strict=True) if f]
         same.logp_function = same._log_density
         return same
-    if not isinstance(node, Law):
+    if not isinstance(node, Distribution):
         return None
     if node.family.vectors is not None:
         return node
     family = _cumulative_family(node.family, node.inner if isinstance(node, Truncated) else None)
     if family is None:
         return None
-    law = copy(node)
-    law.family = family
-    return law
+    distribution = copy(node)
+    distribution.family = family
+    return distribution
 
 
 def _cumulative_family(family: Family, inner: Family | None) -> Family | None:
@@ -92,7 +92,7 @@ def _cumulative_family(family: Family, inner: Family | None) -> Family | None:
 
 @cache
 def _truncated_cumulative(family: Family, parameters: tuple[Parameter, ...]) -> Family:
-    """Of a law between bounds: the mass from the lower bound to x, over that between the bounds."""
+    """Of a distribution between bounds: the mass from the lower bound to x, over that between the bounds."""
 
     def expression(x: Any, *values: Any) -> Any:
         *own, lower, upper = values

@@ -6,7 +6,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.structure.coefficients import Coefficients
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.meetings import Child, designs
 
 MOST_NUMBERS = 20_000_000  # of a design that is looked at

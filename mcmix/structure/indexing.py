@@ -119,10 +119,10 @@ def _spans_at_once(index: Expression, length: int) -> bool:
 
 
 def _values_of(key: Any) -> np.ndarray | None:
-    from mcmix.nodes.law import Law
+    from mcmix.nodes.distribution import Distribution
     from mcmix.structure.values import values_of
 
-    return values_of(key) if isinstance(key, Law) else None
+    return values_of(key) if isinstance(key, Distribution) else None
 
 
 def take_along(value: Any, indices: Any, axis: int | None = None, **_: Any) -> Expression:

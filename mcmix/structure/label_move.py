@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcmix.structure.block_tables import unknown_parts
-from mcmix.structure.evidence import Evidence, LabelBlock, Structure
+from mcmix.structure.contributions import Contribution, LabelBlock, Structure
 from mcmix.structure.expression import Expression, elementwise, reduce
 from mcmix.structure.table_reading import Tables
 from mcmix.structure.told_apart import beside_the_likelihood
@@ -17,7 +17,7 @@ class Move:
 
     Attributes
     ----------
-    evidence : list of Evidence
+    evidence : list of Contribution
         Everything that depends on the tables, but for likelihood and label prior of the block.
     complete : bool
         Whether that is all: not so where known labels stand among the block's factors.
@@ -27,7 +27,7 @@ class Move:
         What known weights say of the numbers of units, where they differ.
     """
 
-    evidence: list[Evidence]
+    evidence: list[Contribution]
     complete: bool
     beyond_priors: bool
     counts: Expression | None

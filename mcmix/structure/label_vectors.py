@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mcmix.distributions.family import Sums
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.structure.expression import Expression
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.values import values_of
@@ -19,14 +19,14 @@ class LabelVector:
 
     Attributes
     ----------
-    node : Law
+    node : Distribution
     variable : Expression
         Its leaf.
     values : ndarray, shape (K,)
         The possible values, ascending, one apart.
     """
 
-    node: Law
+    node: Distribution
     variable: Expression
     values: np.ndarray
 
@@ -120,8 +120,8 @@ def label_candidates(recording: Recording) -> list[LabelVector]:
     """Unknown vectors of discrete variables with finitely many values."""
     found = []
     for node, variable in recording.leaves.items():
-        values = values_of(node) if isinstance(node, Law) and len(node.state_shape) == 1 else None
+        values = values_of(node) if isinstance(node, Distribution) and len(node.state_shape) == 1 else None
         if values is not None:
-            assert isinstance(node, Law)
+            assert isinstance(node, Distribution)
             found.append(LabelVector(node, variable, values))
     return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcmix.structure import expression as ex
-from mcmix.structure.evidence import Evidence
+from mcmix.structure.contributions import Contribution
 from mcmix.structure.expression import Expression, constant, elementwise
 from mcmix.structure.meetings import Child
 from mcmix.structure.tempering import POWER
@@ -28,7 +28,7 @@ LOG, LOGIT, PROBIT, IDENTITY = "log", "logit", "probit", "identity"
 
 @dataclass(frozen=True, eq=False)
 class LinkedChild(Child):
-    """Rows that hang on coefficients by a linear predictor below a link.
+    """Rows that depend on coefficients by a linear predictor below a link.
 
     Attributes
     ----------
@@ -64,12 +64,12 @@ class Linked:
     factor: Expression | None = None
 
 
-def linked_parameter(e: Evidence) -> str | None:
+def linked_parameter(e: Contribution) -> str | None:
     """The parameter of a factor that may stand below a link, or None."""
     return PARAMETERS.get(e.factor.family.name) if e.factor.family is not None and e.over != "labels" else None
 
 
-def read_link(e: Evidence, leaves: set[Expression]) -> Linked | None:
+def read_link(e: Contribution, leaves: set[Expression]) -> Linked | None:
     """The link above the coefficients in a factor's parameter, or None."""
     name = linked_parameter(e)
     if name is None:
@@ -77,7 +77,7 @@ def read_link(e: Evidence, leaves: set[Expression]) -> Linked | None:
     return (_mean if name == "mean" else _probability)(e.parameters[name], leaves)
 
 
-def numbers_of(e: Evidence) -> tuple[Expression, Expression]:
+def numbers_of(e: Contribution) -> tuple[Expression, Expression]:
     """The two numbers of each row (or cell of rows), times the power of a tempered chain.
 
     Counts and how many rows they are from; successes and failures; for negative binomial counts, whose density in the
@@ -98,7 +98,7 @@ def numbers_of(e: Evidence) -> tuple[Expression, Expression]:
     return first, elementwise("subtract", elementwise("multiply", rows, trials), first)
 
 
-def offset_of(e: Evidence, found: Linked) -> tuple[str, Expression | None]:
+def offset_of(e: Contribution, found: Linked) -> tuple[str, Expression | None]:
     """The link as the kernel knows it, and what is added to the predictor: logs of exposures, of dispersions."""
     added = None if found.factor is None else elementwise("log", found.factor)
     if e.factor.family is not None and e.factor.family.name == "NegativeBinomial":

@@ -1,4 +1,4 @@
-"""How a parameter of a child hangs on a variable: read off the expression, not guessed."""
+"""How a parameter of a child depends on a variable: read off the expression, not guessed."""
 
 from __future__ import annotations
 

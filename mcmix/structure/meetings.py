@@ -10,7 +10,7 @@ import numpy as np
 
 from mcmix.errors import TraceError
 from mcmix.structure.cells import looked_up
-from mcmix.structure.evidence import Evidence, Structure
+from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant
 from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.linear import Term
@@ -22,11 +22,11 @@ MOST_MEETINGS = 50_000_000  # rows times coefficients times cases that are looke
 
 @dataclass(frozen=True, eq=False)
 class Child:
-    """Rows that hang on coefficients by their mean.
+    """Rows that depend on coefficients by their mean.
 
     Attributes
     ----------
-    evidence : Evidence
+    evidence : Contribution
     rows : int
     weight, rest : Expression, shape (rows,) or ()
         Precision of each row, and that times its value less what is no coefficient's.
@@ -34,7 +34,7 @@ class Child:
         Slope and number of each coefficient that a row meets.
     """
 
-    evidence: Evidence
+    evidence: Contribution
     rows: int
     weight: Expression
     rest: Expression
@@ -108,7 +108,7 @@ def _by_row(parts: Sequence[np.ndarray]) -> np.ndarray:
 def _labels_in(child: Child, structure: Structure) -> list[LabelVector]:
     """Labels that say which coefficients a row has."""
     met = {v for t in child.terms for v in t.index.leaves | t.slope.leaves}
-    known = [b.label for b in structure.blocks] + list(structure.entangled)
+    known = [b.label for b in structure.blocks] + list(structure.non_factorising)
     return [label for label in known if label.variable in met]
 
 

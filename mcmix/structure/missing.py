@@ -2,7 +2,7 @@
 
 A full value looks known and missing entries up in one array, known ones first. A factor of many rows is cut by which of
 the nodes with missing entries a row meets: known rows keep their constants (and so their counts and sums), missing rows
-look at the unknown entries alone. A table of independent columns that hangs on labels is one factor per column.
+look at the unknown entries alone. A table of independent columns that depends on labels is one factor per column.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def cut(recording: Recording) -> None:
 
 
 def _columns(factor: Factor, labels: set[Expression]) -> list[Factor]:
-    """A factor per column of a complete table whose rows hang on labels."""
+    """A factor per column of a complete table whose rows depend on labels."""
     elements, x = factor.elements, factor.x
     if not _is_elementwise(factor) or elements.ndim != 2 or x is None or not x.is_constant:
         return [factor]

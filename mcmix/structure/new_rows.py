@@ -9,7 +9,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.covariates import Covariates
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
@@ -95,7 +95,7 @@ def _difference(
 
 
 def _column(node: Stochastic, value: Any) -> Column:
-    vectors = isinstance(node, Law) and node.family.event_ndim == 1
+    vectors = isinstance(node, Distribution) and node.family.event_ndim == 1
     columns = node.shape if vectors and len(node.shape) == 1 else node.shape[1:]
     if len(columns) > 1:
         raise ModelError(f"{node.name}: new rows are served for numbers and vectors, got rows of shape {columns}")

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from mcmix.errors import TraceError
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.model import Model
 from mcmix.structure.columns import Column
 from mcmix.structure.expression import Expression
 from mcmix.structure.reads import reads_noted
 from mcmix.structure.recorded import Factor, Recording
-from mcmix.structure.recording import law_elements, record
+from mcmix.structure.recording import distribution_elements, record
 from mcmix.structure.rewrite import NotSeparable, rebuilt
 from mcmix.structure.rows import Rows
 from mcmix.structure.sources import remade
@@ -121,9 +121,9 @@ class _OnRows:
         x = None if factor.x is None else self.of(factor.x)
         parameters = {name: self.of(p) for name, p in factor.parameters.items()}
         node, family = factor.node, factor.family
-        if isinstance(node, Law) and family is not None and x is not None:
+        if isinstance(node, Distribution) and family is not None and x is not None:
             shape = node.shape[: len(node.shape) - family.event_ndim]
-            elements = law_elements(family, x, list(parameters.values()), shape)
+            elements = distribution_elements(family, x, list(parameters.values()), shape)
         else:
             elements = self.of(factor.elements)
         return replace(factor, elements=elements, x=x, parameters=parameters, column=column)

@@ -1,9 +1,9 @@
-"""Laws written once more for other rows than the data's own: for predictions.
+"""Distributions written once more for other rows than the data's own: for predictions.
 
-A law's parameters are expressions of labels and of what all rows share. With a label vector of another length in the
-place of the old one they are parameters of other rows, unless something else in them goes by row: then shapes collide,
-and the law is refused. For that the new rows must be of a number that is no other axis of the model. Covariates are
-handed in anew: the functions below them are recorded once more, with the new ones and the new labels.
+A distribution's parameters are expressions of labels and of what all rows share. With a label vector of another length
+in the place of the old one they are parameters of other rows, unless something else in them goes by row: then shapes
+collide, and the distribution is refused. For that the new rows must be of a number that is no other axis of the model.
+Covariates are handed in anew: the functions below them are recorded once more, with the new ones and the new labels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mcmix.distributions.mv_normal import MV_NORMAL_COV
 from mcmix.errors import ModelError, TraceError
 from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.deterministic import Deterministic
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import Node, holds_nodes, mapped
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.nodes.wrapped import Censored
@@ -53,7 +53,7 @@ def _recorded(logp: Callable[..., Any], x: Expression, parents: Mapping[str, Any
 
 @dataclass(eq=False)
 class OtherRows:
-    """New rows of data nodes that hang on the same labels.
+    """New rows of data nodes that depend on the same labels.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class OtherRows:
     rows : Rows
         The new rows of data nodes and covariates.
     recording : Recording
-        The laws of new labels and new data, and nothing else.
+        The distributions of new labels and new data, and nothing else.
     totals : dict of str to ndarray, shape (size,)
         Trials of the new rows, by data node whose own rows have different ones.
     covariates : dict of Covariates to Expression, shape (size, ...)
@@ -99,27 +99,27 @@ class OtherRows:
         Raises
         ------
         ModelError
-            If its law cannot be written for other rows than its own.
+            If its distribution cannot be written for other rows than its own.
         """
         if isinstance(node, Censored):
             raise ModelError(
                 f"{node.name}: new rows of censored data have no density before it is known which are censored; model "
-                "the uncensored law, or take the draws from trace(...)"
+                "the uncensored distribution, or take the draws from trace(...)"
             )
         self._guarded(node, partial(self._add_data, _all_known(self._weighed(node)), self.rows[node].with_gaps()))
 
     def _weighed(self, node: Stochastic) -> Stochastic:
-        """The node by whose law the rows are weighed."""
+        """The node by whose distribution the rows are weighed."""
         return node
 
     def finished(self) -> Recording:
-        """The recording, with every unknown that the laws depend on."""
+        """The recording, with every unknown that the distributions depend on."""
         used = frozenset[Expression]().union(*[f.elements.leaves for f in self.recording.factors])
         own = self.recording.leaves
         self.recording.leaves = own | {n: v for n, v in self.old.leaves.items() if v in used and n not in own}
         return self.recording
 
-    # ---------------------------------------------------------------- one law
+    # ---------------------------------------------------------------- one distribution
 
     def _guarded(self, node: Stochastic, write: Callable[[], None]) -> None:
         """Whatever shapes or functions collide is a refusal that names the node."""
@@ -156,7 +156,7 @@ class OtherRows:
         assert isinstance(node, Deterministic)
         if node in self.old.opaque:
             raise ModelError(
-                f"{node.name}: its function hangs on covariates and is called as it is written "
+                f"{node.name}: its function depends on covariates and is called as it is written "
                 f"({self.old.opaque[node]}), so it is not known for new rows; write it with NumPy functions"
             )
         for n in node.parent_nodes:
@@ -166,18 +166,18 @@ class OtherRows:
         return recorded_again(node, self._renewed)
 
     def _add_label(self, label: LabelVector) -> None:
-        factor = self._law(label.node, label.variable)
+        factor = self._distribution(label.node, label.variable)
         self._check(row_elements(factor).shape[:1])
         self.recording.factors.append(factor)
 
     def _add_data(self, node: Stochastic, x: np.ndarray) -> None:
         gaps = np.isnan(x)
         if not gaps.any():
-            factor = self._law(node, constant(x))
+            factor = self._distribution(node, constant(x))
             whole = factor.elements if factor.elements.ndim == 2 else row_elements(factor)
             self._check(whole.shape[:1])
             self._place(factor, None if whole.ndim == 1 else np.repeat(np.arange(self.size), whole.shape[1]))
-        elif isinstance(node, Law) and node.family.vectors is not None:
+        elif isinstance(node, Distribution) and node.family.vectors is not None:
             self._add_patterns(node, x, ~gaps)
         else:
             self._add_columns(node, x, ~gaps)
@@ -190,9 +190,9 @@ class OtherRows:
         self.recording.factors.append(factor)
         self.placed.append((factor, rows))
 
-    def _law(self, node: Stochastic, x: Expression) -> Factor:
-        """The node's law at other values: as recording writes it."""
-        if not isinstance(node, Law):
+    def _distribution(self, node: Stochastic, x: Expression) -> Factor:
+        """The node's distribution at other values: as recording writes it."""
+        if not isinstance(node, Distribution):
             parents = {k: self._argument(p) for k, p in node.parents.items()}
             return Factor(node, reduce("sum", _recorded(_own_logp(node), x, parents)), x=x)
         family, given = node.family, node.canonical_parents
@@ -244,9 +244,11 @@ class OtherRows:
 
     def _add_columns(self, node: Stochastic, x: np.ndarray, seen: np.ndarray) -> None:
         """Independent columns, each with the rows in which it is seen."""
-        factor = self._law(node, constant(x))
+        factor = self._distribution(node, constant(x))
         if factor.elements.op != "density":
-            raise ModelError(f"{node.name}: new rows of this law expected complete, got NaN; leave such rows out")
+            raise ModelError(
+                f"{node.name}: new rows of this distribution expected complete, got NaN; leave such rows out"
+            )
         self._check(factor.elements.shape[:1])
         columns = 1 if x.ndim == 1 else x.shape[1]
         for j in range(columns):
@@ -254,8 +256,8 @@ class OtherRows:
             if rows.size:
                 self._place(_at_places(factor, rows * columns + j), rows)
 
-    def _add_patterns(self, node: Law, x: np.ndarray, seen: np.ndarray) -> None:
-        """Rows of vectors by which coordinates they show: the law of these alone."""
+    def _add_patterns(self, node: Distribution, x: np.ndarray, seen: np.ndarray) -> None:
+        """Rows of vectors by which coordinates they show: the distribution of these alone."""
         (mean, of_mean), (matrix, of_matrix) = (
             self._table(self._moved(self._parameter(p), node)) for p in node.parents.values()
         )
@@ -292,7 +294,7 @@ class OtherRows:
 
 def totals_by_row(node: Stochastic) -> np.ndarray | None:
     """Known trials of a data node's rows, shape (rows,), where they differ; else None."""
-    given = node.parents.get("trials") if isinstance(node, Law) else None
+    given = node.parents.get("trials") if isinstance(node, Distribution) else None
     if given is None or holds_nodes(given):
         return None
     values = np.asarray(given, dtype=float)

@@ -19,14 +19,14 @@ from dataclasses import replace
 import numpy as np
 
 from mcmix.errors import TraceError
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import Node
 from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, leaf
 from mcmix.structure.label_vectors import label_candidates
-from mcmix.structure.recording import Factor, Recording, is_log_kept, law_elements
+from mcmix.structure.recording import Factor, Recording, distribution_elements, is_log_kept
 from mcmix.structure.rewrite import rebuilt, substitute
 from mcmix.structure.stacked import NotAlike, Signatures, stacked
 from mcmix.structure.walks import ordered
@@ -60,7 +60,7 @@ def gathered(recording: Recording, kept: Collection[Node] = ()) -> Recording:
 # -------------------------------------------------------------------- which unknowns are alike
 
 
-def _alike(recording: Recording, kept: Collection[Node]) -> list[list[Law]]:
+def _alike(recording: Recording, kept: Collection[Node]) -> list[list[Distribution]]:
     """Groups of unknowns that may stand in one vector each, no two of which meet in one factor."""
     owners = {f.node: f for f in reversed(recording.factors) if f.x is not None}
     members = {n: owners[n] for n in recording.leaves if _can_be_member(n, owners.get(n), recording) and n not in kept}
@@ -69,16 +69,21 @@ def _alike(recording: Recording, kept: Collection[Node]) -> list[list[Law]]:
     for component in _components(recording, set(leaves), labels):
         del members[leaves.pop(component)]
     signatures = Signatures(lambda x: _kind(leaves[x]) if x in leaves else id(x))
-    groups = defaultdict[Hashable, list[Law]](list)
+    groups = defaultdict[Hashable, list[Distribution]](list)
     for node, factor in members.items():
-        assert isinstance(node, Law)
+        assert isinstance(node, Distribution)
         groups[_kind(node), *[signatures.of(p) for p in factor.parameters.values()]].append(node)
     large = [g for g in groups.values() if len(g) >= FEWEST]
     return [part for group in large for part in _coloured(group, recording) if len(part) >= FEWEST]
 
 
 def _can_be_member(node: Stochastic, factor: Factor | None, recording: Recording) -> bool:
-    if not isinstance(node, Law) or node.mask is not None or factor is None or factor.family is not node.family:
+    if (
+        not isinstance(node, Distribution)
+        or node.mask is not None
+        or factor is None
+        or factor.family is not node.family
+    ):
         return False
     own = recording.leaves[node]
     alone = not any(own in p.leaves for p in factor.parameters.values())
@@ -116,7 +121,7 @@ def _parts(roots: Iterable[Expression], below: Callable[[Expression], tuple[Expr
                 waiting += below(part)
 
 
-def _coloured(group: list[Law], recording: Recording) -> list[list[Law]]:
+def _coloured(group: list[Distribution], recording: Recording) -> list[list[Distribution]]:
     """The group in few parts (a greedy colouring), so that no two of a part meet in a factor of one element."""
     number = {recording.leaves[n]: i for i, n in enumerate(group)}
     neighbours = defaultdict[int, set[int]](set)
@@ -144,7 +149,7 @@ def _coloured(group: list[Law], recording: Recording) -> list[list[Law]]:
 class _Gathering:
     """A recording in which groups of unknowns are one leaf each, and factors that are then alike are one."""
 
-    def __init__(self, old: Recording, groups: list[list[Law]]):
+    def __init__(self, old: Recording, groups: list[list[Distribution]]):
         self.old = old
         self.recording = Recording(opaque=old.opaque, rows=old.rows)
         self.plates = [Plate(g, g[0].canonical_parents) for g in groups]
@@ -161,11 +166,11 @@ class _Gathering:
         return bool(self.plates) or any(id(f.elements) not in written for f in self.recording.factors)
 
     def torn(self) -> set[Node]:
-        """Members of continuous plates whose laws are in several parts: no step of vectors serves these well."""
-        laws = defaultdict[Node, int](int)
+        """Members of continuous plates whose densities are in several parts: no step of vectors serves these well."""
+        distributions = defaultdict[Node, int](int)
         for factor in self.recording.factors:
-            laws[factor.node] += 1
-        bad = [p for p in self.plates if laws[p] != 1 and p.dtype.kind == "f"]
+            distributions[factor.node] += 1
+        bad = [p for p in self.plates if distributions[p] != 1 and p.dtype.kind == "f"]
         return {n for p in bad for n in p.members}
 
     def _leaves(self) -> None:
@@ -211,7 +216,7 @@ class _Gathering:
     def _key(self, factor: Factor, signatures: Signatures) -> Hashable:
         node = factor.node
         plate = self.plate_of.get(node)
-        if not isinstance(node, Law) or factor.family is None or factor.x is None or factor.places is not None:
+        if not isinstance(node, Distribution) or factor.family is None or factor.x is None or factor.places is not None:
             return id(factor)
         if plate is None and not (node.observed and len(node.shape) - node.family.event_ndim <= 1):
             return id(factor)
@@ -234,7 +239,7 @@ def _one(group: list[Factor], plate: Plate | None) -> Factor:
     """One factor for factors of like nodes, with an element for each of theirs."""
     first = group[0]
     node, family = first.node, first.family
-    assert isinstance(node, Law) and family is not None and first.x is not None
+    assert isinstance(node, Distribution) and family is not None and first.x is not None
     front = node.shape[: len(node.shape) - family.event_ndim]
     columns = {name: [f.parameters[name] for f in group] for name in first.parameters}
     x = _rows([f.x for f in group if f.x is not None], front, family.event_ndim)
@@ -245,10 +250,12 @@ def _one(group: list[Factor], plate: Plate | None) -> Factor:
     }
     known = {name: np.asarray(p.known) for name, p in parameters.items() if p.is_constant}
     if plate is None:
-        plate = Plate([f.node for f in group if isinstance(f.node, Law)], node.canonical_parents)
+        plate = Plate([f.node for f in group if isinstance(f.node, Distribution)], node.canonical_parents)
     if len(group) == len(plate.members):
         plate.parents |= known
-    elements = law_elements(family, x, list(parameters.values()), (len(group) * int(np.prod(front, dtype=int)),))
+    elements = distribution_elements(
+        family, x, list(parameters.values()), (len(group) * int(np.prod(front, dtype=int)),)
+    )
     return replace(first, node=plate, elements=elements, x=x, parameters=parameters)
 
 
@@ -265,7 +272,7 @@ def _any_in_rows(recording: Recording) -> bool:
 def _on_one_label(factor: Factor, labels: set[Expression]) -> list[str]:
     """Parameters that all elements of a data node share, and that look at single entries of label vectors alone."""
     node, family = factor.node, factor.family
-    if not isinstance(node, Law) or family is None or factor.x is None or not node.holds_data:
+    if not isinstance(node, Distribution) or family is None or factor.x is None or not node.holds_data:
         return []
     if factor.places is not None or factor.elements.ndim > 1:
         return []
@@ -294,7 +301,7 @@ def _in_rows(factor: Factor, labels: set[Expression]) -> Factor:
     rows = factor.elements.shape or (1,)
     parameters = {name: _for_rows(p, rows, labels) if name in shared else p for name, p in factor.parameters.items()}
     x = x if factor.elements.ndim else ex.reshape(x, (1, *x.shape))
-    elements = law_elements(family, x, list(parameters.values()), rows)
+    elements = distribution_elements(family, x, list(parameters.values()), rows)
     return replace(factor, elements=elements, x=x, parameters=parameters)
 
 

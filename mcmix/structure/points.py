@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.nodes.deterministic import Deterministic
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import Node, in_turn, mapped, nodes_in
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.evaluate import value_of
@@ -26,7 +26,7 @@ MOST_KEPT = 4096  # numbers of one value that is kept
 
 def is_log_kept(node: Node) -> bool:
     """Whether a variable's state is its logarithm (weights, which may be smaller than any double)."""
-    return isinstance(node, Law) and node.family.support.simplex
+    return isinstance(node, Distribution) and node.family.support.simplex
 
 
 class Point:

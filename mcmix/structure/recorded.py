@@ -25,7 +25,7 @@ class Factor:
     ----------
     node : Stochastic or Potential
     elements : Expression
-        Log density, one entry per element where the law has a family, else a scalar.
+        Log density, one entry per element where the distribution has a family, else a scalar.
     family : Family or None
     x : Expression or None
         The value, as the user sees it.

@@ -13,7 +13,7 @@ from mcmix.nodes.constraints import as_array
 from mcmix.nodes.containers import ListContainer
 from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.deterministic import YES_OR_NO_POTENTIAL, Deterministic, Potential
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node, holds_nodes, mapped
 from mcmix.nodes.numbers import as_numbers
@@ -88,7 +88,9 @@ def _record_nodes(model: Model, whole: Collection[Node], recording: Recording) -
             if not node.holds_object:  # which only functions see, as it is
                 recording.values[node] = _variable(node, recording, node in whole)
             recording.factors.append(
-                _law_factor(node, recording) if isinstance(node, Law) else _own_factor(node, recording)
+                _distribution_factor(node, recording)
+                if isinstance(node, Distribution)
+                else _own_factor(node, recording)
             )
             if node in whole:
                 recording.factors.append(_known_entries(node, recording))
@@ -127,19 +129,21 @@ def _known_entries(node: Stochastic, recording: Recording) -> Factor:
     return Factor(node, elementwise("where", mask, 0.0, agrees), column=column)
 
 
-def _law_factor(node: Law, recording: Recording) -> Factor:
+def _distribution_factor(node: Distribution, recording: Recording) -> Factor:
     given = node.canonical_parents
     values = [_parameter(p, recording) for p in given.values()]
     x = recording.values[node]
     for name, parameter in zip(given, values, strict=True):
         if _constraint(node, name) == "simplex" and not parameter.is_constant:
             _check_weights(node, parameter, recording)
-    elements = law_elements(node.family, x, values, node.shape[: len(node.shape) - node.family.event_ndim])
+    elements = distribution_elements(node.family, x, values, node.shape[: len(node.shape) - node.family.event_ndim])
     column = recording.rows.column_of(node)
     return Factor(node, elements, node.family, x, dict(zip(given, values, strict=True)), column=column)
 
 
-def law_elements(family: Family, x: Expression, values: list[Expression], shape: tuple[int, ...]) -> Expression:
+def distribution_elements(
+    family: Family, x: Expression, values: list[Expression], shape: tuple[int, ...]
+) -> Expression:
     """Log density of each element of x, in the given shape."""
     if family.expression is not None:
         known = x.is_constant and all(v.is_constant for v in values)
@@ -148,11 +152,11 @@ def law_elements(family: Family, x: Expression, values: list[Expression], shape:
     return event_density(family, x, values) if family.event is not None else density(family, x, values)
 
 
-def _constraint(node: Law, name: str) -> str:
+def _constraint(node: Distribution, name: str) -> str:
     return next(p.constraint for p in node.family.parameters if p.name == name)
 
 
-def _check_weights(node: Law, weights: Expression, recording: Recording) -> None:
+def _check_weights(node: Distribution, weights: Expression, recording: Recording) -> None:
     """Weights that are functions of unknowns must sum to one wherever these are, not at their present values alone."""
     decided_by_all(weights)
     for point in recording.points:
@@ -189,7 +193,7 @@ def _looked_up(node: Deterministic, recording: Recording) -> Expression | None:
 
 
 def _own_factor(node: Stochastic, recording: Recording) -> Factor:
-    """A user's own law: ``logp(value, **parents)``."""
+    """A user's own distribution: ``logp(value, **parents)``."""
     parents: dict[str, Any] = {"value": node, **node.parents}
     logp = _own_logp(node)
     total = _called(node, logp, parents, recording, ())
@@ -291,7 +295,7 @@ def _agrees(answer: Expression, function: Callable[..., Any], parents: Mapping[s
 
 
 def recorded_again(node: Deterministic, recording: Recording) -> Expression:
-    """A function that was recorded once, at other values of what it hangs on: other shapes, not compared with it."""
+    """A function that was recorded once, at other values of what it depends on: other shapes, not compared with it."""
     found = _looked_up(node, recording)
     if found is not None:
         return found

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.structure.evidence import LabelBlock, Structure
+from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.table_reading import Tables
 from mcmix.structure.values import values_of
 
@@ -59,7 +59,7 @@ def shared_labels(block: LabelBlock, structure: Structure) -> SharedLabels:
 
 def _takes(node: Stochastic, lowest: int, n_labels: int) -> bool:
     """Whether a variable has so many values from the lowest up."""
-    values = values_of(node) if isinstance(node, Law) else None
+    values = values_of(node) if isinstance(node, Distribution) else None
     return values is not None and (int(values[0]), len(values)) == (lowest, n_labels)
 
 
@@ -69,7 +69,7 @@ def _component_axes(node: Stochastic, n_labels: int) -> tuple[int, ...]:
     if np.dtype(node.dtype).kind in "iub" or not shape or node.mask is not None:
         return ()
     first = {0} if shape[0] == n_labels else set[int]()
-    simplex = isinstance(node, Law) and node.family.support.simplex
+    simplex = isinstance(node, Distribution) and node.family.support.simplex
     return tuple(sorted(first | ({len(shape) - 1} if simplex and shape[-1] == n_labels else set[int]())))
 
 

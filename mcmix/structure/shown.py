@@ -1,4 +1,4 @@
-"""The law of what rows of vectors show: their missing coordinates integrated out, pattern by pattern.
+"""The distribution of what rows of vectors show: their missing coordinates integrated out, pattern by pattern.
 
 Any coordinates of a normal vector are normal themselves, with these entries of mean and covariance. Rows on labels are
 the label pass's own; here are those without, and new rows of either kind in :mod:`mcmix.structure.other_rows`.
@@ -14,14 +14,14 @@ import numpy as np
 from mcmix.distributions.mv_normal import MV_NORMAL_COV
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
-from mcmix.structure.evidence import Structure, _gaps_of
+from mcmix.structure.contributions import Structure, _gaps_of
 from mcmix.structure.expression import Expression, constant
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import chosen_rows
 
 
 def has_gaps(factor: Factor) -> bool:
-    """Whether a factor is the law of rows of normal vectors, some of which miss coordinates."""
+    """Whether a factor is the distribution of rows of normal vectors, some of which miss coordinates."""
     node, family = factor.node, factor.family
     if not isinstance(node, Stochastic) or node.mask is None or family is None or family.vectors is None:
         return False
@@ -39,7 +39,7 @@ def shown_parts(factor: Factor) -> list[tuple[Factor, np.ndarray]]:
     Returns
     -------
     list of (Factor, ndarray of int)
-        Rows are counted in the order of the factor's elements; complete rows keep the law that they have.
+        Rows are counted in the order of the factor's elements; complete rows keep the distribution that they have.
     """
     node, family = factor.node, factor.family
     assert isinstance(node, Stochastic) and family is not None
@@ -55,15 +55,15 @@ def shown_parts(factor: Factor) -> list[tuple[Factor, np.ndarray]]:
         if not shown.size:
             continue
         parameters = [_of_rows(mean, 1, n_rows, rows), _of_rows(matrix, 2, n_rows, rows)]
-        law = family
+        distribution = family
         if shown.size < data.shape[1]:
-            law, spread = MV_NORMAL_COV, _COVARIANCE[family.name](parameters[1])
+            distribution, spread = MV_NORMAL_COV, _COVARIANCE[family.name](parameters[1])
             parameters = [parameters[0][..., shown], spread[..., shown[:, None], shown]]
         known = constant(np.ascontiguousarray(data[np.ix_(rows, shown)]))
-        named = dict(zip([p.name for p in law.parameters], parameters, strict=True))
-        elements = ex.event_density(law, known, parameters)
+        named = dict(zip([p.name for p in distribution.parameters], parameters, strict=True))
+        elements = ex.event_density(distribution, known, parameters)
         places = factor.places_of(rows)
-        found.append((Factor(node, elements, law, known, named, places, factor.column), rows))
+        found.append((Factor(node, elements, distribution, known, named, places, factor.column), rows))
     return found
 
 
@@ -97,9 +97,9 @@ _COVARIANCE: dict[str, Callable[[Expression], Expression]] = {
 
 
 def beside_labels(structure: Structure) -> list[Factor]:
-    """Rows of vectors with gaps that hang on no label block, where nothing else depends on the gaps."""
+    """Rows of vectors with gaps that depend on no label block, where nothing else depends on the gaps."""
     served = {s.factor for b in structure.blocks for s in b.factors}
-    served |= {e.factor for e in structure.idle}
+    served |= {e.factor for e in structure.forward_sampled}
     recording = structure.recording
     found = [f for f in recording.factors if f not in served and has_gaps(f)]
     return [f for f in found if _gaps_of(f, recording.factors, recording) is not None]

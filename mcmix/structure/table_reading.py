@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.contributions import Structure
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import Structure
 from mcmix.structure.expression import ELEMENTWISE, Expression
 from mcmix.structure.rewrite import substitute
 

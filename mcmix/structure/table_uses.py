@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcmix.structure.block_tables import complement_of, look_ups, unknown_parts
-from mcmix.structure.evidence import LabelBlock, Structure
+from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression
 from mcmix.structure.table_reading import Tables, Unreadable, read_table
 

@@ -2,8 +2,9 @@
 
 The target of a chain at power b is the complete-data one: p(unknowns) p(labels | weights) times
 p(data | unknowns, labels)**b.
-Only laws of known data count a power; priors, label priors and potentials stay. Sums that stand for rows are scaled, so
-that conjugate messages and densities follow; counts of labels, which say something about weights alone, are not.
+Only distributions of known data count a power; priors, label priors and potentials stay. Sums that stand for rows are
+scaled, so that conjugate messages and densities follow; counts of labels, which say something about weights alone, are
+not.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ POWER = leaf(POWER_KEY, ())
 
 
 def is_tempered(factor: Factor, recording: Recording) -> bool:
-    """Whether it is the law of data that are all known."""
+    """Whether it is the distribution of data that are all known."""
     node = factor.node
     if not isinstance(node, Stochastic) or not node.holds_data:
         return False

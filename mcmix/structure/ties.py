@@ -14,9 +14,9 @@ import warnings
 import numpy as np
 
 from mcmix.errors import ImproperPosteriorWarning
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import holds_nodes
-from mcmix.structure.evidence import Evidence, Structure
+from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.links import Power, power
 
 NEAR = (1e-10, 1e-12)  # scales, relative to the data's spread, at which the prior's slope is read
@@ -33,13 +33,13 @@ def warn_of_ties(structure: Structure) -> None:
         Names the data node, the tied value, how often it occurs, the scale, and a prior that cures it.
     """
     in_blocks = {s.factor: b.label.n_labels for b in structure.blocks for s in b.factors}
-    for evidence in structure.evidence:
+    for evidence in structure.contributions:
         family, x = evidence.factor.family, evidence.factor.x
         if family is not None and family.name in LOCATION_SCALE and x is not None and x.is_constant and x.size > 1:
             _look_at(evidence, in_blocks.get(evidence.factor, 1), structure)
 
 
-def _look_at(evidence: Evidence, n_labels: int, structure: Structure) -> None:
+def _look_at(evidence: Contribution, n_labels: int, structure: Structure) -> None:
     family, x = evidence.factor.family, evidence.factor.x
     assert family is not None and x is not None
     location, parameter = evidence.parameters[LOCATION[family.name]], evidence.parameters[LOCATION_SCALE[family.name]]
@@ -48,7 +48,7 @@ def _look_at(evidence: Evidence, n_labels: int, structure: Structure) -> None:
     values, counts = np.unique(x.known, return_counts=True)
     for node, leaf in structure.recording.leaves.items():
         link = power(parameter, structure.recording.values[node], leaf)
-        if link is None or not isinstance(node, Law):
+        if link is None or not isinstance(node, Distribution):
             continue
         ties = _ties(counts, n_labels, leaf.size)
         if ties > 1 and _diverges(node, link, ties, float(np.std(x.known))):
@@ -62,7 +62,7 @@ def _ties(counts: np.ndarray, n_labels: int, n_scales: int) -> int:
     return int(counts.sum()) - len(counts) + 1 if len(counts) <= n_labels else 1
 
 
-def _diverges(node: Law, link: Power, ties: int, spread: float) -> bool:
+def _diverges(node: Distribution, link: Power, ties: int, spread: float) -> bool:
     """Whether the prior's power at scale zero is too small for so many ties."""
     if any(holds_nodes(p) for p in node.parents.values()):
         return False

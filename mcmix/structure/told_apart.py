@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.contributions import Contribution, LabelBlock, Structure
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import Evidence, LabelBlock, Structure
 from mcmix.structure.expression import Expression
 from mcmix.structure.table_reading import Tables
 from mcmix.structure.tokens import Places, all_entries
@@ -66,11 +66,11 @@ def differences(read: Tables, block: LabelBlock, structure: Structure) -> Differ
     return found
 
 
-def beside_the_likelihood(read: Tables, block: LabelBlock, structure: Structure) -> list[Evidence]:
+def beside_the_likelihood(read: Tables, block: LabelBlock, structure: Structure) -> list[Contribution]:
     """Everything that depends on the tables' variables except the likelihood and label prior of the block."""
     inside = {s.factor for s in block.factors} | {structure.recording.own_factor(block.label.node)}
     leaves = {structure.recording.leaves[v] for v in read.variables}
-    return [e for e in structure.evidence if e.factor not in inside and e.elements.leaves & leaves]
+    return [e for e in structure.contributions if e.factor not in inside and e.elements.leaves & leaves]
 
 
 def _known_labels(found: Differences, block: LabelBlock) -> None:
@@ -83,7 +83,7 @@ def _known_for_some(label: Stochastic) -> str:
     return f"labels of {label.name} are known for some units"
 
 
-def _complements(found: Differences, beside: Sequence[Evidence], read: Tables, structure: Structure) -> None:
+def _complements(found: Differences, beside: Sequence[Contribution], read: Tables, structure: Structure) -> None:
     for node in read.complements:
         leaf = structure.recording.leaves[node]
         about = [e for e in beside if leaf in e.elements.leaves]
@@ -110,10 +110,10 @@ def _places(read: Tables, structure: Structure) -> Places:
 
 
 def _grouped(
-    evidence: Sequence[Evidence], found: Differences, read: Tables, block: LabelBlock, structure: Structure
-) -> dict[str, list[Evidence]]:
+    evidence: Sequence[Contribution], found: Differences, read: Tables, block: LabelBlock, structure: Structure
+) -> dict[str, list[Contribution]]:
     """Pieces of evidence by what they are called; priors of the variables of one list belong together."""
-    groups: dict[str, list[Evidence]] = {}
+    groups: dict[str, list[Contribution]] = {}
     others = {b.label.variable: b.label.node.name for b in structure.blocks if b is not block}
     for e in evidence:
         shared = sorted(name for variable, name in others.items() if variable in e.factor.elements.leaves)
@@ -128,7 +128,7 @@ def _nodes_of(block: LabelBlock) -> list[object]:
     return [block.label.node, *[s.factor.node for s in block.factors]]
 
 
-def _called(e: Evidence, shared: Sequence[str], read: Tables) -> str:
+def _called(e: Contribution, shared: Sequence[str], read: Tables) -> str:
     if shared:
         return f"{' and '.join(shared)} looks up the same components: only together could they be exchanged"
     for table in read.tables:
@@ -138,7 +138,7 @@ def _called(e: Evidence, shared: Sequence[str], read: Tables) -> str:
     return f"{e.factor.node.name} tells them apart"
 
 
-def _keys(about: Sequence[Evidence], places: Places, n_components: int) -> list[Hashable]:
+def _keys(about: Sequence[Contribution], places: Places, n_components: int) -> list[Hashable]:
     """How the evidence is made of each component; a number of its own where it stands apart."""
     own, apart = all_entries([e.elements for e in about], places, n_components)
     return [k if k in apart else frozenset(own[k].items()) for k in range(n_components)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mcmix.nodes.constraints import as_array
-from mcmix.nodes.law import Law, holds_nodes, shape_of
+from mcmix.nodes.distribution import Distribution, holds_nodes, shape_of
 
 
-def values_of(node: Law) -> np.ndarray | None:
-    """The finite set of values of a discrete law, where it is known."""
+def values_of(node: Distribution) -> np.ndarray | None:
+    """The finite set of values of a discrete distribution, where it is known."""
     if node.family.values is None:
         return None
     parents = node.canonical_parents

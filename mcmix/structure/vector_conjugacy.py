@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.matrices import inverse
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import Node
 from mcmix.structure import expression as ex
-from mcmix.structure.evidence import Evidence, Structure
+from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.links import affine
 from mcmix.structure.tempering import times_power
@@ -29,7 +29,8 @@ KINDS = {
     "WishartCov": "wishart",
     "InverseWishart": "inverse wishart",
 }
-# What a matrix law says of a matrix above it, (law, kind): the parameter, and whether by its inverse or as it is.
+# What a matrix distribution says of a matrix above it, (distribution, kind): the parameter, and whether by its inverse
+# or as it is.
 _MATRICES_ABOVE = {
     ("Wishart", "wishart"): ("inverse_scale", False),
     ("InverseWishart", "wishart"): ("scale", True),
@@ -62,21 +63,21 @@ class NotConjugate(Exception):
 
 def vector_conjugate(node: Node, structure: Structure) -> VectorConjugate | str:
     """The conjugate conditional of an unknown vector or matrix (or several of them), or why there is none."""
-    if not isinstance(node, Law) or node.family.name not in KINDS or node.mask is not None:
-        return "its law is no normal law of vectors and no Wishart or inverse Wishart law"
-    if structure.is_idle(node):
-        return "no data hang on it"
+    if not isinstance(node, Distribution) or node.family.name not in KINDS or node.mask is not None:
+        return "its distribution is no normal distribution of vectors and no Wishart or inverse Wishart distribution"
+    if structure.is_forward_sampled(node):
+        return "no data depend on it"
     try:
         return _read(node, KINDS[node.family.name], structure)
     except NotConjugate as reason:
         return str(reason)
 
 
-def _read(node: Law, kind: str, structure: Structure) -> VectorConjugate:
+def _read(node: Distribution, kind: str, structure: Structure) -> VectorConjugate:
     recording = structure.recording
     v, own = recording.leaves[node], recording.own_factor(node)
     if any(v in p.leaves for p in own.parameters.values()):
-        raise NotConjugate("its law depends on itself")
+        raise NotConjugate("its distribution depends on itself")
     axes = node.family.event_ndim
     n = v.size // int(np.prod(v.shape[v.ndim - axes :], dtype=int))
     children = [e for e in structure.about(node) if e.factor is not own]
@@ -88,7 +89,7 @@ def _read(node: Law, kind: str, structure: Structure) -> VectorConjugate:
     return VectorConjugate(kind, first, second, f"conjugate: {node.family.name} prior with {names}")
 
 
-def natural_prior(node: Law, parameters: Any, n: int) -> tuple[Expression, Expression]:
+def natural_prior(node: Distribution, parameters: Any, n: int) -> tuple[Expression, Expression]:
     """Natural parameters of the prior, one set per vector or matrix."""
     d = node.event_shape[-1]
     if node.family.name in _PRECISIONS:
@@ -118,7 +119,7 @@ def _stacked(x: Any, n: int, event: tuple[int, ...]) -> Expression:
     return ex.broadcast_to(ex.reshape(part, (1, *event)) if part.size == size else part, (n, *event))
 
 
-def _message(e: Evidence, kind: str, v: Expression, n: int) -> tuple[Expression, Expression]:
+def _message(e: Contribution, kind: str, v: Expression, n: int) -> tuple[Expression, Expression]:
     """What one child says, gathered per vector or matrix."""
     name, family = e.factor.node.name, e.factor.family
     if e.factor.x is not None and v in e.factor.x.leaves:
@@ -147,12 +148,13 @@ _TIMES = {"wishart": "multiply", "inverse wishart": "divide"}
 
 
 def _matrix_message(
-    e: Evidence, v: Expression, n: int, parameter: str, inverted: bool
+    e: Contribution, v: Expression, n: int, parameter: str, inverted: bool
 ) -> tuple[Expression, Expression]:
     """What matrices X with n degrees of freedom say of a matrix T above them.
 
     Wishart matrices of their inverse scale: |T|**(n / 2) exp(-tr(T X) / 2); inverse Wishart ones of their scale: the
-    same with X**-1; Wishart ones of their scale: |T|**(-n / 2) exp(-tr(T**-1 X) / 2), an inverse Wishart law of T.
+    same with X**-1; Wishart ones of their scale: |T|**(-n / 2) exp(-tr(T**-1 X) / 2), an inverse Wishart distribution
+    of T.
     """
     name, x, d = e.factor.node.name, e.factor.x, v.shape[-1]
     assert x is not None
@@ -203,7 +205,7 @@ def _event_size(parameter: Expression, v: Expression) -> int:
     """Numbers in one vector or matrix."""
     axes = 1 if v.ndim == 1 else (2 if v.shape[-1] == v.shape[-2] and parameter.shape[-2:] == v.shape[-2:] else 1)
     node = v.extra
-    axes = node.family.event_ndim if isinstance(node, Law) else axes
+    axes = node.family.event_ndim if isinstance(node, Distribution) else axes
     return int(np.prod(v.shape[v.ndim - axes :], dtype=int))
 
 

@@ -34,8 +34,8 @@ def enumeration_test(
     """Test that a sampler draws from the posterior of a small model.
 
     Each replication is the end of a chain of its own, from the sampler's own start, and its place in the exact
-    posterior (the probability integral transform, randomised where the law is discrete) is uniform if the sampler is
-    right.
+    posterior (the probability integral transform, randomised where the distribution is discrete) is uniform if the
+    sampler is right.
 
     Parameters
     ----------

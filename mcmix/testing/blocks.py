@@ -113,7 +113,7 @@ def _looked_up(arguments: list[np.ndarray], positions: np.ndarray) -> np.ndarray
 
 
 def components(masks: np.ndarray) -> tuple[int, ...]:
-    """Coordinates that hang together, as masks, ascending; `masks` are those of all elements."""
+    """Coordinates that belong together, as masks, ascending; `masks` are those of all elements."""
     found: list[int] = []
     for mask in {int(m) for m in masks if m}:
         met = [f for f in found if f & mask]

@@ -70,7 +70,7 @@ class Joint:
         """Combinations of the discrete unknowns."""
         return next((len(c) for c in self.combinations.values()), 1)
 
-    # ---------------------------------------------------------------- what hangs together
+    # ---------------------------------------------------------------- what belongs together
 
     def _all_masks(self) -> list[np.ndarray]:
         """Per factor, for each combination and element, the coordinates it depends on."""
@@ -87,7 +87,7 @@ class Joint:
         return [np.concatenate(p) for p in zip(*parts, strict=True)]
 
     def blocks(self) -> list[Block]:
-        """Every block, with the combinations in which these coordinates hang together.
+        """Every block, with the combinations in which these coordinates belong together.
 
         Raises
         ------
@@ -106,13 +106,13 @@ class Joint:
             if len(block.coordinates) > MOST_TOGETHER:
                 names = ", ".join(self.view.names[i] for i in block.coordinates)
                 raise ModelError(
-                    f"expected at most {MOST_TOGETHER} continuous numbers that hang together once labels are given, "
+                    f"expected at most {MOST_TOGETHER} continuous numbers that belong together once labels are given, "
                     f"got {len(block.coordinates)} ({names}); fix some of them, or take fewer components or dimensions"
                 )
         return found
 
     def _refuse_untouched(self, touched_by_row: np.ndarray) -> None:
-        """A number that no factor depends on has no law."""
+        """A number that no factor depends on has no distribution."""
         for i, name in enumerate(self.view.names):
             if not ((touched_by_row >> np.uint64(i)) & np.uint64(1)).all():
                 raise ModelError(f"{name}: no density depends on it, and its prior is improper; give it a proper one")

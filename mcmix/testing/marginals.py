@@ -1,4 +1,4 @@
-"""Laws of single numbers, read off grids over blocks of them."""
+"""Distributions of single numbers, read off grids over blocks of them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from mcmix.testing.blocks import masks_of
 from mcmix.testing.exact import Block, Joint
 from mcmix.testing.grid import Grid
 
-COUNTS = 1e-12  # combinations that are less probable have no part in the laws of parameters
+COUNTS = 1e-12  # combinations that are less probable have no part in the distributions of parameters
 
 Piece = tuple[np.ndarray, np.ndarray, np.ndarray]  # values, widths, probabilities of the points of one grid
 
 
 class Marginal:
-    """The law of one number, as a mixture of uniform laws around the points of grids.
+    """The distribution of one number, as a mixture of uniform distributions around the points of grids.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Marginal:
 
 
 def _knots(centres: np.ndarray, widths: np.ndarray, masses: np.ndarray) -> np.ndarray:
-    """Values between which the law is taken as uniform: about a five hundredth of it each, less in the tails."""
+    """Values between which the density is taken as uniform: a five hundredth of the mass each, less in the tails."""
     order = np.argsort(centres)
     reached = np.cumsum(masses[order]) - 0.5 * masses[order]
     tails = np.logspace(-12.0, -3.0, 28)
@@ -54,7 +54,7 @@ def _knots(centres: np.ndarray, widths: np.ndarray, masses: np.ndarray) -> np.nd
 
 
 def marginals_of(joint: Joint, grids: list[tuple[Block, Grid]], probabilities: np.ndarray) -> dict[str, np.ndarray]:
-    """The law of each number, mixed over the combinations."""
+    """The distribution of each number, mixed over the combinations."""
     masks = masks_of(joint.view)
     pieces: dict[tuple[str, tuple[int, ...]], list[Piece]] = {}
     for block, grid in grids:
@@ -72,7 +72,7 @@ def marginals_of(joint: Joint, grids: list[tuple[Block, Grid]], probabilities: n
 
 
 def _as_they_are(values: np.ndarray) -> np.ndarray:
-    """Laws of numbers that cannot be others: the one weight of one component, ones on a diagonal."""
+    """Distributions of numbers that cannot be others: the one weight of one component, ones on a diagonal."""
     found = np.empty(np.shape(values), dtype=object)
     for place in np.ndindex(found.shape):
         found[place] = Marginal(np.array([values[place]], dtype=float), np.zeros(1), np.ones(1))

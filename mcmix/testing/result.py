@@ -80,7 +80,7 @@ class HarnessResult:
 
 
 def _fault(ranks: np.ndarray) -> str:
-    """In words, how ranks depart from the uniform law most."""
+    """In words, how ranks depart from the uniform distribution most."""
     away, spread = ranks.mean() - 0.5, np.abs(2 * ranks - 1).mean() - 0.5
     if abs(away) >= abs(spread):
         return "too high" if away > 0 else "too low"

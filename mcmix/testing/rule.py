@@ -26,7 +26,7 @@ def ranked(
     others: Sequence[Mapping[str, Any]],
     rng: np.random.Generator,
 ) -> dict[str, float]:
-    """Randomised rank of each quantity among its values elsewhere: exactly uniform if all have one law."""
+    """Randomised rank of each quantity among its values elsewhere: exactly uniform if all have one distribution."""
     found = {}
     for name, quantity in quantities.items():
         own, *rest = (_rounded(name, quantity(v)) for v in (values, *others))

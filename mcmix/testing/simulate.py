@@ -1,4 +1,4 @@
-"""Draws of a model from its laws, and the sampler that is asked for draws of its own."""
+"""Draws of a model from its distributions, and the sampler that is asked for draws of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Prepare = Callable[[MCMC], object]
 
 
 class Simulator:
-    """Draws of a model from its laws, by name."""
+    """Draws of a model from its distributions, by name."""
 
     def __init__(self, model: Model):
         self.model = model
@@ -97,7 +97,7 @@ def refuse_other_shapes(one: Model, other: Model) -> None:
 
 
 def refuse_model(model: Model) -> None:
-    """Refuse what has no joint law to draw from."""
+    """Refuse what has no joint distribution to draw from."""
     if not model.data_nodes:
         raise ModelError("the test expects a model with data nodes, got none")
     if model.potentials:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mcmix.steps.base import Chain
-from mcmix.structure.evidence import LabelBlock
+from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 
 ROUNDING = 1e-9  # of sums, as a share of the sum of sizes

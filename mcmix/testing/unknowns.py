@@ -9,7 +9,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.ancestral import drawn_forward
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.unconstrained import Unconstrained
@@ -22,7 +22,7 @@ PRIOR_DRAWS = 100
 
 def support_of(node: Stochastic) -> np.ndarray:
     """The values that each entry of a discrete unknown may take, ascending."""
-    values = values_of(node) if isinstance(node, Law) else None
+    values = values_of(node) if isinstance(node, Distribution) else None
     if values is None:
         raise ModelError(
             f"{node.name}: expected a discrete unknown with finitely many known values (Categorical, Bernoulli, "
@@ -61,7 +61,7 @@ def typical(model: Model, view: Unconstrained) -> tuple[np.ndarray, np.ndarray]:
         low, middle, high = np.quantile(free, [0.25, 0.5, 0.75], axis=0)
         if np.isfinite(low + high).all():
             return middle, np.maximum(high - low, 1e-3)
-    except (ModelError, NotImplementedError):  # an improper prior, or a law that cannot be drawn from
+    except (ModelError, NotImplementedError):  # an improper prior, or a distribution that cannot be drawn from
         pass
     free = view.free({n: state_of(n, n.value) for n in view.nodes})
     return np.where(np.isfinite(free), free, 0.0), np.ones(view.size)

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import McmixError
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.model import Model
-from mcmix.structure.evidence import Structure
-from mcmix.variational.joint import ConditionalNormal
+from mcmix.structure.contributions import Structure
+from mcmix.variational.joint_factors import ConditionalNormal
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.posteriors import Posterior
 from mcmix.variational.reading import read
@@ -41,7 +41,7 @@ class Engine:
 
     Attributes
     ----------
-    posteriors : dict of Law to Posterior
+    posteriors : dict of Distribution to Posterior
         Those of all starts one after another.
 
     Raises
@@ -79,7 +79,7 @@ class Engine:
         for start, given in enumerate(labels):
             for p in self.passes:
                 p.collect(given[p.label.node], start)
-        for _ in range(2):  # factors that hang on each other see each other once
+        for _ in range(2):  # factors that depend on each other see each other once
             self.update()
 
     def start_from_moments(self) -> None:
@@ -123,12 +123,12 @@ class Engine:
         for p in self.passes:
             p.power = power
 
-    def _update(self, node: Law, q: Posterior) -> None:
+    def _update(self, node: Distribution, q: Posterior) -> None:
         first: Any = None
         second: Any = None
         for statement, parameter in self._children[q]:
             message = self._tempered(statement, statement.message(parameter))
-            parts = statement.looks[parameter].collected(*message, self.starts * q.items)
+            parts = statement.links[parameter].collected(*message, self.starts * q.items)
             first = parts[0] if first is None else first + parts[0]
             second = parts[1] if second is None else second + parts[1]
         q.update(self.parts.priors[node](), first, second)

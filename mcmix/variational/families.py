@@ -1,4 +1,4 @@
-"""What the engine must know of a family: its expected log density, and its predictive law.
+"""What the engine must know of a family: its expected log density, and its predictive distribution.
 
 The log density of each family, averaged over the posterior of its parameters, is linear in the sufficient statistics:
 coefficients of one of three forms (:mod:`mcmix.kernels.expected`) say all of it, up to a base that depends on the data

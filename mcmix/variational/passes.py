@@ -15,13 +15,13 @@ from mcmix.variational.statements import Labelled, Weights
 
 
 class LabelPass:
-    """A label vector with everything that hangs on it.
+    """A label vector with everything that depends on it.
 
     Parameters
     ----------
     label : LabelVector
     weights : Weights or ndarray, shape (K,)
-        The law of the labels, or their known log weights.
+        The distribution of the labels, or their known log weights.
     statements : sequence of Labelled
     starts : int
         Starts side by side: their passes run one after another and share all but coefficients and statistics.
@@ -110,7 +110,7 @@ class LabelPass:
 def _active(statements: Sequence[Labelled]) -> np.ndarray | None:
     """One for each unit of which something is known, zero for the others; None where there are no others.
 
-    The label of a unit without data is left out of the factors like any unknown that no data hang on.
+    The label of a unit without data is left out of the factors like any unknown that no data depend on.
     """
     gone = [missing_in(s.s).all(1) if s.s.gaps is not None else None for s in statements]
     if not gone or any(g is None for g in gone):

@@ -16,7 +16,7 @@ from scipy.special import digamma, gammaln, multigammaln
 from mcmix.distributions.dirichlet import draw as draw_dirichlet
 from mcmix.distributions.mv_normal import draw_by_precision
 from mcmix.distributions.wishart import draw_by_inverse_scale
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 
 SHAKEN = 0.05  # of a factor's own width: how far annealing moves it
 SMALLEST_RATIO = 1e-13  # of a matrix's eigenvalues to its largest
@@ -68,7 +68,7 @@ class Posterior(ABC):
 
     Attributes
     ----------
-    node : Law
+    node : Distribution
     items : int
         Elements of the node; where several starts run side by side, their factors follow each other.
     parameters : dict of str to ndarray
@@ -79,7 +79,7 @@ class Posterior(ABC):
 
     kind = ""
 
-    def __init__(self, node: Law):
+    def __init__(self, node: Distribution):
         self.node = node
         self.items = int(np.prod(node.shape[: len(node.shape) - len(node.event_shape)], dtype=int))
         self._parameters: tuple[np.ndarray, ...] = ()
@@ -167,7 +167,7 @@ class Posterior(ABC):
 
 
 class NormalPosterior(Posterior):
-    """Independent normal laws: mean and precision."""
+    """Independent normal distributions: mean and precision."""
 
     kind, names = "normal", ("mean", "precision")
 
@@ -207,7 +207,7 @@ class NormalPosterior(Posterior):
 
 
 class GammaPosterior(Posterior):
-    """Independent gamma laws: shape and rate."""
+    """Independent gamma distributions: shape and rate."""
 
     kind, names = "gamma", ("shape", "rate")
 
@@ -238,7 +238,7 @@ class GammaPosterior(Posterior):
 
 
 class DirichletPosterior(Posterior):
-    """Independent Dirichlet laws: concentrations."""
+    """Independent Dirichlet distributions: concentrations."""
 
     kind, names = "dirichlet", ("concentration",)
 
@@ -271,7 +271,7 @@ class DirichletPosterior(Posterior):
 
 
 class BetaPosterior(Posterior):
-    """Independent beta laws: alpha and beta."""
+    """Independent beta distributions: alpha and beta."""
 
     kind, names = "beta", ("alpha", "beta")
 
@@ -308,7 +308,7 @@ class BetaPosterior(Posterior):
 
 
 class MvNormalPosterior(Posterior):
-    """Independent normal laws of vectors: mean and precision matrix."""
+    """Independent normal distributions of vectors: mean and precision matrix."""
 
     kind, names = "vector", ("mean", "precision")
 
@@ -355,7 +355,7 @@ class MvNormalPosterior(Posterior):
 
 
 class WishartPosterior(Posterior):
-    """Independent Wishart laws: degrees of freedom and inverse scale; the mean is degrees times the scale."""
+    """Independent Wishart distributions: degrees of freedom and inverse scale; the mean is degrees times the scale."""
 
     kind, names = "wishart", ("degrees_of_freedom", "inverse_scale")
 
@@ -417,7 +417,7 @@ class WishartPosterior(Posterior):
 
 
 class InverseWishartPosterior(WishartPosterior):
-    """Independent inverse Wishart laws: degrees of freedom and scale; what is expected is told of the inverse."""
+    """Independent inverse Wishart factors: degrees of freedom and scale; what is expected is told of the inverse."""
 
     kind, names = "inverse wishart", ("degrees_of_freedom", "scale")
 

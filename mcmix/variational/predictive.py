@@ -14,8 +14,8 @@ from scipy.special import betaln, gammaln, logsumexp, xlogy
 
 from mcmix.errors import ModelError
 from mcmix.variational.families import vector_logs
-from mcmix.variational.joint import ConditionalNormal
-from mcmix.variational.looks import Look
+from mcmix.variational.joint_factors import ConditionalNormal
+from mcmix.variational.links import Link
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.statements import Categories, Counts, Labelled, Numbers, Vectors
 
@@ -32,9 +32,9 @@ def _whole_rows(s: Labelled, x: np.ndarray, known: np.ndarray) -> np.ndarray:
     if isinstance(s, Numbers):
         return _numbers(s, x[:, :1])
     if isinstance(s, Categories):
-        return _categories(s.looks["probabilities"], np.eye(s.table.shape[1])[x[:, 0].astype(int)], s.cells, False)
+        return _categories(s.links["probabilities"], np.eye(s.table.shape[1])[x[:, 0].astype(int)], s.cells, False)
     if isinstance(s, Counts):
-        return _categories(s.looks["probabilities"], x, s.cells, True)
+        return _categories(s.links["probabilities"], x, s.cells, True)
     return _vectors(s, x, known)
 
 
@@ -82,14 +82,14 @@ def mean_log_weights(p: LabelPass) -> np.ndarray:
     """Log of each label's expected weight, shape (K,)."""
     if isinstance(p.weights, np.ndarray):
         return p.weights
-    look = p.weights.looks["weights"]
-    if look.kind == "beta" and look.posterior is not None:
-        alpha, beta = (np.asarray(x)[look.rows] for x in look.posterior.state)
-        share = _turned(look, alpha / (alpha + beta))
+    link = p.weights.links["weights"]
+    if link.kind == "beta" and link.posterior is not None:
+        alpha, beta = (np.asarray(x)[link.rows] for x in link.posterior.state)
+        share = _turned(link, alpha / (alpha + beta))
         return np.log(np.array([1.0 - share[0], share[0]]) if p.weights.yes_or_no else share)
-    assert look.posterior is not None
-    (concentration,) = look.posterior.state
-    return np.asarray(np.log(concentration[look.rows[0]]) - np.log(concentration[look.rows[0]].sum()))
+    assert link.posterior is not None
+    (concentration,) = link.posterior.state
+    return np.asarray(np.log(concentration[link.rows[0]]) - np.log(concentration[link.rows[0]].sum()))
 
 
 def memberships(p: LabelPass, s: list[tuple[Labelled, np.ndarray]]) -> np.ndarray:
@@ -101,19 +101,19 @@ def memberships(p: LabelPass, s: list[tuple[Labelled, np.ndarray]]) -> np.ndarra
 # -------------------------------------------------------------------- families
 
 
-def _turned(look: Look, share: np.ndarray) -> np.ndarray:
-    return np.where(np.asarray(look.slope) > 0.0, share, 1.0 - share)
+def _turned(link: Link, share: np.ndarray) -> np.ndarray:
+    return np.where(np.asarray(link.slope) > 0.0, share, 1.0 - share)
 
 
-def _parameters(look: Look) -> tuple[np.ndarray, ...] | None:
+def _parameters(link: Link) -> tuple[np.ndarray, ...] | None:
     """The usual parameters of what is looked up, per cell; None where it is known."""
-    if look.posterior is None:
+    if link.posterior is None:
         return None
-    found = tuple(x[look.rows] for x in look.posterior.state)
-    if look.kind == "gamma":
-        return found[0], found[1] / look.slope
-    if look.kind == "beta":
-        same = np.asarray(look.slope) > 0.0
+    found = tuple(x[link.rows] for x in link.posterior.state)
+    if link.kind == "gamma":
+        return found[0], found[1] / link.slope
+    if link.kind == "beta":
+        same = np.asarray(link.slope) > 0.0
         return np.where(same, found[0], found[1]), np.where(same, found[1], found[0])
     return found
 
@@ -131,18 +131,18 @@ def _numbers(s: Numbers, x: np.ndarray) -> np.ndarray:
 
 
 def _normal(s: Numbers, x: np.ndarray) -> np.ndarray:
-    mean, precision = s.looks["mean"].moments(), s.looks["precision"]
+    mean, precision = s.links["mean"].moments(), s.links["precision"]
     found = _parameters(precision)
     if found is None:
         variance = 1.0 / precision.moments().first + mean.second
         return np.asarray(-0.5 * (np.log(2.0 * np.pi * variance) + (x - mean.first) ** 2 / variance))
     shape, rate = found
-    times = _relative(s.looks["mean"])
+    times = _relative(s.links["mean"])
     spread = rate / shape * (1.0 + 1.0 / times) if times is not None else rate / shape + mean.second
     return _student(x, 2.0 * shape, mean.first, spread)
 
 
-def _relative(mean: Look) -> np.ndarray | None:
+def _relative(mean: Link) -> np.ndarray | None:
     """The multiple of a row's precision that a mean's own is, where both have one factor."""
     q = mean.posterior
     return q.state[1][mean.rows] if isinstance(q, ConditionalNormal) else None
@@ -154,45 +154,45 @@ def _lognormal(s: Numbers, x: np.ndarray) -> np.ndarray:
 
 def _plain(s: Numbers, x: np.ndarray) -> np.ndarray | None:
     """The density itself, where every parameter is known."""
-    known: Mapping[str, Look] = s.looks
-    if any(look.posterior is not None for look in known.values()):
+    known: Mapping[str, Link] = s.links
+    if any(link.posterior is not None for link in known.values()):
         return None
-    values = {k: look.moments().first for k, look in known.items()}
+    values = {k: link.moments().first for k, link in known.items()}
     if "probability" in values:
         values["probability"] = np.exp(values["probability"])
     return s.family.logpdf(x, *[values[p.name] for p in s.family.parameters])
 
 
 def _gamma_mixture(s: Numbers, x: np.ndarray) -> np.ndarray:
-    """Gamma, exponential and Poisson rows, their rate mixed over a gamma law."""
+    """Gamma, exponential and Poisson rows, their rate mixed over a gamma distribution."""
     plain = _plain(s, x)
     if plain is not None:
         return plain
     if s.family.name == "Poisson":
-        shape, rate = _found(s.looks["mean"])
+        shape, rate = _found(s.links["mean"])
         logs = gammaln(shape + x) - gammaln(shape) - gammaln(x + 1.0)
         return np.asarray(logs + shape * np.log(rate) - (shape + x) * np.log1p(rate))
-    shape, rate = _found(s.looks["rate"])
-    own = s.looks["shape"].moments().first if "shape" in s.looks else 1.0
+    shape, rate = _found(s.links["rate"])
+    own = s.links["shape"].moments().first if "shape" in s.links else 1.0
     logs = gammaln(shape + own) - gammaln(shape) - gammaln(own) + xlogy(own - 1.0, x)
     return np.asarray(logs + shape * np.log(rate) - (shape + own) * np.log(rate + x))
 
 
 def _beta_mixture(s: Numbers, x: np.ndarray) -> np.ndarray:
-    """Bernoulli, binomial and geometric rows, their probability mixed over a beta law."""
+    """Bernoulli, binomial and geometric rows, their probability mixed over a beta distribution."""
     plain = _plain(s, x)
     if plain is not None:
         return plain
-    alpha, beta = _found(s.looks["probability"])
+    alpha, beta = _found(s.links["probability"])
     if s.family.name == "Geometric":
         return np.asarray(betaln(alpha + 1.0, beta + x - 1.0) - betaln(alpha, beta))
-    trials = s.looks["trials"].moments().first if "trials" in s.looks else 1.0
+    trials = s.links["trials"].moments().first if "trials" in s.links else 1.0
     logs = gammaln(trials + 1.0) - gammaln(x + 1.0) - gammaln(trials - x + 1.0)
     return np.asarray(logs + betaln(alpha + x, beta + trials - x) - betaln(alpha, beta))
 
 
-def _found(look: Look) -> tuple[np.ndarray, ...]:
-    found = _parameters(look)
+def _found(link: Link) -> tuple[np.ndarray, ...]:
+    found = _parameters(link)
     assert found is not None
     return found
 
@@ -209,14 +209,14 @@ _CLOSED = {
 }
 
 
-def _categories(look: Look, counts: np.ndarray, cells: int, ways: bool) -> np.ndarray:
+def _categories(link: Link, counts: np.ndarray, cells: int, ways: bool) -> np.ndarray:
     """Dirichlet-multinomial log mass of rows of counts."""
     n = counts.sum(1)[:, None]
     base = gammaln(n + 1.0) - gammaln(counts + 1.0).sum(1, keepdims=True) if ways else np.zeros((len(counts), 1))
-    if look.posterior is None:
-        table = np.broadcast_to(look.moments().first, (cells, counts.shape[1]))
+    if link.posterior is None:
+        table = np.broadcast_to(link.moments().first, (cells, counts.shape[1]))
         return np.asarray(base + counts @ np.maximum(table, -1e300).T)
-    concentration = look.posterior.state[0][look.rows]
+    concentration = link.posterior.state[0][link.rows]
     total = concentration.sum(1)
     columns = [gammaln(counts + c).sum(1) - gammaln(c).sum() for c in concentration]
     return np.asarray(base + np.stack(columns, 1) + gammaln(total) - gammaln(total + n))
@@ -224,12 +224,12 @@ def _categories(look: Look, counts: np.ndarray, cells: int, ways: bool) -> np.nd
 
 def _vectors(s: Labelled, x: np.ndarray, known: np.ndarray) -> np.ndarray:
     """A multivariate Student t per label, or a normal where the precision is known; of the known coordinates alone."""
-    mean, found = s.looks["mean"].moments(), _parameters(s.looks["precision"])
-    d, times = x.shape[1], _relative(s.looks["mean"])
+    mean, found = s.links["mean"].moments(), _parameters(s.links["precision"])
+    d, times = x.shape[1], _relative(s.links["mean"])
     columns = []
     for k in range(s.cells):
         if found is None:
-            cover = np.linalg.inv(s.looks["precision"].moments().first[k]) + mean.second[k]
+            cover = np.linalg.inv(s.links["precision"].moments().first[k]) + mean.second[k]
         else:
             degrees = found[0][k] - d + 1.0
             own = mean.second[k] if times is None else found[1][k] / (degrees * times[k])
@@ -247,12 +247,12 @@ def _vectors(s: Labelled, x: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def is_exact(s: Labelled) -> bool:
-    """Whether the predictive law is the exact average over the factorised posterior."""
-    if "precision" not in s.looks or s.looks["precision"].posterior is None:
+    """Whether the predictive distribution is the exact average over the factorised posterior."""
+    if "precision" not in s.links or s.links["precision"].posterior is None:
         return True
-    if isinstance(s.looks["mean"].posterior, ConditionalNormal):
+    if isinstance(s.links["mean"].posterior, ConditionalNormal):
         return True
-    return not bool(np.any(s.looks["mean"].moments().second))
+    return not bool(np.any(s.links["mean"].moments().second))
 
 
 __all__ = ["is_exact", "memberships", "mixed", "predictive_logs"]

@@ -10,7 +10,7 @@ import numpy as np
 from mcmix.distributions.family import Sums
 from mcmix.variational.posteriors import Moments, Posterior
 
-# law of an unknown -> kind of its posterior, and kind of each of its own parameters
+# distribution of an unknown -> kind of its posterior, and kind of each of its own parameters
 PRIORS: dict[str, tuple[str, dict[str, str]]] = {
     "Normal": ("normal", {"mean": "normal", "precision": "gamma"}),
     "Gamma": ("gamma", {"shape": "known", "rate": "gamma"}),
@@ -39,9 +39,9 @@ _EXPECTED: dict[str, Callable[[Mapping[str, Moments]], tuple[Any, ...]]] = {
 }
 
 
-def prior_of(law: str, m: Mapping[str, Moments]) -> tuple[Any, ...]:
+def prior_of(distribution: str, m: Mapping[str, Moments]) -> tuple[Any, ...]:
     """Expected parameters of a prior, in the order that :meth:`Posterior.divergence` takes."""
-    return _EXPECTED[law](m)
+    return _EXPECTED[distribution](m)
 
 
 def sums_of(posterior: Posterior) -> Sums:

@@ -12,21 +12,21 @@ import numpy as np
 from mcmix.distributions.family import Sums
 from mcmix.distributions.mv_normal import MV_NORMAL
 from mcmix.errors import ModelError
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.gaps import gap_node
 from mcmix.structure.cells import looked_up
+from mcmix.structure.contributions import Contribution, LabelBlock, Structure, structure_of
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import Evidence, LabelBlock, Structure, structure_of
 from mcmix.structure.expression import Expression, broadcast_to, constant, reshape
-from mcmix.structure.joint import Joint, joint_of
+from mcmix.structure.joint_priors import Joint, joint_of
 from mcmix.structure.label_vectors import SeparableFactor
 from mcmix.structure.recording import Factor, record
 from mcmix.structure.rewrite import NotSeparable, substitute
 from mcmix.variational.families import EXPECTED, kind_of
-from mcmix.variational.joint import ConditionalLaw, ConditionalNormal, Pair
-from mcmix.variational.looks import Look, NotConjugate, look, repeated
+from mcmix.variational.joint_factors import ConditionalDistribution, ConditionalNormal, Pair
+from mcmix.variational.links import Link, NotConjugate, link, repeated
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.posteriors import KINDS, Posterior, certain
 from mcmix.variational.priors import KNOWN_AXES, PRIORS, prior_of
@@ -44,7 +44,7 @@ from mcmix.variational.statements import (
     coefficient,
 )
 
-# normal laws of vectors, and the names under which their parameters speak as a mean and a precision
+# normal distributions of vectors, and the names under which their parameters speak as a mean and a precision
 VECTORS: dict[str, dict[str, str]] = {"MvNormal": {}, "MvNormalCov": {"covariance": "precision"}}
 
 
@@ -56,33 +56,33 @@ class Parts:
     ----------
     starts : int
         Starts side by side.
-    posteriors : dict of Law to Posterior
+    posteriors : dict of Distribution to Posterior
         Parents first.
     passes : list of LabelPass
     statements : list of Statement
         All of them: data, labels, and unknowns that speak to unknown parents.
-    priors : dict of Law to callable
-        Expected parameters of each unknown's own law, at the present moments of its parents.
+    priors : dict of Distribution to callable
+        Expected parameters of each unknown's own distribution, at the present moments of its parents.
     columns : dict of str to list of Labelled
         Data nodes on labels, and the statements that their columns became.
     left_out : list of Stochastic
         Missing data that nothing depends on, integrated out.
-    pairs : dict of Law to Pair
+    pairs : dict of Distribution to Pair
         Means and precisions with one joint factor, by the precision.
-    centres : dict of Law to Look
-        What the law of each mean is centred at.
+    centres : dict of Distribution to Link
+        What the distribution of each mean is centred at.
     """
 
     structure: Structure
     starts: int = 1
-    posteriors: dict[Law, Posterior] = field(default_factory=dict)
+    posteriors: dict[Distribution, Posterior] = field(default_factory=dict)
     passes: list[LabelPass] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
-    priors: dict[Law, Callable[[], tuple[Any, ...]]] = field(default_factory=dict)
+    priors: dict[Distribution, Callable[[], tuple[Any, ...]]] = field(default_factory=dict)
     columns: dict[str, list[Labelled]] = field(default_factory=dict)
     left_out: list[Stochastic] = field(default_factory=list)
-    pairs: dict[Law, Pair] = field(default_factory=dict)
-    centres: dict[Law, Any] = field(default_factory=dict)
+    pairs: dict[Distribution, Pair] = field(default_factory=dict)
+    centres: dict[Distribution, Any] = field(default_factory=dict)
 
 
 def seen(model: Model, joint: bool = True) -> Structure:
@@ -101,7 +101,7 @@ def read(model: Model, structure: Structure, starts: int = 1) -> Parts:
     Raises
     ------
     ModelError
-        If some law is not conjugate to what hangs on it, naming the node and why.
+        If some distribution is not conjugate to what depends on it, naming the node and why.
     """
     parts, recording = Parts(structure, starts), structure.recording
     _refuse_foreign(model, parts)
@@ -114,7 +114,7 @@ def read(model: Model, structure: Structure, starts: int = 1) -> Parts:
     priors = {recording.own_factor(n) for n in parts.posteriors} | {
         recording.own_factor(b.label.node) for b in parts.structure.blocks
     }
-    for e in parts.structure.evidence:
+    for e in parts.structure.contributions:
         if e.factor not in on_labels | priors:
             parts.statements.append(_guarded(e.factor, partial(_known, e, parts)))
     for q in parts.posteriors.values():
@@ -124,20 +124,22 @@ def read(model: Model, structure: Structure, starts: int = 1) -> Parts:
 
 
 def _pair(mean: ConditionalNormal, parts: Parts) -> Pair:
-    """A mean and its precision, with all that hangs on them."""
+    """A mean and its precision, with all that depends on them."""
     children = [s for s in parts.statements if "mean" in s.about(mean) and not isinstance(s, Hyper)]
     return Pair(mean, parts.centres[mean.node], children)
 
 
 def _refuse_foreign(model: Model, parts: Parts) -> None:
-    """Refuse potentials, laws of the user's own, and labels that hang together."""
-    for label, why in parts.structure.entangled.items():
+    """Refuse potentials, distributions of the user's own, and labels that belong together."""
+    for label, why in parts.structure.non_factorising.items():
         raise ModelError(f"VB: {label.node.name} is no vector of labels whose rows separate ({why}); use MCMC")
     for potential in model.potentials:
         raise ModelError(f"VB: {potential.name} is a potential, which has no closed form; use MCMC")
     for node in [*model.stochastics, *model.data_nodes]:
-        if not isinstance(node, Law):
-            raise ModelError(f"VB: {node.name} has a law of its own, which is not seen to be conjugate; use MCMC")
+        if not isinstance(node, Distribution):
+            raise ModelError(
+                f"VB: {node.name} has a distribution of its own, which is not seen to be conjugate; use MCMC"
+            )
     if not model.stochastics:
         raise ModelError("VB: the model has nothing unknown: every random node is observed")
 
@@ -154,9 +156,9 @@ def _guarded(factor: Factor, make: Callable[[], Any]) -> Any:
 
 
 def _posterior(node: Stochastic, parts: Parts) -> None:
-    assert isinstance(node, Law)
+    assert isinstance(node, Distribution)
     structure, recording = parts.structure, parts.structure.recording
-    if structure.is_idle(node) and (node.mask is not None or np.dtype(node.dtype).kind in "iub"):
+    if structure.is_forward_sampled(node) and (node.mask is not None or np.dtype(node.dtype).kind in "iub"):
         parts.left_out.append(node)
         return
     if structure.block_of(node) is not None:
@@ -171,29 +173,29 @@ def _posterior(node: Stochastic, parts: Parts) -> None:
     _guarded(factor, lambda: _with_prior(node, factor, parts))
 
 
-def _with_prior(node: Law, factor: Factor, parts: Parts) -> None:
+def _with_prior(node: Distribution, factor: Factor, parts: Parts) -> None:
     found = PRIORS.get(node.family.name)
     if found is None:
         raise NotConjugate(f"a {node.family.name} prior has no closed form here")
     kind, kinds = found
     cells = int(np.prod(node.shape[: len(node.shape) - len(node.event_shape)], dtype=int))
-    looks = {}
+    links = {}
     for name, x in factor.parameters.items():
         axes = KNOWN_AXES.get(name, 0) if kinds[name] == "known" else {"vector": 1, "wishart": 2}.get(kinds[name], 0)
-        looks[name] = _prior_look(x, kinds[name], axes, node, cells, parts)
+        links[name] = _prior_link(x, kinds[name], axes, node, cells, parts)
     if node.family.name == "Uniform":
-        ends = [looks[k].moments().first for k in ("lower", "upper")]
+        ends = [links[k].moments().first for k in ("lower", "upper")]
         if np.any(ends[0] != 0.0) or np.any(ends[1] != 1.0):
             raise NotConjugate("a Uniform prior is conjugate as that of a probability, from 0 to 1, only")
     pair = joint_of(node, parts.structure)
     given = pair if pair is not None and pair.mean is node and pair.relative.is_constant else None
     posterior = KINDS[kind](node) if given is None else _conditional(given, cells, parts)
-    hyper = (Hyper if given is None else ConditionalLaw)(node.family, looks, posterior)
+    hyper = (Hyper if given is None else ConditionalDistribution)(node.family, links, posterior)
     parts.priors[node] = lambda: prior_of(node.family.name, hyper.moments())
     posterior.update(parts.priors[node](), None, None)
     parts.posteriors[node] = posterior
-    parts.centres[node] = looks.get("mean")
-    if any(look.posterior is not None for look in looks.values()):
+    parts.centres[node] = links.get("mean")
+    if any(link.posterior is not None for link in links.values()):
         parts.statements.append(hyper)
 
 
@@ -202,17 +204,17 @@ def _conditional(pair: Joint, cells: int, parts: Parts) -> ConditionalNormal:
     return ConditionalNormal(pair.mean, parts.posteriors[pair.precision], np.tile(relative, parts.starts))
 
 
-def _prior_look(x: Expression, kind: str, axes: int, node: Law, cells: int, parts: Parts) -> Look:
+def _prior_link(x: Expression, kind: str, axes: int, node: Distribution, cells: int, parts: Parts) -> Link:
     """A parameter of a prior with one entry per element of the node, however it was broadcast."""
     batch = node.shape[: len(node.shape) - len(node.event_shape)]
     event = x.shape[x.ndim - axes :]
     if x.is_constant or not x.leaves:
         value = np.broadcast_to(np.asarray(evaluate(x, {}), dtype=float), (*batch, *event))
-        return Look(kind, certain(kind, value.reshape((cells, *event)))).tiled(parts.starts)
+        return Link(kind, certain(kind, value.reshape((cells, *event)))).tiled(parts.starts)
     wide = (
         x if x.size == int(np.prod(event, dtype=int)) else reshape(broadcast_to(x, (*batch, *event)), (cells, *event))
     )
-    return _look(wide, kind, cells, parts)
+    return _link(wide, kind, cells, parts)
 
 
 # -------------------------------------------------------------------- labels
@@ -239,46 +241,48 @@ def _weights(block: LabelBlock, own: Factor, parts: Parts) -> Weights | np.ndarr
         x = own.parameters["probability"]
         if x.size != 1:
             raise NotConjugate("its weights vary by row")
-        return Weights(name, _look(reshape(x, ()), "beta", 1, parts), counts, True)
+        return Weights(name, _link(reshape(x, ()), "beta", 1, parts), counts, True)
     if family != "Categorical":
-        raise NotConjugate(f"labels with a {family} law of unknown parameters")
-    return Weights(name, _weights_look(own.parameters["probabilities"], parts), counts, False)
+        raise NotConjugate(f"labels with a {family} distribution of unknown parameters")
+    return Weights(name, _weights_link(own.parameters["probabilities"], parts), counts, False)
 
 
-def _weights_look(x: Expression, parts: Parts) -> Look:
+def _weights_link(x: Expression, parts: Parts) -> Link:
     """Weights as a simplex of their own, or as a probability and its complement."""
     if x.ndim != 1:
         raise NotConjugate("its weights vary by row")
     posteriors = [parts.posteriors.get(leaf.extra) for leaf in x.leaves]
     if len(posteriors) == 1 and posteriors[0] is not None and posteriors[0].kind == "beta":
-        return _look(x, "beta", x.size, parts)
-    return _look(x, "dirichlet", 1, parts)
+        return _link(x, "beta", x.size, parts)
+    return _link(x, "dirichlet", 1, parts)
 
 
-def _look(x: Expression, kind: str, cells: int, parts: Parts) -> Look:
-    return look(x, kind, cells, parts.structure.recording, parts.posteriors).tiled(parts.starts)
+def _link(x: Expression, kind: str, cells: int, parts: Parts) -> Link:
+    return link(x, kind, cells, parts.structure.recording, parts.posteriors).tiled(parts.starts)
 
 
 def _labelled(s: SeparableFactor, block: LabelBlock, parts: Parts) -> Labelled:
     family, label = s.factor.family, block.label
     if s.labels != [label] or family is None:
-        raise NotConjugate("its rows depend on several label vectors" if len(s.labels) > 1 else "its law is its own")
+        raise NotConjugate(
+            "its rows depend on several label vectors" if len(s.labels) > 1 else "its distribution is its own"
+        )
     if s.factor.x is None or not (s.factor.x.is_constant or s.gaps is not None):
         raise NotConjugate("its values are unknown")
     if family.name in ("Categorical", "Multinomial"):
         return _categories(s, block, parts)
     if family.name not in (*EXPECTED, *VECTORS):
-        raise NotConjugate(f"the {family.name} law has no conjugate messages here")
+        raise NotConjugate(f"the {family.name} distribution has no conjugate messages here")
     _refuse_ends(s.factor)
     if s.cells is None or s.cells.size != label.n_labels:
         raise NotConjugate("its parameters vary by row besides the labels")
-    looks = {n: _look(x, kind_of(family, n), label.n_labels, parts) for n, x in s.cells.parameters.items()}
+    links = {n: _link(x, kind_of(family, n), label.n_labels, parts) for n, x in s.cells.parameters.items()}
     if family.name in VECTORS:
-        looks = {VECTORS[family.name].get(n, n): found for n, found in looks.items()}
-        return Vectors(s, label, looks, parts.starts)
-    if family.name == "Binomial" and np.unique(looks["trials"].moments().first).size > 1:
+        links = {VECTORS[family.name].get(n, n): found for n, found in links.items()}
+        return Vectors(s, label, links, parts.starts)
+    if family.name == "Binomial" and np.unique(links["trials"].moments().first).size > 1:
         raise NotConjugate("its numbers of trials differ")
-    return Numbers(s, label, looks, parts.starts, family)
+    return Numbers(s, label, links, parts.starts, family)
 
 
 def _refuse_ends(factor: Factor) -> None:
@@ -292,7 +296,7 @@ def _refuse_ends(factor: Factor) -> None:
         bad = [~np.isfinite(np.asarray(c.transform(x), dtype=float)) for c in statistics.columns]
     places = np.flatnonzero(np.logical_or.reduce(bad)) if bad else np.zeros(0, dtype=int)
     if places.size:
-        raise NotConjugate(f"row {places[0]} is {np.ravel(x)[places[0]]:g}, an end of its law's support")
+        raise NotConjugate(f"row {places[0]} is {np.ravel(x)[places[0]]:g}, an end of its distribution's support")
 
 
 def _categories(s: SeparableFactor, block: LabelBlock, parts: Parts) -> Labelled:
@@ -303,7 +307,7 @@ def _categories(s: SeparableFactor, block: LabelBlock, parts: Parts) -> Labelled
     table = substitute(x, at)
     if table.ndim == 2 and table.shape[0] != label.n_labels:
         raise NotConjugate("its weights vary by row besides the labels")
-    found = _look(table, "dirichlet", label.n_labels, parts)
+    found = _link(table, "dirichlet", label.n_labels, parts)
     if s.factor.family is not None and s.factor.family.name == "Categorical":
         return Categories(s, label, {"probabilities": found}, parts.starts, table.shape[-1])
     assert s.factor.x is not None
@@ -313,7 +317,7 @@ def _categories(s: SeparableFactor, block: LabelBlock, parts: Parts) -> Labelled
 # -------------------------------------------------------------------- data without labels
 
 
-def _known(e: Evidence, parts: Parts) -> Statement:
+def _known(e: Contribution, parts: Parts) -> Statement:
     family, name = e.factor.family, e.factor.node.name
     if family is None or e.factor.x is None or not e.factor.x.is_constant:
         raise NotConjugate("its values are unknown")
@@ -321,23 +325,23 @@ def _known(e: Evidence, parts: Parts) -> Statement:
     if family.name in ("Categorical", "Multinomial"):
         return _counted(e, x, parts)
     if family.name not in (*EXPECTED, *VECTORS) or e.sums is None:
-        raise NotConjugate(f"the {family.name} law has no conjugate messages here")
+        raise NotConjugate(f"the {family.name} distribution has no conjugate messages here")
     _refuse_ends(e.factor)
     shape = e.elements.shape
     cells = int(np.prod(shape, dtype=int))
-    looks = {}
+    links = {}
     for parameter, value in e.parameters.items():
         kind = kind_of(family, parameter)
         event = value.shape[value.ndim - {"vector": 1, "wishart": 2, "inverse wishart": 2}.get(kind, 0) :]
-        looks[parameter] = _look(_laid_out(value, shape, cells, event), kind, cells, parts)
-    trials = looks["trials"].moments().first if "trials" in looks else np.zeros(1)
+        links[parameter] = _link(_laid_out(value, shape, cells, event), kind, cells, parts)
+    trials = links["trials"].moments().first if "trials" in links else np.zeros(1)
     if np.unique(trials).size > 1:
         raise NotConjugate("its numbers of trials differ")
     if family.name in VECTORS:
-        looks, family = {VECTORS[family.name].get(n, n): found for n, found in looks.items()}, MV_NORMAL
+        links, family = {VECTORS[family.name].get(n, n): found for n, found in links.items()}, MV_NORMAL
     width = family.event_ndim
     sums = _tiled(_sums(e.sums, cells, x.shape[-1:] if width else ()), parts.starts)
-    return Known(name, family, looks, sums, x)
+    return Known(name, family, links, sums, x)
 
 
 def _laid_out(x: Expression, shape: tuple[int, ...], cells: int, event: tuple[int, ...]) -> Expression:
@@ -375,7 +379,7 @@ def _tiled(sums: Sums, starts: int) -> Sums:
     )
 
 
-def _counted(e: Evidence, x: np.ndarray, parts: Parts) -> Counted:
+def _counted(e: Contribution, x: np.ndarray, parts: Parts) -> Counted:
     weights, name = e.factor.parameters["probabilities"], e.factor.node.name
     n = weights.shape[-1]
     many = e.factor.family is not None and e.factor.family.name == "Multinomial"
@@ -383,11 +387,11 @@ def _counted(e: Evidence, x: np.ndarray, parts: Parts) -> Counted:
     if weights.ndim == 1:
         total = x.reshape(-1, n).sum(0) if many else np.bincount(x.ravel().astype(int), minlength=n)
         counts = repeated(np.asarray(total, dtype=float)[None], parts.starts)
-        return Counted(name, _weights_look(weights, parts), counts, base)
+        return Counted(name, _weights_link(weights, parts), counts, base)
     if weights.ndim != 2:
         raise NotConjugate("its weights have more axes than rows and categories")
     each = x if many else (x.ravel()[:, None] == np.arange(n)).astype(float)
-    return Counted(name, _look(weights, "dirichlet", weights.shape[0], parts), repeated(each, parts.starts), base)
+    return Counted(name, _link(weights, "dirichlet", weights.shape[0], parts), repeated(each, parts.starts), base)
 
 
 __all__ = ["Parts", "read", "seen"]

@@ -2,11 +2,11 @@
 
 A start is a label for every unit, of one of three kinds. In most, units go to the nearest of a random smaller number of
 random rows (the logarithm of the number is uniform), and then three units in ten get a random label, so that the other
-components stand by: on the example of four overlapping normal laws and ten components one in three ends at least as
-high as the true labels do, and most of these are near their end after 20 iterations. A few are k-means with all
-components (:mod:`mcmix.sampling.seeding`; finds many that are far apart), and random labels (all components start near
-the mean of the data and grow apart; one in ten ends as high). Starts run side by side, the worse are dropped on the
-way, and the best bound wins.
+components stand by: on the example of four overlapping normal distributions and ten components one in three ends at
+least as high as the true labels do, and most of these are near their end after 20 iterations. A few are k-means with
+all components (:mod:`mcmix.sampling.seeding`; finds many that are far apart), and random labels (all components start
+near the mean of the data and grow apart; one in ten ends as high). Starts run side by side, the worse are dropped on
+the way, and the best bound wins.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mcmix.nodes.model import Model
 from mcmix.sampling.seeding import FEWEST as FEWEST_ROWS
 from mcmix.sampling.seeding import PER_LABEL, features, k_means, nearest
 from mcmix.steps.passes import Pass
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.variational.engine import Engine, State, ascend
 from mcmix.variational.statements import Counts
 
@@ -99,7 +99,7 @@ def random_labels(n_units: int, n_labels: int, rng: np.random.Generator) -> np.n
 
 
 def _columns(engine: Engine, structure: Structure, number: int) -> np.ndarray | None:
-    """Numbers that hang on the labels, one row per unit; None where there are none."""
+    """Numbers that depend on the labels, one row per unit; None where there are none."""
     block = structure.block_of(engine.passes[number].label.node)
     assert block is not None
     counts = [s for s in engine.passes[number].statements if isinstance(s, Counts) and s.s.units is None]

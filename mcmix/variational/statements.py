@@ -1,6 +1,6 @@
-"""What each law of a model says: expected log densities, and messages to the unknowns that it hangs on.
+"""What each distribution of a model says: expected log densities, and messages to the unknowns that it depends on.
 
-Laws of data on labels take part in a soft pass; the engine asks them for factors of it. Everything else speaks
+Distributions of data on labels take part in a soft pass; the engine asks them for factors of it. Everything else speaks
 through sums that are known, or through the moments of an unknown.
 """
 
@@ -25,31 +25,31 @@ from mcmix.structure.cells import missing_in
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.variational import families
 from mcmix.variational.families import EXPECTED
-from mcmix.variational.looks import Look
+from mcmix.variational.links import Link
 from mcmix.variational.posteriors import Moments, Posterior
 from mcmix.variational.priors import sums_of
 
 
 class Statement(ABC):
-    """One law, as a function of the unknowns it hangs on.
+    """One distribution, as a function of the unknowns it depends on.
 
     Attributes
     ----------
     name : str
         Of its node.
-    looks : mapping of str to Look
+    links : mapping of str to Link
     """
 
-    def __init__(self, name: str, looks: Mapping[str, Look]):
-        self.name, self.looks = name, dict(looks)
+    def __init__(self, name: str, links: Mapping[str, Link]):
+        self.name, self.links = name, dict(links)
 
     def moments(self) -> dict[str, Moments]:
         """Expectations of its parameters, per cell."""
-        return {k: look.moments() for k, look in self.looks.items()}
+        return {k: link.moments() for k, link in self.links.items()}
 
     def about(self, posterior: Posterior) -> list[str]:
-        """Its parameters that hang on an unknown."""
-        return [k for k, look in self.looks.items() if look.posterior is posterior]
+        """Its parameters that depend on an unknown."""
+        return [k for k, link in self.links.items() if link.posterior is posterior]
 
     @abstractmethod
     def message(self, parameter: str) -> tuple[Any, Any]:
@@ -61,10 +61,10 @@ class Statement(ABC):
 
 
 class Hyper(Statement):
-    """The law of an unknown, speaking to its own parents; its expected log density is part of a divergence."""
+    """The distribution of an unknown, speaking to its own parents; its expected log density is part of a divergence."""
 
-    def __init__(self, family: Family, looks: Mapping[str, Look], posterior: Posterior):
-        super().__init__(posterior.node.name, looks)
+    def __init__(self, family: Family, links: Mapping[str, Link], posterior: Posterior):
+        super().__init__(posterior.node.name, links)
         self.family, self.posterior = family, posterior
 
     def message(self, parameter: str) -> tuple[Any, Any]:
@@ -75,8 +75,8 @@ class Hyper(Statement):
 class Known(Statement):
     """Data without unknown labels: their statistics are known once and for all."""
 
-    def __init__(self, name: str, family: Family, looks: Mapping[str, Look], sums: Sums, x: np.ndarray):
-        super().__init__(name, looks)
+    def __init__(self, name: str, family: Family, links: Mapping[str, Link], sums: Sums, x: np.ndarray):
+        super().__init__(name, links)
         self.family, self.sums = family, sums
         vectors_of = family.name == "MvNormal"
         self.base = 0.0 if vectors_of else float(np.sum(EXPECTED[family.name].base(x, self.moments())))
@@ -105,34 +105,34 @@ class Counted(Statement):
         Log multinomial coefficients.
     """
 
-    def __init__(self, name: str, look: Look, counts: np.ndarray, base: float = 0.0):
-        super().__init__(name, {"probabilities": look})
+    def __init__(self, name: str, link: Link, counts: np.ndarray, base: float = 0.0):
+        super().__init__(name, {"probabilities": link})
         self.counts, self.base = counts, base
 
     def message(self, parameter: str) -> tuple[Any, Any]:
         """The counts."""
-        if self.looks[parameter].kind == "beta":
+        if self.links[parameter].kind == "beta":
             return self.counts.ravel(), np.zeros(self.counts.size)
         return self.counts, None
 
     def expected(self, starts: int) -> np.ndarray:
         """Counts times expected logs."""
-        logs = self.looks["probabilities"].moments().first
+        logs = self.links["probabilities"].moments().first
         with np.errstate(invalid="ignore"):
             total = np.where(self.counts > 0.0, self.counts * logs.reshape(self.counts.shape), 0.0)
         return self.base + total.reshape(starts, -1).sum(1)
 
 
 class Weights(Statement):
-    """The law of labels whose weights all units share; its expected log density is part of the pass."""
+    """The distribution of labels whose weights all units share; its expected log density is part of the pass."""
 
-    def __init__(self, name: str, look: Look, counts: np.ndarray, yes_or_no: bool):
-        super().__init__(name, {"weights": look})
+    def __init__(self, name: str, link: Link, counts: np.ndarray, yes_or_no: bool):
+        super().__init__(name, {"weights": link})
         self.counts, self.yes_or_no = counts, yes_or_no  # of all starts, one after another
 
     def log_weights(self) -> np.ndarray:
         """Expected log weight of each label, those of all starts one after another."""
-        m = self.looks["weights"].moments()
+        m = self.links["weights"].moments()
         if self.yes_or_no:
             return np.column_stack([m.second, m.first]).ravel()
         return np.ravel(m.first)
@@ -141,16 +141,16 @@ class Weights(Statement):
         """Expected counts of labels."""
         if self.yes_or_no:
             return self.counts[1::2], self.counts[::2]
-        if self.looks[parameter].kind == "beta":
+        if self.links[parameter].kind == "beta":
             return self.counts, np.zeros(self.counts.shape)
-        return self.counts.reshape(self.looks[parameter].rows.size, -1), None
+        return self.counts.reshape(self.links[parameter].rows.size, -1), None
 
 
 # -------------------------------------------------------------------- data on labels
 
 
 class Labelled(Statement):
-    """Data whose rows hang on labels: part of a pass.
+    """Data whose rows depend on labels: part of a pass.
 
     Attributes
     ----------
@@ -161,8 +161,8 @@ class Labelled(Statement):
         What is the same under every label, summed over rows.
     """
 
-    def __init__(self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int):
-        super().__init__(s.factor.node.name, looks)
+    def __init__(self, s: SeparableFactor, label: LabelVector, links: Mapping[str, Link], starts: int):
+        super().__init__(s.factor.node.name, links)
         self.s, self.label, self.starts, self.base = s, label, starts, 0.0
         self.kept: list[Any] = []
         self.rows: list[list[RowFactor]] = [[] for _ in range(starts)]
@@ -225,8 +225,8 @@ def _wide(x: Any, n: int) -> np.ndarray:
 class Numbers(Labelled):
     """Rows of numbers of a conjugate family."""
 
-    def __init__(self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int, family: Family):
-        super().__init__(s, label, looks, starts)
+    def __init__(self, s: SeparableFactor, label: LabelVector, links: Mapping[str, Link], starts: int, family: Family):
+        super().__init__(s, label, links, starts)
         assert s.cells is not None
         self.family, self.spec, n = family, EXPECTED[family.name], self.cells
         self.tables = [np.zeros(n) for _ in range(3)]
@@ -235,7 +235,7 @@ class Numbers(Labelled):
         sums = tuple(np.zeros(n) for _ in s.cells.columns)
         squares = tuple(np.zeros(n) if q else None for q in s.cells.squares)
         self.sums = Sums(counts, sums, squares, tuple(s.cells.sums.shifts))
-        # a lognormal law's column is the logarithm; a gamma law's first is the number itself
+        # a lognormal distribution's column is the logarithm; a gamma distribution's first is the number itself
         rows = self._rows(self.spec.form.kernel, s.cells.columns[0], self.tables, (1, 1, 1))
         self._collect(rows, counts, 1, list(zip(s.cells.columns, shifts, sums, squares, strict=True)))
         x = np.asarray(s.rows.arguments[0].known, dtype=float)
@@ -262,8 +262,8 @@ class Numbers(Labelled):
 class Vectors(Labelled):
     """Rows of normal vectors."""
 
-    def __init__(self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int):
-        super().__init__(s, label, looks, starts)
+    def __init__(self, s: SeparableFactor, label: LabelVector, links: Mapping[str, Link], starts: int):
+        super().__init__(s, label, links, starts)
         columns, self.shift = columns_about(s)
         n, d = self.cells, len(self.shift)
         self.means, self.precisions, self.constants = np.zeros((n, d)), np.zeros((n, d, d)), np.zeros(n)
@@ -313,12 +313,12 @@ class Vectors(Labelled):
 
 
 class Categories(Labelled):
-    """Rows of categories, with weights that hang on the label."""
+    """Rows of categories, with weights that depend on the label."""
 
     def __init__(
-        self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int, n_categories: int
+        self, s: SeparableFactor, label: LabelVector, links: Mapping[str, Link], starts: int, n_categories: int
     ):
-        super().__init__(s, label, looks, starts)
+        super().__init__(s, label, links, starts)
         assert s.factor.x is not None
         x = np.ascontiguousarray(self._ordered(np.asarray(s.factor.x.known).ravel()), dtype=float)
         self.table = np.zeros((self.cells, n_categories))
@@ -335,19 +335,19 @@ class Categories(Labelled):
 
     def refresh(self) -> None:
         """Expected logs."""
-        self.table[:] = self.looks["probabilities"].moments().first
+        self.table[:] = self.links["probabilities"].moments().first
 
     def logs(self, x: np.ndarray) -> np.ndarray:
         """See the base."""
-        table = np.broadcast_to(self.looks["probabilities"].moments().first, self.table.shape)
+        table = np.broadcast_to(self.links["probabilities"].moments().first, self.table.shape)
         return np.asarray(table[:, x[:, 0].astype(int)].T)
 
 
 class Counts(Labelled):
-    """Rows of multinomial counts, with weights that hang on the label: a linear factor per category."""
+    """Rows of multinomial counts, with weights that depend on the label: a linear factor per category."""
 
-    def __init__(self, s: SeparableFactor, label: LabelVector, looks: Mapping[str, Look], starts: int, x: np.ndarray):
-        super().__init__(s, label, looks, starts)
+    def __init__(self, s: SeparableFactor, label: LabelVector, links: Mapping[str, Link], starts: int, x: np.ndarray):
+        super().__init__(s, label, links, starts)
         x = self._ordered(x)
         n, m = self.cells, x.shape[1]
         self.slopes = [np.zeros(n) for _ in range(m)]
@@ -370,7 +370,7 @@ class Counts(Labelled):
 
     def _logs(self) -> np.ndarray:
         shape = (self.cells, self.width)
-        return np.broadcast_to(self.looks["probabilities"].moments().first, shape)
+        return np.broadcast_to(self.links["probabilities"].moments().first, shape)
 
     def refresh(self) -> None:
         """Expected logs, never minus infinity times no count."""

@@ -74,7 +74,9 @@ def few_rows():
 
 
 def every_labelling(data):
-    """Each labelling with its posterior probability and the laws of weights and means given it, in closed form."""
+    """Each labelling with its posterior probability and the distributions of weights and means given it, in closed
+    form.
+    """
     for z in itertools.product((0, 1), repeat=len(data)):
         z = np.array(z)
         counts, sums = np.bincount(z, minlength=2), np.bincount(z, data, minlength=2)
@@ -114,7 +116,7 @@ def test_dic4_and_occupied_components_by_every_labelling(counted):
 
 
 def test_dic2_and_dic3_by_independent_draws(counted):
-    """Draws from the mixture of all labellings' laws; each answer has a Monte Carlo error of about 0.01."""
+    """Draws from the mixture of all labellings' distributions; each answer has a Monte Carlo error of about 0.01."""
     data, row = counted
     labellings, rng = list(every_labelling(data)), np.random.default_rng(5)
     share = np.exp([log for _, log, _, _, _ in labellings])

@@ -11,7 +11,7 @@ import pytest
 
 from mcmix.api.command import _columns, components, main
 from mcmix.api.compare import Comparison
-from mcmix.api.fit.laws import kind_of, mixture
+from mcmix.api.fit.families import kind_of, mixture
 from mcmix.api.fit.run import DOUBTFUL, REFUSED, WELL, Wish, chosen, name_of, without_gaps
 from mcmix.report.frames import read_table
 
@@ -80,7 +80,7 @@ def test_parquet_and_counts(tmp_path, capsys):
     pytest.importorskip("pyarrow", reason="Parquet files need pyarrow")
     rng = np.random.default_rng(2)
     pd.DataFrame({"visits": rng.poisson([[1], [30]], (2, 30)).ravel()}).to_parquet(tmp_path / "d.parquet")
-    assert run(tmp_path / "d.parquet", "--components", "2", "--law", "poisson") in (WELL, DOUBTFUL)
+    assert run(tmp_path / "d.parquet", "--components", "2", "--distribution", "poisson") in (WELL, DOUBTFUL)
     assert "60 rows of visits; no missing cells" in capsys.readouterr().out
 
 
@@ -135,9 +135,13 @@ BAD = {
     "too few rows": (b"speed\n2\n3\n", [], "at least 3 rows"),
     "all missing": (b"speed,b\n,1\n,2\n,3\n,4\n", ["--columns", "speed"], "at least 3 rows"),
     "infinite": (b"speed\n1\ninf\n3\n4\n", [], "infinite ones in column speed"),
-    "counts": (b"speed\n1\n2.5\n3\n", ["--law", "poisson"], "expected counts from 0"),
-    "positive": (b"speed\n1\n-2.5\n3\n", ["--law", "lognormal"], "expected positive numbers"),
-    "law of one column": (b"a,b\n1,2\n2,3\n4,5\n", ["--law", "poisson"], "is for one column, got 2 (a, b)"),
+    "counts": (b"speed\n1\n2.5\n3\n", ["--distribution", "poisson"], "expected counts from 0"),
+    "positive": (b"speed\n1\n-2.5\n3\n", ["--distribution", "lognormal"], "expected positive numbers"),
+    "distribution of one column": (
+        b"a,b\n1,2\n2,3\n4,5\n",
+        ["--distribution", "poisson"],
+        "is for one column, got 2 (a, b)",
+    ),
     "no names": (b"1.5\n2.5\n3.5\n", [], "expected names of columns in the first line, got numbers (1.5)"),
     "truth values": (b"up\nTrue\nFalse\nTrue\n", [], "truth values in column up"),
     "decimal commas": (b"speed;b\n1,5;1\n2,5;2\n3,5;3\n", [], "write numbers with a point, as in 3.14"),

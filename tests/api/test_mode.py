@@ -1,4 +1,4 @@
-"""The mode of a posterior, labels summed out, and the normal law there: against closed forms and SciPy."""
+"""The mode of a posterior, labels summed out, and the normal distribution there: against closed forms and SciPy."""
 
 import numpy as np
 import pytest
@@ -396,7 +396,7 @@ def test_a_mode_at_an_end_with_a_bounded_density_is_a_mode_but_not_normal():
         mc.NormApprox([x]).fit(seed=1)
 
 
-# -------------------------------------------------------------------- draws from the normal law
+# -------------------------------------------------------------------- draws from the normal distribution
 
 
 def test_draws_follow_the_normal_law():

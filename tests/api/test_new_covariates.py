@@ -171,7 +171,7 @@ def test_new_rows_that_do_not_fit(two_lines, new, said):
 def test_a_law_that_needs_covariates_says_so(two_lines):
     law = mc.predictive(two_lines)
     for ask in (lambda: law.cdf(1.0), lambda: law.quantile(0.5), lambda: law.rvs(3)):
-        with pytest.raises(mc.ModelError, match=r"hangs on its covariates; say predictive\(m, given=...\) for X"):
+        with pytest.raises(mc.ModelError, match=r"depends on its covariates; say predictive\(m, given=...\) for X"):
             ask()
     for given, said in (
         ({"W": 1.0}, "given= expected covariates X by name, got W"),
@@ -204,5 +204,5 @@ def test_functions_that_are_called_as_written_have_no_new_rows():
 
     m = mc.MCMC([mc.Normal("y", mc.Lambda("mean", mean), 1.0, value=DATA, observed=True)])
     m.sample(50, 0, seed=1, progress_bar=False)
-    with pytest.raises(mc.ModelError, match="mean: its function hangs on covariates and is called as it is written"):
+    with pytest.raises(mc.ModelError, match="mean: its function depends on covariates and is called as it is written"):
         m.predict_logpdf({"y": [0.0], "x": [1.0]})

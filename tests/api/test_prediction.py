@@ -1,4 +1,6 @@
-"""The law of one new row: closed forms, plain computation from the draws, and freedom from the names of components."""
+"""The distribution of one new row: closed forms, plain computation from the draws, and freedom from the names of
+components.
+"""
 
 import numpy as np
 import pytest
@@ -183,7 +185,7 @@ def test_errors_of_log_means_by_repetition():
     assert np.mean([r.total_error for r in runs]) == pytest.approx(logs.sum(axis=1).std(), rel=0.15)
 
 
-# -------------------------------------------------------------------- other laws
+# -------------------------------------------------------------------- other distributions
 
 
 def laws():
@@ -200,7 +202,7 @@ def laws():
     mean = mc.Normal("mean", 0.0, 1.0)
     yield "truncated normal", mc.TruncatedNormal("y", mean, 1.0, 0.0, np.inf, value=positive, observed=True)
     parts = [mc.Exponential.dist(mc.Gamma("rate", 2.0, 2.0)), mc.Gamma.dist(2.0, mc.Gamma("other", 2.0, 2.0))]
-    yield "several laws", mc.Mixture("y", mc.Dirichlet("w", [1, 1]), parts, value=positive, observed=True)
+    yield "several distributions", mc.Mixture("y", mc.Dirichlet("w", [1, 1]), parts, value=positive, observed=True)
     skew = mc.Normal("skew", 0.0, 1.0, size=2)
     yield "skew normal", mc.SkewNormal("y", 1.0, 1.0, skew[z(30)], value=positive, observed=True)
     kappa = mc.Gamma("kappa", 2.0, 1.0, size=2)
@@ -453,5 +455,5 @@ def test_which_law_is_meant_must_be_clear():
     counts = mc.Multinomial(
         "c", 5, mc.Dirichlet("p", np.ones(3)), value=rng.multinomial(5, [0.2, 0.3, 0.5], 9), observed=True
     )
-    with pytest.raises(ModelError, match="the law of column 0 of c by itself is not known here"):
+    with pytest.raises(ModelError, match="the distribution of column 0 of c by itself is not known here"):
         mc.predictive(sampled([counts], iterations=300), column=0)

@@ -1,4 +1,4 @@
-"""Predictive draws, deviance and remembered draws, against laws that are known in closed form."""
+"""Predictive draws, deviance and remembered draws, against distributions that are known in closed form."""
 
 import arviz as az
 import numpy as np
@@ -171,7 +171,7 @@ def test_what_was_not_kept_is_drawn_from_its_law_and_named(capsys):
     group = mc.Normal("group", top, 100.0, size=4, trace=False)
     y = mc.Normal("y", group, 1.0, value=np.full(4, 3.0), observed=True)
     found = sampled([y]).posterior_predictive(500, seed=1)["y"]
-    assert "group not kept; drawn from their law" in capsys.readouterr().err
+    assert "group not kept; drawn from their distribution" in capsys.readouterr().err
     assert found.shape == (500, 4) and abs(found.mean() - 3.0) < 0.2
     hidden = mc.Normal("hidden", 0, 1, trace=False)
     other = mc.Normal("other", hidden, 1.0, value=[1.0, 2.0], observed=True)

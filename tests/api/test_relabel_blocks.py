@@ -140,7 +140,7 @@ def density(m, draws):
 
 
 def prior_draws(m, n=12):
-    """Draws of all unknowns from their laws, as one chain."""
+    """Draws of all unknowns from their distributions, as one chain."""
     names = [s.name for s in m.model.stochastics]
     found = m.model.prior_predictive(n, 3, names)
     masks = {s.name: s.mask for s in m.model.stochastics}

@@ -35,7 +35,9 @@ def normal():
 
 
 def distance(first, second, low, high):
-    """Cumulative Jensen-Shannon distance of two laws over a range, by a plain sum: Kallioinen et al., section 2.3."""
+    """Cumulative Jensen-Shannon distance of two distributions over a range, by a plain sum: Kallioinen et al., section
+    2.3.
+    """
     x = np.linspace(low, high, 200_001)
     width = x[1] - x[0]
     found = []

@@ -412,7 +412,7 @@ def test_methods_and_rows_that_need_a_model(run):
     _, path = run
     with pytest.raises(ModelError, match=r"'stephens' computes label probabilities from the model.*MCMC\(model\).read"):
         mc.relabel(path, "stephens")
-    with pytest.raises(ModelError, match=r"for new rows.*'law'.*mc.MCMC\(model\).read\(draws\)"):
+    with pytest.raises(ModelError, match=r"for new rows.*'distribution'.*mc.MCMC\(model\).read\(draws\)"):
         mc.classify(path, [0.0])
     no_labels = forms(path)["arrays"]
     with pytest.raises(ModelError, match="expected draws of labels"):
@@ -501,9 +501,9 @@ def test_laws_numbers_vectors_and_counts():
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"law": None}, "expected 'law' too"),
+        ({"law": None}, "expected 'distribution' too"),
         ({"weights": None}, "expected 'weights' too"),
-        ({"law": "Norml"}, "'law' expected a law such as mc.Normal"),
+        ({"law": "Norml"}, "'distribution' expected a distribution such as mc.Normal"),
         ({"components": {"mu": "centre"}}, "no variable 'centre'"),
         ({"components": {"mu": "center"}}, "needs precision"),
         ({"components": {"mu": "center", "width": "sd"}}, "Normal has no parameter 'width'; accepted: mean, precision"),

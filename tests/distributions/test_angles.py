@@ -1,4 +1,6 @@
-"""Variables on a circle: stationary laws across the seam, starts, modes, statistics, labels, files, pictures."""
+"""Variables on a circle: stationary distributions across the seam, starts, modes, statistics, labels, files,
+pictures.
+"""
 
 import json
 
@@ -114,7 +116,7 @@ def test_the_error_of_a_circular_mean_is_that_of_many_runs():
     assert told == pytest.approx(deviations.std(), rel=0.2)
 
 
-# -------------------------------------------------------------------- stationary laws
+# -------------------------------------------------------------------- stationary distributions
 
 
 STEPS = {

@@ -78,7 +78,7 @@ FAMILIES_AT_ZERO = {
     "Lognormal": lambda: mc.Lognormal.dist(mc.Normal("a", 0, 1), unknown("b")),
     "Chi2": lambda: mc.Chi2.dist(unknown("a")),
     "HalfNormal": lambda: mc.HalfNormal.dist(sigma=unknown("a")),
-    "a law of SciPy": lambda: mc.from_scipy(stats.weibull_min).dist(unknown("a")),
+    "a distribution of SciPy": lambda: mc.from_scipy(stats.weibull_min).dist(unknown("a")),
 }
 
 
@@ -176,7 +176,7 @@ IMPOSSIBLE = {
         lambda x: mc.Mixture("v", [0.5, 0.5], mc.Gamma, mc.Gamma("a", 2, 1, size=2), 1.0, value=x, observed=True),
         [0.2, 0.5, 0.0],
     ),
-    "mixture of unlike laws": (
+    "mixture of unlike distributions": (
         lambda x: mc.Mixture("v", [0.5, 0.5], [mc.Gamma.dist(unknown("a"), 1.0), mc.Lognormal.dist(0.0, unknown("b"))],
                              value=x, observed=True),
         [0.2, 0.5, 0.0],

@@ -41,7 +41,7 @@ COUNTS = [name for name in WITH if FAMILIES[name].support.discrete and name != "
 def quantiles(name: str, *levels: float) -> list[float]:
     """Points at these levels of a family with its first example parameters."""
     law = EXAMPLES[name].law(*EXAMPLES[name].parameters[0])
-    if not hasattr(law, "ppf"):  # the half-Cauchy law of the examples
+    if not hasattr(law, "ppf"):  # the half-Cauchy distribution of the examples
         grid = np.linspace(0.0, 60.0, 6001)
         return [float(np.interp(level, law.cdf(grid), grid)) for level in levels]
     return [float(law.ppf(level)) for level in levels]
@@ -411,9 +411,9 @@ def test_truncation_stays_within_the_law() -> None:
     [
         (lambda w: w("y", mc.VonMises, 0.0, 1.0, upper=1.0, value=0.5), TypeError, ["y", "VonMises", "Weibull"]),
         (lambda w: w("y", mc.Dirichlet, [1.0, 1.0], upper=1.0, value=0.5), TypeError, ["y", "Dirichlet"]),
-        (lambda w: w("y", "Normal", 0.0, 1.0, value=0.5), TypeError, ["y", "law class", "'Normal'"]),
-        (lambda w: w("y", mc.Normal("n", 0, 1), upper=1.0, value=0.5), TypeError, ["y", "law class"]),
-        (lambda w: w("y", mc.Censored, 0.0, 1.0, value=0.5), TypeError, ["y", "law class"]),
+        (lambda w: w("y", "Normal", 0.0, 1.0, value=0.5), TypeError, ["y", "distribution class", "'Normal'"]),
+        (lambda w: w("y", mc.Normal("n", 0, 1), upper=1.0, value=0.5), TypeError, ["y", "distribution class"]),
+        (lambda w: w("y", mc.Censored, 0.0, 1.0, value=0.5), TypeError, ["y", "distribution class"]),
         (lambda w: w("y", mc.Normal, 0.0, 1.0, lower=2.0, upper=1.0, value=1.5), mc.SupportError, ["y", "lower", "2"]),
         (lambda w: w("y", mc.Normal, 0.0, 1.0, lower=1.0, upper=1.0, value=1.0), mc.SupportError, ["y", "lower"]),
         (lambda w: w("y", mc.Normal, 0.0, 1.0, lower=np.nan, value=1.0), mc.SupportError, ["y", "lower", "nan"]),
@@ -439,7 +439,7 @@ def test_data_outside_the_truncation_are_refused() -> None:
 
 
 def test_a_censored_law_is_for_data() -> None:
-    with pytest.raises(mc.ModelError, match="y: a censored law is a law of data"):
+    with pytest.raises(mc.ModelError, match="y: a censored distribution is a distribution of data"):
         mc.Censored("y", mc.Normal, 0.0, 1.0, upper=1.0, observed=False)
     with pytest.raises(mc.ModelError, match="y: .*expects data"):
         mc.Censored("y", mc.Normal, 0.0, 1.0, upper=1.0)
@@ -448,7 +448,7 @@ def test_a_censored_law_is_for_data() -> None:
 
 
 def test_an_uncensored_value_must_be_possible() -> None:
-    """A code beyond the bound may be anything; between the bounds the law's own support counts."""
+    """A code beyond the bound may be anything; between the bounds the distribution's own support counts."""
     node = mc.Censored("y", mc.Gamma, 2.0, 1.0, lower=0.5, upper=3.0, value=[-999.0, 1.0, 999.0])
     law = stats.gamma(2.0)
     assert node.logp == pytest.approx(law.logcdf(0.5) + law.logpdf(1.0) + law.logsf(3.0))

@@ -25,7 +25,7 @@ sampled = runs.sampler(iterations=20_000, burn=2000)
 
 
 def margin(concentration, d):
-    """The law of each correlation: both shapes concentration + d / 2 - 1, on (-1, 1)."""
+    """The distribution of each correlation: both shapes concentration + d / 2 - 1, on (-1, 1)."""
     shape = concentration + 0.5 * d - 1.0
     return stats.beta(shape, shape, -1.0, 2.0)
 
@@ -175,7 +175,7 @@ def test_moves_under_the_prior(step, concentration, d):
 
 @pytest.mark.parametrize("step", [density.BlockMetropolis, density.BlockSlice])
 def test_other_kinds_of_blocks_under_the_prior(step):
-    """Several simplexes and several matrices, each moving on its own: beta laws, and scaled chi-squares."""
+    """Several simplexes and several matrices, each moving on its own: beta distributions, and scaled chi-squares."""
     w, precision = mc.Dirichlet("w", [1.0, 2.0, 3.0], size=2), mc.Wishart("precision", 5.0, np.eye(2), size=2)
 
     @mc.potential
@@ -206,7 +206,7 @@ def test_a_log_density_that_is_no_number_is_told_with_the_matrix_that_was_tried(
         m.sample(2000, 100, chains=1, seed=1, progress_bar=False)
 
 
-def test_idle_matrices_are_drawn_from_the_prior():
+def test_matrices_without_data_are_drawn_from_the_prior():
     correlation = mc.LKJ("R", 2.0, 3)
     x = mc.Normal("x", 0.0, 1.0)
     y = mc.Normal("y", x, 1.0, value=0.3, observed=True)
@@ -318,7 +318,7 @@ def test_scales_and_correlations_are_sampled_on_sums_however_many_rows_there_are
         m, y = mixture(n, write, shared)
         assert runs.step_of(m, "z").name == "label pass" and runs.step_of(m, "mu").name == "conjugate Gibbs"
         assert runs.step_of(m, "scale").name == "slice" and runs.step_of(m, "R").name == "slice, free coordinates"
-        assert [e.over for e in m.assembled.structure.evidence if e.factor.node is y] == ["cells"]
+        assert [e.over for e in m.assembled.structure.contributions if e.factor.node is y] == ["cells"]
         targets = [runs.step_of(m, "scale").target.expression, runs.step_of(m, "R").target]
         sizes.append([[p.shape for p in ordered(t)] for t in targets])
         assert max(p.size for t in targets for p in ordered(t)) <= 16
@@ -360,7 +360,9 @@ def test_the_mode_of_a_correlation():
 
 
 def test_the_mode_of_a_larger_matrix_under_the_prior_and_its_normal_law():
-    """A likelihood that is an LKJ law's density in itself: data whose products are a multiple of the identity."""
+    """A likelihood that is an LKJ distribution's density in itself: data whose products are a multiple of the
+    identity.
+    """
     x = np.sqrt(2.0) * np.vstack([np.eye(3), -np.eye(3)])
     correlation = mc.LKJ("R", 2.0, 3, value=[[1.0, 0.3, 0.1], [0.3, 1.0, -0.2], [0.1, -0.2, 1.0]])
     y = mc.MvNormalCov("y", np.zeros(3), correlation, value=x, observed=True)
@@ -397,6 +399,6 @@ def test_what_cannot_be_is_refused(build, words):
 
 
 def test_a_missing_dimension_is_named():
-    """As every missing parameter of every law is."""
+    """As every missing parameter of every distribution is."""
     with pytest.raises(TypeError, match="R: LKJ needs dimension; accepted: concentration, dimension"):
         mc.LKJ("R", 2.0)

@@ -116,7 +116,7 @@ def test_no_part_of_the_evidence_grows_with_the_rows(law, labels):
         given = (mu[z], matrix[z]) if labels else (mu[0], matrix)
         y = getattr(mc, law)("y", *given, value=x, observed=True)
         m = mc.MCMC([y, scale, mu])
-        evidence = [e for e in m.assembled.structure.evidence if e.factor.node is y]
+        evidence = [e for e in m.assembled.structure.contributions if e.factor.node is y]
         assert [e.over for e in evidence] == ["cells"]
         assert runs.step_of(m, "scale").name == "slice" and runs.step_of(m, "mu").name == "conjugate Gibbs"
         sizes.append((runs.step_of(m, "scale").cost, runs.step_of(m, "mu").cost))
@@ -128,7 +128,7 @@ def test_no_part_of_the_evidence_grows_with_the_rows(law, labels):
 
 @pytest.mark.parametrize("law", MATRICES)
 def test_a_mean_is_drawn_from_its_normal_law(law):
-    """Data and prior by covariance, factor or precision: the same law of the mean."""
+    """Data and prior by covariance, factor or precision: the same distribution of the mean."""
     cover, prior, centre = SCALE, np.array([[3.0, -1.0], [-1.0, 2.0]]), np.array([1.0, -1.0])
     mu = getattr(mc, law)("mu", centre, MATRICES[law](prior))
     y = getattr(mc, law)("y", mu, MATRICES[law](cover), value=ROWS, observed=True)
@@ -212,7 +212,7 @@ CENTRES, TIMES, DEGREES = np.array([[0.0, 0.5], [2.0, 2.0]]), 0.5, 5.0
 
 
 def pooled(x, owned, centre):
-    """What rows add to the scale, their mean integrated out (a normal law with covariance X / TIMES)."""
+    """What rows add to the scale, their mean integrated out (a normal distribution with covariance X / TIMES)."""
     n = len(owned)
     if not n:
         return np.zeros((2, 2)), centre
@@ -223,7 +223,9 @@ def pooled(x, owned, centre):
 
 
 def log_evidence(added, n, scale):
-    """Log evidence of n rows under an inverse Wishart law of their covariance, but for the integrals over means."""
+    """Log evidence of n rows under an inverse Wishart distribution of their covariance, but for the integrals over
+    means.
+    """
     after = scale + added
     logs = multigammaln((DEGREES + n) / 2, 2) - multigammaln(DEGREES / 2, 2) - n * np.log(np.pi)
     return logs + 0.5 * (DEGREES * np.linalg.slogdet(scale)[1] - (DEGREES + n) * np.linalg.slogdet(after)[1]), after / (
@@ -280,7 +282,9 @@ def test_known_labels():
 
 
 def test_coordinates_that_are_missing():
-    """Rows with gaps: labels and means have the law that they have where the same rows are written by precision."""
+    """Rows with gaps: labels and means have the distribution that they have where the same rows are written by
+    precision.
+    """
     x = ROWS.copy()
     x[2, 0] = x[4, 1] = np.nan
 
@@ -336,7 +340,7 @@ def test_a_wishart_law_whose_scale_is_unknown_is_drawn_exactly():
 
 
 def test_a_number_in_the_scale_is_sampled_by_slices():
-    """X ~ inverse Wishart with scale s S: the law of s is gamma."""
+    """X ~ inverse Wishart with scale s S: the distribution of s is gamma."""
     covers = positive((2,), 2, 13)
     s = mc.Gamma("s", 2.0, 1.0)
     x = mc.InverseWishart("x", 6.0, s * SCALE, value=covers, observed=True)
@@ -347,7 +351,9 @@ def test_a_number_in_the_scale_is_sampled_by_slices():
 
 
 def test_covariances_outside_the_conjugate_pattern_still_move():
-    """A covariance plus a known one: no conjugate law; slices on the sums, one dimension against quadrature."""
+    """A covariance plus a known one: no conjugate distribution; slices on the sums, one dimension against
+    quadrature.
+    """
     x = np.array([[0.4], [-1.5], [2.2], [0.9]])
     cover = mc.InverseWishart("cover", 5.0, [[2.0]])
     y = mc.MvNormalCov("y", [0.0], cover + np.array([[0.5]]), value=x, observed=True)

@@ -1,4 +1,6 @@
-"""Cumulative laws: log P(X <= x) and log P(X > x) of every family that has them, and the functions below them."""
+"""Cumulative distributions: log P(X <= x) and log P(X > x) of every family that has them, and the functions below
+them.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ CASES = [pytest.param(n, p, id=f"{n}-{i}") for n in WITH for i, p in enumerate(E
 
 
 class NegativeBinomial:
-    """scipy's law by its beta law: scipy itself rounds 1 - p, where p is near 1."""
+    """scipy's distribution by its beta distribution: scipy itself rounds 1 - p, where p is near 1."""
 
     def __init__(self, mean: float, dispersion: float):
         self.mean, self.dispersion = mean, dispersion

@@ -180,7 +180,7 @@ def test_many_degrees_of_freedom_are_the_normal_law(freedom: float) -> None:
 
 
 def test_tails_that_overflow_when_squared() -> None:
-    """The density of a Cauchy law at 1e200 is 1e-400 / pi: no double, but its log is."""
+    """The density of a Cauchy distribution at 1e200 is 1e-400 / pi: no double, but its log is."""
     student = FAMILIES["StudentT"].logpdf(1e200, 0.0, 1.0, 1.0)
     np.testing.assert_allclose(student, -400.0 * math.log(10.0) - math.log(math.pi), rtol=1e-14)
     cut = FAMILIES["HalfCauchy"].logpdf(1e200, 0.0, 1.0)
@@ -236,7 +236,7 @@ def test_dirichlet_at_the_faces_of_the_simplex() -> None:
     np.testing.assert_allclose(logpdf([0.0, 1.0], [1.0, 1.0]), 0.0, atol=1e-15)
     np.testing.assert_allclose(logpdf([0.0, 0.5, 0.5], [1.0, 2.0, 2.0]), math.log(24.0 * 0.25))
     assert logpdf([0.0, 1.0], [2.0, 1.0]) == -np.inf
-    assert logpdf([0.0, 1.0], [0.5, 1.0]) == -np.inf  # without bound, so no observation of this law
+    assert logpdf([0.0, 1.0], [0.5, 1.0]) == -np.inf  # without bound, so no observation of this distribution
     assert logpdf([0.0, 0.0, 1.0], [0.5, 2.0, 1.0]) == -np.inf
     assert logpdf([0.5, 0.4], [1.0, 1.0]) == -np.inf
     rows = logpdf(np.full((3, 2), 0.5), [[1.0, 1.0], [2.0, 2.0], [0.0, 1.0]])
@@ -271,7 +271,7 @@ def check_against_law(draws: np.ndarray, law: Any, discrete: bool) -> None:
     """Draws against a distribution function and its moments.
 
     The distance of distribution functions exceeds 2.3 / sqrt(n) with probability below 2 exp(-2 * 2.3**2) = 5e-5
-    (Dvoretzky, Kiefer, Wolfowitz, Massart; discrete laws included), the mean 4.5 standard errors with 7e-6.
+    (Dvoretzky, Kiefer, Wolfowitz, Massart; discrete distributions included), the mean 4.5 standard errors with 7e-6.
     """
     n = draws.size
     ordered = np.sort(draws.astype(float))

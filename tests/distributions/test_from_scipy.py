@@ -1,4 +1,4 @@
-"""Laws made of scipy.stats distributions: signatures, densities, draws, posteriors, refusals."""
+"""Distributions made of scipy.stats distributions: signatures, densities, draws, posteriors, refusals."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_many_labels_go_as_a_block() -> None:
     x = np.concatenate([rng.gumbel(0.0, 1.0, 20), rng.gumbel(4.0, 1.0, 20)])
     z = mc.Categorical("z", [0.5, 0.5], size=len(x))
     sampler = sampled(mc.from_scipy(stats.gumbel_r)("y", loc=4.0 * z, value=x, observed=True))
-    assert sampler.step_method_dict[z][0].name == "entangled labels"
+    assert sampler.step_method_dict[z][0].name == "non-factorising labels"
     density = stats.gumbel_r.pdf(x[:, None], [0.0, 4.0])
     shares = density / density.sum(1, keepdims=True)
     assert_shares(chains_of(sampler, "z")[..., None] == np.arange(2), shares, "labels")

@@ -54,7 +54,7 @@ def test_log_densities_of_numbers(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVENT_LAWS)
 def test_log_densities_of_vectors_and_matrices(name: str) -> None:
-    """Where the law has a Cholesky factor, its rounding is allowed for: see `rounding`."""
+    """Where the distribution has a Cholesky factor, its rounding is allowed for: see `rounding`."""
     law = EVENT_LAWS[name]
     found = np.array([float(FAMILIES[name].logpdf(*values)) for values in law.values])
     expected, sizes = exact(law, [many_digits(values) for values in law.values])
@@ -95,7 +95,7 @@ def test_log_beta(one: float, other: float) -> None:
     assert special.log_beta(one, other) == special.log_beta(other, one)
 
 
-# -------------------------------------------------------------------- narrow stretches of a normal law
+# -------------------------------------------------------------------- narrow stretches of a normal distribution
 
 
 @pytest.mark.parametrize("lower", [-1e3, -38.0, -2.0, 0.0, 0.5, 5.0, 40.0])

@@ -1,6 +1,7 @@
 """Posteriors of one unknown under less usual families against quadrature, and the special functions behind them.
 
-Densities, draws, statistics and messages are held to scipy in test_distributions.py; here the laws meet the sampler.
+Densities, draws, statistics and messages are held to scipy in test_distributions.py; here the distributions meet the
+sampler.
 """
 
 from __future__ import annotations

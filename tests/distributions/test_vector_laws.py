@@ -1,4 +1,4 @@
-"""Laws of vectors and matrices: densities, draws, shapes, refusals, and posteriors."""
+"""Distributions of vectors and matrices: densities, draws, shapes, refusals, and posteriors."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
-"""Which step serves which law with which prior: read off small models, covered by few of them, shown as a table.
+"""Which step serves which distribution with which prior: read off small models, covered by few of them, shown as a
+table.
 
 ``python -m tests.harness.combinations`` prints the table of the README.
 """
@@ -20,20 +21,20 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps import table
 from mcmix.steps.base import Step
-from mcmix.structure.evidence import structure_of
+from mcmix.structure.contributions import structure_of
 from mcmix.structure.recording import record
 from mcmix.testing import HarnessResult, joint_test
 from tests.harness import gaps, grammar, structures
 from tests.harness.grammar import Small
 
 EXCHANGE = "LabelGibbs with label permutation move"
-OWN, SCIPY = "a law of the user's", "a law of SciPy's"
-NOTHING = "nothing"  # what a variable that no data hang on has below it
+OWN, SCIPY = "a distribution of the user's", "a distribution of SciPy's"
+NOTHING = "nothing"  # what a variable that no data depend on has below it
 WRAPPERS = ("Censored", "Truncated")
 
 
 class Combination(NamedTuple):
-    """A step, a law that it meets as likelihood of what it draws, and the prior of what it draws."""
+    """A step, a distribution that it meets as likelihood of what it draws, and the prior of what it draws."""
 
     step: str
     family: str
@@ -49,13 +50,13 @@ class Found:
 
     @property
     def pairs(self) -> frozenset[tuple[str, str, str]]:
-        """What the fast part covers: each step with each law below it, and with each prior."""
+        """What the fast part covers: each step with each distribution below it, and with each prior."""
         below = {("law", c.step, _short(c.family)) for c in self.combinations if c.family != NOTHING}
         return frozenset(below | {("prior", c.step, _short(c.prior)) for c in self.combinations})
 
 
 def _short(family: str) -> str:
-    """Censored and truncated laws, and those of SciPy, are one class each for the fast part."""
+    """Censored and truncated distributions, and those of SciPy, are one class each for the fast part."""
     return next((w for w in WRAPPERS if family.startswith(w) and family not in FAMILIES), family)
 
 
@@ -93,7 +94,7 @@ def _combinations(step: Step, model: mc.Model) -> Iterator[Combination]:
 
 
 def _children(node: Node, model: mc.Model) -> list[str]:
-    """Laws that a variable is a parameter of, functions between them passed over."""
+    """Distributions that a variable is a parameter of, functions between them passed over."""
     found = []
     for child in node.children:
         if child not in model.nodes:
@@ -186,7 +187,7 @@ def never_assigned(found: Iterable[Found]) -> list[str]:
 
 
 def never_met(found: Iterable[Found], families: Mapping[str, Family] = FAMILIES) -> list[str]:
-    """Families that no data of a model have, and those that are the law of no unknown."""
+    """Families that no data of a model have, and those that are the distribution of no unknown."""
     found = list(found)
     data = {c.family for f in found for c in f.combinations}
     unknown = {c.prior for f in found for c in f.combinations}
@@ -197,13 +198,13 @@ def never_met(found: Iterable[Found], families: Mapping[str, Family] = FAMILIES)
 
 
 def markdown(found: Iterable[Found]) -> str:
-    """The table of combinations: a row per step, what it draws, and the laws below."""
+    """The table of combinations: a row per step, what it draws, and the distributions below."""
     rows: dict[str, tuple[set[str], set[str]]] = {}
     for c in (c for f in found for c in f.combinations):
         priors, laws = rows.setdefault(c.step, (set(), set()))
         priors.add(_short(c.prior))
         laws.add(_short(c.family))
-    lines = ["| step | draws what has the law | given rows of |", "|---|---|---|"]
+    lines = ["| step | draws what has the distribution | given rows of |", "|---|---|---|"]
     for step in sorted(rows):
         drawn, below = (", ".join(sorted(names - {NOTHING})) for names in rows[step])
         lines.append(f"| {step} | {drawn} | {below or NOTHING} |")

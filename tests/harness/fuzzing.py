@@ -1,4 +1,4 @@
-"""Small models drawn at random from a grammar of laws, links, look-ups and plates.
+"""Small models drawn at random from a grammar of distributions, links, look-ups and plates.
 
 A :class:`Plan` says all about one model and can be printed and built again: :func:`plans` draws plans, :func:`built`
 makes nodes of one. Priors are proper and moderate, so that direct draws of the model tell something.
@@ -48,7 +48,7 @@ PRIORS: dict[str, dict[str, tuple[float, ...]]] = {
 }
 PRIORS["nonnegative"] = PRIORS["positive"]
 
-# Which parameter of a prior may itself be unknown, and the law of that.
+# Which parameter of a prior may itself be unknown, and the distribution of that.
 ABOVE: dict[str, tuple[int, str, tuple[float, ...]]] = {
     "Normal": (0, "Normal", (0.0, 1.0)),
     "Laplace": (1, "Gamma", (4.0, 2.0)),
@@ -145,10 +145,10 @@ class Plan:
     as_mixture : bool
         Whether look-ups are written by ``Mixture`` where they can be.
     unknowns : tuple of Unknown
-    idle : bool
-        Whether there is a variable that no data hang on.
+    forward_sampled : bool
+        Whether there is a variable that no data depend on.
     more : {"nothing", "rows"}
-        Whether further data, numbers about each of its entries, hang on the first unknown.
+        Whether further data, numbers about each of its entries, depend on the first unknown.
     """
 
     family: str
@@ -157,7 +157,7 @@ class Plan:
     weights: str
     as_mixture: bool
     unknowns: tuple[Unknown, ...]
-    idle: bool
+    forward_sampled: bool
     more: str = "nothing"
 
 

@@ -1,7 +1,7 @@
 """The joint test for data with missing entries, and small models that have some.
 
 Entries that are missing are unknowns: each replication draws whole rows, shows the sampler those that are known, and
-starts it at those that are not. The law of whole rows must then be what it was.
+starts it at those that are not. The distribution of whole rows must then be what it was.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Small models made from the list of families alone: a new family brings its own.
 
-Each family is the law of the data of two components, one of its parameters unknown at a time, with a prior from every
-family whose values that parameter may take. What a prior may be is read off supports and constraints; a constraint
-that has no row here ends in an error, not in a gap. Parameters that are known have their values from
+Each family is the distribution of the data of two components, one of its parameters unknown at a time, with a prior
+from every family whose values that parameter may take. What a prior may be is read off supports and constraints; a
+constraint that has no row here ends in an error, not in a gap. Parameters that are known have their values from
 `tests/family_examples.py`, and so have priors: proper and moderate, so that direct draws tell something.
 """
 
@@ -95,7 +95,8 @@ EVENTS: dict[str, Callable[[Family], bool]] = {
     "lower factor": lambda f: f.support.positive_definite or f.support.correlation,
 }
 
-# Laws pile up at an edge, beyond what doubles resolve, where such a parameter is near zero: it stays away from there.
+# Distributions pile up at an edge, beyond what doubles resolve, where such a parameter is near zero: it stays away from
+# there.
 EDGES = ("shape", "alpha", "beta", "concentration", "degrees_of_freedom", "dispersion")
 AWAY = 0.5
 
@@ -232,13 +233,13 @@ def priors(slot: Slot, family: str, families: Mapping[str, Family]) -> dict[str,
     return found
 
 
-# -------------------------------------------------------------------- laws and data
+# -------------------------------------------------------------------- distributions and data
 
 
 @cache
-def law(family: Family) -> type[mc.Law]:
+def law(family: Family) -> type[mc.Distribution]:
     """The node class of a family, whether or not the package has given it a name yet."""
-    return mc.law(family)
+    return mc.node_class(family)
 
 
 def numbers(parameters: tuple[Any, ...]) -> list[Any]:
@@ -247,7 +248,7 @@ def numbers(parameters: tuple[Any, ...]) -> list[Any]:
 
 
 def some(family: Family, parameters: tuple[Any, ...], shape: tuple[int, ...]) -> np.ndarray:
-    """Values of a law: the data's place is taken by draws before anything runs."""
+    """Values of a distribution: the data's place is taken by draws before anything runs."""
     event = (dimension_of(family),) * family.event_ndim
     return np.asarray(family.draw(np.random.default_rng(1), (*shape, *event), *numbers(parameters)))
 
@@ -297,7 +298,9 @@ def mixtures(families: Mapping[str, Family]) -> Iterator[Small]:
 
 
 def alone(families: Mapping[str, Family]) -> Iterator[Small]:
-    """Rows of one law without labels, and another variable of that law below the unknown on which no data hang."""
+    """Rows of one distribution without labels, and another variable of that distribution below the unknown on which no
+    data hang.
+    """
     for family in families.values():
         for slot in slots(family):
             name, parameters = next(iter(priors(slot, family.name, families).items()))

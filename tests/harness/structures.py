@@ -1,4 +1,6 @@
-"""Small models that no list of families brings: joint priors, hierarchies, labels of several kinds, laws in laws."""
+"""Small models that no list of families brings: joint priors, hierarchies, labels of several kinds, distributions in
+distributions.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,11 @@ from tests.harness.grammar import LABELS, MANY, ROWS, Made, Small
 ZEROS, POINTS = np.zeros(ROWS), np.zeros((ROWS, 2))
 
 
-# -------------------------------------------------------------------- censored and truncated laws
+# -------------------------------------------------------------------- censored and truncated distributions
 
 
 def bounded(families: Mapping[str, Family]) -> Iterator[Small]:
-    """Every law with cumulative functions, once censored and once truncated: a third below, few above."""
+    """Every distribution with cumulative functions, once censored and once truncated: a third below, few above."""
     for family in families.values():
         if not family.is_cumulative:
             continue
@@ -195,7 +197,7 @@ def yes_and_no_below_a_link() -> Any:
 
 
 def many_coefficients() -> Any:
-    """Coefficients that enter every row, with a prior and a likelihood that no normal law is proposed for."""
+    """Coefficients that enter every row, with a prior and a likelihood that no normal distribution is proposed for."""
     x = np.random.default_rng(1).normal(size=(ROWS, 10))
     beta = mc.Laplace("beta", 0.0, 1.0, size=10)
     return mc.Bernoulli(
@@ -270,7 +272,7 @@ MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "uniform labels": ("Normal", uniform_labels),
     "nested mixtures": ("Normal", nested),
     "several rows per label": ("Normal", several_rows_per_label),
-    "components of different laws": ("Normal", different_laws),
+    "components of different distributions": ("Normal", different_laws),
     "few labels in a chain": ("Normal", few_labels_in_a_chain),
     "many labels in a chain": ("Normal", many_labels_in_a_chain),
     "regressions in components": ("Normal", regressions_in_components),
@@ -284,8 +286,8 @@ MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "a function that is not recorded": ("Poisson", no_one_by_one),
     "a discrete unknown of many values": ("Poisson", many_values),
     "a truncated prior": ("Poisson", a_truncated_prior),
-    "a law of SciPy": ("Normal", a_law_of_scipy),
-    "a law of the user's": ("Normal", a_law_of_the_users),
+    "a distribution of SciPy": ("Normal", a_law_of_scipy),
+    "a distribution of the user's": ("Normal", a_law_of_the_users),
     "correlations and scales": ("MvNormalCov", correlations_and_scales),
 }
 

@@ -1,8 +1,9 @@
-"""Every step with every law and every class of prior, without anyone listing them.
+"""Every step with every distribution and every class of prior, without anyone listing them.
 
 The combinations are read off small models that are made from the list of families and the competence table
 (`tests/harness/combinations.py`): a new family or step is in here the day it is added. The fast part tests few models
-in which every pair of a step and a law below it, and of a step and a prior, occurs; the slow part has every triple.
+in which every pair of a step and a distribution below it, and of a step and a prior, occurs; the slow part has every
+triple.
 
 The whole of it, fast and slow, fails a sampler that is right with the probability that levels.py gives it at most.
 """

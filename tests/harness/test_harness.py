@@ -232,7 +232,7 @@ def test_a_planted_fault_is_caught_by_calibration():
 
 
 def test_a_step_that_never_moves_is_caught_by_calibration_alone():
-    """It leaves every law as it is: only draws from the sampler's own start tell."""
+    """It leaves every distribution as it is: only draws from the sampler's own start tell."""
     model, prepare = one_rate(), served_by(mc.NoStepper, "rate")
     right = testing.joint_test(model, prepare=prepare, replications=50, stages=1, false_alarm=FALSE_ALARM, seed=32)
     assert right.passed, right

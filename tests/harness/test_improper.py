@@ -1,8 +1,9 @@
-"""Steps under improper priors: no joint law to draw from, so their exact conditionals are what draws are held to.
+"""Steps under improper priors: no joint distribution to draw from, so their exact conditionals are what draws are held
+to.
 
-Each case has a closed conditional law. Chains are thinned until what is left of their autocorrelation is far below the
-resolution of a Kolmogorov-Smirnov test of DRAWS values (a walk in one dimension forgets within ten sweeps, and so does
-a block of two); each of COMPARISONS fails a right step with probability LEVEL.
+Each case has a closed conditional distribution. Chains are thinned until what is left of their autocorrelation is far
+below the resolution of a Kolmogorov-Smirnov test of DRAWS values (a walk in one dimension forgets within ten sweeps,
+and so does a block of two); each of COMPARISONS fails a right step with probability LEVEL.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ GROUP = np.array([0, 0, 0, 1, 1, 1])
 COUNTS = np.array([2, 0, 3, 1, 4, 2])
 X = np.column_stack([np.ones(6), np.array([-1.0, -0.4, 0.1, 0.3, 0.7, 1.5])])
 
-Case = tuple[list[Any], dict[str, list[Any]]]  # nodes, and for each unknown the laws of its entries
+Case = tuple[list[Any], dict[str, list[Any]]]  # nodes, and for each unknown the distributions of its entries
 
 
 def flat_mean() -> Case:
@@ -84,7 +85,7 @@ def coefficients() -> Case:
 
 
 def probability_at_whose_ends_mass_is_infinite() -> Case:
-    """Haldane's prior, from a uniform law and a potential."""
+    """Haldane's prior, from a uniform distribution and a potential."""
     p = mc.Uniform("p", 0.0, 1.0, value=0.5)
     ends = mc.Potential(logp=lambda p: -np.log(p) - np.log(1.0 - p), name="ends", parents={"p": p}, doc="")
     y = mc.Binomial("y", 5, p, value=COUNTS, observed=True)

@@ -117,7 +117,7 @@ class Bound:
         return self.chain.view(self.step.variables[0]).copy()
 
     def factor(self, node):
-        """A data node's law."""
+        """A data node's distribution."""
         return next(s.factor for s in self.step.block.factors if s.factor.node is node)
 
     def sums(self, node, j=0):

@@ -149,7 +149,7 @@ def test_a_switchpoint_with_two_missing_years(rates, masked):
 
 
 def test_a_switchpoint_of_ones_own_law():
-    """The law of the switch by a decorator, as in PyMC 2's manual."""
+    """The distribution of the switch by a decorator, as in PyMC 2's manual."""
 
     @mc.stochastic(dtype=int)
     def switch(value=55, first=0, last=110):
@@ -237,7 +237,7 @@ def zeros_log_density(zero, rate):
 
 
 def share_of_chance_zeros():
-    """Probability that a zero came from the Poisson law."""
+    """Probability that a zero came from the Poisson distribution."""
     zero, rate = ref.midpoints(800)[:, None], 9.0 * ref.midpoints(800)[None, :]
     masses = ref.normalised(zeros_log_density(zero, rate))
     return (masses * (1 - zero) * np.exp(-rate) / (zero + (1 - zero) * np.exp(-rate))).sum()
@@ -281,7 +281,7 @@ def zeros_by_loop(zero, rate):
 
 
 ZEROS = {
-    "the law": (zeros_by_law, 20_000),
+    "the distribution": (zeros_by_law, 20_000),
     "labels": (zeros_by_labels, 40_000),
     "yes or no": (zeros_by_yes_or_no, 40_000),
     "by hand": (zeros_by_hand, 20_000),
@@ -351,7 +351,7 @@ def survival_by_potential(shape, scale):
 
 
 def survival_by_two_parts(shape, scale):
-    """Failures are data of the law, the others a potential."""
+    """Failures are data of the distribution, the others a potential."""
     running = TIMES[~FAILED]
 
     @mc.potential
@@ -371,8 +371,8 @@ def survival_by_foreign_call(shape, scale):
 
 
 SURVIVAL = {
-    "the law": (survival_by_law, 20_000),
-    "the law, bounds by row": (survival_by_rows, 20_000),
+    "the distribution": (survival_by_law, 20_000),
+    "the distribution, bounds by row": (survival_by_rows, 20_000),
     "observed": (survival_by_observed, 20_000),
     "potential": (survival_by_potential, 20_000),
     "two parts": (survival_by_two_parts, 20_000),
@@ -388,7 +388,7 @@ def test_censored_survival(data, iterations):
         assert_law(chains_of(m, name), exact, name)
 
 
-# -------------------------------------------------------------------- a mixture of a law of one's own
+# -------------------------------------------------------------------- a mixture of a distribution of one's own
 
 ROWS = np.array([-0.9, 0.3, 1.1, 2.6, 3.4, 5.2])
 CUTS = np.array([-0.5, 0.5, 1.5, 2.5, 3.5, 4.5])
@@ -423,7 +423,7 @@ def own_by_look_up(mu, z):
 
 
 def own_by_function(mu, z):
-    """The look-up is a node of its own, the law a Stochastic."""
+    """The look-up is a node of its own, the distribution a Stochastic."""
     return mc.Stochastic(tent, "two-sided exponential", "y", {"mu": mu[z]}, value=ROWS, observed=True)
 
 
@@ -497,7 +497,7 @@ def bell(value, centre, spread):
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_law_of_ones_own_without_labels(hidden, capsys):
-    """As prior and as data; a normal law in disguise, so the posterior is known."""
+    """As prior and as data; a normal distribution in disguise, so the posterior is known."""
 
     def law(value, centre, spread):
         return opaque(bell)(value=value, centre=centre, spread=spread) if hidden else bell(value, centre, spread)
@@ -554,7 +554,7 @@ VECTORS = np.array(
 
 
 def gaps_in_closed_form():
-    """Mean and missing entries given the rest, from the joint normal law of everything."""
+    """Mean and missing entries given the rest, from the joint normal distribution of everything."""
     n, d = VECTORS.shape
     joint = np.kron(np.ones((n + 1, n + 1)), PRIOR_COVER)
     joint[d:, d:] += np.kron(np.eye(n), COVER)

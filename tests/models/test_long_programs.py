@@ -16,8 +16,8 @@ from mcmix.nodes.ancestral import drawn_forward
 from mcmix.nodes.model import parents_given
 from mcmix.steps.base import Chain
 from mcmix.steps.plan import assemble
+from mcmix.structure.contributions import structure_of
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import structure_of
 from mcmix.structure.expression import leaf
 from mcmix.structure.recording import record
 from mcmix.structure.rewrite import chosen_rows, exposed, permuted_rows, substitute
@@ -269,7 +269,7 @@ def test_a_hidden_chain_written_as_nodes_finds_its_means():
 
 
 def opaque(weights, shape=()):
-    """A discrete unknown whose law is a function that cannot be recorded."""
+    """A discrete unknown whose distribution is a function that cannot be recorded."""
     logs = {i: float(np.log(w)) for i, w in enumerate(weights)}
     k = mc.DiscreteUniform("k", 0, len(weights) - 1, **({"size": shape} if shape else {}))
 
@@ -287,7 +287,7 @@ def two_peaks(n):
 
 @pytest.mark.parametrize("n", [33, pytest.param(97, marks=pytest.mark.slow)])
 def test_windows_of_values_leave_the_law_as_it_is(n):
-    """Every tenth draw, nearly independent of the one before, against the law that enumeration gives."""
+    """Every tenth draw, nearly independent of the one before, against the distribution that enumeration gives."""
     weights = two_peaks(n)
     k, f = opaque(weights)
     sampler = mc.MCMC([k, f])

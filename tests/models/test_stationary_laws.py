@@ -1,4 +1,4 @@
-"""Stationary laws of models that are easily got wrong, each against an independent computation."""
+"""Stationary distributions of models that are easily got wrong, each against an independent computation."""
 
 from __future__ import annotations
 

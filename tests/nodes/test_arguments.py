@@ -56,7 +56,7 @@ def doors():
         "parameter": ("child: mean", lambda v: mc.Normal("child", v, 1)),
         "alternative parameter": ("child: sigma", lambda v: mc.Normal("child", 0, sigma=v)),
         "operand": ("mu \\+", lambda v: mu + (v if isinstance(v, np.ndarray) else list(v))),
-        "own law": ("own", lambda v: mc.Stochastic(lambda value: 0.0, "", "own", {}, value=v, observed=True)),
+        "own distribution": ("own", lambda v: mc.Stochastic(lambda value: 0.0, "", "own", {}, value=v, observed=True)),
         "observe": ("plain", lambda v: plain.observe(v)),
         "set": ("free", lambda v: setattr(free, "value", v)),
         "start=": ("start: free", lambda v: fresh.sample(20, 5, start={"free": v}, **QUIET)),

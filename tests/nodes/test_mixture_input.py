@@ -30,7 +30,7 @@ def rows(n=20, seed=1, d=2):
 
 
 def parameters(law, k, d=2, centre=0.0):
-    """A vector law and its unknown parameters."""
+    """A vector distribution and its unknown parameters."""
     centre, one = centre * np.ones(d), np.eye(d)
     if law == "NormalWishart":
         return mc.MvNormal, mc.NormalWishart("theta", centre, 0.1, d + 2, one, size=k)
@@ -66,7 +66,7 @@ def test_a_matrix_that_is_not_positive_definite(build):
     lambda: mc.InverseWishart("m", 2, np.eye(3)), lambda: mc.NormalWishart("m", np.zeros(3), 0.1, 2, np.eye(3), size=2),
 ])  # fmt: skip
 def test_too_few_degrees_of_freedom(build):
-    """A Wishart law exists above D - 1 degrees."""
+    """A Wishart distribution exists above D - 1 degrees."""
     with pytest.raises(mc.SupportError, match=r"^m(_precision)?: degrees_of_freedom expected above 2 .*3 rows, got 2"):
         build()
 

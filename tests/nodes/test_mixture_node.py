@@ -1,4 +1,4 @@
-"""Mixtures in one line: the same draws as the explicit look-up, several laws, refusals."""
+"""Mixtures in one line: the same draws as the explicit look-up, several distributions, refusals."""
 
 import itertools
 
@@ -107,7 +107,7 @@ def test_unknown_rows_of_a_mixture_are_drawn():
          ("y", "Normal", "Poisson", "ZeroInflatedPoisson")),
         (lambda: mc.Mixture("y", [0.5, 0.5], mc.Normal, 0.0, 1.0, size=2), ("y", "first axis 2", "mean ()")),
         (lambda: mc.Mixture("y", [0.5, 0.5], mc.Normal, [0.0, 1.0], 1.0), ("y", "rows", "value", "size")),
-        (lambda: mc.Mixture("y", [0.2, 0.3, 0.5], [mc.Normal.dist(0, 1)] * 2, size=2), ("y", "3 weights", "2 laws")),
+        (lambda: mc.Mixture("y", [0.2, 0.3, 0.5], [mc.Normal.dist(0, 1)] * 2, size=2), ("y", "3 weights", "2 dist")),
         (lambda: mc.Mixture("y", [0.5, 0.9], mc.Normal, [0.0, 1.0], 1.0, size=2), ("y", "labels", "weights", "0.9")),
     ],
 )  # fmt: skip
@@ -118,7 +118,7 @@ def test_what_is_no_mixture_is_refused(make, words):
 
 
 def test_what_is_no_law_is_refused():
-    with pytest.raises(TypeError, match="y.*law class"):
+    with pytest.raises(TypeError, match="y.*distribution class"):
         mc.Mixture("y", [0.5, 0.5], "Normal", [0.0, 1.0], 1.0, size=2)
     with pytest.raises(TypeError, match=r"y.*dist"):
         mc.Mixture("y", [0.5, 0.5], [mc.Normal, mc.Cauchy], size=2)

@@ -663,7 +663,7 @@ def test_the_classes_behind_the_decorators(sd):
 
 # -------------------------------------------------------------------- names of parameters
 
-# law: value, positional parameters, canonical names, PyMC 2's names, the same law in scipy
+# distribution: value, positional parameters, canonical names, PyMC 2's names, the same distribution in scipy
 LAWS = {
     "Normal": (1.5, (0.5, 4.0), ("mean", "precision"), ("mu", "tau"), stats.norm(0.5, 0.5)),
     "Lognormal": (1.5, (0.5, 4.0), ("mean", "precision"), ("mu", "tau"), stats.lognorm(0.5, scale=np.exp(0.5))),
@@ -705,7 +705,7 @@ def test_canonical_names_and_those_of_pymc_2(law):
         assert tuple(node.parents) == canonical
 
 
-# law, canonical keywords, the same with an alternative, and the two names that exclude each other
+# distribution, canonical keywords, the same with an alternative, and the two names that exclude each other
 ALTERNATIVES = [
     ("Normal", {"mean": 0.5, "precision": 4.0}, {"mean": 0.5, "sigma": 0.5}, ("precision", "sigma")),
     ("Normal", {"mean": 0.5, "precision": 4.0}, {"mu": 0.5, "sigma": 0.5}, ("precision", "sigma")),

@@ -12,7 +12,7 @@ import mcmix as mc
 import mcmix.testing
 from mcmix.distributions.family import Column, Family, Message, Parameter, Statistics, Support
 from mcmix.distributions.special import plain
-from mcmix.nodes.law import law
+from mcmix.nodes.distribution import node_class
 
 
 def logpdf(x, precision):
@@ -48,7 +48,7 @@ RAYLEIGH = Family(
     ),
     summary="Rayleigh distribution on x > 0.",
 )
-Rayleigh = law(RAYLEIGH)
+Rayleigh = node_class(RAYLEIGH)
 
 
 def test_its_precision_has_the_closed_posterior():

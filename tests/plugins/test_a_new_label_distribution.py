@@ -20,7 +20,7 @@ from mcmix.kernels.base import floats, tile_of
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import made, record, record_at
 from mcmix.kernels.tiles import HIGHEST, LABEL, PASS, TOTAL, UNIFORMS, lane, scratch_of
-from mcmix.nodes.law import law
+from mcmix.nodes.distribution import node_class
 from mcmix.steps.accumulators import Accumulator, Kernels
 from mcmix.structure import label_distributions
 from mcmix.structure.expression import constant, elementwise, leaf
@@ -55,7 +55,7 @@ STICKY = Family(
     dimension="length",
     summary="A chain of labels that stays where it is with a probability.",
 )
-StickyChain = law(STICKY)
+StickyChain = node_class(STICKY)
 
 
 # -------------------------------------------------------------------- kernels

@@ -91,7 +91,7 @@ def test_d1_through_a_potential_and_through_missing_data():
     assert {s.name for s in mc.Model([pull, y]).stochastics} == {"hidden", "depth", "centre", "y"}
 
 
-# -------------------------------------------------------------------- D2, D3: stationary laws
+# -------------------------------------------------------------------- D2, D3: stationary distributions
 
 
 @pytest.mark.parametrize("start", [0, 1, 2])

@@ -172,7 +172,7 @@ def test_the_dose_response():
     assert_mean(M.trace("theta")[:][None], np.einsum("ab,abd->d", masses, p), "theta")
 
 
-# -------------------------------------------------------------------- laws
+# -------------------------------------------------------------------- distributions
 
 
 def test_everything_goes_by_position():

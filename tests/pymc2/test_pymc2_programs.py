@@ -1,4 +1,6 @@
-"""What PyMC 2's own test suite and old programs rely on beside laws and samplers: small things, all by name."""
+"""What PyMC 2's own test suite and old programs rely on beside distributions and samplers: small things, all by
+name.
+"""
 
 import copy
 import time

@@ -560,7 +560,7 @@ TABLE = [
 ]  # fmt: skip
 
 
-# -------------------------------------------------------------------- 2. keywords of laws
+# -------------------------------------------------------------------- 2. keywords of distributions
 
 
 def a_value_is_a_start_or_data(m):
@@ -678,11 +678,11 @@ TABLE += [
 ]
 
 
-# -------------------------------------------------------------------- 3. laws
+# -------------------------------------------------------------------- 3. distributions
 
 
 class ScalarLaw(NamedTuple):
-    """A law of numbers: its class and functions, parents under PyMC 2's names, and SciPy's word for it."""
+    """A distribution of numbers: its class and functions, parents under PyMC 2's names, and SciPy's word for it."""
 
     name: str
     stem: str
@@ -733,7 +733,7 @@ def log_density(reference, x):
 
 
 def follows(draws, reference):
-    """Independent draws follow SciPy's law, at a level of one in ten thousand."""
+    """Independent draws follow SciPy's distribution, at a level of one in ten thousand."""
     draws = np.asarray(draws, float)
     assert draws.shape == (N_DRAWS,)
     if not hasattr(reference.dist, "pmf"):
@@ -753,7 +753,7 @@ def follows(draws, reference):
 
 
 def checks_of(law):
-    """Node, density and draws of a law, each with its parents by keyword and by position."""
+    """Node, density and draws of a distribution, each with its parents by keyword and by position."""
 
     def nodes(m):
         made = getattr(m, law.name if m is old else (law.modern or law.name))
@@ -998,7 +998,7 @@ TABLE += [
     Row(3, "Uninformative, DiscreteUninformative, OneOverX", "nice",
         "*Uninformative *DiscreteUninformative *OneOverX *uninformative_like *one_over_x_like", {}, (improper_laws,)),
     Row(3, "arlognormal, gev", "no", absent={"arlognormal_like": "no attribute", "gev_like": "no attribute"}),
-    Row(3, "functions of laws", "must", " ".join(f"*{s}_like *r{s}" for s in MUST_FUNCTIONS), {},
+    Row(3, "functions of distributions", "must", " ".join(f"*{s}_like *r{s}" for s in MUST_FUNCTIONS), {},
         (functions_serve_in_a_law_of_ones_own,)),
     Row(3, "losses and wrappers", "no", absent={"squared_loss": "no attribute", "gofwrapper": "no attribute"}),
 ]  # fmt: skip
@@ -2086,7 +2086,7 @@ SURFACE = {
         "must HalfNormal", "nice HalfCauchy", "must Lognormal", "nice Laplace", "nice Cauchy", "nice Logistic",
         "nice TruncatedNormal", "nice SkewNormal", "nice Weibull", "must NegativeBinomial", "nice Geometric",
         "must DiscreteUniform", "nice Betabin", "no Hypergeometric", "nice Chi2", "no Pareto and others, VonMises",
-        "nice Uninformative, DiscreteUninformative, OneOverX", "no arlognormal, gev", "must functions of laws",
+        "nice Uninformative, DiscreteUninformative, OneOverX", "no arlognormal, gev", "must functions of distributions",
         "no losses and wrappers",
     ],
     4: [

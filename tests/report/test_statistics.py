@@ -1,4 +1,4 @@
-"""Statistics of one variable: known laws, a plain-loop twin, shapes and edges."""
+"""Statistics of one variable: known distributions, a plain-loop twin, shapes and edges."""
 
 import numpy as np
 import pytest

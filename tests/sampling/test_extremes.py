@@ -251,7 +251,7 @@ def normal_gamma_posterior(x: np.ndarray, mean: float, times: float, shape: floa
 
 @pytest.mark.parametrize("n", [1, 2, 25])
 def test_one_component_is_no_mixture(n: int):
-    """Draws have the law of the closed form, and the bound of VB is the log evidence."""
+    """Draws have the distribution of the closed form, and the bound of VB is the log evidence."""
     x = np.random.default_rng(81).normal(1.0, 2.0, n)
     theta = mc.NormalGamma("theta", 0.5, 0.3, 3.0, 2.0, size=1)
     y = mc.Mixture("y", mc.Dirichlet("w", [1.7]), mc.Normal, theta, value=x, observed=True)

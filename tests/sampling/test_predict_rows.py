@@ -132,7 +132,7 @@ def test_tables_of_columns_and_missing_coordinates():
 
 
 def vectors(kind: str) -> tuple[Any, Any]:
-    """A mixture of vectors by one of the three laws, and from a draw the covariances (K, D, D)."""
+    """A mixture of vectors by one of the three distributions, and from a draw the covariances (K, D, D)."""
     z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 1.0]), size=len(PLANE))
     mu = mc.MvNormal("mu", np.zeros(2), 0.05 * np.eye(2), size=2)
     if kind == "precision":
@@ -303,7 +303,7 @@ def test_parameters_of_the_datas_own_rows_are_refused():
 def test_censored_rows_missing_counts_and_dropped_draws_are_refused():
     rate = mc.Gamma("rate", 1.0, 1.0)
     censored = mc.Censored("y", mc.Exponential, rate, upper=4.0, value=[1.0, 4.0, 2.0], observed=True)
-    with pytest.raises(mc.ModelError, match="y: new rows of censored data.*uncensored law"):
+    with pytest.raises(mc.ModelError, match="y: new rows of censored data.*uncensored distribution"):
         sampled(censored, iterations=60).predict_logpdf([1.0])
     p = mc.Dirichlet("p", np.ones(3))
     counts = sampled(mc.Multinomial("y", 3, p, value=[[1, 1, 1], [3, 0, 0]], observed=True), iterations=60)

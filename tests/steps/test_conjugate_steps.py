@@ -1,4 +1,6 @@
-"""Which step serves a variable, and whether it draws from the right law: closed forms, quadrature, exact sums."""
+"""Which step serves a variable, and whether it draws from the right distribution: closed forms, quadrature, exact
+sums.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -830,7 +832,7 @@ def test_an_ordering_in_a_mixture():
     assert_law(draws[..., 1], Gridded(points, mass.sum(0)), "mu[1]")
 
 
-# -------------------------------------------------------------------- laws of the user's own
+# -------------------------------------------------------------------- distributions of the user's own
 
 
 def test_a_law_given_by_a_function():
@@ -1054,7 +1056,7 @@ def test_steps_on_vectors_of_whole_numbers(step):
     "concentration", [[1.0, 2.0, 1.5], [[1.0, 2.0, 1.5], [3.0, 0.7, 1.0]]], ids=["one for all", "one each"]
 )
 def test_several_simplexes_under_a_potential(concentration):
-    """Each row of a (2, 3) node sums to one and keeps its own law."""
+    """Each row of a (2, 3) node sums to one and keeps its own distribution."""
     w = mc.Dirichlet("w", concentration) if np.ndim(concentration) == 2 else mc.Dirichlet("w", concentration, size=2)
     tilt = mc.Potential(lambda w: np.log(w[0, 0]) + 2.0 * np.log(w[1, 2]), "", "tilt", {"w": w})
     sampler = sampled([w, tilt], seed=112, iterations=61000, burn=5000)

@@ -149,7 +149,9 @@ def test_normal_gamma_mixture_against_enumeration():
 
 
 def test_a_scale_matrix_with_a_prior_of_its_own():
-    """Inverse scale T ~ Wishart above matrices X ~ Wishart(n, T): conjugate; T's own law given them in closed form."""
+    """Inverse scale T ~ Wishart above matrices X ~ Wishart(n, T): conjugate; T's own distribution given them in closed
+    form.
+    """
     rng = np.random.default_rng(8)
     above = mc.Wishart("T", 5.0, np.eye(2))
     matrices = mc.Wishart("X", 6.0, above, size=3)

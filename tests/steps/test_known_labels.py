@@ -116,7 +116,7 @@ def test_rows_of_categories_and_counts():
 
 
 def test_known_labels_and_missing_coordinates_at_once():
-    """Served the exact way: labels as entangled ones, coordinates from their conditional; VB says that it cannot."""
+    """Served the exact way: non-factorising labels, coordinates from their conditional; VB says that it cannot."""
     x = X.copy()
     x[0, 1] = x[4, 0] = np.nan
     value = np.ma.masked_array([0, 0, 0, 0, 1, 0], mask=[True, False, True, True, False, True])

@@ -83,7 +83,7 @@ def test_labels_and_gaps_are_drawn_from_their_law(law, integrated, monkeypatch):
     m.sample(20000, 200, chains=2, seed=3, progress_bar=False)
     labels, entries = m.trace("z")[:], m.trace("y")[:]
     frequencies = (labels[:, :, None] == np.arange(3)).mean(0)
-    # independent draws: 4 standard errors of 39,600; given filled rows draws hang together: at most tenfold variance
+    # independent draws: 4 standard errors of 39,600; given filled rows draws belong together: at most tenfold variance
     wide = 1.0 if integrated else 3.2
     assert np.abs(frequencies - shares()).max() < wide * 4.0 * 0.5 / np.sqrt(39600)
     errors = entries.std(0) / np.sqrt(39600)
@@ -106,7 +106,7 @@ def test_data_stay_as_they_are_and_the_plan_names_the_gaps(capsys):
 
 
 def test_sums_are_those_of_the_filled_rows():
-    """Means and precisions hang on completed rows: their posterior means match a twin that fills rows in NumPy."""
+    """Means and precisions depend on completed rows: their posterior means match a twin that fills rows in NumPy."""
     rng = np.random.default_rng(5)
     x = np.concatenate([rng.normal(0.0, 1.0, (60, 2)), rng.normal(6.0, 1.0, (60, 2))])
     truth = x.copy()

@@ -246,7 +246,7 @@ def test_missing_rows_of_a_mixture():
     assert_shares(labels[..., [2, 6], None] == np.arange(2), weights, "memberships of missing rows")
     ref.assert_below(chains_of(m, "mu"), CUTS, exact.expected("below"), "mu")
     means = exact.expected("mean")
-    # weights and means hang together through the labels: average their product over label vectors
+    # weights and means belong together through the labels: average their product over label vectors
     a = np.array([1.0, 1.5]) + exact.counts
     each = np.stack([c.expected["mean"][o] for c, o in zip(exact.components, exact.owned.T, strict=True)], 1)
     assert_mean(chains_of(m, "y"), exact.average((a / a.sum(1, keepdims=True) * each).sum(1)), "predicted rows")
@@ -358,7 +358,7 @@ def test_observe_says_what_is_wrong():
     assert not y.observed
 
 
-# -------------------------------------------------------------------- variables that no data hang on
+# -------------------------------------------------------------------- variables that no data depend on
 
 
 def test_what_no_data_hang_on_is_drawn_from_its_law():

@@ -1,4 +1,4 @@
-"""Steps of the user's choice and of the user's own: stationary laws, selection, tuning, refusals."""
+"""Steps of the user's choice and of the user's own: stationary distributions, selection, tuning, refusals."""
 
 import numpy as np
 import pytest
@@ -980,7 +980,7 @@ def test_a_step_that_serves_nothing_cannot_be_taken_back():
 
 
 def test_asking_again_for_one_node():
-    """Whether the steps take turns or the last one wins, the law is the same and the node is served."""
+    """Whether the steps take turns or the last one wins, the distribution is the same and the node is served."""
     mu, y = one_datum()
     m = mc.MCMC([mu, y])
     m.use_step_method(mc.Metropolis, mu, proposal_sd=0.3)

@@ -1,4 +1,6 @@
-"""Counts, and yes and no, with a predictor below a link: coefficients move along the normal law at their mode."""
+"""Counts, and yes and no, with a predictor below a link: coefficients move along the normal distribution at their
+mode.
+"""
 
 import numpy as np
 import pytest
@@ -11,8 +13,8 @@ from mcmix.nodes.model import Model
 from mcmix.steps.base import Chain
 from mcmix.steps.linked import LINKS, LinkedCoefficients
 from mcmix.structure.coefficients import coefficients_of
+from mcmix.structure.contributions import structure_of
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import structure_of
 from mcmix.structure.linked import LinkedChild
 from mcmix.structure.recording import record
 from mcmix.testing import joint_test
@@ -249,7 +251,7 @@ def common_slope():
 
 
 def vectors_of_coefficients():
-    """Rows of coefficients with a normal law of vectors, and counts whose dispersion is unknown."""
+    """Rows of coefficients with a normal distribution of vectors, and counts whose dispersion is unknown."""
     design = np.column_stack([np.ones(6), np.linspace(-1.0, 1.0, 6)])
     centre = mc.MvNormal("centre", np.zeros(2), 2.0 * np.eye(2))
     beta = mc.MvNormal("beta", centre, [[1.5, 0.5], [0.5, 1.0]], size=2)
@@ -282,7 +284,7 @@ def test_missing_counts_are_left_out():
 
 @pytest.mark.parametrize("start", [[-60.0, 20.0], [25.0, 10.0], [400.0, 0.0]])
 def test_a_start_where_weights_underflow_or_overflow(start):
-    """Far out no normal law is near the density: slices along ellipses bring the coefficients back."""
+    """Far out no normal distribution is near the density: slices along ellipses bring the coefficients back."""
     beta = mc.Normal("beta", 0.0, 1e-4, value=start)
     y = mc.Poisson("y", mc.Lambda("mean", lambda b=beta: np.exp(X @ b)), value=COUNTS, observed=True)
     sampler = sampled([y], seed=406, iterations=1000, burn=300, chains=2)
@@ -436,7 +438,7 @@ def prior_log(v, own, precision, first):
 
 
 def half_kicked(v, momentum, mode, factor, law):
-    """Standard coordinate of v, and the momentum after half a kick by what is beside the law at the mode."""
+    """Standard coordinate of v, and the momentum after half a kick by what is beside the distribution at the mode."""
     matrix, linear = law
     place = factor.T @ (v - mode)
     return place, momentum + 0.25 * np.pi * (np.linalg.solve(factor, linear - matrix @ v) + place)

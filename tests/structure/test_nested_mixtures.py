@@ -39,7 +39,7 @@ def frequencies(m, outer, inner):
 
 
 def build(spelling):
-    """The same model, written with the nested law or by hand."""
+    """The same model, written with the nested distribution or by hand."""
     z = mc.Categorical("z", OUTER, size=5)
     t = mc.Categorical("t", mc.Index("inner", INNER, z), size=5)
     mu = mc.Normal("mu", CENTRES, 0.8)
@@ -123,7 +123,7 @@ def test_axes_in_front():
 
 def test_refusals():
     z, t = np.array([0, 1]), np.array([0, 1])
-    with pytest.raises(TypeError, match="y: a nested Mixture expected labels or weights, a law class"):
+    with pytest.raises(TypeError, match="y: a nested Mixture expected labels or weights, a distribution class"):
         mc.Mixture("y", z, mc.Mixture, t, value=[0.0, 1.0], observed=True)
     with pytest.raises(mc.ModelError, match=r"axes \(2, 2\), \(2,\) or \(2, 1\) in front.*mean \(5,\)"):
         mc.Mixture("y", z, mc.Mixture, t, mc.Normal, np.zeros(5), 1.0, value=[0.0, 1.0], observed=True)

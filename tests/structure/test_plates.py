@@ -295,7 +295,7 @@ def test_names_of_a_hidden_chain_at_a_power(power: float, sweeps: int):
     assert abs(draws.mean() - expected) < 5 * batches.std(ddof=1) / np.sqrt(40)
 
 
-# -------------------------------------------------------------------- stationary laws
+# -------------------------------------------------------------------- stationary distributions
 
 
 def hierarchical() -> mc.Model:

@@ -10,8 +10,8 @@ from mcmix.nodes.model import Model
 from mcmix.steps.base import Chain
 from mcmix.steps.coefficients import CoefficientGibbs
 from mcmix.structure.coefficients import coefficients_of
+from mcmix.structure.contributions import structure_of
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import structure_of
 from mcmix.structure.linear import linear
 from mcmix.structure.recording import record
 from mcmix.testing import joint_test
@@ -269,7 +269,9 @@ def common_slope():
 
 
 def vectors_of_coefficients():
-    """Rows of coefficients with a normal law of vectors whose mean and precision are unknown, and lognormal data."""
+    """Rows of coefficients with a normal distribution of vectors whose mean and precision are unknown, and lognormal
+    data.
+    """
     design = np.column_stack([np.ones(6), np.linspace(-1.0, 1.0, 6)])
     centre = mc.MvNormal("centre", np.zeros(2), np.eye(2))
     matrix = mc.Wishart("matrix", 4.0, np.eye(2))

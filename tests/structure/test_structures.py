@@ -550,18 +550,18 @@ def test_explain_names_the_function_that_was_not_understood(capsys):
     assert "could not be recorded" in lines[0]
 
 
-CHOSEN_OR_ENTANGLED = [
+CHOSEN_OR_NON_FACTORISING = [
     pytest.param(None, id="chosen", marks=pytest.mark.slow),
-    pytest.param(mc.steps.EntangledLabels, id="entangled labels"),
+    pytest.param(mc.steps.NonFactorisingLabels, id="non-factorising labels"),
 ]
 
 
-@pytest.mark.parametrize("served", CHOSEN_OR_ENTANGLED)
+@pytest.mark.parametrize("served", CHOSEN_OR_NON_FACTORISING)
 def test_an_untraceable_look_up_has_the_same_posterior(served):
     z, nodes = untraceable_model(X[:6])
     sampler = sampled(nodes, seed=261, iterations=6000, steps={"z": served})
     exact = ref.enumerated([two_normal_means(X[:6])] * 2, 6, FLAT)
-    assert name_of_step(sampler, "z") == ("enumeration" if served is None else "entangled labels")
+    assert name_of_step(sampler, "z") == ("enumeration" if served is None else "non-factorising labels")
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact)
 
@@ -578,7 +578,7 @@ def test_an_untraceable_look_up_of_many_rows():
 
     sampler = sampled([mc.Normal("y", opaque_mean, 1.0, value=x, observed=True)], seed=262, iterations=4000)
     exact = normalised(np.log([0.6, 0.4]) + stats.norm.logpdf(x[:, None], [0.0, 2.5]), 1)
-    assert name_of_step(sampler, "z") == "entangled labels"
+    assert name_of_step(sampler, "z") == "non-factorising labels"
     assert_shares(chains_of(sampler, "z")[..., None] == np.arange(2), exact, "memberships")
     assert np.mean(sampler.draws().statistics["acceptance z"]) == 1.0
 
@@ -603,7 +603,7 @@ def test_traced_and_untraced_agree_on_many_rows():
     traced = sampled(model(False), seed=263, iterations=41000)
     untraced = sampled(model(True), seed=263, iterations=9000)
     assert name_of_step(traced, "z") == "label pass"
-    assert name_of_step(untraced, "z") == "entangled labels"
+    assert name_of_step(untraced, "z") == "non-factorising labels"
     for name in ("w", "mu"):
         centre, error = ref.mean_and_error(chains_of(traced, name))
         assert_mean(chains_of(untraced, name), centre, name, error)
@@ -620,7 +620,7 @@ def neighbours_mean(z, table):
     return np.array([table[k] + 0.8 * (i > 0 and labels[i - 1] == 1) for i, k in enumerate(labels)])
 
 
-@pytest.mark.parametrize("served", CHOSEN_OR_ENTANGLED)
+@pytest.mark.parametrize("served", CHOSEN_OR_NON_FACTORISING)
 def test_untraceable_dependence_across_rows(served):
     x, w = X[:6], [0.55, 0.45]
     z, mu = mc.Categorical("z", w, size=6), mc.Normal("mu", [0.0, 2.5], 0.5, size=2)
@@ -658,7 +658,7 @@ def test_untraceable_dependence_across_many_rows():
     first = np.log(w) + stats.norm.logpdf(x[0], table, 1.5**-0.5)
     mean = table[None, :] + 0.8 * np.array([0.0, 1.0])[:, None]
     pairs = np.log(w)[None, None, :] + stats.norm.logpdf(x[1:, None, None], mean[None], 1.5**-0.5)
-    assert name_of_step(sampler, "z") == "entangled labels"
+    assert name_of_step(sampler, "z") == "non-factorising labels"
     assert_shares(chains_of(sampler, "z")[..., None] == np.arange(2), ref.forward_backward(first, pairs), "memberships")
 
 
@@ -721,7 +721,7 @@ def test_an_error_in_a_users_function_ends_the_run_at_once(step):
     assert len(raised) <= 2, "a chain went on after the function had failed"
 
 
-@pytest.mark.parametrize("served", [None, mc.steps.EntangledLabels], ids=["chosen", "entangled labels"])
+@pytest.mark.parametrize("served", [None, mc.steps.NonFactorisingLabels], ids=["chosen", "non-factorising labels"])
 def test_an_error_in_a_users_function_of_labels_ends_the_run_at_once(served):
     z = mc.Categorical("z", mc.Dirichlet("w", [1, 1]), size=3, value=[0, 0, 0])
     raised = []

@@ -5,8 +5,8 @@ import pytest
 
 import mcmix as mc
 import mcmix.pymc2 as pymc
+from mcmix.structure.contributions import structure_of
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.evidence import structure_of
 from mcmix.structure.recording import record
 
 RNG = np.random.default_rng(5)
@@ -197,7 +197,7 @@ def test_masks_for_all_labels_are_a_mixture():
     structure = structure_of(record(model))
     (block,) = structure.blocks
     factor = next(f for f in structure.recording.factors if f.node.name == "rows")
-    assert factor.family.name == "Normal" and not structure.entangled
+    assert factor.family.name == "Normal" and not structure.non_factorising
     assert [s.cells is not None for s in block.factors] == [True]
 
 
@@ -223,7 +223,7 @@ def test_masks_of_different_laws_are_rows_with_labels():
         return pymc.normal_like(value[z == 0], m, 1.0) + pymc.uniform_like(value[z == 1], -20.0, 20.0) - m**4
 
     structure = structure_of(record(mc.Model([z, m, rows])))
-    assert not structure.entangled and len(structure.blocks) == 1
+    assert not structure.non_factorising and len(structure.blocks) == 1
     sampler = mc.MCMC([z, m, rows])
     sampler.sample(400, 100, seed=2, **QUIET)
     share = sampler.trace("z")[:].mean(0)

@@ -42,7 +42,7 @@ def chains(sampler, name):
 
 
 def from_prior(node, n=10_000):
-    """Independent draws of a node that no data hang on."""
+    """Independent draws of a node that no data depend on."""
     return chains(sampled([node], iterations=n, burn=0), node.name)
 
 
@@ -300,7 +300,7 @@ def masked_rows_are_integrated_out():
 
 
 def single_coordinates_may_be_missing():
-    """One known normal law: what is missing follows its conditional law."""
+    """One known normal distribution: what is missing follows its conditional distribution."""
     cover = np.array([[2.0, 1.2], [1.2, 1.0]])
     mu = mc.MvNormal("mu", np.zeros(2), 1e6 * np.eye(2))
     y = mc.MvNormal("y", mu, np.linalg.inv(cover), value=[[1.0, np.nan]], observed=True)

@@ -44,7 +44,7 @@ def clouds(seed=2, n=25):
 
 
 def normal_wishart_evidence(x, mean, relative, degrees, inverse_scale):
-    """Log probability of rows under a normal law whose mean and precision are integrated out."""
+    """Log probability of rows under a normal distribution whose mean and precision are integrated out."""
     n, d = x.shape
     centre = x.mean(0)
     away = x - centre
@@ -278,7 +278,7 @@ def test_e8_predictions_of_known_classes():
 
 
 def students(x, mean, relative, degrees, inverse_scale):
-    """Posterior predictive law of a row under the joint prior."""
+    """Posterior predictive distribution of a row under the joint prior."""
     n, d = x.shape
     away = x - x.mean(0)
     after = inverse_scale + away.T @ away

@@ -442,7 +442,7 @@ def test_what_is_printed(capsys):
     assert capsys.readouterr().out == ""
 
 
-# -------------------------------------------------------------------- known labels, missing rows, several laws
+# -------------------------------------------------------------------- known labels, missing rows, several distributions
 
 
 def test_known_labels_of_some_rows():

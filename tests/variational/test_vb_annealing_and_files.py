@@ -102,7 +102,9 @@ def test_files_that_do_not_fit(tmp_path):
 
 
 def test_covariances_and_precisions_are_one_model():
-    """An inverse Wishart law of covariances is a Wishart law of precisions: the same bound, the same predictions."""
+    """An inverse Wishart distribution of covariances is a Wishart distribution of precisions: the same bound, the same
+    predictions.
+    """
     rng = np.random.default_rng(12)
     x = rng.normal([[0.0, 0.0], [4.0, 4.0]], 1.0, (40, 2, 2)).reshape(-1, 2)
     found = []

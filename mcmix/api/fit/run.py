@@ -14,7 +14,7 @@ import numpy as np
 
 import mcmix as mc
 from mcmix.api.compare import Comparison
-from mcmix.api.fit.laws import Kind, kind_of, mixture
+from mcmix.api.fit.families import Kind, kind_of, mixture
 from mcmix.errors import ModelError
 from mcmix.files import write_text, written_beside
 from mcmix.report import frames
@@ -38,7 +38,7 @@ class Wish:
     file: Path
     columns: tuple[str, ...] | None
     components: tuple[int, ...]
-    law: str = "normal"
+    distribution: str = "normal"
     folder: Path = Path("mcmix-report")
     seed: int = 1
     chains: int = 4
@@ -53,7 +53,14 @@ class Wish:
         """The command line that asks for the same."""
         words = ["python", "-m", "mcmix", "fit", str(self.file)]
         words += ["--columns", ",".join(self.columns)] if self.columns else []
-        words += ["--components", ",".join(map(str, self.components)), "--law", self.law, "--folder", str(self.folder)]
+        words += [
+            "--components",
+            ",".join(map(str, self.components)),
+            "--distribution",
+            self.distribution,
+            "--folder",
+            str(self.folder),
+        ]
         for name in ("seed", "chains", "draws", "burn", "thin", "choose", "missing"):
             words += [f"--{name}", str(getattr(self, name))]
         return shlex.join(words)
@@ -71,7 +78,7 @@ def fit(wish: Wish) -> int:
     columns = list(frame.columns)
     kept, said = without_gaps(frame, wish.missing)
     _refuse_constants(kept)
-    kind = kind_of(wish.law, columns, kept.to_numpy())
+    kind = kind_of(wish.distribution, columns, kept.to_numpy())
     _try_folder(wish.folder)
     say(f"{wish.file}: {len(kept)} rows of {', '.join(columns)}; {said}")
     samplers = {k: _sampled(kind, kept, columns, k, wish) for k in wish.components}

@@ -49,7 +49,7 @@ def bridge(at_draws: np.ndarray, at_proposals: np.ndarray) -> Estimate:
 
     Examples
     --------
-    >>> rng = np.random.default_rng(1)  # density exp(-x**2 / 2), proposal its own law: the answer is exact
+    >>> rng = np.random.default_rng(1)  # density exp(-x**2 / 2), proposal its own distribution: the answer is exact
     >>> answer = np.full((2, 100), 0.5 * np.log(2 * np.pi))
     >>> round(bridge(answer, answer[0]).log, 6), round(0.5 * float(np.log(2 * np.pi)), 6)
     (0.918939, 0.918939)

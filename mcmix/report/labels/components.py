@@ -35,7 +35,7 @@ class Components:
     classes : sequence of sequence of int
         Components that may change places, class by class; those in none keep their names.
     draw_labels : callable or None
-        Draws labels that were not kept, from their law given each draw.
+        Draws labels that were not kept, from their distribution given each draw.
     missing : sequence of str
         Data with missing values, which `data` does without.
     angles : frozenset of str

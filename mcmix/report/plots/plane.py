@@ -46,7 +46,7 @@ def ellipses(
     node : str or node, optional
         The data; may be left out where there is one.
     dims : pair of int
-        The columns to draw. Of components with more of them, the marginal law in these two.
+        The columns to draw. Of components with more of them, the marginal distribution in these two.
     draws : int
         Of an MCMC, over how many kept draws the ellipses are taken.
     ax : Axes, optional
@@ -78,11 +78,13 @@ def ellipses(
     """
     if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0.0 < scale < np.inf:
         raise ModelError(f"ellipses: scale expected a positive number, got {scale!r}")
-    law, data = table_of(result.model, node, "ellipses")
+    distribution, data = table_of(result.model, node, "ellipses")
     pair = _two(dims, data.shape[1], "ellipses")
     chosen = _few(len(data))
     by_draw = _samples(result)
-    drawn, shares = _by_draw(result, law, data[chosen], draws) if by_draw else _at_means(result, law, chosen)
+    drawn, shares = (
+        _by_draw(result, distribution, data[chosen], draws) if by_draw else _at_means(result, distribution, chosen)
+    )
     target = ax if ax is not None else canvas(None, 5.4).subplots()
     colours = _colours(drawn[0].weights)
     _points(target, data[chosen][:, pair], _mixed(shares, colours), points)
@@ -90,7 +92,7 @@ def ellipses(
     for components in drawn:
         _outlines(target, components, scale, pair, colours, least, many=by_draw)
     _limits(target, data[:, pair], drawn, scale, pair)
-    _named(target, law, pair, names)
+    _named(target, distribution, pair, names)
     if by_draw:
         note = f"{scale:g}-sigma ellipses of {len(drawn)} draws; colours follow the most probable one"
         target.set_title(note, fontsize=9, color=INK)
@@ -139,13 +141,15 @@ def density2d(
     --------
     >>> density2d(m)  # doctest: +SKIP
     """
-    law, data = table_of(result.model, node, "density2d")
+    distribution, data = table_of(result.model, node, "density2d")
     pair = _two(dims, data.shape[1], "density2d")
-    if law.family is not None and law.family.support.discrete:
-        raise ModelError(f"density2d: {law.name} expected continuous columns, got counts ({law.family.name})")
+    if distribution.family is not None and distribution.family.support.discrete:
+        raise ModelError(
+            f"density2d: {distribution.name} expected continuous columns, got counts ({distribution.family.name})"
+        )
     if data.shape[1] > 2 and not _samples(result):
         raise ModelError(
-            f"density2d: {law.name} has {data.shape[1]} columns, and VB has no marginal density of two of "
+            f"density2d: {distribution.name} has {data.shape[1]} columns, and VB has no marginal density of two of "
             "them; expected an MCMC result, or two columns"
         )
     if isinstance(points, bool) or not isinstance(points, (int, np.integer)) or points < 2:
@@ -160,7 +164,7 @@ def density2d(
     chosen = _few(len(data))
     target.scatter(data[chosen, pair[0]], data[chosen, pair[1]], s=9, color=INK, alpha=0.7, linewidth=0, zorder=3)
     _contours(target, axes, heights)
-    _named(target, law, pair, names)
+    _named(target, distribution, pair, names)
     tidy(target)
     return root(target)
 
@@ -187,9 +191,9 @@ def _few(rows: int) -> np.ndarray:
     return np.unique(np.linspace(0, rows - 1, min(rows, MOST_POINTS)).round().astype(int))
 
 
-def _at_means(result: Any, law: Stochastic, chosen: np.ndarray) -> tuple[list[Components], np.ndarray]:
+def _at_means(result: Any, distribution: Stochastic, chosen: np.ndarray) -> tuple[list[Components], np.ndarray]:
     """The components at the posterior means, and the rows' memberships."""
-    components = NormalComponents(result.model, law)
+    components = NormalComponents(result.model, distribution)
     values = result.start()
     shares = np.ones((len(chosen), 1))
     if components.label is not None:
@@ -197,11 +201,11 @@ def _at_means(result: Any, law: Stochastic, chosen: np.ndarray) -> tuple[list[Co
     return [components.at({n: values[n] for n in components.needed})], shares
 
 
-def _by_draw(result: Any, law: Stochastic, x: np.ndarray, most: int) -> tuple[list[Components], np.ndarray]:
+def _by_draw(result: Any, distribution: Stochastic, x: np.ndarray, most: int) -> tuple[list[Components], np.ndarray]:
     """The components of thinned draws, named alike, the reference first; and the rows' mean memberships."""
     if isinstance(most, bool) or not isinstance(most, (int, np.integer)) or most < 1:
         raise ModelError(f"ellipses: draws expected a whole number of at least 1, got {most!r}")
-    kept, components = result.draws(), NormalComponents(result.model, law)
+    kept, components = result.draws(), NormalComponents(result.model, distribution)
     absent = [n.name for n in components.needed if n.name not in kept.variables]
     if absent:
         raise ModelError(f"ellipses needs the draws of {', '.join(absent)}, which were not kept")
@@ -307,10 +311,10 @@ def _contours(axes: Axes, at: list[np.ndarray], heights: np.ndarray) -> None:
     axes.clabel(lines, fmt=found, fontsize=8, inline=True)
 
 
-def _named(axes: Axes, law: Stochastic, pair: list[int], names: Any) -> None:
+def _named(axes: Axes, distribution: Stochastic, pair: list[int], names: Any) -> None:
     if names is not None and (isinstance(names, str) or len(names) != 2):
         raise ModelError(f"names expected two, one for each axis, got {names!r}")
-    labels = [title_of(law, law.name, j) for j in pair] if names is None else list(names)
+    labels = [title_of(distribution, distribution.name, j) for j in pair] if names is None else list(names)
     axes.set(xlabel=labels[0], ylabel=labels[1])
 
 

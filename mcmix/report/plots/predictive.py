@@ -18,7 +18,7 @@ MOST_WHOLE = 1000  # different whole numbers that each get a step
 
 
 def cumulative(
-    law: Any, *, axes: Axes | None = None, grid: Any = None, probability: float = 0.95, **line: Any
+    distribution: Any, *, axes: Axes | None = None, grid: Any = None, probability: float = 0.95, **line: Any
 ) -> Figure:
     """Plot P(new row <= x) with its band, and the share of the data that lies at or below x.
 
@@ -26,7 +26,7 @@ def cumulative(
 
     Parameters
     ----------
-    law : Predictive
+    distribution : Predictive
         From ``mc.predictive``, of rows that are numbers (or of one column).
     axes : Axes, optional
         Where to draw; a new figure by default.
@@ -44,21 +44,21 @@ def cumulative(
     Raises
     ------
     ModelError
-        If it is no such law.
+        If it is no such distribution.
 
     Examples
     --------
     >>> cumulative(mc.predictive(m))  # doctest: +SKIP
     """
-    if not hasattr(law, "cdf_band"):
-        raise ModelError(f"cumulative: expected what mc.predictive returns, got {type(law).__name__}")
-    data = np.sort(law.data)
-    points = _grid(data, law.is_discrete) if grid is None else np.sort(np.ravel(np.asarray(grid, dtype=float)))
-    band = law.cdf_band(points, probability)
+    if not hasattr(distribution, "cdf_band"):
+        raise ModelError(f"cumulative: expected what mc.predictive returns, got {type(distribution).__name__}")
+    data = np.sort(distribution.data)
+    points = _grid(data, distribution.is_discrete) if grid is None else np.sort(np.ravel(np.asarray(grid, dtype=float)))
+    band = distribution.cdf_band(points, probability)
     target = axes if axes is not None else canvas(None, 4.2).subplots()
     style: dict[str, Any] = {"color": PALETTE[0], "linewidth": 1.8, "label": "posterior mean", **line}
-    step: Any = "post" if law.is_discrete else None
-    draw: dict[str, Any] = {"drawstyle": "steps-post"} if law.is_discrete else {}
+    step: Any = "post" if distribution.is_discrete else None
+    draw: dict[str, Any] = {"drawstyle": "steps-post"} if distribution.is_discrete else {}
     ends = min(points[0], data[0]), max(points[-1], data[-1])
     shares = np.concatenate([np.arange(data.size + 1) / data.size, [1.0]])
     steps = np.concatenate([ends[:1], data, ends[1:]])
@@ -74,7 +74,11 @@ def cumulative(
         label=f"{100 * probability:g} % band",
     )
     target.plot(points, band.mean, **draw, **style)
-    target.set(xlabel=getattr(law, "axis_title", law.title), ylabel="probability of at most x", ylim=(-0.02, 1.02))
+    target.set(
+        xlabel=getattr(distribution, "axis_title", distribution.title),
+        ylabel="probability of at most x",
+        ylim=(-0.02, 1.02),
+    )
     target.legend(frameon=False, fontsize=9)
     tidy(target)
     return root(target)

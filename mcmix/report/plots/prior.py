@@ -105,7 +105,7 @@ def prior_posterior(
     Notes
     -----
     The prior of a component is that under any name: relabelling in an order gives the first one another. Potentials
-    are no laws; they are left aside. Panels of what cannot be drawn from its prior show the posterior alone.
+    are no distributions; they are left aside. Panels of what cannot be drawn from its prior show the posterior alone.
 
     Examples
     --------
@@ -122,7 +122,8 @@ def prior_posterior(
     prior = drawn_prior(m, posterior, names, labels, draws, seed) if is_sampler(m) else given_prior(found)
     if not prior:
         raise ModelError(
-            f"{WHAT}: expected a prior to compare with, got none: give a sampler whose laws can be drawn, or an ArviZ "
+            f"{WHAT}: expected a prior to compare with, got none: give a sampler whose distributions can "
+            f"be drawn, or an ArviZ "
             "object with a prior group (to_arviz(prior=True))"
         )
     without = []

@@ -27,7 +27,7 @@ def given_prior(found: Any) -> dict[str, np.ndarray]:
 
 
 def drawn_prior(m: Any, posterior: Draws, names: Any, labels: set[str], n: int, seed: Any) -> dict[str, np.ndarray]:
-    """Draws of variables from their laws, and of functions of them; what cannot be drawn is left out and said."""
+    """Draws of variables from the prior, and of functions of them; what cannot be drawn is left out and said."""
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ModelError(f"{WHAT}: draws expected a whole number of at least 1, got {n!r}")
     wanted = set(posterior.variables) if names is None else {part.name for part in select(posterior, names)}
@@ -41,7 +41,10 @@ def drawn_prior(m: Any, posterior: Draws, names: Any, labels: set[str], n: int, 
         for i in range(n):
             try:
                 values = drawn_forward(good, {}, rng)  # type: ignore[arg-type]
-            except (ModelError, ArithmeticError):  # a law refuses what its own wide prior gave it: nowhere in view
+            except (
+                ModelError,
+                ArithmeticError,
+            ):  # a distribution refuses what its own wide prior gave it: nowhere in view
                 continue
             for node in good:
                 out[node.name][i] = values[node]

@@ -64,7 +64,7 @@ def ranks(
     -----
     Vehtari, Gelman, Simpson, Carpenter and Buerkner (2021), "Rank-normalization, folding, and localization", section
     4.4. Equal draws stand in random order, so that whole numbers are flat too. One chain is parted into its halves. The
-    band is the normal approximation to the hypergeometric law of a bar; correlated draws leave it more often.
+    band is the normal approximation to the hypergeometric distribution of a bar; correlated draws leave it more often.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""Numbers of a predictive law from its values at draws: means with their errors, integrals, quantiles."""
+"""Numbers of a predictive distribution from its values at draws: means with their errors, integrals, quantiles."""

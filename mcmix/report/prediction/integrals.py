@@ -1,4 +1,4 @@
-"""Cumulative probabilities where no law says them: integrals of densities and sums of masses, the mass checked."""
+"""Cumulative probabilities where no family has them: integrals of densities and sums of masses, the mass checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Curves = Callable[[np.ndarray], Iterator[np.ndarray]]  # points -> log density (
 
 @dataclass(frozen=True)
 class Stretch:
-    """Where a law puts its mass: the ends of its support (perhaps infinite) and the range of the data within.
+    """Where a distribution puts its mass: the ends of its support (perhaps infinite) and the range of the data within.
 
     Coordinates u from 0 to 3 run over it: [0, 1] below the data, [1, 2] along them, [2, 3] above.
     """
@@ -116,7 +116,8 @@ def integrated(curves: Curves, at: np.ndarray, stretch: Stretch, data: np.ndarra
     if abs(mass - 1.0) <= 4.0 * TOLERANCE:
         return iter(found)
     raise ModelError(
-        f"{name}: expected a density that integrates to one, got {mass:.6g}; its law is not normalised, or too spiky "
+        f"{name}: expected a density that integrates to one, got {mass:.6g}; its distribution is not "
+        f"normalised, or too spiky "
         "for integrals here"
     )
 

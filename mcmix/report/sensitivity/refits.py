@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PROBABILITY = 0.9
-MOVES = 1.0  # posterior standard deviations: a quantity that moves farther over the grid hangs on it
+MOVES = 1.0  # posterior standard deviations: a quantity that moves farther over the grid depends on it
 EVIDENCE, OCCUPIED = "log evidence", "occupied components"
 
 

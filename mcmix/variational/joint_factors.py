@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.nodes.law import Law
-from mcmix.variational.looks import Look
+from mcmix.nodes.distribution import Distribution
+from mcmix.variational.links import Link
 from mcmix.variational.posteriors import SHAKEN, GammaPosterior, Moments, Posterior, WishartPosterior
 from mcmix.variational.statements import Hyper, Statement
 
@@ -30,7 +30,7 @@ class ConditionalNormal(Posterior):
 
     names = ("mean", "relative_precision")
 
-    def __init__(self, node: Law, above: Posterior, relative: np.ndarray):
+    def __init__(self, node: Distribution, above: Posterior, relative: np.ndarray):
         super().__init__(node)
         self.above, self.relative = above, relative
         self.kind = "vector" if isinstance(above, WishartPosterior) else "normal"
@@ -103,8 +103,8 @@ class ConditionalNormal(Posterior):
         return np.asarray(mean + about).reshape((n, *self.node.shape))
 
 
-class ConditionalLaw(Hyper):
-    """The prior of such a mean, speaking to what its own mean hangs on: never to the precision."""
+class ConditionalDistribution(Hyper):
+    """The prior of such a mean, speaking to what its own mean depends on: never to the precision."""
 
     def about(self, posterior: Posterior) -> list[str]:
         """See the base."""
@@ -112,18 +112,18 @@ class ConditionalLaw(Hyper):
 
 
 class Pair:
-    """A mean and a precision, updated at once from the statistics of all rows that hang on them.
+    """A mean and a precision, updated at once from the statistics of all rows that depend on them.
 
     Parameters
     ----------
     mean : ConditionalNormal
-    prior : Look
+    prior : Link
         Of the mean's own mean.
     children : sequence of Statement
         With `sums` of their own.
     """
 
-    def __init__(self, mean: ConditionalNormal, prior: Look, children: Sequence[Statement]):
+    def __init__(self, mean: ConditionalNormal, prior: Link, children: Sequence[Statement]):
         self.mean, self.precision, self.prior, self.children = mean, mean.above, prior, list(children)
 
     def update(self, prior: tuple[Any, ...], power: float) -> None:
@@ -150,7 +150,7 @@ class Pair:
         n, total = np.zeros(size), np.zeros((size, *tail))
         squares, shift = np.zeros((size, *tail, *tail)), np.zeros((size, *tail))
         for child in self.children:
-            rows, sums = child.looks["mean"].rows, child.sums  # type: ignore[attr-defined]
+            rows, sums = child.links["mean"].rows, child.sums  # type: ignore[attr-defined]
             n[rows], shift[rows] = power * np.asarray(sums.n), sums.shifts[0]
             total[rows], squares[rows] = power * np.asarray(sums.sums[0]), power * np.asarray(sums.squares[0])
         return n, total, squares, shift
@@ -160,4 +160,4 @@ def _wide(x: np.ndarray, like: np.ndarray) -> np.ndarray:
     return x.reshape(x.shape + (1,) * (like.ndim - x.ndim))
 
 
-__all__ = ["ConditionalLaw", "ConditionalNormal", "Pair"]
+__all__ = ["ConditionalDistribution", "ConditionalNormal", "Pair"]

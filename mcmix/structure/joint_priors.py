@@ -1,8 +1,8 @@
 """Means and precisions that are drawn together: normal-Wishart and normal-gamma pairs.
 
-Where a mean's own precision is a multiple of the precision of its rows, that precision has a conjugate law with the
-mean integrated out (Bishop 2006, "Pattern recognition and machine learning", section 2.3.6). Precision first and the
-mean given it are then one exact draw of both.
+Where a mean's own precision is a multiple of the precision of its rows, that precision has a conjugate distribution
+with the mean integrated out (Bishop 2006, "Pattern recognition and machine learning", section 2.3.6). Precision first
+and the mean given it are then one exact draw of both.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.nodes.law import Law
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import Node
 from mcmix.structure import expression as ex
 from mcmix.structure.conjugacy import prior_of_powers
-from mcmix.structure.evidence import Evidence, Structure
+from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.links import affine, power
 from mcmix.structure.vector_conjugacy import NotConjugate, natural_prior, scaled_rows
@@ -30,15 +30,15 @@ class Joint:
 
     Attributes
     ----------
-    mean, precision : Law
+    mean, precision : Distribution
     first, second : Expression
         Natural parameters of the precision with the mean integrated out.
     relative : Expression
         The mean's precision in units of the rows': one number, or one for each pair.
     """
 
-    mean: Law
-    precision: Law
+    mean: Distribution
+    precision: Distribution
     first: Expression
     second: Expression
     relative: Expression
@@ -46,12 +46,12 @@ class Joint:
     @property
     def reason(self) -> str:
         """Why they are."""
-        return f"{self.precision.family.name} law of the precision, {self.mean.name} integrated out, then that given it"
+        return f"{self.precision.family.name} precision, {self.mean.name} integrated out, then that given it"
 
 
 def joint_of(node: Node, structure: Structure) -> Joint | None:
     """The pair that a mean or a precision is part of, if there is one."""
-    if not isinstance(node, Law) or node.mask is not None or structure.is_idle(node):
+    if not isinstance(node, Distribution) or node.mask is not None or structure.is_forward_sampled(node):
         return None
     if node.family.name in PAIRS:
         return _pair(node, structure)
@@ -59,13 +59,13 @@ def joint_of(node: Node, structure: Structure) -> Joint | None:
         return None
     own = structure.recording.own_factor(node)
     above = [n for n, leaf in structure.recording.leaves.items() if leaf in own.parameters["precision"].leaves]
-    found = [_pair(n, structure) for n in above if isinstance(n, Law) and n.family.name in PAIRS]
+    found = [_pair(n, structure) for n in above if isinstance(n, Distribution) and n.family.name in PAIRS]
     return next((pair for pair in found if pair is not None and pair.mean is node), None)
 
 
-def _pair(precision: Law, structure: Structure) -> Joint | None:
+def _pair(precision: Distribution, structure: Structure) -> Joint | None:
     mean = _mean_above(precision, structure)
-    if mean is None or structure.is_idle(precision) or precision.mask is not None:
+    if mean is None or structure.is_forward_sampled(precision) or precision.mask is not None:
         return None
     if {mean, precision} & structure.apart:
         return None
@@ -82,16 +82,20 @@ def _pair(precision: Law, structure: Structure) -> Joint | None:
         return None
 
 
-def _mean_above(precision: Law, structure: Structure) -> Law | None:
+def _mean_above(precision: Distribution, structure: Structure) -> Distribution | None:
     """The only unknown mean whose own precision depends on this one."""
-    leaf, law = structure.recording.leaves[precision], PAIRS[precision.family.name]
+    leaf, distribution = structure.recording.leaves[precision], PAIRS[precision.family.name]
     nodes = [e.factor.node for e in structure.about(precision) if e.factor.node is not precision]
-    means = [n for n in nodes if isinstance(n, Law) and n.family.name == law and n in structure.recording.leaves]
+    means = [
+        n
+        for n in nodes
+        if isinstance(n, Distribution) and n.family.name == distribution and n in structure.recording.leaves
+    ]
     found = [n for n in means if n.mask is None and _through(n, leaf, structure) == ["precision"]]
     return found[0] if len(found) == 1 else None
 
 
-def _through(node: Law, leaf: Expression, structure: Structure) -> list[str]:
+def _through(node: Distribution, leaf: Expression, structure: Structure) -> list[str]:
     """Its parameters that depend on a leaf."""
     return [p for p, x in structure.recording.own_factor(node).parameters.items() if leaf in x.leaves]
 
@@ -106,7 +110,9 @@ class _Rows:
     shift: Any
 
 
-def _vectors(mean: Law, precision: Law, children: list[Evidence], structure: Structure) -> tuple[Expression, ...]:
+def _vectors(
+    mean: Distribution, precision: Distribution, children: list[Contribution], structure: Structure
+) -> tuple[Expression, ...]:
     recording = structure.recording
     mu, matrix = recording.leaves[mean], recording.leaves[precision]
     own = recording.own_factor(mean)
@@ -114,10 +120,10 @@ def _vectors(mean: Law, precision: Law, children: list[Evidence], structure: Str
     n = matrix.size // (d * d)
     _same_rows(scaled_rows(own.parameters["precision"], matrix, mean.name)[0], n)
     if len(children) != 1:
-        raise NotConjugate("several nodes hang on both")
+        raise NotConjugate("several nodes depend on both")
     (e,) = children
     if e.factor.family is None or e.factor.family.name != "MvNormal" or e.sums is None:
-        raise NotConjugate(f"{e.factor.node.name} is no normal law with sums")
+        raise NotConjugate(f"{e.factor.node.name} is no normal distribution with sums")
     for v, name in ((mu, "mean"), (matrix, "precision")):
         rows, scale = scaled_rows(e.parameters[name], v, e.factor.node.name)
         _same_rows(rows, n)
@@ -155,7 +161,9 @@ def _same_rows(rows: np.ndarray, n: int) -> None:
         raise NotConjugate("they do not go together one by one")
 
 
-def _numbers(mean: Law, precision: Law, children: list[Evidence], structure: Structure) -> tuple[Expression, ...]:
+def _numbers(
+    mean: Distribution, precision: Distribution, children: list[Contribution], structure: Structure
+) -> tuple[Expression, ...]:
     recording = structure.recording
     mu, tau = recording.leaves[mean], recording.leaves[precision]
     own, n = recording.own_factor(mean), tau.size
@@ -176,7 +184,7 @@ def _numbers(mean: Law, precision: Law, children: list[Evidence], structure: Str
     return elementwise("add", first, 0.5 * rows.n), elementwise("add", second, 0.5 * squares), ex.as_expression(weight)
 
 
-def _gathered(children: list[Evidence], mu: Expression, tau: Expression, n: int) -> _Rows:
+def _gathered(children: list[Contribution], mu: Expression, tau: Expression, n: int) -> _Rows:
     """The statistics of all children by element: every element's rows come from one child."""
     seen, shift = np.zeros(n, bool), np.zeros(n)
     n_rows: Any = constant(np.zeros(n))
@@ -198,10 +206,10 @@ def _spread(x: Any, place: np.ndarray, n: int) -> Expression:
     return scatter(flat, constant(place), n)
 
 
-def _place(e: Evidence, mu: Expression, tau: Expression) -> np.ndarray:
-    """Which element each cell of a child hangs on, the same of both."""
+def _place(e: Contribution, mu: Expression, tau: Expression) -> np.ndarray:
+    """Which element each cell of a child depends on, the same of both."""
     if e.factor.family is None or e.factor.family.name != "Normal" or e.sums is None or e.over != "cells":
-        raise NotConjugate(f"{e.factor.node.name} is no normal law with sums")
+        raise NotConjugate(f"{e.factor.node.name} is no normal distribution with sums")
     by_mean, by_precision = affine(e.parameters["mean"], mu, mu), power(e.parameters["precision"], tau, tau)
     if by_mean is None or by_precision is None or by_precision.exponent != 1.0:
         raise NotConjugate("no look-up of both")

@@ -8,10 +8,12 @@ import numpy as np
 
 from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
-from mcmix.nodes.law import Law, law
+from mcmix.nodes.distribution import Distribution, node_class
 from mcmix.nodes.node import holds_nodes, shape_of
 
-_LAWS: dict[str, type[Law]] = {name: law(FAMILIES[name]) for name in ("MvNormal", "Wishart", "Normal", "Gamma")}
+_DISTRIBUTIONS: dict[str, type[Distribution]] = {
+    name: node_class(FAMILIES[name]) for name in ("MvNormal", "Wishart", "Normal", "Gamma")
+}
 
 
 class MeanAndPrecision(NamedTuple):
@@ -41,8 +43,8 @@ def NormalWishart(  # noqa: N802  (a class to those who use it)
 ) -> MeanAndPrecision:
     """A mean vector and a precision matrix with the conjugate joint prior of multivariate normal rows.
 
-    The precision P has a Wishart law, and the mean given it a normal law with precision `relative_precision` times P.
-    Both are drawn together, the mean integrated out of the draw of the precision.
+    The precision P has a Wishart distribution, and the mean given it a normal distribution with precision
+    `relative_precision` times P. Both are drawn together, the mean integrated out of the draw of the precision.
 
     Parameters
     ----------
@@ -52,9 +54,9 @@ def NormalWishart(  # noqa: N802  (a class to those who use it)
     relative_precision : float, array_like or node, positive
         Precision of the mean as a multiple of the precision of a row: as many rows as the prior mean is worth.
     degrees_of_freedom : float
-        Of the Wishart law, above D - 1.
+        Of the Wishart distribution, above D - 1.
     inverse_scale : array_like or node, shape (..., D, D)
-        Of the Wishart law: the prior mean of the precision is degrees_of_freedom times its inverse.
+        Of the Wishart distribution: the prior mean of the precision is degrees_of_freedom times its inverse.
     size : int or tuple, optional
         How many pairs: the number of components.
 
@@ -78,9 +80,9 @@ def NormalWishart(  # noqa: N802  (a class to those who use it)
     >>> m.trace("theta_mean")[:].shape
     (400, 2, 2)
     """
-    made = _LAWS["Wishart"](f"{name}_precision", degrees_of_freedom, inverse_scale, size=size, **keywords)
+    made = _DISTRIBUTIONS["Wishart"](f"{name}_precision", degrees_of_freedom, inverse_scale, size=size, **keywords)
     times = _spread(relative_precision, 2)
-    centre = _LAWS["MvNormal"](f"{name}_mean", mean, times * made, size=size, **keywords)
+    centre = _DISTRIBUTIONS["MvNormal"](f"{name}_mean", mean, times * made, size=size, **keywords)
     return _checked(name, centre, made, shape_of(made)[:-2])
 
 
@@ -97,7 +99,7 @@ def NormalGamma(  # noqa: N802
     relative_precision : float, array_like or node, positive
         Precision of the mean as a multiple of the precision of a row: as many rows as the prior mean is worth.
     shape, rate : float, array_like or node, positive
-        Of the gamma law of the precision.
+        Of the gamma distribution of the precision.
     size : int or tuple, optional
         ``(K, D)`` for K components of D independent columns.
 
@@ -112,8 +114,8 @@ def NormalGamma(  # noqa: N802
     >>> theta
     <theta_mean and theta_precision, with a joint prior>
     """
-    made = _LAWS["Gamma"](f"{name}_precision", shape, rate, size=size, **keywords)
-    centre = _LAWS["Normal"](f"{name}_mean", mean, relative_precision * made, size=size, **keywords)
+    made = _DISTRIBUTIONS["Gamma"](f"{name}_precision", shape, rate, size=size, **keywords)
+    centre = _DISTRIBUTIONS["Normal"](f"{name}_mean", mean, relative_precision * made, size=size, **keywords)
     return _checked(name, centre, made, shape_of(made))
 
 

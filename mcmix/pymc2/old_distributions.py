@@ -1,4 +1,4 @@
-"""PyMC 2's law classes: mcmix's laws, with everything by position too, and a Dirichlet that shows K - 1 weights."""
+"""PyMC 2's distribution classes: mcmix's, with everything by position too, and a Dirichlet that shows K - 1 weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mcmix.nodes.constraints import as_array
 from mcmix.nodes.containers import DictContainer
 from mcmix.nodes.decorators import stochastic
 from mcmix.nodes.deterministic import Deterministic
-from mcmix.nodes.law import Law, law
+from mcmix.nodes.distribution import Distribution, node_class
 from mcmix.nodes.node import Node, shape_of, value_of
 from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.stochastic import Stochastic
@@ -45,15 +45,18 @@ def placed(what: str, arguments: tuple[Any, ...], n_parents: int, keywords: Mapp
     return {**keywords, **found}
 
 
-def refuse_size(name: str, law_name: str, size: Any) -> None:
-    """PyMC 2's laws of vectors and matrices take no size.
+def refuse_size(name: str, distribution_name: str, size: Any) -> None:
+    """PyMC 2's distributions of vectors and matrices take no size.
 
     Raises
     ------
     TypeError
     """
     if size is not None:
-        raise TypeError(f"{name}: {law_name} is a law of one vector or matrix and takes no size, got size={size!r}")
+        raise TypeError(
+            f"{name}: {distribution_name} is a distribution of one vector or matrix and takes no size, got "
+            f"size={size!r}"
+        )
 
 
 class OldParents(DictContainer):
@@ -87,8 +90,8 @@ class OldParents(DictContainer):
         return type(self), (dict(self), self.shown)
 
 
-class OldLaw(Law):
-    """Base of PyMC 2's laws: name, parents, then value, observed, size, trace, rseed, doc, debug, plot, verbose."""
+class OldDistribution(Distribution):
+    """Base of PyMC 2's classes: name, parents, then value, observed, size, trace, rseed, doc, debug, plot, verbose."""
 
     row: ClassVar[Row]
 
@@ -116,9 +119,9 @@ class OldLaw(Law):
         return {p.name: self.parents[p.name] for p in self.family.parameters}
 
 
-def old_law(row: Row) -> type[Law]:
+def old_distribution(row: Row) -> type[Distribution]:
     """The node class of a row, with its signature in PyMC 2's names."""
-    made = law(row.family, OldLaw)
+    made = node_class(row.family, OldDistribution)
     made.__name__ = made.__qualname__ = row.name
     made.__module__ = "mcmix.pymc2"
     made.row = row  # type: ignore[attr-defined]
@@ -131,13 +134,13 @@ def old_law(row: Row) -> type[Law]:
     return made
 
 
-LAWS: dict[str, type[Law]] = {row.name: old_law(row) for row in ROWS}
+DISTRIBUTIONS: dict[str, type[Distribution]] = {row.name: old_distribution(row) for row in ROWS}
 
 
 # -------------------------------------------------------------------- weights without the last
 
 
-class FullDirichlet(law(FAMILIES["Dirichlet"])):  # type: ignore[misc]
+class FullDirichlet(node_class(FAMILIES["Dirichlet"])):  # type: ignore[misc]
     """All K weights of a :class:`Dirichlet`: what is sampled, under the same name."""
 
     _shown: Any = None
@@ -150,7 +153,7 @@ class FullDirichlet(law(FAMILIES["Dirichlet"])):  # type: ignore[misc]
 
 
 class Dirichlet(Deterministic):
-    """Dirichlet law of K weights of which the first K - 1 are shown; the last is one minus their sum.
+    """Dirichlet distribution of K weights of which the first K - 1 are shown; the last is one minus their sum.
 
     Parameters
     ----------
@@ -159,7 +162,7 @@ class Dirichlet(Deterministic):
     value : array_like, optional
         K - 1 weights, or all K.
     observed, trace, rseed, doc, debug, plot, verbose : optional
-        As for every law.
+        As for every distribution.
 
     Attributes
     ----------
@@ -307,11 +310,11 @@ def completed(weights: Any) -> Any:
     return np.concatenate([weights, 1.0 - np.sum(weights, axis=-1, keepdims=True)], axis=-1)
 
 
-# -------------------------------------------------------------------- laws from functions
+# -------------------------------------------------------------------- distributions from functions
 
 
-class OwnLaw(Stochastic):
-    """Base of laws made from a log density: the same positions and keywords as every law."""
+class OwnDistribution(Stochastic):
+    """Base of distributions made from a log density: the same positions and keywords as every distribution."""
 
     density: ClassVar[Callable[..., Any]]
     drawing: ClassVar[Callable[..., Any] | None] = None
@@ -356,7 +359,7 @@ def stochastic_from_dist(
     dtype: Any = float,
     mv: bool = False,
 ) -> type[Stochastic]:
-    """A law class from a log density.
+    """A distribution class from a log density.
 
     Parameters
     ----------
@@ -374,7 +377,7 @@ def stochastic_from_dist(
     Returns
     -------
     type
-        A class whose nodes are made like those of every law here.
+        A class whose nodes are made like those of every distribution here.
 
     Examples
     --------
@@ -387,11 +390,11 @@ def stochastic_from_dist(
     defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
     inside: dict[str, Any] = {
         "density": staticmethod(logp), "names": tuple(p.name for p in parameters), "defaults": defaults, "kind": dtype,
-        "vector": mv, "__doc__": logp.__doc__ or f"{name} law, made from a log density.", "__module__": "mcmix.pymc2",
+        "vector": mv, "__doc__": logp.__doc__ or f"{name}, made from a log density.", "__module__": "mcmix.pymc2",
     }  # fmt: skip
     if random is not None:
         inside["drawing"] = staticmethod(random)
-    return type("".join(part[:1].upper() + part[1:] for part in name.split("_")), (OwnLaw,), inside)
+    return type("".join(part[:1].upper() + part[1:] for part in name.split("_")), (OwnDistribution,), inside)
 
 
 def uninformative_like(x: Any) -> float:
@@ -429,7 +432,7 @@ def observed(thing: Any = None, **keywords: Any) -> Any:
 
 
 def _signature(*parents: str) -> inspect.Signature:
-    """Of a law that takes its parents, then what all laws take."""
+    """Of a distribution that takes its parents, then what all distributions take."""
     names = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in ("name", *parents)]
     rest = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=_STARTS.get(n)) for n in COMMON]
     return inspect.Signature(names + rest)

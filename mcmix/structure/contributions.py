@@ -33,7 +33,7 @@ MOST_PRODUCTS = 1_000_000  # products of coordinates of unknown rows that are ma
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class Contribution:
     """One factor, ready to be asked about a variable.
 
     Attributes
@@ -126,11 +126,11 @@ class Structure:
     ----------
     recording : Recording
     blocks : list of LabelBlock
-    entangled : dict of LabelVector to str
+    non_factorising : dict of LabelVector to str
         Label vectors that some factor is not separable in, and why.
-    evidence : list of Evidence
-    idle : list of Evidence
-        Of variables that no data hang on: drawn forward at the end of a sweep, and no evidence about anything else.
+    contributions : list of Contribution
+    forward_sampled : list of Contribution
+        Of variables that no data depend on: drawn forward at the end of a sweep, and no evidence about anything else.
     apart : set of Node
         Variables that get a step of the user's choice, and so are no part of a joint draw.
     held : set of Node
@@ -141,37 +141,37 @@ class Structure:
 
     recording: Recording
     blocks: list[LabelBlock] = field(default_factory=list)
-    entangled: dict[LabelVector, str] = field(default_factory=dict)
-    evidence: list[Evidence] = field(default_factory=list)
-    idle: list[Evidence] = field(default_factory=list)
+    non_factorising: dict[LabelVector, str] = field(default_factory=dict)
+    contributions: list[Contribution] = field(default_factory=list)
+    forward_sampled: list[Contribution] = field(default_factory=list)
     apart: set[Node] = field(default_factory=set)
     held: set[Node] = field(default_factory=set)
     coefficients: Any = None
     _index: Any = None
 
-    def about(self, node: Node) -> list[Evidence]:
-        """Evidence that depends on a variable, its own law included."""
+    def about(self, node: Node) -> list[Contribution]:
+        """Evidence that depends on a variable, its own distribution included."""
         variable = self.recording.leaves[node]  # type: ignore[index]
-        by_leaf, by_idle = self._found()
-        own = [e for e in by_idle.get(node, []) if e.touches(variable)]
+        by_leaf, by_forward = self._found()
+        own = [e for e in by_forward.get(node, []) if e.touches(variable)]
         return own or list(by_leaf.get(variable, []))
 
-    def is_idle(self, node: Node) -> bool:
-        """Whether no data hang on what is sampled of a node."""
+    def is_forward_sampled(self, node: Node) -> bool:
+        """Whether no data depend on what is sampled of a node."""
         return node in self._found()[1]
 
-    def _found(self) -> tuple[dict[Expression, list[Evidence]], dict[Node, list[Evidence]]]:
-        """Evidence by the leaves that it depends on, and idle evidence by its node: each is asked for many times."""
-        lists, sizes = (self.evidence, self.idle), (len(self.evidence), len(self.idle))
+    def _found(self) -> tuple[dict[Expression, list[Contribution]], dict[Node, list[Contribution]]]:
+        """Contributions by leaf, and forward-sampled ones by node: each is asked for many times."""
+        lists, sizes = (self.contributions, self.forward_sampled), (len(self.contributions), len(self.forward_sampled))
         if self._index is None or self._index[1] != sizes or any(a is not b for a, b in zip(self._index[0], lists)):  # noqa: B905
-            by_leaf: dict[Expression, list[Evidence]] = {}
-            by_idle: dict[Node, list[Evidence]] = {}
-            for e in self.evidence:
+            by_leaf: dict[Expression, list[Contribution]] = {}
+            by_forward: dict[Node, list[Contribution]] = {}
+            for e in self.contributions:
                 for variable in e.elements.leaves:
                     by_leaf.setdefault(variable, []).append(e)
-            for e in self.idle:
-                by_idle.setdefault(e.factor.node, []).append(e)
-            self._index = lists, sizes, by_leaf, by_idle
+            for e in self.forward_sampled:
+                by_forward.setdefault(e.factor.node, []).append(e)
+            self._index = lists, sizes, by_leaf, by_forward
         return self._index[2:]
 
     def block_of(self, node: Node) -> LabelBlock | None:
@@ -184,24 +184,24 @@ def structure_of(
 ) -> Structure:
     """Find label blocks and prepare every factor; those in `apart` get a step of the user's choice.
 
-    With `tempered`, the laws of data count a power that is read from a chain's memory.
+    With `tempered`, the distributions of data count a power that is read from a chain's memory.
     """
     cut(recording)
     structure = Structure(recording, apart=set(apart))
-    idle = idle_factors(recording, apart) if draw_from_prior else []
+    idle = forward_factors(recording, apart) if draw_from_prior else []
     resting = set(idle)
     active = [f for f in recording.factors if f not in resting]
     candidates = [c for c in label_candidates(recording) if recording.own_factor(c.node) not in resting]
-    structure.entangled |= {c: "another step was asked for" for c in candidates if c.node in apart}
+    structure.non_factorising |= {c: "another step was asked for" for c in candidates if c.node in apart}
     own = {c: recording.own_factor(c.node) for c in candidates}
     known = {c: found for c in candidates if (found := recognised(own[c], c)) is not None}
     separable = _separated([f for f in active if f not in {own[c] for c in known}], candidates, structure)
     for label in candidates:
-        if label not in structure.entangled:
+        if label not in structure.non_factorising:
             structure.blocks.append(_block(label, own[label], known.get(label), separable))
     whole = {f: parts[0] for f, parts in separable.items() if not parts[0].given_others}
-    structure.evidence = [_evidence(f, whole.get(f), structure) for f in active]
-    structure.idle = [Evidence(f, f.elements, None, f.parameters, "rows") for f in idle]
+    structure.contributions = [_evidence(f, whole.get(f), structure) for f in active]
+    structure.forward_sampled = [Contribution(f, f.elements, None, f.parameters, "rows") for f in idle]
     if tempered:
         _temper(structure)
     return structure
@@ -227,44 +227,47 @@ def _block(
 
 def stuck_labels(structure: Structure) -> list[Stochastic]:
     """Labels known for some units whose rows do not separate, and may do so once all are recorded as unknown."""
-    nodes = [c.node for c in structure.entangled if c.node not in structure.apart]
+    nodes = [c.node for c in structure.non_factorising if c.node not in structure.apart]
     return [n for n in nodes if n.mask is not None]
 
 
 def _temper(structure: Structure) -> None:
-    """Let the laws of data count a power, in every evidence and in the label passes."""
+    """Let the distributions of data count a power, in every evidence and in the label passes."""
     chosen = [f for f in structure.recording.factors if is_tempered(f, structure.recording)]
-    structure.evidence = [
+    structure.contributions = [
         replace(e, elements=e.elements * POWER, sums=scaled(e.sums), plain=e.elements) if e.factor in chosen else e
-        for e in structure.evidence
+        for e in structure.contributions
     ]
     for block in structure.blocks:
         block.tempered = [s for s in block.factors if s.factor in chosen]
 
 
-def idle_factors(recording: Recording, apart: Collection[Node] = ()) -> list[Factor]:
-    """Laws of variables that no data hang on, children first.
+def forward_factors(recording: Recording, apart: Collection[Node] = ()) -> list[Factor]:
+    """Distributions of variables that no data depend on, children first.
 
-    Such a variable carries no evidence: the rest is sampled as if it were not there, and it is drawn from its law
-    given the rest at the end of every sweep. That is exact (its density integrates to one), and the rest mixes better.
+    Such a variable carries no evidence: the rest is sampled as if it were not there, and it is drawn from its
+    distribution given the rest at the end of every sweep. That is exact (its density integrates to one), and the rest
+    mixes better.
     """
     found: list[Factor] = []
     touching = Counter(leaf for f in recording.factors for leaf in f.elements.leaves)
     place = {f: i for i, f in enumerate(recording.factors)}
-    laws = {leaf: f for f in recording.factors if (leaf := _could_idle(f, recording, apart)) is not None}
-    more = [f for leaf, f in laws.items() if touching[leaf] == f.touches(leaf)]
+    distributions = {
+        leaf: f for f in recording.factors if (leaf := _could_be_drawn_forward(f, recording, apart)) is not None
+    }
+    more = [f for leaf, f in distributions.items() if touching[leaf] == f.touches(leaf)]
     while more:
         found += more
         below = [leaf for f in more for leaf in f.elements.leaves]
         touching.subtract(below)
         resting = set(more)
-        free = {f for v in below if (f := laws.get(v)) is not None and touching[v] == f.touches(v)} - resting
+        free = {f for v in below if (f := distributions.get(v)) is not None and touching[v] == f.touches(v)} - resting
         more = sorted(free, key=place.__getitem__)
     return found
 
 
-def _could_idle(factor: Factor, recording: Recording, apart: Collection[Node]) -> Expression | None:
-    """The leaf of which a factor is the law that could be drawn from, if nothing else depended on it."""
+def _could_be_drawn_forward(factor: Factor, recording: Recording, apart: Collection[Node]) -> Expression | None:
+    """The leaf of which a factor is the distribution that could be drawn from, if nothing else depended on it."""
     node = factor.node
     if not isinstance(node, Stochastic) or node.observed or node in apart or not node.can_draw:
         return None
@@ -281,7 +284,7 @@ def _separated(
 ) -> dict[Factor, list[SeparableFactor]]:
     """Separate every factor that touches labels; drop label vectors that cannot be separated, and start again."""
     while True:
-        labels = {c.variable: c for c in candidates if c not in structure.entangled}
+        labels = {c.variable: c for c in candidates if c not in structure.non_factorising}
         place = {v: i for i, v in enumerate(labels)}
         found: dict[Factor, list[SeparableFactor]] = {}
         trouble = False
@@ -294,7 +297,7 @@ def _separated(
             except NotSeparable as reason:
                 trouble = True
                 for label in touched:
-                    structure.entangled[label] = f"{factor.node.name}: {reason}"
+                    structure.non_factorising[label] = f"{factor.node.name}: {reason}"
         if not trouble:
             return found
 
@@ -321,22 +324,22 @@ def _gaps_of(factor: Factor, factors: list[Factor], recording: Recording) -> Exp
     return None if others or any(leaf in p.leaves for p in factor.parameters.values()) else leaf
 
 
-def _evidence(factor: Factor, separable: SeparableFactor | None, structure: Structure) -> Evidence:
+def _evidence(factor: Factor, separable: SeparableFactor | None, structure: Structure) -> Contribution:
     block = structure.block_of(factor.node)
     own = factor.x is not None  # what is known of labels is a factor of theirs too, without a value
     if own and block is not None and factor.touches(block.label.variable):
         said = block.distribution.said(factor, block.counts)
         if said is not None:
-            return Evidence(factor, *said, factor.parameters, "labels")
+            return Contribution(factor, *said, factor.parameters, "labels")
     cells = separable.cells if separable is not None else without_labels(factor)
     if cells is not None and (separable is not None or cells.size < factor.elements.size):
         assert factor.family is not None and factor.family.statistics is not None
         likelihood = factor.family.statistics.log_likelihood(cells.sums, cells.parameters)
         likelihood = _where_allowed(factor.family, cells.parameters, likelihood)
         elements = elementwise("where", elementwise("greater", cells.sums.n, 0), likelihood, 0.0)
-        return Evidence(factor, elements, cells.sums, cells.parameters, "cells")
+        return Contribution(factor, elements, cells.sums, cells.parameters, "cells")
     over = "rows" if factor.elements.ndim else "whole"
-    return Evidence(factor, factor.elements, _row_sums(factor), factor.parameters, over)
+    return Contribution(factor, factor.elements, _row_sums(factor), factor.parameters, over)
 
 
 def _where_allowed(family: Family, parameters: Mapping[str, Expression], likelihood: Expression) -> Expression:
@@ -379,8 +382,8 @@ def _row_sums(factor: Factor) -> Sums | None:
 def _finite(column: Any) -> Any:
     """A statistic's column with nothing where it has no number (the log of a row at 0).
 
-    Such a row is an observation of the law only where its infinite part does not count, so a message that is asked of
-    it may leave that part out; elsewhere its log density, which is evaluated row by row, is minus infinity.
+    Such a row is an observation of the distribution only where its infinite part does not count, so a message that is
+    asked of it may leave that part out; elsewhere its log density, which is evaluated row by row, is minus infinity.
     """
     return np.where(np.isfinite(column), column, 0.0) if isinstance(column, np.ndarray) else column
 
@@ -395,4 +398,4 @@ def _vector_sums(x: Expression) -> Sums | None:
     return Sums(constant(np.ones(rows.shape[0])), (nothing,), (products,), (as_expression(rows),), alone=True)
 
 
-__all__ = ["Evidence", "LabelBlock", "Structure", "structure_of"]
+__all__ = ["Contribution", "LabelBlock", "Structure", "structure_of"]

@@ -1,4 +1,4 @@
-"""Random nodes whose law is a known family: names and positions of parameters, shapes, checks."""
+"""Random nodes whose distribution is a known family: names and positions of parameters, shapes, checks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGEST = 10**12  # elements of one node: more have no room in any memory
 _COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype")
 
 
-class Law(Stochastic):
+class Distribution(Stochastic):
     """A random variable with a known family. Use its subclasses: ``Normal("mu", 0, 1, size=2)``."""
 
     family: Family
@@ -61,7 +61,7 @@ class Law(Stochastic):
 
     @classmethod
     def dist(cls, *parameters: Any, **keywords: Any) -> Any:
-        """The law with its parameters and without a name: a component for :func:`Mixture`.
+        """The distribution with its parameters and without a name: a component for :func:`Mixture`.
 
         Examples
         --------
@@ -72,7 +72,7 @@ class Law(Stochastic):
         return Component(cls.family, parents_of(cls.family, f"{cls.__name__}.dist", parameters, keywords))
 
     def _accept(self, value: Any, observed: bool) -> None:
-        """Refuse data and start values that the law cannot produce; missing entries are looked at by nobody."""
+        """Refuse data and start values outside the support; missing entries are looked at by nobody."""
         if value is None:
             return
         mask = missing_entries(self.name, value) if observed else None
@@ -109,7 +109,7 @@ class Law(Stochastic):
         self._names = names_of(value)
         return as_numbers(self.name, value)
 
-    # ---------------------------------------------------------------- the law
+    # ---------------------------------------------------------------- the distribution
 
     @property
     def logp_function(self) -> Any:  # type: ignore[override]
@@ -263,7 +263,7 @@ class Law(Stochastic):
         return {k: np.asarray(as_array(v), float) for k, v in self.canonical_parents.items() if not holds_nodes(v)}
 
     def check_value(self, value: Any, ignored: np.ndarray | None = None) -> None:
-        """Refuse a value that the law cannot produce whatever its unknown parents are.
+        """Refuse a value that the distribution cannot produce whatever its unknown parents are.
 
         Parameters
         ----------
@@ -408,17 +408,17 @@ def _plain(node: str, parameter: str, value: Any) -> Any:
     return as_array(numbers) if isinstance(value, np.ndarray) else np.asarray(numbers, dtype=float)
 
 
-def law(family: Family, base: type[Law] = Law) -> type[Law]:
+def node_class(family: Family, base: type[Distribution] = Distribution) -> type[Distribution]:
     """The node class of a family; one and the same where nothing is added to it, so that copies find it by name."""
-    return _law_of(family) if base is Law else _class_of(family, base)
+    return _node_class_of(family) if base is Distribution else _class_of(family, base)
 
 
 @cache
-def _law_of(family: Family) -> type[Law]:
-    return _class_of(family, Law)
+def _node_class_of(family: Family) -> type[Distribution]:
+    return _class_of(family, Distribution)
 
 
-def _class_of(family: Family, base: type[Law]) -> type[Law]:
+def _class_of(family: Family, base: type[Distribution]) -> type[Distribution]:
     parameters = [inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     for p in family.parameters:
         default = inspect.Parameter.empty if p.default is None else p.default
@@ -444,7 +444,7 @@ def _ordered(parameters: list[inspect.Parameter]) -> list[inspect.Parameter]:
 
 
 def _documentation(family: Family) -> str:
-    lines = [family.summary or f"{family.name} law.", "", "Parameters", "----------", "name : str"]
+    lines = [family.summary or f"{family.name} distribution.", "", "Parameters", "----------", "name : str"]
     for p in family.parameters:
         also = f" PyMC 2's keyword ``{p.alias}`` is accepted." if p.alias and p.alias != p.name else ""
         lines += [f"{p.name} : {p.constraint}", f"    Number, array or node; broadcasts against `size`.{also}"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """A law of the components.
+    """A distribution of the components.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class Kind:
     fits : callable
         Whether given numbers (without the missing ones) are such.
     several : bool
-        Whether it is a law of vectors.
+        Whether it is a distribution of vectors.
     parameters : callable
-        From rows and number of components: the law, and the nodes of its parameters.
+        From rows and number of components: the distribution, and the nodes of its parameters.
     prior : str
         In words.
     """
@@ -110,38 +110,42 @@ KINDS = {
 }
 
 
-def kind_of(law: str, columns: list[str], x: np.ndarray) -> Kind:
-    """The kind of mixture for a law's name and the columns, or a refusal.
+def kind_of(distribution: str, columns: list[str], x: np.ndarray) -> Kind:
+    """The kind of mixture for a distribution's name and the columns, or a refusal.
 
     Parameters
     ----------
-    law : str
+    distribution : str
     columns : list of str
     x : ndarray, shape (rows, columns)
         NaN where missing.
     """
     several = len(columns) > 1
-    if several and law != "normal":
+    if several and distribution != "normal":
         raise ModelError(
-            f"--law {law} is for one column, got {len(columns)} ({', '.join(columns)}); choose one with --columns, or "
-            "take --law normal"
+            f"--distribution {distribution} is for one column, got {len(columns)} ({', '.join(columns)}); "
+            f"choose one with --columns, or "
+            "take --distribution normal"
         )
-    kind = KINDS["vectors" if several else law]
+    kind = KINDS["vectors" if several else distribution]
     known = x[~np.isnan(x)]
     if not kind.fits(known):
-        raise ModelError(f"--law {law}: column {columns[0]!r} expected {kind.columns}, got values from {known.min():g}")
+        raise ModelError(
+            f"--distribution {distribution}: column {columns[0]!r} expected {kind.columns}, got values "
+            f"from {known.min():g}"
+        )
     return kind
 
 
 def mixture(kind: Kind, frame: DataFrame, k: int, name: str) -> mc.MCMC:
     """A sampler of a mixture of k components of one kind; columns keep their names."""
     rows = frame if kind.several else frame[frame.columns[0]]
-    law, parameters = kind.parameters(rows.to_numpy(), k)
+    distribution, parameters = kind.parameters(rows.to_numpy(), k)
     if k == 1:  # one component has no weights to be unknown
-        return mc.MCMC([law(name, *[_alone(p) for p in parameters], value=rows, observed=True)])
+        return mc.MCMC([distribution(name, *[_alone(p) for p in parameters], value=rows, observed=True)])
     weights = mc.Dirichlet("weight", np.ones(k))
     label = mc.Categorical("label", weights, size=len(rows))  # a node of its own, so that draws of it are kept
-    return mc.MCMC([mc.Mixture(name, label, law, *parameters, value=rows, observed=True)])
+    return mc.MCMC([mc.Mixture(name, label, distribution, *parameters, value=rows, observed=True)])
 
 
 def _alone(parameter: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How the parameters of a law hang on the unknowns: what a cell looks up, and where its message goes."""
+"""How the parameters of a distribution depend on the unknowns: what a cell looks up, and where its message goes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ EVENT_AXES = {"vector": 1, "dirichlet": 1, "wishart": 2, "inverse wishart": 2}
 
 
 class NotConjugate(Exception):
-    """Why a law's parameter lets no closed form through."""
+    """Why a distribution's parameter lets no closed form through."""
 
 
 @dataclass(eq=False)
-class Look:
-    """One parameter of a law, an entry per cell.
+class Link:
+    """One parameter of a distribution, an entry per cell.
 
     Attributes
     ----------
@@ -46,16 +46,16 @@ class Look:
     slope: Any = 1.0
     offset: Any = 0.0
 
-    def tiled(self, times: int) -> Look:
-        """The same look of several starts side by side."""
+    def tiled(self, times: int) -> Link:
+        """The same link of several starts side by side."""
         if times == 1:
             return self
         if self.posterior is None:
             assert self.known is not None
-            return Look(self.kind, Moments(*[repeated(part, times) for part in (self.known.first, self.known.second)]))
+            return Link(self.kind, Moments(*[repeated(part, times) for part in (self.known.first, self.known.second)]))
         rows = (self.rows + self.posterior.items * np.arange(times)[:, None]).ravel()
         slope, offset = (x if np.ndim(x) == 0 else np.tile(x, times) for x in (self.slope, self.offset))
-        return Look(self.kind, None, self.posterior, rows, slope, offset)
+        return Link(self.kind, None, self.posterior, rows, slope, offset)
 
     def moments(self) -> Moments:
         """Expectations per cell."""
@@ -105,7 +105,7 @@ def _gathered(x: Any, rows: np.ndarray, n: int) -> Any:
     return total
 
 
-def look(x: Expression, kind: str, cells: int, recording: Recording, posteriors: dict[Any, Posterior]) -> Look:
+def link(x: Expression, kind: str, cells: int, recording: Recording, posteriors: dict[Any, Posterior]) -> Link:
     """Read a parameter, given as one entry per cell or one for all.
 
     Raises
@@ -117,7 +117,7 @@ def look(x: Expression, kind: str, cells: int, recording: Recording, posteriors:
     event = x.shape[x.ndim - axes :]
     if not x.leaves:
         value = np.asarray(evaluate(x, {}), dtype=float)
-        return Look(kind, certain(kind, np.broadcast_to(value, (cells, *event)) if value.ndim == axes else value))
+        return Link(kind, certain(kind, np.broadcast_to(value, (cells, *event)) if value.ndim == axes else value))
     names = " and ".join(sorted(leaf.extra.name for leaf in x.leaves if hasattr(leaf.extra, "name")))
     if kind == "known":
         raise NotConjugate(f"it must be known, and depends on {names}")
@@ -138,31 +138,31 @@ def look(x: Expression, kind: str, cells: int, recording: Recording, posteriors:
     return _linear(link, kind, posterior, cells, int(np.prod(event, dtype=int)), names)
 
 
-def _scaled(x: Expression, v: Expression, leaf: Expression, posterior: Posterior, cells: int, names: str) -> Look:
+def _scaled(x: Expression, v: Expression, leaf: Expression, posterior: Posterior, cells: int, names: str) -> Link:
     link = power(x, v, leaf)
     if link is None or not (link.index.is_constant and link.factor.is_constant and link.mask.is_constant):
         raise NotConjugate(f"it is no look-up of {names}")
     slope = np.broadcast_to(np.ravel(link.factor.known).astype(float), (cells,))
     if link.exponent != 1.0 or not np.all(link.mask.known == 1.0) or not (slope > 0.0).all():
         raise NotConjugate(f"it is no positive multiple of {names}")
-    return Look("gamma", None, posterior, _rows(link.index.known, cells, 1), slope)
+    return Link("gamma", None, posterior, _rows(link.index.known, cells, 1), slope)
 
 
-def _linear(link: Affine, kind: str, posterior: Posterior, cells: int, size: int, names: str) -> Look:
+def _linear(link: Affine, kind: str, posterior: Posterior, cells: int, size: int, names: str) -> Link:
     index = np.asarray(link.index.known)
     slope, offset = (np.ravel(p.known).astype(float) for p in (link.slope, link.offset))
     plain = bool(np.all(slope == 1.0) and np.all(offset == 0.0))
     if kind == "normal":
-        return Look(kind, None, posterior, _rows(index, cells, 1), *(_per(p, cells) for p in (slope, offset)))
+        return Link(kind, None, posterior, _rows(index, cells, 1), *(_per(p, cells) for p in (slope, offset)))
     if kind == "beta" and (plain or np.all((slope == -1.0) & (offset == 1.0) | (slope == 1.0) & (offset == 0.0))):
-        return Look(kind, None, posterior, _rows(index, cells, 1), _per(slope, cells))
+        return Link(kind, None, posterior, _rows(index, cells, 1), _per(slope, cells))
     if kind == "wishart" and np.all(offset == 0.0):
         each = np.broadcast_to(link.slope.known, index.shape).reshape(-1, size).astype(float)
         if (each == each[:, :1]).all() and (each > 0.0).all():
-            return Look(kind, None, posterior, _rows(index, cells, size), _per(each[:, 0], cells))
+            return Link(kind, None, posterior, _rows(index, cells, size), _per(each[:, 0], cells))
     if not plain:
         raise NotConjugate(f"it is a function of {names}")
-    return Look(kind, None, posterior, _rows(index, cells, size))
+    return Link(kind, None, posterior, _rows(index, cells, size))
 
 
 def _per(x: np.ndarray, cells: int) -> np.ndarray:
@@ -178,4 +178,4 @@ def _rows(index: np.ndarray, cells: int, size: int) -> np.ndarray:
     return np.broadcast_to(rows, (cells,)) if rows.size == 1 else rows.reshape(cells)
 
 
-__all__ = ["Look", "NotConjugate", "look", "repeated"]
+__all__ = ["Link", "NotConjugate", "link", "repeated"]

@@ -11,9 +11,9 @@ from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.gibbs import ConjugateGibbs
 from mcmix.steps.vector_gibbs import VectorGibbs
 from mcmix.structure.conjugacy import Conjugate
-from mcmix.structure.evidence import Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.expression import constant
-from mcmix.structure.joint import Joint, joint_of
+from mcmix.structure.joint_priors import Joint, joint_of
 from mcmix.structure.vector_conjugacy import VectorConjugate
 
 

@@ -1,4 +1,4 @@
-"""The joint-distribution test: sweeps leave the law of unknowns and data as it is."""
+"""The joint-distribution test: sweeps leave the distribution of unknowns and data as it is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def joint_test(
     false_alarm: float = 1e-5,
     seed: Any = None,
 ) -> HarnessResult:
-    """Test that a sampler leaves the joint law of unknowns and data as it is.
+    """Test that a sampler leaves the joint distribution of unknowns and data as it is.
 
     Each replication draws unknowns and data from the model and goes `steps` times through sweeps of the sampler given
     the data; between two steps the data are drawn afresh given the unknowns. If the sampler is right, the end is again
@@ -79,7 +79,7 @@ def joint_test(
     others. Replications are then independent, and the false alarm is exact for any sampler.
 
     The data stay fixed within a step because that costs microseconds a sweep. A sampler that cannot reach some
-    values, but leaves the law as it is, passes: :func:`rank_calibration` sees that.
+    values, but leaves the distribution as it is, passes: :func:`rank_calibration` sees that.
 
     Examples
     --------

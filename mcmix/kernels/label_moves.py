@@ -14,7 +14,7 @@ TRANSPOSITION = record(*RUN, "answer", "labels", "families", "n_families", "comp
 # The program leaves a log density for each of `count` units in `rows`, the second one that of everything in `joint`.
 # K labels from the lowest value up; the workspace has K n + 2 n doubles; counters: proposals and acceptances of the
 # block, then of units alone.
-ENTANGLED = record(
+NON_FACTORISING = record(
     *RUN, "count", "labels", "lowest", "variable", "rows", "joint_program", "joint_length", "joint", "workspace",
     "counters",
 )  # fmt: skip
@@ -108,14 +108,14 @@ def _drawn(stream, table, n, n_labels, i):
     return n_labels - 1
 
 
-@step_of(ENTANGLED)
-def entangled_labels(words, reals, stream):
+@step_of(NON_FACTORISING)
+def non_factorising_labels(words, reals, stream):
     """Labels whose rows may depend on each other: propose all from a table, accept by the exact ratio.
 
     An independence Metropolis step (Tierney 1994): always accepted where rows are independent. Then some units alone.
     reals: units tried alone per sweep (as often as needed while tuning), proposals and acceptances while tuning.
     """
-    task = record_at(words, ENTANGLED)
+    task = record_at(words, NON_FACTORISING)
     n, n_labels = task.count, task.labels
     labels, joint = floats(task.variable, n), floats(task.joint, 1)
     counter, tuning = floats(task.counters, 4), floats(reals, 3)
