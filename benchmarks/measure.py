@@ -279,9 +279,9 @@ def general() -> Iterator[Row]:
             for kind in ("normal", "own normal", "logistic", "own logistic")
         }
         for kind, seconds in found.items():
-            yield row(f"label pass, {kind}", n, k, 1e9 * seconds / n / k, "ns per row and component")
+            yield row(f"label update, {kind}", n, k, 1e9 * seconds / n / k, "ns per row and component")
         for kind in ("normal", "logistic"):
-            yield row(f"label pass, {kind} / own {kind}", n, k, found[kind] / found[f"own {kind}"], "ratio")
+            yield row(f"label update, {kind} / own {kind}", n, k, found[kind] / found[f"own {kind}"], "ratio")
 
 
 def many_dimensions() -> Iterator[Row]:
@@ -339,7 +339,7 @@ def _full_em_iteration(x: np.ndarray, centres: np.ndarray) -> float:
 def _label_pass(m: Any) -> float:
     """Seconds of one hard pass at the nodes' own values."""
     made = m.assembled
-    step = next(s for s in made.steps if s.name == "label pass")
+    step = next(s for s in made.steps if s.name == "label update")
     chain = Chain(made.plan.layout, np.random.SeedSequence(1))
     for node in made.model.stochastics:
         chain.put(node, node.value)

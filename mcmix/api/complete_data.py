@@ -134,7 +134,7 @@ def _gains(m: Any, kept: Draws, marginal: Marginal, label: LabelVector) -> Itera
     sweeps lies off by its own error, which lowers the log density by a part inverse to their number; that of the halves
     is lowered by twice as much, and their difference takes it away.
     """
-    made = assemble(m.model, (), [Choice(NoStepper, (label.node,))])
+    compiled = assemble(m.model, (), [Choice(NoStepper, (label.node,))])
     rng = np.random.default_rng(0)
     positions = kept.thinned(int(np.clip(MOST_ROWS // (label.n_units * (SWEEPS + SETTLING)), *LABELLINGS)))
     size = max(1, AT_ONCE // label.n_units)
@@ -145,10 +145,10 @@ def _gains(m: Any, kept: Draws, marginal: Marginal, label: LabelVector) -> Itera
             _given(m, kept, c, d) | {label.node: label.node.state_of(label.values[z])}
             for (c, d), z in zip(some, drawn, strict=True)
         ]
-        runners = [runner(made, i, streams.of_short_chain(first + i), start, {}) for i, start in enumerate(starts)]
-        out = buffers(made, len(runners), SWEEPS, 0)
+        runners = [runner(compiled, i, streams.of_short_chain(first + i), start, {}) for i, start in enumerate(starts)]
+        out = buffers(compiled, len(runners), SWEEPS, 0)
         run(runners, out, SWEEPS + SETTLING, SETTLING, 1, progress_bar=False)
-        draws = collected(made, out, SWEEPS).variables
+        draws = collected(compiled, out, SWEEPS).variables
         for i, z in enumerate(drawn):
             parts = [slice(None), slice(SWEEPS // 2), slice(SWEEPS // 2, None)]
             whole, *halves = [

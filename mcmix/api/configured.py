@@ -18,7 +18,7 @@ from mcmix.screen import say
 from mcmix.steps.base import Step
 from mcmix.steps.explain import explanation
 from mcmix.steps.own import StepMethod
-from mcmix.steps.plan import Assembled, assemble
+from mcmix.steps.plan import CompiledModel, assemble
 from mcmix.steps.table import Choice
 from mcmix.structure.recording import Recording
 from mcmix.structure.rows import Rows
@@ -56,7 +56,7 @@ class Configured(Posterior):
             raise ModelError("the model has nothing to sample: every random node is observed")
 
     @property
-    def assembled(self) -> Assembled:
+    def assembled(self) -> CompiledModel:
         """The model made ready to run: structure seen, steps chosen, programs compiled."""
         status = tuple(n.status for n in self.model.nodes if isinstance(n, Stochastic))
         if self._assembled is not None and status != self._status:
@@ -70,14 +70,14 @@ class Configured(Posterior):
             self._assembled = self._made(self._choices)
         return self._assembled
 
-    def _made(self, choices: Sequence[Choice]) -> Assembled:
+    def _made(self, choices: Sequence[Choice]) -> CompiledModel:
         rows, before = self._rows
         tempered = self._tempering is not None
-        made = assemble(self.model, self._asked, choices, self._draw_from_prior, tempered, rows, before)
-        in_python = [v.name for s in made.steps if s.in_python for v in s.variables]
+        compiled = assemble(self.model, self._asked, choices, self._draw_from_prior, tempered, rows, before)
+        in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
-        return made
+        return compiled
 
     def _on(self, rows: Rows, before: Recording | None = None) -> Self:
         """Serve the model on other rows than its nodes' own from now on; nodes stay as they are.

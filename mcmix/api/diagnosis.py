@@ -17,7 +17,7 @@ from mcmix.report.diagnosis.result import Diagnosis, diagnosed
 from mcmix.report.labels.roles import LabelRoles
 from mcmix.sampling import pointwise, predictive_density
 from mcmix.steps.methods import NoStepper
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.steps.targets import is_discrete
 from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.recording import is_log_kept
@@ -42,25 +42,25 @@ def in_full(m: PosteriorDraws, draws: Draws) -> Diagnosis:
 
 def facts_of(m: PosteriorDraws) -> Facts:
     """What is known of the model beside its draws."""
-    made = m.assembled
+    compiled = m.assembled
     roles = roles_of(m)
-    labels = {v.node.name: _label_facts(v, roles[v.node.name]) for v in _label_vectors(made)}
-    held = {v for s in made.steps if isinstance(s, NoStepper) for v in s.nodes}
+    labels = {v.node.name: _label_facts(v, roles[v.node.name]) for v in _label_vectors(compiled)}
+    held = {v for s in compiled.steps if isinstance(s, NoStepper) for v in s.nodes}
     return Facts(
         labels=labels,
-        nameless=frozenset(_nameless(made, labels)),
-        suspects=frozenset(_suspects(made, labels)),
-        discrete=frozenset(n.name for n in made.model.stochastics if is_discrete(n)),
-        continuous=frozenset(n.name for n in made.model.stochastics if _never_repeats(n)),
+        nameless=frozenset(_nameless(compiled, labels)),
+        suspects=frozenset(_suspects(compiled, labels)),
+        discrete=frozenset(n.name for n in compiled.model.stochastics if is_discrete(n)),
+        continuous=frozenset(n.name for n in compiled.model.stochastics if _never_repeats(n)),
         held=frozenset(n.name for n in held),
-        simplexes=frozenset(n.name for n in made.model.stochastics if is_log_kept(n)),
-        acceptance=_acceptance(made),
+        simplexes=frozenset(n.name for n in compiled.model.stochastics if is_log_kept(n)),
+        acceptance=_acceptance(compiled),
         thin=m.lengths[2],
     )
 
 
-def _label_vectors(made: Assembled) -> list[LabelVector]:
-    return [t.label for t in made.component_tables.values()]
+def _label_vectors(compiled: CompiledModel) -> list[LabelVector]:
+    return [t.label for t in compiled.component_tables.values()]
 
 
 def _label_facts(label: LabelVector, roles: LabelRoles) -> LabelFacts:
@@ -69,26 +69,26 @@ def _label_facts(label: LabelVector, roles: LabelRoles) -> LabelFacts:
     return LabelFacts(label.lowest, label.known_counts, roles.tables, roles.complements, roles.classes)
 
 
-def _nameless(made: Assembled, labels: dict[str, LabelFacts]) -> set[str]:
+def _nameless(compiled: CompiledModel, labels: dict[str, LabelFacts]) -> set[str]:
     """Exchangeable variables, and the functions that see them or their labels."""
     free = {name for name, label in labels.items() if label.exchangeable}
     for label in labels.values():
         free |= {name for table in label.tables for name, _ in table} | set(label.complements)
     seeing: set[Node] = set()
-    for node in made.model.deterministics:  # parents first
+    for node in compiled.model.deterministics:  # parents first
         if any(p.name in free if p.is_random else p in seeing for p in node.parent_nodes):
             seeing.add(node)
     return free | {f.name for f in seeing}
 
 
-def _suspects(made: Assembled, labels: dict[str, LabelFacts]) -> set[str]:
+def _suspects(compiled: CompiledModel, labels: dict[str, LabelFacts]) -> set[str]:
     """Unknowns by component of label vectors whose components nothing proves alike: tables, or of their length."""
     found = set[str]()
-    vectors = [v for v in _label_vectors(made) if not labels[v.node.name].exchangeable and v.n_labels > 1]
-    parents = [f.extended_parents for f in made.model.data_nodes] if vectors else []
+    vectors = [v for v in _label_vectors(compiled) if not labels[v.node.name].exchangeable and v.n_labels > 1]
+    parents = [f.extended_parents for f in compiled.model.data_nodes] if vectors else []
     for vector in vectors:
         met = {p for own in parents if vector.node in own for p in own}
-        found |= {n.name for n in made.model.stochastics if n in met and _by_component(n, vector)}
+        found |= {n.name for n in compiled.model.stochastics if n in met and _by_component(n, vector)}
     return found
 
 
@@ -105,10 +105,10 @@ def _never_repeats(node: Stochastic) -> bool:
     return np.dtype(node.dtype).kind == "f" and not exact
 
 
-def _acceptance(made: Assembled) -> dict[str, str]:
+def _acceptance(compiled: CompiledModel) -> dict[str, str]:
     """Steps that proposed something, but for those that may well be refused for ever with nothing wrong."""
     found = {}
-    for step in made.steps:
+    for step in compiled.steps:
         proposed = any(chain.view(key)[0] > 0 for chain in step.chains for key in step.counters())
         if proposed and not step.may_refuse_for_ever:
             found[f"acceptance {step.variables[0].name}"] = ", ".join(v.name for v in step.variables)
@@ -118,18 +118,18 @@ def _acceptance(made: Assembled) -> dict[str, str]:
 # -------------------------------------------------------------------- quantities that need the model
 
 
-def _second_looks(made: Assembled, draws: Draws) -> Iterator[Group]:
+def _second_looks(compiled: CompiledModel, draws: Draws) -> Iterator[Group]:
     """Log likelihood and predictive density where the model has them, at thinned draws."""
     kept = draws.thinned(SECOND_LOOKS)
     kept = kept[kept[:, 0] == 0, 1]
-    labels = {n.name for n in made.labels}
+    labels = {n.name for n in compiled.labels}
     some = {n: v[:, kept] for n, v in draws.variables.items() if n not in labels} or dict(draws.variables)
     thinned = Draws(some, angles=draws.angles)
     in_part = len(kept) < draws.n_draws
     try:
-        likelihood = -0.5 * pointwise.deviance(made, thinned)
+        likelihood = -0.5 * pointwise.deviance(compiled, thinned)
         yield other_quantities(["log likelihood (labels summed out)"], likelihood[..., None], in_part)
-        for names, logs in predictive_density.at_rows_of_data(made, thinned, POINTS):
+        for names, logs in predictive_density.at_rows_of_data(compiled, thinned, POINTS):
             yield other_quantities(names, logs, in_part)
     except ModelError:  # draws that were not kept, rows that cannot be written for others: the rest must do
         return

@@ -21,7 +21,7 @@ from mcmix.report import arviz_bridge
 from mcmix.report.labels.roles import LABELS, to_text
 from mcmix.sampling import pointwise, predictive, replay
 from mcmix.screen import say
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.traces.memory import Draws
 
 PRIOR_DRAWS = 500
@@ -40,16 +40,16 @@ class Wanted:
 
 def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
     """Build the container; see :meth:`MCMC.to_arviz`."""
-    made = m.assembled
+    compiled = m.assembled
     groups: dict[str, dict[str, np.ndarray]] = {
         "posterior": dict(draws.variables),
         "sample_stats": dict(draws.statistics),
         "observed_data": m.observed_data(),
     }
-    dims, coords = dimensions(made)
+    dims, coords = dimensions(compiled)
     own_dims: dict[str, dict[str, list[str]]] = {
-        "posterior": _missing_dims(made, coords),
-        "sample_stats": _permutation_dims(made, draws.statistics),
+        "posterior": _missing_dims(compiled, coords),
+        "sample_stats": _permutation_dims(compiled, draws.statistics),
     }
     attributes: dict[str, Any] = {
         "inference_library": "mcmix",
@@ -57,17 +57,17 @@ def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
         "sampling_time": m.sampling_seconds,
     }
     if wanted.log_likelihood:
-        groups["log_likelihood"], draws = _likelihood(made, draws, wanted.at_most)
+        groups["log_likelihood"], draws = _likelihood(compiled, draws, wanted.at_most)
         groups["posterior"], groups["sample_stats"] = dict(draws.variables), dict(draws.statistics)
         own_dims["log_likelihood"] = _unit_dims(dims, groups["log_likelihood"], coords)
     if wanted.log_prior:
-        groups["log_prior"] = replay.log_prior(made, draws)
+        groups["log_prior"] = replay.log_prior(compiled, draws)
     if wanted.posterior_predictive:
         groups["posterior_predictive"] = _replicates(m, draws, wanted.at_most)
     if wanted.prior:
         groups |= _prior(m, draws)
     clashes = _clashes(groups, dims, coords)
-    steps = {v.name: f"{s.name}: {s.reason}" for s in made.steps for v in s.nodes}
+    steps = {v.name: f"{s.name}: {s.reason}" for s in compiled.steps for v in s.nodes}
     attributes |= {f"step {name.replace('/', ' per ')}": what for name, what in _under(steps, clashes).items()}
     attributes |= {f"name {new}": f"stands for the variable {old!r}" for old, new in clashes.items()}
     groups, own_dims = ({g: _under(x, clashes) for g, x in by_group.items()} for by_group in (groups, own_dims))
@@ -123,18 +123,18 @@ def _for_reading(m: PosteriorDraws, clashes: Mapping[str, str]) -> dict[str, str
     return found
 
 
-def _permutation_dims(made: Assembled, statistics: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+def _permutation_dims(compiled: CompiledModel, statistics: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
     """Permutations that a relabelling found have the axis of the components."""
-    several = len(made.label_blocks) > 1
-    blocks = [b.label.node.name for b in made.label_blocks]
+    several = len(compiled.label_blocks) > 1
+    blocks = [b.label.node.name for b in compiled.label_blocks]
     own = {name: f"component_{name}" if several else "component" for name in blocks}
     found = {f"permutation {name}": [axis] for name, axis in own.items()}
-    only = [name for name in blocks if len(statistics.get("permutation", ())) and _fits(name, made, statistics)]
+    only = [name for name in blocks if len(statistics.get("permutation", ())) and _fits(name, compiled, statistics)]
     return found | ({"permutation": [own[only[0]]]} if only else {})
 
 
-def _fits(name: str, made: Assembled, statistics: Mapping[str, np.ndarray]) -> bool:
-    label = next(b.label for b in made.label_blocks if b.label.node.name == name)
+def _fits(name: str, compiled: CompiledModel, statistics: Mapping[str, np.ndarray]) -> bool:
+    label = next(b.label for b in compiled.label_blocks if b.label.node.name == name)
     return statistics["permutation"].shape[2:] == (label.n_labels,)
 
 
@@ -206,9 +206,9 @@ def _under(mapping: Mapping[str, Any], clashes: Mapping[str, str]) -> dict[str, 
     return {clashes.get(name, name): value for name, value in mapping.items()}
 
 
-def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], Draws]:
+def _likelihood(compiled: CompiledModel, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], Draws]:
     """Pointwise log likelihood and the draws it belongs to; the size is stated."""
-    found, positions = pointwise.unit_log_likelihood(made, draws, at_most)
+    found, positions = pointwise.unit_log_likelihood(compiled, draws, at_most)
     kept = np.unique(positions[:, 1])
     if len(kept) < draws.n_draws:
         size = sum(a.nbytes for a in found.values()) / 2**20
@@ -222,34 +222,34 @@ def _likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, 
     return found, thinned
 
 
-def dimensions(made: Assembled) -> tuple[dict[str, list[str]], dict[str, Any]]:
+def dimensions(compiled: CompiledModel) -> tuple[dict[str, list[str]], dict[str, Any]]:
     """Names of axes: ``component`` for what a label looks up, ``observation`` for rows, labelled by a pandas index."""
     dims: dict[str, list[str]] = {}
     coords: dict[str, Any] = {}
-    for node in made.model.data_nodes:
+    for node in compiled.model.data_nodes:
         _rows(node.name, node.shape, node.index, dims, coords)
-    blocks = {b.label.node: b.label.n_labels for b in made.label_blocks}
+    blocks = {b.label.node: b.label.n_labels for b in compiled.label_blocks}
     for number, (node, n_labels) in enumerate(blocks.items()):
         name = "component" if len(blocks) == 1 else f"component_{node.name}"
-        coords[name] = made.label_blocks[number].label.values
-        for other in made.model.variables:
+        coords[name] = compiled.label_blocks[number].label.values
+        for other in compiled.model.variables:
             shape = shape_of(other)
             if (
                 other.name not in dims
                 and shape
                 and shape[0] == n_labels
                 and other is not node
-                and _looked_up(other, node, made)
+                and _looked_up(other, node, compiled)
             ):
                 dims[other.name] = [name, *[f"{other.name}_dim_{i}" for i in range(1, len(shape))]]
         _rows(node.name, node.shape, None, dims, coords)
     return dims, coords
 
 
-def _missing_dims(made: Assembled, coords: dict[str, Any]) -> dict[str, list[str]]:
+def _missing_dims(compiled: CompiledModel, coords: dict[str, Any]) -> dict[str, list[str]]:
     """Missing entries are a vector of their own, labelled by where they belong."""
     dims = {}
-    for node in made.model.stochastics:
+    for node in compiled.model.stochastics:
         if node.mask is not None:
             dims[node.name] = [f"{node.name}_missing"]
             coords[f"{node.name}_missing"] = _places(node)
@@ -284,10 +284,10 @@ def _plain_labels(index: np.ndarray) -> np.ndarray:
     return np.array([" ".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in index])
 
 
-def _looked_up(node: Any, label: Any, made: Assembled) -> bool:
+def _looked_up(node: Any, label: Any, compiled: CompiledModel) -> bool:
     """Whether a vector enters the tables of a label vector, or is its weights."""
-    block = made.structure.block_of(label)
-    value = made.recording.values.get(node)
+    block = compiled.structure.block_of(label)
+    value = compiled.recording.values.get(node)
     if block is None or value is None:
         return False
     if block.log_weights is not None and value.leaves & block.log_weights.leaves:

@@ -342,8 +342,8 @@ class MCMC(Stored):
         if n_chains > MOST_CHAINS:
             raise ModelError(f"sample: chains expected at most {MOST_CHAINS}, got {n_chains}")
         sequence = sequence_from(seed)
-        made = self.assembled
-        warn_of_ties(made.structure)
+        compiled = self.assembled
+        warn_of_ties(compiled.structure)
         if not self.model.holds_data and not self.model.potentials:
             say("the model has no data: these are draws from the prior", error=True)
         if self.model.left_out:
@@ -353,11 +353,11 @@ class MCMC(Stored):
                 error=True,
             )
         given = self._given(checked_start(start))
-        for step in made.steps:
+        for step in compiled.steps:
             step.unbind()
         children = streams.of_chains(sequence, n_chains)
-        pools = seeds_of(made, sequence)
-        return [runner(made, i, child, given, pools, self._tempering) for i, child in enumerate(children)], sequence
+        pools = seeds_of(compiled, sequence)
+        return [runner(compiled, i, child, given, pools, self._tempering) for i, child in enumerate(children)], sequence
 
     def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
         """Start values by node: what nodes were given as value=, then what the call says."""

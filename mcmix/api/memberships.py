@@ -200,7 +200,7 @@ def _index_of(new: Any) -> np.ndarray | None:
 def _vector(m: Any, label: str | None) -> LabelVector:
     vectors = {b.label.node.name: b.label for b in m.assembled.label_blocks}
     if not vectors:
-        raise ModelError(f"classify: expected labels that the label pass draws, got none; {why_none([])}")
+        raise ModelError(f"classify: expected labels that the label update draws, got none; {why_none([])}")
     if label is not None and label not in vectors:
         raise ModelError(f"classify: label= expected one of {', '.join(map(repr, vectors))}, got {label!r}")
     return vectors[label] if label is not None else next(iter(vectors.values()))

@@ -13,7 +13,7 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling import pointwise
-from mcmix.steps.plan import Assembled, assemble
+from mcmix.steps.plan import CompiledModel, assemble
 from mcmix.traces.memory import Draws, joined, read_only
 
 
@@ -81,10 +81,10 @@ class PosteriorDraws:
         self.sampling_seconds = self.sampling_wall_seconds = 0.0
         self._calls: list[Draws] = list(calls)
         self._deviances: dict[int, np.ndarray] = {}
-        self._assembled: Assembled | None = None
+        self._assembled: CompiledModel | None = None
 
     @property
-    def assembled(self) -> Assembled:
+    def assembled(self) -> CompiledModel:
         """The model made ready: structure seen, programs compiled."""
         if self._assembled is None:
             self._assembled = assemble(self.model)

@@ -13,7 +13,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.joint_density import functions_of, log_joint
-from mcmix.steps.plan import Assembled, per_label_bytes
+from mcmix.steps.plan import CompiledModel, per_label_bytes
 from mcmix.traces.memory import Draws
 
 CHECKED = 256  # draws whose values are looked at together
@@ -26,19 +26,19 @@ def read_draws(m: PosteriorDraws, given: Any, names: Mapping[str, str] | None) -
     """Draws as this sampler would have kept them; see :meth:`MCMC.read`."""
     source = opened(given, "read")
     theirs = _under_our_names(source, names or {}, m)
-    made = m.assembled
+    compiled = m.assembled
     _refuse_other_data(m, source)
-    variables = _unknowns(made, theirs)
+    variables = _unknowns(compiled, theirs)
     if not source.own:
-        variables |= {n.name: np.maximum(variables[n.name], LEAST) for n in _simplexes(made) if n.name in variables}
+        variables |= {n.name: np.maximum(variables[n.name], LEAST) for n in _simplexes(compiled) if n.name in variables}
     if not variables:
         there = ", ".join(source.draws.variables)
         raise ModelError(f"read: none of the model's unknowns are among {there}; names={{'theirs': 'ours'}} maps names")
     statistics = {n: x for n, x in source.draws.statistics.items() if x.dtype.kind in "fiub"} if source.own else {}
-    angles = made.model.angles
+    angles = compiled.model.angles
     draws = Draws(variables, statistics, angles=angles)
-    draws = Draws(_with_functions(made, draws, theirs), statistics, angles=angles)
-    draws.statistics |= _log_density(made, draws, source)
+    draws = Draws(_with_functions(compiled, draws, theirs), statistics, angles=angles)
+    draws.statistics |= _log_density(compiled, draws, source)
     return draws, source
 
 
@@ -74,26 +74,26 @@ def _refuse_other_data(m: PosteriorDraws, source: Source) -> None:
 # -------------------------------------------------------------------- variables
 
 
-def _unknowns(made: Assembled, theirs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _unknowns(compiled: CompiledModel, theirs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The unknowns' draws in the order and types in which a sampler keeps them."""
-    labels = list(made.labels)
-    needed = [n for n in made.model.stochastics if n not in labels and n.trace_by_default and n.mask is None]
+    labels = list(compiled.labels)
+    needed = [n for n in compiled.model.stochastics if n not in labels and n.trace_by_default and n.mask is None]
     missing = [n.name for n in needed if n.name not in theirs]
     if missing:
         raise ModelError(
             f"read: no draws of {', '.join(missing)}; there are {', '.join(theirs)}. names={{'theirs': 'ours'}} maps "
             "names; an unknown that was not kept must have trace=False"
         )
-    order = [n for n in made.model.stochastics if n not in labels] + labels
-    return {n.name: _fitted(n, theirs[n.name], made) for n in order if n.name in theirs}
+    order = [n for n in compiled.model.stochastics if n not in labels] + labels
+    return {n.name: _fitted(n, theirs[n.name], compiled) for n in order if n.name in theirs}
 
 
-def _simplexes(made: Assembled) -> list[Stochastic]:
+def _simplexes(compiled: CompiledModel) -> list[Stochastic]:
     """Weights: the density of one that was rounded to zero is not defined."""
-    return [n for n in made.model.stochastics if n.family is not None and n.family.support.simplex]
+    return [n for n in compiled.model.stochastics if n.family is not None and n.family.support.simplex]
 
 
-def _fitted(node: Stochastic, values: np.ndarray, made: Assembled) -> np.ndarray:
+def _fitted(node: Stochastic, values: np.ndarray, compiled: CompiledModel) -> np.ndarray:
     """Draws of one unknown, or a refusal that says what does not fit."""
     if node.mask is not None and values.shape[2:] == node.shape != node.state_shape:
         values = values[..., np.asarray(node.mask)]
@@ -104,15 +104,15 @@ def _fitted(node: Stochastic, values: np.ndarray, made: Assembled) -> np.ndarray
         )
     _supported(node, values)
     kind = np.dtype(node.dtype)
-    if node in made.labels:
-        whole = values.dtype if values.dtype.kind in "iu" else _label_type(node, made, values)
+    if node in compiled.labels:
+        whole = values.dtype if values.dtype.kind in "iu" else _label_type(node, compiled, values)
         return np.array(values, dtype=whole, order="C")  # a copy: whose draws these were may change theirs
     return np.array(values, dtype=kind if kind.kind in "iub" else float, order="C")
 
 
-def _label_type(node: Stochastic, made: Assembled, values: np.ndarray) -> Any:
-    small = values.min(initial=0) >= 0 and values.max(initial=0) < 256 ** per_label_bytes(node, made)
-    return (np.uint8 if per_label_bytes(node, made) == 1 else np.uint16) if small else np.int32
+def _label_type(node: Stochastic, compiled: CompiledModel, values: np.ndarray) -> Any:
+    small = values.min(initial=0) >= 0 and values.max(initial=0) < 256 ** per_label_bytes(node, compiled)
+    return (np.uint8 if per_label_bytes(node, compiled) == 1 else np.uint16) if small else np.int32
 
 
 def _supported(node: Stochastic, values: np.ndarray) -> None:
@@ -136,38 +136,38 @@ def _hint(node: Stochastic, flat: np.ndarray) -> str:
     return ""
 
 
-def _with_functions(made: Assembled, draws: Draws, theirs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _with_functions(compiled: CompiledModel, draws: Draws, theirs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Deterministics as they came, and computed where they did not."""
-    functions = {n.name: n for n in made.model.deterministics}
+    functions = {n.name: n for n in compiled.model.deterministics}
     came = {
         n: theirs[n].copy()
         for n, node in functions.items()
         if n in theirs and theirs[n].shape[2:] == np.shape(node.value)
     }
-    wanted = [s.name for s in made.segments if s.kind == "variable" and s.name in functions and s.name not in came]
-    found = {**draws.variables, **came, **functions_of(made, draws, [functions[n] for n in wanted])}
-    order = [s.name for s in made.segments if s.kind == "variable" and s.name in found]  # as a sampler keeps them
-    order += [n.name for n in made.labels if n.name in found and n.name not in order]
+    wanted = [s.name for s in compiled.segments if s.kind == "variable" and s.name in functions and s.name not in came]
+    found = {**draws.variables, **came, **functions_of(compiled, draws, [functions[n] for n in wanted])}
+    order = [s.name for s in compiled.segments if s.kind == "variable" and s.name in found]  # as a sampler keeps them
+    order += [n.name for n in compiled.labels if n.name in found and n.name not in order]
     return {n: found[n] for n in [*order, *[n for n in found if n not in order]]}
 
 
 # -------------------------------------------------------------------- log density
 
 
-def _log_density(made: Assembled, draws: Draws, source: Source) -> dict[str, np.ndarray]:
+def _log_density(compiled: CompiledModel, draws: Draws, source: Source) -> dict[str, np.ndarray]:
     """The log density of every draw: the file's own where mcmix wrote it for this model, else computed."""
     shape = (draws.n_chains, draws.n_draws)
     own = draws.statistics.get("lp") if source.own else None
     some = draws.thinned(draws.n_chains * (COMPARED if own is not None else draws.n_draws))
     try:
-        found = log_joint(made, draws, some)
+        found = log_joint(compiled, draws, some)
     except ModelError as error:
         if own is None:
             raise ModelError(f"read: {error}") from error
         found = None  # weights below any double: the file's own log density knows better
     if own is None:
         return {} if found is None else {"lp": found.reshape(shape)}
-    if found is not None and not any(n.name not in draws.variables for n in made.model.stochastics):
+    if found is not None and not any(n.name not in draws.variables for n in compiled.model.stochastics):
         _refuse_other_model(own[some[:, 0], some[:, 1]], found)
     return {"lp": own}
 

@@ -22,7 +22,7 @@ from mcmix.report.labels.roles import LabelRoles
 from mcmix.report.labels.trading import trades
 from mcmix.sampling.label_draws import BUDGET, can_draw_labels, drawn_labels, label_bytes
 from mcmix.sampling.pointwise import shares_of
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.traces.memory import Draws
 
 GROUP = "constant_data"  # where ArviZ keeps what has neither chain nor draw
@@ -166,7 +166,7 @@ def chosen_roles(roles: Mapping[str, LabelRoles], label: str | None, over_all: b
 def why_none(roles: Sequence[LabelRoles]) -> str:
     """Why there is nothing to relabel."""
     why = "; ".join(f"{r.name}: {r.why or 'no components are known'}" for r in roles)
-    why = why or "the model has no label vector that the label pass draws"
+    why = why or "the model has no label vector that the label update draws"
     return f"no components are exchangeable, so every name has a meaning of its own ({why})"
 
 
@@ -248,10 +248,10 @@ def _drawing(m: PosteriorDraws, draws: Draws, name: str) -> Callable[[], np.ndar
     return lambda: drawn_labels(m.assembled, draws, node, m.seed_sequence or streams.nobody())
 
 
-def probabilities_of(made: Assembled, draws: Draws, name: str) -> Probabilities | None:
+def probabilities_of(compiled: CompiledModel, draws: Draws, name: str) -> Probabilities | None:
     """Label probabilities of the units of any draw, other labels summed out."""
-    node = next((n for n in made.labels if n.name == name), None)
-    return None if node is None else shares_of(made, draws, node)
+    node = next((n for n in compiled.labels if n.name == name), None)
+    return None if node is None else shares_of(compiled, draws, node)
 
 
 # -------------------------------------------------------------------- draws without a model

@@ -106,12 +106,12 @@ class Stored(Configured):
 
     def _chains_at(self, saved: state.Saved) -> tuple[list[Runner], np.random.SeedSequence | None]:
         """Chains that stand where others stood."""
-        made = self.assembled
-        for step in made.steps:
+        compiled = self.assembled
+        for step in compiled.steps:
             step.unbind()
         sequence = self.seed_sequence or streams.nobody()
         children = streams.of_chains(sequence, saved.n_chains)
-        runners = [runner(made, i, child, {}, None, self._tempering) for i, child in enumerate(children)]
+        runners = [runner(compiled, i, child, {}, None, self._tempering) for i, child in enumerate(children)]
         saved.restore(runners)
         return runners, sequence
 

@@ -9,17 +9,17 @@ import numpy as np
 
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.labels.roles import LabelRoles
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.structure.component_tables import ComponentTables
 from mcmix.structure.contributions import LabelBlock
 
 
 def roles_of(m: Any) -> dict[str, LabelRoles]:
     """Roles of every label vector of a model, by name."""
-    made: Assembled = m.assembled
-    blocks = {b.label.node.name: b for b in made.label_blocks}
-    data = {name: [n.name for n in _data_nodes(b, made)] for name, b in blocks.items()}
-    return {name: _roles(t, data.get(name, [])) for name, t in made.component_tables.items()}
+    compiled: CompiledModel = m.assembled
+    blocks = {b.label.node.name: b for b in compiled.label_blocks}
+    data = {name: [n.name for n in _data_nodes(b, compiled)] for name, b in blocks.items()}
+    return {name: _roles(t, data.get(name, [])) for name, t in compiled.component_tables.items()}
 
 
 def _roles(tables: ComponentTables, data: list[str]) -> LabelRoles:
@@ -38,9 +38,9 @@ def _roles(tables: ComponentTables, data: list[str]) -> LabelRoles:
     )
 
 
-def _data_nodes(block: LabelBlock, made: Assembled) -> list[Stochastic]:
+def _data_nodes(block: LabelBlock, compiled: CompiledModel) -> list[Stochastic]:
     """Complete data with one row of numbers for each unit of a label vector."""
-    nodes = [n for n in made.model.data_nodes if n.mask is None and n.shape[:1] == block.label.node.shape[:1]]
+    nodes = [n for n in compiled.model.data_nodes if n.mask is None and n.shape[:1] == block.label.node.shape[:1]]
     own = {s.factor.node for s in block.factors if s.units is None}
     return [n for n in nodes if n in own and np.asarray(n.value).dtype.kind in "fiub"]
 

@@ -15,7 +15,7 @@ from mcmix.kernels.records import made as filled
 from mcmix.kernels.records import table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
-from mcmix.steps.plan import Assembled, Segment, per_label_bytes, recorded_from
+from mcmix.steps.plan import CompiledModel, Segment, per_label_bytes, recorded_from
 
 
 @dataclass
@@ -39,17 +39,17 @@ class Buffers:
     moments: dict[Stochastic, np.ndarray]
 
 
-def buffers(made: Assembled, n_chains: int, n_rows: int, budget: int) -> Buffers:
+def buffers(compiled: CompiledModel, n_chains: int, n_rows: int, budget: int) -> Buffers:
     """Allocate a call's draws; labels only while they fit the budget in bytes."""
     found: dict[Stochastic, np.ndarray] = {}
-    for node in made.labels:
-        size, width = per_label_bytes(node, made), made.recording.leaves[node].size
+    for node in compiled.labels:
+        size, width = per_label_bytes(node, compiled), compiled.recording.leaves[node].size
         needed = size * n_chains * n_rows * width
         if node.trace_by_default and needed <= budget:
             budget -= needed
             found[node] = np.zeros((n_chains, n_rows, width), dtype=np.uint8 if size == 1 else np.uint16)
     segments, moments = [], dict[Stochastic, np.ndarray]()
-    for segment in made.segments:
+    for segment in compiled.segments:
         node = segment.key
         if isinstance(node, Stochastic) and node.mask is not None:  # missing entries share the labels' budget
             if 8 * segment.size * n_chains * n_rows > budget:
@@ -78,10 +78,10 @@ def _memory() -> float:
         return float("inf")
 
 
-def point(told: Any, out: Buffers, made: Assembled, chain: Chain, number: int) -> list[np.ndarray]:
+def point(told: Any, out: Buffers, compiled: CompiledModel, chain: Chain, number: int) -> list[np.ndarray]:
     """Point a frame to where the draws of chain `number` go; returns the tables that it refers to, to be kept."""
     segments = table(driver.SEGMENT, [_segment(s, chain) for s in out.segments])
-    labels = table(driver.LABELS, [_labels(n, a, made, chain, number) for n, a in out.labels.items()])
+    labels = table(driver.LABELS, [_labels(n, a, compiled, chain, number) for n, a in out.labels.items()])
     moments = table(driver.MOMENTS, [_moments(n, a, chain, number) for n, a in out.moments.items()])
     told.segments, told.n_segments = address_of(segments), len(segments)
     told.labels, told.n_labels = address_of(labels), len(labels)
@@ -94,12 +94,12 @@ def _segment(s: Segment, chain: Chain) -> np.ndarray:
     return filled(driver.SEGMENT, source=chain.address(s.key), count=s.size, logs=s.log_kept)
 
 
-def _labels(node: Stochastic, array: np.ndarray, made: Assembled, chain: Chain, number: int) -> np.ndarray:
+def _labels(node: Stochastic, array: np.ndarray, compiled: CompiledModel, chain: Chain, number: int) -> np.ndarray:
     return filled(
         driver.LABELS,
         source=chain.address(node),
         count=array.shape[2],
-        lowest=recorded_from(node, made),
+        lowest=recorded_from(node, compiled),
         out=address_of(array[number]),
         width=array.itemsize,
     )

@@ -11,7 +11,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
 from mcmix.steps.density import BlockMetropolis, DensityStep
 from mcmix.steps.passes import Pass
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.structure.contributions import Structure
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.recording import Factor
@@ -41,12 +41,12 @@ def _told(node: Node, structure: Structure, leaves: dict[Stochastic, np.ndarray]
     return f" (the logp of {node.name} returned NaN with parents {shown})"
 
 
-def impossible_rows(made: Assembled, chain: Chain) -> str:
+def impossible_rows(compiled: CompiledModel, chain: Chain) -> str:
     """The rows of data without a density at a chain's present point, under any label: ``y[2] = 0, y[7] = 1``."""
-    leaves = {key: chain.view(key).reshape(leaf.shape) for key, leaf in made.structure.recording.leaves.items()}
-    found = [row for p in made.label_passes for row in _rows_of_pass(p, chain)]
-    drawn = {b.label.variable for b in made.structure.blocks}
-    for factor in made.structure.recording.factors:
+    leaves = {key: chain.view(key).reshape(leaf.shape) for key, leaf in compiled.structure.recording.leaves.items()}
+    found = [row for p in compiled.label_passes for row in _rows_of_pass(p, chain)]
+    drawn = {b.label.variable for b in compiled.structure.blocks}
+    for factor in compiled.structure.recording.factors:
         if not factor.elements.leaves & drawn and isinstance(factor.node, Stochastic) and factor.node.holds_data:
             found += _rows_of(factor, _bad(factor, leaves))
     found = list(dict.fromkeys(found))

@@ -12,14 +12,14 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import Marginal
 from mcmix.sampling.replay import Replay
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
 from mcmix.structure.recording import Recording, record
 from mcmix.traces.memory import Draws
 
 
-def log_joint(made: Assembled, draws: Draws, positions: np.ndarray) -> np.ndarray | None:
+def log_joint(compiled: CompiledModel, draws: Draws, positions: np.ndarray) -> np.ndarray | None:
     """Log density of everything unknown and the data at some draws, shape (n,), as a sampler records it.
 
     Label vectors that were not kept are summed out. None where another unknown was not kept.
@@ -29,16 +29,16 @@ def log_joint(made: Assembled, draws: Draws, positions: np.ndarray) -> np.ndarra
     ModelError
         If a draw has probability zero: which node says so.
     """
-    replay = Replay(made, draws)
+    replay = Replay(compiled, draws)
     if not replay.absent:
-        found = _by_factor(made.recording, replay, positions)
+        found = _by_factor(compiled.recording, replay, positions)
     else:
-        marginal = Marginal(record(made.model, rows=made.rows), made.model)
+        marginal = Marginal(record(compiled.model, rows=compiled.rows), compiled.model)
         gone = [*marginal.labels, *marginal.left_out]
         if any(n not in gone for n in replay.absent):
             return None
         found = _marginal(marginal, replay, draws, positions)
-    return _possible(found, made, replay, positions)
+    return _possible(found, compiled, replay, positions)
 
 
 def _by_factor(recording: Recording, replay: Replay, positions: np.ndarray) -> np.ndarray:
@@ -60,11 +60,11 @@ def _marginal(marginal: Marginal, replay: Replay, draws: Draws, positions: np.nd
     return found
 
 
-def _possible(logs: np.ndarray, made: Assembled, replay: Replay, positions: np.ndarray) -> np.ndarray:
+def _possible(logs: np.ndarray, compiled: CompiledModel, replay: Replay, positions: np.ndarray) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(logs))
     if bad.size:
         chain, draw = positions[bad[0]].tolist()
-        guilty = _guilty(made.recording, next(replay.at(positions[bad[:1]])), set(replay.absent))
+        guilty = _guilty(compiled.recording, next(replay.at(positions[bad[:1]])), set(replay.absent))
         raise ModelError(
             f"draw {draw} of chain {chain} is impossible under the model ({guilty or 'log density'} is not finite), "
             f"and {bad.size - 1} more of {len(logs)}"
@@ -79,11 +79,11 @@ def _guilty(recording: Recording, leaves: Mapping[Any, np.ndarray], absent: set[
     return " and ".join(dict.fromkeys(names))
 
 
-def functions_of(made: Assembled, draws: Draws, nodes: list[Node]) -> dict[str, np.ndarray]:
+def functions_of(compiled: CompiledModel, draws: Draws, nodes: list[Node]) -> dict[str, np.ndarray]:
     """Values of deterministics at all draws; those that need what was not kept are left out."""
-    replay = Replay(made, draws)
+    replay = Replay(compiled, draws)
     absent = set(replay.absent)
-    values = {n.name: made.recording.values[n] for n in nodes}
+    values = {n.name: compiled.recording.values[n] for n in nodes}
     values = {name: x for name, x in values.items() if not {leaf.extra for leaf in x.leaves} & absent}
     out = {name: np.zeros((draws.n_chains, draws.n_draws, *x.shape)) for name, x in values.items()}
     positions = draws.thinned(draws.n_chains * draws.n_draws)

@@ -11,58 +11,62 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.replay import Replay
 from mcmix.steps.gaps import gap_node
 from mcmix.steps.passes import Pass
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.traces.memory import Draws
 
 BUDGET = 256 * 2**20  # bytes
 
 
-def probabilities_at(made: Assembled, draws: Draws, compiled: Pass, numbers: np.ndarray) -> Iterator[np.ndarray]:
+def probabilities_at(
+    compiled: CompiledModel, draws: Draws, label_pass: Pass, numbers: np.ndarray
+) -> Iterator[np.ndarray]:
     """Label probabilities of the units of unknown label at kept draws: an array (units, K) for each draw.
 
     Parameters
     ----------
-    made : Assembled
+    compiled : CompiledModel
     draws : Draws
-    compiled : Pass
+    label_pass : Pass
         Of the label vector.
     numbers : ndarray of int
         Draws, counted through all chains.
     """
-    replay = Replay(made, Draws({n.name: draws.variables[n.name] for n in _needed(made, compiled.label.node)}))
-    out = np.zeros((compiled.label.n_units, compiled.label.n_labels))
-    weighing = compiled.bound(replay.chain)
+    replay = Replay(
+        compiled, Draws({n.name: draws.variables[n.name] for n in _needed(compiled, label_pass.label.node)})
+    )
+    out = np.zeros((label_pass.label.n_units, label_pass.label.n_labels))
+    weighing = label_pass.bound(replay.chain)
     for _ in replay.at(np.column_stack(np.divmod(numbers, draws.n_draws))):
         out[:] = 0.0
         weighing.weigh(shares=out)
-        yield out if len(out) == n_unknown(compiled) else out[np.ravel(compiled.label.node.mask)]
+        yield out if len(out) == n_unknown(label_pass) else out[np.ravel(label_pass.label.node.mask)]
 
 
-def n_unknown(compiled: Pass) -> int:
+def n_unknown(label_pass: Pass) -> int:
     """Units whose label is drawn: known ones may stand among those of the pass."""
-    return int(compiled.label.node.state_shape[0])
+    return int(label_pass.label.node.state_shape[0])
 
 
-def can_draw_labels(made: Assembled, draws: Draws, node: Stochastic) -> bool:
+def can_draw_labels(compiled: CompiledModel, draws: Draws, node: Stochastic) -> bool:
     """Whether labels depend on nothing but what was kept."""
-    compiled = next((p for p in made.label_passes if p.label.node is node), None)
-    return compiled is not None and all(n.name in draws.variables for n in _needed(made, node))
+    label_pass = next((p for p in compiled.label_passes if p.label.node is node), None)
+    return label_pass is not None and all(n.name in draws.variables for n in _needed(compiled, node))
 
 
-def _needed(made: Assembled, node: Stochastic) -> list[Stochastic]:
+def _needed(compiled: CompiledModel, node: Stochastic) -> list[Stochastic]:
     """The unknowns that labels depend on: all others but those that were left out of every conditional."""
-    return [n for n in made.model.stochastics if n is not node and gap_node(n, made.structure) is None]
+    return [n for n in compiled.model.stochastics if n is not node and gap_node(n, compiled.structure) is None]
 
 
-def label_bytes(made: Assembled, draws: Draws, node: Stochastic) -> int:
+def label_bytes(compiled: CompiledModel, draws: Draws, node: Stochastic) -> int:
     """Bytes of a label vector's draws, all of them."""
-    compiled = next(p for p in made.label_passes if p.label.node is node)
-    label = compiled.label
-    return draws.n_chains * draws.n_draws * n_unknown(compiled) * (1 if label.n_labels <= 256 else 2)
+    label_pass = next(p for p in compiled.label_passes if p.label.node is node)
+    label = label_pass.label
+    return draws.n_chains * draws.n_draws * n_unknown(label_pass) * (1 if label.n_labels <= 256 else 2)
 
 
 def drawn_labels(
-    made: Assembled, draws: Draws, node: Stochastic, seed: np.random.SeedSequence, at_most: int = BUDGET
+    compiled: CompiledModel, draws: Draws, node: Stochastic, seed: np.random.SeedSequence, at_most: int = BUDGET
 ) -> np.ndarray:
     """Draws of a label vector that was not kept.
 
@@ -70,7 +74,7 @@ def drawn_labels(
 
     Parameters
     ----------
-    made : Assembled
+    compiled : CompiledModel
     draws : Draws
     node : Stochastic
         For which :func:`can_draw_labels`.
@@ -84,15 +88,15 @@ def drawn_labels(
     ndarray of uint8 or uint16, shape (draws, units)
         Counted from 0, first chain first; units whose label is known are not among them.
     """
-    compiled = next(p for p in made.label_passes if p.label.node is node)
-    label = compiled.label
+    label_pass = next(p for p in compiled.label_passes if p.label.node is node)
+    label = label_pass.label
     dtype = np.dtype(np.uint8 if label.n_labels <= 256 else np.uint16)
     most = max(1, at_most // max(1, label.n_units * dtype.itemsize))
     positions = draws.thinned(most)
     numbers = positions[:, 0] * draws.n_draws + positions[:, 1]
     rng = np.random.default_rng(streams.of_labels_drawn_again(seed))
-    found = np.zeros((len(numbers), n_unknown(compiled)), dtype=dtype)
-    for i, shares in enumerate(probabilities_at(made, draws, compiled, numbers)):
+    found = np.zeros((len(numbers), n_unknown(label_pass)), dtype=dtype)
+    for i, shares in enumerate(probabilities_at(compiled, draws, label_pass, numbers)):
         found[i] = _drawn(shares, rng)
     return found
 

@@ -29,7 +29,7 @@ from mcmix.sampling.run import Runner, collected, run, runner
 from mcmix.sampling.start import seeds_of
 from mcmix.sampling.transforms import Transform
 from mcmix.sampling.unconstrained import Unconstrained
-from mcmix.steps.plan import Assembled, assemble
+from mcmix.steps.plan import CompiledModel, assemble
 from mcmix.structure.component_tables import ComponentTables, component_tables
 
 METHODS = {
@@ -381,27 +381,27 @@ def starts_of(
     optimiser stays in the mode that a seeding suggests, labels that are drawn leave a poor one. Not where a function is
     called as it is written: that may take long.
     """
-    made, view = assemble(model), target.view
+    compiled, view = assemble(model), target.view
     given = {node: node.given for node in model.stochastics if node.given is not None}
     n = 1 if all(node in given for node in view.nodes) else n
-    pools = seeds_of(made, sequence)
+    pools = seeds_of(compiled, sequence)
     children = streams.of_chains(sequence, n)
-    runners = [runner(made, i, child, given, pools) for i, child in enumerate(children)]
+    runners = [runner(compiled, i, child, given, pools) for i, child in enumerate(children)]
     found = [view.free({node: node.state_of(r.chain.get(node)) for node in view.nodes}) for r in runners]
-    in_python = bool(made.recording.opaque) or any(s.in_python for s in made.steps)
-    if n > 1 and with_draws and made.structure.blocks and not in_python:
-        found += best_draws(target, _short_run(made, runners), MOST_DRAWN)
-    return Starts([np.where(view.bounded, np.clip(x, -FARTHEST, FARTHEST), x) for x in found], _swapped(made))
+    in_python = bool(compiled.recording.opaque) or any(s.in_python for s in compiled.steps)
+    if n > 1 and with_draws and compiled.structure.blocks and not in_python:
+        found += best_draws(target, _short_run(compiled, runners), MOST_DRAWN)
+    return Starts([np.where(view.bounded, np.clip(x, -FARTHEST, FARTHEST), x) for x in found], _swapped(compiled))
 
 
-def _short_run(made: Assembled, runners: list[Runner]) -> dict[str, np.ndarray]:
+def _short_run(compiled: CompiledModel, runners: list[Runner]) -> dict[str, np.ndarray]:
     """Draws of every unknown that is kept, by name, from chains that are let go for a while."""
-    each = sum(b.label.n_units * b.label.n_labels for b in made.structure.blocks)
+    each = sum(b.label.n_units * b.label.n_labels for b in compiled.structure.blocks)
     sweeps = int(np.clip(MOST_VISITS // each, LEAST_SWEEPS, SWEEPS))
-    out = buffers(made, len(runners), sweeps, 0)
+    out = buffers(compiled, len(runners), sweeps, 0)
     run(runners, out, 2 * sweeps, sweeps, 1, progress_bar=False)
     rows = min(r.rows for r in runners)
-    return collected(made, out, rows).variables if rows else {}
+    return collected(compiled, out, rows).variables if rows else {}
 
 
 def best_draws(target: Target, draws: Mapping[str, np.ndarray], most: int) -> list[np.ndarray]:
@@ -438,9 +438,9 @@ def highest_mode(target: Target, points: Sequence[np.ndarray], search: Search) -
     return max([e for e in ends if e.stationary] or ends, key=lambda e: e.value)
 
 
-def _swapped(made: Assembled) -> list[ComponentTables]:
+def _swapped(compiled: CompiledModel) -> list[ComponentTables]:
     """Component tables where a swap of two components changes the density by what can be told."""
-    found = [component_tables(p.block, made.structure) for p in made.label_passes]
+    found = [component_tables(p.block, compiled.structure) for p in compiled.label_passes]
     return [t for t in found if t.swaps]
 
 

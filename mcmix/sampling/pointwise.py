@@ -13,12 +13,12 @@ from mcmix.errors import ModelError
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import Marginal
 from mcmix.sampling.replay import with_known_labels
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.structure.recording import record
 from mcmix.traces.memory import Draws
 
 
-def deviance(made: Assembled, draws: Draws) -> np.ndarray:
+def deviance(compiled: CompiledModel, draws: Draws) -> np.ndarray:
     """Minus twice the log likelihood of the data at every kept draw, labels summed out.
 
     Returns
@@ -31,16 +31,18 @@ def deviance(made: Assembled, draws: Draws) -> np.ndarray:
         If there are no data, an unknown that the likelihood depends on was not kept, or labels of units cannot be
         summed out.
     """
-    if not made.model.holds_data:
+    if not compiled.model.holds_data:
         raise ModelError("deviance: the model has no data, so there is no likelihood")
-    marginal = Marginal(record(made.model, rows=made.rows), made.model)
+    marginal = Marginal(record(compiled.model, rows=compiled.rows), compiled.model)
     marginal.refuse_conditional("deviance")
     positions = draws.thinned(draws.n_chains * draws.n_draws)
     found = [-2.0 * marginal.log_likelihood() for _ in visited(marginal, draws, positions, "deviance")]
     return np.reshape(found, (draws.n_chains, draws.n_draws))
 
 
-def unit_log_likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def unit_log_likelihood(
+    compiled: CompiledModel, draws: Draws, at_most: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Log likelihood of every unit at evenly thinned draws: :meth:`mcmix.sampling.marginal.Marginal.pointwise`.
 
     Returns
@@ -49,7 +51,7 @@ def unit_log_likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[di
         By data node; data nodes on one label vector make one entry, whose name joins theirs.
     positions : ndarray, shape (n, 2)
     """
-    marginal = Marginal(record(made.model, rows=made.rows), made.model)
+    marginal = Marginal(record(compiled.model, rows=compiled.rows), compiled.model)
     marginal.refuse_conditional("log_likelihood")
     positions = draws.thinned(at_most)
     rows = [marginal.pointwise() for _ in visited(marginal, draws, positions, "log_likelihood")]
@@ -57,7 +59,7 @@ def unit_log_likelihood(made: Assembled, draws: Draws, at_most: int) -> tuple[di
     return {n: x.reshape(draws.n_chains, -1, *x.shape[1:]) for n, x in found.items()}, positions
 
 
-def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -> np.ndarray:
+def memberships(compiled: CompiledModel, draws: Draws, node: Stochastic, at_most: int) -> np.ndarray:
     """Posterior probability of each label for each unit, averaged over thinned draws (Rao-Blackwellised).
 
     Units whose label is known have it for certain. Where a parameter's draws were not kept but the labels were, the
@@ -72,7 +74,7 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
     ModelError
         If the labels cannot be summed out, or what they depend on was not kept.
     """
-    marginal = Marginal(record(made.model, rows=made.rows), made.model)
+    marginal = Marginal(record(compiled.model, rows=compiled.rows), compiled.model)
     if node not in marginal.labels:
         why = marginal.non_factorising.get(node, "it is no vector of labels that rows depend on one by one")
         raise ModelError(f"memberships: {node.name} cannot be summed out: {why}")
@@ -84,10 +86,12 @@ def memberships(made: Assembled, draws: Draws, node: Stochastic, at_most: int) -
     out, positions = np.zeros((label.n_units, label.n_labels)), draws.thinned(at_most)
     for _ in visited(marginal, draws, positions, "memberships", needed):
         marginal.add_shares(node, out)
-    return with_known_labels(label, out / len(positions), made.rows)
+    return with_known_labels(label, out / len(positions), compiled.rows)
 
 
-def shares_of(made: Assembled, draws: Draws, node: Stochastic) -> Callable[[np.ndarray], Iterator[np.ndarray]] | None:
+def shares_of(
+    compiled: CompiledModel, draws: Draws, node: Stochastic
+) -> Callable[[np.ndarray], Iterator[np.ndarray]] | None:
     """Label probabilities of the units of unknown label at kept draws, other labels summed out.
 
     The model is made ready once, however often draws are asked for.
@@ -98,7 +102,7 @@ def shares_of(made: Assembled, draws: Draws, node: Stochastic) -> Callable[[np.n
         From numbers of draws, counted through all chains, to an array (units, K) for each; None where the labels cannot
         be summed out, or depend on something that was not kept.
     """
-    marginal = Marginal(record(made.model, rows=made.rows), made.model)
+    marginal = Marginal(record(compiled.model, rows=compiled.rows), compiled.model)
     if node not in marginal.labels or any(n.name not in draws.variables for n in marginal.needed_by(node)):
         return None
     label, needed = marginal.label_of(node), marginal.needed_by(node)

@@ -13,7 +13,7 @@ from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.screen import say
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.structure.contributions import LabelBlock
 from mcmix.traces.memory import Draws
 
@@ -21,13 +21,13 @@ WHAT = "posterior_predictive"
 
 
 def posterior_predictive(
-    made: Assembled, draws: Draws, positions: np.ndarray, seed: Any, names: Sequence[str] | str | None
+    compiled: CompiledModel, draws: Draws, positions: np.ndarray, seed: Any, names: Sequence[str] | str | None
 ) -> dict[str, np.ndarray]:
     """Replicates of data nodes at kept draws; see :meth:`MCMC.posterior_predictive`.
 
     Parameters
     ----------
-    made : Assembled
+    compiled : CompiledModel
     draws : Draws
     positions : ndarray of int, shape (n, 2)
         Pairs (chain, draw).
@@ -38,40 +38,40 @@ def posterior_predictive(
     -------
     dict of str to ndarray, shape (n, *shape of the data)
     """
-    if not made.model.data_nodes:
+    if not compiled.model.data_nodes:
         raise ModelError(f"{WHAT}: the model has no data to replicate; look at the draws themselves")
-    chosen = made.model.data_nodes if names is None else chosen_nodes(made.model.data_nodes, names, WHAT)
-    kept = _kept(made, draws)
-    fixed = [n for n in made.model.data_nodes if n.observed and n not in chosen]
+    chosen = compiled.model.data_nodes if names is None else chosen_nodes(compiled.model.data_nodes, names, WHAT)
+    kept = _kept(compiled, draws)
+    fixed = [n for n in compiled.model.data_nodes if n.observed and n not in chosen]
     chosen = drawable(chosen, names is not None, WHAT, [*kept, *fixed])
-    fixed = [n for n in made.model.data_nodes if n.observed and n not in chosen]
-    _tell_of_fresh(made, _needed(chosen, [*kept, *fixed]), kept, fixed)
+    fixed = [n for n in compiled.model.data_nodes if n.observed and n not in chosen]
+    _tell_of_fresh(compiled, _needed(chosen, [*kept, *fixed]), kept, fixed)
     refuse_size(len(positions), chosen, WHAT)
-    data = {n: made.rows.value_of(n) for n in made.rows if n in fixed or isinstance(n, Covariates)}
+    data = {n: compiled.rows.value_of(n) for n in compiled.rows if n in fixed or isinstance(n, Covariates)}
     rng, out = generator(seed, WHAT), buffers(len(positions), chosen)
     for i, (chain, draw) in enumerate(positions):
-        given = {n: _full(n, draws.variables[n.name][chain, draw], made) for n in kept if n not in chosen}
+        given = {n: _full(n, draws.variables[n.name][chain, draw], compiled) for n in kept if n not in chosen}
         values = drawn_forward(chosen, {**data, **given}, rng)
         for node in chosen:
             out[node.name][i] = values[node]
     return out
 
 
-def _full(node: Stochastic, state: np.ndarray, made: Assembled) -> Any:
-    whole = state if node.mask is None else made.rows[node].completed(state)
+def _full(node: Stochastic, state: np.ndarray, compiled: CompiledModel) -> Any:
+    whole = state if node.mask is None else compiled.rows[node].completed(state)
     value = np.asarray(whole).astype(node.dtype)
     return value if value.ndim else value[()]
 
 
-def _kept(made: Assembled, draws: Draws) -> list[Stochastic]:
+def _kept(compiled: CompiledModel, draws: Draws) -> list[Stochastic]:
     """Unknowns whose kept draws are used: all that were kept, but labels that are summed over."""
-    fresh = [b.label.node for b in made.label_blocks if _is_fresh(b, made)]
-    return [n for n in made.model.stochastics if n.name in draws.variables and n not in fresh]
+    fresh = [b.label.node for b in compiled.label_blocks if _is_fresh(b, compiled)]
+    return [n for n in compiled.model.stochastics if n.name in draws.variables and n not in fresh]
 
 
-def _is_fresh(block: LabelBlock, made: Assembled) -> bool:
+def _is_fresh(block: LabelBlock, compiled: CompiledModel) -> bool:
     """Whether labels can be drawn anew: not where an unknown of the same rows would keep its old value."""
-    labels = [b.label.node for b in made.label_blocks]
+    labels = [b.label.node for b in compiled.label_blocks]
     return all(s.factor.node in labels or getattr(s.factor.node, "holds_data", False) for s in block.factors)
 
 
@@ -87,12 +87,14 @@ def _needed(nodes: Sequence[Stochastic], stops: Sequence[Node]) -> list[Node]:
     return list(found)
 
 
-def _tell_of_fresh(made: Assembled, needed: Sequence[Node], kept: Sequence[Node], fixed: Sequence[Node]) -> None:
+def _tell_of_fresh(
+    compiled: CompiledModel, needed: Sequence[Node], kept: Sequence[Node], fixed: Sequence[Node]
+) -> None:
     """Say which unknowns are drawn anew because they were not kept; refuse those whose distribution is a prior."""
-    labels = [b.label.node for b in made.label_blocks] + [c.node for c in made.non_factorising_labels]
-    data = made.model.data_nodes
+    labels = [b.label.node for b in compiled.label_blocks] + [c.node for c in compiled.non_factorising_labels]
+    data = compiled.model.data_nodes
     absent = [n for n in needed if isinstance(n, Stochastic) and n not in labels and n not in data and n not in kept]
-    stuck = [b.label.node for b in made.label_blocks if not _is_fresh(b, made)]
+    stuck = [b.label.node for b in compiled.label_blocks if not _is_fresh(b, compiled)]
     priors = [n for n in absent if not n.extended_parents]
     refused = priors + [n for n in needed if n in stuck]
     if refused:

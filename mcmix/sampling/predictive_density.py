@@ -15,7 +15,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.covariates import Covariates, covariates_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.marginal import Marginal
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.structure.cells import row_elements
 from mcmix.structure.cumulative import CumulativeRows
 from mcmix.structure.evaluate import evaluate
@@ -45,12 +45,14 @@ class Together:
         return [n.name for n in (*self.data, *self.covariates)]
 
 
-def predict_logpdf(made: Assembled, draws: Draws, new: Any, label: Stochastic | None, at_most: int) -> np.ndarray:
+def predict_logpdf(
+    compiled: CompiledModel, draws: Draws, new: Any, label: Stochastic | None, at_most: int
+) -> np.ndarray:
     """Log posterior predictive density of new rows, labels summed out; see :meth:`MCMC.predict_logpdf`.
 
     Parameters
     ----------
-    made : Assembled
+    compiled : CompiledModel
     draws : Draws
     new : array_like or mapping of name to array_like
     label : Stochastic or None
@@ -61,7 +63,7 @@ def predict_logpdf(made: Assembled, draws: Draws, new: Any, label: Stochastic | 
     -------
     ndarray, shape (rows,)
     """
-    rows = NewRows(made, chosen(made, label, labels_needed=False), new)
+    rows = NewRows(compiled, chosen(compiled, label, labels_needed=False), new)
     total, visited = np.full(rows.size, -np.inf), 0
     for logs in rows.logs(draws, at_most):
         np.logaddexp(total, logs, out=total)
@@ -69,15 +71,15 @@ def predict_logpdf(made: Assembled, draws: Draws, new: Any, label: Stochastic | 
     return (total - np.log(max(visited, 1)))[: rows.count]
 
 
-def memberships(made: Assembled, draws: Draws, new: Any, label: Stochastic | None, at_most: int) -> np.ndarray:
+def memberships(compiled: CompiledModel, draws: Draws, new: Any, label: Stochastic | None, at_most: int) -> np.ndarray:
     """Posterior mean of the label probabilities of new rows, shape (rows, K); arguments as above."""
-    together = chosen(made, label, labels_needed=True)
+    together = chosen(compiled, label, labels_needed=True)
     node = together.labels[0].node if label is None else label
-    rows = NewRows(made, together, new)
+    rows = NewRows(compiled, together, new)
     return rows.shares(draws, at_most, node)[: rows.count]
 
 
-def at_rows_of_data(made: Assembled, draws: Draws, count: int) -> Iterator[tuple[list[str], np.ndarray]]:
+def at_rows_of_data(compiled: CompiledModel, draws: Draws, count: int) -> Iterator[tuple[list[str], np.ndarray]]:
     """Log density of some rows of the data at every draw, labels summed out: rows evenly spaced in the first column.
 
     Yields
@@ -91,16 +93,16 @@ def at_rows_of_data(made: Assembled, draws: Draws, count: int) -> Iterator[tuple
     ModelError
         As for :func:`predict_logpdf`.
     """
-    groups = _belonging_together(made) or [Together([], list(made.model.data_nodes))]
+    groups = _belonging_together(compiled) or [Together([], list(compiled.model.data_nodes))]
     for together in groups:
         if not all(n.shape for n in together.data):  # single numbers are no rows
             continue
-        own = made.rows.only(*together.data, *together.covariates)
+        own = compiled.rows.only(*together.data, *together.covariates)
         first = own[together.data[0]].with_gaps()
         first = first.reshape(len(first), -1)[:, 0]
         order = np.argsort(first)[: int(np.isfinite(first).sum())]
         rows = order[np.unique(np.linspace(0, len(order) - 1, count + 2).round().astype(int))[1:-1]]
-        new = NewRows(made, together, own.taken(rows))
+        new = NewRows(compiled, together, own.taken(rows))
         logs = np.array([x[: new.count].copy() for x in new.logs(draws, draws.n_chains * draws.n_draws)])
         yield (
             [f"log density of {', '.join(n.name for n in together.data)} at row {row}" for row in rows],
@@ -111,7 +113,7 @@ def at_rows_of_data(made: Assembled, draws: Draws, count: int) -> Iterator[tuple
 # -------------------------------------------------------------------- which nodes
 
 
-def chosen(made: Assembled, label: Stochastic | None, labels_needed: bool) -> Together:
+def chosen(compiled: CompiledModel, label: Stochastic | None, labels_needed: bool) -> Together:
     """The data whose new rows are meant.
 
     Raises
@@ -119,36 +121,36 @@ def chosen(made: Assembled, label: Stochastic | None, labels_needed: bool) -> To
     ModelError
         If that is not clear.
     """
-    groups = _belonging_together(made)
+    groups = _belonging_together(compiled)
     nodes = [x.node for g in groups for x in g.labels]
     if label is not None:
         found = [g for g in groups if any(x.node is label for x in g.labels)]
         if not found:
             raise ModelError(f"{label.name} is no label vector of unknown labels with one label for each row of data")
         return found[0]
-    if not nodes and made.model.data_nodes and not labels_needed:
-        return Together([], list(made.model.data_nodes))
+    if not nodes and compiled.model.data_nodes and not labels_needed:
+        return Together([], list(compiled.model.data_nodes))
     if len(groups) != 1 or (labels_needed and len(nodes) != 1):
         listed = ", ".join(n.name for n in nodes) or "none"
         raise ModelError(f"which label vector? expected one of the model's, there are: {listed}")
     return groups[0]
 
 
-def of_one(made: Assembled, node: Stochastic) -> Together:
+def of_one(compiled: CompiledModel, node: Stochastic) -> Together:
     """A data node by itself, with the labels that its rows depend on: other data on these labels are left out."""
-    group = next((g for g in _belonging_together(made) if node in g.data), None)
+    group = next((g for g in _belonging_together(compiled) if node in g.data), None)
     return Together([] if group is None else group.labels, [node])
 
 
-def _belonging_together(made: Assembled) -> list[Together]:
+def _belonging_together(compiled: CompiledModel) -> list[Together]:
     """Label vectors that meet in the rows of a data node or in each other's distributions, with these data nodes."""
-    labels = label_candidates(made.recording)
+    labels = label_candidates(compiled.recording)
     groups: list[Together] = []
-    for node in dict.fromkeys(f.node for f in made.recording.factors):
+    for node in dict.fromkeys(f.node for f in compiled.recording.factors):
         is_label = any(x.node is node for x in labels)
-        if not isinstance(node, Stochastic) or not (is_label or node in made.model.data_nodes):
+        if not isinstance(node, Stochastic) or not (is_label or node in compiled.model.data_nodes):
             continue
-        factors = [f for f in made.recording.factors if f.node is node]
+        factors = [f for f in compiled.recording.factors if f.node is node]
         met = [x for x in labels if x.node.shape == node.shape[:1] and any(f.touches(x.variable) for f in factors)]
         old = [g for g in groups if set(g.labels) & set(met)]
         joined = list(dict.fromkeys([x for g in old for x in g.labels] + met))
@@ -165,7 +167,7 @@ class NewRows:
 
     Parameters
     ----------
-    made : Assembled
+    compiled : CompiledModel
     together : Together
     new : array_like, mapping of name to array_like, or Rows
         NaN for coordinates that are missing: they are integrated out.
@@ -186,13 +188,13 @@ class NewRows:
         If the values do not fit, or a distribution cannot be written for other rows than the data's own.
     """
 
-    def __init__(self, made: Assembled, together: Together, new: Any, *, cumulative: bool = False):
+    def __init__(self, compiled: CompiledModel, together: Together, new: Any, *, cumulative: bool = False):
         rows = new_rows(together.data, together.covariates, new)
-        self.made, self.together = made, together
+        self.compiled, self.together = compiled, together
         self.count = rows.n_rows
-        self.size = free_size(made.recording, made.model.data_nodes, self.count)
+        self.size = free_size(compiled.recording, compiled.model.data_nodes, self.count)
         kind = CumulativeRows if cumulative else OtherRows
-        self._rows = kind(made.recording, together.labels, some_rows(rows, self.size))
+        self._rows = kind(compiled.recording, together.labels, some_rows(rows, self.size))
         for node in together.data:
             self._rows.add(node)
         recording = self._rows.finished()

@@ -16,7 +16,7 @@ from mcmix.nodes.mixture import MixtureOfDistributions
 from mcmix.nodes.node import holds_nodes, mapped
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.predictive_density import Together
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.structure.columns import Column
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
@@ -32,7 +32,7 @@ class RowDraws:
 
     Parameters
     ----------
-    made : Assembled
+    compiled : CompiledModel
     together : Together
     count : int
         Rows at each draw. Where the data's rows of counts have totals of their own, each has that of one of these.
@@ -47,18 +47,18 @@ class RowDraws:
 
     def __init__(
         self,
-        made: Assembled,
+        compiled: CompiledModel,
         together: Together,
         count: int,
         covariates: Mapping[Covariates, np.ndarray] = MappingProxyType({}),
     ):
         self.count, self.together = count, together
-        self.size = free_size(made.recording, made.model.data_nodes, count)
+        self.size = free_size(compiled.recording, compiled.model.data_nodes, count)
         self._totals = {n.name: x for n in together.data if (x := totals_by_row(n)) is not None}
         examples = {name: np.resize(x, self.size) for name, x in self._totals.items()}
-        columns = [Column(n, _placeholder(n, count, made)) for n in together.data]
+        columns = [Column(n, _placeholder(n, count, compiled)) for n in together.data]
         rows = Rows([*columns, *(Column(c, x) for c, x in covariates.items())])
-        self._rows = OtherRows(made.recording, together.labels, some_rows(rows, self.size), examples)
+        self._rows = OtherRows(compiled.recording, together.labels, some_rows(rows, self.size), examples)
         for node in together.data:
             if not node.can_draw:
                 raise ModelError(f"{node.name}: expected a way to draw it, got none; give it a random() function")
@@ -134,9 +134,9 @@ def _columns(node: Stochastic) -> tuple[int, ...]:
     return node.shape if vectors and len(node.shape) == 1 else node.shape[1:]
 
 
-def _placeholder(node: Stochastic, size: int, made: Assembled) -> np.ndarray:
+def _placeholder(node: Stochastic, size: int, compiled: CompiledModel) -> np.ndarray:
     """Complete rows in the distribution's support: the first known entry of each column of the data."""
-    values = np.asarray(made.rows[node].known, dtype=float).reshape(-1, *_columns(node))
+    values = np.asarray(compiled.rows[node].known, dtype=float).reshape(-1, *_columns(node))
     seen = np.ones(values.shape, dtype=bool) if node.mask is None else ~np.reshape(node.mask, values.shape)
     first = np.take_along_axis(values, seen.argmax(axis=0)[None], axis=0)
     whole = values[seen.reshape(len(values), -1).all(axis=1)][:1]

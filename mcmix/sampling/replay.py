@@ -13,7 +13,7 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
 from mcmix.structure.label_vectors import LabelVector
@@ -28,7 +28,7 @@ class Replay:
 
     Parameters
     ----------
-    made : Assembled
+    compiled : CompiledModel
     draws : Draws
 
     Raises
@@ -37,11 +37,11 @@ class Replay:
         If an unknown that is needed was not kept.
     """
 
-    def __init__(self, made: Assembled, draws: Draws):
-        self.made, self.draws = made, draws
-        self.chain = Chain(made.plan.layout, streams.nobody())
-        self.nodes = [n for n in made.model.stochastics if n.name in draws.variables]
-        self.absent = [n for n in made.model.stochastics if n.name not in draws.variables]
+    def __init__(self, compiled: CompiledModel, draws: Draws):
+        self.compiled, self.draws = compiled, draws
+        self.chain = Chain(compiled.plan.layout, streams.nobody())
+        self.nodes = [n for n in compiled.model.stochastics if n.name in draws.variables]
+        self.absent = [n for n in compiled.model.stochastics if n.name not in draws.variables]
 
     def at(self, positions: np.ndarray) -> Iterator[dict[Any, np.ndarray]]:
         """Each draw in turn: it is in memory, and its leaves are yielded by key."""
@@ -51,7 +51,7 @@ class Replay:
                 value = np.asarray(self.draws.variables[node.name][chain, draw], dtype=float)
                 self.chain.put(node, value)
             kept = set(self.nodes)
-            for node, leaf in (self.made.recording.leaves | self.made.structure.recording.leaves).items():
+            for node, leaf in (self.compiled.recording.leaves | self.compiled.structure.recording.leaves).items():
                 if kept.issuperset(members_of(node)):
                     leaves[node] = self.chain.view(node).reshape(leaf.shape).copy()
             yield leaves
@@ -80,7 +80,7 @@ def with_known_labels(label: LabelVector, shares: np.ndarray, rows: Rows | None 
     return full
 
 
-def log_prior(made: Assembled, draws: Draws) -> dict[str, np.ndarray]:
+def log_prior(compiled: CompiledModel, draws: Draws) -> dict[str, np.ndarray]:
     """Log prior density of every kept unknown except labels, per element (one number for a simplex).
 
     Data have none, not even where entries are missing or labels are known for some units: the distribution of what is
@@ -90,11 +90,11 @@ def log_prior(made: Assembled, draws: Draws) -> dict[str, np.ndarray]:
     -------
     dict of str to ndarray, shape (chains, draws, *shape of the log density)
     """
-    replay = Replay(made, draws)
+    replay = Replay(compiled, draws)
     positions = draws.thinned(draws.n_chains * draws.n_draws)
-    apart: set[Node] = {b.label.node for b in made.label_blocks} | {c.node for c in made.non_factorising_labels}
-    apart |= set(made.model.data_nodes)
-    factors = [f for f in made.recording.factors if f.node in replay.nodes and f.node not in apart]
+    apart: set[Node] = {b.label.node for b in compiled.label_blocks} | {c.node for c in compiled.non_factorising_labels}
+    apart |= set(compiled.model.data_nodes)
+    factors = [f for f in compiled.recording.factors if f.node in replay.nodes and f.node not in apart]
     factors = [f for f in factors if not {x.extra for x in f.elements.leaves} & set(replay.absent)]
     at_once = {
         f.node.name: f for f in factors if f.family is not None and all(p.is_constant for p in f.parameters.values())
@@ -119,7 +119,9 @@ def _prior_at_once(factor: Factor, values: np.ndarray) -> np.ndarray:
 # -------------------------------------------------------------------- densities of new rows
 
 
-def component_densities(made: Assembled, draws: Draws, node: Stochastic, grid: np.ndarray, n_draws: int) -> np.ndarray:
+def component_densities(
+    compiled: CompiledModel, draws: Draws, node: Stochastic, grid: np.ndarray, n_draws: int
+) -> np.ndarray:
     """Weighted density of each component at new values of a data node, at thinned draws.
 
     Returns
@@ -131,9 +133,9 @@ def component_densities(made: Assembled, draws: Draws, node: Stochastic, grid: n
     ModelError
         If the node's parameters vary by row or group: a new row would need its own.
     """
-    factor = made.recording.factor_of(node)
-    weights, tables = _predictive(made, factor)
-    replay = Replay(made, draws)
+    factor = compiled.recording.factor_of(node)
+    weights, tables = _predictive(compiled, factor)
+    replay = Replay(compiled, draws)
     assert factor.family is not None
     out = []
     for leaves in replay.at(draws.thinned(n_draws)):
@@ -145,9 +147,9 @@ def component_densities(made: Assembled, draws: Draws, node: Stochastic, grid: n
     return np.array(out)
 
 
-def _predictive(made: Assembled, factor: Factor) -> tuple[Expression | None, list[Expression]]:
+def _predictive(compiled: CompiledModel, factor: Factor) -> tuple[Expression | None, list[Expression]]:
     """Log weights over labels (None without) and each parameter as a table over them."""
-    for block in made.structure.blocks:
+    for block in compiled.structure.blocks:
         for s in block.factors:
             tables = parameter_tables(s, block.label) if s.factor is factor else None
             if tables is not None and block.log_weights is not None and s.units is None:

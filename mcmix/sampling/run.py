@@ -30,7 +30,7 @@ from mcmix.sampling.team import Team
 from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL, Call, Chain, Step
 from mcmix.steps.density import BlockMetropolis, DensityStep, ElementMetropolis
-from mcmix.steps.plan import Assembled, recorded_from
+from mcmix.steps.plan import CompiledModel, recorded_from
 from mcmix.structure.tempering import POWER_KEY
 from mcmix.traces.memory import Draws
 
@@ -45,7 +45,7 @@ MOST_LOOKS = 100  # intervals after which a step that cannot be tuned is taken a
 class Runner:
     """One chain, bound and ready: its memory, its sweep, its frame."""
 
-    made: Assembled
+    compiled: CompiledModel
     number: int
     chain: Chain
     calls: list[Call]
@@ -150,7 +150,7 @@ class Tuning:
         if r.sweeps % self.interval != 0 or self.settled:
             return
         self.looks += 1
-        self.good = self.good + 1 if all([self._is_tuned(s, r.chain) for s in r.made.steps]) else 0
+        self.good = self.good + 1 if all([self._is_tuned(s, r.chain) for s in r.compiled.steps]) else 0
         self.settled = self.good >= self.enough or self.looks >= MOST_LOOKS
 
     def _is_tuned(self, step: Step, chain: Chain) -> bool:
@@ -168,7 +168,7 @@ class Tuning:
 
 
 def runner(
-    made: Assembled,
+    compiled: CompiledModel,
     number: int,
     sequence: np.random.SeedSequence,
     given: Mapping[Stochastic, Any],
@@ -179,24 +179,24 @@ def runner(
 
     Without `pools` it is put nowhere: its whole state will be.
     """
-    chain = Chain(made.plan.layout, sequence)
-    calls = [call for step in made.steps for call in step.bind(chain)]
-    for step in made.steps:
+    chain = Chain(compiled.plan.layout, sequence)
+    calls = [call for step in compiled.steps for call in step.bind(chain)]
+    for step in compiled.steps:
         step.chains.append(chain)
     if pools is not None:
-        start(made, chain, calls, given, Seeds(pools, number))
+        start(compiled, chain, calls, given, Seeds(pools, number))
     hotter: list[Chain] = []
     swaps: Call | None = None
-    if tempering is not None and made.swaps is not None:
-        hotter, more = _hotter(made, chain, number, tempering, given, pools)
-        swaps = made.swaps.between([chain, *hotter], tempering.powers, tempering.follow)
+    if tempering is not None and compiled.swaps is not None:
+        hotter, more = _hotter(compiled, chain, number, tempering, given, pools)
+        swaps = compiled.swaps.between([chain, *hotter], tempering.powers, tempering.follow)
         calls = [swaps, *calls, *more]
     frame, stop = apart(width(driver.FRAME), np.int64), chain.stop
     rows = [filled(driver.CALL, kernel=c.kernel, words=address_of(c.words), reals=address_of(c.reals)) for c in calls]
     called = table(driver.CALL, rows)
-    assert made.record is not None
-    record = chain.bound(made.record)
-    made_runner = Runner(made, number, chain, calls, frame, stop, [called], hotter=hotter, ladder=swaps)
+    assert compiled.record is not None
+    record = chain.bound(compiled.record)
+    made_runner = Runner(compiled, number, chain, calls, frame, stop, [called], hotter=hotter, ladder=swaps)
     told = made_runner.told
     told.calls, told.n_calls = address_of(called), len(called)
     told.stream, told.stop = chain.stream, address_of(stop)
@@ -207,7 +207,7 @@ def runner(
 
 
 def _hotter(
-    made: Assembled,
+    compiled: CompiledModel,
     coldest: Chain,
     number: int,
     tempering: Tempering,
@@ -218,11 +218,11 @@ def _hotter(
     chains: list[Chain] = []
     calls: list[Call] = []
     for level, power in enumerate(tempering.powers[1:], start=1):
-        chain = Chain(made.plan.layout, streams.of_level(coldest.sequence, level), coldest)
+        chain = Chain(compiled.plan.layout, streams.of_level(coldest.sequence, level), coldest)
         chain.view(POWER_KEY)[:] = power
-        own = [call for step in made.steps for call in step.bind(chain)]
+        own = [call for step in compiled.steps for call in step.bind(chain)]
         if pools is not None:
-            start(made, chain, own, given, Seeds(pools, number + level))
+            start(compiled, chain, own, given, Seeds(pools, number + level))
         chains.append(chain)
         calls += own
     return chains, calls
@@ -232,7 +232,7 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     """Point a chain's frame to where its draws of this call go."""
     if r.team is not None:
         r.team.end()  # before any memory is bound anew; they have ended, unless something was raised that cannot be
-    r.kept = r.kept[:1] + [point(r.told, out, r.made, r.chain, r.number), out]
+    r.kept = r.kept[:1] + [point(r.told, out, r.compiled, r.chain, r.number), out]
     r.told.row, r.told.thin = 0, thin
     r.told.burn = r.sweeps + burn
     r.stop[0], r.status, r.sampled_seconds, r.swept = 0, 0, 0.0, 0
@@ -287,7 +287,7 @@ def run(
                 with lock:
                     waiting.append(r)
 
-    threads = 1 if any(s.in_python for s in runners[0].made.steps) else _threads(len(runners), cores)
+    threads = 1 if any(s.in_python for s in runners[0].compiled.steps) else _threads(len(runners), cores)
     with HeldBack() as held:
         _waited(runners, work, threads, held, before, iterations, progress_bar)
         halted = not held.noted and any(r.status == driver.STOPPED for r in runners)
@@ -353,7 +353,7 @@ def _waited(
         raise team.failed[0]
 
 
-def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:
+def collected(compiled: CompiledModel, out: Buffers, n_rows: int) -> Draws:
     """The call's draws by name, the first n_rows of each chain."""
     variables: dict[str, np.ndarray] = {}
     statistics: dict[str, np.ndarray] = {}
@@ -368,12 +368,12 @@ def collected(made: Assembled, out: Buffers, n_rows: int) -> Draws:
         else:
             variables[segment.name] = values.astype(segment.dtype) if np.dtype(segment.dtype).kind in "iub" else values
     for node, array in out.labels.items():
-        lowest, drawn = recorded_from(node, made), array[:, :n_rows]
+        lowest, drawn = recorded_from(node, compiled), array[:, :n_rows]
         if node.mask is not None and array.shape[2] > node.state_shape[0]:  # known labels stand among them
             drawn = np.ascontiguousarray(drawn[..., np.ravel(node.mask)])
         variables[node.name] = drawn if lowest == 0 else drawn.astype(np.int32) + lowest
     moments = {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()}
-    return Draws(variables, statistics, moments, made.model.angles)
+    return Draws(variables, statistics, moments, compiled.model.angles)
 
 
 def _mean_and_sd(array: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -403,8 +403,8 @@ def _refuse_failures(runners: Sequence[Runner]) -> None:
             step = r.calls[where].step if 0 <= where < len(r.calls) else None
             names = ", ".join(v.name for v in step.variables) if step is not None else "the recorded values"
             if r.status == density_steps.NOT_A_NUMBER and isinstance(step, (DensityStep, BlockMetropolis)):
-                names += culprit(r.made.structure, r.chain, step)
-            rows = impossible_rows(r.made, r.chain) if r.status in _OF_ROWS else ""
+                names += culprit(r.compiled.structure, r.chain, step)
+            rows = impossible_rows(r.compiled, r.chain) if r.status in _OF_ROWS else ""
             raise _failure(r.status, f"chain {r.number}, sweep {r.sweeps + 1}, {names}", rows)
 
 

@@ -29,7 +29,7 @@ from mcmix.sampling.seeding import Pool, non_factorising_pool, pool, share_of
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.base import Call, Chain
 from mcmix.steps.passes import Pass
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 from mcmix.steps.targets import is_discrete
 
 TRIES = 100
@@ -48,11 +48,11 @@ class Seeds:
     chain: int
 
 
-def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochastic, Pool | None]:
+def seeds_of(compiled: CompiledModel, sequence: np.random.SeedSequence) -> dict[Stochastic, Pool | None]:
     """Seedings of every label vector; they depend on the run's seed alone."""
-    data = [np.asarray(made.rows.value_of(n), dtype=float) for n in made.model.data_nodes]
+    data = [np.asarray(compiled.rows.value_of(n), dtype=float) for n in compiled.model.data_nodes]
     found: dict[Stochastic, Pool | None] = {}
-    for number, step in enumerate(made.steps):
+    for number, step in enumerate(compiled.steps):
         child = streams.of_seedings(sequence, number)
         if step.label_pass is not None:
             found[step.variables[0]] = pool(step.label_pass, child)
@@ -61,12 +61,14 @@ def seeds_of(made: Assembled, sequence: np.random.SeedSequence) -> dict[Stochast
     return found
 
 
-def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
+def start(
+    compiled: CompiledModel, chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds
+) -> None:
     """Put a chain at its start.
 
     Parameters
     ----------
-    made : Assembled
+    compiled : CompiledModel
     chain : Chain
     calls : sequence of Call
         The chain's bound sweep.
@@ -83,12 +85,12 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
     widths = [call.reals.copy() for call in calls]
     found: list[tuple[float, np.ndarray]] = []
     for _ in range(TRIES):
-        for node, value in {**made.model.draw_with(chain.rng, made.rows.others), **given}.items():
+        for node, value in {**compiled.model.draw_with(chain.rng, compiled.rows.others), **given}.items():
             chain.put(node, value)
         _seed_labels(chain, calls, given, seeds)
         _seed_non_factorising(chain, calls, given, seeds)
         _restore_members(chain, calls, given)
-        density = log_density_now(made, chain)
+        density = log_density_now(compiled, chain)
         if np.isfinite(density):
             found.append((density, chain.memory.copy()))
         if len(found) == wanted:
@@ -96,33 +98,33 @@ def start(made: Assembled, chain: Chain, calls: Sequence[Call], given: Mapping[S
     if found:
         chain.memory[:] = max(found, key=lambda start: start[0])[1]
         return
-    why = _explained(made, chain)
+    why = _explained(compiled, chain)
     for call, own in zip(calls, widths, strict=True):
         call.reals[:] = own
-    if not _from_plain_draws(made, chain, given) and not _beside_own_values(made, chain, given, seeds.chain):
+    if not _from_plain_draws(compiled, chain, given) and not _beside_own_values(compiled, chain, given, seeds.chain):
         raise ZeroProbability(why)
 
 
-def log_density_now(made: Assembled, chain: Chain) -> float:
+def log_density_now(compiled: CompiledModel, chain: Chain) -> float:
     """Log density of the chain's present point; counts and sums must be up to date."""
-    assert made.record is not None
-    bound = chain.bound(made.record)
+    assert compiled.record is not None
+    bound = chain.bound(compiled.record)
     status = run_machine(MACHINE, *bound.words)
     chain.kept.pop()
     if chain.error is not None:
         error, chain.error = chain.error, None
         chain.stop[0] = 0
         raise error
-    return made.log_density_of(chain) if status == 0 else -np.inf
+    return compiled.log_density_of(chain) if status == 0 else -np.inf
 
 
-def _explained(made: Assembled, chain: Chain) -> str:
+def _explained(compiled: CompiledModel, chain: Chain) -> str:
     """Name the factors without probability at the last start tried."""
     from mcmix.structure.evaluate import evaluate
 
     leaves = {key: chain.view(key).reshape(_shape(key, chain)) for key in chain.layout.places if not _is_scratch(key)}
     bad = []
-    for e in made.structure.contributions:
+    for e in compiled.structure.contributions:
         try:
             value = evaluate(e.elements, leaves)
         except Exception:  # noqa: BLE001  a user's function at a bad point
@@ -130,7 +132,7 @@ def _explained(made: Assembled, chain: Chain) -> str:
         if not np.isfinite(value).all():
             bad.append(e.factor.node.name)
     names = ", ".join(dict.fromkeys(bad)) or "the joint density"
-    rows = impossible_rows(made, chain)
+    rows = impossible_rows(compiled, chain)
     told = f" ({rows})" if rows else ""
     return (
         f"no start with positive probability in {TRIES} tries: {names} stayed impossible{told}, also at the nodes' own "
@@ -149,31 +151,33 @@ def _is_scratch(key: Any) -> bool:
 # -------------------------------------------------------------------- plain starts
 
 
-def _from_plain_draws(made: Assembled, chain: Chain, given: Mapping[Stochastic, Any]) -> bool:
+def _from_plain_draws(compiled: CompiledModel, chain: Chain, given: Mapping[Stochastic, Any]) -> bool:
     """Start where the prior drew, with labels given that; whether that is possible."""
     for _ in range(TRIES):
-        values = {**made.model.draw_with(chain.rng, made.rows.others), **given}
-        if _possible(made, chain, values, given):
+        values = {**compiled.model.draw_with(chain.rng, compiled.rows.others), **given}
+        if _possible(compiled, chain, values, given):
             return True
     return False
 
 
-def _beside_own_values(made: Assembled, chain: Chain, given: Mapping[Stochastic, Any], number: int) -> bool:
+def _beside_own_values(compiled: CompiledModel, chain: Chain, given: Mapping[Stochastic, Any], number: int) -> bool:
     """Start at the nodes' own values (the first chain) or around them; whether that is possible."""
-    own = {node: np.array(node.value) for node in made.model.stochastics}
+    own = {node: np.array(node.value) for node in compiled.model.stochastics}
     view = Unconstrained([n for n in own if n not in given and n.mask is None and not is_discrete(n)])
     free = view.free(own)
     for width in (0.0,) if number == 0 else SPREADS:
         moved = view.values(np.where(np.isfinite(free), free + width * chain.rng.standard_normal(free.size), free))
         values = {**own, **(moved if width and np.isfinite(free).all() else {}), **given}
-        if _possible(made, chain, values, given):
+        if _possible(compiled, chain, values, given):
             return True
     return False
 
 
-def _possible(made: Assembled, chain: Chain, values: Mapping[Stochastic, Any], given: Mapping[Stochastic, Any]) -> bool:
+def _possible(
+    compiled: CompiledModel, chain: Chain, values: Mapping[Stochastic, Any], given: Mapping[Stochastic, Any]
+) -> bool:
     """Put a chain at some values, labels drawn given the rest or else as they are, and see whether that can be."""
-    passes = {p.label.node: p.bound(chain) for p in made.label_passes}
+    passes = {p.label.node: p.bound(chain) for p in compiled.label_passes}
     for drawn in (True, False) if passes else (False,):
         for node, value in values.items():
             chain.put(node, value)
@@ -182,7 +186,7 @@ def _possible(made: Assembled, chain: Chain, values: Mapping[Stochastic, Any], g
                 one.draw()
         for one in passes.values():
             one.collect()
-        if np.isfinite(log_density_now(made, chain)):
+        if np.isfinite(log_density_now(compiled, chain)):
             return True
     return False
 

@@ -17,26 +17,26 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.files import read_arrays, write_arrays
 from mcmix.sampling.run import Runner
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 
 FORMAT = 2
 
 
-def signature(made: Assembled, n_chains: int) -> dict[str, Any]:
+def signature(compiled: CompiledModel, n_chains: int) -> dict[str, Any]:
     """What must be the same in the model that a state is put into."""
     return {
         "format": FORMAT,
         "chains": n_chains,
-        "tempered": made.swaps is not None,
-        "unknowns": [[n.name, list(n.state_shape)] for n in made.model.stochastics],
-        "steps": [[s.name, *[v.name for v in s.variables]] for s in made.steps],
-        "memory": made.plan.layout.size,
+        "tempered": compiled.swaps is not None,
+        "unknowns": [[n.name, list(n.state_shape)] for n in compiled.model.stochastics],
+        "steps": [[s.name, *[v.name for v in s.variables]] for s in compiled.steps],
+        "memory": compiled.plan.layout.size,
     }
 
 
-def save(made: Assembled, runners: Sequence[Runner], path: Path) -> None:
+def save(compiled: CompiledModel, runners: Sequence[Runner], path: Path) -> None:
     """Write the chains' state to an .npz file, whole or not at all."""
-    said = np.array(json.dumps(signature(made, len(runners))))
+    said = np.array(json.dumps(signature(compiled, len(runners))))
     write_arrays(path, {"signature": said, **_arrays(runners)})
 
 
@@ -129,7 +129,7 @@ class Saved:
             streams[...] = self.arrays[f"rows {i} {j}"]
 
 
-def read(made: Assembled, path: Path) -> Saved:
+def read(compiled: CompiledModel, path: Path) -> Saved:
     """What a file holds: read to its end, and of the model that it is meant for.
 
     Raises
@@ -145,7 +145,7 @@ def read(made: Assembled, path: Path) -> Saved:
     ):
         raise saved._damaged("signature")
     saved.n_chains = n_chains or 0
-    _refuse_others(said, signature(made, saved.n_chains), path)
+    _refuse_others(said, signature(compiled, saved.n_chains), path)
     return saved
 
 

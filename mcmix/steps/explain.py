@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.steps.base import Step
-from mcmix.steps.plan import Assembled
+from mcmix.steps.plan import CompiledModel
 
 
-def explanation(made: Assembled) -> str:
+def explanation(compiled: CompiledModel) -> str:
     """The lines, as text."""
-    lines = [_line(step) for step in made.steps]
-    for node, reason in made.recording.opaque.items():
+    lines = [_line(step) for step in compiled.steps]
+    for node, reason in compiled.recording.opaque.items():
         kind = "function" if isinstance(node, Deterministic) else "log density"
         lines.append(
             f"{node.name}: its {kind} could not be recorded ({reason}); it is called as written at every evaluation, "

@@ -24,7 +24,7 @@ class LabelGibbs(Step):
     components, accepted with the full ratio of the joint, so that no chain stays in a label-swapped mode.
     """
 
-    name = "label pass"
+    name = "label update"
     may_refuse_for_ever = True
 
     def __init__(self, variables: list[Stochastic], structure: Structure):
@@ -113,7 +113,7 @@ class NonFactorisingLabels(Step):
     def __init__(self, variables: list[Stochastic], structure: Structure):
         label = next((c for c in structure.non_factorising if c.node is variables[0]), None)
         if label is None:
-            raise TypeError(f"{variables[0].name}: its rows separate; the label pass serves it")
+            raise TypeError(f"{variables[0].name}: its rows separate; the label update serves it")
         super().__init__(
             variables, f"not separable by row ({structure.non_factorising[label]}); K + 1 evaluations of everything"
         )

@@ -58,7 +58,7 @@ class Segment:
 
 
 @dataclass
-class Assembled:
+class CompiledModel:
     """A model made ready to run.
 
     Attributes
@@ -129,7 +129,7 @@ def assemble(
     tempered: bool = False,
     rows: Rows | None = None,
     before: Recording | None = None,
-) -> Assembled:
+) -> CompiledModel:
     """Record a model, see its structure, choose steps, compile programs.
 
     Parameters
@@ -170,23 +170,23 @@ def assemble(
         plan.layout.place(node, max(variable.size, 1))
         if isinstance(node, Plate):
             plan.layout.share(node, {n: max(recording.leaves[n].size, 1) for n in node.members})
-    made = Assembled(model, recording, structure, plan)
+    compiled = CompiledModel(model, recording, structure, plan)
     chosen = [c.made(structure) for c in choices]
     place = {n: i for i, n in enumerate(unknowns)}
     steps = chosen + [step_for(n, structure) for n in unknowns if n not in taken]
-    made.steps = _with_permutations(
+    compiled.steps = _with_permutations(
         _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables))), structure
     )
-    for label_pass in made.label_passes:
+    for label_pass in compiled.label_passes:
         label_pass.place_sums(plan)
-    for step in made.steps:
+    for step in compiled.steps:
         step.compile(plan)
     if tempered:
-        made.swaps = Swaps(unknowns, structure)
-        made.swaps.compile(plan)
-    _recorded(made, asked)
+        compiled.swaps = Swaps(unknowns, structure)
+        compiled.swaps.compile(plan)
+    _recorded(compiled, asked)
     plan.finish()
-    return made
+    return compiled
 
 
 def _recording(model: Model, rows: Rows | None, before: Recording | None) -> Recording:
@@ -293,24 +293,24 @@ def _left_out_by_sums(e: Contribution) -> float:
     return float(exact - np.sum(family.statistics.log_likelihood(sums, values)))
 
 
-def _recorded(made: Assembled, asked: Collection[str]) -> None:
+def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:
     """Choose what is recorded and compile what computes it."""
-    unknown = set(asked) - {n.name for n in made.model.nodes}
+    unknown = set(asked) - {n.name for n in compiled.model.nodes}
     if unknown:
         raise ModelError(f"trace=: no node named {', '.join(sorted(unknown))}")
-    outputs: list[tuple[Expression, Any]] = [(log_density(made.structure), LOG_DENSITY)]
-    for node in made.model.stochastics:
-        if _is_labels(node, made):
-            made.labels.append(node)
+    outputs: list[tuple[Expression, Any]] = [(log_density(compiled.structure), LOG_DENSITY)]
+    for node in compiled.model.stochastics:
+        if _is_labels(node, compiled):
+            compiled.labels.append(node)
         elif node.trace_by_default:
-            made.segments.append(Segment(node.name, node, node.state_shape, is_log_kept(node), _dtype(node)))
-    for function in made.model.deterministics:
+            compiled.segments.append(Segment(node.name, node, node.state_shape, is_log_kept(node), _dtype(node)))
+    for function in compiled.model.deterministics:
         if function.name in asked or (function.trace_by_default and _is_number(function)):
-            if _is_per_row(function, made) and function.name not in asked:
-                made.per_row.append(function.name)
+            if _is_per_row(function, compiled) and function.name not in asked:
+                compiled.per_row.append(function.name)
                 continue
-            outputs.append((made.recording.values[function], ("recorded", function)))
-            made.segments.append(
+            outputs.append((compiled.recording.values[function], ("recorded", function)))
+            compiled.segments.append(
                 Segment(
                     function.name,
                     ("recorded", function),
@@ -318,11 +318,11 @@ def _recorded(made: Assembled, asked: Collection[str]) -> None:
                     dtype=np.asarray(function.value).dtype,
                 )
             )
-    made.segments.insert(0, Segment("lp", LOG_DENSITY, (), kind="log density"))
-    for step in made.steps:
+    compiled.segments.insert(0, Segment("lp", LOG_DENSITY, (), kind="log density"))
+    for step in compiled.steps:
         for key in step.counters():
-            made.segments.append(Segment(step.variables[0].name, key, (2,), kind="counter"))
-    made.record = made.plan.compiled(outputs)
+            compiled.segments.append(Segment(step.variables[0].name, key, (2,), kind="counter"))
+    compiled.record = compiled.plan.compiled(outputs)
 
 
 def _is_number(node: Deterministic) -> bool:
@@ -333,39 +333,43 @@ def _dtype(node: Stochastic) -> Any:
     return np.dtype(node.dtype)
 
 
-def _is_labels(node: Stochastic, made: Assembled) -> bool:
-    """Discrete vectors of a label pass are kept apart: they are long, and their values are small."""
-    known = [b.label.node for b in made.structure.blocks] + [c.node for c in made.structure.non_factorising]
+def _is_labels(node: Stochastic, compiled: CompiledModel) -> bool:
+    """Discrete vectors of a label update are kept apart: they are long, and their values are small."""
+    known = [b.label.node for b in compiled.structure.blocks] + [c.node for c in compiled.structure.non_factorising]
     return node in known  # those that are single nodes, gathered into a plate, are recorded as numbers
 
 
-def _is_per_row(node: Node, made: Assembled) -> bool:
+def _is_per_row(node: Node, compiled: CompiledModel) -> bool:
     """One entry per row of data or per label: too much to keep unasked.
 
     An array of the data's or a label vector's shape that depends on labels, on known arrays of that shape, or on a
     function that was not seen through; a function of as many components as there are rows is none.
     """
     shape = np.shape(node.value)
-    rows = {n.shape for n in made.model.data_nodes} | {n.shape for n in made.labels}
+    rows = {n.shape for n in compiled.model.data_nodes} | {n.shape for n in compiled.labels}
     if not shape or shape not in {r for r in rows if r and r[0] > 1}:
         return False
-    value = made.recording.values[node]
-    labels = {made.recording.leaves[n] for n in made.labels}
+    value = compiled.recording.values[node]
+    labels = {compiled.recording.leaves[n] for n in compiled.labels}
     return any(
         part in labels or part.op == "python" or (part.is_constant and part.shape == shape) for part in ordered(value)
     )
 
 
-def per_label_bytes(node: Stochastic, made: Assembled) -> int:
+def per_label_bytes(node: Stochastic, compiled: CompiledModel) -> int:
     """Bytes that one recorded label takes."""
-    block = made.structure.block_of(node)
-    count = block.label.n_labels if block else max(c.n_labels for c in made.structure.non_factorising if c.node is node)
+    block = compiled.structure.block_of(node)
+    count = (
+        block.label.n_labels if block else max(c.n_labels for c in compiled.structure.non_factorising if c.node is node)
+    )
     return 1 if count <= 256 else 2
 
 
-def recorded_from(node: Stochastic, made: Assembled) -> int:
+def recorded_from(node: Stochastic, compiled: CompiledModel) -> int:
     """What is subtracted from a label vector's values before they are recorded: 0 where they fit as they are."""
-    block = made.structure.block_of(node)
-    values = block.label.values if block else next(c.values for c in made.structure.non_factorising if c.node is node)
-    fits = values[0] >= 0 and values[-1] < 256 ** per_label_bytes(node, made)
+    block = compiled.structure.block_of(node)
+    values = (
+        block.label.values if block else next(c.values for c in compiled.structure.non_factorising if c.node is node)
+    )
+    fits = values[0] >= 0 and values[-1] < 256 ** per_label_bytes(node, compiled)
     return 0 if fits else int(values[0])

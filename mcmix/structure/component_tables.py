@@ -171,7 +171,7 @@ def component_tables(block: LabelBlock, structure: Structure) -> ComponentTables
 
 
 def tables_without_block(label: LabelVector, structure: Structure) -> ComponentTables:
-    """Of a label vector that no label pass draws: nothing is seen of its components."""
+    """Of a label vector that no label update draws: nothing is seen of its components."""
     return ComponentTables(label, f"its rows do not separate: {structure.non_factorising[label]}")
 
 

@@ -26,7 +26,7 @@ class SharedLabels:
     vectors : list of Stochastic
         Those of label blocks.
     single : list of Stochastic
-        Single labels that no label pass draws.
+        Single labels that no label update draws.
     axes : list of (Stochastic, tuple of int)
         Unknowns with one entry for each component along some axes.
     """

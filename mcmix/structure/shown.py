@@ -1,7 +1,7 @@
 """The distribution of what rows of vectors show: their missing coordinates integrated out, pattern by pattern.
 
 Any coordinates of a normal vector are normal themselves, with these entries of mean and covariance. Rows on labels are
-the label pass's own; here are those without, and new rows of either kind in :mod:`mcmix.structure.other_rows`.
+the label update's own; here are those without, and new rows of either kind in :mod:`mcmix.structure.other_rows`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Counts and sums that a label pass has collected, against those of the labels that it has drawn."""
+"""Counts and sums that a label update has collected, against those of the labels that it has drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The label pass once more in plain NumPy, from the same state and the same uniforms."""
+"""The label update once more in plain NumPy, from the same state and the same uniforms."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class TwinResult:
 def label_twin(m: MCMC, model: Any = None) -> TwinResult:
     """Draw all labels of a sampler once more in plain NumPy, and compare.
 
-    From each chain's present state, every label pass runs with the chain's own uniforms; the twin draws each label from
-    its full conditional, the joint density of the recorded model with that one label at each of its values, with the
-    same uniforms. Labels must be the same bit for bit, counts the same, sums the same but for rounding. The chains
+    From each chain's present state, every label update runs with the chain's own uniforms; the twin draws each label
+    from its full conditional, the joint density of the recorded model with that one label at each of its values, with
+    the same uniforms. Labels must be the same bit for bit, counts the same, sums the same but for rounding. The chains
     stay as they are.
 
     Parameters
@@ -81,7 +81,7 @@ def label_twin(m: MCMC, model: Any = None) -> TwinResult:
     Raises
     ------
     ModelError
-        If no step is a label pass; if one integrates missing coordinates out, which has no plain full conditional; if
+        If no step is a label update; if one integrates missing coordinates out, which has no plain full conditional; if
         the two models differ in names or shapes.
 
     Notes
@@ -100,7 +100,7 @@ def label_twin(m: MCMC, model: Any = None) -> TwinResult:
     """
     steps = [s for s in m.assembled.steps if s.label_pass is not None]
     if not steps:
-        raise ModelError("the twin expects a sampler with a label pass, got none; m.explain() says how labels move")
+        raise ModelError("the twin expects a sampler with a label update, got none; m.explain() says how labels move")
     for step in steps:
         if any(s.gaps is not None for s in step.label_pass.block.factors):
             raise ModelError(f"{step.variables[0].name}: expected complete rows, got some with missing coordinates")

@@ -1,4 +1,4 @@
-"""The uniforms that a label pass takes, made once more by NumPy's own SFC64 from a copy of its streams."""
+"""The uniforms that a label update takes, made once more by NumPy's own SFC64 from a copy of its streams."""
 
 from __future__ import annotations
 

@@ -361,7 +361,7 @@ def test_labels_of_bounded_components(written: str) -> None:
         law = getattr(mc, written)
         y = law("y", mc.Normal, 2.5 * z - 1.0, 1.0, lower=0.0, upper=1.0, value=x, observed=True)
     sampler = sampled(y)
-    assert sampler.step_method_dict[z][0].name == "label pass"
+    assert sampler.step_method_dict[z][0].name == "label update"
     if written == "Censored":
         density = np.where(x[:, None] >= 1.0, stats.norm.sf(1.0, mean), stats.norm.pdf(x[:, None], mean))
     else:

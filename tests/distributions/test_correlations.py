@@ -316,7 +316,7 @@ def test_scales_and_correlations_are_sampled_on_sums_however_many_rows_there_are
     sizes = []
     for n in (40, 4000):
         m, y = mixture(n, write, shared)
-        assert runs.step_of(m, "z").name == "label pass" and runs.step_of(m, "mu").name == "conjugate Gibbs"
+        assert runs.step_of(m, "z").name == "label update" and runs.step_of(m, "mu").name == "conjugate Gibbs"
         assert runs.step_of(m, "scale").name == "slice" and runs.step_of(m, "R").name == "slice, free coordinates"
         assert [e.over for e in m.assembled.structure.contributions if e.factor.node is y] == ["cells"]
         targets = [runs.step_of(m, "scale").target.expression, runs.step_of(m, "R").target]

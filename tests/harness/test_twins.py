@@ -1,4 +1,4 @@
-"""Every label pass against its twin in plain NumPy: the same uniforms, the same labels."""
+"""Every label update against its twin in plain NumPy: the same uniforms, the same labels."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def with_a_pass() -> list[str]:
 def test_models_of_many_structures(name: str):
     m = assembled(next(s for s in structures.of_their_own() if s.name == name))
     if not m.assembled.label_passes:
-        with pytest.raises(mc.ModelError, match="expects a sampler with a label pass"):
+        with pytest.raises(mc.ModelError, match="expects a sampler with a label update"):
             testing.label_twin(m)
         return
     for found in compared(m):

@@ -102,7 +102,7 @@ def test_exponential_of_very_small_numbers(x):
 
 @dataclass
 class Bound:
-    """A model's label pass, bound to one chain's memory."""
+    """A model's label update, bound to one chain's memory."""
 
     chain: Chain
     step: Any
@@ -136,9 +136,9 @@ class Bound:
 
 
 def bound(nodes, values, seed=11):
-    """Bind a model's label pass, with the unknowns at given values."""
+    """Bind a model's label update, with the unknowns at given values."""
     made = mc.MCMC(nodes).assembled
-    step = next(s for s in made.steps if s.name == "label pass")
+    step = next(s for s in made.steps if s.name == "label update")
     chain = Chain(made.plan.layout, np.random.SeedSequence(seed))
     call = step.bind(chain)[-1]
     for node in made.model.stochastics:

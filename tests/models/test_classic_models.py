@@ -475,7 +475,7 @@ def test_two_groups_of_a_law_of_ones_own(law, recorded, iterations, capsys):
     y = law(mu, z)
     m = mc.MCMC([w, z, mu, y])
     if recorded is not None:
-        assert ("label pass" in runs.line_of(m, "z", capsys)) is recorded
+        assert ("label update" in runs.line_of(m, "z", capsys)) is recorded
         m.explain()
         assert ("y" in told_as_python(capsys.readouterr().out)) is not recorded
     m.sample(iterations, iterations // 10, chains=4, seed=7, progress_bar=False)

@@ -271,7 +271,7 @@ def test_every_family_makes_components(name):
     sampler = sampled([getattr(mc, family)("y", *parameters, value=x, observed=True)], seed=28)
     component = on_a_grid(x, log_density, prior_law, ends, cuts)
     exact = ref.enumerated([component] * 2, 5, ref.dirichlet_label_prior([1.5, 1.5]))
-    assert runs.step_of(sampler, "z").name == "label pass"
+    assert runs.step_of(sampler, "z").name == "label update"
     assert_labels(sampler, exact)
     assert_components(sampler, exact, "v", cuts)
 

@@ -161,7 +161,7 @@ def test_the_recorded_log_density_is_that_of_the_model(seed):
 
 
 def test_data_with_several_columns_are_labelled_row_by_row():
-    """Each column is a factor of its own in the label pass."""
+    """Each column is a factor of its own in the label update."""
     rng = np.random.default_rng(9)
     labels = rng.integers(0, 2, 120)
     x = rng.normal(np.array([[0.0, 0.0], [3.0, -3.0]])[labels], 1.0)
@@ -169,7 +169,7 @@ def test_data_with_several_columns_are_labelled_row_by_row():
     mu = mc.Normal("mu", np.array([[0.0, 0.0], [3.0, -3.0]]), 1.0, size=(2, 2))
     y = mc.Normal("y", mu[z], 1.0, value=x, observed=True)
     m = mc.MCMC([y]).sample(1500, 500, seed=1, chains=2)
-    assert next(s for s in m.assembled.steps if z in s.variables).name == "label pass"
+    assert next(s for s in m.assembled.steps if z in s.variables).name == "label update"
     assert np.mean((m.trace("z")[:].mean(0) > 0.5) == labels) > 0.95
     assert np.abs(m.trace("mu")[:].mean(0) - [[0, 0], [3, -3]]).max() < 0.4
 

@@ -188,13 +188,13 @@ def test_each_way_of_writing_it_has_the_marginal_posterior(way, data, reference)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_each_way_of_writing_it_is_understood(way, data):
     steps = {v.name: s.name for s in mc.MCMC(way(data)).assembled.steps for v in s.variables}
-    assert steps.pop("z") == "label pass"
+    assert steps.pop("z") == "label update"
     assert set(steps.values()) == {"conjugate Gibbs"}
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_each_way_of_writing_it_offers_the_label_permutation_move(way, data):
-    explained = [s.note for s in mc.MCMC(way(data)).assembled.steps if s.name == "label pass"]
+    explained = [s.note for s in mc.MCMC(way(data)).assembled.steps if s.name == "label update"]
     names = "mu0, mu1" if way.__name__ == "lists_of_scalars" else "mu"
     assert explained == [f"with a label permutation move: priors tell them apart: {names}"]
 

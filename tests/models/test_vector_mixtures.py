@@ -38,7 +38,7 @@ def test_the_pass_weighs_rows_as_numpy_does(law, n, d, k):
     w = mc.Dirichlet("w", np.ones(k), value=rng.dirichlet(np.ones(k)))
     y = mc.Mixture("y", w, getattr(mc, law), means, LAWS[law](covers), value=x, observed=True)
     m = mc.MCMC([w, y])
-    assert runs.step_of(m, "y label").name == "label pass"
+    assert runs.step_of(m, "y label").name == "label update"
     m.sample(1, chains=1, seed=1)
     found, _ = unit_log_likelihood(m.assembled, m.draws(), 1)
     logs = np.stack([stats.multivariate_normal(a, c).logpdf(x).reshape(n) for a, c in zip(means, covers, strict=True)])
@@ -201,7 +201,7 @@ def test_units_with_several_rows():
     logs = np.stack([stats.multivariate_normal(c).logpdf(x) for c in means], 1)
     odds = np.log([0.4, 0.6]) + np.stack([np.bincount(group, logs[:, k]) for k in range(2)], 1)
     assert_shares(chains_of(m, "z")[..., None] == np.arange(2), ref.normalised(odds, 1))
-    assert runs.step_of(m, "z").name == "label pass"
+    assert runs.step_of(m, "z").name == "label update"
 
 
 # -------------------------------------------------------------------- tables of independent columns
@@ -215,7 +215,7 @@ def test_diagonal_components_against_enumeration():
     mu = mc.Normal("mu", [[0.0, 0.0], [2.0, 2.0]], prior, size=(2, 2))
     y = mc.Normal("y", mu[z], known, value=ROWS, observed=True)
     m = sampled([w, z, mu, y], 10, 26000)
-    assert runs.step_of(m, "z").name == "label pass"
+    assert runs.step_of(m, "z").name == "label update"
     cuts = np.array([0.0, 1.0, 2.0])
     parts = []
     for centre in (0.0, 2.0):
@@ -233,7 +233,7 @@ def test_missing_coordinates_of_diagonal_components_are_integrated_out():
     z = mc.Categorical("z", [0.4, 0.6], size=6)
     y = mc.Normal("y", mc.Index("centre", means, z), 1.0, value=x, observed=True)
     m = sampled([z, y], 11, 6000)
-    assert runs.step_of(m, "z").name == "label pass"
+    assert runs.step_of(m, "z").name == "label update"
     logs = np.stack([np.nansum(stats.norm(c, 1.0).logpdf(x), axis=1) for c in means], 1) + np.log([0.4, 0.6])
     shares = ref.normalised(logs, 1)
     assert_shares(chains_of(m, "z")[..., None] == np.arange(2), shares)

@@ -115,7 +115,7 @@ def test_known_tables_in_densities_of_ones_own():
         return np.sum(-0.5 * (value - KNOWN[z]) ** 2)
 
     m = mc.MCMC([rows])
-    assert [s.name for s in m.step_method_dict[z]] == ["label pass"]
+    assert [s.name for s in m.step_method_dict[z]] == ["label update"]
     near = mc.Potential(lambda z: np.sum(-0.5 * (KNOWN[z] - 5.0) ** 2), "", "near", {"z": z})
     assert not record(mc.Model([z, near])).opaque
 
@@ -192,11 +192,11 @@ def test_a_mixture_with_labels_of_yes_and_no():
     mu = mc.Normal("mu", [-4.0, 4.0], 1.0, size=2)
     written = mc.Normal("x", mu[1 * b], 1.0, value=x, observed=True)
     m = mc.MCMC([written]).sample(600, 200, chains=2, seed=1, progress_bar=False)
-    assert [s.name for s in m.step_method_dict[b]] == ["label pass"]
+    assert [s.name for s in m.step_method_dict[b]] == ["label update"]
     assert ((m.trace("b")[:].mean(axis=0) > 0.5) == (np.arange(100) >= 60)).all()
     c = mc.Bernoulli("c", 0.4, size=100)
     mixed = mc.Mixture("y", c, mc.Normal, mu, 1.0, value=x, observed=True)
-    assert [s.name for s in mc.MCMC([mixed]).step_method_dict[c]] == ["label pass"]
+    assert [s.name for s in mc.MCMC([mixed]).step_method_dict[c]] == ["label update"]
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,6 @@ def test_its_mixtures_get_the_label_update_and_leave_the_joint_distribution_alon
     z = mc.Categorical("z", w, size=5)
     y = Rayleigh("y", tau[z], value=np.ones(5), observed=True)
     m = mc.MCMC([y, z, w, tau])
-    assert [s.name for s in m.step_methods] == ["label pass", "conjugate Gibbs", "conjugate Gibbs"]
+    assert [s.name for s in m.step_methods] == ["label update", "conjugate Gibbs", "conjugate Gibbs"]
     result = mcmix.testing.joint_test(m.model, replications=40, false_alarm=1e-6, seed=3)
     assert result.passed, result

@@ -231,7 +231,7 @@ def model(n=7, k=2, values=None):
 
 def test_labels_get_the_label_update():
     m = mc.MCMC(model())
-    assert {s.variables[0].name: s.name for s in m.step_methods}["z"] == "label pass"
+    assert {s.variables[0].name: s.name for s in m.step_methods}["z"] == "label update"
 
 
 @pytest.mark.parametrize("k", [2, 3])

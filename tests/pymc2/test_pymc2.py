@@ -72,7 +72,7 @@ def test_the_old_notebook(two_components):
     found = TwoNormals(two_components).importance(20000, seed=1)
     centre, error = found.expected(found.points)
     assert_mean(np.column_stack([p, centers, stds])[None], centre, "means", error)
-    assert explained(mcmc)["assignment"] == "label pass"
+    assert explained(mcmc)["assignment"] == "label update"
     assert np.mean((mcmc.trace("assignment")[:].mean(0) < 0.5) == (np.arange(1000) < 700)) > 0.95
     figure = drawn(mc.Matplot.plot, mcmc)
     assert pyplot.fignum_exists(figure.number)
@@ -381,7 +381,7 @@ def test_weights_of_a_mixture_are_drawn_exactly(weights):
     y = mc.Normal("y", mu[z], 1.0, value=x, observed=True)
     np.random.seed(9)
     M = mc.MCMC([D, z, mu, y])
-    assert explained(M) == {"z": "label pass", "D": "conjugate Gibbs", "mu": "conjugate Gibbs"}
+    assert explained(M) == {"z": "label update", "D": "conjugate Gibbs", "mu": "conjugate Gibbs"}
     M.sample(5500, 500)
     shares = (M.trace("z")[:][..., None] == np.arange(2)).mean(1)
     assert_mean((M.trace(D)[:] - (150 * shares + 1) / 153)[None], 0.0, "weights given the labels")
@@ -399,7 +399,7 @@ def test_a_users_law_of_library_densities_is_seen_through():
         return mc.normal_like(value, mu[z], tau[z])
 
     M = mc.MCMC([y])
-    assert explained(M)["z"] == "label pass" and not M.assembled.structure.recording.opaque
+    assert explained(M)["z"] == "label update" and not M.assembled.structure.recording.opaque
 
 
 def test_a_function_that_cannot_be_recorded_calls_them_too():

@@ -204,7 +204,7 @@ def an_index_looks_up_and_gibbs_sees_it(m):
     centre = m.Index("centre", x=mu, index=z, doc="words", trace=False)
     assert centre.value.tolist() == [-3.0] * 30 + [5.0] * 30
     y = m.Normal("y", centre, 1.0, value=x, observed=True)
-    assert step_of(m.MCMC([z, mu, y]), z) == "label pass"
+    assert step_of(m.MCMC([z, mu, y]), z) == "label update"
 
 
 def a_linear_combination_adds_products(m):

@@ -55,7 +55,7 @@ def test_the_page_holds_what_it_should(page):
     assert page.name == "report.html" and seen.open == []
     titles = [t for t in ("Posterior", "Fit", "Chains", "Partition", "Diagnosis", "Model", "Repeat it") if t in said]
     assert len(titles) == 7
-    assert "2 chains x 500 draws" in said and "mu ~ Normal" in said and "label pass" in said
+    assert "2 chains x 500 draws" in said and "mu ~ Normal" in said and "label update" in said
     assert "MCMC(model).sample(700, burn=200, thin=1, chains=2, seed=1)" in said
     assert mc.__version__ in said and "numba" in said and "Components are named by" in said
 

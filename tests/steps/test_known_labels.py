@@ -35,7 +35,7 @@ def test_against_enumeration():
     y = mc.Mixture("y", z, mc.MvNormal, mu, np.eye(2), value=X, observed=True)
     m = mc.MCMC([z, mu, y])
     steps = {s.variables[0].name: s.name for s in m.assembled.steps}
-    assert steps == {"z": "label pass", "mu": "conjugate Gibbs"}
+    assert steps == {"z": "label update", "mu": "conjugate Gibbs"}
     m.sample(20000, 500, chains=2, seed=1, progress_bar=False)
     rest, logs, labels = [i for i in range(6) if i not in KNOWN], [], []
     for free in itertools.product([0, 1], repeat=4):
@@ -107,7 +107,7 @@ def test_rows_of_categories_and_counts():
         y = mc.Mixture("y", z, law, *given, p, value=rows, observed=True)
         m = mc.MCMC([y])
         m.sample(20000, 200, chains=2, seed=5, progress_bar=False)
-        assert {s.variables[0].name: s.name for s in m.assembled.steps} == {"z": "label pass", "p": "conjugate Gibbs"}
+        assert {s.variables[0].name: s.name for s in m.assembled.steps} == {"z": "label update", "p": "conjugate Gibbs"}
         draws = m.trace("p")[:]
         errors = draws.reshape(99, -1, 2, 3).mean(1).std(0, ddof=1) / np.sqrt(99)
         assert (np.abs(draws.mean(0) - exact) < 4.5 * errors).all()

@@ -36,7 +36,7 @@ def test_against_enumeration():
     mu = mc.MvNormal("mu", MEANS, 0.5 * np.eye(2))
     y = mc.Mixture("y", z, mc.MvNormal, mu, np.eye(2), value=X, observed=True)
     m = mc.MCMC([z, mu, y])
-    assert {s.variables[0].name: s.name for s in m.assembled.steps}["z"] == "label pass"
+    assert {s.variables[0].name: s.name for s in m.assembled.steps}["z"] == "label update"
     m.sample(20000, 500, chains=2, seed=2, progress_bar=False)
     rest, logs, found = [0, 3, 4], [], []
     for free in itertools.product([0, 1], repeat=3):

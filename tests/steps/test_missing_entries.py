@@ -220,7 +220,7 @@ def test_known_labels_of_some_rows():
     mu = mc.Normal("mu", 1.0, 0.1, size=2)
     y = mc.Normal("y", mu[z], 0.8, value=DATA, observed=True)
     m = sampled([w, z, mu, y], 12, 26000)
-    assert runs.step_of(m, "z").name == "label pass"
+    assert runs.step_of(m, "z").name == "label update"
     parts = [ref.normal_mean(DATA, 1.0, 0.1, 0.8, CUTS) for _ in range(2)]
     exact = ref.enumerated(parts, 8, known_labels_prior([1.0, 2.0], known))
     rest = [i for i in range(8) if i not in known]

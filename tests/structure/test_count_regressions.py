@@ -70,7 +70,7 @@ def test_spellings_of_links(spelling, labelled):
     link = "log" if spelling in MEANS else "probit" if spelling == "ndtr" else "logit"
     assert isinstance(step, LinkedCoefficients) and f"linear predictor of y below a {link} link" in step.reason
     assert step.group.sizes.tolist() == ([2, 2] if labelled else [2])
-    assert not labelled or runs.steps_of(sampler)["z"].name == "label pass"
+    assert not labelled or runs.steps_of(sampler)["z"].name == "label update"
     values = {beta: RNG.normal(size=beta.shape), z: RNG.integers(0, 2, ROWS)}
     (child,) = step.group.children
     numbers, predictor = np.ravel(values[beta]), evaluate(child.offset, values)

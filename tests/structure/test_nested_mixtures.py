@@ -55,7 +55,7 @@ def build(spelling):
 def test_two_levels_against_enumeration(spelling):
     m = mc.MCMC(build(spelling))
     m.sample(30000, 1000, chains=2, seed=3, progress_bar=False)
-    assert {s.variables[0].name: s.name for s in m.assembled.steps}["z"] == "label pass"
+    assert {s.variables[0].name: s.name for s in m.assembled.steps}["z"] == "label update"
 
     def logs(c):
         own = np.log(OUTER[c // 2] * INNER[c // 2, c % 2]).sum()

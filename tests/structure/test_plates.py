@@ -93,7 +93,7 @@ def test_a_loop_over_rows_draws_what_one_node_for_all_rows_draws():
     loop, vector = (mc.MCMC(two_components(k)).sample(60, 10, seed=3, chains=2, progress_bar=False) for k in (1, 0))
     for name in ("mu", "w", "z"):
         assert np.array_equal(loop.trace(name)[:], vector.trace(name)[:]), name
-    assert steps_of(loop, "z") == ["label pass"]
+    assert steps_of(loop, "z") == ["label update"]
     assert "Metropolis" not in str(loop.step_methods)
 
 
@@ -121,7 +121,7 @@ def test_labels_that_are_single_nodes_have_their_exact_probabilities():
     z = [mc.Categorical(f"z{i}", [0.3, 0.7]) for i in range(N)]
     y = [mc.Normal(f"y{i}", 2.0 * z[i], 1.0, value=x[i], observed=True) for i in range(N)]
     m = mc.MCMC([*y, *z]).sample(2050, 50, seed=2, chains=1, progress_bar=False)
-    assert steps_of(m, "z3") == ["label pass"]
+    assert steps_of(m, "z3") == ["label update"]
     odds = 0.7 / 0.3 * np.exp(2.0 * x - 2.0)
     share = odds / (1.0 + odds)
     found = np.array([m.trace(f"z{i}")[:].mean() for i in range(N)])
@@ -160,7 +160,7 @@ def with_odd_nodes(kind: str) -> tuple[list, list]:
 def test_nodes_of_one_label_that_are_not_like_the_others_keep_the_label_pass(kind: str):
     """Their labels separate as those of rows do, and draw for draw alike."""
     loop, rows = (mc.MCMC(m) for m in with_odd_nodes(kind))
-    assert steps_of(loop, "z") == steps_of(rows, "z") == ["label pass"]
+    assert steps_of(loop, "z") == steps_of(rows, "z") == ["label update"]
     loop, rows = (m.sample(60, 10, seed=3, chains=1, progress_bar=False) for m in (loop, rows))
     assert np.array_equal(loop.trace("z")[:], rows.trace("z")[:])
     assert np.allclose(loop.trace("mu")[:], rows.trace("mu")[:], rtol=1e-9)
@@ -174,7 +174,7 @@ def test_a_missing_entry_in_a_loop_leaves_the_label_pass():
     z = mc.Categorical("z", [0.7, 0.3], size=24)
     y = [mc.Normal(f"y{i}", 2.0 * z[i], 1.0, value=np.ma.masked_invalid(x[i]), observed=True) for i in range(24)]
     m = mc.MCMC([*y, z]).sample(4100, 100, seed=5, chains=1, progress_bar=False)
-    assert steps_of(m, "z") == ["label pass"]
+    assert steps_of(m, "z") == ["label update"]
     odds = 0.3 / 0.7 * np.exp(np.nansum(2.0 * x - 2.0, axis=1))
     share = odds / (1.0 + odds)
     assert np.abs((m.trace("z")[:].mean(0) - share) / np.sqrt(share * (1 - share) / 4000)).max() < 5
@@ -187,7 +187,7 @@ def test_a_single_number_with_a_label_of_its_own_has_the_label_pass():
     z = mc.Categorical("z", [0.7, 0.3], size=3)
     y = mc.Normal("y", 2.0 * z[1], 1.0, value=1.4, observed=True)
     m = mc.MCMC([y, z]).sample(4100, 100, seed=5, chains=1, progress_bar=False)
-    assert steps_of(m, "z") == ["label pass"]
+    assert steps_of(m, "z") == ["label update"]
     share = 1.0 / (1.0 + 0.7 / 0.3 * np.exp(2.0 - 2.0 * 1.4))
     draws = m.trace("z")[:]
     for column, expected in zip(draws.T, [0.3, share, 0.3], strict=True):
@@ -230,7 +230,7 @@ def test_a_hidden_chain_of_single_nodes_against_forward_and_backward():
     x = np.random.default_rng(3).normal(np.arange(n) // 25 * 2.0, 1.0)
     y, z = hidden_chain(x, lambda z: 2.0 * z, MOVES)
     m = mc.MCMC([*y, *z]).sample(6100, 100, seed=4, chains=2, progress_bar=False)
-    assert {name for i in range(1, n) for name in steps_of(m, f"z{i}")} == {"label pass", "label permutation move"}
+    assert {name for i in range(1, n) for name in steps_of(m, f"z{i}")} == {"label update", "label permutation move"}
     emissions = np.exp(-0.5 * (x[:, None] - [0.0, 2.0]) ** 2)
     expected = smoothed(emissions, np.array([0.5, 0.5]), MOVES)[0][:, 1]
     draws = np.array([m.trace(f"z{i}")[:] for i in range(n)], dtype=float)
@@ -341,7 +341,7 @@ def test_the_joint_distribution_is_left_as_it_is(model):
 
 def test_topics_get_exact_steps():
     m = mc.MCMC(topics())
-    assert {name for k in m.model.stochastics for name in steps_of(m, k.name)} == {"label pass", "conjugate Gibbs"}
+    assert {name for k in m.model.stochastics for name in steps_of(m, k.name)} == {"label update", "conjugate Gibbs"}
 
 
 def test_a_random_walk_keeps_its_exact_steps():
@@ -419,7 +419,7 @@ def test_many_mixtures_keep_their_own_labels():
         z = mc.Categorical(f"z{g}", [0.5, 0.5], size=10)
         nodes += [mu, z, mc.Normal(f"y{g}", mu[z], 1.0, value=x, observed=True)]
     m = mc.MCMC(nodes).sample(100, 50, seed=1, chains=2, progress_bar=False)
-    assert steps_of(m, "z3") == ["label pass"]
+    assert steps_of(m, "z3") == ["label update"]
     assert not any(isinstance(v, Plate) for s in m.step_methods for v in s.variables)
     means = mc.relabel(m, label="z3")["posterior"]["mu3"].mean(("chain", "draw")).values
     assert np.abs(np.sort(means) - [0, 8]).max() < 2.5  # five posterior deviations, 1 / sqrt(5)

@@ -59,7 +59,7 @@ def test_spellings_of_coefficients_by_label(spelling, known, capsys):
     said = explained(sampler, capsys)
     assert "coefficients of a linear predictor of y" in said and "2 exact draws of up to 3" in said
     assert "Metropolis" not in said and "slice" not in said
-    assert known or "z: label pass" in said and "components are exchangeable" in said
+    assert known or "z: label update" in said and "components are exchangeable" in said
 
 
 def combination(b):
@@ -312,7 +312,7 @@ def test_labels_of_counts_and_of_yes_or_no():
         link = np.exp if law is mc.Poisson else lambda x: 1.0 / (1.0 + np.exp(-x))
         mean = mc.Lambda(f"mean{number}", lambda b=beta, z=z, link=link: link(np.sum(DESIGN * b[z], axis=1)))
         sampler = mc.MCMC([law(f"y{number}", mean, value=GROUP, observed=True)])
-        assert runs.steps_of(sampler)[f"z{number}"].name == "label pass"
+        assert runs.steps_of(sampler)[f"z{number}"].name == "label update"
 
 
 # -------------------------------------------------------------------- the kernel and its twin

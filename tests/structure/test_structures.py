@@ -64,7 +64,7 @@ def test_a_function_of_a_table_by_label():
 
     sampler = sampled([mc.Normal("y", mean, 1.5, value=X[:6], observed=True)], seed=201)
     exact = ref.enumerated([two_normal_means(X[:6])] * 2, 6, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert name_of_step(sampler, "mu") == "conjugate Gibbs"
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact)
@@ -80,7 +80,7 @@ def test_a_row_of_a_matrix_by_label():
 
     sampler = sampled([mc.Normal("y", mean, 1.5, value=X[:5], observed=True)], seed=202)
     exact = ref.enumerated([two_normal_means(X[:5])] * 2, 5, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert_memberships(sampler, exact)
     draws = chains_of(sampler, "table")
     assert_below(draws[..., 1], CUTS, exact.expected("below"), "column 1")
@@ -97,7 +97,7 @@ def test_labels_chosen_by_where():
 
     sampler = sampled([mc.Normal("y", mean, 1.5, value=X[:6], observed=True)], seed=203)
     exact = ref.enumerated([two_normal_means(X[:6])] * 2, 6, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact)
 
@@ -109,7 +109,7 @@ def test_a_constant_table_by_label():
     inside = ref.subsets(6)
     components = [ref.Component(inside @ stats.norm.logpdf(X[:6], m, 1.5**-0.5), {}) for m in table]
     exact = ref.enumerated(components, 6, ref.dirichlet_label_prior([1.0] * 3))
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert_memberships(sampler, exact)
 
 
@@ -140,7 +140,7 @@ def test_known_measurement_errors():
 
     sampler = sampled([mc.Normal("y", mu[z], precision, value=x, observed=True)], seed=211, iterations=41000)
     exact = ref.enumerated([noisy_component(x, errors, 5 * ref.midpoints(500))] * 2, 6, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert name_of_step(sampler, "mu") == "conjugate Gibbs"
     assert name_of_step(sampler, "sd") == "slice"
     assert_memberships(sampler, exact)
@@ -153,7 +153,7 @@ def test_exposures_keep_conjugacy():
     z, rate = labels(6), mc.Gamma("rate", 2.0, 0.5, size=2)
     sampler = sampled([mc.Poisson("y", rate[z] * exposure, value=x, observed=True)], seed=212)
     exact = ref.enumerated([ref.poisson_rate(x, 2.0, 0.5, RATE_CUTS, exposure)] * 2, 6, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert name_of_step(sampler, "rate") == "conjugate Gibbs"
     assert_memberships(sampler, exact)
     assert_table(sampler, "rate", exact, RATE_CUTS)
@@ -175,7 +175,7 @@ def test_a_mixture_of_regressions():
     vectors = ref.label_vectors(6, 2)
     found = ref.linear_normal(regression_designs(vectors, covariate), x, [0, 0, 1, 1], [0.3, 0.3, 0.5, 0.5], 1.5)
     mass = normalised(found["log_evidence"] + FLAT(vectors))
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert names_of_steps(sampler, "intercept", "slope") == {"conjugate Gibbs", "drawn along"}
     assert_shares(chains_of(sampler, "z") == 0, mass @ (vectors == 0), "labels")
     assert_linear(sampler, mass, found, {"intercept": [0, 1], "slope": [2, 3]})
@@ -203,7 +203,7 @@ def test_several_rows_per_label(group):
     z, mu = labels(4), mc.Normal("mu", 1.0, 0.2, size=2)
     sampler = sampled([mc.Normal("y", mu[z[group]], 1.5, value=X, observed=True)], seed=221)
     exact = ref.enumerated([ref.units_of_rows(two_normal_means(), group, 4)] * 2, 4, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert name_of_step(sampler, "mu") == "conjugate Gibbs"
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact)
@@ -221,7 +221,7 @@ def test_several_rows_per_label_with_errors_by_row(group):
     sampler = sampled([mc.Normal("y", mu[z[group]], precision, value=x, observed=True)], seed=222, iterations=41000)
     component = ref.units_of_rows(noisy_component(x, errors, 5 * ref.midpoints(500)), group, 3)
     exact = ref.enumerated([component] * 2, 3, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact)
     assert_table(sampler, "sd", exact, expectation="scale below")
@@ -236,7 +236,7 @@ def test_looked_up_by_unit_first():
     exact = ref.enumerated([ref.units_of_rows(two_normal_means(), group, 4)] * 2, 4, FLAT)
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
 
 
 # -------------------------------------------------------------------- two data nodes, two label vectors
@@ -250,7 +250,7 @@ def test_two_data_nodes_on_one_label_vector():
     sampler = sampled([first, second], seed=231)
     component = ref.both(two_normal_means(x), ref.poisson_rate(counts, 2.0, 0.5, RATE_CUTS))
     exact = ref.enumerated([component] * 2, 6, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert name_of_step(sampler, "mu") == name_of_step(sampler, "rate") == "conjugate Gibbs"
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact, CUTS, "below 1")
@@ -266,7 +266,7 @@ def test_data_nodes_of_different_grain_on_one_label_vector():
     sampler = sampled([first, second], seed=232)
     by_unit = ref.units_of_rows(ref.poisson_rate(counts, 2.0, 0.5, RATE_CUTS), group, 4)
     exact = ref.enumerated([ref.both(two_normal_means(x), by_unit)] * 2, 4, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact, CUTS, "below 1")
     assert_table(sampler, "rate", exact, RATE_CUTS, "below 2")
@@ -307,7 +307,7 @@ def test_two_label_vectors_that_add_up():
     design = np.concatenate([v1[:, :, None] == np.arange(2), v2[:, :, None] == np.arange(2)], -1).astype(float)
     found = ref.linear_normal(design, x, [0, 2, 0, 1], [0.5, 0.5, 1, 1], 1.5)
     mass = normalised(found["log_evidence"] + FLAT(v1) + FLAT(v2))
-    assert name_of_step(sampler, "z1") == name_of_step(sampler, "z2") == "label pass"
+    assert name_of_step(sampler, "z1") == name_of_step(sampler, "z2") == "label update"
     assert_shares(chains_of(sampler, "z1") == 0, mass @ (v1 == 0), "z1")
     assert_shares(chains_of(sampler, "z2") == 0, mass @ (v2 == 0), "z2")
     assert_shares(chains_of(sampler, "z1") == chains_of(sampler, "z2"), mass @ (v1 == v2), "both")
@@ -328,7 +328,7 @@ def test_a_table_by_two_label_vectors():
     design = ((3 * v1 + v2)[:, :, None] == np.arange(6)).astype(float)
     found = ref.linear_normal(design, x, np.arange(6) / 2, 0.5, 1.5)
     mass = normalised(found["log_evidence"] + FLAT(v1) + ref.dirichlet_label_prior([1.0] * 3)(v2))
-    assert name_of_step(sampler, "z1") == name_of_step(sampler, "z2") == "label pass"
+    assert name_of_step(sampler, "z1") == name_of_step(sampler, "z2") == "label update"
     assert name_of_step(sampler, "table") == "conjugate Gibbs"
     assert_shares(chains_of(sampler, "z1") == 0, mass @ (v1 == 0), "z1")
     assert_shares(
@@ -433,7 +433,7 @@ def test_labels_crossed_with_known_groups():
     design = np.concatenate([vectors[:, :, None] == np.arange(2), groups], -1).astype(float)
     found = ref.linear_normal(design, x, [0, 2, 0, 0], [0.5, 0.5, 1, 1], 1.5)
     mass = normalised(found["log_evidence"] + FLAT(vectors))
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert names_of_steps(sampler, "mu", "shift") == {"conjugate Gibbs", "drawn along"}
     assert_shares(chains_of(sampler, "z") == 0, mass @ (vectors == 0), "z")
     assert_linear(sampler, mass, found, {"mu": [0, 1], "shift": [2, 3]})
@@ -445,7 +445,7 @@ def test_latent_rows_between_labels_and_data():
     latent = mc.Normal("latent", mu[z], 2.0, size=6)
     sampler = sampled([mc.Normal("y", latent, 3.0, value=x, observed=True)], seed=244, iterations=41000)
     exact = ref.enumerated([two_normal_means(x, precision=1 / (1 / 2 + 1 / 3))] * 2, 6, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert name_of_step(sampler, "latent") == name_of_step(sampler, "mu") == "conjugate Gibbs"
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact)
@@ -585,7 +585,7 @@ def test_an_untraceable_look_up_of_many_rows():
 
 @pytest.mark.slow
 def test_traced_and_untraced_agree_on_many_rows():
-    """Unknown means and weights, forty rows: the label pass against the table of K evaluations."""
+    """Unknown means and weights, forty rows: the label update against the table of K evaluations."""
     rng = np.random.default_rng(6)
     x = np.concatenate([rng.normal(0, 1, 24), rng.normal(3.0, 1, 16)])
 
@@ -602,7 +602,7 @@ def test_traced_and_untraced_agree_on_many_rows():
 
     traced = sampled(model(False), seed=263, iterations=41000)
     untraced = sampled(model(True), seed=263, iterations=9000)
-    assert name_of_step(traced, "z") == "label pass"
+    assert name_of_step(traced, "z") == "label update"
     assert name_of_step(untraced, "z") == "non-factorising labels"
     for name in ("w", "mu"):
         centre, error = ref.mean_and_error(chains_of(traced, name))
@@ -675,7 +675,7 @@ def test_an_untraceable_scale():
     sampler = sampled([mc.Normal("y", mu[z], copied[z], value=x, observed=True)], seed=266, iterations=9000)
     component = ref.normal_mean_and_precision(x, 1.0, 0.2, 2.0, 1.0, CUTS, RATE_CUTS)
     exact = ref.enumerated([component] * 2, 6, FLAT)
-    assert name_of_step(sampler, "z") == "label pass"
+    assert name_of_step(sampler, "z") == "label update"
     assert_memberships(sampler, exact)
     assert_table(sampler, "mu", exact)
     assert_table(sampler, "tau", exact, RATE_CUTS, "precision below")

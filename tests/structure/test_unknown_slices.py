@@ -214,7 +214,7 @@ def test_the_same_draws_as_written_by_a_look_up():
 
 
 def test_masks_of_different_laws_are_rows_with_labels():
-    """Normal rows and outliers: no mixture of one family, and still a label pass."""
+    """Normal rows and outliers: no mixture of one family, and still a label update."""
     data = np.r_[RNG.normal(0, 1, 40), [8.0, -9.0]]
     z, m = mc.Bernoulli("z", 0.1, size=42), mc.Normal("m", 0, 0.1)
 
