@@ -213,7 +213,7 @@ def plans(draw: Any) -> Plan:
 
 
 def built(plan: Plan) -> list[Any]:
-    """The nodes of a plan: the data, and perhaps an idle variable."""
+    """The nodes of a plan: the data, and perhaps a variable without data."""
     family = FAMILIES[plan.family]
     dimension = grammar.dimension_of(family)
     example = grammar.example(family, dimension)
@@ -221,7 +221,7 @@ def built(plan: Plan) -> list[Any]:
     mixes = plan.as_mixture and plan.labels == "one" and any(u.where == "looked up" for u in plan.unknowns)
     mixes = mixes and all(u.where in ("alone", "looked up") and not u.covariate for u in plan.unknowns)
     z = labels_of(plan, as_they_are=mixes)
-    more: list[Any] = [mc.Normal("idle", 0.0, 1.0, size=2)] if plan.idle else []
+    more: list[Any] = [mc.Normal("idle", 0.0, 1.0, size=2)] if plan.forward_sampled else []
     for number, u in enumerate(plan.unknowns):
         index = None if z is None else z[number % len(z)]
         given[u.parameter], node = parameter_of(plan, u, index, as_table=mixes)
