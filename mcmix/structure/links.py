@@ -103,6 +103,7 @@ def _affine_sum(x: Expression, read: list[Affine | None]) -> Affine | None:
     sign = 1.0 if x.op == "add" else -1.0
     left, right = read
     if left is not None and right is not None:
+        # v[i] + v[j] of different entries has no conditional for one entry alone: that is a case for `coefficients`.
         if left.index is not right.index:
             return None
         return Affine(left.slope + sign * right.slope, left.offset + sign * right.offset, left.index)
@@ -164,6 +165,7 @@ def _power_reindexed(x: Expression, link: Power, how: Callable[[Expression], Exp
 
 def _power_join(x: Expression, read: list[Power | None]) -> Power | None:
     exponents = {r.exponent for r in read if r is not None}
+    # One list with v and v**2 in it is no power of v.
     if len(exponents) > 1:
         return None
     factors, indices, masks = [], [], []
