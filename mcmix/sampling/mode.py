@@ -242,6 +242,7 @@ def _rises(target: Target, free: np.ndarray, i: int, side: float) -> bool:
     near, middle, far = (target(p) for p in points)
     if not np.isfinite([near, middle, far]).all():
         return False
+    # In a logarithmic coordinate a density without bound grows along a line; one with a bound levels off.
     return middle - near > 0.25 and far - middle > 0.7 * (middle - near)
 
 
@@ -335,6 +336,7 @@ def _exchanged(target: Target, best: End, swapped: Sequence[ComponentTables], se
         points = [p for t in swapped for p in _transposed(target.view, best.free, t)]
         if not points:
             return best
+        # Modes that differ by which component has which prior are a swap apart, too far for an optimiser.
         end = run_from(target, max(points, key=target), search)
         if not end.stationary or end.value <= best.value + STATIONARY:
             return best
