@@ -162,7 +162,7 @@ def transfer_counts(words, reals, stream):
     counter, work = floats(task.counters, 2), floats(task.workspace, 3)
     for i in range(n if entries > 1 else 0):
         first = i - i % entries
-        other = first + (i - first + 1 + int((entries - 1) * uniform(stream))) % entries
+        other = first + (i - first + 1 + min(int((entries - 1) * uniform(stream)), entries - 2)) % entries
         step = scale[0] * standard_normal(stream)
         step = math.floor(step) if step < 0.0 else math.ceil(step)
         accepted = False

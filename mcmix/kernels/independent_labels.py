@@ -22,7 +22,7 @@ def _draw_two(scratch, uniforms, label, m):
     for i in range(m):
         difference = second[i] - first[i]
         small = exp_of_nonpositive(-abs(difference))
-        bad += 1 if small != small else 0
+        bad += 1 if small != small or first[i] == math.inf or second[i] == math.inf else 0
         # Weights relative to the larger one: P(label 0) = reached / (1 + small).
         reached = small if difference > 0.0 else 1.0
         label[i] = 1.0 if reached < uniforms[i] * (1.0 + small) else 0.0
@@ -93,7 +93,7 @@ def expect(told, words, first, m):
     for k in range(n_labels):
         row = scratch[k * TILE : k * TILE + m]
         for i in range(m):
-            row[i] = exp_of_nonpositive(row[i] - (highest[i] if highest[i] > -math.inf else 0.0))
+            row[i] = exp_of_nonpositive(row[i] - highest[i] if -math.inf < highest[i] < math.inf else 0.0)
             total[i] += row[i]
     for k in range(n_labels):
         row = scratch[k * TILE : k * TILE + m]

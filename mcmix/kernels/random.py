@@ -95,7 +95,8 @@ def _upper_tail(stream, low, high):
     # Exponential proposals beyond `low` are accepted most often at this rate, each with probability exp(-(x - rate)**2
     # / 2).
     rate = 0.5 * (low + math.sqrt(low * low + 4.0))
-    if (high - low) * low < 1.0:
+    # Uniform ones accept more often only on short intervals: at low = 0 up to a width of about 1.65.
+    if (high - low) * low < 1.0 and high - low < 1.65:
         while True:
             x = low + (high - low) * uniform(stream)
             if standard_exponential(stream) >= 0.5 * (x * x - low * low):

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.nodes.constraints import as_array
 from mcmix.nodes.distribution import Distribution
-from mcmix.nodes.node import Node
+from mcmix.nodes.node import Node, holds_nodes
 from mcmix.structure import expression as ex
 from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
@@ -220,12 +221,21 @@ def _gamma_link(
     link = power(parameter, v, leaf)
     if link is None:
         raise _NotConjugate(f"{name}'s parameter is no power of it")
+    if link.folded and not _never_negative(leaf.extra):
+        raise _NotConjugate(f"{name}'s parameter is a power of its absolute value")
     return _Read(
         # (c t)**first exp(-second c t) for a parameter c t, t = v**q: the power of c is a constant.
         _collected(first * link.mask, link.index, v),
         _collected(second * link.factor * link.mask, link.index, v),
         link.exponent,
     )
+
+
+def _never_negative(node: Distribution) -> bool:
+    """Whether the support begins at zero or above, as far as it is known."""
+    lower = node.family.support.lower
+    end = node.parents.get(lower) if isinstance(lower, str) else lower
+    return end is not None and not holds_nodes(end) and bool(np.all(as_array(end) >= 0.0))
 
 
 def _beta_link(
