@@ -69,3 +69,13 @@ def test_lowest_versions_are_those_that_ci_tests():
 def test_hooks_run_what_ci_runs(command):
     assert f"entry: {command}\n" in text(".pre-commit-config.yaml") and f".venv/bin/{command}\n" in text(".ci/run")
     assert text(".pre-commit-config.yaml").count("language: system") == 3
+
+
+def test_old_names_stay_for_one_release_and_say_what_they_are_called_now():
+    import mcmix as mc
+
+    with pytest.warns(DeprecationWarning, match="mcmix.Law is called mcmix.Distribution now"):
+        assert mc.Law is mc.Distribution
+    with pytest.warns(DeprecationWarning, match="mcmix.law is called mcmix.node_class now"):
+        assert mc.law is mc.node_class
+    assert "Law" not in mc.__all__ and "Distribution" in mc.__all__

@@ -11,13 +11,13 @@ from scipy.special import logsumexp
 
 from mcmix.api.arguments import checked_sampler, may_hold_draws
 from mcmix.api.complete_data import complete_scores
-from mcmix.api.evidence import Target, evidence
+from mcmix.api.evidence import Integrand, evidence
 from mcmix.errors import ModelError
 from mcmix.report.evidence import scores
 from mcmix.report.frames import table_frame
 from mcmix.sampling import pointwise
+from mcmix.sampling.mode import Objective as Height
 from mcmix.sampling.mode import Search, best_draws, highest_mode, starts_of
-from mcmix.sampling.mode import Target as Height
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -189,7 +189,7 @@ def _row(
 class _Mode:
     """The highest mode that was found of a model, labels summed out, and the log likelihood there."""
 
-    target: Target
+    target: Integrand
     free: np.ndarray
     stationary: bool
     density: float
@@ -216,7 +216,7 @@ class _Mode:
 
 def _modes(models: Mapping[Any, Any], calls: str) -> dict[Any, _Mode]:
     """The mode of each model; where one with fewer components of the same kind is more likely, searched again."""
-    found = {name: _mode(m, Target(m, m.draws(calls)), calls, STARTS) for name, m in models.items()}
+    found = {name: _mode(m, Integrand(m, m.draws(calls)), calls, STARTS) for name, m in models.items()}
     for name in sorted(found, key=lambda n: found[n].target.view.size):
         floor = max([found[n].height for n in found if _is_within(models[n], models[name])], default=-np.inf)
         if found[name].height < floor - SAME:
@@ -226,7 +226,7 @@ def _modes(models: Mapping[Any, Any], calls: str) -> dict[Any, _Mode]:
     return found
 
 
-def _mode(m: Any, target: Target, calls: str, starts: int) -> _Mode:
+def _mode(m: Any, target: Integrand, calls: str, starts: int) -> _Mode:
     """Search from the best draws of the chains and from seedings; a draw where no search ends at a mode."""
     height, kept = Height(target.marginal, target.view), m.draws(calls)
     points = best_draws(height, kept.variables, starts)

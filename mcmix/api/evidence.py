@@ -114,7 +114,7 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     True
     """
     checked_sampler(m, "evidence")
-    target = Target(m, m.draws(calls))
+    target = Integrand(m, m.draws(calls))
     own = target.draws_at(m.draws(calls), at_least_one(draws, "draws", "evidence"))
     needed = max(2 * FEWEST, TIMES * own.shape[2])
     if own.shape[1] < needed // max(1, own.shape[0]) or own.shape[0] * own.shape[1] < needed:
@@ -137,7 +137,7 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     return Evidence(bridge(on_draws.reshape(met.shape[:2]), at[0]), importance(at[1]), verdict)
 
 
-class Target:
+class Integrand:
     """Log density over free coordinates, times the number of alike parts, zero outside the chosen one."""
 
     def __init__(self, m: Any, draws: Draws):
@@ -207,4 +207,4 @@ def _tables(roles: LabelRoles, values: Mapping[str, np.ndarray], domain: Domain)
     return dict(zip(domain.components.tables, found, strict=True))
 
 
-__all__ = ["Evidence", "Target", "evidence"]
+__all__ = ["Evidence", "Integrand", "evidence"]

@@ -101,7 +101,7 @@ class FactorDraws:
         return to_inference_data({"posterior": posterior, "observed_data": data}, attributes=attributes)
 
     def memberships(self, new: Any = None, *, label: Any = None) -> np.ndarray:
-        """Probability of each component for each unit."""
+        """Responsibility (allocation probability) of each component for each unit."""
         raise NotImplementedError
 
     def _done(self, what: str) -> None:

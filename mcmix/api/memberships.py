@@ -44,7 +44,7 @@ BATCHES = 20  # of draws, from whose means errors are read
 
 @dataclass(frozen=True, repr=False)
 class Memberships:
-    """Probabilities that rows belong to components.
+    """Probabilities that rows belong to components: the responsibilities (allocation probabilities).
 
     Attributes
     ----------
@@ -119,6 +119,8 @@ def classify(
     vars: Mapping[str, Any] | None = None,
 ) -> Memberships:
     """Membership probabilities and classes, of the data's rows or of new ones.
+
+    The probabilities are the responsibilities (allocation probabilities), averaged over draws.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.statistics import node_statistics
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.marginal import Marginal, summable
-from mcmix.sampling.mode import Found, Search, Target, find_mode, scipy_method, starts_of
+from mcmix.sampling.mode import Found, Objective, Search, find_mode, scipy_method, starts_of
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.screen import say
 from mcmix.structure.recording import record
@@ -116,7 +116,7 @@ class MAP:
         self._view = Unconstrained([n for n in self.model.stochastics if n not in gone])
         if not self._view.size:
             raise ModelError(f"{self._kind}: the model has no continuous unknowns, only labels; use MCMC")
-        self._target = Target(self._marginal, self._view)
+        self._target = Objective(self._marginal, self._view)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: the model and what was found, without what is compiled for it."""

@@ -191,8 +191,9 @@ class Posterior(PosteriorDraws):
     def memberships(self, new: Any = None, at_most: int = 1000, *, label: Any = None, name: Any = None) -> np.ndarray:
         """Posterior probability of each component for each unit, or for new rows.
 
-        From soft passes over thinned draws; of a new row, the plain mean of what each draw says of it. Labels are as
-        sampled: where components are exchangeable, relabel before reading them.
+        These are the responsibilities (allocation probabilities): an E-step (responsibilities) for each of some thinned
+        draws, and their mean; of a new row, the plain mean of what each draw says of it. Labels are as sampled: where
+        components are exchangeable, relabel before reading them.
 
         Parameters
         ----------

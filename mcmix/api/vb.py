@@ -319,6 +319,8 @@ class VB(FactorDraws):
     def memberships(self, new: Any = None, *, label: Any = None) -> np.ndarray:
         """Probability of each component for each unit, or for new rows.
 
+        These are the responsibilities (allocation probabilities) under the approximate posterior.
+
         Parameters
         ----------
         new : array_like or dict of str to array_like, optional

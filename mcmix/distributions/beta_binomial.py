@@ -16,6 +16,7 @@ def logpdf(x, alpha, beta, trials):  # type: ignore[no-untyped-def]
     if not is_shape(alpha) or not is_shape(beta) or not is_whole(trials) or not is_whole(x) or not 0.0 <= x <= trials:
         return -math.inf
     ways = log_choose(trials, x)
+    # For large shapes, log betas are large numbers with a small difference; rising factorials are that difference.
     if trials < FEW or min(alpha, beta) > trials:
         return ways + log_rising(alpha, x) + log_rising(beta, trials - x) - log_rising(alpha + beta, trials)
     return ways + log_beta(x + alpha, trials - x + beta) - log_beta(alpha, beta)

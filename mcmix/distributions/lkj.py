@@ -26,6 +26,8 @@ def prepare(concentration, dimension, unused, d, work):  # type: ignore[no-untyp
     """Log of the normalising constant: a beta function for each partial correlation (equations 11 and 16)."""
     constant = 0.0
     for i in range(d - 1):
+        # d - 1 - i partial correlations given i others. Each is beta(shape, shape) on (-1, 1), with constant 2**(2
+        # shape - 1) B(shape, shape).
         shape = concentration[0] + 0.5 * (d - 2 - i)
         each = (2.0 * shape - 1.0) * LOG_TWO + 2.0 * math.lgamma(shape) - math.lgamma(2.0 * shape)
         constant -= (d - 1 - i) * each

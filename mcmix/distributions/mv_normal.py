@@ -104,6 +104,7 @@ def _from_sums(sums: Sums, mean: Any, precision: Any, at_mean: Any) -> Any:
     """
     about = mean - sums.shifts[0]
     weighted = _product(precision, about)
+    # tr(P S) as the sum of all products of entries: both matrices are symmetric.
     trace = np.sum(np.sum(precision * sums.squares[0], axis=-1), axis=-1)
     rest = np.sum(weighted * (sums.n[..., None] * about - 2.0 * sums.sums[0]), axis=-1)
     return sums.n * at_mean - 0.5 * (trace + rest)

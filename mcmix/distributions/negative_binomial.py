@@ -23,6 +23,7 @@ def logpdf(x, mean, dispersion):  # type: ignore[no-untyped-def]
     if mean == 0.0:
         return 0.0 if x == 0.0 else -math.inf
     log_total = math.log(mean + dispersion)
+    # x log p + r log(1 - p) with p = mean / (mean + r); each log from the ratio that is below one.
     log_share = -log_one_plus(dispersion / mean) if dispersion < mean else math.log(mean) - log_total
     log_growth = log_one_plus(mean / dispersion) if mean < dispersion else log_total - math.log(dispersion)
     if x < FEW or x < dispersion:

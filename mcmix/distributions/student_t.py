@@ -31,6 +31,7 @@ def logpdf(x, location, precision, degrees_of_freedom):  # type: ignore[no-untyp
     distance = abs(x - location)
     ratio = distance * math.sqrt(precision) * (1.0 / math.sqrt(degrees_of_freedom))
     log_spread = log_one_plus(ratio * ratio) if ratio < FAR else 2.0 * math.log(distance) + log_ratio
+    # log gamma((n + 1) / 2) - log gamma(n / 2) without their difference: both are huge for many degrees of freedom.
     constant = log_rising(0.5 * degrees_of_freedom, 0.5) + 0.5 * (log_ratio - LOG_PI)
     return constant - 0.5 * (degrees_of_freedom + 1.0) * log_spread
 

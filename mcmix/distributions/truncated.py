@@ -32,6 +32,7 @@ def truncated(family: Family) -> Family:
     def expression(x: Any, *parameters: Any) -> Any:
         *own, lower, upper = parameters
         with np.errstate(all="ignore"):
+            # In logs: far in a tail the mass underflows, while log density less log mass stays a plain number.
             mass = log_mass_between(family, tuple(own), lower, upper)
             density = family.log_density(x, *own) - mass
             inside = np.logical_and(np.logical_and(np.less_equal(lower, x), np.less_equal(x, upper)), mass > -np.inf)

@@ -49,6 +49,7 @@ def logpdf(x, location, concentration):  # type: ignore[no-untyped-def]
     """Log density of one angle; 1 - cos of the distance is taken as twice the squared sine of its half."""
     if not 0.0 <= concentration < LARGEST or not abs(location) < math.inf or not abs(x) <= math.pi:
         return -math.inf
+    # cos(d) - 1 = -2 sin(d / 2)**2: near the location, cos(d) - 1 would lose half of its digits.
     sine = math.sin(0.5 * (x - location))
     return -2.0 * concentration * (sine * sine) - LOG_TWO_PI - log_scaled_bessel(concentration)
 

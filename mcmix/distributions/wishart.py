@@ -54,6 +54,7 @@ def bartlett(rng: np.random.Generator, batch: tuple[int, ...], degrees: Any, d: 
     factor = np.zeros((*batch, d, d))
     below = np.tril_indices(d, -1)
     factor[..., below[0], below[1]] = rng.standard_normal((*batch, len(below[0])))
+    # A_ii**2 is chi-square with n - i degrees of freedom, i = 0 .. d - 1.
     freedom = np.asarray(degrees, float)[..., None] - np.arange(d)
     diagonal = np.sqrt(rng.chisquare(np.broadcast_to(freedom, (*batch, d))))
     factor[..., np.arange(d), np.arange(d)] = diagonal

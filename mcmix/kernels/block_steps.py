@@ -136,6 +136,7 @@ def metropolis_block(words, reals, stream):
     status = call(task.machine, (task.program, task.length, 0, 1))
     if status != 0:
         return status
+    # The density of free coordinates y = f(x): log p(x(y)) + log |dx / dy|.
     start = answer[0] + jacobian
     if start != start:
         return NOT_A_NUMBER
@@ -159,6 +160,8 @@ def metropolis_block(words, reals, stream):
     counter[0] += 1.0
     counter[1] += 1.0 if accepted else 0.0
     if task.tuning != 0:
+        # Robbins-Monro towards the optimal acceptance rates: 0.234 for many dimensions (Roberts, Gelman and Gilks
+        # 1997), 0.44 for one.
         memory[0] += math.pow(memory[1] + 1.0, -0.6) * ((1.0 if accepted else 0.0) - (0.234 if d > 1 else 0.44))
         free, period = (proposal, now) if accepted else (now, proposal)
         if _periods(pieces, n_pieces, period):
@@ -181,6 +184,7 @@ def _learn(memory, free, work, period, d):
         memory[2 + i] += weight * gap
     for i in range(d):
         for j in range(i + 1):
+            # Covariance (1 - w) C + w g g': shrink the factor, then update it by one rank with plane rotations.
             memory[2 + d + i * d + j] *= math.sqrt(1.0 - weight)
     for j in range(d):
         at = 2 + d + j * d + j

@@ -30,6 +30,8 @@ def _met(columns, order, m, terms, i, slopes, places):
     n = 0
     for t in range(terms):
         slope = columns[(2 + 2 * t) * TILE + i]
+        # Terms that this row's labels switch off have slope 0. Left out, they keep a row inside the block of its
+        # coefficients.
         if slope != 0.0:
             number = int(columns[(3 + 2 * t) * TILE + i])
             if number < 0 or number >= m:
@@ -45,6 +47,8 @@ def _add_row(weight, slopes, places, n, row_starts, precision):
     for a in range(n):
         at, scaled = places[a], weight * slopes[a]
         start = row_starts[at]
+        # Entries (i, j) and (j, i) each hold a part of w d_i d_j; `_made_whole` adds them before a factor is taken. Two
+        # terms of one coefficient meet on the diagonal: (d_a + d_b)**2 has 2 d_a d_b.
         for b in range(a):
             both = 2.0 if places[b] == at else 1.0
             precision[start + places[b]] += both * scaled * slopes[b]
@@ -69,6 +73,7 @@ def _add_child(task, child):
             if n < 0:
                 return BAD_INDEX
             for a in range(n):
+                # h += w (y - o) d, of which w (y - o) is the column
                 linear[places[a]] += columns[TILE + i] * slopes[a]
             if child.crossed != 0:
                 _add_row(columns[i], slopes, places, n, row_starts, precision)
@@ -149,6 +154,7 @@ def _prior_at(task, v, first, matrix, d):
     for i in range(d):
         total += linear[i] * v[first + i]
         for j in range(d):
+            # -v' P v / 2: an off-diagonal entry stands for both of its pair.
             share = 0.5 if i == j else 1.0
             total -= share * precision[i * d + j] * v[first + i] * v[first + j]
     return total

@@ -125,6 +125,7 @@ def metropolis_elements(words, reals, stream):
             return COLLAPSED if _collapsed(task.transform, before, low, 1e-100) else NOT_A_NUMBER
         step = scale[i] * standard_normal(stream)
         if task.whole != 0:
+            # Away from zero: a rounded step of 0 would be no move, yet count as accepted.
             step = math.floor(step) if step < 0.0 else math.ceil(step)
         change = _density_at(task, variable, i, now + step, low, high, answer) - start
         if _refused(work, change, i, variable[i]):
@@ -138,6 +139,7 @@ def metropolis_elements(words, reals, stream):
         counter[0] += 1.0
         counter[1] += 1.0 if accepted else 0.0
         if task.tuning != 0:
+            # 0.44 is the optimal acceptance rate in one dimension (Gelman, Roberts and Gilks 1996).
             scale[i] = _tuned(scale[i], 1.0 if accepted else 0.0, 0.44, scale[n])
             scale[i] = min(scale[i], high - low) if task.transform == CIRCLE else scale[i]
     if task.tuning != 0:
@@ -160,7 +162,7 @@ def transfer_counts(words, reals, stream):
     counter, work = floats(task.counters, 2), floats(task.workspace, 3)
     for i in range(n if entries > 1 else 0):
         first = i - i % entries
-        other = first + (i - first + 1 + int((entries - 1) * uniform(stream))) % entries
+        other = first + (i - first + 1 + min(int((entries - 1) * uniform(stream)), entries - 2)) % entries
         step = scale[0] * standard_normal(stream)
         step = math.floor(step) if step < 0.0 else math.ceil(step)
         accepted = False

@@ -76,6 +76,7 @@ def run_sweeps(frame_address):
     stop = integers(frame.stop, 1)
     last = frame.sweep + frame.sweeps
     while frame.sweep < last:
+        # Between sweeps only: inside one, labels and their sufficient statistics may not agree.
         if stop[0] != 0:
             return STOPPED
         for j in range(frame.n_calls):

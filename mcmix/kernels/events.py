@@ -34,6 +34,7 @@ def cholesky(matrix, factor, d):
             for m in range(j):
                 entry -= factor[i * d + m] * factor[j * d + m]
             if i == j:
+                # Written so that NaN fails as well.
                 if not entry > 0.0:
                     return math.nan
                 factor[i * d + i] = math.sqrt(entry)
@@ -93,6 +94,8 @@ def positive_inverse(matrix, from_factor, out, work, d):
 @inline
 def wishart_constant(n, logs, d):
     """Log normalising constant of a Wishart distribution with n degrees, `logs` the log of its factor's determinant."""
+    # |L|**n / (2**(n d / 2) pi**(d (d - 1) / 4) prod_j gamma((n - j) / 2)), j = 0 .. d - 1: the multivariate gamma
+    # function.
     constant = n * logs - 0.5 * n * d * LOG_TWO - 0.25 * d * (d - 1) * LOG_PI
     for j in range(d):
         constant -= math.lgamma(0.5 * (n - j))

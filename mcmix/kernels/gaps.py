@@ -134,8 +134,10 @@ def _factored(precision, missing, count, d, factor):
             else:
                 if not entry > 0.0:
                     return math.nan
+                # Reciprocals, so that the solves for every row of the pattern multiply instead of dividing.
                 factor[a * count + a] = 1.0 / math.sqrt(entry)
                 product *= entry
+        # A running product saves logarithms; it is taken before it leaves the range of doubles.
         if not 1e-100 < product < 1e100:
             logs += math.log(product)
             product = 1.0
@@ -173,6 +175,7 @@ def add_marginals(gap, out, first, d, k, n_labels):
     for g in range(start, end):
         count, i = counts[g], rows_at[g] - first
         missing = integers(gap.coordinates + 8 * starts[g], count)
+        # Rows of a tile are listed pattern by pattern.
         if patterns[g] != before:
             logs = _factored(precision, missing, count, d, factor)
             before = patterns[g]
@@ -184,6 +187,8 @@ def add_marginals(gap, out, first, d, k, n_labels):
         total = 0.0
         for a in range(count):
             total += v[a] * v[a]
+        # log p(observed) = log p(all) - log p(missing | observed). At the stand-ins the last is log |L| - |v|**2 / 2 -
+        # |M| / 2 log(2 pi).
         out[i] += 0.5 * total - logs + count * HALF_LOG_TWO_PI
 
 
@@ -219,6 +224,7 @@ def draw_gaps(gap, shift, label, state, first, d, n_labels):
         _residual(precisions[k * d * d :], linear[k * d :], by_row[i * d :], missing, count, d, v)
         _below(factor, v, count)
         for a in range(count):
+            # Stand-in + L'**-1 (noise - L**-1 r): mean stand-in - P_MM**-1 r, covariance P_MM**-1.
             v[a] = noise[used + a] - v[a]
         used += count
         _above(factor, v, count)
@@ -246,7 +252,11 @@ def expect_gaps(gap, weight, squares, first, d, k, n_labels):
         _below(factor, v, count)
         _above(factor, v, count)
         for a in range(count):
+            # E(x_M | x_O) = stand-in - P_MM**-1 r
             tile[missing[a] * TILE + i] = by_row[i * d + missing[a]] - v[a]
+        # E(x x') = E(x) E(x)' + Cov(x), and Cov(x_M | x_O) = P_MM**-1: without it, variances would be too small (the
+        # E-step of a normal distribution with missing data; Little and Rubin 2002, "Statistical analysis with missing
+        # data").
         for b in range(count):
             for a in range(count):
                 column[a] = 1.0 if a == b else 0.0

@@ -41,12 +41,14 @@ def draw_normal(words, reals, stream):
     for i in range(n):
         if precision[i] != precision[i] or linear[i] != linear[i] or not low[i] <= high[i]:
             return NOT_A_NUMBER
+        # mean = second / first, variance = 1 / first
         if precision[i] > 0.0:
             mean, scale = linear[i] / precision[i], 1.0 / math.sqrt(precision[i])
             if low[i] == -math.inf and high[i] == math.inf:
                 out[i] = mean + scale * standard_normal(stream)
             else:
                 x = mean + scale * truncated_standard_normal(stream, (low[i] - mean) / scale, (high[i] - mean) / scale)
+                # mean + scale * z may round beyond a bound that z itself keeps to.
                 out[i] = min(max(x, low[i]), high[i])
         elif low[i] > -math.inf and high[i] < math.inf:
             out[i] = low[i] + (high[i] - low[i]) * uniform(stream)
@@ -63,10 +65,14 @@ def _sliced_gamma(stream, v, shape, rate, power, low, high):
     the bounds.
     """
     now = math.log(v)
+    # A window that is placed evenly round the present point is as likely from any point inside it: the move is
+    # reversible.
     bottom = now - WINDOW * uniform(stream)
     top = bottom + WINDOW
     bottom = max(bottom, math.log(low)) if low > 0.0 else bottom
     top = min(top, math.log(high)) if high < math.inf else top
+    # With u = log v and t = exp(power u): t**(shape - 1) exp(-rate t) dt = exp(shape power u - rate exp(power u)) du,
+    # up to a factor. The slice's log height is the log density minus a standard exponential.
     level = shape * power * now - rate * math.exp(power * now) - standard_exponential(stream)
     if level != level:
         return level
@@ -96,15 +102,19 @@ def draw_gamma(words, reals, stream):
     low, high = floats(task.lower, n), floats(task.upper, n)
     out = floats(task.out, n)
     for i in range(n):
+        # t**first exp(-second t) is a gamma distribution of shape first + 1 and rate second.
         shape, rate = first[i] + 1.0, second[i]
         drawn = False
         if shape > 0.0 and rate > 0.0:
             for _ in range(TRIES):
+                # In logs: a gamma draw of small shape underflows to zero, and a negative power of it to infinity.
                 v = math.exp((log_gamma_draw(stream, shape) - math.log(rate)) / power)
                 if low[i] <= v <= high[i]:
                     out[i], drawn = v, True
                     break
         if not drawn:
+            # Without a rate the density of u = log v is exp(shape power u): it cannot be normalised upwards (no
+            # distribution), or not towards v = 0 (the scale of a component whose values are all equal).
             if rate == 0.0 and shape * power > 0.0 and low[i] == 0.0 and high[i] == math.inf:
                 return IMPOSSIBLE
             if rate == 0.0 and shape * power < 0.0 and low[i] == 0.0:
@@ -118,6 +128,7 @@ def draw_gamma(words, reals, stream):
 @inline
 def _flat_or_sliced(stream, v, shape, rate, power, low, high):
     """No information beyond a uniform prior on v: draw from it; else a slice move."""
+    # exp(u) du = dv
     if rate == 0.0 and shape * power == 1.0 and high < math.inf:
         return low + (high - low) * uniform(stream)
     return _sliced_gamma(stream, v, shape, rate, power, low, high)
@@ -135,6 +146,7 @@ def draw_beta(words, reals, stream):
     for i in range(n):
         drawn = False
         for _ in range(TRIES):
+            # A draw of exactly 0 or 1 would make log v or log(1 - v) infinite wherever it is used next.
             v = min(max(beta_draw(stream, first[i] + 1.0, second[i] + 1.0), NEXT_TO_ZERO), NEXT_TO_ONE)
             if low[i] <= v <= high[i]:
                 out[i], drawn = v, True
@@ -171,6 +183,8 @@ def draw_dirichlet(words, reals, stream):
     n, k = task.count, task.entries
     first, out = floats(task.first, n), floats(task.out, n)
     for start in range(0, n, k):
+        # Gamma draws of shapes first + 1, divided by their sum, are a Dirichlet draw. The sum is taken in logs, so that
+        # weights that underflow as numbers keep their logarithms.
         highest = -math.inf
         for j in range(start, start + k):
             out[j] = log_gamma_draw(stream, first[j] + 1.0)

@@ -22,7 +22,8 @@ def _draw_two(scratch, uniforms, label, m):
     for i in range(m):
         difference = second[i] - first[i]
         small = exp_of_nonpositive(-abs(difference))
-        bad += 1 if small != small else 0
+        bad += 1 if small != small or first[i] == math.inf or second[i] == math.inf else 0
+        # Weights relative to the larger one: P(label 0) = reached / (1 + small).
         reached = small if difference > 0.0 else 1.0
         label[i] = 1.0 if reached < uniforms[i] * (1.0 + small) else 0.0
     return bad
@@ -43,6 +44,7 @@ def _draw_many(scratch, uniforms, label, highest, m, n_labels):
         for i in range(m):
             highest[i] = row[i] if row[i] > highest[i] else highest[i]
     for i in range(m):
+        # A row that no label explains has -inf - (-inf) = NaN here, which its total shows below.
         before[i] = exp_of_nonpositive(before[i] - highest[i])
         label[i] = 0.0
     for k in range(1, n_labels):
@@ -91,7 +93,7 @@ def expect(told, words, first, m):
     for k in range(n_labels):
         row = scratch[k * TILE : k * TILE + m]
         for i in range(m):
-            row[i] = exp_of_nonpositive(row[i] - (highest[i] if highest[i] > -math.inf else 0.0))
+            row[i] = exp_of_nonpositive(row[i] - highest[i] if -math.inf < highest[i] < math.inf else 0.0)
             total[i] += row[i]
     for k in range(n_labels):
         row = scratch[k * TILE : k * TILE + m]

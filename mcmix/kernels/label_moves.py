@@ -31,10 +31,11 @@ def _swap(families, n_families, n_labels, j, k):
 
 
 @inline
-def _complement(addresses, n):
-    """Replace probabilities of label 0 by their complements."""
+def _complement(addresses, n, kept):
+    """Replace probabilities of label 0 by their complements; what they were stands in `kept`."""
     for i in range(n):
         value = floats(addresses[i], 1)
+        kept[i] = value[0]
         value[0] = 1.0 - value[0]
 
 
@@ -42,24 +43,27 @@ def _complement(addresses, n):
 def transpose_components(words, reals, stream):
     """Exchange two components, accepted with the change of everything that is not invariant under it.
 
-    The hard pass must follow at once: labels and sums still speak of the old order.
+    The hard pass must follow at once: labels and sums still speak of the old order. reals: room for complements.
     """
     task = record_at(words, TRANSPOSITION)
     n_labels, answer, counter = task.labels, floats(task.answer, 1), floats(task.counters, 2)
     families = integers(task.families, task.n_families * n_labels)
-    complements = integers(task.complements, task.n_complements)
+    complements, kept = integers(task.complements, task.n_complements), floats(reals, task.n_complements)
+    # Every ordered pair j != k is as likely: the proposal is symmetric, and its own inverse.
     j = min(int(uniform(stream) * n_labels), n_labels - 1)
     k = min(int(uniform(stream) * (n_labels - 1)), n_labels - 2)
     k += 1 if k >= j else 0
     status = call(task.machine, (task.program, task.length, 0, 1))
     before = answer[0]
     _swap(families, task.n_families, n_labels, j, k)
-    _complement(complements, task.n_complements)
+    _complement(complements, task.n_complements, kept)
     status = max(status, call(task.machine, (task.program, task.length, 0, 1)))
+    # Only what changes under the exchange is in the answer: likelihood and label prior of the block do not.
     accepted = status == 0 and answer[0] - before > -standard_exponential(stream)
     if not accepted:
         _swap(families, task.n_families, n_labels, j, k)
-        _complement(complements, task.n_complements)
+        for i in range(task.n_complements):  # as it was: 1 - (1 - p) is p only but for rounding
+            floats(complements[i], 1)[0] = kept[i]
     counter[0] += 1.0
     counter[1] += 1.0 if accepted else 0.0
     return status
@@ -89,6 +93,7 @@ def _table(task, labels, table):
                 highest = table[k * n + i]
         total = 0.0
         for k in range(n_labels):
+            # The floor keeps every label proposable: with q = 0 for a possible label the chain would not reach it.
             value = table[k * n + i] - highest if highest > -math.inf else 0.0
             table[k * n + i] = value if value > FLOOR else FLOOR
             total += math.exp(table[k * n + i])
@@ -130,6 +135,7 @@ def non_factorising_labels(words, reals, stream):
     for i in range(n):
         k = _drawn(stream, work, n, n_labels, i)
         proposed[i] = task.lowest + k
+        # log q(old) - log q(new), the Hastings correction of an independence proposal q
         change += work[int(kept[i] - task.lowest) * n + i] - work[k * n + i]
         labels[i] = kept[i]
     status = call(task.machine, (task.joint_program, task.joint_length, 0, 1))
@@ -158,6 +164,7 @@ def non_factorising_labels(words, reals, stream):
         before = labels[i]
         by_table = uniform(stream) < 0.5  # the table may hold a label for hopeless that the others make likely
         k = _drawn(stream, work, n, n_labels, i) if by_table else min(int(uniform(stream) * n_labels), n_labels - 1)
+        # Both kinds of proposal are chosen without a look at the state, so each may have its own ratio.
         if k == int(before - task.lowest):
             continue
         labels[i] = task.lowest + k

@@ -111,7 +111,10 @@ def hard_pass(words, reals, stream):
             return status
     n_tiles = (task.units + TILE - 1) // TILE
     for number in range(n_tiles):
+        # Labels that depend on one another: filter forward (`ahead`), then draw backward (Chib 1996, "Calculating
+        # posterior distributions and modal estimates in Markov mixture models").
         first = TILE * (number if task.ahead == 0 else n_tiles - 1 - number)
+        # A block's stream depends on its number alone, not on how many blocks there are.
         stream = task.streams + 8 * STREAM_WORDS * (first // BLOCK)
         status = _draw_tile(task, words, stream, space, first, min(TILE, task.units - first))
         if status != 0:

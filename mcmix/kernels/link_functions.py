@@ -37,6 +37,7 @@ def _counts(first, second, e):
 @inline
 def _odds(first, second, e):
     """Logit of the probability: log density, slope and curvature; also of negative binomial counts."""
+    # Each from its own exponential: 1 - yes has no digits left for large e.
     yes, no = 1.0 / (1.0 + math.exp(-e)), 1.0 / (1.0 + math.exp(e))
     value = -_times(first, _softplus(-e)) - _times(second, _softplus(e))
     return value, first * no - second * yes, (first + second) * yes * no
@@ -45,9 +46,11 @@ def _odds(first, second, e):
 @inline
 def _mills(e):
     """Density over mass of the standard normal distribution below e, and minus the slope of that."""
+    # phi / Phi = -e - 1 / e + O(e**-3). Nearer, both are taken as logarithms: as numbers they underflow below -38.
     if e < -FAR:
         return -e - 1.0 / e, 1.0
     ratio = math.exp(-0.5 * e * e - 0.9189385332046727 - log_normal_cdf(e))
+    # With r = phi / Phi: (log Phi)'' = -r (r + e).
     return ratio, ratio * (ratio + e)
 
 

@@ -91,12 +91,15 @@ def _add_child(task, child, which, makes):
             for a in range(n):
                 own += slopes[a] * point[places[a]]
             value, slope, bend = _row(child.link, columns[i], columns[TILE + i], columns[2 * TILE + i] + own)
+            # All coefficients of a row are in one block, so its first one tells which.
             by_block[PER_BLOCK * block_of[places[0]] + VALUE_HERE + which] += value
             if makes == GRADIENT:
                 for a in range(n):
                     linear[places[a]] += slope * slopes[a]
             if makes == PRODUCTS:
                 for a in range(n):
+                    # Precision bend times working value own + slope / bend: P**-1 h is then the point of the next
+                    # Newton step.
                     linear[places[a]] += (slope + bend * own) * slopes[a]
                 _add_row(bend, slopes, places, n, row_starts, precision)
     return 0
@@ -155,6 +158,8 @@ def _begin(task, reals):
     for b in range(task.blocks):
         d = sizes[b]
         by_block[PER_BLOCK * b + BEST], by_block[PER_BLOCK * b + SEARCH] = -math.inf, SOUGHT
+        # Where the search starts must not depend on the present point. Else the mode that it finds could depend on it
+        # too, and the proposal back would be from another normal distribution: the ratio would not be exact.
         if past[m] > 0.0:
             away[first : first + d] = past[first : first + d]
         else:
@@ -180,6 +185,7 @@ def _advance(task):
         d, own = sizes[b], PER_BLOCK * b
         if by_block[own + SEARCH] == SOUGHT:
             value = by_block[own + VALUE_AWAY] + _prior_at(task, away, first, matrix, d)
+            # The slack is for rounding: at the mode the sum over rows may come out a little lower than before.
             if value >= by_block[own + BEST] - 1e-9 * abs(value) and value > -math.inf:
                 factor, mean = floats(task.factor, d * d), means[first : first + d]
                 logs = _mean_of(matrices[matrix : matrix + d * d], mean, factor, d)
@@ -188,6 +194,7 @@ def _advance(task):
                     factors[matrix : matrix + d * d] = factor
                     modes[first : first + d] = away[first : first + d]
                     steps[first : first + d] = mean - away[first : first + d]
+                    # step' P step, the squared Newton decrement
                     if -2.0 * _distance(factor, steps[first : first + d], floats(task.work, d), d) < NEAR:
                         by_block[own + SEARCH] = FOUND
                         modes[first : first + d] = mean
@@ -241,6 +248,8 @@ def _kick(task, v, momentum, first, matrix, d, place):
     factor, modes = floats(task.factors + 8 * matrix, d * d), floats(task.modes, m)
     _, gradient = _distribution(task)
     _prior_gradient(task, v, gradient, first, matrix, d)
+    # With z = L' (v - mode) the normal part of the log density is -z' z / 2, so the rest has gradient L**-1 grad + z
+    # there. The step has length pi / 2, a kick half of that.
     own, away = gradient[first : first + d], floats(task.away, m)
     solved_below(factor, own, d)
     for i in range(first, first + d):
@@ -263,6 +272,7 @@ def _propose(task, stream):
         there[first : first + d] = here[first : first + d]
         if by_block[own + SEARCH] != NOWHERE:
             factor = floats(task.factors + 8 * matrix, d * d)
+            # Minus the Hamiltonian: log density less half of the squared momentum.
             by_block[own + ENERGY] = by_block[own + VALUE_HERE] + _prior_at(task, here, first, matrix, d)
             for i in range(first, first + d):
                 momenta[i] = standard_normal(stream)
@@ -290,10 +300,12 @@ def _accept(task, stream):
         d, own = sizes[b], PER_BLOCK * b
         accepted = False
         if by_block[own + SEARCH] != NOWHERE:
+            # The quarter turn keeps the energy of the normal part exactly; only what the kicks leave over is an error.
             change = by_block[own + VALUE_THERE] + _prior_at(task, there, first, matrix, d) - by_block[own + ENERGY]
             _kick(task, there, momenta, first, matrix, d, floats(task.work, m))
             for i in range(first, first + d):
                 change -= 0.5 * momenta[i] * momenta[i]
+            # The log of a uniform number is minus a standard exponential one.
             accepted = change > -standard_exponential(stream)
         counter[0] += 1.0
         if accepted:
@@ -327,6 +339,8 @@ def _ellipses(task, stream):
             for i in range(d):
                 axis[i] = standard_normal(stream)
             solved_above(factor, axis, d)
+            # The slice is one of the likelihood alone: the ellipse is made of prior draws, which accounts for the
+            # prior.
             by_block[own + LEVEL] = by_block[own + VALUE_HERE] - standard_exponential(stream)
             by_block[own + ANGLE] = 2.0 * math.pi * uniform(stream)
             by_block[own + LOW] = by_block[own + ANGLE] - 2.0 * math.pi
@@ -348,6 +362,7 @@ def _turn(task):
         there[i] = here[i]
         if by_block[own + TURNS] != 0.0:
             angle = by_block[own + ANGLE]
+            # v(t) = m + (v - m) cos t + nu sin t, with nu from the prior about its mean m; t = 0 is the present point.
             there[i] = centres[i] + (here[i] - centres[i]) * math.cos(angle) + axes[i] * math.sin(angle)
 
 
@@ -365,6 +380,7 @@ def _settle(task, stream):
                 here[first : first + d] = there[first : first + d]
                 by_block[own + TURNS] = 0.0
             else:
+                # The bracket shrinks towards angle 0, which is on the slice: the loop ends.
                 end = LOW if by_block[own + ANGLE] < 0.0 else HIGH
                 by_block[own + end] = by_block[own + ANGLE]
                 by_block[own + ANGLE] = by_block[own + LOW] + uniform(stream) * (

@@ -64,6 +64,8 @@ def best_cluster(unit, labels, sizes, tables, gain, n_open):
         for s in range(labels.shape[0]):
             count = tables[a, s, labels[s, unit]]
             shared += gain[count + 1] - gain[count]
+        # Change of the expected loss: g(n_a + 1) - g(n_a) - 2 E(g(n_ab + 1) - g(n_ab)); terms of the draws' own
+        # clusters are the same wherever the unit goes.
         added = gain[sizes[a] + 1] - gain[sizes[a]] - 2.0 * shared / labels.shape[0]
         if a == 0 or added < least - 1e-12:
             best, least = a, added

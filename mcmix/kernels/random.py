@@ -48,6 +48,7 @@ WARM_UP = 12
 @inline
 def uniform(stream):
     """One number in (0, 1]."""
+    # Never 0, so that its logarithm is finite.
     return 1.0 - _uniform_between(stream, 0.0, 1.0)
 
 
@@ -59,6 +60,7 @@ def log_gamma_draw(stream, shape):
     """
     if shape >= 1.0:
         return math.log(standard_gamma(stream, shape))
+    # log(u**(1 / a)) = log(u) / a, and -log(u) is a standard exponential.
     return math.log(standard_gamma(stream, shape + 1.0)) - standard_exponential(stream) / shape
 
 
@@ -75,6 +77,7 @@ def truncated_standard_normal(stream, low, high):
         return _upper_tail(stream, low, high)
     if high < 0.0:
         return -_upper_tail(stream, -high, -low)
+    # Both kinds of proposals accept equally often at a width of sqrt(2 pi), about 2.5.
     if high - low > 2.5:
         while True:
             x = standard_normal(stream)
@@ -89,8 +92,11 @@ def truncated_standard_normal(stream, low, high):
 @inline
 def _upper_tail(stream, low, high):
     """Standard normal within [low, high], low positive."""
+    # Exponential proposals beyond `low` are accepted most often at this rate, each with probability exp(-(x - rate)**2
+    # / 2).
     rate = 0.5 * (low + math.sqrt(low * low + 4.0))
-    if (high - low) * low < 1.0:
+    # Uniform ones accept more often only on short intervals: at low = 0 up to a width of about 1.65.
+    if (high - low) * low < 1.0 and high - low < 1.65:
         while True:
             x = low + (high - low) * uniform(stream)
             if standard_exponential(stream) >= 0.5 * (x * x - low * low):
@@ -116,6 +122,7 @@ def fill_uniforms(state, out, n):
             state[lane] = b ^ (b >> np.uint64(11))
             state[LANES + lane] = c + (c << np.uint64(3))
             state[2 * LANES + lane] = ((c << np.uint64(24)) | (c >> np.uint64(40))) + word
+            # 52 random bits under the exponent of 1.0 are a double in [1, 2).
             out[start + lane] = 2.0 - double_of(np.int64((word >> np.uint64(12)) | np.uint64(0x3FF0000000000000)))
 
 

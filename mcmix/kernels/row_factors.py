@@ -218,11 +218,13 @@ def weigh_vectors_with_gaps(told, words, first, m, soft):
     """Rows of normal vectors of which coordinates are missing: integrated out, or as they were drawn."""
     task, factor = record_at(words, PASS), record_at(told, FACTOR)
     gap, d, scratch = record_at(factor.gaps, GAPS), factor.dimension, scratch_of(task)
+    # Responsibilities always integrate missing entries out; a label update may condition on drawn ones.
     integrated = soft != 0 or gap.integrated != 0
     _load(factor, first, m, not integrated)
     _, _, constants, _ = _whitened(factor, task.labels)
     for k in range(task.labels):
         _vectors(task, factor, k, scratch[k * TILE :], tile_at(gap, d), TILE, first % TILE, m)
+        # A component without a Cholesky factor has log density minus infinity already.
         if integrated and constants[k] > -math.inf:
             add_marginals(gap, scratch[k * TILE :], first, d, k, task.labels)
     return 0

@@ -37,6 +37,8 @@ def slice_coordinate(density, refused, where, now, start, width, period, stream)
     left = now - width * uniform(stream)
     right = left + width
     most = max(1, int(period / width)) if period > 0.0 else MOST_STEPS
+    # How many steps go to the left is drawn without a look at the density: so the interval is as likely from every
+    # point of the slice inside it.
     steps = int(most * uniform(stream))
     for _ in range(steps):
         found = density(where, left)
@@ -54,6 +56,7 @@ def slice_coordinate(density, refused, where, now, start, width, period, stream)
         right += width
     while True:
         y = left + (right - left) * uniform(stream)
+        # Between neighbouring doubles nothing else is left to draw: without this the loop would not end.
         if y == now:
             return now, start, False
         found = density(where, y)

@@ -23,6 +23,7 @@ from mcmix.kernels.tiles import (
 @inline
 def _temper(scratch, power, m, n_labels):
     """Multiply log weights: deterministic annealing."""
+    # Ueda and Nakano 1998, "Deterministic annealing EM algorithm"
     if power != 1.0:
         for k in range(n_labels):
             for i in range(m):
@@ -36,6 +37,7 @@ def _report(task, scratch, highest, total, first, m):
     if task.unit_logs != 0:
         out = floats(task.unit_logs, first + m)
         for i in range(m):
+            # log sum_k exp(l_k) = highest + log sum_k exp(l_k - highest)
             out[first + i] = highest[i] + math.log(total[i]) if highest[i] > -math.inf else -math.inf
     if task.memberships != 0:
         membership = floats(task.memberships, (first + m) * n_labels)

@@ -76,6 +76,7 @@ def log_normal_cdf(x):
 @inline
 def log_of_mass(mass, complement):
     """Log of a mass in (0, 1] of which the complement is known too: of 1 - complement where that is more exact."""
+    # Near one a mass has few digits of its distance to one; its complement has them all.
     return math.log(mass) if mass < 0.5 else math.log1p(-complement)
 
 
@@ -131,6 +132,8 @@ def _log_power(shape, x):
     """Log of x**shape exp(-x) / gamma(shape); large shapes through Stirling's formula, whose big terms cancel."""
     if shape < 1e5:
         return shape * math.log(x) - x - _gammaln(shape, _NO_DISPATCH)
+    # x = shape (1 + gap): with Stirling's log gamma the terms of size `shape` cancel on paper, and what is left is
+    # shape (log(1 + gap) - gap) + log(shape) / 2 - log(2 pi) / 2 - 1 / (12 shape).
     gap = (x - shape) / shape
     growth = math.log1p(gap) - gap if abs(gap) < 0.5 else math.log(x) - math.log(shape) - gap
     return shape * growth + 0.5 * math.log(shape) - 0.9189385332046727 - 1.0 / (12.0 * shape)

@@ -38,7 +38,10 @@ def _exchange(task, first, second):
 @inline
 def _log_ratio(power, logs, i):
     """Of a swap between level i and the next: powers change places."""
+    # For powers b and log likelihoods l: (b_i - b_j) (l_j - l_i). Priors cancel (Geyer 1991, "Markov chain Monte Carlo
+    # maximum likelihood").
     ratio = (power[i] - power[i + 1]) * (logs[i + 1] - logs[i])
+    # Two impossible states give infinity less infinity: not swapped.
     return ratio if ratio == ratio else -math.inf
 
 
@@ -49,11 +52,15 @@ def _follow(power, logs, gaps, n_levels, calls):
     for i in range(n_levels - 1):
         whole += gaps[i]
         mean += math.exp(min(0.0, _log_ratio(power, logs, i))) / (n_levels - 1)
+    # Robbins-Monro: with an exponent in (1/2, 1] the sum of steps diverges, that of their squares does not.
     gain = GAIN / (1.0 + calls / HALF_LIFE) ** DECAY
     moved = 0.0
+    # A pair that is accepted more often than the mean can stand further apart. Expected acceptance has less noise than
+    # whether a swap was taken.
     for i in range(n_levels - 1):
         gaps[i] *= math.exp(gain * (math.exp(min(0.0, _log_ratio(power, logs, i))) - mean))
         moved += gaps[i]
+    # The sum of gaps is kept, and with it the hottest power.
     for i in range(n_levels - 1):
         gaps[i] *= whole / moved
 
@@ -92,6 +99,7 @@ def swap_levels(words, reals, stream):
             accepted[i] += 1.0
             _exchange(task, i, i + 1)
             returning[i], returning[i + 1] = returning[i + 1], returning[i]
+    # A state carries a mark from the hottest level down; its arrival at level 0 ends a round trip.
     returning[n_levels - 1] = 1.0
     numbers[TRIPS] += returning[0]
     returning[0] = 0.0

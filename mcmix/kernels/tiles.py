@@ -68,6 +68,8 @@ def exp_of_nonpositive(x):
     shifted = x * _LOG2_E + _MAGIC
     whole = shifted - _MAGIC
     r = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
+    # exp(x) = 2**n exp(r) with |r| <= log(2) / 2, and exp(r) by its series; log(2) is subtracted in two parts, so that
+    # r keeps its digits.
     p = 2.505210838544172e-08
     p = p * r + 2.755731922398589e-07
     p = p * r + 2.7557319223985893e-06
@@ -159,4 +161,5 @@ def _cool(task, weights, scratch, m):
     for k in range(task.labels):
         start = weights[k] if task.log_weights != 0 else 0.0
         for i in range(m):
+            # Only the likelihood counts the power; the labels' prior is that of the model at every level.
             scratch[k * TILE + i] = start + power * scratch[k * TILE + i]

@@ -51,7 +51,9 @@ def log_jacobian(kind, y, low, high):
     if kind == IDENTITY or kind == CIRCLE:
         return 0.0
     if kind == LOGIT:
+        # log of (high - low) s(y) s(-y), with s(y) s(-y) = exp(-|y|) / (1 + exp(-|y|))**2: nothing overflows.
         return math.log(high - low) - abs(y) - 2.0 * math.log1p(math.exp(-abs(y)))
+    # |d exp(y) / dy| = exp(y), whichever of the two ends is the bound
     return y
 
 

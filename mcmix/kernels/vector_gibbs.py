@@ -35,6 +35,8 @@ def draw_vectors(words, reals, stream):
     for k in range(n):
         precision, linear = floats(task.first + 8 * k * d * d, d * d), floats(task.second + 8 * k * d, d)
         out = floats(task.out + 8 * k * d, d)
+        # P = L L'. Solving L w = h and then L' v = w + noise gives v = P**-1 h + L'**-1 noise, whose covariance is (L
+        # L')**-1.
         logs = cholesky(precision, factor, d)
         if logs != logs:
             return _broken(precision, d)
@@ -55,6 +57,7 @@ def _fill_bartlett(lower, freedom, stream, d):
             if j < i:
                 lower[i * d + j] = standard_normal(stream)
             elif j == i:
+                # A chi-square with m degrees of freedom is twice a gamma draw of shape m / 2.
                 lower[i * d + j] = math.sqrt(2.0 * standard_gamma(stream, 0.5 * (freedom - i)))
             else:
                 lower[i * d + j] = 0.0
@@ -90,14 +93,17 @@ def draw_matrices(words, reals, stream):
     powers = floats(task.first, n)
     for k in range(n):
         inverse, out = floats(task.second + 8 * k * d * d, d * d), floats(task.out + 8 * k * d * d, d * d)
+        # f = (n - d - 1) / 2
         freedom = 2.0 * powers[k] + d + 1.0
         logs = cholesky(inverse, factor, d)
+        # There is a density for n > d - 1 only.
         if logs != logs or not freedom > d - 1.0:
             return _broken(inverse, d)
         _fill_bartlett(lower, freedom, stream, d)
         for j in range(d):
             for i in range(d):
                 column[i] = lower[i * d + j]
+            # Column j of B = L'**-1 A takes the place of column j of A.
             solved_above(factor, column, d)
             for i in range(d):
                 lower[i * d + j] = column[i]
@@ -122,6 +128,7 @@ def draw_inverse_matrices(words, reals, stream):
     powers = floats(task.first, n)
     for k in range(n):
         scale, out = floats(task.second + 8 * k * d * d, d * d), floats(task.out + 8 * k * d * d, d * d)
+        # f = (n + d + 1) / 2
         freedom = 2.0 * powers[k] - d - 1.0
         logs = cholesky(scale, factor, d)
         if logs != logs or not freedom > d - 1.0:
@@ -129,6 +136,8 @@ def draw_inverse_matrices(words, reals, stream):
         _fill_bartlett(lower, freedom, stream, d)
         for j in range(d):
             for i in range(d):
+                # Row j of `turned` becomes column j of B, as column j of L' is row j of L. Products of these rows are
+                # B' B.
                 turned[j * d + i] = factor[j * d + i] if i <= j else 0.0
             solved_below(lower, turned[j * d :], d)
         _fill_squares(turned, out, d)

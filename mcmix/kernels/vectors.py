@@ -58,8 +58,10 @@ def whiten(kind, mean, matrix, shift, whitening, offset, work, d):
     if kind == BY_PRECISION:
         for i in range(d):
             for j in range(d):
+                # P = L L': W = L', and W' W = P.
                 whitening[i * d + j] = work[j * d + i] if j >= i else 0.0
     else:
+        # S = L L': W = L**-1, W' W = S**-1, and log |W| = -log |L|.
         _inverted(work, whitening, d)
         logs = -logs
     for i in range(d):
@@ -67,6 +69,7 @@ def whiten(kind, mean, matrix, shift, whitening, offset, work, d):
         for j in range(d):
             total -= whitening[i * d + j] * (mean[j] - shift[j])
         offset[i] = total
+    # log |W| - d / 2 log(2 pi): the log density where W x + c = 0.
     return logs - d * HALF_LOG_TWO_PI
 
 

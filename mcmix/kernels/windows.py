@@ -27,7 +27,9 @@ def enumerate_windows(words, reals, stream):
     variable, answer = floats(task.variable, n), floats(task.answer, 1)
     lows, weight = floats(task.lower, n), floats(task.workspace, size)
     for i in range(n):
+        # size * apart <= k, so no value is in a window twice.
         apart = 1 if uniform(stream) < 0.5 else k // size
+        # The present value takes each of the window's places with the same probability.
         first = int(variable[i] - lows[i]) - apart * min(int(size * uniform(stream)), size - 1)
         highest = -math.inf
         for j in range(size):
@@ -41,6 +43,7 @@ def enumerate_windows(words, reals, stream):
             highest = max(highest, weight[j])
         if highest == -math.inf:
             return LOST
+        # Weights relative to the highest: exp of a log density alone would underflow.
         total = 0.0
         for j in range(size):
             total += math.exp(weight[j] - highest)

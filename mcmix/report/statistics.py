@@ -122,6 +122,7 @@ def batch_error(x: np.ndarray, batches: int = 100) -> np.ndarray:
     """
     chains, draws = x.shape[:2]
     per_chain = min(max(1, batches // chains), draws)
+    # A batch that spans two chains would take the distance between chains for noise inside one.
     length = draws // per_chain
     kept = x[:, draws - per_chain * length :]
     means = kept.reshape(chains * per_chain, length, *x.shape[2:]).mean(axis=1)
@@ -150,6 +151,7 @@ def _shortest_arc(pooled: np.ndarray, alpha: float) -> np.ndarray:
     """As the shortest interval, of draws that go on after the last with the first."""
     ordered = np.sort(wrapped(pooled), axis=0)
     steps = _steps(len(ordered), alpha)
+    # The same angles once more, a turn on: intervals may then begin anywhere on the circle.
     on = np.concatenate([ordered, ordered[:steps] + 2.0 * np.pi])
     ends = _shortest_between(on, steps)
     return np.where(np.isnan(pooled).any(axis=0), np.nan, wrapped(ends))

@@ -14,6 +14,7 @@ FULL_CURVATURE = 60  # coordinates up to which mixed derivatives are taken
 def stencil(order: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Central differences with so many points: offsets, and weights of the first and the second derivative."""
     offsets = np.arange(order) - order // 2
+    # Weights w with sum_k w_k k**p = 0 for every power p but the derivative's own, where it is p!.
     powers = np.vander(offsets, increasing=True).T.astype(float)
     first, second = np.linalg.solve(powers, np.eye(order)[1:3].T * [1.0, 2.0]).T
     return offsets, first, second
@@ -46,6 +47,7 @@ class Curvature:
         """Where to step (stretched), uphill whatever the signs of the curvature, and what that would gain."""
         values, vectors = np.linalg.eigh(self.hessian)
         slopes = vectors.T @ self.gradient
+        # Absolute curvatures: along an axis that curves upwards, plain Newton would go down to a saddle.
         size = np.maximum(np.abs(values), 1e-6)
         gain = 0.5 * float(np.sum(slopes**2 / size))
         step = np.clip(slopes / size, -100.0, 100.0)
@@ -74,6 +76,7 @@ def curvature(target: Any, at: np.ndarray, bounded: np.ndarray, eps: float, orde
         i, j = np.tril_indices(at.size if at.size <= FULL_CURVATURE else 0, -1)
         if i.size:
             sums, differences = (_along(target, at, value, d, offsets) for d in (axes[i] + axes[j], axes[i] - axes[j]))
+            # Second derivatives along e_i + e_j and e_i - e_j differ by 4 f_ij.
             hessian[i, j] = hessian[j, i] = (sums - differences) @ second / (4.0 * unit**2)
         return Curvature(value, lines @ first / unit, hessian, scales)
 
@@ -105,6 +108,7 @@ def _steps(target: Any, at: np.ndarray, value: float, bounded: np.ndarray, eps: 
         open_, drop = open_[~good], drop[~good]
         steps[open_] = np.minimum(steps[open_] * [_factor(d, eps) for d in drop], most[open_])
         hidden = steps[open_] < FINEST * np.abs(at[open_])
+        # So steep that the step would vanish in rounding: no derivative rather than one that is made of noise.
         steps[open_[hidden]] = np.nan
         open_ = open_[~hidden]
         if not open_.size:

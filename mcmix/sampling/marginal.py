@@ -127,6 +127,7 @@ class Marginal:
         Exception
             Whatever a user's function raised.
         """
+        # log p = log prior + log likelihood without labels + sum over units of log sum_k w_k f_k
         total = self._run(self._prior, "log prior") + self._run(self._data, "log likelihood")
         return _plain(total + sum(group.joint(self) for group in self._groups))
 

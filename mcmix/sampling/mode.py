@@ -63,7 +63,7 @@ UNLIKE, HOPELESS = 0.05, 10.0  # nats between heights of different ends, and tha
 # -------------------------------------------------------------------- the function
 
 
-class Target:
+class Objective:
     """Log density of the continuous unknowns on their own scale, labels summed out, as a function of free coordinates.
 
     Parameters
@@ -144,7 +144,7 @@ class Search:
     order: int = 5
 
 
-def run_from(target: Target, begin: np.ndarray, search: Search) -> End:
+def run_from(target: Objective, begin: np.ndarray, search: Search) -> End:
     """The optimiser, then Newton steps."""
     free = _optimised(target, begin, search)
     free = free if target(free) >= target(begin) else begin
@@ -154,7 +154,7 @@ def run_from(target: Target, begin: np.ndarray, search: Search) -> End:
     return End(free, found, stationary, not stationary and bool((moved > RAN).any()))
 
 
-def _optimised(target: Target, begin: np.ndarray, search: Search) -> np.ndarray:
+def _optimised(target: Objective, begin: np.ndarray, search: Search) -> np.ndarray:
     name = scipy_method(search.method)
 
     def objective(free: np.ndarray) -> float:
@@ -219,7 +219,7 @@ def _higher(target: Any, free: np.ndarray, here: Curvature, step: np.ndarray) ->
 # -------------------------------------------------------------------- densities without bound
 
 
-def ways_up(target: Target, free: np.ndarray, data: np.ndarray) -> list[str]:
+def ways_up(target: Objective, free: np.ndarray, data: np.ndarray) -> list[str]:
     """Coordinates along which the density grows without bound, from a point, in words.
 
     Each bounded coordinate alone is sent towards either end, and each together with another coordinate that is put on
@@ -235,13 +235,14 @@ def ways_up(target: Target, free: np.ndarray, data: np.ndarray) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _rises(target: Target, free: np.ndarray, i: int, side: float) -> bool:
+def _rises(target: Objective, free: np.ndarray, i: int, side: float) -> bool:
     """Whether the density goes on growing, at an even rate, towards an end."""
     points = np.tile(free, (len(DEPTHS), 1))
     points[:, i] += side * np.array(DEPTHS)
     near, middle, far = (target(p) for p in points)
     if not np.isfinite([near, middle, far]).all():
         return False
+    # In a logarithmic coordinate a density without bound grows along a line; one with a bound levels off.
     return middle - near > 0.25 and far - middle > 0.7 * (middle - near)
 
 
@@ -307,7 +308,7 @@ class Starts:
     swapped: list[ComponentTables] = field(default_factory=list)
 
 
-def find_mode(target: Target, starts: Starts, search: Search, data: np.ndarray) -> Found:
+def find_mode(target: Objective, starts: Starts, search: Search, data: np.ndarray) -> Found:
     """Run from every start, and from the best end with components exchanged; the best mode wins.
 
     Raises
@@ -329,12 +330,13 @@ def find_mode(target: Target, starts: Starts, search: Search, data: np.ndarray) 
     return Found(best, ways or where, bool(modes), [e.value for e in ends])
 
 
-def _exchanged(target: Target, best: End, swapped: Sequence[ComponentTables], search: Search) -> End:
+def _exchanged(target: Objective, best: End, swapped: Sequence[ComponentTables], search: Search) -> End:
     """Run again with two components exchanged, as long as that leads higher."""
     while True:
         points = [p for t in swapped for p in _transposed(target.view, best.free, t)]
         if not points:
             return best
+        # Modes that differ by which component has which prior are a swap apart, too far for an optimiser.
         end = run_from(target, max(points, key=target), search)
         if not end.stationary or end.value <= best.value + STATIONARY:
             return best
@@ -373,7 +375,7 @@ def _nowhere(ways: list[str], n: int) -> str:
 
 
 def starts_of(
-    model: Model, target: Target, n: int, sequence: np.random.SeedSequence, with_draws: bool = True
+    model: Model, target: Objective, n: int, sequence: np.random.SeedSequence, with_draws: bool = True
 ) -> Starts:
     """Free coordinates of the starts of so many chains; one where all are given as value=.
 
@@ -404,12 +406,12 @@ def _short_run(compiled: CompiledModel, runners: list[Runner]) -> dict[str, np.n
     return collected(compiled, out, rows).variables if rows else {}
 
 
-def best_draws(target: Target, draws: Mapping[str, np.ndarray], most: int) -> list[np.ndarray]:
+def best_draws(target: Objective, draws: Mapping[str, np.ndarray], most: int) -> list[np.ndarray]:
     """Free coordinates of the draws of highest density, labels summed out: the best of each chain, the best first.
 
     Parameters
     ----------
-    target : Target
+    target : Objective
     draws : mapping of name to ndarray, shape (chains, draws, ...)
     most : int
         Chains whose best is taken.
@@ -425,7 +427,7 @@ def best_draws(target: Target, draws: Mapping[str, np.ndarray], most: int) -> li
     return [free[c, heights[c].argmax()] for c in order if np.isfinite(heights[c]).any()]
 
 
-def highest_mode(target: Target, points: Sequence[np.ndarray], search: Search) -> End:
+def highest_mode(target: Objective, points: Sequence[np.ndarray], search: Search) -> End:
     """The best end of runs from the most promising of many points: those that short runs lift to unlike heights."""
     short = replace(search, iterlim=SHORT, order=3)
     lifted = [_optimised(target, p, short) for p in points]
@@ -444,4 +446,4 @@ def _swapped(compiled: CompiledModel) -> list[ComponentTables]:
     return [t for t in found if t.swaps]
 
 
-__all__ = ["METHODS", "Found", "Search", "Starts", "Target", "best_draws", "find_mode", "highest_mode", "starts_of"]
+__all__ = ["METHODS", "Found", "Search", "Starts", "Objective", "best_draws", "find_mode", "highest_mode", "starts_of"]

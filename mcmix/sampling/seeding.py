@@ -178,6 +178,7 @@ def k_means(x: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarra
 
 def _seeds(x: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarray:
     """Each next centre is the best of a few rows drawn with probability proportional to squared distance."""
+    # 2 + log K candidates are usual for the greedy rule.
     tries = 2 + int(np.log(n_labels))
     centres = [x[rng.integers(len(x))]]
     distance = ((x - centres[0]) ** 2).sum(1)

@@ -165,6 +165,7 @@ class Sums:
 
     def subtract(self, memory: Memory, other: np.ndarray) -> None:
         """Take rows away that were added."""
+        # Exact for counts of whole numbers; of sums, rounding stays.
         self.put(memory, self.of(memory) - other)
 
     def merge(self, memory: Memory, parts: Iterable[np.ndarray]) -> None:

@@ -42,9 +42,12 @@ class CoefficientGibbs(Step):
         found = coefficients_of(variables[0], structure)
         if found is None or found.linked:
             raise TypeError(f"{variables[0].name}: no coefficient with a normal prior of a linear predictor")
+        # Collinear columns under flat priors have no proper posterior; in rounding, the Cholesky factor might exist all
+        # the same.
         refuse_collinear(found, structure)
         super().__init__(variables, reason or found.reason)
         self.group: Coefficients = found
+        # Rows whose cross products and sums are known numbers are in the prior's program already.
         self.children = [c for c in found.children if c not in found.summed]
         self.row_programs: list[Program] = []
 

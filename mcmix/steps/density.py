@@ -209,6 +209,8 @@ class BlockMetropolis(Step):
         self.terms = max(x.size for x in ordered(self.target))
         self.groups = [self.pieces]
         alone = events_of(self.pieces[0]) if len(self.pieces) == 1 and covariance is None else []
+        # Proposals of one block of d numbers move each by about 2.38 / sqrt(d) deviations, so smaller blocks mix
+        # faster.
         if 1 < len(alone) <= MOST_TERMS // self.terms:
             self.groups = [[piece] for piece in alone]
         self.n, self.d = sum(p.size for p in self.groups[0]), sum(p.free for p in self.groups[0])
@@ -280,6 +282,8 @@ class BlockMetropolis(Step):
 
     def _tuning(self) -> np.ndarray:
         """What the kernel adapts, at the start."""
+        # The optimal scale for a normal target in d dimensions (Gelman, Roberts and Gilks 1996, "Efficient Metropolis
+        # jumping rules").
         scale = np.log(2.38 / np.sqrt(max(self.d, 1)))
         return np.concatenate([[scale, 0.0], np.zeros(self.d), self.factor.ravel()])
 

@@ -60,6 +60,7 @@ class DrawFromPrior(Step):
 
 
 def _inner(node: Stochastic, structure: Structure) -> Step:
+    # `conjugate` answers with the prior alone here, since no data depend on it.
     if isinstance(conjugate(node, structure), Conjugate):
         return ConjugateGibbs([node], structure)
     found = values_of(node)

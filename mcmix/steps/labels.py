@@ -69,7 +69,8 @@ class LabelGibbs(Step):
             "n_complements": len(complements),
             "counters": chain.address(("exchange", self)),
         }
-        return kernel_call(self, exchange_kernels.transpose_components, fields)
+        kept = np.zeros(max(len(complements), 1))
+        return kernel_call(self, exchange_kernels.transpose_components, fields, kept)
 
     def counters(self) -> list[Any]:
         """Of the label permutation move."""

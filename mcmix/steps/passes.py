@@ -179,6 +179,8 @@ class Pass:
         self.sums = Sums(block.label, block.factors, self.others)
         self.integrated = integrated  # whether missing coordinates are, by default where that is cheap
         self.gaps: dict[SeparableFactor, GapLayout] = {}
+        # With tables of K parameters the family's own density weighs a tile; None: parameters vary by row, and a row
+        # program is run for each label.
         self.tables: dict[SeparableFactor, list[Expression] | None] = {
             s: parameter_tables(s, block.label) for s in block.factors
         }
@@ -231,6 +233,7 @@ class Pass:
         while waiting:
             part = waiting.pop()
             shared = slot not in part.leaves and part.op not in ("leaf", "constant")
+            # Free of the label and not by row: the same for all K labels and all tiles, so it is computed once a pass.
             if shared and (part.shape != x.shape or not row_by_row(part)):
                 key = ("shared", self, s, len(replaced))
                 replaced.setdefault(part, leaf(key, part.shape, part.kind))

@@ -177,6 +177,7 @@ def assemble(
     compiled.steps = _with_permutations(
         _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables))), structure
     )
+    # Before any program is compiled: conjugate steps read the sufficient statistics that the label update leaves here.
     for label_pass in compiled.label_passes:
         label_pass.place_sums(plan)
     for step in compiled.steps:
@@ -249,6 +250,8 @@ def _own_choices(model: Model, choices: Sequence[Choice]) -> list[Choice]:
 def _ordered(steps: list[Step]) -> list[Step]:
     """Labels first; what no data depend on last, parents before children."""
     first = [s for s in steps if s.label_vector is not None]
+    # No other conditional sees a forward-sampled variable. Drawn last, given the sweep's own values, it completes one
+    # joint draw.
     last = [s for s in steps if isinstance(s, DrawFromPrior)]
     return first + [s for s in steps if s not in first and s not in last] + last
 
@@ -289,6 +292,8 @@ def _left_out_by_sums(e: Contribution) -> float:
         tuple((c * c).sum() if q else None for c, q in zip(columns, asks, strict=True)),
         tuple(0.0 for _ in columns),
     )
+    # The exact log likelihood and that of the sums differ by a function of the data alone, so any allowed parameters
+    # tell.
     exact = family.logpdf(y, *values.values()).sum()
     return float(exact - np.sum(family.statistics.log_likelihood(sums, values)))
 

@@ -174,6 +174,7 @@ class Compiler:
 
     def _constant(self, x: Expression) -> Place:
         array = np.ascontiguousarray(x.value, dtype=float)
+        # Equal numbers stand once and are read with step 0.
         if array.size and (array == array.ravel()[0]).all():
             array = array.reshape(-1)[:1].copy()
         self.kept.append(array)
@@ -350,6 +351,7 @@ class Compiler:
         rows = values.size if values.size > 1 else (index.size if index is not None else 1)
         out = Place(8 * self._scratch(max(x.size, 1)), True, 1 if x.size > 1 else 0, 0)
         self._fill(out, x.size)
+        # What rows share is computed once, ahead of the loop.
         for part in _not_rows([values] + ([index] if index is not None else []), (rows,)):
             self.value(part)
         before, self.found, self.streaming = self.found, dict(self.found), rows
@@ -357,6 +359,7 @@ class Compiler:
             self.found[known] = _by_row(self.found[known])
         loop = self._emit(machine.ROWS, rows, out)
         operands = [self.value(values)] + ([self.value(index)] if index is not None else [])
+        # One tile at a time stays in the cache, whatever the number of rows.
         self._emit(machine.SUM_INTO if index is None else machine.SCATTER, TILED, out, operands, [x.size])
         self.rows[loop][EXTRA] = len(self.rows) - loop - 1
         self.found, self.streaming = before, None

@@ -121,6 +121,7 @@ class RowFactor:
     def of_units(self, units: np.ndarray | None, n_units: int) -> RowFactor:
         """Which unit each row belongs to, ascending; None where row i is unit i."""
         if units is not None:
+            # Rows of unit u are offsets[u] .. offsets[u + 1] - 1, as in a sparse matrix by rows.
             offsets = np.searchsorted(units, np.arange(n_units + 1)).astype(np.int64)
             units = np.ascontiguousarray(units, dtype=np.int64)
             self.kept += [offsets, units]

@@ -48,6 +48,7 @@ class Swaps(Step):
             )
         self.likelihood: Expression = constant(0.0)
         for e in tempered:
+            # A swap needs log likelihoods at power one: log ratio (b_i - b_j) (l_j - l_i).
             self.likelihood = elementwise("add", self.likelihood, reduce("sum", e.exact))
 
     def compile(self, plan: Plan) -> None:
@@ -99,6 +100,8 @@ def _numbers(powers: np.ndarray) -> np.ndarray:
     found = np.zeros(kernels.numbers_size(n))
     found[kernels.POWERS : kernels.POWERS + n] = powers
     gaps = kernels.POWERS + 3 * n
+    # Powers fall from 1, so gaps of their logs are positive; while tuning the kernel moves the gaps and makes powers of
+    # them.
     found[gaps : gaps + n - 1] = -np.diff(np.log(powers))
     return found
 

@@ -22,6 +22,7 @@ class WindowedEnumeration(Enumeration):
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
         super().__init__(variables, structure, reason)
+        # All values in one window is plain enumeration.
         self.size = min(WINDOW, self.n_values)
 
     @property

@@ -116,6 +116,7 @@ def _by_value(
             return None
         variables.add(mask.arguments[0])
         found[float(mask.arguments[1].known.reshape(()))] = rows
+    # A value that is left out, or there twice, would make rows count never or twice: no look-up by label.
     if len(variables) != 1 or len(found) != len(masked):
         return None
     (variable,) = variables

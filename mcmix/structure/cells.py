@@ -96,10 +96,12 @@ def _assembled(
 ) -> Cells | None:
     groups, group_index = _grouped(groupings)
     n_groups = 1 if groups is None else int(groups.max()) + 1
+    # Cell number in mixed radix: the known group counts fastest, then the labels.
     size, strides = n_groups, dict[LabelVector, int]()
     for label in reversed(s.labels):
         strides[label] = size
         size *= label.n_labels
+    # With more cells than rows, sums by cell would be longer than the data that they stand for.
     if size > MOST_CELLS or (groups is not None and size > max(len(x), 64)):
         return None
     replacements = _per_cell(s, size, strides, groupings, group_index, n_groups)
@@ -202,6 +204,8 @@ def _vector_cells(s: SeparableFactor) -> Cells | None:
         return _known_vector_cells(s, data, family)
     parameters = vector_tables(s, s.labels[0])
     size, strides = s.labels[0].n_labels, {s.labels[0]: 1}
+    # Products about the columns' means: about zero, a variance far smaller than the squared mean would be lost in
+    # rounding.
     shift, d = known_mean(data, mask), data.shape[1]
     named = dict(zip([p.name for p in family.parameters], parameters, strict=True))
     places = [leaf(("count", s.factor), (size,)), leaf(("sum", s.factor, 0), (size, d))]
@@ -267,6 +271,7 @@ def _with_sums(
         np.isfinite(c).all() for c in columns
     ):
         return None
+    # About the mean, so that S2 - S1**2 / n loses few digits; plain sums where a family asks for those (counts).
     shifts = tuple(
         float(np.mean(c)) if spec.shifted else 0.0 for c, spec in zip(columns, statistics.columns, strict=True)
     )

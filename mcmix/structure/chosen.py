@@ -128,6 +128,7 @@ class ChosenRows:
         if isinstance(axis, (int, np.integer)) and axis % self.ndim != 0:
             return ChosenRows(reduce("sum", self.rows, axis), self.mask)
         counted = reshape(self.mask, (-1,) + (1,) * (self.ndim - 1))
+        # A choice, not a product with the mask: rows outside may be infinite or NaN, and 0 times those is NaN.
         return reduce("sum", elementwise("where", counted, self.rows, 0.0), axis)
 
     def mean(self, axis: Any = None, **_: Any) -> Any:

@@ -87,6 +87,8 @@ class Coefficients:
         firsts = np.repeat(np.cumsum(self.sizes) - self.sizes, self.sizes)
         matrices = np.repeat(np.cumsum(self.sizes**2) - self.sizes**2, self.sizes)
         wide = np.repeat(self.sizes, self.sizes)
+        # Entry (i, j) of a block is at row_starts[i] + j with j counted among all coefficients, so the block's first is
+        # taken off here, once.
         return np.asarray(matrices + (np.arange(self.size) - firsts) * wide - firsts)
 
     @property
@@ -149,6 +151,7 @@ def _together(candidates: Sequence[Stochastic], structure: Structure) -> list[li
     for e in structure.contributions:
         name = _mean_of(e)
         met = [number[v] for v in e.parameters[name].leaves if v in number] if name is not None else []
+        # A star ties the same things together as all pairs do.
         pairs += [(met[0], i) for i in met]
     groups = _joined(np.array(pairs, dtype=np.int64).reshape(-1, 2), len(candidates))
     return [[n for n, g in zip(candidates, groups, strict=True) if g == k] for k in range(max(groups, default=-1) + 1)]
@@ -199,6 +202,7 @@ def _sliced(made: Coefficients) -> bool:
 
 def _meeting(whole: Coefficients, structure: Structure) -> list[list[Stochastic]]:
     """Variables in groups: two are in one where some row, for some labels, has a coefficient of each."""
+    # Two variables are put together only where they certainly meet: a guess would make blocks too large for one draw.
     pairs = [meetings(c, whole.size, structure, sure=True) for c in whole.children]
     owner = np.repeat(np.arange(len(whole.nodes)), [leaf.size for leaf in whole.starts])
     groups = _joined(owner[np.concatenate(pairs)], len(whole.nodes))
@@ -210,6 +214,7 @@ def _complete(nodes: list[Stochastic], structure: Structure) -> Coefficients | N
     made = _read(nodes, structure)
     if made is None:
         return None
+    # Blocks are made once and labels change: every pair that some labels may bring together must be in one block.
     pairs = [meetings(c, made.size, structure, sure=False) for c in made.children] + [_prior_pairs(made)]
     blocks = _joined(np.concatenate(pairs), made.size)
     sizes = np.bincount(blocks)
@@ -262,6 +267,7 @@ def _child(e: Contribution, starts: Mapping[Expression, int]) -> Child | None:
 
 def _laid_out(e: Contribution, weight: Expression, second: Expression, predictor: Linear) -> Child:
     """All numbers of the rows, one row after another."""
+    # w y - w o = w (y - o)
     rest = second if predictor.offset is None else second - weight * predictor.offset
     return Child(e, max(e.elements.size, 1), _flat(e, weight), _flat(e, rest), _flat_terms(e, predictor))
 
@@ -365,6 +371,7 @@ def _add_known_products(group: Coefficients) -> None:
             continue
         slopes = np.stack([np.broadcast_to(t.slope.known, (child.rows,)).astype(float) for t in child.terms])
         numbers = np.array([int(np.ravel(t.index.known)[0]) for t in child.terms])
+        # sum_i w d_i d_i' = w X' X with a known X
         known = _lower_entries(group, group.order[numbers], slopes @ slopes.T)
         group.precision = elementwise("add", group.precision, elementwise("multiply", child.weight, known))
         group.known.add(child)
@@ -388,6 +395,7 @@ def _lower_entries(group: Coefficients, places: np.ndarray, products: np.ndarray
     """A matrix of terms at some places in the blocks' matrices, in one of the two entries of each pair."""
     row, column = np.tril_indices(len(places))
     low, high = np.sort(places[np.stack([row, column])], axis=0)
+    # Two different terms of one coefficient: (a + b)**2 has 2 a b on the diagonal.
     twice = np.where((row != column) & (low == high), 2.0, 1.0)
     block = np.repeat(np.arange(len(group.sizes)), group.sizes)
     one = block[low] == block[high]  # elsewhere no row has both

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.nodes.constraints import as_array
 from mcmix.nodes.distribution import Distribution
-from mcmix.nodes.node import Node
+from mcmix.nodes.node import Node, holds_nodes
 from mcmix.structure import expression as ex
 from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
@@ -101,10 +102,14 @@ def _of_kind(node: Distribution, kind: str, structure: Structure) -> Conjugate:
     if any(leaf in p.leaves for p in own.parameters.values()):
         raise _NotConjugate("its distribution depends on itself")
     read = [_message(e, kind, v, leaf) for e in children]
+    # One t = v**q must serve all children: sums of different powers of v are in no family that is drawn here.
     exponents = {r.exponent for r in read}
     if len(exponents) > 1:
         raise _NotConjugate("its children depend on different powers of it")
     prior = _prior(node, kind, exponents.pop(), own.parameters)
+    # Natural parameters add up. Normal: precision p0 + sum_i t_i b_i**2 and p0 m0 + sum_i t_i b_i (y_i - a_i) for rows
+    # with mean a_i + b_i v and precision t_i. Gamma: shape - 1 + n / 2 and rate + sum_i (y_i - m_i)**2 / 2 for normal
+    # precisions.
     first, second = _added(prior.first, [r.first for r in read], v), _added(prior.second, [r.second for r in read], v)
     names = ", ".join(dict.fromkeys(e.factor.node.name for e in children))
     return Conjugate(kind, first, second, _filled(prior.lower, v), _filled(prior.upper, v), read[0].exponent,
@@ -204,6 +209,7 @@ def _normal_link(
     link = affine(parameter, v, leaf)
     if link is None:
         raise _NotConjugate(f"{name}'s mean is no affine look-up of it")
+    # A message (t, t y) about the mean a + b v is (t b**2, t b (y - a)) about v.
     shifted = second if ex.is_everywhere(link.offset, 0.0) else second - first * link.offset
     linear = link.slope * shifted
     return _Read(_collected(link.slope * link.slope * first, link.index, v), _collected(linear, link.index, v))
@@ -215,11 +221,21 @@ def _gamma_link(
     link = power(parameter, v, leaf)
     if link is None:
         raise _NotConjugate(f"{name}'s parameter is no power of it")
+    if link.folded and not _never_negative(leaf.extra):
+        raise _NotConjugate(f"{name}'s parameter is a power of its absolute value")
     return _Read(
+        # (c t)**first exp(-second c t) for a parameter c t, t = v**q: the power of c is a constant.
         _collected(first * link.mask, link.index, v),
         _collected(second * link.factor * link.mask, link.index, v),
         link.exponent,
     )
+
+
+def _never_negative(node: Distribution) -> bool:
+    """Whether the support begins at zero or above, as far as it is known."""
+    lower = node.family.support.lower
+    end = node.parents.get(lower) if isinstance(lower, str) else lower
+    return end is not None and not holds_nodes(end) and bool(np.all(as_array(end) >= 0.0))
 
 
 def _beta_link(
@@ -230,6 +246,7 @@ def _beta_link(
         raise _NotConjugate(f"{name}'s probability is no look-up of it")
     same, opposite = _as_it_is_or_complement(link, name)
     return _Read(
+        # p = 1 - v exchanges successes and failures.
         _collected(first * same + second * opposite, link.index, v),
         _collected(second * same + first * opposite, link.index, v),
     )
@@ -307,6 +324,7 @@ def _row_weights_message(e: Contribution, weights: Expression, v: Expression, le
     if link is None or x is None or not _is_look_up(link):
         raise _NotConjugate(f"{name}'s weights are no look-up of it")
     n_rows, n_categories = weights.shape
+    # Only the weight of the category that was seen is in the log density: entry (row, x) of the flattened table.
     chosen = elementwise("add", np.arange(n_rows) * n_categories, x)
     index = ex.gather(ex.broadcast_to(link.index, weights.shape), chosen)
     if ex.is_everywhere(link.slope, 1.0):
@@ -370,7 +388,9 @@ _PRIORS: dict[tuple[str, str], Callable[[Mapping[str, Any], float], _Prior | Non
     ("normal", "HalfNormal"): lambda p, _: _Prior(p["precision"], 0.0, 0.0, _INF),
     ("gamma", "Gamma"): lambda p, q: _Prior(p["shape"] - 1.0, p["rate"], 0.0, _INF) if q == 1.0 else None,
     ("gamma", "Exponential"): lambda p, q: _Prior(0.0, p["rate"], 0.0, _INF) if q == 1.0 else None,
+    # v**(-a - 1) exp(-b / v) dv = t**(a - 1) exp(-b t) dt, up to a sign, for t = 1 / v
     ("gamma", "InverseGamma"): lambda p, q: _Prior(p["shape"] - 1.0, p["scale"], 0.0, _INF) if q == -1.0 else None,
+    # exp(-p v**2 / 2) dv is proportional to t**(-1/2) exp(-p t / 2) dt for t = v**2
     ("gamma", "HalfNormal"): lambda p, q: _Prior(-0.5, 0.5 * p["precision"], 0.0, _INF) if q == 2.0 else None,
     # dv = t**(1/q - 1) dt / |q| for t = v**q: a flat prior on v is a power of t
     ("gamma", "Uniform"): lambda p, q: (

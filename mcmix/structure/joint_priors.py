@@ -73,6 +73,7 @@ def _pair(precision: Distribution, structure: Structure) -> Joint | None:
     own = recording.own_factor(precision), recording.own_factor(mean)
     children = [e for e in structure.about(precision) if e.factor not in own]
     others = [e for e in structure.about(mean) if e.factor not in own]
+    # Rows that see only one of the two would leave a marginal of the precision that is not of its family.
     if not children or {id(e) for e in children} != {id(e) for e in others}:
         return None
     try:
@@ -137,7 +138,10 @@ def _vectors(
     total, products = ex.reshape(ex.as_expression(total), (n, d)), ex.reshape(ex.as_expression(products), (n, d, d))
     average = total / _not_zero(count)[:, None]
     about = average + e.sums.shifts[0] - centre
+    # Sums are about the shift, so this difference of squares loses few digits.
     spread = products - total[:, :, None] * average[:, None, :]
+    # With mean ~ N(m, (w T)**-1) integrated out, the inverse scale of T gains S + w n / (w + n) (average - m)(average -
+    # m)', S the products about the average, and the power of |T| gains n / 2.
     share = weight * count / (weight + count)
     more = spread + share[:, None, None] * (about[:, :, None] * about[:, None, :])
     return elementwise("add", first, 0.5 * count), elementwise("add", second, more), weight
@@ -178,6 +182,7 @@ def _numbers(
     centre = ex.reshape(ex.broadcast_to(own.parameters["mean"], mean.shape), (n,))
     average = rows.total / _not_zero(rows.n)
     about = average + rows.shift - centre
+    # As for vectors: half of sum_i (x_i - average)**2 + w n / (w + n) (average - m)**2 is added to the rate.
     share = weight * rows.n / (weight + rows.n)
     squares = rows.squares - rows.total * average + share * about * about
     first, second = (ex.reshape(ex.broadcast_to(ex.as_expression(p), precision.shape), (n,)) for p in prior)

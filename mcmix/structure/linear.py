@@ -74,6 +74,7 @@ def _step(x: Expression, read: Mapping[Expression, Linear]) -> Linear:
         return _sum(known[0], known[1] if x.op == "add" else _times(known[1], constant(-1.0)))
     if x.op == "negative":
         return _times(known[0], constant(-1.0))
+    # A product of two coefficients is not linear in them together; with one of them held it would be.
     if x.op == "multiply" and any(free):
         return _times(known[free.index(False)], x.arguments[free.index(True)])
     if x.op == "divide" and free[1]:
@@ -98,6 +99,7 @@ def _merged(found: Linear) -> Linear:
     slopes: dict[Expression, Expression] = {}
     for t in found.terms:
         index = _one(t.index)
+        # a v + b v = (a + b) v: fewer terms, so fewer cross products in every sweep.
         slopes[index] = elementwise("add", slopes[index], t.slope) if index in slopes else t.slope
     if len(slopes) > MOST_TERMS:
         raise _NotLinear

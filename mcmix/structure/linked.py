@@ -90,10 +90,13 @@ def numbers_of(e: Contribution) -> tuple[Expression, Expression]:
         first, rows = e.factor.x * power, power
     else:
         first, rows = ex.as_expression(e.sums.total(0)), ex.as_expression(e.sums.n)
+    # y log(mean) - n mean: the sum of n counts with one mean is enough.
     if family.name == "Poisson":
         return first, rows
     if family.name == "NegativeBinomial":
+        # With p = mean / (mean + r) the log density is y log p + r log(1 - p), and log(p / (1 - p)) = log mean - log r.
         return first, elementwise("multiply", rows, e.parameters["dispersion"])
+    # Successes, and trials less successes.
     trials = e.parameters["trials"] if family.name == "Binomial" else constant(1.0)
     return first, elementwise("subtract", elementwise("multiply", rows, trials), first)
 
@@ -217,6 +220,7 @@ def _odds(x: Expression, leaves: set[Expression]) -> Expression | None:
     read = _logarithm(other, leaves)
     if read is None or read[1] is None or not (ex.is_everywhere(top, 1.0) or top is other):
         return None
+    # a / (1 + a) = expit(log a), and 1 / (1 + a) = expit(-log a).
     odds = read[1] if read[0] is None else elementwise("add", read[1], elementwise("log", read[0]))
     return odds if top is other else _negative(odds)
 

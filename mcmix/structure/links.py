@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,16 @@ class Affine:
 
 @dataclass(frozen=True)
 class Power:
-    """parameter = factor * v[index]**exponent where `mask` is one; elements with mask zero do not depend on v."""
+    """parameter = factor * v[index]**exponent where `mask` is one; elements with mask zero do not depend on v.
+
+    `folded` is whether an even power lies below another one, as in sqrt(v**2): then |v| stands in the place of v.
+    """
 
     factor: Expression
     exponent: float
     index: Expression
     mask: Expression
+    folded: bool = False
 
 
 def affine(x: Expression, v: Expression, leaf: Expression) -> Affine | None:
@@ -103,6 +107,7 @@ def _affine_sum(x: Expression, read: list[Affine | None]) -> Affine | None:
     sign = 1.0 if x.op == "add" else -1.0
     left, right = read
     if left is not None and right is not None:
+        # v[i] + v[j] of different entries has no conditional for one entry alone: that is a case for `coefficients`.
         if left.index is not right.index:
             return None
         return Affine(left.slope + sign * right.slope, left.offset + sign * right.offset, left.index)
@@ -138,18 +143,21 @@ def _power_step(x: Expression, read: list[Power | None]) -> Power | None:
         return _raised(one, float(np.asarray(x.arguments[1].value).reshape(())))
     if x.op == "multiply" and len(known) == 1:
         free = x.arguments[1] if read[1] is None else x.arguments[0]
-        return Power(one.factor * free, one.exponent, one.index, one.mask)
+        return replace(one, factor=one.factor * free)
     if x.op == "divide" and len(known) == 1:
         if read[1] is None:
-            return Power(one.factor / x.arguments[1], one.exponent, one.index, one.mask)
-        return Power(x.arguments[0] / one.factor, -one.exponent, one.index, one.mask)
+            return replace(one, factor=one.factor / x.arguments[1])
+        return replace(one, factor=x.arguments[0] / one.factor, exponent=-one.exponent)
     if x.op == "concatenate":
         return _power_join(x, read)
     return None
 
 
 def _raised(link: Power, exponent: float) -> Power | None:
-    return Power(link.factor**exponent, link.exponent * exponent, link.index, link.mask) if exponent != 0.0 else None
+    if exponent == 0.0:
+        return None
+    folded = link.folded or (link.exponent % 2.0 == 0.0 and exponent % 1.0 != 0.0)
+    return replace(link, factor=link.factor**exponent, exponent=link.exponent * exponent, folded=folded)
 
 
 def _power_reindexed(x: Expression, link: Power, how: Callable[[Expression], Expression]) -> Power:
@@ -159,11 +167,12 @@ def _power_reindexed(x: Expression, link: Power, how: Callable[[Expression], Exp
         p if p.size == 1 or p.shape == table.shape else ex.broadcast_to(p, table.shape)
         for p in (link.factor, link.mask)
     )
-    return Power(_moved(x, factor, how), link.exponent, how(index), _moved(x, mask, how))
+    return replace(link, factor=_moved(x, factor, how), index=how(index), mask=_moved(x, mask, how))
 
 
 def _power_join(x: Expression, read: list[Power | None]) -> Power | None:
     exponents = {r.exponent for r in read if r is not None}
+    # One list with v and v**2 in it is no power of v.
     if len(exponents) > 1:
         return None
     factors, indices, masks = [], [], []
@@ -171,4 +180,5 @@ def _power_join(x: Expression, read: list[Power | None]) -> Power | None:
         factors.append(_full(link.factor if link else constant(1.0), part.size))
         indices.append(_full(link.index if link else constant(0), part.size))
         masks.append(_full(link.mask if link else constant(0.0), part.size))
-    return Power(ex.concatenate(factors), exponents.pop(), ex.concatenate(indices), ex.concatenate(masks))
+    folded = any(r is not None and r.folded for r in read)
+    return Power(ex.concatenate(factors), exponents.pop(), ex.concatenate(indices), ex.concatenate(masks), folded)

@@ -61,6 +61,7 @@ def _pairs(indices: np.ndarray, there: np.ndarray, m: int) -> np.ndarray:
     rows = np.broadcast_shapes(indices.shape[1:], there.shape[1:])
     which = there.argmax(0)
     first = indices[which, 0] if indices.shape[1] == 1 else indices[which, np.arange(*rows)]
+    # A row ties all its coefficients to its first one: the connected components are those of all pairs.
     both = [np.broadcast_arrays(first * m + other, where) for other, where in zip(indices, there, strict=True)]
     codes = [np.unique(code[where]) for code, where in both]
     return np.stack(np.divmod(np.unique(np.concatenate(codes)), m), axis=1)
@@ -93,6 +94,7 @@ def _there(slope: Expression, each: bool, sure: bool, seen: dict[Expression, np.
     if not slope.is_constant:
         return np.array(True)
     if slope not in seen:
+        # A coefficient with slope nought is not in the row's density: no reason to draw it with the others.
         counts = np.asarray(slope.known != 0.0)
         some = counts if each else np.array(not sure)
         seen[slope] = np.array(True) if counts.all() else some if counts.any() else np.array(False)

@@ -80,6 +80,7 @@ def by_category(x: np.ndarray, probabilities: Expression, trials: np.ndarray | N
     if trials is not None:
         possible = possible & (x.sum(1) == trials)
     counts = np.where(possible[:, None], x, 0.0)
+    # log n! - sum_j log x_j! + sum_j x_j log p_j, with 0 log 0 = 0
     ways = gammaln(counts.sum(1) + 1.0) - gammaln(counts + 1.0).sum(1)
     terms = [elementwise("xlogy", counts[:, j].copy(), probabilities[..., j]) for j in range(x.shape[1])]
     return _summed([constant(np.where(possible, ways, -np.inf)), *terms])
@@ -177,6 +178,7 @@ def _kinds(whole: Factor, leaves: dict[Expression, Stochastic]) -> np.ndarray:
     kinds, own = np.zeros(rows.size, dtype=np.int64), np.zeros(rows.size, dtype=bool)
     for positions, table in _meetings(rows, leaves):
         missing = positions >= table.arguments[0].size
+        # A binary digit for each look-up.
         kinds = 2 * kinds + missing
         if leaves[table.arguments[1]] is whole.node:
             own |= missing

@@ -51,6 +51,7 @@ def gathered(recording: Recording, kept: Collection[Node] = ()) -> Recording:
     groups, apart = _alike(recording, kept), set[Node]()
     while True:
         found = _Gathering(recording, [g for g in groups if not apart.intersection(g)])
+        # A plate that is given up changes what the others meet: gather anew until none is torn.
         torn = found.torn()
         if not torn:
             return found.recording if found.any else recording
@@ -135,6 +136,8 @@ def _coloured(group: list[Distribution], recording: Recording) -> list[list[Dist
             neighbours[i].update(met)
     colours: dict[int, int] = {}
     for i in range(len(group)):
+        # Entries of one colour meet in no factor, so given the other colours they are independent, and one step may
+        # draw all.
         taken = {colours[j] for j in neighbours[i] if j in colours and j != i}
         colours[i] = next(c for c in range(len(taken) + 1) if c not in taken)
     n_colours = max(colours.values()) + 1

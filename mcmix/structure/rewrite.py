@@ -76,6 +76,7 @@ def exposed(x: Expression, variables: set[Expression]) -> Expression:
     done: dict[Expression, Expression] = {}
     for part in ordered(x):
         made = rebuilt(part, [done[a] for a in part.arguments])
+        # Labels by group, looked up once for each row, are then seen to go by row.
         if made.op == "take" and made.arguments[1].is_constant and made.arguments[0].leaves & variables:
             made = _moved_below(*made.arguments)
         elif made.op == "take" and made.arguments[0].leaves & variables:
@@ -122,6 +123,7 @@ def entry_of_row(table: Expression, positions: Expression) -> Expression | None:
     if table.ndim != 2 or positions.shape != table.shape[:1] or positions.op != "add":
         return None
     rows, width = table.shape
+    # table[row, entry] of a flat table is at row * width + entry.
     starts = np.arange(rows) * width
     parts = [p for p in positions.arguments if not (p.is_constant and np.array_equal(np.ravel(p.known), starts))]
     if len(parts) != 1:
@@ -353,6 +355,7 @@ def hoisted(x: Expression, shape: tuple[int, ...], whole: Callable[[Expression],
         if part in seen:
             continue
         seen.add(part)
+        # The same for every tile: a table of parameters, a sum over all rows.
         if part.op not in ("leaf", "constant") and (part.shape != shape or not row_by_row(part)):
             replaced[part] = whole(part)
         else:

@@ -172,6 +172,7 @@ def _alike(parts: Sequence[Expression], known: set[Expression]) -> list[Expressi
     found = [leaf for leaf in leaves if leaf is not None]
     if len({leaf.shape for leaf in found}) > 1:
         raise Unreadable("a list that is looked up is one of variables of different shapes")
+    # Equal expressions are one object, so parts that are the same function of their variables have one skeleton.
     skeletons = {substitute(unshaped(p), {v: found[0]}) for p, v in zip(parts, found, strict=True)}
     if len(skeletons) > 1:
         raise Unreadable("a table is made of different functions of its variables")

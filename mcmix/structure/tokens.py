@@ -113,6 +113,7 @@ class Makings:
     def _reduced(self, x: Expression, part: Tokens) -> Tokens:
         """Sums and their like along one axis, or of everything: what they are made of, in any order."""
         rows = Tokens(*(np.moveaxis(p.reshape(x.extra), 1, 2).reshape(-1, x.extra[1]) for p in part))
+        # Sums do not depend on the order of what they add: sorted, rows of the same entries are the same way of making.
         ordered = Tokens(np.sort(rows.made, axis=1), np.ascontiguousarray(rows.seen))
         return _shaped(self.together(x.op, ordered), x.shape)
 
@@ -129,6 +130,8 @@ class Makings:
     def _of_leaf(self, x: Expression) -> Tokens:
         found = self._opaque(x)
         for i, (table, k) in self.places.get(x, {}).items():
+            # One number for a table, whichever component's entry it is: so components that are used alike have equal
+            # tokens.
             found.made.flat[i], found.seen.flat[i] = self.number(("own", table)), k
         return found
 

@@ -75,6 +75,7 @@ def beside_the_likelihood(read: Tables, block: LabelBlock, structure: Structure)
 
 def _known_labels(found: Differences, block: LabelBlock) -> None:
     """A component that some unit is known to be in has a name of its own."""
+    # Exchanging such a component would change labels that are data.
     pinned = block.label.known_counts > 0
     found.note(_known_for_some(block.label.node), [k if known else -1 for k, known in enumerate(pinned)])
 
@@ -98,6 +99,7 @@ def _symmetric(node: Stochastic) -> bool:
     if any(not np.isscalar(g) and not isinstance(g, np.ndarray) for g in given):
         return False
     first, second = (float(np.ravel(g)[0]) for g in given[:2]) if len(given) == 2 else (0.0, 1.0)
+    # Uniform on [a, 1 - a] and Beta(a, a) are symmetric about 1/2.
     return (name == "Uniform" and abs(first + second - 1.0) < 1e-12) or (name == "Beta" and first == second)
 
 
@@ -140,6 +142,7 @@ def _called(e: Contribution, shared: Sequence[str], read: Tables) -> str:
 
 def _keys(about: Sequence[Contribution], places: Places, n_components: int) -> list[Hashable]:
     """How the evidence is made of each component; a number of its own where it stands apart."""
+    # Exchangeable components: the log prior is the same sum after two of them change places.
     own, apart = all_entries([e.elements for e in about], places, n_components)
     return [k if k in apart else frozenset(own[k].items()) for k in range(n_components)]
 

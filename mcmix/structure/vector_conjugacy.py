@@ -94,11 +94,14 @@ def natural_prior(node: Distribution, parameters: Any, n: int) -> tuple[Expressi
     d = node.event_shape[-1]
     if node.family.name in _PRECISIONS:
         precision, mean = _PRECISIONS[node.family.name](parameters), parameters["mean"]
+        # h = P m
         linear = ex.reduce("sum", precision * mean[..., None, :], -1)
         return _stacked(precision, n, (d, d)), _stacked(linear, n, (d,))
     degrees = parameters["degrees_of_freedom"]
+    # |X|**(-(n + d + 1) / 2) exp(-tr(S X**-1) / 2)
     if node.family.name == "InverseWishart":
         return _stacked(0.5 * (degrees + (d + 1.0)), n, ()), _stacked(parameters["scale"], n, (d, d))
+    # |X|**((n - d - 1) / 2) exp(-tr(T X) / 2)
     matrix = inverse(parameters["scale"]) if node.family.name == "WishartCov" else parameters["inverse_scale"]
     return _stacked(0.5 * (degrees - (d + 1.0)), n, ()), _stacked(matrix, n, (d, d))
 
@@ -160,6 +163,7 @@ def _matrix_message(
     assert x is not None
     rows, scale = scaled_rows(e.parameters[parameter], v, name)
     count = x.size // (d * d)
+    # n / 2 either way: `first` is the power f of |X|**f in a Wishart, of |X|**-f in an inverse Wishart distribution.
     first = _stacked(0.5 * e.parameters["degrees_of_freedom"], count, ())
     matrices = ex.reshape(ex.inverse(x) if inverted else x, (count, d, d))
     second = elementwise(_TIMES[KINDS[v.extra.family.name]], matrices, scale)
@@ -180,6 +184,7 @@ def scaled_rows(parameter: Expression, v: Expression, name: str) -> tuple[np.nda
     size = _event_size(parameter, v)
     index = np.asarray(link.index.known).reshape(-1, size)
     rows = index[:, 0] // size
+    # Every entry of the parameter must be one whole vector or matrix, in its own order.
     if not np.array_equal(index, rows[:, None] * size + np.arange(size)):
         raise NotConjugate(f"{name}'s parameter takes it apart")
     return rows, _one_for_each(link.slope, parameter, v, name)

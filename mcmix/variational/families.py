@@ -65,6 +65,7 @@ class Expected:
 
 def _normal(m: Mapping[str, Moments]) -> Coefficients:
     mean, precision = m["mean"], m["precision"]
+    # E log N(x; m, 1 / t) = (E log t - log(2 pi) - E t Var m) / 2 - E t (x - E m)**2 / 2, for independent m and t
     constant = 0.5 * (precision.second - LOG_TWO_PI - precision.first * mean.second)
     return constant, precision.first, mean.first
 
@@ -79,11 +80,13 @@ def _exponential(m: Mapping[str, Moments]) -> Coefficients:
 
 def _gamma(m: Mapping[str, Moments]) -> Coefficients:
     shape, rate = m["shape"].first, m["rate"]
+    # a E log b - log gamma(a) - E b x + (a - 1) log x
     return shape * rate.second - gammaln(shape), -rate.first, shape - 1.0
 
 
 def _bernoulli(m: Mapping[str, Moments]) -> Coefficients:
     p = m["probability"]
+    # E log(1 - p) + x (E log p - E log(1 - p)): `first` and `second` of a probability are the two expected logs.
     return p.second, p.first - p.second, 0.0
 
 
@@ -94,6 +97,7 @@ def _binomial(m: Mapping[str, Moments]) -> Coefficients:
 
 def _geometric(m: Mapping[str, Moments]) -> Coefficients:
     p = m["probability"]
+    # E log p + (x - 1) E log(1 - p), x = 1, 2, ..
     return p.first - p.second, p.second, 0.0
 
 
@@ -136,6 +140,7 @@ def messages(family: Family, parameter: str, sums: Sums, m: Mapping[str, Moments
     message = family.statistics.messages[parameter]
     first, second = message.natural(sums, {name: x.first for name, x in m.items() if name != parameter})
     if message.kind == "wishart":
+        # E sum_i (x_i - m)(x_i - m)' = sum_i (x_i - E m)(x_i - E m)' + n Cov m
         second = second + np.asarray(sums.n)[:, None, None] * m["mean"].second
     elif parameter == "precision" and "mean" in m:
         second = second + 0.5 * sums.n * m["mean"].second
@@ -154,6 +159,7 @@ def vector_total(m: Mapping[str, Moments], sums: Sums) -> Any:
     precision, n = m["precision"], np.asarray(sums.n)
     about = m["mean"].first - sums.shifts[0]
     cross = sums.sums[0][:, :, None] * about[:, None, :]
+    # sum_i (x_i - m)(x_i - m)' with everything taken about the shift
     products = sums.squares[0] - cross - np.swapaxes(cross, -1, -2)
     products = products + n[:, None, None] * (about[:, :, None] * about[:, None, :] + m["mean"].second)
     d = about.shape[-1]
@@ -183,6 +189,7 @@ def _partial_logs(x: np.ndarray, m: Mapping[str, Moments], known: np.ndarray) ->
     columns = []
     for k, precision in enumerate(m["precision"].first):
         block, cross = precision[np.ix_(gone, gone)], precision[np.ix_(known, gone)]
+        # Schur complement: the precision of the known coordinates once the others are integrated out.
         left = precision[np.ix_(known, known)] - cross @ np.linalg.solve(block, cross.T)
         constant = 0.5 * (m["precision"].second[k] - np.sum(precision * m["mean"].second[k]) - d * LOG_TWO_PI)
         constant += 0.5 * (gone.sum() * LOG_TWO_PI - np.linalg.slogdet(block)[1])

@@ -49,6 +49,7 @@ class ConditionalNormal(Posterior):
             far = np.sum(precision0 * squares, axis=(-2, -1))
         else:
             d, far = 1, precision0 * (about**2 + spread0)
+        # The precision is in both normals and cancels in their log ratio: only the multiples of it are left.
         ratio = self.relative / times
         return np.asarray(0.5 * (d * (ratio - 1.0 - np.log(ratio)) + far))
 
@@ -77,6 +78,7 @@ class ConditionalNormal(Posterior):
     def _variance(self) -> np.ndarray:
         """Of the Student t with the precision averaged out; infinite with too few degrees of freedom."""
         if self.kind == "vector":
+            # A normal-Wishart mean is Student t with n - d + 1 degrees of freedom and scale T / (k (n - d + 1)).
             degrees = self.above.state[0] - self._parameters[0].shape[-1] + 1.0
             scale = np.diagonal(self.above.state[1], axis1=-2, axis2=-1) / (degrees * self._parameters[1])[:, None]
             degrees = degrees[:, None]
@@ -133,6 +135,7 @@ class Pair:
         n, total, squares, shift = self._statistics(power)
         average = total / _wide(np.maximum(n, 1e-300), total)
         about = average + shift - centre
+        # As with labels known (structure.joint_priors), plus w Cov of the mean's own mean where that is unknown too.
         share = times * n / (times + n)
         if isinstance(self.precision, GammaPosterior):
             spread = np.maximum(squares - total * average, 0.0)

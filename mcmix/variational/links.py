@@ -64,6 +64,7 @@ class Link:
         assert self.posterior is not None
         m = self.posterior.moments.at(self.rows)
         if self.kind == "normal":
+            # `second` is the variance of a mean, but the expected logarithm (log determinant) of a precision.
             return Moments(self.slope * m.first + self.offset, self.slope**2 * m.second)
         if self.kind == "gamma":
             return Moments(self.slope * m.first, np.log(self.slope) + m.second)
@@ -78,6 +79,7 @@ class Link:
     def collected(self, first: Any, second: Any, n: int) -> tuple[Any, Any]:
         """Messages per cell as messages to each of n elements of the unknown."""
         if self.kind == "normal":
+            # (t, t y) about a + b v is (t b**2, t b (y - a)) about v, as in structure.conjugacy.
             first, second = self.slope**2 * first, self.slope * (second - first * self.offset)
         elif self.kind == "gamma":
             second = self.slope * second

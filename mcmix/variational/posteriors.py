@@ -188,6 +188,7 @@ class NormalPosterior(Posterior):
     def divergence(self, prior: tuple[Any, ...]) -> np.ndarray:
         """See the base; the prior is (mean, precision, expected log precision, variance of the mean)."""
         (mean, precision), (mean0, precision0, logs0, variance0) = self._parameters, prior
+        # E (m - m0)**2 when both are uncertain
         squares = 1.0 / precision + variance0 + (mean - mean0) ** 2
         return np.asarray(0.5 * (np.log(precision) - logs0 - 1.0 + precision0 * squares))
 
@@ -224,6 +225,7 @@ class GammaPosterior(Posterior):
 
     def _moments(self) -> Moments:
         shape, rate = self._parameters
+        # E t and E log t
         return Moments(shape / rate, digamma(shape) - np.log(rate))
 
     def _mean(self) -> np.ndarray:
@@ -255,6 +257,7 @@ class DirichletPosterior(Posterior):
 
     def _moments(self) -> Moments:
         (concentration,) = self._parameters
+        # E log w_k
         return Moments(digamma(concentration) - digamma(concentration.sum(-1, keepdims=True)), None)
 
     def _mean(self) -> np.ndarray:
@@ -325,6 +328,7 @@ class MvNormalPosterior(Posterior):
             self.put((mean, precision))
             return
         total = precision + first
+        # Rounding leaves sums of products a little asymmetric; symmetric again before the next factor is taken.
         total = 0.5 * (total + np.swapaxes(total, -1, -2))
         linear = np.einsum("nij,nj->ni", precision, mean) + second
         self.put((np.linalg.solve(total, linear[..., None])[..., 0], total))
@@ -400,6 +404,7 @@ class WishartPosterior(Posterior):
     def _moments(self) -> Moments:
         degrees = self._parameters[0]
         d = self._scale.shape[-1]
+        # E log |X| = sum_i digamma((n - i) / 2) + d log 2 - log |T|, i = 0 .. d - 1 (Bishop 2006, appendix B)
         halves = 0.5 * (degrees[:, None] - np.arange(d))
         return Moments(degrees[:, None, None] * self._scale, digamma(halves).sum(-1) + d * np.log(2.0) - self._logs)
 

@@ -80,7 +80,7 @@ def test_parquet_and_counts(tmp_path, capsys):
     pytest.importorskip("pyarrow", reason="Parquet files need pyarrow")
     rng = np.random.default_rng(2)
     pd.DataFrame({"visits": rng.poisson([[1], [30]], (2, 30)).ravel()}).to_parquet(tmp_path / "d.parquet")
-    assert run(tmp_path / "d.parquet", "--components", "2", "--distribution", "poisson") in (WELL, DOUBTFUL)
+    assert run(tmp_path / "d.parquet", "--components", "2", "--law", "poisson") in (WELL, DOUBTFUL)  # its old name
     assert "60 rows of visits; no missing cells" in capsys.readouterr().out
 
 

@@ -9,7 +9,7 @@ import mcmix as mc
 from mcmix.kernels import transforms as kernels
 from mcmix.sampling.curvature import curvature, stencil
 from mcmix.sampling.marginal import Marginal
-from mcmix.sampling.mode import METHODS, Search, Starts, Target, find_mode
+from mcmix.sampling.mode import METHODS, Objective, Search, Starts, find_mode
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.structure.recording import record
 
@@ -348,7 +348,7 @@ def test_a_run_that_collapses_is_left_aside():
     x = two_normals(n=60)
     w, _, mu, sd, y = mixture(x, mc.Uniform("sd", 0, 100, size=2))
     view = Unconstrained([w, mu, sd])
-    target = Target(Marginal(record(mc.Model([y]))), view)
+    target = Objective(Marginal(record(mc.Model([y]))), view)
     inside = view.free({w: np.array([0.3, 0.7]), mu: np.array([0.0, 5.0]), sd: np.array([1.0, 1.5])})
     collapsed = view.free({w: np.array([0.9, 0.1]), mu: np.array([4.0, x[50]]), sd: np.array([1.5, 1e-6])})
     found = find_mode(target, Starts([collapsed, inside]), Search(), x)

@@ -10,13 +10,15 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import mcmix as mc
+from mcmix.kernels import independent_labels
 from mcmix.kernels import labels as kernels
-from mcmix.kernels.base import address_of
+from mcmix.kernels.base import address_of, kernel, run
 from mcmix.kernels.driver import run_step
-from mcmix.kernels.random import LANES, STREAM_WORDS, fill_uniforms, seeded_streams
-from mcmix.kernels.records import seen
+from mcmix.kernels.machine import TILE
+from mcmix.kernels.random import LANES, STREAM_WORDS, fill_uniforms, seeded_streams, truncated_standard_normal
+from mcmix.kernels.records import partly, seen
 from mcmix.kernels.soft import soft_pass
-from mcmix.kernels.tiles import PASS, exp_of_nonpositive
+from mcmix.kernels.tiles import PASS, UNIFORMS, exp_of_nonpositive, workspace_size
 from mcmix.steps.base import Chain
 
 BLOCK = 16384
@@ -409,3 +411,71 @@ def test_a_density_that_is_not_a_number_is_reported(k, component):
     y, _, values, _ = normal_mixture(300, k)
     b = bound([y], {**values, "mu": np.where(np.arange(k) == component, np.nan, values["mu"])})
     assert b.run(kernels.hard_pass) == kernels.NOT_A_NUMBER_ROW
+
+
+# -------------------------------------------------------------------- densities without bound
+
+
+def of_a_tile(kernel, logs, uniforms):
+    """What a kernel of independent labels answers for one tile, and the tile's workspace."""
+    m, k = logs.shape
+    workspace = np.zeros(workspace_size(k))
+    lanes = workspace.reshape(-1, TILE)
+    lanes[:k, :m], lanes[k + UNIFORMS, :m] = logs.T, uniforms
+    told = partly(PASS, labels=k, workspace=address_of(workspace))
+    return run(kernel.address, 0, address_of(told), 0, m), lanes
+
+
+@pytest.mark.parametrize("k", [2, 3, 5])
+@pytest.mark.parametrize("component", [0, 1])
+def test_a_density_without_bound_is_reported_however_many_components_there_are(k, component):
+    logs = np.random.default_rng(1).normal(size=(100, k))
+    logs[17, component] = np.inf
+    assert of_a_tile(independent_labels.draw, logs, np.full(100, 0.5))[0] == 1
+    logs[17, component] = -np.inf
+    assert of_a_tile(independent_labels.draw, logs, np.full(100, 0.5))[0] == 0
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("infinite", [np.inf, -np.inf])
+def test_what_has_no_total_enters_no_sum(k, infinite):
+    """Responsibilities of a unit that nothing, or something without bound, explains are equal, never not a number."""
+    logs = np.random.default_rng(2).normal(size=(50, k))
+    logs[9] = -np.inf
+    logs[9, 0] = infinite
+    _, lanes = of_a_tile(independent_labels.expect, logs, np.full(50, 0.5))
+    assert lanes[:k, 9] == pytest.approx(np.full(k, 1.0 / k))
+    others = np.arange(50) != 9
+    expected = np.exp(logs[others] - logsumexp(logs[others], axis=1, keepdims=True))
+    assert lanes[:k, :50].T[others] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_refused_label_permutation_leaves_a_tiny_probability_as_it_was():
+    """1 - (1 - p) would be zero."""
+    p = mc.Beta("p", 0.5, 5.0)
+    z = mc.Categorical("z", mc.Lambda("w", lambda p=p: np.array([p, 1.0 - p])), size=20)
+    mu = mc.Normal("mu", [0.0, 5.0], 1.0, size=2)
+    m = mc.MCMC([mc.Normal("y", mu[z], 1.0, value=np.linspace(0.0, 5.0, 20), observed=True)])
+    m.sample(2, chains=1, seed=1, progress_bar=False)
+    chain = m._runners[0].chain
+    (step,) = [s for s in m.step_methods if s.variables[0] is z]
+    move = step.bind(chain)[0]
+    chain.put(p, 1e-20)
+    chain.put(mu, [0.0, 5.0])
+    for _ in range(20):
+        assert run_step(move.kernel, move.words, move.reals, chain.stream) == 0
+        assert chain.get(p) == 1e-20
+
+
+@kernel
+def _truncated(stream, low, high, out):
+    for i in range(out.size):
+        out[i] = truncated_standard_normal(stream, low, high)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.01, 90.0), (1e-12, 1e10), (0.3, 1.9), (0.5, 0.9), (2.0, 2.3), (3.0, 1e9)])
+def test_truncated_normals_above_zero_however_wide(low, high):
+    generator = np.random.SFC64(5)
+    found = np.zeros(4000)
+    _truncated(int(generator.ctypes.bit_generator.value), low, high, found)
+    assert stats.kstest(found, stats.truncnorm(low, high).cdf).pvalue > 1e-6

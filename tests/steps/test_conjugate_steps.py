@@ -1111,3 +1111,18 @@ def test_the_comparison_can_fail():
     sampler = sampled([precision_data(v)], seed=108)
     with pytest.raises(AssertionError, match="off by"):
         assert_law(chains_of(sampler, "v"), gridded(by_precision(gamma_scale(2.2, 1.0)), 0, 8), "v")
+
+
+@pytest.mark.parametrize(
+    "written", [lambda v: (v**2) ** 0.5, lambda v: np.sqrt(v**2), lambda v: (v**2) ** 1.5, lambda v: 1 / np.sqrt(v**2)]
+)
+def test_a_power_of_an_absolute_value_keeps_the_negative_half(written):
+    """sqrt(v**2) is v only where v cannot be negative; else both halves of the posterior count."""
+    for lower, conjugate in ((-3.0, False), (0.0, True)):
+        v = mc.Uniform("v", lower, 3.0, value=1.0)
+        precision = mc.Lambda("precision", lambda v=v: written(v))
+        m = mc.MCMC([mc.Normal("y", 0.0, precision, value=[0.5, -1.0, 0.7], observed=True)])
+        assert (step_name(m, "v") == "conjugate Gibbs") is conjugate
+    v = mc.Gamma("v", 2.0, 1.0)
+    m = mc.MCMC([mc.Normal("y", 0.0, mc.Lambda("t", lambda v=v: written(v)), value=[0.5, -1.0], observed=True)])
+    assert step_name(m, "v") in ("conjugate Gibbs", SLICE)

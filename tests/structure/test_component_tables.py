@@ -9,7 +9,7 @@ import pytest
 
 import mcmix as mc
 from mcmix.api.diagnosis import facts_of
-from mcmix.api.evidence import Target
+from mcmix.api.evidence import Integrand
 from mcmix.api.relabel import chosen_roles, wished
 from mcmix.api.symmetries import roles_of
 from mcmix.distributions.table import FAMILIES
@@ -298,7 +298,7 @@ def test_everybody_states_the_same_verdict_after_a_run(name):
     assert said == ("alike" if name in ALIKE else "apart")
     assert ("label switching" in " ".join(f.kind for f in m.diagnose().findings)) == (said == "alike")
     if name != "shared by two label vectors":
-        assert Target(m, m.draws()).log_parts == (pytest.approx(np.log(2)) if said == "alike" else 0.0)
+        assert Integrand(m, m.draws()).log_parts == (pytest.approx(np.log(2)) if said == "alike" else 0.0)
 
 
 def verdict(m: mc.MCMC, label: str, tables: ComponentTables, name: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 import mcmix as mc
 from mcmix.api.diagnosis import facts_of
-from mcmix.api.evidence import Target
+from mcmix.api.evidence import Integrand
 from mcmix.api.symmetries import roles_of
 from mcmix.steps.explain import explanation
 from tests import runs
@@ -137,7 +137,7 @@ def test_components_alike_are_so_for_everybody(name):
     assert set(answers(m).values()) == {True}, answers(m)
     assert mc.relabel(m) is not None
     assert mc.classify(m).method not in ("", "as sampled")
-    assert Target(m, m.draws()).log_parts == pytest.approx(np.log(2))
+    assert Integrand(m, m.draws()).log_parts == pytest.approx(np.log(2))
 
 
 @pytest.mark.parametrize("name", APART)
@@ -147,7 +147,7 @@ def test_components_told_apart_are_so_for_everybody(name):
     with pytest.raises(mc.ModelError, match="no components are exchangeable"):
         mc.relabel(m)
     if name != "shared by two label vectors":
-        assert Target(m, m.draws()).log_parts == 0.0
+        assert Integrand(m, m.draws()).log_parts == 0.0
 
 
 def test_two_of_three_alike():

@@ -123,6 +123,7 @@ def _halves(x: np.ndarray) -> np.ndarray:
 
 def _rhat(x: np.ndarray) -> np.ndarray:
     draws = x.shape[-1]
+    # R-hat**2 = ((n - 1) / n W + B / n) / W, with B = n times the variance of the chains' means
     within = x.var(axis=-1, ddof=1).mean(axis=-1)
     between = draws * x.mean(axis=-1).var(axis=-1, ddof=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -137,6 +138,7 @@ def _normal_scores(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     flat = x.reshape(len(x), -1)
     size = flat.shape[1]
+    # (rank - 3/8) / (S + 1/4); ranks go up by halves, because ties share their mean rank.
     by_half_rank = ndtri((np.arange(2.0, 2 * size + 1) / 2 - 0.375) / (size + 0.25))
     scores, folded = np.empty_like(flat), np.empty_like(flat)
     for i, row in enumerate(flat):
@@ -165,11 +167,14 @@ def _effective(x: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         correlations = _correlations(x)
         even, odd = correlations[:, 0::2], correlations[:, 1::2]
+        # Sums of neighbouring autocorrelations are positive and fall (Geyer 1992): from the first that does not, it is
+        # noise.
         pairs = even[:, : odd.shape[1]] + odd
         last = max((draws - 3) // 2, 0)
         ended = np.argmax(np.pad(pairs[:, :last] <= 0, ((0, 0), (0, 1)), constant_values=True), axis=1)
         counted = np.minimum.accumulate(pairs, axis=1) * (np.arange(pairs.shape[1]) < ended[:, None])
         tail = np.maximum(np.take_along_axis(even, ended[:, None], axis=1)[:, 0], 0.0)
+        # The floor keeps an antithetic chain at S log10(S) effective draws at most.
         times = np.maximum(-1.0 + 2.0 * counted.sum(axis=1) + tail, 1.0 / np.log10(total))
     constant = np.ptp(x, axis=(1, 2)) < np.finfo(float).resolution
     return np.where(constant, float(total), total / times)
@@ -179,11 +184,13 @@ def _correlations(x: np.ndarray) -> np.ndarray:
     """Autocorrelation of a quantity in all chains together, by lag, shape (quantities, lags); lag 0 is 1."""
     draws = x.shape[-1]
     means = x.mean(axis=-1)
+    # Padded to twice the length: else the end of a chain would be correlated with its beginning.
     spectrum = np.fft.rfft(x - means[..., None], _transform_length(2 * draws))
     power = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
     covariances = np.fft.irfft(power, _transform_length(2 * draws))[:, :draws] / draws
     within = covariances[:, :1] * draws / (draws - 1.0)
     marginal = within * (draws - 1.0) / draws + means.var(axis=1, ddof=1)[:, None]
+    # 1 - (W - covariance at the lag) / var+: chains that do not agree have correlations that do not fall to zero.
     correlations = 1.0 - (within - covariances) / marginal
     correlations[:, 0] = 1.0
     return correlations

@@ -56,6 +56,7 @@ def bridge(at_draws: np.ndarray, at_proposals: np.ndarray) -> Estimate:
     """
     draws, n = at_draws.ravel(), len(at_proposals)
     effective = _effective(at_draws)
+    # Correlated draws count as fewer: with the plain number the optimal bridge would lean on them too much.
     share = effective / (effective + n)
     log = float(np.median(draws))
     for _ in range(MOST_ROUNDS):
@@ -67,6 +68,8 @@ def bridge(at_draws: np.ndarray, at_proposals: np.ndarray) -> Estimate:
 
 def _step(draws: np.ndarray, proposals: np.ndarray, log: float, share: float) -> float:
     first, second = np.log(share), np.log1p(-share)
+    # With l = density / proposal: r <- E_q(l / (s1 l / r + s2)) / E_p(1 / (s1 l / r + s2)), means over proposals and
+    # over draws. All in logs: densities of many rows underflow.
     above = proposals - np.logaddexp(first + proposals - log, second)
     below = -np.logaddexp(first + draws - log, second)
     return float(logsumexp(above) - np.log(len(proposals)) - logsumexp(below) + np.log(len(draws)))
@@ -77,6 +80,7 @@ def _variance(at_draws: np.ndarray, proposals: np.ndarray, log: float, share: fl
     first, second = np.log(share), np.log1p(-share)
     above = np.exp(proposals - log - np.logaddexp(first + proposals - log, second))
     below = np.exp(-np.logaddexp(first + at_draws - log, second))
+    # Delta method: the variance of the log of a mean is that of the mean over its square.
     relative = above.var() / above.mean() ** 2 / len(proposals)
     return float(relative + below.var() / below.mean() ** 2 / _effective(below))
 

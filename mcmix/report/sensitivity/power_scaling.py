@@ -76,6 +76,7 @@ def power_scaled(
     prior, likelihood = (arviz_bridge.power_scaling(values, x) for x in (log_prior, log_likelihood))
     centred = values - values.mean(axis=(0, 1))
     spread = values.std(axis=(0, 1))
+    # d E(x) / d power = Cov(x, log prior) at power one
     together = (centred * (log_prior - log_prior.mean())[..., None]).mean(axis=(0, 1))
     shift = np.log(2.0) * together / np.where(spread > 0.0, spread, np.nan)
     diagnoses = [diagnosis(p, q) for p, q in zip(prior, likelihood, strict=True)]
