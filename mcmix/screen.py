@@ -28,4 +28,16 @@ def say(text: object = "", error: bool = False) -> None:
         print(str(text).encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
-__all__ = ["say"]
+def in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this process."""
+    shell = sys.modules.get("IPython")
+    running = shell.get_ipython() if shell is not None and hasattr(shell, "get_ipython") else None
+    return running is not None and type(running).__name__ == "ZMQInteractiveShell"
+
+
+def is_watched() -> bool:
+    """Whether somebody sees what is written on standard error as it comes: a terminal, or a notebook."""
+    return in_notebook() or sys.stderr.isatty()
+
+
+__all__ = ["in_notebook", "is_watched", "say"]

@@ -23,7 +23,7 @@ from numba.core.errors import NumbaWarning
 from numba.extending import intrinsic
 
 from mcmix.kernels import interpreted
-from mcmix.screen import say
+from mcmix.screen import is_watched, say
 
 COMPILED = not config.DISABLE_JIT  # else kernels run as the Python that they are, slowly: for tests and debuggers
 
@@ -67,6 +67,21 @@ _NOT_KEPT = (
     "compiled code cannot be kept, so that every process compiles anew, for about half a minute; let NUMBA_CACHE_DIR "
     "name a folder that can be written to"
 )
+
+
+_COMPILING = "compiling kernels, once on this machine: a first call takes about 20 seconds longer"
+
+
+def _announce(compiled: Any) -> None:
+    """Say once to who watches that what is not in the cache is being compiled; scripts hear nothing."""
+    anew = compiled._compile_uncached
+
+    def compile_uncached() -> Any:
+        if is_watched():
+            _say_once(_COMPILING)
+        return anew()
+
+    compiled._compile_uncached = compile_uncached
 
 
 @cache
@@ -150,6 +165,7 @@ class AddressedKernel:
             compiled.compile()
             return compiled
         _keep(compiled._cache)
+        _announce(compiled)
         if self.variant:  # numba would key a closure by its pickled cells, which differ in every process
             compiled._cache._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), self.variant)
         compiled.compile()

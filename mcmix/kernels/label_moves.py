@@ -113,6 +113,34 @@ def _drawn(stream, table, n, n_labels, i):
     return n_labels - 1
 
 
+@inline
+def _some_alone(task, labels, work, joint, counter, now, tries, stream):
+    """Moves of single units, proposed half from the table and half uniformly, each with the exact ratio."""
+    n, n_labels = task.count, task.labels
+    for _ in range(tries):
+        i = min(int(uniform(stream) * n), n - 1)
+        before = labels[i]
+        by_table = uniform(stream) < 0.5  # the table may hold a label for hopeless that the others make likely
+        k = _drawn(stream, work, n, n_labels, i) if by_table else min(int(uniform(stream) * n_labels), n_labels - 1)
+        # Both kinds of proposal are chosen without a look at the state, so each may have its own ratio.
+        if k == int(before - task.lowest):
+            continue
+        labels[i] = task.lowest + k
+        status = call(task.machine, (task.joint_program, task.joint_length, 0, 1))
+        if status != 0:
+            return status
+        ratio = joint[0] - now
+        if by_table:
+            ratio += work[int(before - task.lowest) * n + i] - work[k * n + i]
+        counter[2] += 1.0
+        if ratio > -standard_exponential(stream):
+            now = joint[0]
+            counter[3] += 1.0
+        else:
+            labels[i] = before
+    return 0
+
+
 @step_of(NON_FACTORISING)
 def non_factorising_labels(words, reals, stream):
     """Labels whose rows may depend on each other: propose all from a table, accept by the exact ratio.
@@ -159,25 +187,4 @@ def non_factorising_labels(words, reals, stream):
         tuning[1] += 1.0
         tuning[2] += 1.0 if accepted else 0.0
         tuning[0] = 1.0 if tuning[2] > 0.5 * tuning[1] else float(min(n, MOST_ALONE))
-    for _ in range(int(tuning[0])):
-        i = min(int(uniform(stream) * n), n - 1)
-        before = labels[i]
-        by_table = uniform(stream) < 0.5  # the table may hold a label for hopeless that the others make likely
-        k = _drawn(stream, work, n, n_labels, i) if by_table else min(int(uniform(stream) * n_labels), n_labels - 1)
-        # Both kinds of proposal are chosen without a look at the state, so each may have its own ratio.
-        if k == int(before - task.lowest):
-            continue
-        labels[i] = task.lowest + k
-        status = call(task.machine, (task.joint_program, task.joint_length, 0, 1))
-        if status != 0:
-            return status
-        ratio = joint[0] - now
-        if by_table:
-            ratio += work[int(before - task.lowest) * n + i] - work[k * n + i]
-        counter[2] += 1.0
-        if ratio > -standard_exponential(stream):
-            now = joint[0]
-            counter[3] += 1.0
-        else:
-            labels[i] = before
-    return 0
+    return _some_alone(task, labels, work, joint, counter, now, int(tuning[0]), stream)

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
 
-
-def in_notebook() -> bool:
-    """Whether a Jupyter kernel runs this process."""
-    shell = sys.modules.get("IPython")
-    running = shell.get_ipython() if shell is not None and hasattr(shell, "get_ipython") else None
-    return running is not None and type(running).__name__ == "ZMQInteractiveShell"
-
-
-def is_watched() -> bool:
-    """Whether somebody sees what is written on standard error as it comes: a terminal, or a notebook."""
-    return in_notebook() or sys.stderr.isatty()
+from mcmix.screen import in_notebook, is_watched
 
 
 class Progress:

@@ -57,6 +57,20 @@ def test_a_damaged_cache_is_compiled_anew_and_said_once(tmp_path, told, damage, 
 
 
 @compiled_only
+def test_who_watches_is_told_once_that_kernels_are_compiled(tmp_path, told, monkeypatch):
+    """On a terminal or in a notebook, and only while the cache does not have them; a script hears nothing."""
+    (tmp_path / "watched").mkdir()
+    assert base.run(kernel_in(tmp_path).address, 2, 3) == 5
+    assert told() == ""
+    monkeypatch.setattr(base, "is_watched", lambda: True)
+    assert base.run(kernel_in(tmp_path).address, 2, 3) == 5
+    assert told() == ""
+    for _ in range(2):
+        assert base.run(kernel_in(tmp_path / "watched").address, 2, 3) == 5
+    assert told().splitlines() == [f"mcmix: {base._COMPILING}"]
+
+
+@compiled_only
 def test_a_full_cache_and_none_at_all(tmp_path, told, monkeypatch):
     from numba.core import caching
     from numba.core.ccallback import CFunc
