@@ -80,6 +80,7 @@ def _fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add("--components", type=components, required=True, metavar="K", help="such as 3, or 2..8, or 2,4,6")
     add(
         "--distribution",
+        "--law",
         choices=DISTRIBUTIONS,
         default="normal",
         help="of the components, for one column (default: %(default)s)",

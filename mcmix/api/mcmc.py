@@ -356,7 +356,7 @@ class MCMC(Stored):
         for step in compiled.steps:
             step.unbind()
         children = streams.of_chains(sequence, n_chains)
-        pools = seeds_of(compiled, sequence)
+        pools = seeds_of(compiled, sequence, given)
         return [runner(compiled, i, child, given, pools, self._tempering) for i, child in enumerate(children)], sequence
 
     def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:

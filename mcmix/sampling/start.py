@@ -12,7 +12,7 @@ first just there, the others as far around them as the density allows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +48,16 @@ class Seeds:
     chain: int
 
 
-def seeds_of(compiled: CompiledModel, sequence: np.random.SeedSequence) -> dict[Stochastic, Pool | None]:
-    """Seedings of every label vector; they depend on the run's seed alone."""
+def seeds_of(
+    compiled: CompiledModel, sequence: np.random.SeedSequence, given: Collection[Stochastic] = ()
+) -> dict[Stochastic, Pool | None]:
+    """Seedings of every label vector that has no start of its own; they depend on the run's seed alone."""
     data = [np.asarray(compiled.rows.value_of(n), dtype=float) for n in compiled.model.data_nodes]
     found: dict[Stochastic, Pool | None] = {}
     for number, step in enumerate(compiled.steps):
         child = streams.of_seedings(sequence, number)
+        if step.variables[0] in given:
+            continue
         if step.label_pass is not None:
             found[step.variables[0]] = pool(step.label_pass, child)
         elif step.label_vector is not None:

@@ -67,7 +67,14 @@ class _NotConjugate(Exception):
 
 
 def conjugate(node: Node, structure: Structure) -> Conjugate | str:
-    """The conjugate conditional of an unknown, or the reason why there is none."""
+    """The conjugate conditional of an unknown, or the reason why there is none; found once for a structure."""
+    if node not in structure.conjugates:
+        structure.conjugates[node] = _conjugate(node, structure)
+    found: Conjugate | str = structure.conjugates[node]
+    return found
+
+
+def _conjugate(node: Node, structure: Structure) -> Conjugate | str:
     if not isinstance(node, Distribution):
         return "its distribution is user-written"
     own = structure.recording.own_factor(node)

@@ -137,6 +137,8 @@ class Structure:
         Variables that stay where they are: nothing may move them along.
     coefficients : Any
         What :func:`mcmix.structure.coefficients.coefficients_of` found, once it was asked.
+    conjugates : dict of Node to Any
+        What :func:`mcmix.structure.conjugacy.conjugate` found of those that were asked for.
     """
 
     recording: Recording
@@ -147,6 +149,7 @@ class Structure:
     apart: set[Node] = field(default_factory=set)
     held: set[Node] = field(default_factory=set)
     coefficients: Any = None
+    conjugates: dict[Node, Any] = field(default_factory=dict)
     _index: Any = None
 
     def about(self, node: Node) -> list[Contribution]:
