@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,16 @@ from mcmix.variational.engine import Engine
 from mcmix.variational.joint_factors import ConditionalNormal
 
 
-class FactorDraws:
+class FactorDraws(ABC):
     """What :class:`VB` answers about draws."""
 
     model: Model
     _engine: Engine
 
     @property
+    @abstractmethod
     def L(self) -> float:  # noqa: N802
         """The last lower bound, in nats."""
-        raise NotImplementedError
 
     def draws(self, n: int = 1000, seed: Any = None, labels: bool = False) -> dict[str, np.ndarray]:
         """Independent draws from the factors, by name, shape (n, *shape of the node).
@@ -100,13 +101,13 @@ class FactorDraws:
         attributes = {"inference": "variational Bayes", "bound": self.L}
         return to_inference_data({"posterior": posterior, "observed_data": data}, attributes=attributes)
 
+    @abstractmethod
     def memberships(self, new: Any = None, *, label: Any = None) -> np.ndarray:
         """Responsibility (allocation probability) of each component for each unit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _done(self, what: str) -> None:
         """Refuse what needs an update before there was one."""
-        raise NotImplementedError
 
 
 __all__ = ["FactorDraws"]

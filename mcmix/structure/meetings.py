@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -77,9 +77,9 @@ def designs(child: Child, structure: Structure, sure: bool = False) -> Iterator[
     are too many to be looked at one by one, a column with noughts counts as a whole, or with `sure` not at all.
     """
     labels, seen = _labels_in(child, structure), dict[Expression, np.ndarray]()
-    cases = int(np.prod([label.n_labels for label in labels], dtype=float))
+    cases = int(np.prod([label.n_labels for label in labels.values()], dtype=float))
     each = cases * child.rows * len(child.terms) <= MOST_MEETINGS
-    for values in product(*[label.values for label in labels]) if cases <= MOST_CASES else [None]:
+    for values in product(*[label.values for label in labels.values()]) if cases <= MOST_CASES else [None]:
         case = dict(zip(labels, values or (), strict=False))
         indices = [_in_case(t.index, case) for t in child.terms]
         if values is None or not all(i.is_constant and (each or i.size == 1) for i in indices):
@@ -107,18 +107,39 @@ def _by_row(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack([np.broadcast_to(p, (rows,)) for p in parts])
 
 
-def _labels_in(child: Child, structure: Structure) -> list[LabelVector]:
-    """Labels that say which coefficients a row has."""
-    met = {v for t in child.terms for v in t.index.leaves | t.slope.leaves}
+def _labels_in(child: Child, structure: Structure) -> dict[Expression, LabelVector]:
+    """Labels that say which coefficients a row has: each look-up of a label vector, or the vector itself.
+
+    A row that looks up two units of one vector (its own label and its neighbour's) may find different labels there.
+    """
     known = [b.label for b in structure.blocks] + list(structure.non_factorising)
-    return [label for label in known if label.variable in met]
+    parts = dict.fromkeys(x for t in child.terms for x in (t.index, t.slope))
+    found: dict[Expression, LabelVector] = {}
+    for label in known:
+        met = [x for x in parts if label.variable in x.leaves]
+        taken = dict.fromkeys(p for x in met for p in looked_up(x, label.variable))
+        found |= dict.fromkeys(taken, label)
+        if any(_is_seen_whole(x, label.variable, taken) for x in met):
+            found[label.variable] = label
+    return found
 
 
-def _in_case(x: Expression, case: Mapping[LabelVector, int]) -> Expression:
-    """X where every unit has the same label."""
-    replaced: dict[Expression, Expression] = {}
-    for label, value in case.items():
-        replaced |= dict.fromkeys([label.variable, *looked_up(x, label.variable)], constant(np.asarray(value)))
+def _is_seen_whole(x: Expression, variable: Expression, taken: Collection[Expression]) -> bool:
+    """Whether a label vector stands in x elsewhere than in look-ups of its entries."""
+    seen, waiting = {x}, [x]
+    while waiting:
+        part = waiting.pop()
+        if part is variable:
+            return True
+        below = [a for a in part.arguments if a not in seen and variable in a.leaves] if part not in taken else []
+        seen.update(below)
+        waiting += below
+    return False
+
+
+def _in_case(x: Expression, case: Mapping[Expression, int]) -> Expression:
+    """X where every row finds the same label at the same look-up."""
+    replaced = {part: constant(np.asarray(value)) for part, value in case.items()}
     try:
         return substitute(x, replaced)
     except (NotSeparable, TraceError):

@@ -472,3 +472,24 @@ def test_more_coefficients_than_rows_under_a_flat_prior():
         mc.MCMC(
             [mc.Normal("y", RNG.normal(size=(3, 5)) @ beta, 1.0, value=[0.1, 0.2, 0.4], observed=True), beta]
         ).explain()
+
+
+def test_rows_that_look_up_two_labels_of_one_vector_have_both_coefficients():
+    """A row's own label and its neighbour's may differ: the coefficients of both meet, and are drawn together."""
+    mu = mc.Normal("mu", 0.0, 0.5, size=2)
+    z = mc.Categorical("z", mc.Dirichlet("w", [2.0, 2.0]), size=25)
+    both = mc.Lambda("both", lambda mu=mu, z=z: mu[z] + 0.5 * mu[np.concatenate([z[:1], z[:-1]])])
+    y = mc.Normal("y", both, 1.0, value=np.zeros(25), observed=True)
+    (step,) = [s for s in mc.MCMC([y]).step_methods if s.variables[0] is mu]
+    assert "1 exact draws of up to 2" in step.cost
+    result = joint_test(mc.Model([y]), replications=60, false_alarm=1e-6, seed=62)
+    assert result.passed, result
+
+
+def test_rows_that_look_up_their_own_label_alone_keep_blocks_by_label():
+    mu = mc.Normal("mu", 0.0, 0.5, size=(3, 2))
+    z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 1.0, 1.0]), size=30)
+    x = np.column_stack([np.ones(30), np.linspace(-1.0, 1.0, 30)])
+    y = mc.Normal("y", np.sum(x * mu[z], axis=1), 1.0, value=np.zeros(30), observed=True)
+    (step,) = [s for s in mc.MCMC([y]).step_methods if s.variables[0] is mu]
+    assert "3 exact draws of up to 2" in step.cost
