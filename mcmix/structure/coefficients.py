@@ -94,7 +94,7 @@ class Coefficients:
     @property
     def reason(self) -> str:
         """Why they are drawn together."""
-        names = ", ".join(dict.fromkeys(c.evidence.factor.node.name for c in self.children))
+        names = ", ".join(dict.fromkeys(c.contribution.factor.node.name for c in self.children))
         with_others = f", {' and '.join(n.name for n in self.nodes)} in one draw" if len(self.nodes) > 1 else ""
         if self.linked:
             links = " and ".join(dict.fromkeys(c.name for c in self.linked))
@@ -197,7 +197,7 @@ def _groups(nodes: list[Stochastic], structure: Structure) -> Iterator[Coefficie
 
 def _sliced(made: Coefficients) -> bool:
     """Whether slices move elements as well: each alone in its cells, of which there are few, whatever the rows are."""
-    return bool(made.linked) and all(len(c.terms) == 1 and c.evidence.over == "cells" for c in made.children)
+    return bool(made.linked) and all(len(c.terms) == 1 and c.contribution.over == "cells" for c in made.children)
 
 
 def _meeting(whole: Coefficients, structure: Structure) -> list[list[Stochastic]]:

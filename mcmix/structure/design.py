@@ -66,7 +66,7 @@ def _dependent(products: np.ndarray) -> tuple[int, np.ndarray] | None:
 
 
 def _told(group: Coefficients, column: int, others: np.ndarray) -> str:
-    names = " and ".join(dict.fromkeys(c.evidence.factor.node.name for c in group.children))
+    names = " and ".join(dict.fromkeys(c.contribution.factor.node.name for c in group.children))
     node = group.name_of(column).split("[")[0]
     what = (
         f"is collinear with that of {' and '.join(group.name_of(int(o)) for o in others)}"

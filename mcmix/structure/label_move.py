@@ -17,7 +17,7 @@ class Move:
 
     Attributes
     ----------
-    evidence : list of Contribution
+    contributions : list of Contribution
         Everything that depends on the tables, but for likelihood and label prior of the block.
     complete : bool
         Whether that is all: not so where known labels stand among the block's factors.
@@ -27,7 +27,7 @@ class Move:
         What known weights say of the numbers of units, where they differ.
     """
 
-    evidence: list[Contribution]
+    contributions: list[Contribution]
     complete: bool
     beyond_priors: bool
     counts: Expression | None
@@ -36,7 +36,7 @@ class Move:
     def target(self) -> Expression:
         """Log density of all this."""
         total: Expression = elementwise("add", 0.0, 0.0)
-        for x in [*[e.elements for e in self.evidence], *([] if self.counts is None else [self.counts])]:
+        for x in [*[e.elements for e in self.contributions], *([] if self.counts is None else [self.counts])]:
             total = elementwise("add", total, reduce("sum", x))
         return total
 

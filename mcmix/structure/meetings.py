@@ -26,7 +26,7 @@ class Child:
 
     Attributes
     ----------
-    evidence : Contribution
+    contribution : Contribution
     rows : int
     weight, rest : Expression, shape (rows,) or ()
         Precision of each row, and that times its value less what is no coefficient's.
@@ -34,7 +34,7 @@ class Child:
         Slope and number of each coefficient that a row meets.
     """
 
-    evidence: Contribution
+    contribution: Contribution
     rows: int
     weight: Expression
     rest: Expression
