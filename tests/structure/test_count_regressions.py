@@ -77,7 +77,7 @@ def test_spellings_of_links(spelling, labelled):
     for t in child.terms:
         predictor = predictor + evaluate(t.slope, values) * numbers[evaluate(t.index, values).astype(int)]
     function = {"log": np.exp, "logit": special.expit, "probit": special.ndtr}[link]
-    parameter = next(iter(child.evidence.parameters.values()))
+    parameter = next(iter(child.contribution.parameters.values()))
     np.testing.assert_allclose(function(predictor), evaluate(parameter, values), rtol=1e-12)
 
 
@@ -330,7 +330,7 @@ def test_few_cells_are_left_to_slices_and_several_coefficients_in_a_cell_are_not
     both = mc.Lambda("both", lambda c=common, e=effects: np.exp(c + e[group]))
     sampler = sampled([mc.Poisson("x", both, value=COUNTS, observed=True)], seed=409)
     step = linked_step(sampler)
-    assert step.group.sizes.tolist() == [5] and step.group.children[0].evidence.over == "cells"
+    assert step.group.sizes.tolist() == [5] and step.group.children[0].contribution.over == "cells"
     apart = mc.Lambda("apart", lambda c=common, e=effects: np.exp(c + e[group] + 0.0 * np.arange(ROWS)))
     slow = mc.MCMC([mc.Poisson("x", apart, value=COUNTS, observed=True)])
     slow.use_step_method(mc.Slicer, common)
