@@ -50,12 +50,18 @@ def probability_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any,
     return ones, sums.n - ones
 
 
+def score(x: Any, probability: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    return 0.0, x / probability - (1.0 - x) / (1.0 - probability)
+
+
 BERNOULLI = Family(
     name="Bernoulli",
     parameters=(Parameter("probability", "probability", alias="p"),),
     support=Support(0.0, 1.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     statistics=Statistics(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import digamma, gammaln
 
 from mcmix.distributions.family import Column, Family, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import (
@@ -52,12 +52,21 @@ def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
     return sums.n * constant + (alpha - 1.0) * sums.total(0) + (beta - 1.0) * sums.total(1)
 
 
+def score(x: Any, alpha: Any, beta: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    both = digamma(alpha + beta)
+    log_x, log_rest = np.log(x), np.log1p(-x)
+    by_x = (alpha - 1.0) / x - (beta - 1.0) / (1.0 - x)
+    return by_x, log_x - digamma(alpha) + both, log_rest - digamma(beta) + both
+
+
 BETA = Family(
     name="Beta",
     parameters=(Parameter("alpha", "positive"), Parameter("beta", "positive")),
     support=Support(0.0, 1.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     statistics=Statistics(columns=(Column(log_of), Column(log_complement_of)), log_likelihood=log_likelihood),

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.special import digamma
 
 from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import FEW, is_shape, is_whole, log_beta, log_choose, log_rising
@@ -28,6 +29,13 @@ def draw(rng: np.random.Generator, size: Any, alpha: Any, beta: Any, trials: Any
     return np.asarray(rng.binomial(trials.astype(np.int64), rng.beta(alpha, beta, size), size))
 
 
+def score(x: Any, alpha: Any, beta: Any, trials: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    both = digamma(alpha + beta) - digamma(trials + alpha + beta)
+    by_alpha = digamma(x + alpha) - digamma(alpha) + both
+    return 0.0, by_alpha, digamma(trials - x + beta) - digamma(beta) + both, 0.0
+
+
 BETA_BINOMIAL = Family(
     name="BetaBinomial",
     parameters=(
@@ -38,6 +46,7 @@ BETA_BINOMIAL = Family(
     support=Support(0.0, "trials", discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     dtype=int,
     summary=(
         "Beta-binomial distribution of successes in trials: binomial with a probability drawn once for all trials from"

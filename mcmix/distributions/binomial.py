@@ -69,12 +69,18 @@ def probability_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any,
     return successes, sums.n * parameters["trials"] - successes
 
 
+def score(x: Any, trials: Any, probability: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    return 0.0, 0.0, x / probability - (trials - x) / (1.0 - probability)
+
+
 BINOMIAL = Family(
     name="Binomial",
     parameters=(Parameter("trials", "count", alias="n"), Parameter("probability", "probability", alias="p")),
     support=Support(0.0, "trials", discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     base=minus_log_factorial,

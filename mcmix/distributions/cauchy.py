@@ -57,12 +57,21 @@ def draw(rng: np.random.Generator, size: Any, location: Any, scale: Any) -> np.n
     return np.asarray(location + scale * np.tan(rng.uniform(-quarter, quarter, size)))
 
 
+def score(x: Any, location: Any, scale: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    distance = x - location
+    spread = scale * scale + distance * distance
+    by_x = -2.0 * distance / spread
+    return by_x, -by_x, 1.0 / scale - 2.0 * scale / spread
+
+
 CAUCHY = Family(
     name="Cauchy",
     parameters=(Parameter("location", "real", alias="alpha"), Parameter("scale", "positive", alias="beta")),
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     summary="Cauchy distribution on the real line, density 1 / (pi scale (1 + ((x - location) / scale)**2)).",

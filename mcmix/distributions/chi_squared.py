@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import digamma, gammaln
 
 from mcmix.distributions.family import Column, Family, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import is_shape, log_gamma, log_of, plain, times_log
@@ -50,12 +50,19 @@ def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
     return (half - 1.0) * sums.total(0) - sums.n * (half * LOG_TWO + gammaln(half))
 
 
+def score(x: Any, degrees_of_freedom: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    half = 0.5 * degrees_of_freedom
+    return (half - 1.0) / x - 0.5, 0.5 * (np.log(x) - LOG_TWO - digamma(half))
+
+
 CHI_SQUARED = Family(
     name="Chi2",
     parameters=(Parameter("degrees_of_freedom", "positive", alias="nu"),),
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     base=minus_half,

@@ -50,12 +50,18 @@ def rate_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
     return sums.n, sums.total(0)
 
 
+def score(x: Any, rate: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    return -rate, 1.0 / rate - x
+
+
 EXPONENTIAL = Family(
     name="Exponential",
     parameters=(Parameter("rate", "positive", alias="beta"),),
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={

@@ -207,6 +207,9 @@ class Family:
         Plain scalar function (x, *parameters) -> float that numba can compile; includes every constant; minus infinity
         outside the support or where a parameter breaks its constraint. Absent for families with vector parameters,
         which give `expression` instead.
+    score : callable, optional
+        (x, *parameters) -> derivatives of the log density by x (0 for counts) and by each parameter, inside the
+        support; written with NumPy functions and scipy.special ufuncs on arrays or symbolic values.
     scalar_log_cdf, scalar_log_survival : callable, optional
         Plain scalar functions (x, *parameters) -> log P(X <= x) and log P(X > x) that numba can compile, for any real
         or infinite x; minus infinity where a parameter breaks its constraint.
@@ -247,6 +250,7 @@ class Family:
     support: Support
     draw: Callable[..., np.ndarray]
     scalar_logpdf: Callable[..., float] | None = None
+    score: Callable[..., tuple[Any, ...]] | None = None
     scalar_log_cdf: Callable[..., float] | None = None
     scalar_log_survival: Callable[..., float] | None = None
     scalar_log_interval: Callable[..., float] | None = None
@@ -338,6 +342,7 @@ class Family:
             self,
             name=f"{self.name} {what}",
             scalar_logpdf=scalar,
+            score=None,
             scalar_log_cdf=None,
             scalar_log_survival=None,
             scalar_log_interval=None,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import digamma, gammaln
 
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import is_shape, log_gamma, log_of, plain, times_log
@@ -48,12 +48,18 @@ def rate_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
     return sums.n * parameters["shape"], sums.total(0)
 
 
+def score(x: Any, shape: Any, rate: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    return (shape - 1.0) / x - rate, np.log(rate) - digamma(shape) + np.log(x), shape / rate - x
+
+
 GAMMA = Family(
     name="Gamma",
     parameters=(Parameter("shape", "positive", alias="alpha"), Parameter("rate", "positive", alias="beta")),
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={

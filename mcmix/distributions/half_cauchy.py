@@ -63,6 +63,16 @@ def draw(rng: np.random.Generator, size: Any, location: Any, scale: Any) -> np.n
     return np.asarray(np.maximum(location + scale / np.tan(drawn), 0.0))
 
 
+def score(x: Any, location: Any, scale: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    distance = x - location
+    spread, about_zero = scale * scale + distance * distance, scale * scale + location * location
+    angle = np.arctan2(scale, -location)
+    by_x = -2.0 * distance / spread
+    by_scale = 1.0 / scale - 2.0 * scale / spread + location / (about_zero * angle)
+    return by_x, -by_x - scale / (about_zero * angle), by_scale
+
+
 HALF_CAUCHY = Family(
     name="HalfCauchy",
     parameters=(
@@ -72,6 +82,7 @@ HALF_CAUCHY = Family(
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     summary="Cauchy distribution cut off at x >= 0, density proportional to 1 / (1 + ((x - location) / scale)**2).",

@@ -58,12 +58,18 @@ def precision_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, A
     return 0.5 * sums.n, 0.5 * sums.squared_distance(0, 0.0)
 
 
+def score(x: Any, precision: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    return -precision * x, 0.5 / precision - 0.5 * x * x
+
+
 HALF_NORMAL = Family(
     name="HalfNormal",
     parameters=(Parameter("precision", "positive", alias="tau"),),
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={"sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2)},

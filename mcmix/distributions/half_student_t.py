@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.special import digamma
 
 from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import is_shape, log_one_plus, log_rising
@@ -65,12 +66,21 @@ def draw(rng: np.random.Generator, size: Any, degrees_of_freedom: Any, scale: An
     return np.asarray(np.abs(rng.standard_t(freedom, size)) * scale)
 
 
+def score(x: Any, degrees_of_freedom: Any, scale: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    n, ratio = degrees_of_freedom, (x / scale) * (x / scale) / degrees_of_freedom
+    weight = (n + 1.0) / (n * (1.0 + ratio))
+    by_freedom = digamma(0.5 * n + 0.5) - digamma(0.5 * n) - 1.0 / n - np.log1p(ratio) + weight * ratio
+    return -weight * x / (scale * scale), 0.5 * by_freedom, (weight * n * ratio - 1.0) / scale
+
+
 HALF_STUDENT_T = Family(
     name="HalfStudentT",
     parameters=(Parameter("degrees_of_freedom", "positive"), Parameter("scale", "positive")),
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     summary="Half-t distribution of x >= 0 (Gelman 2006, for scales), density proportional to "

@@ -47,6 +47,21 @@ def draw(rng: np.random.Generator, size: Any, zero_probability: Any, mean: Any, 
     return with_zeros(rng, size, zero_probability, draw_above_zero(rng, size, mean, dispersion))
 
 
+def score(x: Any, zero_probability: Any, mean: Any, dispersion: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    zero = np.equal(x, 0.0)
+    counts = negative_binomial.score(x, mean, dispersion)
+    log_growth, total = np.log1p(mean / dispersion), mean + dispersion
+    none = np.exp(-dispersion * log_growth)
+    by_none = -dispersion / total, mean / total - log_growth  # of the log mass at zero
+    by_share = np.where(zero, 1.0 / zero_probability, -1.0 / (1.0 - zero_probability))
+    odds = none / (1.0 - none)
+    by_mean, by_dispersion = (
+        np.where(zero, 0.0, other + odds * own) for own, other in zip(by_none, counts[1:], strict=True)
+    )
+    return 0.0, by_share, by_mean, by_dispersion
+
+
 HURDLE_NEGATIVE_BINOMIAL = Family(
     name="HurdleNegativeBinomial",
     parameters=(
@@ -57,6 +72,7 @@ HURDLE_NEGATIVE_BINOMIAL = Family(
     support=Support(lower=0.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     dtype=int,
     summary=(
         "Hurdle negative binomial distribution of a count: zero with zero_probability, otherwise negative "

@@ -53,6 +53,13 @@ def zero_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
     return sums.total(0), sums.n - sums.total(0)
 
 
+def score(x: Any, zero_probability: Any, mean: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    zero = np.equal(x, 0.0)
+    by_share = np.where(zero, 1.0 / zero_probability, -1.0 / (1.0 - zero_probability))
+    return 0.0, by_share, np.where(zero, 0.0, x / mean - 1.0 - 1.0 / np.expm1(mean))
+
+
 HURDLE_POISSON = Family(
     name="HurdlePoisson",
     parameters=(
@@ -62,6 +69,7 @@ HURDLE_POISSON = Family(
     support=Support(lower=0.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     base=minus_log_factorial,
     statistics=Statistics(
         columns=ZEROS_AND_SUM,

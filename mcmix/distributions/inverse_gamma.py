@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import digamma, gammaln
 
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import is_shape, log_gamma, log_of, plain
@@ -60,12 +60,19 @@ def scale_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
     return sums.n * parameters["shape"], sums.total(0)
 
 
+def score(x: Any, shape: Any, scale: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    by_x = (scale / x - shape - 1.0) / x
+    return by_x, np.log(scale) - digamma(shape) - np.log(x), shape / scale - 1.0 / x
+
+
 INVERSE_GAMMA = Family(
     name="InverseGamma",
     parameters=(Parameter("shape", "positive", alias="alpha"), Parameter("scale", "positive", alias="beta")),
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={"mean": Alternative("scale", lambda mean, others: (others["shape"] - 1.0) * mean)},

@@ -41,12 +41,20 @@ def draw(rng: np.random.Generator, size: Any, mean: Any, rate: Any) -> np.ndarra
     return np.asarray(rng.laplace(mean, 1.0 / np.asarray(rate), size))
 
 
+def score(x: Any, mean: Any, rate: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    distance = x - mean
+    side = rate * np.sign(distance)
+    return -side, side, 1.0 / rate - np.abs(distance)
+
+
 LAPLACE = Family(
     name="Laplace",
     parameters=(Parameter("mean", "real", alias="mu"), Parameter("rate", "positive", alias="tau")),
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={"scale": Alternative("rate", lambda scale, others: 1.0 / scale)},

@@ -41,12 +41,20 @@ def draw(rng: np.random.Generator, size: Any, location: Any, rate: Any) -> np.nd
     return np.asarray(rng.logistic(location, 1.0 / np.asarray(rate), size))
 
 
+def score(x: Any, location: Any, rate: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    distance = x - location
+    side = np.tanh(0.5 * rate * distance)
+    return -rate * side, rate * side, 1.0 / rate - distance * side
+
+
 LOGISTIC = Family(
     name="Logistic",
     parameters=(Parameter("location", "real", alias="mu"), Parameter("rate", "positive", alias="tau")),
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={"scale": Alternative("rate", lambda scale, others: 1.0 / scale)},

@@ -52,12 +52,19 @@ def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
     return 0.5 * sums.n * (np.log(precision) - LOG_TWO_PI) - sums.total(0) - 0.5 * precision * squares
 
 
+def score(x: Any, mean: Any, precision: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    distance = np.log(x) - mean
+    return -(1.0 + precision * distance) / x, precision * distance, 0.5 / precision - 0.5 * distance * distance
+
+
 LOGNORMAL = Family(
     name="Lognormal",
     parameters=(Parameter("mean", "real", alias="mu"), Parameter("precision", "positive", alias="tau")),
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.special import digamma
 
 from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import FEW, LARGEST, is_shape, is_whole, log_beta, log_gamma, log_one_plus, log_rising
@@ -63,12 +64,20 @@ def draw(rng: np.random.Generator, size: Any, mean: Any, dispersion: Any) -> np.
     return np.asarray(rng.poisson(means))
 
 
+def score(x: Any, mean: Any, dispersion: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    total = mean + dispersion
+    by_dispersion = digamma(x + dispersion) - digamma(dispersion) - np.log1p(mean / dispersion) + (mean - x) / total
+    return 0.0, x / mean - (x + dispersion) / total, by_dispersion
+
+
 NEGATIVE_BINOMIAL = Family(
     name="NegativeBinomial",
     parameters=(Parameter("mean", "nonnegative", alias="mu"), Parameter("dispersion", "positive", alias="alpha")),
     support=Support(lower=0.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     dtype=int,

@@ -92,12 +92,19 @@ def precision_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, A
     return 0.5 * sums.n, 0.5 * sums.squared_distance(0, parameters["mean"])
 
 
+def score(x: Any, mean: Any, precision: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    distance = x - mean
+    return -precision * distance, precision * distance, 0.5 / precision - 0.5 * distance * distance
+
+
 NORMAL = Family(
     name="Normal",
     parameters=(Parameter("mean", "real", alias="mu"), Parameter("precision", "positive", alias="tau")),
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     scalar_log_interval=log_interval,

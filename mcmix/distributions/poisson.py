@@ -50,12 +50,18 @@ def mean_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
     return sums.total(0), sums.n
 
 
+def score(x: Any, mean: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    return 0.0, x / mean - 1.0
+
+
 POISSON = Family(
     name="Poisson",
     parameters=(Parameter("mean", "nonnegative", alias="mu"),),
     support=Support(lower=0.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     base=minus_log_factorial,

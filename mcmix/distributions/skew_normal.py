@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.special import log_ndtr
 
 from mcmix.distributions.family import Alternative, Family, Parameter, Support
 from mcmix.distributions.special import log_one_plus
@@ -60,6 +61,16 @@ def draw(rng: np.random.Generator, size: Any, location: Any, precision: Any, ske
     return np.asarray(location + (skewness * folded + plain) / length / np.sqrt(precision))
 
 
+def score(x: Any, location: Any, precision: Any, skewness: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    root = np.sqrt(precision)
+    z = root * (x - location)
+    t = skewness * z
+    hazard = np.exp(-0.5 * t * t - 0.5 * LOG_TWO_PI - log_ndtr(t))  # of the normal distribution
+    by_z = skewness * hazard - z
+    return root * by_z, -root * by_z, 0.5 * (1.0 + by_z * z) / precision, z * hazard
+
+
 SKEW_NORMAL = Family(
     name="SkewNormal",
     parameters=(
@@ -70,6 +81,7 @@ SKEW_NORMAL = Family(
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     alternatives={
         "scale": Alternative("precision", lambda scale, others: 1.0 / scale**2),
         "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.special import digamma
 
 from mcmix.distributions.family import Alternative, Family, Parameter, Support
 from mcmix.distributions.special import is_shape, log_one_plus, log_rising
@@ -72,6 +73,16 @@ def draw(rng: np.random.Generator, size: Any, location: Any, precision: Any, deg
     return np.asarray(location + rng.standard_t(freedom, size) / np.sqrt(precision))
 
 
+def score(x: Any, location: Any, precision: Any, degrees_of_freedom: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    distance, n = x - location, degrees_of_freedom
+    ratio = precision * distance * distance / n
+    weight = (n + 1.0) / (n * (1.0 + ratio))  # the precision of a row given its distance, on average
+    by_freedom = digamma(0.5 * n + 0.5) - digamma(0.5 * n) - 1.0 / n - np.log1p(ratio) + weight * ratio
+    by_x = -weight * precision * distance
+    return by_x, -by_x, 0.5 / precision - 0.5 * weight * distance * distance, 0.5 * by_freedom
+
+
 STUDENT_T = Family(
     name="StudentT",
     parameters=(
@@ -82,6 +93,7 @@ STUDENT_T = Family(
     support=Support(),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={

@@ -34,12 +34,19 @@ def draw(rng: np.random.Generator, size: Any, lower: Any, upper: Any) -> np.ndar
     return np.asarray(rng.uniform(lower, upper, size))
 
 
+def score(x: Any, lower: Any, upper: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    width = upper - lower
+    return 0.0, 1.0 / width, -1.0 / width
+
+
 UNIFORM = Family(
     name="Uniform",
     parameters=(Parameter("lower", "real"), Parameter("upper", "real")),
     support=Support("lower", "upper"),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     summary="Uniform distribution on the closed interval from lower to upper, density 1 / (upper - lower).",

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.special import i0e, i1e
 
 from mcmix.distributions.family import Family, Parameter, Support
 from mcmix.distributions.special import LARGEST
@@ -59,6 +60,13 @@ def draw(rng: np.random.Generator, size: Any, location: Any, concentration: Any)
     return np.asarray(np.clip(rng.vonmises(location, concentration, size), -math.pi, math.pi))
 
 
+def score(x: Any, location: Any, concentration: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    distance = x - location
+    side = concentration * np.sin(distance)
+    return -side, side, np.cos(distance) - i1e(concentration) / i0e(concentration)
+
+
 VON_MISES = Family(
     name="VonMises",
     parameters=(
@@ -68,6 +76,7 @@ VON_MISES = Family(
     support=Support(-math.pi, math.pi, circular=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     summary=(
         "Von Mises distribution of an angle in [-pi, pi], density proportional to exp(concentration cos(x - location));"
         " a concentration of 0 is the uniform distribution. -pi and pi are one point: whatever follows "

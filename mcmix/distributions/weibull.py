@@ -68,12 +68,21 @@ def draw(rng: np.random.Generator, size: Any, shape: Any, scale: Any) -> np.ndar
         return np.asarray(np.clip(scale * rng.weibull(shape, size), limits.tiny, limits.max))
 
 
+def score(x: Any, shape: Any, scale: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    log_x = np.log(x / scale)
+    power = np.exp(shape * log_x)
+    by_x = (shape - 1.0 - shape * power) / x
+    return by_x, 1.0 / shape + log_x - log_x * power, shape * (power - 1.0) / scale
+
+
 WEIBULL = Family(
     name="Weibull",
     parameters=(Parameter("shape", "positive", alias="alpha"), Parameter("scale", "positive", alias="beta")),
     support=Support(lower=0.0),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     summary="Weibull distribution on x >= 0, density proportional to x**(shape - 1) exp(-(x / scale)**shape).",

@@ -48,6 +48,16 @@ def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
     return log_mass + weighted(others * trials - successes, np.log1p, -probability)
 
 
+def score(x: Any, zero_probability: Any, trials: Any, probability: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    zero, none = np.equal(x, 0.0), np.exp(trials * np.log1p(-probability))
+    rest, failure = 1.0 - zero_probability, 1.0 - probability
+    at_zero = zero_probability + rest * none
+    by_share = np.where(zero, (1.0 - none) / at_zero, -1.0 / rest)
+    by_count = x / probability - (trials - x) / failure
+    return 0.0, by_share, 0.0, np.where(zero, -rest * none * trials / (failure * at_zero), by_count)
+
+
 ZERO_INFLATED_BINOMIAL = Family(
     name="ZeroInflatedBinomial",
     parameters=(
@@ -58,6 +68,7 @@ ZERO_INFLATED_BINOMIAL = Family(
     support=Support(0.0, "trials", discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     base=minus_log_factorial,
     statistics=Statistics(columns=ZEROS_AND_SUM, log_likelihood=log_likelihood, known=("trials",)),
     dtype=int,

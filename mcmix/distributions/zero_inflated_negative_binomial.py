@@ -31,6 +31,22 @@ def draw(rng: np.random.Generator, size: Any, zero_probability: Any, mean: Any, 
     return with_zeros(rng, size, zero_probability, negative_binomial.draw(rng, size, mean, dispersion))
 
 
+def score(x: Any, zero_probability: Any, mean: Any, dispersion: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    zero, rest = np.equal(x, 0.0), 1.0 - zero_probability
+    counts = negative_binomial.score(x, mean, dispersion)
+    log_growth, total = np.log1p(mean / dispersion), mean + dispersion
+    none = np.exp(-dispersion * log_growth)
+    by_none = -dispersion / total, mean / total - log_growth  # of the log mass at zero
+    at_zero = zero_probability + rest * none
+    share = rest * none / at_zero
+    by_share = np.where(zero, (1.0 - none) / at_zero, -1.0 / rest)
+    by_mean, by_dispersion = (
+        np.where(zero, share * own, other) for own, other in zip(by_none, counts[1:], strict=True)
+    )
+    return 0.0, by_share, by_mean, by_dispersion
+
+
 ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
     name="ZeroInflatedNegativeBinomial",
     parameters=(
@@ -41,6 +57,7 @@ ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
     support=Support(lower=0.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     dtype=int,
     summary=(
         "Zero-inflated negative binomial distribution of a count: zero_probability is that of a structural zero;"

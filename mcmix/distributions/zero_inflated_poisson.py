@@ -46,6 +46,15 @@ def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
     return on_zeros + weighted(others, np.log1p, -extra) - others * mean + weighted(total, np.log, mean)
 
 
+def score(x: Any, zero_probability: Any, mean: Any) -> tuple[Any, ...]:
+    """Derivatives of the log density by the value and by each parameter."""
+    zero, none = np.equal(x, 0.0), np.exp(-mean)
+    rest = 1.0 - zero_probability
+    at_zero = zero_probability + rest * none
+    by_share = np.where(zero, (1.0 - none) / at_zero, -1.0 / rest)
+    return 0.0, by_share, np.where(zero, -rest * none / at_zero, x / mean - 1.0)
+
+
 ZERO_INFLATED_POISSON = Family(
     name="ZeroInflatedPoisson",
     parameters=(
@@ -55,6 +64,7 @@ ZERO_INFLATED_POISSON = Family(
     support=Support(lower=0.0, discrete=True),
     draw=draw,
     scalar_logpdf=logpdf,
+    score=score,
     base=minus_log_factorial,
     statistics=Statistics(columns=ZEROS_AND_SUM, log_likelihood=log_likelihood),
     dtype=int,

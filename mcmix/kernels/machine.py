@@ -13,7 +13,7 @@ import numpy as np
 
 from mcmix.kernels.base import AddressedKernel, call, floats, inline, integers
 from mcmix.kernels.events import positive_inverse
-from mcmix.kernels.special import log_normal_cdf, normal_cdf
+from mcmix.kernels.special import digamma, log_normal_cdf, normal_cdf, scaled_bessel_0, scaled_bessel_1
 
 WIDTH = 20
 TILE = 256
@@ -29,7 +29,7 @@ ADD, SUBTRACT, MULTIPLY, DIVIDE, WHERE = range(20, 25)
 UNARY = 40
 (NEGATIVE, ABSOLUTE, EXP, LOG, SQRT, SQUARE, RECIPROCAL, LOG1P, EXPM1, SIN, COS, TAN, TANH, ARCTAN, SINH, COSH, FLOOR,
  CEIL, SIGN, GAMMALN, EXPIT, LOGIT, NOT, LOG2, LOG10, ARCSIN, ARCCOS, ERF, RINT,
- TRUNC, NDTR, LOG_NDTR) = range(UNARY, UNARY + 32)  # fmt: skip
+ TRUNC, NDTR, LOG_NDTR, DIGAMMA, I0E, I1E) = range(UNARY, UNARY + 35)  # fmt: skip
 # Two-argument functions
 BINARY = 80
 (POWER, MAXIMUM, MINIMUM, REMAINDER, FLOOR_DIVIDE, ARCTAN2, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, EQUAL, NOT_EQUAL,
@@ -38,7 +38,7 @@ BINARY = 80
 # Functions that few models call: an instruction names the kernel of all of them, which is compiled where one is used
 RARELY_USED = frozenset({
     SIN, COS, TAN, TANH, ARCTAN, SINH, COSH, FLOOR, CEIL, LOG2, LOG10, ARCSIN, ARCCOS, ERF, RINT, TRUNC, NDTR, LOG_NDTR,
-    GAMMALN, LOGIT, EXPM1, REMAINDER, FLOOR_DIVIDE, ARCTAN2, XLOGY, LOGADDEXP,
+    GAMMALN, LOGIT, EXPM1, DIGAMMA, I0E, I1E, REMAINDER, FLOOR_DIVIDE, ARCTAN2, XLOGY, LOGADDEXP,
 })  # fmt: skip
 
 # Kinds of REDUCE
@@ -120,6 +120,12 @@ def _rarer_unary(op, x):
         return normal_cdf(x)
     if op == LOG_NDTR:
         return log_normal_cdf(x)
+    if op == DIGAMMA:
+        return digamma(x)
+    if op == I0E:
+        return scaled_bessel_0(x)
+    if op == I1E:
+        return scaled_bessel_1(x)
     return math.nan
 
 

@@ -58,6 +58,9 @@ _betainc = _external("betainc", 3)
 _betaincc = _external("betaincc", 3)
 _betaln = _external("betaln", 2)
 _gammaln = _external("gammaln", 1)
+_psi = _external("psi", 1)
+_i0e = _external("i0e", 1)
+_i1e = _external("i1e", 1)
 _NO_DISPATCH = np.int32(0)
 
 
@@ -71,6 +74,24 @@ def normal_cdf(x):
 def log_normal_cdf(x):
     """Log of the standard normal distribution function, accurate in both tails."""
     return _log_ndtr(x, _NO_DISPATCH)
+
+
+@inline
+def digamma(x):
+    """Derivative of the log of the gamma function."""
+    return _psi(x, _NO_DISPATCH)
+
+
+@inline
+def scaled_bessel_0(x):
+    """Modified Bessel function of order 0, times exp(-|x|)."""
+    return _i0e(x, _NO_DISPATCH)
+
+
+@inline
+def scaled_bessel_1(x):
+    """Modified Bessel function of order 1, times exp(-|x|)."""
+    return _i1e(x, _NO_DISPATCH)
 
 
 @inline

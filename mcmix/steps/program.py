@@ -30,6 +30,7 @@ OPCODES = {
     "not": machine.NOT, "log2": machine.LOG2, "log10": machine.LOG10, "arcsin": machine.ARCSIN,
     "arccos": machine.ARCCOS, "erf": machine.ERF, "rint": machine.RINT, "trunc": machine.TRUNC,
     "ndtr": machine.NDTR, "log_ndtr": machine.LOG_NDTR,
+    "digamma": machine.DIGAMMA, "i0e": machine.I0E, "i1e": machine.I1E,
     "add": machine.ADD, "subtract": machine.SUBTRACT, "multiply": machine.MULTIPLY, "divide": machine.DIVIDE,
     "power": machine.POWER, "maximum": machine.MAXIMUM, "minimum": machine.MINIMUM, "remainder": machine.REMAINDER,
     "floor_divide": machine.FLOOR_DIVIDE, "arctan2": machine.ARCTAN2, "less": machine.LESS,

@@ -30,6 +30,7 @@ UNARY: dict[str, Callable[..., Any]] = {
     "expit": scipy.special.expit, "logit": scipy.special.logit, "not": np.logical_not, "log2": np.log2,
     "log10": np.log10, "arcsin": np.arcsin, "arccos": np.arccos, "erf": scipy.special.erf, "rint": np.rint,
     "trunc": np.trunc, "ndtr": scipy.special.ndtr, "log_ndtr": scipy.special.log_ndtr,
+    "digamma": scipy.special.digamma, "i0e": scipy.special.i0e, "i1e": scipy.special.i1e,
 }  # fmt: skip
 BINARY: dict[str, Callable[..., Any]] = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "power": np.power,
