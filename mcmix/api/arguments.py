@@ -116,6 +116,19 @@ def checked_budget(value: Any) -> int:
     )
 
 
+def checked_flag(value: Any, name: str) -> bool:
+    """A keyword that is True or False.
+
+    Raises
+    ------
+    ModelError
+        If it is something else.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise ModelError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
+
+
 def checked_names(value: Any) -> tuple[str, ...]:
     """Names, or nodes that have them, as names."""
     listed = [value] if isinstance(value, (str, Node)) else value

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Self
 
 from mcmix.api.alone import Alone
-from mcmix.api.arguments import checked_budget, checked_names
+from mcmix.api.arguments import checked_budget, checked_flag, checked_names
 from mcmix.api.posterior import Posterior
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
@@ -35,6 +35,8 @@ class Configured(Posterior):
     label_budget : int
         Bytes of labels that one call may keep.
     tempering : int, sequence of float or Tempering, optional
+    marginal_moves : bool
+        Move continuous unknowns with the labels summed out, where that can be.
 
     Raises
     ------
@@ -42,13 +44,16 @@ class Configured(Posterior):
         If there is nothing to sample.
     """
 
-    def __init__(self, model: Model, trace: Collection[str], label_budget: Any, tempering: Any):
+    def __init__(
+        self, model: Model, trace: Collection[str], label_budget: Any, tempering: Any, marginal_moves: Any = False
+    ):
         super().__init__(model)
         self.label_budget = checked_budget(label_budget)
         self._asked = checked_names(trace)
         self._choices: list[Choice] = []
         self._draw_from_prior = True
         self._tempering = tempering_from(tempering)
+        self._marginal_moves = checked_flag(marginal_moves, "marginal_moves")
         self._status: tuple[Any, ...] = ()
         self._runners: list[Runner] = []
         self._rows: tuple[Rows | None, Recording | None] = (None, None)
@@ -73,7 +78,8 @@ class Configured(Posterior):
     def _made(self, choices: Sequence[Choice]) -> CompiledModel:
         rows, before = self._rows
         tempered = self._tempering is not None
-        compiled = assemble(self.model, self._asked, choices, self._draw_from_prior, tempered, rows, before)
+        marginal = self._marginal_moves
+        compiled = assemble(self.model, self._asked, choices, self._draw_from_prior, tempered, rows, before, marginal)
         in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
@@ -107,8 +113,8 @@ class Configured(Posterior):
             ``mc.Slicer``, ``mc.Metropolis``, ``mc.AdaptiveMetropolis``, ``mc.NoStepper`` ..., or your own subclass of
             ``mc.StepMethod``.
         nodes : Stochastic, name, or list of these
-            A list goes to one AdaptiveMetropolis (or one step of yours) that moves its members together; other steps
-            are made for each. What follows the nodes goes to the step's constructor.
+            A list goes to one AdaptiveMetropolis or MarginalMove (or one step of yours) that moves its members
+            together; other steps are made for each. What follows the nodes goes to the step's constructor.
         options
             Keywords of the step's constructor, such as ``proposal_sd=2.0``.
 
@@ -141,9 +147,8 @@ class Configured(Posterior):
         if not groups:
             came = ", ".join(map(repr, rest)) or "none"
             raise ModelError(f"use_step_method: expected a node for {step.__name__}, got {came}")
-        together = StepMethod in step.__mro__ and (
-            getattr(step, "several", False) or not step.__module__.startswith("mcmix.")
-        )
+        own = StepMethod in step.__mro__ and not step.__module__.startswith("mcmix.")
+        together = own or getattr(step, "several", False)
         wanted = [g for group in groups for g in self._groups(group, together)]
         return [*self._choices, *[Choice(step, tuple(g), rest, options) for g in wanted]]
 

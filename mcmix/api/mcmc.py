@@ -59,6 +59,11 @@ class MCMC(Stored):
     tempering : int, sequence of float or Tempering, optional
         Parallel tempering, for posteriors with modes that plain sweeps do not cross: so many levels (or these powers
         of the likelihood, falling from 1.0) for each chain; see :class:`Tempering`. A sweep costs as many times more.
+    marginal_moves : bool
+        Move all continuous unknowns together with the labels summed out (:class:`MarginalMove`), from starts about the
+        modes that a search finds: far more effective draws where components overlap or rows are many. Where that
+        cannot be, the usual steps stay, and :meth:`explain` says why. Labels that are not kept are then drawn at the
+        end of a call alone, and the log density that is kept is that without labels.
 
     Raises
     ------
@@ -85,14 +90,17 @@ class MCMC(Stored):
         label_budget: int = LABEL_BUDGET,
         calc_deviance: bool = True,
         tempering: Any = None,
+        marginal_moves: bool = False,
         **unknown: Any,
     ):
         if unknown:
             listed = ", ".join(map(repr, unknown))
             raise TypeError(
-                f"MCMC: unknown keyword {listed}; accepted: trace, name, label_budget, calc_deviance, tempering"
+                f"MCMC: unknown keyword {listed}; accepted: trace, name, label_budget, calc_deviance, tempering, "
+                "marginal_moves"
             )
-        super().__init__(input if isinstance(input, Model) else Model(input), trace, label_budget, tempering)
+        model = input if isinstance(input, Model) else Model(input)
+        super().__init__(model, trace, label_budget, tempering, marginal_moves)
         self.name = name
         self.interrupted = False  # whether the last call ended early: Ctrl-C, SIGTERM, halt()
 

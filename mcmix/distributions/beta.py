@@ -67,6 +67,7 @@ BETA = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="logit",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     statistics=Statistics(columns=(Column(log_of), Column(log_complement_of)), log_likelihood=log_likelihood),

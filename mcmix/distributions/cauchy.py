@@ -72,6 +72,7 @@ CAUCHY = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="line",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     summary="Cauchy distribution on the real line, density 1 / (pi scale (1 + ((x - location) / scale)**2)).",

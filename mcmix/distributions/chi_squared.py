@@ -63,6 +63,7 @@ CHI_SQUARED = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="log",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     base=minus_half,

@@ -62,6 +62,7 @@ EXPONENTIAL = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="line",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={

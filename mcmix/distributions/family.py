@@ -210,6 +210,8 @@ class Family:
     score : callable, optional
         (x, *parameters) -> derivatives of the log density by x (0 for counts) and by each parameter, inside the
         support; written with NumPy functions and scipy.special ufuncs on arrays or symbolic values.
+    smooth : {"line", "log", "logit"}, optional
+        On which scale of x the log density has no kinks inside the support, whatever the parameters.
     scalar_log_cdf, scalar_log_survival : callable, optional
         Plain scalar functions (x, *parameters) -> log P(X <= x) and log P(X > x) that numba can compile, for any real
         or infinite x; minus infinity where a parameter breaks its constraint.
@@ -251,6 +253,7 @@ class Family:
     draw: Callable[..., np.ndarray]
     scalar_logpdf: Callable[..., float] | None = None
     score: Callable[..., tuple[Any, ...]] | None = None
+    smooth: str | None = None
     scalar_log_cdf: Callable[..., float] | None = None
     scalar_log_survival: Callable[..., float] | None = None
     scalar_log_interval: Callable[..., float] | None = None
@@ -343,6 +346,7 @@ class Family:
             name=f"{self.name} {what}",
             scalar_logpdf=scalar,
             score=None,
+            smooth=None,
             scalar_log_cdf=None,
             scalar_log_survival=None,
             scalar_log_interval=None,

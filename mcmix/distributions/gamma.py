@@ -60,6 +60,7 @@ GAMMA = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="log",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={

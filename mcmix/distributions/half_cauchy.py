@@ -83,6 +83,7 @@ HALF_CAUCHY = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="line",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     summary="Cauchy distribution cut off at x >= 0, density proportional to 1 / (1 + ((x - location) / scale)**2).",

@@ -70,6 +70,7 @@ HALF_NORMAL = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="line",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={"sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2)},

@@ -81,6 +81,7 @@ HALF_STUDENT_T = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="line",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     summary="Half-t distribution of x >= 0 (Gelman 2006, for scales), density proportional to "

@@ -73,6 +73,7 @@ INVERSE_GAMMA = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="log",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={"mean": Alternative("scale", lambda mean, others: (others["shape"] - 1.0) * mean)},

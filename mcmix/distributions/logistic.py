@@ -55,6 +55,7 @@ LOGISTIC = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="line",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={"scale": Alternative("rate", lambda scale, others: 1.0 / scale)},

@@ -65,6 +65,7 @@ LOGNORMAL = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="log",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     alternatives={

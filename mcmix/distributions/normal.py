@@ -105,6 +105,7 @@ NORMAL = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="line",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     scalar_log_interval=log_interval,

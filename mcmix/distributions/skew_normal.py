@@ -82,6 +82,7 @@ SKEW_NORMAL = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="line",
     alternatives={
         "scale": Alternative("precision", lambda scale, others: 1.0 / scale**2),
         "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),

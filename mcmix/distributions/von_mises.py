@@ -77,6 +77,7 @@ VON_MISES = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="line",
     summary=(
         "Von Mises distribution of an angle in [-pi, pi], density proportional to exp(concentration cos(x - location));"
         " a concentration of 0 is the uniform distribution. -pi and pi are one point: whatever follows "

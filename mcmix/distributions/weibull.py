@@ -83,6 +83,7 @@ WEIBULL = Family(
     draw=draw,
     scalar_logpdf=logpdf,
     score=score,
+    smooth="log",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     summary="Weibull distribution on x >= 0, density proportional to x**(shape - 1) exp(-(x / scale)**shape).",

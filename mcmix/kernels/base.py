@@ -302,6 +302,15 @@ def _prototype(n_arguments: int) -> Any:
     return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * n_arguments)
 
 
+def ready(address: int, *arguments: int) -> Callable[[], int]:
+    """A call of a kernel with these arguments, made once and quick to repeat: :func:`run` looks it up each time."""
+    if not COMPILED:
+        return lambda: int(interpreted.call(address, arguments))
+    words = [ctypes.c_int64(a) for a in arguments]
+    compiled = _prototype(len(arguments))(address)
+    return lambda: int(compiled(*words))
+
+
 def run(address: int, *arguments: int) -> int:
     """Call a kernel by its address from Python; compiled ones release the GIL meanwhile. Returns the status."""
     if not COMPILED:

@@ -20,7 +20,7 @@ LARGEST_LOG_SCALE = 10.0  # of proposals that go round a circle: where it is fla
 
 
 @inline
-def _block_to_free(pieces, n_pieces, free, kept):
+def block_to_free(pieces, n_pieces, free, kept):
     """Free coordinates of several variables, one after another; their entries are copied to `kept`."""
     at, entry = 0, 0
     for j in range(n_pieces):
@@ -36,7 +36,7 @@ def _block_to_free(pieces, n_pieces, free, kept):
 
 
 @inline
-def _block_from_free(pieces, n_pieces, free):
+def block_from_free(pieces, n_pieces, free):
     """Set several variables from free coordinates; return the log-Jacobian of all."""
     at, total = 0, 0.0
     for j in range(n_pieces):
@@ -131,8 +131,8 @@ def metropolis_block(words, reals, stream):
     memory, answer, counter = floats(reals, 2 + d + d * d), floats(task.answer, 1), floats(task.counters, 2)
     kept, free = floats(task.workspace, n + 3 * d), floats(task.workspace + 8 * n, 3 * d)
     now, noise, proposal = free[:d], free[d : 2 * d], free[2 * d :]
-    _block_to_free(pieces, n_pieces, now, kept)
-    jacobian = _block_from_free(pieces, n_pieces, now)
+    block_to_free(pieces, n_pieces, now, kept)
+    jacobian = block_from_free(pieces, n_pieces, now)
     status = call(task.machine, (task.program, task.length, 0, 1))
     if status != 0:
         return status
@@ -147,7 +147,7 @@ def metropolis_block(words, reals, stream):
         for j in range(i + 1):
             step += memory[2 + d + i * d + j] * noise[j]
         proposal[i] = now[i] + math.exp(memory[0]) * step
-    jacobian = _block_from_free(pieces, n_pieces, proposal)
+    jacobian = block_from_free(pieces, n_pieces, proposal)
     accepted = False
     possible = jacobian > -math.inf and _within(pieces, n_pieces)
     if possible and call(task.machine, (task.program, task.length, 0, 1)) == 0:
@@ -201,7 +201,7 @@ def _learn(memory, free, work, period, d):
 @inline
 def _block_density(task, free, answer):
     """Log density in the free coordinates of a block; the variables are left there."""
-    jacobian = _block_from_free(task.pieces, task.n_pieces, free)
+    jacobian = block_from_free(task.pieces, task.n_pieces, free)
     if not jacobian > -math.inf or not _within(task.pieces, task.n_pieces):
         return -math.inf
     if call(task.machine, (task.program, task.length, 0, 1)) != 0:
@@ -234,7 +234,7 @@ def slice_block(words, reals, stream):
     kept, free = floats(task.workspace, n), floats(task.workspace + 8 * n, d)
     period = floats(task.workspace + 8 * (n + d), d)
     _periods(pieces, n_pieces, period)
-    _block_to_free(pieces, n_pieces, free, kept)
+    block_to_free(pieces, n_pieces, free, kept)
     start = _block_density(task, free, answer)
     if not start > -math.inf:
         return NOT_A_NUMBER if start != start else LOST
@@ -250,5 +250,5 @@ def slice_block(words, reals, stream):
         free[i] = y
         if task.tuning != 0:
             width[i] = tuned_width(width[i], y - now)
-    _block_from_free(pieces, n_pieces, free)
+    block_from_free(pieces, n_pieces, free)
     return 0

@@ -15,7 +15,7 @@ from mcmix.kernels.records import made as filled
 from mcmix.kernels.records import table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
-from mcmix.steps.plan import CompiledModel, Segment, per_label_bytes, recorded_from
+from mcmix.steps.plan import LOG_DENSITY, CompiledModel, Segment, per_label_bytes, recorded_from
 
 
 @dataclass
@@ -80,7 +80,9 @@ def _memory() -> float:
 
 def point(told: Any, out: Buffers, compiled: CompiledModel, chain: Chain, number: int) -> list[np.ndarray]:
     """Point a frame to where the draws of chain `number` go; returns the tables that it refers to, to be kept."""
-    segments = table(driver.SEGMENT, [_segment(s, chain) for s in out.segments])
+    move = compiled.marginal_alone(out.labels)
+    density = chain.address(LOG_DENSITY) if move is None else move.log_density_at(chain)
+    segments = table(driver.SEGMENT, [_segment(s, chain, density) for s in out.segments])
     labels = table(driver.LABELS, [_labels(n, a, compiled, chain, number) for n, a in out.labels.items()])
     moments = table(driver.MOMENTS, [_moments(n, a, chain, number) for n, a in out.moments.items()])
     told.segments, told.n_segments = address_of(segments), len(segments)
@@ -90,8 +92,9 @@ def point(told: Any, out: Buffers, compiled: CompiledModel, chain: Chain, number
     return [segments, labels, moments]
 
 
-def _segment(s: Segment, chain: Chain) -> np.ndarray:
-    return filled(driver.SEGMENT, source=chain.address(s.key), count=s.size, logs=s.log_kept)
+def _segment(s: Segment, chain: Chain, density: int) -> np.ndarray:
+    source = density if s.key == LOG_DENSITY else chain.address(s.key)
+    return filled(driver.SEGMENT, source=source, count=s.size, logs=s.log_kept)
 
 
 def _labels(node: Stochastic, array: np.ndarray, compiled: CompiledModel, chain: Chain, number: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ImproperPosterior, McmixError, ZeroProbability
-from mcmix.kernels import density_steps, driver, gibbs, labels, streams
+from mcmix.kernels import density_steps, driver, gibbs, labels, marginal, streams
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.kernels.records import made as filled
@@ -30,6 +30,7 @@ from mcmix.sampling.team import Team
 from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL, Call, Chain, Step
 from mcmix.steps.density import BlockMetropolis, DensityStep, ElementMetropolis
+from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.plan import CompiledModel, recorded_from
 from mcmix.structure.tempering import POWER_KEY
 from mcmix.traces.memory import Draws
@@ -62,6 +63,7 @@ class Runner:
     hotter: list[Chain] = field(default_factory=list)  # levels of a tempered run above the chain
     ladder: Call | None = None
     team: Team | None = None  # the threads of the last call
+    swept_calls: list[Call] = field(default_factory=list)  # of the present call's sweeps
 
     @property
     def told(self) -> Any:
@@ -185,6 +187,8 @@ def runner(
         step.chains.append(chain)
     if pools is not None:
         start(compiled, chain, calls, given, Seeds(pools, number))
+        for step in compiled.steps:
+            step.settle(chain, given)
     hotter: list[Chain] = []
     swaps: Call | None = None
     if tempering is not None and compiled.swaps is not None:
@@ -192,13 +196,10 @@ def runner(
         swaps = compiled.swaps.between([chain, *hotter], tempering.powers, tempering.follow)
         calls = [swaps, *calls, *more]
     frame, stop = apart(width(driver.FRAME), np.int64), chain.stop
-    rows = [filled(driver.CALL, kernel=c.kernel, words=address_of(c.words), reals=address_of(c.reals)) for c in calls]
-    called = table(driver.CALL, rows)
     assert compiled.record is not None
     record = chain.bound(compiled.record)
-    made_runner = Runner(compiled, number, chain, calls, frame, stop, [called], hotter=hotter, ladder=swaps)
+    made_runner = Runner(compiled, number, chain, calls, frame, stop, hotter=hotter, ladder=swaps)
     told = made_runner.told
-    told.calls, told.n_calls = address_of(called), len(called)
     told.stream, told.stop = chain.stream, address_of(stop)
     told.program, told.length = record.words
     told.machine = MACHINE.address
@@ -232,11 +233,25 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     """Point a chain's frame to where its draws of this call go."""
     if r.team is not None:
         r.team.end()  # before any memory is bound anew; they have ended, unless something was raised that cannot be
-    r.kept = r.kept[:1] + [point(r.told, out, r.compiled, r.chain, r.number), out]
+    r.swept_calls = [c for c in r.calls if r.compiled.marginal_alone(out.labels) is None or c.step.label_pass is None]
+    called = table(driver.CALL, [_called(c) for c in r.swept_calls])
+    r.told.calls, r.told.n_calls = address_of(called), len(called)
+    r.kept = [called, point(r.told, out, r.compiled, r.chain, r.number), out]
     r.told.row, r.told.thin = 0, thin
     r.told.burn = r.sweeps + burn
     r.stop[0], r.status, r.sampled_seconds, r.swept = 0, 0, 0.0, 0
     r.chain.error = None
+
+
+def _called(c: Call) -> np.ndarray:
+    return filled(driver.CALL, kernel=c.kernel, words=address_of(c.words), reals=address_of(c.reals))
+
+
+def _with_labels(r: Runner) -> None:
+    """Draw the labels that no sweep has drawn, so that a chain is whole."""
+    for c in r.calls:
+        if c not in r.swept_calls and r.status <= 0 and r.chain.error is None:
+            r.status = max(r.status, driver.run_step(c.kernel, c.words, c.reals, r.chain.stream))
 
 
 def run(
@@ -295,6 +310,7 @@ def run(
             _caught_up(runners)
         for r in runners:
             r.tune(False)
+            _with_labels(r)
         _refuse_failures(runners)
         return bool(held.noted) or halted
 
@@ -400,10 +416,12 @@ def _refuse_failures(runners: Sequence[Runner]) -> None:
     for r in runners:
         if r.status > 0:
             where = int(r.told.failed)
-            step = r.calls[where].step if 0 <= where < len(r.calls) else None
+            step = r.swept_calls[where].step if 0 <= where < len(r.swept_calls) else None
             names = ", ".join(v.name for v in step.variables) if step is not None else "the recorded values"
             if r.status == density_steps.NOT_A_NUMBER and isinstance(step, (DensityStep, BlockMetropolis)):
                 names += culprit(r.compiled.structure, r.chain, step)
+            if r.status == marginal.NOT_FINITE and isinstance(step, MarginalMove):
+                names = step.trouble(r.chain)
             rows = impossible_rows(r.compiled, r.chain) if r.status in _OF_ROWS else ""
             raise _failure(r.status, f"chain {r.number}, sweep {r.sweeps + 1}, {names}", rows)
 
@@ -424,6 +442,8 @@ def _failure(status: int, where: str, rows: str = "") -> McmixError:
         labels.IMPOSSIBLE_ROW: "a row of data has probability zero under every component",
         labels.NOT_A_NUMBER_ROW: "the log density of a row is not a number; look at what the parameters do there",
         density_steps.NOT_A_NUMBER: "its log density is not a number; look at the functions below it",
+        marginal.NOT_FINITE: "the log density, labels summed out, or its gradient is not finite there; look at what is "
+        "below these variables, or sample without marginal_moves",
         density_steps.LOST: "its present value has probability zero",
         BAD_INDEX: "a look-up went out of range",
         PYTHON_FAILED: "a user's function failed",

@@ -27,7 +27,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.failure import impossible_rows
 from mcmix.sampling.seeding import Pool, non_factorising_pool, pool, share_of
 from mcmix.sampling.unconstrained import Unconstrained
-from mcmix.steps.base import Call, Chain
+from mcmix.steps.base import Call, Chain, Step
 from mcmix.steps.passes import Pass
 from mcmix.steps.plan import CompiledModel
 from mcmix.steps.targets import is_discrete
@@ -202,7 +202,7 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
     passes = dict.fromkeys(c.step.label_pass for c in calls if c.step.label_pass is not None)
     if not passes:
         return
-    parameters = [c for c in calls if c.step.label_pass is None and not set(c.step.variables) & set(given)]
+    parameters = [c for c in calls if _is_given_labels(c.step) and not set(c.step.variables) & set(given)]
     for p in passes:
         _put_labels(p, chain, given, seeds)
     bound = {p: p.bound(chain) for p in passes}
@@ -221,6 +221,11 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
             one.draw()
     for one in bound.values():
         one.collect()
+
+
+def _is_given_labels(step: Step) -> bool:
+    """Whether it moves parameters given labels, or sums that stand for them."""
+    return step.label_pass is None and not step.before_labels
 
 
 def _restore_members(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any]) -> None:

@@ -127,6 +127,8 @@ class Saved:
             at += call.reals.size
         for j, streams in enumerate(_row_states(r)):
             streams[...] = self.arrays[f"rows {i} {j}"]
+        for step in r.compiled.steps:
+            step.resume(r.chain)
 
 
 def read(compiled: CompiledModel, path: Path) -> Saved:

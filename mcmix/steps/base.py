@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -188,6 +188,8 @@ class Step(ABC):
         Whether a chain may keep for ever the names of components that it starts with, right or wrong.
     may_refuse_for_ever : bool
         Whether never to accept a proposal is no sign of trouble.
+    before_labels : bool
+        Whether it moves with labels summed out, so that these must be drawn before anything else looks at them.
     """
 
     name = "step"
@@ -196,6 +198,7 @@ class Step(ABC):
     note = ""
     names_may_stick = False
     may_refuse_for_ever = False
+    before_labels = False
     verbose = -1  # PyMC 2's level of talk, for programs that read it
     in_python = False  # whether a sweep calls Python with the nodes showing one chain's values
 
@@ -211,6 +214,14 @@ class Step(ABC):
     @abstractmethod
     def bind(self, chain: Chain) -> list[Call]:
         """Its kernel calls for one chain."""
+
+    def settle(self, chain: Chain, given: Collection[Stochastic]) -> None:
+        """Make itself ready where a chain starts; unknowns in `given` stay where they are. Most need nothing."""
+        return
+
+    def resume(self, chain: Chain) -> None:
+        """Make itself ready where a chain was put as a whole, by a saved state. Most need nothing."""
+        return
 
     def unbind(self) -> None:
         """Forget the chains that it was bound to: those of a first call that ended before its first sweep."""

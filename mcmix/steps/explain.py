@@ -10,6 +10,8 @@ from mcmix.steps.plan import CompiledModel
 def explanation(compiled: CompiledModel) -> str:
     """The lines, as text."""
     lines = [_line(step) for step in compiled.steps]
+    if compiled.why_not_marginal:
+        lines.append(f"marginal_moves: {compiled.why_not_marginal}")
     for node, reason in compiled.recording.opaque.items():
         kind = "function" if isinstance(node, Deterministic) else "log density"
         lines.append(

@@ -22,7 +22,7 @@ from mcmix.steps.row_factors import ColumnSums, RowFactor
 from mcmix.structure.cells import Cells, looked_up, missing_in
 from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.expression import Expression, broadcast_to, leaf
-from mcmix.structure.label_vectors import SeparableFactor
+from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import row_by_row, substitute
 from mcmix.structure.tempering import POWER_KEY
@@ -158,9 +158,49 @@ class BoundPass:
         self.record[_COLLECT] = True  # as a sweep draws labels
         return status
 
+    def weighing(self, unit_logs: np.ndarray) -> np.ndarray:
+        """The record of a soft pass that collects, for a kernel that asks for many: :data:`kernels.tiles.PASS`."""
+        self.record[_UNIT_LOGS], self.record[_SHARES], self.record[_COLLECT] = address_of(unit_logs), 0, True
+        return self.record
+
     def _zero(self) -> None:
         for sums in self._zeroed:
             sums[...] = 0.0
+
+
+class AllRows:
+    """The rows that a pass goes over: those of the model, one by one.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (units,), or None
+        How many rows each stands for, in passes that weigh labels instead of drawing them.
+    """
+
+    weights: np.ndarray | None = None
+
+    def __init__(self, label: LabelVector):
+        self.label = label
+
+    @property
+    def n_units(self) -> int:
+        """Number of rows, or of groups of rows with a label each."""
+        return self.label.n_units
+
+    def values(self, s: SeparableFactor) -> Expression:
+        """What a family's density is asked about, row by row."""
+        return s.rows.arguments[0]
+
+    def columns(self, s: SeparableFactor) -> list[np.ndarray]:
+        """The statistic's columns of a factor."""
+        assert s.cells is not None
+        return s.cells.columns
+
+    def under(self, s: SeparableFactor, slot: Expression) -> Expression:
+        """Log density of a factor's rows under the one label that stands at a leaf."""
+        variable = self.label.variable
+        x = substitute(s.rows, {variable: slot, **dict.fromkeys(looked_up(s.rows, variable), slot)})
+        return x if x.ndim else broadcast_to(x, s.rows.shape)  # a single row, in which nothing else has one
 
 
 class Pass:
@@ -172,8 +212,10 @@ class Pass:
         number: int,
         integrated: bool | None = None,
         others: Sequence[Accumulator] = (),
+        data: AllRows | None = None,
     ):
         self.block = block
+        self.data = data if data is not None else AllRows(block.label)
         self.number = number
         self.others = [*block.distribution.accumulators(), *others]
         self.sums = Sums(block.label, block.factors, self.others)
@@ -224,9 +266,7 @@ class Pass:
     def _hoisted(self, s: SeparableFactor, prelude: list[tuple[Expression, Any]]) -> Expression:
         """The rows' log density as a function of one label, with all that rows share moved to the prelude."""
         slot = leaf(("component", self), ())
-        variable = self.label.variable
-        x = substitute(s.rows, {variable: slot, **dict.fromkeys(looked_up(s.rows, variable), slot)})
-        x = x if x.ndim else broadcast_to(x, s.rows.shape)  # a single row, in which nothing else has one
+        x = self.data.under(s, slot)
         replaced: dict[Expression, Expression] = {}
 
         seen, waiting = {x}, [x]
@@ -258,7 +298,8 @@ class Pass:
         hot = self.block.tempered  # the kernel takes these first
         factors = [self._factor(s, chain) for s in [*hot, *(s for s in self.block.factors if s not in hot)]]
         prelude, length = chain.bound(self.prelude).words
-        streams = chain.row_streams(self.label.node, self.number, self.label.n_units)
+        units = self.data.n_units
+        streams = chain.row_streams(self.label.node, self.number, units)
         found = BoundPass.made(
             factors,
             self.sums.stretch(chain, self.sums.units),
@@ -266,7 +307,8 @@ class Pass:
             stream=chain.stream,
             prelude=prelude,
             prelude_length=length,
-            units=self.label.n_units,
+            units=units,
+            active=0 if self.data.weights is None else address_of(self.data.weights),
             log_weights=chain.address(("log weights", self)) if self.block.log_weights is not None else 0,
             out=chain.address(self.label.node),
             lowest=self.label.lowest,
@@ -296,7 +338,7 @@ class Pass:
 
     def _factor(self, s: SeparableFactor, chain: Chain) -> RowFactor:
         """What one factor weighs and adds, in one chain's memory."""
-        found = self._weighed(s, chain).of_units(s.units, self.label.n_units)
+        found = self._weighed(s, chain).of_units(s.units, self.data.n_units)
         if s.cells is not None:
             self._collected(found, s, s.cells, chain)
         chain.kept += found.kept
@@ -313,7 +355,7 @@ class Pass:
         steps = [t.size > 1 or t.shape == of_each for t in tables]
         parameters = [(chain.address(("table", self, s, i)), int(step)) for i, step in enumerate(steps)]
         return RowFactor().by_density(
-            s.rows.extra.density.address, self._column(s.rows.arguments[0], chain), parameters
+            s.rows.extra.density.address, self._column(self.data.values(s), chain), parameters
         )
 
     def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain) -> RowFactor:
@@ -365,8 +407,8 @@ class Pass:
                 column,
                 shifts[j : j + 1],
             )
-            for j, column in enumerate(cells.columns)
+            for j, column in enumerate(self.data.columns(s))
         ]
 
 
-__all__ = ["BoundPass", "Pass"]
+__all__ = ["AllRows", "BoundPass", "Pass"]

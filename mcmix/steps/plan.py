@@ -19,6 +19,7 @@ from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.layout import Program
+from mcmix.steps.marginal import MarginalMove, offered
 from mcmix.steps.own import fittest_own
 from mcmix.steps.passes import Pass
 from mcmix.steps.permutation import SharedPermutation
@@ -76,6 +77,10 @@ class CompiledModel:
         Computes the log density and the recorded deterministics.
     swaps : Swaps or None
         Of a tempered run.
+    kept_functions : list of Deterministic
+        Those that are recorded.
+    why_not_marginal : str
+        Why no unknowns are moved with the labels summed out, though that was asked for.
     """
 
     model: Model
@@ -88,6 +93,8 @@ class CompiledModel:
     record: Program | None = None
     per_row: list[str] = field(default_factory=list)
     swaps: Swaps | None = None
+    why_not_marginal: str = ""
+    kept_functions: list[Deterministic] = field(default_factory=list)
 
     @property
     def rows(self) -> Rows:
@@ -103,6 +110,25 @@ class CompiledModel:
     def label_passes(self) -> list[Pass]:
         """The compiled passes over the data that draw labels, in the order of a sweep."""
         return [s.label_pass for s in self.steps if s.label_pass is not None]
+
+    def marginal_alone(self, recorded: Collection[Stochastic]) -> MarginalMove | None:
+        """The step that needs no labels drawn in a sweep, where nothing else does, nor what is recorded.
+
+        Parameters
+        ----------
+        recorded : collection of Stochastic
+            Labels of which every draw is kept.
+        """
+        move = next((s for s in self.steps if isinstance(s, MarginalMove)), None)
+        if move is None or self.swaps is not None or any(isinstance(n, Plate) for n in self.recording.leaves):
+            return None
+        label = move.density.block.label
+        rest = [s for s in self.steps if s is not move and s.label_vector is not label]
+        forward = [e for e in self.structure.forward_sampled if e.factor.touches(label.variable)]
+        kept = [self.recording.values[f] for f in self.kept_functions]
+        seen = forward or any(label.variable in x.leaves for x in kept)
+        others = [s for s in rest if not isinstance(s, DrawFromPrior)]
+        return None if seen or others or label.node in recorded or label.node not in self.labels else move
 
     @property
     def component_tables(self) -> dict[str, ComponentTables]:
@@ -129,6 +155,7 @@ def assemble(
     tempered: bool = False,
     rows: Rows | None = None,
     before: Recording | None = None,
+    marginal_moves: bool = False,
 ) -> CompiledModel:
     """Record a model, see its structure, choose steps, compile programs.
 
@@ -148,6 +175,8 @@ def assemble(
         The observed data, by default those that the nodes hold themselves.
     before : Recording, optional
         Of the same model on other rows, so that it need not be recorded anew.
+    marginal_moves : bool
+        Move continuous unknowns with the labels summed out, where that can be.
 
     Raises
     ------
@@ -172,6 +201,11 @@ def assemble(
             plan.layout.share(node, {n: max(recording.leaves[n].size, 1) for n in node.members})
     compiled = CompiledModel(model, recording, structure, plan)
     chosen = [c.made(structure) for c in choices]
+    if marginal_moves:
+        found = offered(structure, taken)
+        compiled.why_not_marginal = found if isinstance(found, str) else ""
+        chosen += [] if isinstance(found, str) else [found]
+        taken = taken | {v for s in chosen for v in s.variables}
     place = {n: i for i, n in enumerate(unknowns)}
     steps = chosen + [step_for(n, structure) for n in unknowns if n not in taken]
     compiled.steps = _with_permutations(
@@ -249,7 +283,9 @@ def _own_choices(model: Model, choices: Sequence[Choice]) -> list[Choice]:
 
 def _ordered(steps: list[Step]) -> list[Step]:
     """Labels first; what no data depend on last, parents before children."""
-    first = [s for s in steps if s.label_vector is not None]
+    first = sorted(
+        (s for s in steps if s.before_labels or s.label_vector is not None), key=lambda s: not s.before_labels
+    )
     # No other conditional sees a forward-sampled variable. Drawn last, given the sweep's own values, it completes one
     # joint draw.
     last = [s for s in steps if isinstance(s, DrawFromPrior)]
@@ -314,6 +350,7 @@ def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:
             if _is_per_row(function, compiled) and function.name not in asked:
                 compiled.per_row.append(function.name)
                 continue
+            compiled.kept_functions.append(function)
             outputs.append((compiled.recording.values[function], ("recorded", function)))
             compiled.segments.append(
                 Segment(

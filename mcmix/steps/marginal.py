@@ -1,0 +1,284 @@
+"""Moves of all continuous unknowns of a mixture at once, with the labels summed out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mcmix.kernels import marginal as kernels
+from mcmix.kernels.base import address_of
+from mcmix.nodes.node import short
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.base import Call, Chain, Plan, Step
+from mcmix.steps.basins import Basin, basin_of, components_of, searched
+from mcmix.steps.marginal_density import BoundDensity, MarginalDensity, has_slopes
+from mcmix.steps.targets import is_discrete
+from mcmix.steps.weighted import Summary
+from mcmix.structure.contributions import LabelBlock, Structure
+from mcmix.structure.gradients import NoDerivative
+
+FIRST_STEP = 0.6  # of a trajectory, in standard deviations
+ANCHOR = 1.5  # what step sizes are drawn to at first
+SPREAD = 1.5  # of starts about a mode, in standard deviations
+HALVINGS = 12  # of the spread of a start, until its density is a number
+ROUGH = 1.0  # nats by which they may differ while a mode is looked for
+EXACT = 1e-6  # nats by which weighted rows may differ from all of them where a chain starts
+FIRST_LEVEL = 2  # of weighted rows that is tried
+
+
+class MarginalMove(Step):
+    """Hamiltonian Monte Carlo on continuous unknowns, with the labels summed out; these follow in the label update.
+
+    Where the log likelihood needs of the rows only sums of smooth functions, few weighted rows stand for them
+    (:mod:`mcmix.structure.weighted_rows`).
+
+    Parameters
+    ----------
+    variables : sequence of Stochastic
+        Continuous, and not matrices.
+
+    Raises
+    ------
+    TypeError
+        If there is no one label vector whose rows separate, or something has no derivative: what, is said.
+    """
+
+    name = "Hamiltonian, labels summed out"
+    before_labels = True
+    several = True
+
+    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
+        super().__init__(variables, reason or "chosen by the user")
+        names = ", ".join(v.name for v in self.variables)
+        block = summed_out(structure)
+        if isinstance(block, str):
+            raise TypeError(f"{names}: {block}")
+        try:
+            self.density = MarginalDensity(structure, block, self.variables)
+        except NoDerivative as error:
+            raise TypeError(f"{names}: {error}") from error
+        self._at_level: dict[int, MarginalDensity] = {}
+        self._bound: dict[int, Bound] = {}
+        self._found: tuple[int, Basin | None] | None = None
+
+    @cached_property
+    def summary(self) -> Summary:
+        """How the rows may be replaced by few."""
+        return Summary(self.density.block)
+
+    def compile(self, plan: Plan) -> None:
+        """Places for what a chain keeps."""
+        plan.layout.place(("counter", self), 2)
+        plan.layout.place(("work", self), self.density.workspace)
+
+    def bind(self, chain: Chain) -> list[Call]:
+        """One call."""
+        bound = self._over(self.density, chain)
+        d = self.density.free
+        learned = np.concatenate([_first_steps(), np.zeros(d), 0.3 * np.eye(d).ravel()])
+        self._bound[id(chain)] = Bound(bound.record, learned)
+        return [Call(kernels.hamiltonian_move.address, bound.record, learned, self, True)]
+
+    def _over(self, density: MarginalDensity, chain: Chain) -> BoundDensity:
+        return density.bound(chain, chain.view(("work", self)), chain.address(("counter", self)))
+
+    def settle(self, chain: Chain, given: Collection[Stochastic]) -> None:
+        """Find the best mode and the metric there, and start spread out about it."""
+        here = self._over(self.density, chain).where()
+        stays = bool(set(given) & set(self.variables))
+        # A start that is given as a whole may be a draw already: what is done with it must not depend on it.
+        level, found = (FIRST_LEVEL, None) if set(self.variables) <= set(given) else self._basin(chain, here, stays)
+        if found is None:
+            self._go_over(chain, *self._fit(chain, here, level, EXACT))
+            self._learn_anew(chain, here)
+            return
+        start = here
+        if not stays:
+            start = _spread(self._over(self._density_at(level) or self.density, chain), found, chain.rng)
+        level, bound = self._fit(chain, start, level, EXACT)
+        self._go_over(chain, level, bound)
+        self._bound[id(chain)].learned[kernels.STATE :] = np.concatenate([found.mode, found.factor.ravel()])
+        bound.move(start)
+
+    def _learn_anew(self, chain: Chain, here: np.ndarray) -> None:
+        """Let the metric follow the chain quickly: nothing is known of it."""
+        learned = self._bound[id(chain)].learned
+        learned[kernels.STATE : kernels.STATE + here.size] = here
+        learned[kernels.LEARNED] = -kernels.POINTS * here.size
+
+    def _basin(self, chain: Chain, here: np.ndarray, stays: bool) -> tuple[int, Basin | None]:
+        """The basin that a chain starts in, and how fine weighted rows must be there.
+
+        The first chain looks for it, also for the others where these hold no unknowns of their own.
+        """
+        if self._found is not None and not stays and self.moves_all:
+            return self._found
+        level, bound = self._fit(chain, here, FIRST_LEVEL, ROUGH)
+        near = searched(bound, None if stays else components_of(self.density), here, chain.rng)
+        level, bound = self._fit(chain, near, level, EXACT)
+        found = basin_of(bound, near)
+        while found is not None and bound.difference(found.mode) > EXACT:
+            level, bound = self._fit(chain, found.mode, level + 1, EXACT)
+            found = basin_of(bound, found.mode)
+        self._found = level, found
+        return self._found
+
+    @property
+    def moves_all(self) -> bool:
+        """Whether nothing but labels is unknown beside what it moves, in what data depend on."""
+        structure, label = self.density.structure, self.density.block.label.node
+        others = {n for n in structure.recording.leaves if not structure.is_forward_sampled(n)} - {label}
+        return others <= set(self.variables)
+
+    def resume(self, chain: Chain) -> None:
+        """Go over the weighted rows that the chain went over."""
+        level = int(self._numbers(chain)[kernels.LEVEL]) - 1
+        density = self._density_at(level) if level >= 0 else None
+        self._bound[id(chain)].record[:] = self._over(density or self.density, chain).record
+
+    def _go_over(self, chain: Chain, level: int, bound: BoundDensity) -> None:
+        self._bound[id(chain)].record[:] = bound.record
+        self._numbers(chain)[kernels.LEVEL] = 0 if bound.density.fewer is None else level + 1
+
+    def _numbers(self, chain: Chain) -> np.ndarray:
+        """What the kernels note of a chain."""
+        first = kernels.WORKSPACE_ROWS * self.density.free
+        return chain.view(("work", self))[first : first + kernels.NUMBERS]
+
+    def _density_at(self, level: int) -> MarginalDensity | None:
+        """Over weighted rows; None where there are none."""
+        fewer = self.summary.level(level)
+        if fewer is not None and level not in self._at_level:
+            whole = self.density
+            self._at_level[level] = MarginalDensity(whole.structure, whole.block, whole.nodes, fewer)
+        return self._at_level.get(level) if fewer is not None else None
+
+    def _fit(self, chain: Chain, free: np.ndarray, level: int, nats: float) -> tuple[int, BoundDensity]:
+        """Weighted rows that say what all rows say, at a point; all rows where none are found."""
+        level = 0 if self.summary.exact else level
+        while (density := self._density_at(level)) is not None:
+            bound = self._over(density, chain)
+            if bound.difference(free) <= nats:
+                return level, bound
+            level += 1
+        return level, self._over(self.density, chain)
+
+    def log_density_at(self, chain: Chain) -> int:
+        """Address of the log density where a chain is, labels summed out."""
+        return address_of(self._numbers(chain)[kernels.POSTERIOR :])
+
+    def trouble(self, chain: Chain) -> str:
+        """Which variables have no finite slope where a chain is, and their values."""
+        own = self._over(self.density, chain)
+        own(own.where())
+        found = own.without_slope()
+        return "; ".join(f"{n.name} at {short(chain.get(n))}" for n in found or self.variables)
+
+    @property
+    def note(self) -> str:  # type: ignore[override]
+        """Which rows are gone over, once chains have started."""
+        if not self.chains:
+            return f"all rows: {self.summary.why_not}" if self.summary.why_not else ""
+        return "; ".join(dict.fromkeys([*(self._rows_of(chain) for chain in self.chains), *self._metric()]))
+
+    def _metric(self) -> list[str]:
+        """What is to be said of the metric."""
+        if self._found is None or self._found[1] is None:
+            return ["the metric is learned in burn-in alone: no mode with a finite curvature was looked for or found"]
+        flat = self._found[1].flat
+        return [f"in {flat} directions the density does not bend down at the mode: their width was made up"] * (
+            flat > 0
+        )
+
+    def _rows_of(self, chain: Chain) -> str:
+        numbers = self._numbers(chain)
+        level, units = int(numbers[kernels.LEVEL]) - 1, self.density.block.label.n_units
+        if self.summary.why_not:
+            return f"all rows: {self.summary.why_not}"
+        if level < 0 or numbers[kernels.WHOLE]:
+            return "all rows: weighted ones " + ("were not fine enough" if level >= 0 else "are hardly fewer")
+        if self.summary.exact:
+            return f"{self._at_level[level].data.n_units} distinct values in the place of {units} rows"
+        seen = max(numbers[kernels.DIFFERENCE], EXACT)
+        return f"{self._at_level[level].data.n_units} weighted rows in the place of {units}, within {seen:.0e} nats"
+
+    def unbind(self) -> None:
+        """Forget chains."""
+        super().unbind()
+        self._bound.clear()
+        self._found = None
+
+    def counters(self) -> list[Any]:
+        """Trajectories and how many were accepted."""
+        return [("counter", self)]
+
+    @property
+    def cost(self) -> str:
+        """Cost of one sweep."""
+        return f"a few gradients of {self.density.data.n_units} rows x {self.density.block.label.n_labels} labels"
+
+
+@dataclass
+class Bound:
+    """What a chain's moves are told, and what they learn."""
+
+    record: np.ndarray
+    learned: np.ndarray
+
+
+def _spread(bound: BoundDensity, found: Basin, rng: np.random.Generator) -> np.ndarray:
+    """A point about a mode, wider than the posterior."""
+    noise = SPREAD * found.factor @ rng.standard_normal(found.mode.size)
+    for _ in range(HALVINGS):
+        if bound(found.mode + noise)[0] > found.height - 3.0 * noise.size - 20.0:
+            return found.mode + noise
+        noise = 0.5 * noise
+    return found.mode
+
+
+def _first_steps() -> np.ndarray:
+    """What step sizes begin with."""
+    state = np.zeros(kernels.STATE)
+    state[kernels.LOG_STEP] = state[kernels.MEAN_LOG_STEP] = np.log(FIRST_STEP)
+    state[kernels.ANCHOR] = np.log(ANCHOR)
+    return state
+
+
+def summed_out(structure: Structure) -> LabelBlock | str:
+    """The one label vector that can be summed out, or why there is none."""
+    if len(structure.blocks) != 1 or structure.non_factorising:
+        return "labels can be summed out where there is one label vector, and its rows separate"
+    block = structure.blocks[0]
+    if block.given_others or block.tempered:
+        return "labels that are drawn given others, or at a temperature, are not summed out"
+    if block.distribution.expect is not None:
+        return "these labels depend on one another"
+    return block
+
+
+def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove | str:
+    """The move of all continuous unknowns that data depend on and no other step was asked for; or why there is none."""
+    nodes = [n for n in structure.recording.leaves if n not in taken and _can_move(n, structure)]
+    if not nodes:
+        return "no continuous unknown is left to be moved with the labels summed out"
+    try:
+        return MarginalMove(nodes, structure, "continuous unknowns, all at once")
+    except TypeError as error:
+        return f"labels are not summed out: {error}"
+
+
+def _can_move(node: Stochastic, structure: Structure) -> bool:
+    return (
+        not is_discrete(node)
+        and node.mask is None
+        and node not in structure.held
+        and not structure.is_forward_sampled(node)
+        and has_slopes(node)
+    )
+
+
+__all__ = ["MarginalMove", "offered", "summed_out"]

@@ -1,0 +1,159 @@
+"""Passes over few weighted rows in the place of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+from mcmix.steps.passes import AllRows
+from mcmix.structure import expression as ex
+from mcmix.structure.cells import looked_up
+from mcmix.structure.contributions import LabelBlock
+from mcmix.structure.expression import Expression, constant
+from mcmix.structure.label_vectors import LabelVector, SeparableFactor
+from mcmix.structure.labels import parameter_tables
+from mcmix.structure.rewrite import substitute
+from mcmix.structure.weighted_rows import WeightedRows, distinct, quadrature
+
+_SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "line": (np.asarray, np.asarray),
+    "log": (np.log, np.exp),
+    "logit": (logit, expit),
+}
+SAVING = 2  # so many times fewer rows are worth it
+FINEST = 10  # halvings of the widest bins
+BINS = 8  # of the widest kind, in the middle of the data
+SAMPLE = 512  # rows that are looked at to see whether values are tied
+
+
+class Weighted(AllRows):
+    """Weighted rows of a factor, in the place of its rows.
+
+    Parameters
+    ----------
+    label : LabelVector
+    rows : WeightedRows
+        On the scale of the data.
+    places : ndarray, shape (rows,)
+        The values on a scale on which the density is smooth.
+    """
+
+    def __init__(self, label: LabelVector, rows: WeightedRows, places: np.ndarray):
+        super().__init__(label)
+        self.rows, self.places = rows, places
+        self.weights = np.ascontiguousarray(rows.weights)
+        self._values = constant(np.ascontiguousarray(rows.values))
+
+    @property
+    def n_units(self) -> int:
+        """Number of weighted rows."""
+        return self.rows.n_rows
+
+    def values(self, s: SeparableFactor) -> Expression:
+        """What a family's density is asked about."""
+        return self._values
+
+    def columns(self, s: SeparableFactor) -> list[np.ndarray]:
+        """The statistic's columns at the weighted rows."""
+        assert s.factor.family is not None and s.factor.family.statistics is not None
+        columns = s.factor.family.statistics.columns
+        return [np.ascontiguousarray(c.transform(self.rows.values), dtype=float) for c in columns]
+
+    def under(self, s: SeparableFactor, slot: Expression) -> Expression:
+        """Log density of the weighted rows under the one label that stands at a leaf."""
+        variable = self.label.variable
+        parameters = [
+            substitute(p, {variable: slot, **dict.fromkeys(looked_up(p, variable), slot)}) for p in s.rows.arguments[1:]
+        ]
+        alike = [constant_of_all(p, s.rows.shape[0]) for p in parameters]
+        return ex.density(s.rows.extra, self._values, alike)
+
+
+def constant_of_all(x: Expression, count: int) -> Expression:
+    """A parameter that is the same for all rows, as one number."""
+    return x if x.size == 1 or x.shape != (count,) else ex.gather(x, np.array(0))
+
+
+class Summary:
+    """How the rows of a label block may be replaced by few, from coarse to fine.
+
+    Parameters
+    ----------
+    block : LabelBlock
+
+    Attributes
+    ----------
+    why_not : str
+        Why all rows are used, or nothing.
+    exact : bool
+        Whether it is by distinct values: there is one level, and nothing to be checked.
+    """
+
+    def __init__(self, block: LabelBlock):
+        self.block, self.exact = block, False
+        self._made: dict[int, Weighted | None] = {}
+        self.why_not = self._obstacle()
+        if not self.why_not:
+            self._look()
+
+    def _obstacle(self) -> str:
+        if len(self.block.factors) != 1:
+            return "several things are observed of a unit"
+        s = self.block.factors[0]
+        if s.units is not None or parameter_tables(s, self.block.label) is None or s.rows.op != "density":
+            return "parameters vary by row"
+        if not s.rows.arguments[0].is_constant:
+            return "some rows are unknown"
+        return ""
+
+    def _look(self) -> None:
+        s = self.block.factors[0]
+        self.x = np.asarray(s.rows.arguments[0].known, dtype=float)
+        family = s.rows.extra
+        if _is_tied(self.x, family.support.discrete):
+            rows = distinct(self.x)
+            if SAVING * rows.n_rows <= len(self.x):
+                self.exact, self._made[0] = True, Weighted(self.block.label, rows, rows.values)
+                return
+        if family.support.discrete:
+            self.why_not = "there are too many distinct values"
+        elif family.smooth is None:
+            self.why_not = f"the log density of {family.name} has kinks"
+        else:
+            self._to, self._back = _SCALES[family.smooth]
+            with np.errstate(all="ignore"):
+                self.scaled = np.asarray(self._to(self.x), dtype=float)
+            if not np.isfinite(self.scaled).all():
+                self.why_not = "values lie at an end of the support"
+
+    def level(self, number: int) -> Weighted | None:
+        """Weighted rows with bins halved so often; None where they are hardly fewer, as from there on."""
+        if self.why_not or number > FINEST:
+            return None
+        if number not in self._made:
+            self._made[number] = self._binned(number)
+        return self._made[number]
+
+    def _binned(self, number: int) -> Weighted | None:
+        low, high = np.quantile(self.scaled[:: max(1, len(self.scaled) // 10_000)], [0.01, 0.99])
+        if not high > low:
+            return None
+        rows = quadrature(self.scaled, float(high - low) / (BINS * 2**number))
+        if SAVING * rows.n_rows > len(self.x):
+            return None
+        values = np.asarray(self._back(rows.values), dtype=float)
+        return Weighted(self.block.label, WeightedRows(values, rows.weights, False), rows.values)
+
+
+def _is_tied(x: np.ndarray, discrete: bool) -> bool:
+    """Whether values repeat so much that one of each may stand for many: seen on some of them where they are reals."""
+    if discrete:
+        return True
+    some = x[:: max(1, len(x) // SAMPLE)]
+    return 2 * len(np.unique(some)) <= len(some)
+
+
+__all__ = ["Summary", "Weighted"]

@@ -1,0 +1,112 @@
+"""Few rows with weights in the place of many: what the log likelihood, labels summed out, needs of them.
+
+That is sums over rows of functions of a row. Of equal values one stands for all, exactly. Of different ones, each bin's
+points are replaced by the nodes and weights of the Gauss quadrature of their own distribution, which keep the sum of
+every polynomial of degree 2 q - 1 over the bin, and so that of a smooth function to rounding: Golub and Welsch (1969),
+"Calculation of Gauss quadrature rules"; the idea of likelihood-preserving summaries is that of DuMouchel and others
+(1999), "Squashing flat files flatter".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ORDER = 6  # nodes of a bin: 12 moments
+FLAT = 1e-13  # a squared norm, beside the one before, below which a bin's points are exhausted
+
+
+@dataclass(frozen=True)
+class WeightedRows:
+    """Values, and how many rows each stands for.
+
+    Attributes
+    ----------
+    values, weights : ndarray, shape (rows,)
+    exact : bool
+        Whether they are the data's distinct values: sums of any function are kept.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+    exact: bool
+
+    @property
+    def n_rows(self) -> int:
+        """Number of weighted rows."""
+        return len(self.values)
+
+
+def distinct(x: np.ndarray) -> WeightedRows:
+    """The distinct values of a column and how often each stands there.
+
+    Examples
+    --------
+    >>> rows = distinct(np.array([2.0, 0.0, 2.0]))
+    >>> rows.values.tolist(), rows.weights.tolist()
+    ([0.0, 2.0], [1.0, 2.0])
+    """
+    values, counts = np.unique(x, return_counts=True)
+    return WeightedRows(values.astype(float), counts.astype(float), True)
+
+
+def quadrature(x: np.ndarray, width: float, order: int = ORDER) -> WeightedRows:
+    """Nodes and weights of the Gauss quadrature of each bin's points.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N,)
+        In any order, finite.
+    width : float
+        Of a bin.
+    order : int
+        Most nodes of a bin; bins with no more points stay as they are.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(1).normal(size=10_000)
+    >>> rows = quadrature(x, 0.5)
+    >>> rows.n_rows < 100, abs((rows.weights * np.sin(rows.values)).sum() - np.sin(x).sum()) < 1e-8
+    (True, True)
+    """
+    bins = np.floor((x - x.min()) / width).astype(np.int64)
+    present, bins, counts = np.unique(bins, return_inverse=True, return_counts=True)
+    few = counts <= order
+    alone = few[bins]
+    if alone.all():
+        return WeightedRows(x.astype(float), np.ones(len(x)), False)
+    renumbered = np.cumsum(~few) - 1
+    inside = ~alone
+    nodes, weights = _gauss(x[inside], renumbered[bins[inside]], counts[~few].astype(float), width, order)
+    return WeightedRows(np.concatenate([x[alone], nodes]), np.concatenate([np.ones(alone.sum()), weights]), False)
+
+
+def _gauss(x: np.ndarray, bins: np.ndarray, counts: np.ndarray, width: float, order: int) -> tuple[np.ndarray, ...]:
+    """Nodes and weights of all bins at once: a three-term recurrence of polynomials orthogonal on each bin's points."""
+    centre = np.bincount(bins, x) / counts
+    t = (x - centre[bins]) / width
+    before, now, norm, previous = np.zeros_like(t), np.ones_like(t), counts, counts
+    matrix = np.zeros((len(counts), order, order))
+    live = np.ones((len(counts), order), dtype=bool)
+    for k in range(order):
+        diagonal = np.bincount(bins, t * now * now) / norm
+        matrix[:, k, k] = np.where(live[:, k], diagonal, 0.0)
+        if k + 1 == order:
+            break
+        side = 0.0 if k == 0 else (norm / previous)[bins]
+        after = (t - diagonal[bins]) * now - side * before
+        found = np.bincount(bins, after * after)
+        # Points of few distinct values have that many nodes; beyond, what is left is rounding.
+        live[:, k + 1] = live[:, k] & (found > FLAT * norm)
+        ratio = np.where(live[:, k + 1], found / norm, 0.0)
+        matrix[:, k, k + 1] = matrix[:, k + 1, k] = np.sqrt(ratio)
+        previous, norm = norm, np.where(live[:, k + 1], found, 1.0)
+        before, now = now, np.where(live[:, k + 1][bins], after, 0.0)
+    places, vectors = np.linalg.eigh(matrix)
+    shares = vectors[:, 0, :] ** 2 * counts[:, None]
+    kept = shares > 1e-12
+    return (centre[:, None] + width * places)[kept], shares[kept]
+
+
+__all__ = ["ORDER", "WeightedRows", "distinct", "quadrature"]
