@@ -83,10 +83,17 @@ def places_of(s: SeparableFactor, cells: Cells) -> dict[Hashable, int]:
 class Accumulator(ABC):
     """Something that a pass adds up beside the counts and sums of its rows: of labels, of pairs of labels, scores.
 
-    A distribution of labels, or whoever compiles a pass, hands it in; its places are part of the pass's stretch.
+    A distribution of labels, a step that draws from its sums, or whoever compiles a pass, hands it in; its places are
+    part of the pass's stretch.
+
+    Attributes
+    ----------
+    label : LabelVector
+        Whose pass adds it up, where it is a step's.
     """
 
     kernels: Kernels
+    label: LabelVector
 
     @abstractmethod
     def places(self) -> dict[Hashable, int]:

@@ -212,6 +212,10 @@ class Step(ABC):
     def bind(self, chain: Chain) -> list[Call]:
         """Its kernel calls for one chain."""
 
+    def accumulators(self) -> Sequence[Any]:
+        """What the passes over its labels are to add up for it (:class:`mcmix.steps.accumulators.Accumulator`)."""
+        return ()
+
     def unbind(self) -> None:
         """Forget the chains that it was bound to: those of a first call that ended before its first sweep."""
         self.chains.clear()

@@ -192,6 +192,11 @@ class Pass:
         """The label vector."""
         return self.block.label
 
+    def also(self, one: Accumulator) -> None:
+        """Add something else up, before sums have their places."""
+        self.others.append(one)
+        self.sums = Sums(self.label, self.block.factors, self.others)
+
     def compile(self, plan: Plan) -> None:
         """The prelude (tables and whatever rows share) and one row program per factor that needs it."""
         plan.layout.place(("component", self), 1)

@@ -22,6 +22,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.conjugacy import Conjugate, conjugate
 from mcmix.structure.contributions import Contribution, Structure
+from mcmix.structure.cross_products import CrossProducts, cross_products
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.joint_priors import joint_of
 from mcmix.structure.linear import Linear, Term, linear
@@ -56,6 +57,8 @@ class Coefficients:
         Those rows.
     summed : set of Child
         Those of them that the linear part counts too, so that nothing is left of them to look at in a sweep.
+    collected : dict of Child to CrossProducts
+        Rows that precision and linear part count by sums that the pass of their labels makes.
     flat : ndarray of bool, shape (m,)
         Elements whose prior is flat.
     """
@@ -70,11 +73,17 @@ class Coefficients:
     flat: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     known: set[Child] = field(default_factory=set)
     summed: set[Child] = field(default_factory=set)
+    collected: dict[Child, CrossProducts] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Number of coefficients."""
         return sum(leaf.size for leaf in self.starts)
+
+    @property
+    def left(self) -> list[Child]:
+        """Rows that are looked at when the coefficients are drawn: no sums of theirs stand ready."""
+        return [c for c in self.children if c not in self.summed and c not in self.collected]
 
     @property
     def linked(self) -> list[LinkedChild]:
@@ -229,6 +238,7 @@ def _complete(nodes: list[Stochastic], structure: Structure) -> Coefficients | N
     if made.linked:
         return None if made.flat.any() else made
     _add_known_products(made)
+    _add_collected_products(made, structure)
     return made
 
 
@@ -402,6 +412,68 @@ def _lower_entries(group: Coefficients, places: np.ndarray, products: np.ndarray
     found = np.zeros(group.precision.size)
     np.add.at(found, (group.row_starts[high] + low)[one], (products[row, column] * twice)[one])
     return found
+
+
+# -------------------------------------------------------------------- rows whose sums the pass of their labels makes
+
+
+def _add_collected_products(group: Coefficients, structure: Structure) -> None:
+    """Let what only labels tell stand before sums of known columns by label."""
+    for child in group.left:
+        found = cross_products(child, group.size, structure) if child not in group.known else None
+        if found is not None:
+            group.collected[child] = found
+            places = group.order[found.numbers]
+            _add_products_by_label(group, found, places)
+            _add_sums_by_label(group, found, places)
+
+
+def _add_products_by_label(group: Coefficients, found: CrossProducts, places: np.ndarray) -> None:
+    """Slopes by slopes: one of the two entries of each pair, for each label."""
+    row, column = np.tril_indices(len(places))
+    low, high = np.sort(np.stack([places[row], places[column]]), axis=0)
+    # Two different terms of one coefficient: (a + b)**2 has 2 a b on the diagonal.
+    times = np.where((row != column)[:, None] & (low == high), 2.0, 1.0)
+    block = np.repeat(np.arange(len(group.sizes)), group.sizes)
+    times = np.where(block[low] == block[high], times, 0.0)  # no row has coefficients of two blocks
+    entries = np.where(times > 0.0, group.row_starts[high] + low, 0)
+    pairs = [elementwise("multiply", found.slopes[i], found.slopes[j]) for i, j in zip(row, column, strict=True)]
+    scales = [elementwise("multiply", found.weight, pair) for pair in pairs]
+    more = _by_label(found, scales, found.place(row, column), times, entries, group.precision.size)
+    group.precision = elementwise("add", group.precision, more)
+
+
+def _add_sums_by_label(group: Coefficients, found: CrossProducts, places: np.ndarray) -> None:
+    """Slopes by values."""
+    p, n = len(places), len(found.rests)
+    slope, value = np.repeat(np.arange(p), n), np.tile(np.arange(n), p)
+    scales = [elementwise("multiply", found.slopes[i], found.rests[j]) for i, j in zip(slope, value, strict=True)]
+    entries = places[slope]
+    more = _by_label(found, scales, found.place(slope, p + value), np.ones(entries.shape), entries, group.size)
+    group.linear = elementwise("add", group.linear, more)
+
+
+def _by_label(
+    found: CrossProducts,
+    scales: Sequence[Expression],
+    sums: np.ndarray,
+    times: np.ndarray,
+    entries: np.ndarray,
+    size: int,
+) -> Expression:
+    """Sums by label (shape (pairs, K)), each times its pair's scale, added at entries of a vector."""
+    of_scale: dict[Expression, list[int]] = {}
+    for i, scale in enumerate(scales):
+        of_scale.setdefault(scale, []).append(i)
+    total = constant(0.0)
+    for scale, pairs in of_scale.items():
+        there = times[pairs] > 0.0
+        label = np.broadcast_to(np.arange(found.label.n_labels), there.shape)[there]
+        by_label = scale if scale.size == 1 else ex.gather(scale, label)
+        values = elementwise("multiply", by_label, ex.gather(found.sums, sums[pairs][there]))
+        values = elementwise("multiply", values, times[pairs][there])
+        total = elementwise("add", total, scatter(values, entries[pairs][there], size))
+    return total
 
 
 __all__ = ["Coefficients", "coefficients_of"]

@@ -324,6 +324,8 @@ def coefficient_step(sampler):
 
 def assert_as_twin(step, chain, sampler):
     expected = twin(step, chain, sampler)
+    for label_pass in sampler.assembled.label_passes:
+        label_pass.bound(chain).collect()
     (call,) = step.bind(chain)
     assert run(call.kernel, address_of(call.words), address_of(call.reals), chain.stream) == 0
     drawn = np.concatenate([np.ravel(chain.get(n)) for n in step.group.nodes])
