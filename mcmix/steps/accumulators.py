@@ -90,10 +90,14 @@ class Accumulator(ABC):
     ----------
     label : LabelVector
         Whose pass adds it up, where it is a step's.
+    whole_at_starts : bool
+        Whether starts leave it as the labels make it, where they shrink counts and sums: other steps read the same rows
+        one by one, and see all of them.
     """
 
     kernels: Kernels
     label: LabelVector
+    whole_at_starts = False
 
     @abstractmethod
     def places(self) -> dict[Hashable, int]:

@@ -22,6 +22,7 @@ class CrossProductSums(Accumulator):
     """
 
     kernels = Kernels(kernels.add_cross_products, kernels.expect_cross_products)
+    whole_at_starts = True  # what precisions are drawn from goes over the rows
 
     def __init__(self, found: CrossProducts):
         self.found, self.label = found, found.label

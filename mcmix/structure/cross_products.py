@@ -196,10 +196,18 @@ def _product(a: Parts, b: Parts, how: str = "multiply") -> Parts | None:
     found: Parts = {}
     for left, known in a.items():
         for right, other in b.items():
-            with np.errstate(all="ignore"):
-                value = known * other if how == "multiply" else known / other
-            found = _sum(found, {elementwise(how, left, right): value})
+            found = _sum(found, {elementwise(how, left, right): _times(known, other, how)})
     return found
+
+
+def _times(a: Any, b: Any, how: str) -> Any:
+    """Known numbers times, or over, known ones: what is multiplied with one is no copy."""
+    if np.ndim(b) == 0 and b == 1.0:
+        return a
+    if how == "multiply" and np.ndim(a) == 0 and a == 1.0:
+        return b
+    with np.errstate(all="ignore"):
+        return a * b if how == "multiply" else a / b
 
 
 def _squared(a: Parts) -> Parts | None:
