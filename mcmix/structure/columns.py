@@ -33,8 +33,8 @@ class Column:
     >>> y = mc.Normal("y", 0, 1, value=np.array([1.0, 3.0], np.float32), observed=True)
     >>> Column(y, y.held)
     <Column y (2) float32>
-    >>> float(Column(y, y.held).shift)
-    2.0
+    >>> Column(y, y.held).seen
+    array([1., 3.])
     """
 
     def __init__(self, node: Node, values: Any, missing: np.ndarray | None = None):
@@ -92,24 +92,29 @@ class Column:
         return found
 
     @property
-    def shift(self) -> Any:
-        """The mean of what is known, of each coordinate of a row by itself; computed when it is asked for."""
+    def seen(self) -> np.ndarray:
+        """The entries that are known, one after another, as doubles."""
         known = np.asarray(self.known, dtype=float)
-        if self.missing is None:
-            return known.mean(axis=0) if known.ndim else known
-        seen = ~self.missing
-        return np.where(seen, known, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+        return known.ravel() if self.missing is None else known[~self.missing]
 
     def completed(self, entries: Any) -> np.ndarray:
-        """The values with their missing entries filled in."""
-        found = np.array(self.known)
-        found[self.missing] = entries
-        return found
+        """The values with their missing entries filled in (leading axes, such as draws, are kept)."""
+        known, own = np.asarray(self.known), np.asarray(entries)
+        if self.missing is None:
+            return own
+        full = np.empty((*own.shape[:-1], *known.shape), dtype=np.result_type(own.dtype, known.dtype))
+        full[...] = known
+        full[..., self.missing] = own
+        return full
 
     def with_gaps(self) -> np.ndarray:
         """The values as doubles, NaN where an entry is missing."""
         known = np.asarray(self.known, dtype=float)
         return known if self.missing is None else np.where(self.missing, np.nan, known)
+
+    def shown(self) -> np.ndarray:
+        """The values as they are reported: NaN where an entry is missing, else as everything computes with them."""
+        return np.asarray(self.known) if self.missing is None else self.with_gaps()
 
     def taken(self, index: Any) -> Column:
         """The column of some of its rows: a view for a slice."""

@@ -325,9 +325,13 @@ def test_columns_of_several_lengths_have_no_rows_in_common():
         record(mc.Model([y]), rows=rows.only("y").taken(slice(1)))
 
 
-def test_the_shift_is_the_mean_of_what_is_known():
+def test_what_is_known_of_a_column_and_what_completes_it():
     y = mc.MvNormal("y", np.zeros(2), np.eye(2), value=[[1.0, np.nan], [3.0, 5.0]], observed=True)
-    np.testing.assert_array_equal(Rows.of(mc.Model([y]))["y"].shift, [2.0, 5.0])
+    column = Rows.of(mc.Model([y]))["y"]
+    np.testing.assert_array_equal(column.seen, [1.0, 3.0, 5.0])
+    np.testing.assert_array_equal(column.with_gaps(), column.shown())
+    np.testing.assert_array_equal(column.completed([[7.0], [8.0]])[:, 0, 1], [7.0, 8.0])  # of two draws
+    np.testing.assert_array_equal(column.completed([7.0]), [[1.0, 7.0], [3.0, 5.0]])
 
 
 BAD = {
