@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from mcmix.nodes.covariates import Covariates, checked_covariates
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.missing import missing_entries
 from mcmix.nodes.node import Node
-from mcmix.nodes.numbers import as_doubles, as_held, as_numbers, is_double, is_mapped
+from mcmix.nodes.numbers import as_doubles, as_held, as_numbers, is_mapped
 from mcmix.nodes.stochastic import Stochastic, refuse_non_finite
 
 
@@ -39,7 +38,6 @@ class Column:
 
     def __init__(self, node: Node, values: Any, missing: np.ndarray | None = None):
         self.node, self.values, self.missing = node, values, missing
-        self._doubles: weakref.ref[np.ndarray] | None = None
 
     def __reduce__(self) -> Any:
         return Column, (self.node, self.values, self.missing)
@@ -83,13 +81,7 @@ class Column:
         """
         if self.is_own:
             return self.node.known  # type: ignore[attr-defined]
-        if self.is_object or is_double(self.values):
-            return self.values
-        found = None if self._doubles is None else self._doubles()
-        if found is None:
-            found = as_doubles(self.values)
-            self._doubles = weakref.ref(found)
-        return found
+        return self.values if self.is_object else as_doubles(self.values)
 
     @property
     def seen(self) -> np.ndarray:
@@ -191,12 +183,12 @@ def _like(node: Covariates, array: np.ndarray) -> np.ndarray:
     ModelError
         If they are not whole.
     """
-    if node.known.dtype.kind not in "iub":
-        return array.astype(float, copy=False)
+    if node.held.dtype.kind not in "iub":
+        return array if array.dtype.kind == "f" else array.astype(float)
     if (array != np.round(array)).any():
         wrong = array[array != np.round(array)].ravel()[0]
         raise ModelError(f"rows: {node.name} expected whole numbers, as the model has them, got {wrong:g}")
-    return array.astype(node.known.dtype, copy=False)
+    return array.astype(node.held.dtype, copy=False)
 
 
 __all__ = ["Column", "of_node", "with_values"]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import TraceError
+from mcmix.nodes.numbers import shared_doubles
 from mcmix.structure.cells import constant_rows_as_scalars, groupings_of, replaced_look_ups
 from mcmix.structure.contributions import Structure
 from mcmix.structure.expression import Expression, constant, elementwise, leaf, reshape
@@ -133,8 +134,8 @@ class _Reader:
 
     def column(self, known: Any) -> np.ndarray:
         """Known numbers as a column of doubles, in the order of the pass; one that is so already is no copy."""
-        whole = np.broadcast_to(np.asarray(known, dtype=float), (self.rows,))
-        return np.ascontiguousarray(whole if self.separable.order is None else whole[self.separable.order])
+        whole = np.broadcast_to(known, (self.rows,)) if np.ndim(known) == 0 else np.asarray(known)
+        return shared_doubles(whole if self.separable.order is None else whole[self.separable.order])
 
     def parts(self, x: Expression) -> Parts | None:
         """X as a sum of products of a table by label and a known column, or None."""
@@ -153,7 +154,7 @@ class _Reader:
 
     def _made(self, x: Expression, parts: list[Parts | None]) -> Parts | None:
         if x.is_constant:
-            return {ONE: np.asarray(x.known, dtype=float)}
+            return {ONE: x.known if x.shape else float(x.known)}
         table = self._table(x)
         if table is not None:
             return {table: 1.0}
