@@ -125,7 +125,38 @@ def _assembled(
     return CrossProducts(reader.label, units, left, [*right, *values], factors, of_weight, list(rest), numbers)
 
 
-class _Reader:
+class _Apart:
+    """Takes numbers by row apart: what is known by row, and what is one number for all rows."""
+
+    def parts(self, x: Expression) -> Parts | None:
+        """X as a sum of products of such a number and a known column, or None."""
+        return folded(x, self._below, self._made)
+
+    def table(self, x: Expression) -> Expression | None:
+        """X where it is one number for all."""
+        return reshape(x, ()) if x.size == 1 else None
+
+    def _below(self, x: Expression) -> Sequence[Expression]:
+        return () if x.is_constant or x.op not in _TAKEN_APART or self.table(x) is not None else x.arguments
+
+    def _made(self, x: Expression, parts: list[Parts | None]) -> Parts | None:
+        if x.is_constant:
+            return {ONE: x.known if x.shape else float(x.known)}
+        table = self.table(x)
+        if table is not None:
+            return {table: 1.0}
+        if x.op not in _TAKEN_APART or any(p is None for p in parts):
+            return None
+        found = _TAKEN_APART[x.op](*[p for p in parts if p is not None])
+        return None if found is None or len(found) > MOST_PARTS else found
+
+
+def known_parts(x: Expression) -> Parts | None:
+    """Numbers by row as a sum of products of one number for all rows and a known column, or None."""
+    return _Apart().parts(x)
+
+
+class _Reader(_Apart):
     """Takes numbers by row apart: what is known by row, and what only the label tells."""
 
     def __init__(self, separable: SeparableFactor, label: LabelVector, rows: int):
@@ -139,31 +170,17 @@ class _Reader:
 
     def parts(self, x: Expression) -> Parts | None:
         """X as a sum of products of a table by label and a known column, or None."""
-        return folded(exposed(x, {self.label.variable}), self._below, self._made)
+        return super().parts(exposed(x, {self.label.variable}))
 
     def whole_numbers(self, x: Expression, size: int) -> np.ndarray | None:
         """What each label looks up, where nothing else tells and there is such a coefficient."""
-        table = self._table(exposed(x, {self.label.variable}))
+        table = self.table(exposed(x, {self.label.variable}))
         if table is None or not table.is_constant:
             return None
         found = np.broadcast_to(np.asarray(table.known), (self.label.n_labels,)).astype(np.int64)
         return found if found.min() >= 0 and found.max() < size else None
 
-    def _below(self, x: Expression) -> Sequence[Expression]:
-        return () if x.is_constant or x.op not in _TAKEN_APART or self._table(x) is not None else x.arguments
-
-    def _made(self, x: Expression, parts: list[Parts | None]) -> Parts | None:
-        if x.is_constant:
-            return {ONE: x.known if x.shape else float(x.known)}
-        table = self._table(x)
-        if table is not None:
-            return {table: 1.0}
-        if x.op not in _TAKEN_APART or any(p is None for p in parts):
-            return None
-        found = _TAKEN_APART[x.op](*[p for p in parts if p is not None])
-        return None if found is None or len(found) > MOST_PARTS else found
-
-    def _table(self, x: Expression) -> Expression | None:
+    def table(self, x: Expression) -> Expression | None:
         """X by label, or one number for all; None where it goes by row in another way."""
         if x not in self._tables:
             self._tables[x] = self._by_label(x)
@@ -236,4 +253,4 @@ _TAKEN_APART: Mapping[str, Callable[..., Parts | None]] = {
 }
 
 
-__all__ = ["CrossProducts", "cross_products"]
+__all__ = ["CrossProducts", "cross_products", "known_parts"]

@@ -491,6 +491,21 @@ def test_a_known_design_with_one_precision():
     assert_as_twin(step, chain, sampler)
 
 
+@pytest.mark.parametrize("weights", [1.0, WRONG])
+def test_known_groups_with_known_weights_have_sums_that_are_made_once(weights):
+    """Intercepts by known group beside a slope, one coefficient twice in a row, and an offset by row."""
+    group, tau = UNIT % 6, mc.Gamma("tau", 2.0, 2.0)
+    a, b = mc.Normal("a", 0.5, 0.4, size=6), mc.Normal("b", 0.0, 1.0)
+    mean = a[group] + b * WIDE[:, 0] + 0.5 * a[(UNIT + 1) % 6] - WRONG
+    sampler = mc.MCMC([mc.Normal("y", mean, tau / weights, value=WIDE[:, 1] + group, observed=True)])
+    step, made = coefficient_step(sampler), sampler.assembled
+    assert not step.children and len(step.group.summed) == 1 and step.cost.startswith("sums made once")
+    chain = Chain(made.plan.layout, np.random.SeedSequence(8))
+    for node in made.model.stochastics:
+        chain.put(node, np.full(node.shape, 1.7))
+    assert_as_twin(step, chain, sampler)
+
+
 def test_blocks_are_what_can_meet():
     z = mc.Categorical("z", [0.2, 0.3, 0.5], size=ROWS)
     beta = mc.Normal("beta", 0.0, 1.0, size=(3, 3))
