@@ -9,6 +9,7 @@ from mcmix.kernels.base import floats, inline, integers, tile_of
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import record, record_at
 from mcmix.kernels.tiles import CELL, LABEL, PASS, SPARE, lane, scratch_of
+from mcmix.kernels.vectors import _dot
 
 # Tables of addresses of columns, and how many each has: a slope of a row meets those before it, itself, and what comes
 # behind the slopes on the other side. For each label a matrix (left, right) of sums. Units of rows, and where each
@@ -23,14 +24,6 @@ def _weigh(weight, left, weighted, n):
     """Weighted rows of a column."""
     for i in range(n):
         weighted[i] = weight[i] * left[i]
-
-
-@njit(nogil=True, error_model="numpy", fastmath=REGROUPED)
-def _dot(left, right, n):
-    total = 0.0
-    for i in range(n):
-        total += left[i] * right[i]
-    return total
 
 
 @njit(nogil=True, error_model="numpy", fastmath=REGROUPED)

@@ -50,7 +50,7 @@ class CoefficientGibbs(Step):
         super().__init__(variables, reason or found.reason)
         self.group: Coefficients = found
         # Of the others cross products and sums stand ready: the prior's program counts them already.
-        self.children = found.left
+        self.children = found.read_when_drawn
         self.row_programs: list[Program] = []
 
     def accumulators(self) -> list[Accumulator]:

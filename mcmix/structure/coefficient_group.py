@@ -58,7 +58,7 @@ class Coefficients:
         return sum(leaf.size for leaf in self.starts)
 
     @property
-    def left(self) -> list[Child]:
+    def read_when_drawn(self) -> list[Child]:
         """Rows that are looked at when the coefficients are drawn: no sums of theirs stand ready."""
         return [c for c in self.children if c not in self.summed and c not in self.collected]
 

@@ -84,7 +84,7 @@ def _enter(
 
 def add_collected_products(group: Coefficients, structure: Structure) -> None:
     """Let what only labels tell stand before sums of known columns by label."""
-    for child in group.left:
+    for child in group.read_when_drawn:
         found = cross_products(child, group.size, structure) if child not in group.known else None
         if found is not None:
             group.collected[child] = found
