@@ -13,8 +13,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small: thread
 os.environ["MPLBACKEND"] = "Agg"  # figures are drawn, and shown to nobody
 
 PLAIN = {
-    "test_arviz_bridge", "test_cumulative", "test_distributions", "test_frames", "test_from_scipy",
-    "test_label_kernels", "test_layers", "test_machine", "test_model", "test_nodes", "test_state", "test_statistics",
+    "test_arviz_bridge", "test_cross_products", "test_cumulative", "test_distributions", "test_frames",
+    "test_from_scipy", "test_label_kernels", "test_layers", "test_machine", "test_model", "test_nodes", "test_state",
+    "test_statistics",
 }  # fmt: skip
 
 PORTABLE = {

@@ -230,7 +230,7 @@ def _mode(m: Any, target: Integrand, calls: str, starts: int) -> _Mode:
     """Search from the best draws of the chains and from seedings; a draw where no search ends at a mode."""
     height, kept = Height(target.marginal, target.view), m.draws(calls)
     points = best_draws(height, kept.variables, starts)
-    points += starts_of(m.model, height, starts, np.random.SeedSequence(starts), with_draws=False).points
+    points += starts_of(m.model, m.rows, height, starts, np.random.SeedSequence(starts), with_draws=False).points
     end = highest_mode(height, points, Search("fmin_l_bfgs_b"))
     free = end.free if end.stationary else max(points, key=height)
     target.marginal.put_kept(target.view.kept(free))

@@ -87,7 +87,7 @@ def occupied_draws(m: Any, kept: Draws, most: int) -> np.ndarray | None:
         known = label.known_counts > 0
         here = [(drawn == value).any(axis=-1) | k for value, k in zip(label.values, known, strict=True)]
         return np.sum(here, axis=0, dtype=float)
-    marginal = Marginal(record(m.model), m.model)
+    marginal = Marginal(record(m.model, rows=m.rows), m.model)
     if marginal.non_factorising or any(n.name not in kept.variables for n in marginal.needed):
         return None
     label = marginal.label_of(label.node)
@@ -134,7 +134,7 @@ def _gains(m: Any, kept: Draws, marginal: Marginal, label: LabelVector) -> Itera
     sweeps lies off by its own error, which lowers the log density by a part inverse to their number; that of the halves
     is lowered by twice as much, and their difference takes it away.
     """
-    compiled = assemble(m.model, (), [Choice(NoStepper, (label.node,))])
+    compiled = assemble(m.model, (), [Choice(NoStepper, (label.node,))], rows=m.rows)
     rng = np.random.default_rng(0)
     positions = kept.thinned(int(np.clip(MOST_ROWS // (label.n_units * (SWEEPS + SETTLING)), *LABELLINGS)))
     size = max(1, AT_ONCE // label.n_units)

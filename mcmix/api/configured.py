@@ -56,7 +56,7 @@ class Configured(Posterior):
         self._marginal_moves = checked_flag(marginal_moves, "marginal_moves")
         self._status: tuple[Any, ...] = ()
         self._runners: list[Runner] = []
-        self._rows: tuple[Rows | None, Recording | None] = (None, None)
+        self._before: Recording | None = None  # on some rows, so that others need no new recording
         if not self.model.stochastics:
             raise ModelError("the model has nothing to sample: every random node is observed")
 
@@ -76,10 +76,8 @@ class Configured(Posterior):
         return self._assembled
 
     def _made(self, choices: Sequence[Choice]) -> CompiledModel:
-        rows, before = self._rows
-        tempered = self._tempering is not None
-        marginal = self._marginal_moves
-        compiled = assemble(self.model, self._asked, choices, self._draw_from_prior, tempered, rows, before, marginal)
+        tempered, draw, marginal = self._tempering is not None, self._draw_from_prior, self._marginal_moves
+        compiled = assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
         in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
@@ -101,7 +99,7 @@ class Configured(Posterior):
             Itself.
         """
         self._refuse_started("other rows")
-        self._rows, self._assembled = (rows, before), None
+        self._rows, self._before, self._assembled = rows, before, None
         return self
 
     def use_step_method(self, step: Any, *nodes: Any, **options: Any) -> None:

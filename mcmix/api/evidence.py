@@ -141,7 +141,7 @@ class Integrand:
     """Log density over free coordinates, times the number of alike parts, zero outside the chosen one."""
 
     def __init__(self, m: Any, draws: Draws):
-        self.marginal = Marginal(record(m.model), m.model)
+        self.marginal = Marginal(record(m.model, rows=m.rows), m.model)
         summable(self.marginal, "evidence")
         gone = [*self.marginal.labels, *self.marginal.left_out]
         self.view = Unconstrained([n for n in m.model.stochastics if n not in gone])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.api.arguments import at_least_one, sequence_from
+from mcmix.api.observed import Observed
 from mcmix.api.posterior import Posterior
 from mcmix.api.reading import read_draws
 from mcmix.nodes.model import Model
@@ -16,7 +17,7 @@ from mcmix.variational.engine import Engine
 from mcmix.variational.joint_factors import ConditionalNormal
 
 
-class FactorDraws(ABC):
+class FactorDraws(Observed, ABC):
     """What :class:`VB` answers about draws."""
 
     model: Model
@@ -80,6 +81,7 @@ class FactorDraws(ABC):
         self._done("posterior")
         sequence = sequence_from(seed, "posterior")
         found = Posterior(self.model, seed_sequence=sequence)
+        found._rows = self._rows
         one_chain = {name: x[None] for name, x in self.draws(n, sequence, labels=True).items()}
         draws, _ = read_draws(found, one_chain, None)
         found._calls, found.lengths = [draws], (n, 0, 1)
@@ -95,9 +97,8 @@ class FactorDraws(ABC):
         from mcmix.report.arviz_bridge import to_inference_data
 
         posterior = Draws({name: x[None] for name, x in self.draws(n, seed).items()}).variables
-        data = {
-            x.name: np.asarray(x.known if x.mask is not None else x.value, dtype=float) for x in self.model.data_nodes
-        }
+        rows = self.rows
+        data = {n.name: np.asarray(rows[n].known, dtype=float) for n in self.model.data_nodes}
         attributes = {"inference": "variational Bayes", "bound": self.L}
         return to_inference_data({"posterior": posterior, "observed_data": data}, attributes=attributes)
 

@@ -257,7 +257,7 @@ def _refuse_trades(c: Components, roles: LabelRoles, pinned: Collection[int]) ->
 
 def _of_data(m: Any, kept: Draws, vector: LabelVector, roles: LabelRoles, numbers: np.ndarray) -> Iterator[np.ndarray]:
     for shares in _components(m, kept, roles).known_probabilities("classify")(numbers):
-        yield with_known_labels(vector, shares, m.assembled.rows)
+        yield with_known_labels(vector, shares)
 
 
 def _of_new(m: Any, kept: Draws, vector: LabelVector, new: Any, draws: int) -> Iterator[np.ndarray]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from mcmix.api.arguments import at_least_one, listed, sequence_from
+from mcmix.api.observed import Observed
 from mcmix.api.posterior_draws import Trace
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
@@ -20,6 +21,7 @@ from mcmix.sampling.mode import Found, Objective, Search, find_mode, scipy_metho
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.screen import say
 from mcmix.structure.recording import record
+from mcmix.structure.rows import Rows
 from mcmix.traces.memory import Draws
 
 STARTS = 5
@@ -50,7 +52,7 @@ class ByNode:
         return "{" + ", ".join(f"{n.name}: {self[n]}" for n in self._view.nodes) + "}"
 
 
-class MAP:
+class MAP(Observed):
     """The mode of the posterior density of the continuous unknowns, labels summed out.
 
     The density is that of the unknowns on their own scale, as PyMC 2 takes it (with another parametrisation the mode
@@ -110,13 +112,19 @@ class MAP:
         self._found: Found | None = None
 
     def _make(self) -> None:
-        self._marginal = Marginal(record(self.model), self.model)
+        self._marginal = Marginal(record(self.model, rows=self.rows), self.model)
         summable(self._marginal, self._kind)
         gone = [*self._marginal.labels, *self._marginal.left_out]
         self._view = Unconstrained([n for n in self.model.stochastics if n not in gone])
         if not self._view.size:
             raise ModelError(f"{self._kind}: the model has no continuous unknowns, only labels; use MCMC")
         self._target = Objective(self._marginal, self._view)
+
+    def _on(self, rows: Rows) -> Self:
+        """Serve the model on other rows than its nodes' own from now on; what was fitted is forgotten."""
+        self._rows, self._found = rows, None
+        self._make()
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: the model and what was found, without what is compiled for it."""
@@ -183,7 +191,7 @@ class MAP:
         scipy_method(method)
         search = Search(method, at_least_one(iterlim, "iterlim", "fit"), float(tol), self.eps, self.diff_order)
         n = at_least_one(starts, "starts", "fit")
-        begins = starts_of(self.model, self._target, n, sequence_from(seed, "fit"))
+        begins = starts_of(self.model, self.rows, self._target, n, sequence_from(seed, "fit"))
         found = find_mode(self._target, begins, search, self._data_values())
         if verbose > 0:
             say("\n".join(f"start {i}: log density {v:.6g}" for i, v in enumerate(found.values)))
@@ -218,7 +226,7 @@ class MAP:
 
     def _data_values(self) -> np.ndarray:
         """Distinct known values of all data."""
-        return np.unique(np.concatenate([np.zeros(0), *[_known(n) for n in self.model.data_nodes]]))
+        return np.unique(np.concatenate([np.zeros(0), *[self.rows[n].seen for n in self.model.data_nodes]]))
 
     def revert_to_max(self) -> None:
         """Set the nodes' values to the mode, labels to the most probable ones there."""
@@ -242,7 +250,7 @@ class MAP:
     @property
     def data_len(self) -> int:
         """Number of data elements that are known."""
-        return sum(_known(n).size for n in self.model.data_nodes)
+        return sum(self.rows[n].seen.size for n in self.model.data_nodes)
 
     @property
     def lnL(self) -> float:  # noqa: N802  PyMC 2's name
@@ -289,12 +297,6 @@ class MAP:
         if self.unbounded:
             told += f"; the density has no upper bound ({'; '.join(self.unbounded[:3])}), this is the best mode inside"
         return f"<{self._kind} of {self.model!r}: {found}{told}>"
-
-
-def _known(node: Stochastic) -> np.ndarray:
-    """Known elements of data."""
-    value = np.asarray(node.value, dtype=float)
-    return value.ravel() if node.mask is None else value[~node.mask]
 
 
 class NormApprox(MAP):

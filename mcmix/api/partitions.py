@@ -342,7 +342,8 @@ def _of_sampler(m: Any, label: str | None, calls: str, what: str) -> np.ndarray:
     found = _kept_or_drawn(m, kept, node, what)
     if node.mask is None:
         return compact(found)
-    return _completed(found, np.ravel(np.asarray(node.known)), np.ravel(np.asarray(node.mask)))
+    column = m.rows[node]
+    return _completed(found, np.ravel(column.known), np.ravel(column.missing))
 
 
 def _kept_or_drawn(m: Any, kept: Draws, node: Stochastic, what: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.api.observed import Observed
 from mcmix.distributions.circle import circular_deviation, mean_direction
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
@@ -48,7 +49,7 @@ class Trace:
         return f"<Trace of {self.name}: {n_chains} chains x {n_draws} draws, shape {tuple(shape)}>"
 
 
-class PosteriorDraws:
+class PosteriorDraws(Observed):
     """Draws of a model's unknowns, call by call, and how they were made.
 
     Samplers are such objects that go on drawing; what was read from a file or from elsewhere is one that does not.
@@ -87,7 +88,7 @@ class PosteriorDraws:
     def assembled(self) -> CompiledModel:
         """The model made ready: structure seen, programs compiled."""
         if self._assembled is None:
-            self._assembled = assemble(self.model)
+            self._assembled = assemble(self.model, rows=self.rows)
         return self._assembled
 
     def __getstate__(self) -> dict[str, Any]:
@@ -199,11 +200,15 @@ class PosteriorDraws:
         """Data with the posterior mean in the place of each missing entry (for labels and counts, of their numbers)."""
         node = self._node(name, "completed") if isinstance(name, str) else name
         assert isinstance(node, Stochastic)
-        return np.asarray(node.completed(self.moments(node)[0] if node.mask is not None else node.value))
+        column = self.rows.column_of(node)
+        if column is None or column.missing is None:
+            return np.asarray(self.rows.value_of(node))
+        return column.completed(self.moments(node)[0])
 
     def observed_data(self) -> dict[str, np.ndarray]:
         """The data by node name; NaN where an entry is missing."""
-        return {n.name: _with_gaps(n) for n in self.model.data_nodes}
+        rows = self.rows
+        return {n.name: rows[n].shown() for n in self.model.data_nodes}
 
     def is_discrete(self, name: str) -> bool:
         """Whether a data node takes whole numbers only."""
@@ -227,10 +232,6 @@ class PosteriorDraws:
     def _reported(self, draws: Draws) -> list[str]:
         labels = {n.name for n in self.assembled.labels}
         return [name for name in draws.variables if name not in labels]
-
-
-def _with_gaps(node: Stochastic) -> np.ndarray:
-    return np.asarray(node.value) if node.mask is None else np.where(node.mask, np.nan, np.asarray(node.known))
 
 
 __all__ = ["PosteriorDraws", "Trace"]

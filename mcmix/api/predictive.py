@@ -330,12 +330,11 @@ class Predictive:
     @property
     def data(self) -> np.ndarray:
         """Known entries of the data whose distribution it is, of the column that is meant, shape (entries,)."""
-        node = self._node
-        values = np.asarray(node.value if node.mask is None else node.known, dtype=float)
-        known = np.ones(values.shape, dtype=bool) if node.mask is None else ~np.asarray(node.mask)
-        if self.column is not None:
-            values, known = (v.reshape(-1, self._width or 1)[:, self.column] for v in (values, known))
-        return values[known].ravel()
+        rows = self._made.rows[self._node]
+        if self.column is None:
+            return rows.seen
+        values = rows.with_gaps().reshape(-1, self._width or 1)[:, self.column]
+        return values[~np.isnan(values)]
 
     @property
     def title(self) -> str:
@@ -456,9 +455,10 @@ class Predictive:
             ) from error
 
     def _example(self) -> Any:
-        values = {n.name: _row_of(n) for n in self._together.data}
+        rows = self._made.rows
+        values = {n.name: _row_of(rows[n], _width(n)) for n in self._together.data}
         if self._apart:
-            return values | {c.name: c.value[:1] for c in self._together.covariates}
+            return values | {c.name: rows[c].known[:1] for c in self._together.covariates}
         if len(values) > 1:
             return values
         row = values[self._node.name]

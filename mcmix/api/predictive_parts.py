@@ -14,6 +14,7 @@ from mcmix.nodes.mixture import MixtureOfDistributions
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.structure.columns import Column
 
 
 class Band(NamedTuple):
@@ -59,12 +60,9 @@ def _width(node: Stochastic) -> int | None:
     return int(np.prod(columns)) if columns else None
 
 
-def _row_of(node: Stochastic) -> np.ndarray:
+def _row_of(column: Column, width: int | None) -> np.ndarray:
     """One row of the data, what is missing in it included."""
-    values = np.asarray(node.value if node.mask is None else node.known, dtype=float)
-    gaps = np.zeros(values.shape, dtype=bool) if node.mask is None else np.asarray(node.mask)
-    width = _width(node)
-    rows = np.where(gaps, np.nan, values).reshape((-1,) if width is None else (-1, width))
+    rows = column.with_gaps().reshape((-1,) if width is None else (-1, width))
     complete = np.flatnonzero(~np.isnan(rows.reshape(len(rows), -1)).any(axis=1))
     return rows[[complete[0] if complete.size else 0]]
 

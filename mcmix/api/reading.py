@@ -14,6 +14,7 @@ from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.joint_density import functions_of, log_joint
 from mcmix.steps.plan import CompiledModel, per_label_bytes
+from mcmix.structure.columns import Column
 from mcmix.traces.memory import Draws
 
 CHECKED = 256  # draws whose values are looked at together
@@ -102,7 +103,7 @@ def _fitted(node: Stochastic, values: np.ndarray, compiled: CompiledModel) -> np
             f"read: {node.name} expected shape {node.state_shape} in each draw, got {values.shape[2:]}"
             + (" (its missing entries alone are unknown)" if node.mask is not None else "")
         )
-    _supported(node, values)
+    _supported(node, values, compiled.rows.column_of(node))
     kind = np.dtype(node.dtype)
     if node in compiled.labels:
         whole = values.dtype if values.dtype.kind in "iu" else _label_type(node, compiled, values)
@@ -115,7 +116,7 @@ def _label_type(node: Stochastic, compiled: CompiledModel, values: np.ndarray) -
     return (np.uint8 if per_label_bytes(node, compiled) == 1 else np.uint16) if small else np.int32
 
 
-def _supported(node: Stochastic, values: np.ndarray) -> None:
+def _supported(node: Stochastic, values: np.ndarray, column: Column | None) -> None:
     """Refuse values that the distribution cannot produce, some draws at a time."""
     flat = values.reshape(-1, *values.shape[2:])
     for start in range(0, len(flat), CHECKED):
@@ -124,7 +125,7 @@ def _supported(node: Stochastic, values: np.ndarray) -> None:
             raise ModelError(f"read: {node.name} expected finite draws, got others from draw {start} on")
         if isinstance(node, Distribution):
             try:
-                node.check_value(node.completed(part))
+                node.check_value(part if column is None else column.completed(part))
             except ModelError as error:
                 raise ModelError(f"read: {error}{_hint(node, flat)}") from error
 

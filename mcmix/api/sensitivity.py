@@ -87,7 +87,7 @@ def sensitivity(
     kept = m.draws(calls)
     positions = kept.thinned(at_least_one(draws, "draws", "sensitivity"))
     some = positions[positions[:, 0] == 0, 1]
-    marginal = Marginal(record(m.model), m.model)
+    marginal = Marginal(record(m.model, rows=m.rows), m.model)
     _refuse_non_factorising(marginal)
     if not m.model.data_nodes:
         raise ModelError("sensitivity: the model has no data, so its posterior is its prior")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import ItemsView, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.replay import with_known_labels
 from mcmix.screen import say
+from mcmix.structure.rows import Rows
 from mcmix.variational import files, predictive
 from mcmix.variational.engine import Engine, converged
 from mcmix.variational.passes import LabelPass
@@ -86,8 +87,16 @@ class VB(FactorDraws):
         self.restart_bounds = np.zeros(0)
 
     def _make(self) -> None:
-        self._structure = seen(self.model, self._joint)
+        self._structure = seen(self.model, self._joint, self.rows)
         self._engine = Engine(self.model, self._structure)
+
+    def _on(self, rows: Rows) -> Self:
+        """Serve the model on other rows than its nodes' own from now on, before any update."""
+        if self._ready:
+            raise ModelError("other rows: updates were made; make a new VB object")
+        self._rows = rows
+        self._make()
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: the model, and every factor's parameters without addresses."""

@@ -26,7 +26,7 @@ from mcmix.kernels.tiles import (
 from mcmix.kernels.vectors import add_row_products, add_weighted_products, mirrored
 
 MOST_MASKED = 8  # up to so many cells, masked vector sums beat scattered ones
-_REGROUPED = {"contract", "reassoc", "nsz"}  # sums may be regrouped into vectors
+REGROUPED = {"contract", "reassoc", "nsz"}  # sums may be regrouped into vectors
 
 
 # -------------------------------------------------------------------- what the pass does with them
@@ -108,7 +108,7 @@ def cells_of(factor, label, cell, first_unit, m, row, n):
 # -------------------------------------------------------------------- numbers of units
 
 
-@njit(nogil=True, error_model="numpy", fastmath=_REGROUPED)
+@njit(nogil=True, error_model="numpy", fastmath=REGROUPED)
 def _masked_sums(cell, value, n, k):
     """Count, sum and sum of squares of the values whose cell is k."""
     # Without branches, so that it becomes vector instructions.
@@ -200,7 +200,7 @@ def add_moments(told, words, first, m):
     return 0
 
 
-@njit(nogil=True, error_model="numpy", fastmath=_REGROUPED)
+@njit(nogil=True, error_model="numpy", fastmath=REGROUPED)
 def _weighted_sums(weight, data, shift, n):
     """Sums of weights, weighted values about a shift, and weighted squares."""
     count, total, squares = 0.0, 0.0, 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.node import Node
-from mcmix.nodes.numbers import as_numbers
+from mcmix.nodes.numbers import as_doubles, as_held, as_numbers
 
 
 class Covariates(Deterministic):
@@ -30,6 +30,10 @@ class Covariates(Deterministic):
     ModelError
         If it holds something else, or a missing entry, or is no array.
 
+    Notes
+    -----
+    An array is copied once, in its own precision; a memory map is not, so that its file must not change.
+
     Examples
     --------
     >>> import numpy as np, mcmix as mc
@@ -42,8 +46,8 @@ class Covariates(Deterministic):
     """
 
     def __init__(self, name: str, value: Any, doc: str = ""):
-        self.known = checked_covariates(name, value)
-        if not self.known.ndim:
+        self.held = checked_covariates(name, value)
+        if not self.held.ndim:
             raise ModelError(f"{name}: covariates expected a row for each row of data, got a single number")
         super().__init__(self._given, doc or "covariates", name, {}, trace=False)
 
@@ -56,14 +60,14 @@ class Covariates(Deterministic):
         return self.known
 
     @property
-    def held(self) -> np.ndarray:
-        """The array as it is kept."""
-        return self.known
+    def known(self) -> np.ndarray:
+        """The array as everything computes with it: doubles, or whole numbers; a copy of single precision is shared."""
+        return as_doubles(self.held)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape."""
-        return self.known.shape
+        return self.held.shape
 
     def rows_like(self, value: Any) -> np.ndarray:
         """Covariates of new rows: as many columns, of the same kind.
@@ -84,25 +88,24 @@ class Covariates(Deterministic):
             raise ModelError(
                 f"new rows: {self.name} expected {wanted if columns else 'a number a row'}, got shape {came}"
             )
-        whole = self.known.dtype.kind in "iub"
+        whole = self.held.dtype.kind in "iub"
         if whole and (x != np.round(x)).any():
             raise ModelError(
                 f"new rows: {self.name} expected whole numbers, as those of the data, got {x.ravel()[0]:g}"
             )
-        return np.ascontiguousarray(x, dtype=self.known.dtype if whole else float)
+        return np.ascontiguousarray(x, dtype=self.held.dtype if whole else float)
 
 
 def checked_covariates(name: str, value: Any) -> np.ndarray:
-    """Finite numbers in a read-only array of their own; floats, or whole numbers as such."""
+    """Finite numbers in a read-only array: whole ones as such, single precision and memory maps as they are."""
     found = as_numbers(name, value)
     whole = found.dtype.kind in "iub"
-    array = np.array(np.ma.getdata(found), dtype=None if whole else float)
+    array = np.asarray(as_held(found, found.dtype if whole else np.dtype(float)))
     if np.ma.getmaskarray(found).any() or not (whole or np.isfinite(array).all()):
         raise ModelError(
             f"{name}: covariates expected finite numbers, got a missing or infinite one; leave such rows out, or make "
             "the missing numbers unknowns with a distribution of their own"
         )
-    array.flags.writeable = False
     return array
 
 

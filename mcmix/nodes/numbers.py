@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import weakref
 from typing import Any
 
 import numpy as np
@@ -99,11 +100,29 @@ def is_double(held: Any) -> bool:
 
 
 def as_doubles(held: np.ndarray) -> np.ndarray:
-    """What is kept as everything computes with it: the same array, or a copy in double precision."""
-    if is_double(held):
-        return held
-    found = held.astype(float)
-    found.flags.writeable = False
+    """What is kept as everything computes with it: the same array, or a copy in double precision, which is shared."""
+    return held if is_double(held) else shared_doubles(held)
+
+
+_doubles_of: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+_made_of: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+
+
+def shared_doubles(array: np.ndarray) -> np.ndarray:
+    """Known numbers as doubles one after another, as kernels read them: the same array where it is so already.
+
+    Else a copy. Of an array that nobody can write into it is one for all who ask (nodes, cells, programs, every chain),
+    and goes when nobody holds it.
+    """
+    if array.dtype == float and array.flags.c_contiguous:
+        return array
+    key = id(array)
+    found = _doubles_of.get(key) if _made_of.get(key) is array else None
+    if found is None:
+        found = np.ascontiguousarray(array, dtype=float)
+        if not array.flags.writeable:
+            found.flags.writeable = False
+            _doubles_of[key], _made_of[key] = found, array
     return found
 
 
@@ -168,4 +187,4 @@ def _shown(value: Any) -> str:
     return text if len(text) < 60 else text[:57] + "..."
 
 
-__all__ = ["as_doubles", "as_held", "as_number", "as_numbers", "is_double", "is_mapped", "with_gaps"]
+__all__ = ["as_doubles", "as_held", "as_number", "as_numbers", "is_double", "is_mapped", "shared_doubles", "with_gaps"]

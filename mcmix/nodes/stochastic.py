@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from mcmix.distributions.circle import wrapped
 from mcmix.errors import ModelError, NoDrawsOfData, YesOrNoIndex, ZeroProbability
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node, settle
-from mcmix.nodes.numbers import as_doubles, as_held, as_number, as_numbers, is_double
+from mcmix.nodes.numbers import as_doubles, as_held, as_number, as_numbers
 
 
 class Clock:
@@ -82,7 +81,6 @@ class Stochastic(Node):
     family: Any = None
     mask: np.ndarray | None = None
     held: Any = None
-    _doubles: weakref.ref[np.ndarray] | None = None
 
     def __init__(
         self,
@@ -168,13 +166,7 @@ class Stochastic(Node):
         Data of single precision, or in another byte order, are converted when they are asked for; the copy is shared
         by all who hold it, and goes when nobody does.
         """
-        if self.holds_object or is_double(self.held):
-            return self.held
-        found = None if self._doubles is None else self._doubles()
-        if found is None:
-            found = as_doubles(self.held)
-            self._doubles = weakref.ref(found)
-        return found
+        return self.held if self.holds_object else as_doubles(self.held)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -17,6 +17,7 @@ from mcmix.structure.expression import Expression, constant, reshape
 from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.recording import Factor, Recording, is_log_kept, record
 from mcmix.structure.rewrite import NotSeparable, substitute
+from mcmix.structure.rows import Rows
 
 
 @dataclass
@@ -53,6 +54,7 @@ class NormalComponents:
     Parameters
     ----------
     model : Model
+    rows : Rows
     node : Stochastic
         Rows of at least two columns: vectors of a multivariate normal distribution, or a table of independent normal
         columns.
@@ -63,9 +65,9 @@ class NormalComponents:
         If its distribution is no normal one, or its parameters are no functions of one label.
     """
 
-    def __init__(self, model: Model, node: Stochastic):
+    def __init__(self, model: Model, rows: Rows, node: Stochastic):
         with np.errstate(divide="ignore"):  # weights that stand at zero have logarithms too
-            self.node, self.recording = node, record(model)
+            self.node, self.recording = node, record(model, rows=rows)
         factor = self.recording.factor_of(node)
         if factor.family is None or factor.family.name not in _MOMENTS:
             distribution = "a distribution of its own" if factor.family is None else factor.family.name
@@ -171,7 +173,7 @@ _MOMENTS: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
 }
 
 
-def table_of(model: Model, name: Any, what: str) -> tuple[Stochastic, np.ndarray]:
+def table_of(model: Model, rows: Rows, name: Any, what: str) -> tuple[Stochastic, np.ndarray]:
     """A data node of rows with at least two columns, and its rows; NaN where an entry is missing.
 
     Raises
@@ -189,8 +191,7 @@ def table_of(model: Model, name: Any, what: str) -> tuple[Stochastic, np.ndarray
     node = nodes[key]
     if len(node.shape) != 2 or node.shape[1] < 2:
         raise ModelError(f"{what}: {node.name} expected rows of at least two columns, got shape {node.shape}")
-    full = np.asarray(node.known if node.mask is not None else node.value, dtype=float)
-    return node, full if node.mask is None else np.where(node.mask, np.nan, full)
+    return node, rows[node].with_gaps()
 
 
 __all__ = ["Components", "NormalComponents", "table_of"]

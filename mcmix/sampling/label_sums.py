@@ -154,7 +154,7 @@ def _observed_rows(s: SeparableFactor) -> np.ndarray:
         places = observed_places(s.factor)
         return places if s.order is None else np.flatnonzero(np.isin(s.order, places))
     assert isinstance(node, Stochastic)
-    seen = ~np.asarray(node.mask).reshape(-1, np.shape(node.value)[-1])
+    seen = ~np.asarray(node.mask).reshape(-1, node.shape[-1])
     rows = np.arange(count) if s.factor.places is None else s.factor.places
     return np.flatnonzero(seen[rows].any(axis=1))
 

@@ -31,6 +31,7 @@ from mcmix.sampling.transforms import Transform
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.plan import CompiledModel, assemble
 from mcmix.structure.component_tables import ComponentTables, component_tables
+from mcmix.structure.rows import Rows
 
 METHODS = {
     "fmin_powell": "Powell", "fmin": "Nelder-Mead", "fmin_l_bfgs_b": "L-BFGS-B", "fmin_ncg": "Newton-CG",
@@ -375,7 +376,7 @@ def _nowhere(ways: list[str], n: int) -> str:
 
 
 def starts_of(
-    model: Model, target: Objective, n: int, sequence: np.random.SeedSequence, with_draws: bool = True
+    model: Model, rows: Rows, target: Objective, n: int, sequence: np.random.SeedSequence, with_draws: bool = True
 ) -> Starts:
     """Free coordinates of the starts of so many chains; one where all are given as value=.
 
@@ -383,7 +384,7 @@ def starts_of(
     optimiser stays in the mode that a seeding suggests, labels that are drawn leave a poor one. Not where a function is
     called as it is written: that may take long.
     """
-    compiled, view = assemble(model), target.view
+    compiled, view = assemble(model, rows=rows), target.view
     given = {node: node.given for node in model.stochastics if node.given is not None}
     n = 1 if all(node in given for node in view.nodes) else n
     pools = seeds_of(compiled, sequence)

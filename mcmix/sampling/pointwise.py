@@ -81,12 +81,13 @@ def memberships(compiled: CompiledModel, draws: Draws, node: Stochastic, at_most
     label = marginal.label_of(node)
     needed = marginal.needed_by(node)
     if any(n.name not in draws.variables for n in needed) and node.name in draws.variables:
-        kept = node.completed(draws.variables[node.name])  # without the parameters: how often each label was drawn
+        own, column = draws.variables[node.name], label.column  # not the parameters: how often each label was drawn
+        kept = own if column is None else column.completed(own)
         return np.stack([(kept == value).mean(axis=(0, 1)) for value in label.values], axis=1)
     out, positions = np.zeros((label.n_units, label.n_labels)), draws.thinned(at_most)
     for _ in visited(marginal, draws, positions, "memberships", needed):
         marginal.add_shares(node, out)
-    return with_known_labels(label, out / len(positions), compiled.rows)
+    return with_known_labels(label, out / len(positions))
 
 
 def shares_of(

@@ -19,7 +19,6 @@ from mcmix.structure.expression import Expression
 from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.recording import Factor
-from mcmix.structure.rows import Rows
 from mcmix.traces.memory import Draws
 
 
@@ -65,17 +64,12 @@ class Replay:
             )
 
 
-def with_known_labels(label: LabelVector, shares: np.ndarray, rows: Rows | None = None) -> np.ndarray:
-    """Label probabilities of every unit, from those of the unknown or of all: known labels are certain.
-
-    The known ones are the node's own, unless there are other rows.
-    """
-    node = label.node
-    if node.mask is None:
+def with_known_labels(label: LabelVector, shares: np.ndarray) -> np.ndarray:
+    """Label probabilities of every unit, from those of the unknown or of all: known labels are certain."""
+    if label.column is None or label.column.missing is None:
         return shares
-    known = node.known if rows is None else rows[node].known
-    mask = np.asarray(node.mask).ravel()
-    full = (np.asarray(known).reshape(-1, 1) == label.values).astype(float)
+    mask = label.column.missing.ravel()
+    full = (np.asarray(label.column.known).reshape(-1, 1) == label.values).astype(float)
     full[mask] = shares if len(shares) == mask.sum() else shares[mask]
     return full
 

@@ -27,6 +27,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.failure import impossible_rows
 from mcmix.sampling.seeding import Pool, non_factorising_pool, pool, share_of
 from mcmix.sampling.unconstrained import Unconstrained
+from mcmix.steps.accumulators import Accumulator
 from mcmix.steps.base import Call, Chain, Step
 from mcmix.steps.passes import Pass
 from mcmix.steps.plan import CompiledModel
@@ -208,13 +209,14 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
     bound = {p: p.bound(chain) for p in passes}
     for one in bound.values():
         one.collect()
+    whole = {p: [(a, p.sums.stretch(chain, a).copy()) for a in p.others if a.whole_at_starts] for p in bound}
     for p in bound:
-        p.sums.scale(chain, share_of(p))  # as if only the subsample had been seen
+        _shrink(p, chain, whole[p])
     _rounds(parameters, chain, ROUNDS)
     for _ in range(SOFT_ROUNDS):
         for p, one in bound.items():
             one.weigh(collect=True)
-            p.sums.scale(chain, share_of(p))
+            _shrink(p, chain, whole[p])
         _rounds(parameters, chain, 1)
     for p, one in bound.items():
         if p.label.node not in given:
@@ -226,6 +228,13 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
 def _is_given_labels(step: Step) -> bool:
     """Whether it moves parameters given labels, or sums that stand for them."""
     return step.label_pass is None and not step.before_labels
+
+
+def _shrink(p: Pass, chain: Chain, whole: Sequence[tuple[Accumulator, np.ndarray]]) -> None:
+    """Counts and sums as if only the subsample had been seen, but for those that stay whole."""
+    p.sums.scale(chain, share_of(p))
+    for one, sums in whole:
+        p.sums.stretch(chain, one)[:] = sums
 
 
 def _restore_members(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any]) -> None:

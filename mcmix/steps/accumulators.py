@@ -83,10 +83,21 @@ def places_of(s: SeparableFactor, cells: Cells) -> dict[Hashable, int]:
 class Accumulator(ABC):
     """Something that a pass adds up beside the counts and sums of its rows: of labels, of pairs of labels, scores.
 
-    A distribution of labels, or whoever compiles a pass, hands it in; its places are part of the pass's stretch.
+    A distribution of labels, a step that draws from its sums, or whoever compiles a pass, hands it in; its places are
+    part of the pass's stretch.
+
+    Attributes
+    ----------
+    label : LabelVector
+        Whose pass adds it up, where it is a step's.
+    whole_at_starts : bool
+        Whether starts leave it as the labels make it, where they shrink counts and sums: other steps read the same rows
+        one by one, and see all of them.
     """
 
     kernels: Kernels
+    label: LabelVector
+    whole_at_starts = False
 
     @abstractmethod
     def places(self) -> dict[Hashable, int]:

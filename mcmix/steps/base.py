@@ -66,7 +66,7 @@ class Chain:
         """Write a variable's value, in the form in which the chain keeps it; of data, the missing entries alone."""
         array = np.asarray(value, dtype=float)
         if self.keeps_whole(node):
-            self.view(node)[:] = np.ravel(array if array.shape == node.shape else node.completed(array))
+            self.view(node)[:] = np.ravel(array if array.shape == node.shape else self.completed(node, array))
             return
         if node.mask is not None and array.shape == node.shape:
             array = array[node.mask]
@@ -88,7 +88,12 @@ class Chain:
         """A copy of a variable's value as users see it; data with their missing entries filled in."""
         state = self.state(node)
         value = np.exp(state) if is_log_kept(node) else state.astype(node.dtype)
-        return np.asarray(node.completed(value))
+        return self.completed(node, value)
+
+    def completed(self, node: Stochastic, state: np.ndarray) -> np.ndarray:
+        """What is sampled of a variable together with what was observed of it."""
+        column = self.layout.rows.column_of(node)
+        return np.asarray(state) if column is None else column.completed(state)
 
     def address(self, key: Any) -> int:
         """Where a place is."""
@@ -149,6 +154,10 @@ class Plan:
     structure: Structure
     layout: Layout = field(default_factory=Layout)
     programs: list[Program] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.structure is not None:
+            self.layout.rows = self.structure.recording.rows
 
     def compiled(
         self, outputs: Sequence[tuple[Expression, Any]], tile_rows: int | None = None, private: bool = False
@@ -222,6 +231,10 @@ class Step(ABC):
     def resume(self, chain: Chain) -> None:
         """Make itself ready where a chain was put as a whole, by a saved state. Most need nothing."""
         return
+
+    def accumulators(self) -> Sequence[Any]:
+        """What the passes over its labels are to add up for it (:class:`mcmix.steps.accumulators.Accumulator`)."""
+        return ()
 
     def unbind(self) -> None:
         """Forget the chains that it was bound to: those of a first call that ended before its first sweep."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -83,7 +84,7 @@ def climbed(
         return (-value, -slope * scale) if fine else (1e300, np.zeros_like(steps))
 
     height = ask(start)[0]
-    options = {"maxfun": most, "maxiter": most, "maxcor": 20, "ftol": nats / (abs(height) + 1.0), "gtol": 0.0}
+    options: Any = {"maxfun": most, "maxiter": most, "maxcor": 20, "ftol": nats / (abs(height) + 1.0), "gtol": 0.0}
     if not np.isfinite(height):
         return start, height
     with np.errstate(all="ignore"):

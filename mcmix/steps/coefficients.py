@@ -11,7 +11,9 @@ from mcmix.kernels import coefficients as kernels
 from mcmix.kernels.base import address_of
 from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.accumulators import Accumulator
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
+from mcmix.steps.cross_products import CrossProductSums
 from mcmix.steps.layout import Program
 from mcmix.structure.coefficients import Coefficients, coefficients_of
 from mcmix.structure.contributions import Structure
@@ -47,9 +49,13 @@ class CoefficientGibbs(Step):
         refuse_collinear(found, structure)
         super().__init__(variables, reason or found.reason)
         self.group: Coefficients = found
-        # Rows whose cross products and sums are known numbers are in the prior's program already.
-        self.children = [c for c in found.children if c not in found.summed]
+        # Of the others cross products and sums stand ready: the prior's program counts them already.
+        self.children = found.read_when_drawn
         self.row_programs: list[Program] = []
+
+    def accumulators(self) -> list[Accumulator]:
+        """Cross products by label."""
+        return [CrossProductSums(found) for found in self.group.collected.values()]
 
     def compile(self, plan: Plan) -> None:
         """One program for the prior and what rows share, one for the rows of each child."""
@@ -122,8 +128,11 @@ class CoefficientGibbs(Step):
     @property
     def cost(self) -> str:
         """Cost of one sweep."""
-        rows = " + ".join(f"{c.rows} rows x {len(c.terms)} coefficients" for c in self.children)
-        rows = rows or "sums made once"
+        parts = [f"{c.rows} rows x {len(c.terms)} coefficients" for c in self.children]
+        if self.group.collected:
+            many = sum(c.rows for c in self.group.collected)
+            parts.append(f"sums of {many} rows that the label update makes")
+        rows = " + ".join(parts) or "sums made once"
         return f"{rows}, {len(self.sizes)} exact draws of up to {int(self.sizes.max())}"
 
 

@@ -122,7 +122,8 @@ class Slice(DensityStep):
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
-        spread = np.std(np.atleast_1d(self.node.value).astype(float)) if self.transform == transforms.IDENTITY else 1.0
+        value = np.atleast_1d(chain.layout.rows.value_of(self.node))
+        spread = np.std(value.astype(float)) if self.transform == transforms.IDENTITY else 1.0
         widths = np.full(self.n, max(float(spread), 1.0) if self.width is None else self.width)
         return [self.called(chain, kernels.slice_elements, widths, tuned=True)]
 

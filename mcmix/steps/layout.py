@@ -11,6 +11,7 @@ import numpy as np
 
 from mcmix.kernels.base import address_of, python_callback
 from mcmix.kernels.machine import EXTRA
+from mcmix.structure.rows import Rows
 
 
 class Watcher(Protocol):
@@ -24,11 +25,22 @@ class Watcher(Protocol):
 
 @dataclass
 class Layout:
-    """Places in a chain's memory, counted in doubles."""
+    """Places in a chain's memory, counted in doubles, and the rows that stand beside it.
+
+    Attributes
+    ----------
+    size, scratch : int
+        Doubles of values and of programs' registers.
+    places : dict
+        Offset and size by key.
+    rows : Rows
+        What was observed: no chain has its own.
+    """
 
     size: int = 0
     places: dict[Hashable, tuple[int, int]] = field(default_factory=dict)
     scratch: int = 0
+    rows: Rows = field(default_factory=lambda: Rows(()))
 
     def place(self, key: Hashable, n: int) -> int:
         """Where the n doubles of a key live; handed out at the first request."""

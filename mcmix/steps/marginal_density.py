@@ -8,7 +8,7 @@ hyperparameters, derivatives are accumulated backwards over what was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,7 @@ class MarginalDensity:
             plan.layout.place(("unit logs", data), data.n_units)
             for one in self.scores[data]:
                 one.compile(plan)
-        sizes = {("slope", n): p.size for n, p in zip(self.nodes, self.pieces, strict=True)}
+        sizes: dict[Hashable, int] = {("slope", n): p.size for n, p in zip(self.nodes, self.pieces, strict=True)}
         plan.layout.place("slopes", sum(sizes.values()))
         plan.layout.share("slopes", sizes)
         for i, piece in enumerate(self.pieces):

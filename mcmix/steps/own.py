@@ -179,7 +179,7 @@ class StepMethod(Step):
             return 0
         try:
             with shown(self._data):
-                show(chain, self._unknown, self._data)
+                show(chain, self._unknown)
                 self.rng = chain.rng
                 self.step()
                 for node in self.stochastics:
@@ -204,11 +204,10 @@ class StepMethod(Step):
         return "a call of Python; chains run one after another"
 
 
-def show(chain: Chain, nodes: Sequence[Stochastic], data: Mapping[Any, Any] = NO_DATA) -> None:
-    """Let nodes show a chain's present values, and draw from its random stream; `data` has other known entries."""
+def show(chain: Chain, nodes: Sequence[Stochastic]) -> None:
+    """Let nodes show a chain's present values, and draw from its random stream."""
     for node in nodes:
-        value = chain.get(node)
-        node._show(np.where(np.asarray(node.mask), value, data[node]) if node in data else value, chain.rng)
+        node._show(chain.get(node), chain.rng)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from mcmix.kernels.driver import run_step
 from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.records import partly, table
 from mcmix.kernels.soft import soft_pass
+from mcmix.nodes.numbers import shared_doubles
 from mcmix.steps.accumulators import UNITS, Accumulator, Sums
 from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.gaps import GapLayout, columns_about
@@ -234,6 +235,11 @@ class Pass:
         """The label vector."""
         return self.block.label
 
+    def also(self, one: Accumulator) -> None:
+        """Add something else up, before sums have their places."""
+        self.others.append(one)
+        self.sums = Sums(self.label, self.block.factors, self.others)
+
     def compile(self, plan: Plan) -> None:
         """The prelude (tables and whatever rows share) and one row program per factor that needs it."""
         plan.layout.place(("component", self), 1)
@@ -373,12 +379,12 @@ class Pass:
     def _column(self, x: Expression, chain: Chain) -> int:
         """Where a column of doubles stands: that of the data itself, memory map or not, where it is one already.
 
-        Kernels need doubles one after another, so here a column of another type or order is copied, once a chain. One
-        of single precision was converted before, when its values were first asked for (`Column.known`), and is shared.
+        Kernels need doubles one after another, so a column of another type or order is copied, once for all chains and
+        cells. One of single precision was converted before, when its values were first asked for (`Column.known`).
         """
         if x.op == "leaf":
             return chain.address(x.extra)
-        array = np.ascontiguousarray(x.value, dtype=float)
+        array = shared_doubles(x.known)
         chain.kept.append(array)
         return address_of(array)
 

@@ -211,9 +211,7 @@ def assemble(
     compiled.steps = _with_permutations(
         _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables))), structure
     )
-    # Before any program is compiled: conjugate steps read the sufficient statistics that the label update leaves here.
-    for label_pass in compiled.label_passes:
-        label_pass.place_sums(plan)
+    _place_sums(compiled)
     for step in compiled.steps:
         step.compile(plan)
     if tempered:
@@ -222,6 +220,16 @@ def assemble(
     _recorded(compiled, asked)
     plan.finish()
     return compiled
+
+
+def _place_sums(compiled: CompiledModel) -> None:
+    """Before any program is compiled: conjugate steps read what the label updates leave here."""
+    passes = {p.label: p for p in compiled.label_passes}
+    for step in compiled.steps:
+        for one in step.accumulators():
+            passes[one.label].also(one)
+    for label_pass in passes.values():
+        label_pass.place_sums(compiled.plan)
 
 
 def _recording(model: Model, rows: Rows | None, before: Recording | None) -> Recording:

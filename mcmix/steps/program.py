@@ -17,6 +17,7 @@ from mcmix.kernels import machine
 from mcmix.kernels.base import address_of
 from mcmix.kernels.events import work_size
 from mcmix.kernels.machine import COUNT, EXTRA, OP, OUT, OUT_ROW, TILE, TILED, WIDTH, A, B, C, D
+from mcmix.nodes.numbers import shared_doubles
 from mcmix.steps.layout import Layout, Place, Program, PythonCall
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression, constant
 from mcmix.structure.rewrite import row_by_row
@@ -174,7 +175,7 @@ class Compiler:
         return self._whole(x)
 
     def _constant(self, x: Expression) -> Place:
-        array = np.ascontiguousarray(x.value, dtype=float)
+        array = shared_doubles(x.known)
         # Equal numbers stand once and are read with step 0.
         if array.size and (array == array.ravel()[0]).all():
             array = array.reshape(-1)[:1].copy()

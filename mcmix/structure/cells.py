@@ -9,6 +9,7 @@ import numpy as np
 from mcmix.distributions.family import Family, Statistics, Sums
 from mcmix.errors import TraceError
 from mcmix.nodes.distribution import Distribution
+from mcmix.nodes.numbers import shared_doubles
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
 from mcmix.structure.label_vectors import Cells, LabelVector, SeparableFactor
@@ -61,7 +62,7 @@ def cells_of(s: SeparableFactor) -> Cells | None:
         groupings = groupings_of(parameters, rows.shape[0], s)
     except NotSeparable:
         return None
-    return _assembled(s, np.asarray(x.value, dtype=float), parameters, groupings)
+    return _assembled(s, shared_doubles(np.asarray(x.value)), parameters, groupings)
 
 
 def groupings_of(parameters: tuple[Expression, ...], count: int, s: SeparableFactor) -> list[Expression]:
@@ -180,7 +181,7 @@ def missing_in(s: SeparableFactor) -> np.ndarray:
 def rows_with_gaps(s: SeparableFactor) -> tuple[np.ndarray, np.ndarray | None]:
     """Rows of vectors, and where coordinates are missing in them (any number stands there), or None."""
     if s.gaps is None:
-        return np.asarray(s.rows.arguments[0].known, dtype=float), None
+        return shared_doubles(np.asarray(s.rows.arguments[0].known)), None
     assert isinstance(s.factor.node, Distribution)
     return np.asarray(s.factor.data, dtype=float), missing_in(s)
 

@@ -11,7 +11,6 @@ same blocks and priors, and are proposed instead of drawn.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -20,6 +19,8 @@ from scipy.sparse.csgraph import connected_components
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
+from mcmix.structure.coefficient_group import Coefficients
+from mcmix.structure.coefficient_sums import add_collected_products, add_known_products
 from mcmix.structure.conjugacy import Conjugate, conjugate
 from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
@@ -33,81 +34,6 @@ VECTORS = ("MvNormal", "MvNormalCov", "MvNormalChol")
 MOST_TOGETHER = 128  # coefficients of several variables in one block
 MOST_ALONE = 512  # of one variable
 MOST_PROPOSED = 64  # coefficients in one block that are proposed together, below links
-
-
-@dataclass(eq=False)
-class Coefficients:
-    """Variables that are drawn together.
-
-    Attributes
-    ----------
-    nodes : list of Stochastic
-    starts : dict of leaf to int
-        The number of each variable's first element among all.
-    children : list of Child
-    order : ndarray of int, shape (m,)
-        Where each element stands once those of a block are neighbours.
-    sizes : ndarray of int
-        Elements in each block.
-    precision, linear : Expression
-        Of the prior: the blocks' matrices, flattened, one after another; the linear part in the blocks' order. The
-        precision counts rows whose cross products are known numbers, and stands in one of the two entries of each pair.
-    known : set of Child
-        Those rows.
-    summed : set of Child
-        Those of them that the linear part counts too, so that nothing is left of them to look at in a sweep.
-    flat : ndarray of bool, shape (m,)
-        Elements whose prior is flat.
-    """
-
-    nodes: list[Stochastic]
-    starts: dict[Expression, int]
-    children: list[Child] = field(default_factory=list)
-    order: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    sizes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    precision: Expression = field(default_factory=lambda: constant(0.0))
-    linear: Expression = field(default_factory=lambda: constant(0.0))
-    flat: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
-    known: set[Child] = field(default_factory=set)
-    summed: set[Child] = field(default_factory=set)
-
-    @property
-    def size(self) -> int:
-        """Number of coefficients."""
-        return sum(leaf.size for leaf in self.starts)
-
-    @property
-    def linked(self) -> list[LinkedChild]:
-        """Rows below a link: with some of them, the conditional of the coefficients is no normal distribution."""
-        return [c for c in self.children if isinstance(c, LinkedChild)]
-
-    @property
-    def row_starts(self) -> np.ndarray:
-        """For the coefficient at each place: where its row of its block's matrix would start at place nought."""
-        firsts = np.repeat(np.cumsum(self.sizes) - self.sizes, self.sizes)
-        matrices = np.repeat(np.cumsum(self.sizes**2) - self.sizes**2, self.sizes)
-        wide = np.repeat(self.sizes, self.sizes)
-        # Entry (i, j) of a block is at row_starts[i] + j with j counted among all coefficients, so the block's first is
-        # taken off here, once.
-        return np.asarray(matrices + (np.arange(self.size) - firsts) * wide - firsts)
-
-    @property
-    def reason(self) -> str:
-        """Why they are drawn together."""
-        names = ", ".join(dict.fromkeys(c.contribution.factor.node.name for c in self.children))
-        with_others = f", {' and '.join(n.name for n in self.nodes)} in one draw" if len(self.nodes) > 1 else ""
-        if self.linked:
-            links = " and ".join(dict.fromkeys(c.name for c in self.linked))
-            return f"coefficients of a linear predictor of {names} below a {links} link{with_others}"
-        return f"conjugate: coefficients of a linear predictor of {names}, normal given the rest{with_others}"
-
-    def name_of(self, element: int) -> str:
-        """A coefficient as the user would write it."""
-        for node, (leaf, start) in zip(self.nodes, self.starts.items(), strict=True):
-            if start <= element < start + leaf.size:
-                place = np.unravel_index(element - start, leaf.shape) if leaf.shape else ()
-                return f"{node.name}[{', '.join(str(int(i)) for i in place)}]" if leaf.shape else node.name
-        raise IndexError(element)
 
 
 def coefficients_of(node: Stochastic, structure: Structure) -> Coefficients | None:
@@ -228,7 +154,8 @@ def _complete(nodes: list[Stochastic], structure: Structure) -> Coefficients | N
     _add_prior(made, structure)
     if made.linked:
         return None if made.flat.any() else made
-    _add_known_products(made)
+    add_known_products(made)
+    add_collected_products(made, structure)
     return made
 
 
@@ -358,50 +285,6 @@ def _spread(parts: Sequence[tuple[Expression, np.ndarray]], size: int) -> Expres
         return constant(np.zeros(size))
     values, places = zip(*parts, strict=True)
     return scatter(ex.concatenate(list(values)), np.concatenate(places), size)
-
-
-# -------------------------------------------------------------------- rows whose cross products are known numbers
-
-
-def _add_known_products(group: Coefficients) -> None:
-    """Let one precision that all rows share stand before cross products of a known design, made once."""
-    for child in group.children:
-        parts = [p for t in child.terms for p in (t.slope, t.index)]
-        if child.weight.size > 1 or not all(p.is_constant for p in parts) or any(t.index.size > 1 for t in child.terms):
-            continue
-        slopes = np.stack([np.broadcast_to(t.slope.known, (child.rows,)).astype(float) for t in child.terms])
-        numbers = np.array([int(np.ravel(t.index.known)[0]) for t in child.terms])
-        # sum_i w d_i d_i' = w X' X with a known X
-        known = _lower_entries(group, group.order[numbers], slopes @ slopes.T)
-        group.precision = elementwise("add", group.precision, elementwise("multiply", child.weight, known))
-        group.known.add(child)
-        _add_known_sums(group, child, group.order[numbers], slopes)
-
-
-def _add_known_sums(group: Coefficients, child: Child, places: np.ndarray, slopes: np.ndarray) -> None:
-    """Where rows have known values, times one number for all of them, their products with the design are made once."""
-    rest = child.rest
-    parts = rest.arguments if rest.op == "multiply" else (constant(1.0), rest)
-    for times, values in (parts, parts[::-1]):
-        if times.size == 1 and values.is_constant:
-            known = np.zeros(group.size)
-            np.add.at(known, places, slopes @ np.broadcast_to(values.known, (child.rows,)))
-            group.linear = elementwise("add", group.linear, elementwise("multiply", ex.reshape(times, ()), known))
-            group.summed.add(child)
-            return
-
-
-def _lower_entries(group: Coefficients, places: np.ndarray, products: np.ndarray) -> np.ndarray:
-    """A matrix of terms at some places in the blocks' matrices, in one of the two entries of each pair."""
-    row, column = np.tril_indices(len(places))
-    low, high = np.sort(places[np.stack([row, column])], axis=0)
-    # Two different terms of one coefficient: (a + b)**2 has 2 a b on the diagonal.
-    twice = np.where((row != column) & (low == high), 2.0, 1.0)
-    block = np.repeat(np.arange(len(group.sizes)), group.sizes)
-    one = block[low] == block[high]  # elsewhere no row has both
-    found = np.zeros(group.precision.size)
-    np.add.at(found, (group.row_starts[high] + low)[one], (products[row, column] * twice)[one])
-    return found
 
 
 __all__ = ["Coefficients", "coefficients_of"]

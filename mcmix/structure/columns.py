@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from mcmix.nodes.covariates import Covariates, checked_covariates
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.missing import missing_entries
 from mcmix.nodes.node import Node
-from mcmix.nodes.numbers import as_doubles, as_held, as_numbers, is_double, is_mapped
+from mcmix.nodes.numbers import as_doubles, as_held, as_numbers, is_mapped
 from mcmix.nodes.stochastic import Stochastic, refuse_non_finite
 
 
@@ -33,13 +32,12 @@ class Column:
     >>> y = mc.Normal("y", 0, 1, value=np.array([1.0, 3.0], np.float32), observed=True)
     >>> Column(y, y.held)
     <Column y (2) float32>
-    >>> float(Column(y, y.held).shift)
-    2.0
+    >>> Column(y, y.held).seen
+    array([1., 3.])
     """
 
     def __init__(self, node: Node, values: Any, missing: np.ndarray | None = None):
         self.node, self.values, self.missing = node, values, missing
-        self._doubles: weakref.ref[np.ndarray] | None = None
 
     def __reduce__(self) -> Any:
         return Column, (self.node, self.values, self.missing)
@@ -83,33 +81,32 @@ class Column:
         """
         if self.is_own:
             return self.node.known  # type: ignore[attr-defined]
-        if self.is_object or is_double(self.values):
-            return self.values
-        found = None if self._doubles is None else self._doubles()
-        if found is None:
-            found = as_doubles(self.values)
-            self._doubles = weakref.ref(found)
-        return found
+        return self.values if self.is_object else as_doubles(self.values)
 
     @property
-    def shift(self) -> Any:
-        """The mean of what is known, of each coordinate of a row by itself; computed when it is asked for."""
+    def seen(self) -> np.ndarray:
+        """The entries that are known, one after another, as doubles."""
         known = np.asarray(self.known, dtype=float)
-        if self.missing is None:
-            return known.mean(axis=0) if known.ndim else known
-        seen = ~self.missing
-        return np.where(seen, known, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+        return known.ravel() if self.missing is None else known[~self.missing]
 
     def completed(self, entries: Any) -> np.ndarray:
-        """The values with their missing entries filled in."""
-        found = np.array(self.known)
-        found[self.missing] = entries
-        return found
+        """The values with their missing entries filled in (leading axes, such as draws, are kept)."""
+        known, own = np.asarray(self.known), np.asarray(entries)
+        if self.missing is None:
+            return own
+        full = np.empty((*own.shape[:-1], *known.shape), dtype=np.result_type(own.dtype, known.dtype))
+        full[...] = known
+        full[..., self.missing] = own
+        return full
 
     def with_gaps(self) -> np.ndarray:
         """The values as doubles, NaN where an entry is missing."""
         known = np.asarray(self.known, dtype=float)
         return known if self.missing is None else np.where(self.missing, np.nan, known)
+
+    def shown(self) -> np.ndarray:
+        """The values as they are reported: NaN where an entry is missing, else as everything computes with them."""
+        return np.asarray(self.known) if self.missing is None else self.with_gaps()
 
     def taken(self, index: Any) -> Column:
         """The column of some of its rows: a view for a slice."""
@@ -186,12 +183,12 @@ def _like(node: Covariates, array: np.ndarray) -> np.ndarray:
     ModelError
         If they are not whole.
     """
-    if node.known.dtype.kind not in "iub":
-        return array.astype(float, copy=False)
+    if node.held.dtype.kind not in "iub":
+        return array if array.dtype.kind == "f" else array.astype(float)
     if (array != np.round(array)).any():
         wrong = array[array != np.round(array)].ravel()[0]
         raise ModelError(f"rows: {node.name} expected whole numbers, as the model has them, got {wrong:g}")
-    return array.astype(node.known.dtype, copy=False)
+    return array.astype(node.held.dtype, copy=False)
 
 
 __all__ = ["Column", "of_node", "with_values"]

@@ -388,7 +388,9 @@ def _finite(column: Any) -> Any:
     Such a row is an observation of the distribution only where its infinite part does not count, so a message that is
     asked of it may leave that part out; elsewhere its log density, which is evaluated row by row, is minus infinity.
     """
-    return np.where(np.isfinite(column), column, 0.0) if isinstance(column, np.ndarray) else column
+    if not isinstance(column, np.ndarray) or (finite := np.isfinite(column)).all():
+        return column  # as it stands: rows are read from there
+    return np.where(finite, column, 0.0)
 
 
 def _vector_sums(x: Expression) -> Sums | None:

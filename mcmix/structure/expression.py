@@ -84,6 +84,8 @@ def elementwise(name: str, *arguments: Any) -> Expression:
             f"combines shapes {' and '.join(str(p.shape) for p in parts)}, which do not broadcast"
         ) from error
     if all(p.is_constant for p in parts):
+        if name == "multiply" and (same := _times_one(parts, shape)) is not None:
+            return same
         with np.errstate(all="ignore"):
             return derived(name, partial(elementwise, name), ELEMENTWISE[name](*[p.value for p in parts]), parts)
     if name == "reciprocal" and parts[0].kind == "int":
@@ -92,6 +94,14 @@ def elementwise(name: str, *arguments: Any) -> Expression:
     if simpler is not None:
         return simpler
     return _make(name, parts, shape, None, _kind_of(name, parts))
+
+
+def _times_one(parts: tuple[Expression, ...], shape: tuple[int, ...]) -> Expression | None:
+    """Known doubles that are multiplied with one: they themselves, not a copy of all rows."""
+    for one, x in (parts, parts[::-1]):
+        if x.shape == shape and x.size > 1 and x.value is not None and x.value.dtype == np.float64 and _is(one, 1.0):
+            return x
+    return None
 
 
 def _kind_of(name: str, parts: tuple[Expression, ...]) -> str:

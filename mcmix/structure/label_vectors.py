@@ -8,6 +8,7 @@ import numpy as np
 
 from mcmix.distributions.family import Sums
 from mcmix.nodes.distribution import Distribution
+from mcmix.structure.columns import Column
 from mcmix.structure.expression import Expression
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.values import values_of
@@ -24,11 +25,14 @@ class LabelVector:
         Its leaf.
     values : ndarray, shape (K,)
         The possible values, ascending, one apart.
+    column : Column or None
+        Where labels are data for some units.
     """
 
     node: Distribution
     variable: Expression
     values: np.ndarray
+    column: Column | None = None
 
     @property
     def n_units(self) -> int:
@@ -48,9 +52,8 @@ class LabelVector:
     @property
     def known_counts(self) -> np.ndarray:
         """Number of units whose label is data, for each value: such units are in no draw."""
-        node = self.node
-        known = np.zeros(0) if node.mask is None else np.asarray(node.known)[~np.asarray(node.mask)]
-        return np.bincount(known.astype(int).ravel() - self.lowest, minlength=self.n_labels)
+        known = np.zeros(0) if self.column is None else self.column.seen
+        return np.bincount(known.astype(int) - self.lowest, minlength=self.n_labels)
 
 
 @dataclass(eq=False)
@@ -123,5 +126,5 @@ def label_candidates(recording: Recording) -> list[LabelVector]:
         values = values_of(node) if isinstance(node, Distribution) and len(node.state_shape) == 1 else None
         if values is not None:
             assert isinstance(node, Distribution)
-            found.append(LabelVector(node, variable, values))
+            found.append(LabelVector(node, variable, values, recording.rows.column_of(node)))
     return found

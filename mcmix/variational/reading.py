@@ -24,6 +24,7 @@ from mcmix.structure.joint_priors import Joint, joint_of
 from mcmix.structure.label_vectors import SeparableFactor
 from mcmix.structure.recording import Factor, record
 from mcmix.structure.rewrite import NotSeparable, substitute
+from mcmix.structure.rows import Rows
 from mcmix.variational.families import EXPECTED, kind_of
 from mcmix.variational.joint_factors import ConditionalDistribution, ConditionalNormal, Pair
 from mcmix.variational.links import Link, NotConjugate, link, repeated
@@ -85,10 +86,10 @@ class Parts:
     centres: dict[Distribution, Any] = field(default_factory=dict)
 
 
-def seen(model: Model, joint: bool = True) -> Structure:
-    """A model's structure; means and precisions with a joint prior are kept apart unless `joint`."""
+def seen(model: Model, joint: bool = True, rows: Rows | None = None) -> Structure:
+    """A model's structure, on its own rows or others; a mean and its precision are kept apart unless `joint`."""
     with np.errstate(divide="ignore"):  # weights that start at zero have logarithms too
-        recording = record(model)
+        recording = record(model, rows=rows)
     structure = structure_of(recording)
     if not joint:
         structure.apart |= set(model.stochastics)

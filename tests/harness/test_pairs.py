@@ -69,7 +69,7 @@ METHODS_ASKED = {  # public methods of a sampler, by what asks them here (or, of
 }  # fmt: skip
 ELSEWHERE = {
     "label_budget", "name", "posterior",  # public methods that no feature changes, and the file that tests them
-    "assembled", "use_step_method", "temper", "remove_step_method", "assign_step_methods", "step_methods",
+    "assembled", "rows", "use_step_method", "temper", "remove_step_method", "assign_step_methods", "step_methods",
     "step_method_dict", "halt", "ladder", "remember", "prior_predictive", "moments", "completed", "predict_logpdf",
     "predictive_density", "component_densities", "is_discrete", "or_interrupted",
 }  # fmt: skip

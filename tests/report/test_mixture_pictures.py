@@ -13,6 +13,7 @@ from matplotlib.patches import Ellipse, Rectangle
 import mcmix as mc
 from mcmix.report.components import NormalComponents
 from mcmix.report.plots.style import DATA
+from mcmix.structure.rows import Rows
 
 RNG = np.random.default_rng(7)
 COVARIANCE = np.array([[2.0, -1.2, 0.3], [-1.2, 1.0, 0.0], [0.3, 0.0, 0.5]])
@@ -129,7 +130,7 @@ def test_covariances_come_as_the_law_has_them(law: str):
     mu = mc.MvNormal("mu", np.zeros(3), np.eye(3), size=2)
     y = mc.Mixture("y", mc.Dirichlet("w", [1.0, 1.0]), getattr(mc, law), mu, known, value=SPACE, observed=True)
     model = mc.Model([y])
-    components = NormalComponents(model, y)
+    components = NormalComponents(model, Rows.of(model), y)
     assert [n.name for n in components.needed] == ["mu", "w"]
     found = components.at({mu: np.zeros((2, 3)), model.get_node("w"): np.array([0.25, 0.75])})
     np.testing.assert_allclose(found.covariances, [COVARIANCE] * 2, atol=1e-12)

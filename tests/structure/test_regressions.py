@@ -324,6 +324,8 @@ def coefficient_step(sampler):
 
 def assert_as_twin(step, chain, sampler):
     expected = twin(step, chain, sampler)
+    for label_pass in sampler.assembled.label_passes:
+        label_pass.bound(chain).collect()
     (call,) = step.bind(chain)
     assert run(call.kernel, address_of(call.words), address_of(call.reals), chain.stream) == 0
     drawn = np.concatenate([np.ravel(chain.get(n)) for n in step.group.nodes])
@@ -379,6 +381,99 @@ def test_the_kernel_against_its_twin():
     assert_as_twin(step, chain, sampler)
 
 
+N = 700
+WIDE = np.random.default_rng(6).normal(size=(N, 3))
+UNIT = np.random.default_rng(7).integers(0, 150, N)
+WRONG = np.random.default_rng(8).uniform(0.5, 2.0, N)
+
+
+def by_label(z, labels, parts):
+    """Rows of a regression for each label; `parts` makes more of the mean, and a precision."""
+    beta = mc.Normal("beta", 0.0, 0.3, size=(labels, 3))
+    mean, precision = parts(z, beta, (WIDE * beta[z]).sum(-1))
+    return mc.Normal("y", mean, precision, value=WIDE[:, 0] + WRONG, observed=True)
+
+
+def plain(z, beta, mean):
+    return mean, mc.Gamma("tau", 2.0, 1.0, size=len(beta.value))[z]
+
+
+def known_weights(z, beta, mean):
+    return mean + 3.0 * WIDE[:, 1] + 2.0, plain(z, beta, mean)[1] / WRONG**2
+
+
+def known_errors(z, beta, mean):
+    return mean, 1.0 / (mc.Uniform("sd", 0.5, 9.0, size=len(beta.value))[z] * WRONG) ** 2
+
+
+def offset_by_label(z, beta, mean):
+    shift = mc.Uniform("shift", -1.0, 1.0, size=len(beta.value))
+    return mean + shift[z] * WRONG - shift[z], plain(z, beta, mean)[1]
+
+
+def shared_beside(z, beta, mean):
+    """One coefficient twice in a row, and a common one."""
+    common = mc.Normal("common", 1.0, 0.5)
+    return mean + common * WRONG + beta[z, 0] * WRONG, mc.Gamma("tau", 2.0, 1.0)
+
+
+def slopes_by_label(z, beta, mean):
+    scale = mc.Uniform("scale", 0.5, 2.0, size=len(beta.value))
+    own = mc.Normal("own", 0.0, 1.0, size=len(beta.value))
+    return mean + own[z] * scale[z] * WRONG, plain(z, beta, mean)[1]
+
+
+PARTS = [plain, known_weights, known_errors, offset_by_label, shared_beside, slopes_by_label]
+
+
+@pytest.mark.parametrize("labels", [3, 20])
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("parts", PARTS)
+def test_sums_that_the_label_update_makes_against_the_twin(parts, several, labels):
+    """With masked and scattered sums, one row and several rows in any order for each label."""
+    z = mc.Categorical("z", np.full(labels, 1.0 / labels), size=150 if several else N)
+    sampler = mc.MCMC([by_label(z[UNIT] if several else z, labels, parts)])
+    step, made, rng = coefficient_step(sampler), sampler.assembled, np.random.default_rng(9)
+    assert len(step.group.collected) == 1 and not step.children
+    assert "sums of 700 rows that the label update makes" in step.cost
+    chain = Chain(made.plan.layout, np.random.SeedSequence(9))
+    for node in made.model.stochastics:
+        chain.put(node, rng.integers(0, labels, node.shape) if node is z else rng.uniform(0.6, 0.9, node.shape))
+    assert_as_twin(step, chain, sampler)
+
+
+def two_label_vectors(z, beta, mean):
+    other = mc.Categorical("other", [0.5, 0.5], size=N)
+    return mean + mc.Normal("a", 0.0, 1.0, size=2)[other], 1.0
+
+
+def unknown_weights(z, beta, mean):
+    return mean, mc.Gamma("own", 2.0, 2.0, size=N)
+
+
+def unknown_values(z, beta, mean):
+    """A latent value by row stands between (Albert and Chib)."""
+    return mean + mc.Normal("latent", 0.0, 1.0, size=N), 1.0
+
+
+def known_groups(z, beta, mean):
+    return mean + mc.Normal("a", 0.0, 1.0, size=5)[UNIT % 5], 1.0
+
+
+@pytest.mark.parametrize("parts", [two_label_vectors, unknown_weights, unknown_values, known_groups])
+def test_rows_that_change_between_the_label_update_and_the_draw_are_read_anew(parts):
+    z = mc.Categorical("z", [0.2, 0.3, 0.5], size=N)
+    sampler = mc.MCMC([by_label(z, 3, parts)])
+    step, made, rng = coefficient_step(sampler), sampler.assembled, np.random.default_rng(9)
+    assert "beta" in {n.name for n in step.group.nodes}
+    assert not step.group.collected and len(step.children) == 1
+    chain = Chain(made.plan.layout, np.random.SeedSequence(9))
+    for node in made.model.stochastics:
+        whole = {"z": 3, "other": 2}.get(node.name)
+        chain.put(node, rng.uniform(0.6, 0.9, node.shape) if whole is None else rng.integers(0, whole, node.shape))
+    assert_as_twin(step, chain, sampler)
+
+
 def test_a_known_design_with_one_precision():
     """Cross products are made once; blocks of columns that never meet, one column twice, and two children."""
     hot, tau = np.eye(3)[np.arange(ROWS) % 3] * DESIGN[:, 1:2], mc.Gamma("tau", 2.0, 2.0)
@@ -390,6 +485,21 @@ def test_a_known_design_with_one_precision():
     group = step.group
     assert len(group.known) == 2 and sorted(group.sizes.tolist()) == [1, 1, 2]
     made = sampler.assembled
+    chain = Chain(made.plan.layout, np.random.SeedSequence(8))
+    for node in made.model.stochastics:
+        chain.put(node, np.full(node.shape, 1.7))
+    assert_as_twin(step, chain, sampler)
+
+
+@pytest.mark.parametrize("weights", [1.0, WRONG])
+def test_known_groups_with_known_weights_have_sums_that_are_made_once(weights):
+    """Intercepts by known group beside a slope, one coefficient twice in a row, and an offset by row."""
+    group, tau = UNIT % 6, mc.Gamma("tau", 2.0, 2.0)
+    a, b = mc.Normal("a", 0.5, 0.4, size=6), mc.Normal("b", 0.0, 1.0)
+    mean = a[group] + b * WIDE[:, 0] + 0.5 * a[(UNIT + 1) % 6] - WRONG
+    sampler = mc.MCMC([mc.Normal("y", mean, tau / weights, value=WIDE[:, 1] + group, observed=True)])
+    step, made = coefficient_step(sampler), sampler.assembled
+    assert not step.children and len(step.group.summed) == 1 and step.cost.startswith("sums made once")
     chain = Chain(made.plan.layout, np.random.SeedSequence(8))
     for node in made.model.stochastics:
         chain.put(node, np.full(node.shape, 1.7))

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import weakref
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import pytest
 import mcmix as mc
 import mcmix.testing
 from mcmix.errors import ModelError, SupportError
+from mcmix.kernels.base import address_of
 from mcmix.kernels.labels import BLOCK
+from mcmix.nodes.numbers import shared_doubles
 from mcmix.sampling.pointwise import deviance
 from mcmix.steps.labels import LabelGibbs
 from mcmix.structure.evaluate import evaluate
@@ -325,9 +328,13 @@ def test_columns_of_several_lengths_have_no_rows_in_common():
         record(mc.Model([y]), rows=rows.only("y").taken(slice(1)))
 
 
-def test_the_shift_is_the_mean_of_what_is_known():
+def test_what_is_known_of_a_column_and_what_completes_it():
     y = mc.MvNormal("y", np.zeros(2), np.eye(2), value=[[1.0, np.nan], [3.0, 5.0]], observed=True)
-    np.testing.assert_array_equal(Rows.of(mc.Model([y]))["y"].shift, [2.0, 5.0])
+    column = Rows.of(mc.Model([y]))["y"]
+    np.testing.assert_array_equal(column.seen, [1.0, 3.0, 5.0])
+    np.testing.assert_array_equal(column.with_gaps(), column.shown())
+    np.testing.assert_array_equal(column.completed([[7.0], [8.0]])[:, 0, 1], [7.0, 8.0])  # of two draws
+    np.testing.assert_array_equal(column.completed([7.0]), [[1.0, 7.0], [3.0, 5.0]])
 
 
 BAD = {
@@ -409,9 +416,9 @@ def test_doubles_of_single_precision_are_shared_and_given_back():
     y = mc.Normal("y", 0.0, 1.0, value=np.zeros(1000, np.float32), observed=True)
     known = y.known
     assert known is y.known is Rows.of(mc.Model([y]))["y"].known is record(mc.Model([y])).values[y].value
-    where = known.ctypes.data
+    gone = weakref.ref(known)
     del known
-    assert where and y._doubles() is None
+    assert gone() is None
 
 
 def test_data_in_single_precision_cannot_be_written_into_afterwards():
@@ -440,6 +447,48 @@ def test_a_memory_map_is_not_copied_by_node_or_rows(tmp_path, kind):
     for m in runs:
         m.sample(40, 20, seed=6, chains=1, progress_bar=False)
     np.testing.assert_array_equal(runs[0].trace("mu")[:], runs[1].trace("mu")[:])
+
+
+@pytest.mark.parametrize("kind", ["f8", "f4", "i2"])
+def test_covariates_keep_their_type_and_memory_maps(tmp_path, kind):
+    path, x = tmp_path / "data", np.arange(2.0 * N).reshape(N, 2)
+    x.astype(kind).tofile(path)
+    mapped = np.memmap(path, dtype=kind, mode="r", shape=(N, 2))
+    node = mc.Covariates("x", mapped)
+    assert node.held.dtype == mapped.dtype and np.shares_memory(node.held, mapped)
+    assert node.value.dtype == (mapped.dtype if kind == "i2" else float) and node.value is node.known
+    rows = Rows.of(mc.Model([mc.Normal("y", node @ mc.Normal("b", 0.0, 1.0, size=2), 1.0, value=x[:, 0])]))
+    assert np.shares_memory(rows["x"].values, mapped) and rows["x"].values.dtype == mapped.dtype
+    other = rows.with_values({"x": (x + 1.0).astype(kind)})
+    assert other["x"].values.dtype == mapped.dtype
+    np.testing.assert_array_equal(other["x"].known, x + 1.0)
+    own = np.array(x, kind)
+    held = mc.Covariates("own", own).held
+    own[:] = 7
+    np.testing.assert_array_equal(held, x)
+    with pytest.raises(ValueError, match="read-only"):
+        held[0] = 1
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_missing_entries_leave_the_type_as_it_is(kind):
+    column = Rows.of(mc.Model(missing_numbers(MODELS[missing_numbers][0].astype(kind))))["y"]
+    assert column.values.dtype == kind and column.known.dtype == float
+
+
+def test_doubles_of_whole_numbers_are_made_once_for_cells_and_all_chains():
+    m = mc.MCMC(counts(MODELS[counts][0]))
+    m.sample(10, 0, chains=2, seed=1, progress_bar=False)
+    (one,) = [p.block.factors[0] for p in m.assembled.label_passes]
+    own = [s.label_pass._column(one.rows.arguments[0], r.chain) for r in m._runners for s in m.step_methods[:1]]
+    assert own == [address_of(one.cells.columns[0])] * 2
+
+
+def test_what_may_be_written_into_is_not_shared():
+    whole = np.arange(5)
+    first = shared_doubles(whole)
+    whole[:] = 9
+    assert first[1] == 1.0 and shared_doubles(whole)[1] == 9.0
 
 
 # -------------------------------------------------------------------- who uses them

@@ -78,7 +78,7 @@ def ellipses(
     """
     if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0.0 < scale < np.inf:
         raise ModelError(f"ellipses: scale expected a positive number, got {scale!r}")
-    distribution, data = table_of(result.model, node, "ellipses")
+    distribution, data = table_of(result.model, result.rows, node, "ellipses")
     pair = _two(dims, data.shape[1], "ellipses")
     chosen = _few(len(data))
     by_draw = _samples(result)
@@ -141,7 +141,7 @@ def density2d(
     --------
     >>> density2d(m)  # doctest: +SKIP
     """
-    distribution, data = table_of(result.model, node, "density2d")
+    distribution, data = table_of(result.model, result.rows, node, "density2d")
     pair = _two(dims, data.shape[1], "density2d")
     if distribution.family is not None and distribution.family.support.discrete:
         raise ModelError(
@@ -193,7 +193,7 @@ def _few(rows: int) -> np.ndarray:
 
 def _at_means(result: Any, distribution: Stochastic, chosen: np.ndarray) -> tuple[list[Components], np.ndarray]:
     """The components at the posterior means, and the rows' memberships."""
-    components = NormalComponents(result.model, distribution)
+    components = NormalComponents(result.model, result.rows, distribution)
     values = result.start()
     shares = np.ones((len(chosen), 1))
     if components.label is not None:
@@ -205,7 +205,7 @@ def _by_draw(result: Any, distribution: Stochastic, x: np.ndarray, most: int) ->
     """The components of thinned draws, named alike, the reference first; and the rows' mean memberships."""
     if isinstance(most, bool) or not isinstance(most, (int, np.integer)) or most < 1:
         raise ModelError(f"ellipses: draws expected a whole number of at least 1, got {most!r}")
-    kept, components = result.draws(), NormalComponents(result.model, distribution)
+    kept, components = result.draws(), NormalComponents(result.model, result.rows, distribution)
     absent = [n.name for n in components.needed if n.name not in kept.variables]
     if absent:
         raise ModelError(f"ellipses needs the draws of {', '.join(absent)}, which were not kept")
