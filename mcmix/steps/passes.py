@@ -186,11 +186,16 @@ class Pass:
         }
         self.programs: dict[SeparableFactor, Any] = {}
         self.centred: dict[SeparableFactor, tuple[np.ndarray, np.ndarray]] = {}
+        self.renumber()
 
     @property
     def label(self) -> Any:
         """The label vector."""
         return self.block.label
+
+    def renumber(self) -> None:
+        """What all chains share of the rows' numbers: those of vectors about their mean."""
+        self.centred = {s: columns_about(s) for s in self.block.factors if s.rows.op == "events"}
 
     def compile(self, plan: Plan) -> None:
         """The prelude (tables and whatever rows share) and one row program per factor that needs it."""
@@ -200,7 +205,6 @@ class Pass:
             if s.rows.op == "events":
                 d = s.rows.arguments[0].shape[1]
                 plan.layout.place(("whitened", self, s), vectors.table_size(self.label.n_labels, d))
-                self.centred[s] = columns_about(s)
                 if s.gaps is not None:
                     self.gaps[s] = GapLayout(missing_in(s), self.integrated)
                     plan.layout.place(("gaps", self, s), gap_kernels.space_size(self.label.n_labels, d))
@@ -357,12 +361,12 @@ class Pass:
 
     def _columns(self, s: SeparableFactor, cells: Cells, chain: Chain) -> list[ColumnSums]:
         node, shifts = s.factor, chain.view(("shifts", s.factor))
-        shifts[: len(cells.columns)] = cells.sums.shifts
+        shifts[: len(cells.columns)] = [shift.value for shift in cells.sums.shifts]
         return [
             ColumnSums(
                 chain.view(("sum", node, j)),
                 chain.view(("square", node, j)) if cells.squares[j] else None,
-                column,
+                column.value,
                 shifts[j : j + 1],
             )
             for j, column in enumerate(cells.columns)

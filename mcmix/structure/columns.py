@@ -40,6 +40,7 @@ class Column:
     def __init__(self, node: Node, values: Any, missing: np.ndarray | None = None):
         self.node, self.values, self.missing = node, values, missing
         self._doubles: weakref.ref[np.ndarray] | None = None
+        self.constants: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     def __reduce__(self) -> Any:
         return Column, (self.node, self.values, self.missing)
@@ -99,6 +100,10 @@ class Column:
             return known.mean(axis=0) if known.ndim else known
         seen = ~self.missing
         return np.where(seen, known, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+
+    def take(self, other: Column) -> None:
+        """Hold the values of another column of the same node, shape and type from now on."""
+        self.values, self._doubles = other.values, other._doubles
 
     def completed(self, entries: Any) -> np.ndarray:
         """The values with their missing entries filled in."""
