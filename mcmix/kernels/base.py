@@ -270,16 +270,16 @@ else:
     bytes_at, shorts_at = interpreted.bytes_at, interpreted.shorts_at
 
 
-_Byte = ctypes.c_char
-
-
 def address_of(array: np.ndarray) -> int:
     """Where a contiguous array's memory starts. The caller keeps the array alive."""
     flags = array.flags
     if not flags.c_contiguous:
         raise ValueError("only contiguous arrays have one address")
-    if flags.writeable and array.size:  # the quick way, which read-only and empty arrays do not have
-        return ctypes.addressof(_Byte.from_buffer(array))  # type: ignore[arg-type]
+    try:
+        if flags.writeable and array.size:
+            return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
+    except TypeError:  # what warns when written
+        pass
     return int(array.ctypes.data)
 
 
