@@ -275,11 +275,8 @@ def address_of(array: np.ndarray) -> int:
     flags = array.flags
     if not flags.c_contiguous:
         raise ValueError("only contiguous arrays have one address")
-    try:
-        if flags.writeable and array.size:
-            return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
-    except TypeError:  # what warns when written
-        pass
+    if array.base is None and flags.writeable and array.size:  # quick, but some views would warn of being written to
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
     return int(array.ctypes.data)
 
 
