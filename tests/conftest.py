@@ -39,6 +39,7 @@ def pytest_collection_finish():
     """What was loaded lives as long as the tests do: the garbage collector need not walk it again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def pytest_collection_modifyitems(items):
