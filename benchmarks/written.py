@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +12,9 @@ from sklearn.linear_model import LinearRegression
 
 import mcmix as mc
 from benchmarks.measure import Row, row
+from mcmix.steps.base import Chain
+from mcmix.steps.renumbered import renumbered
+from mcmix.structure.rows import Rows
 
 
 def effects(n: int, loop: bool) -> list[Any]:
@@ -61,6 +65,40 @@ def loops() -> Iterator[Row]:
     chain, seconds = _assembled(hidden_chain(300))
     yield row("hidden chain of 300 nodes, assembled", 300, 2, seconds, "s")
     yield row("hidden chain of 300 nodes, sweep", 300, 2, 1e3 * _sweep(chain, 2000), "ms")
+    yield from of_one_model()
+
+
+def of_one_model() -> Iterator[Row]:
+    """What a small mixture costs before its first sweep: assembling, taking other rows, binding a chain."""
+    model = mc.Model(rows(200, False))
+    data = [np.random.default_rng(seed).normal(size=200) for seed in (2, 3)]
+    others = [Rows.of(model).with_values({"y": x}) for x in data]
+    m = mc.MCMC(model)._on(others[0])
+    compiled, sequence = m.assembled, np.random.SeedSequence(1)
+
+    def bind() -> None:
+        chain = Chain(compiled.plan.layout, sequence)
+        for step in compiled.steps:
+            step.bind(chain)
+
+    turn = itertools.cycle([others[1], Rows.of(model).with_values({"y": data[0]})])
+    for what, called in (
+        ("assembled", lambda: mc.MCMC(model).assembled),
+        ("on other rows", lambda: renumbered(compiled, next(turn))),
+        ("a chain bound", bind),
+    ):
+        yield row(f"two components, 200 rows, {what}", 200, 2, 1e3 * _each(called), "ms")
+
+
+def _each(called: Callable[[], Any], times: int = 100) -> float:
+    """CPU seconds of a call, the best of five stretches."""
+    found = []
+    for _ in range(5):
+        before = time.process_time()
+        for _ in range(times):
+            called()
+        found.append((time.process_time() - before) / times)
+    return min(found)
 
 
 def _beside(name: str, make: Callable[[int, bool], list[Any]], n: int) -> Iterator[Row]:

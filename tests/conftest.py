@@ -5,6 +5,7 @@ version, or on ArviZ's, pandas' or Matplotlib's: CI runs them on the newest Pyth
 to exact ones.
 """
 
+import gc
 import os
 
 import pytest
@@ -33,6 +34,13 @@ def no_open_figures():
     from matplotlib import pyplot  # only here: tests that draw nothing do without
 
     pyplot.close("all")
+
+
+def pytest_collection_finish():
+    """What was loaded lives as long as the tests do: the garbage collector need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def pytest_collection_modifyitems(items):

@@ -34,6 +34,8 @@ from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL
 from mcmix.steps.explain import explanation
 from mcmix.steps.methods import NoStepper
+from mcmix.steps.renumbered import renumbered
+from mcmix.structure.rows import Rows
 from mcmix.structure.ties import warn_of_ties
 from mcmix.traces.memory import Draws
 
@@ -113,6 +115,32 @@ class MCMC(Stored):
         found._assembled, found.label_budget = self.assembled, self.label_budget
         found.lengths, found.sampling_seconds = self.lengths, self.sampling_seconds
         found.sampling_wall_seconds = self.sampling_wall_seconds
+        return found
+
+    def _like_this_on(self, rows: Rows) -> MCMC | None:
+        """Another sampler, set up as this one, on other rows, where it can take along what was assembled here.
+
+        This one is of no further use then: both hold one compiled model.
+
+        Parameters
+        ----------
+        rows : Rows
+            Of the model's nodes and shapes.
+
+        Returns
+        -------
+        MCMC or None
+            None where the plan depends on the rows' numbers.
+        """
+        compiled = self.assembled
+        if not renumbered(compiled, rows):
+            return None
+        found = MCMC(self.model)
+        found._asked, found._choices, found.label_budget = self._asked, self._choices, self.label_budget
+        found._draw_from_prior, found._tempering = self._draw_from_prior, self._tempering
+        found._marginal_moves = self._marginal_moves
+        found._rows, found._before = compiled.rows, compiled.recording
+        found._assembled, found._status = compiled, self._status
         return found
 
     # ---------------------------------------------------------------- the run

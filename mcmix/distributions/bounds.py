@@ -95,7 +95,10 @@ def draw_between(
         )
 
         def reached(x: np.ndarray) -> np.ndarray:
-            return np.where(left, family.cumulative.logpdf(x, *own) >= level, family.survival.logpdf(x, *own) <= level)
+            if left.all():
+                return family.cumulative.logpdf(x, *own) >= level
+            from_right = family.survival.logpdf(x, *own) <= level
+            return np.where(left, family.cumulative.logpdf(x, *own) >= level, from_right) if left.any() else from_right
 
         return np.clip(first_reached(reached, below, high), low, high)
 

@@ -8,6 +8,7 @@ anything for a model. This file is the only one that knows how numba does it.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -271,8 +272,11 @@ else:
 
 def address_of(array: np.ndarray) -> int:
     """Where a contiguous array's memory starts. The caller keeps the array alive."""
-    if not array.flags.c_contiguous:
+    flags = array.flags
+    if not flags.c_contiguous:
         raise ValueError("only contiguous arrays have one address")
+    if array.base is None and flags.writeable and array.size:  # quick, but some views would warn of being written to
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
     return int(array.ctypes.data)
 
 
@@ -282,7 +286,7 @@ PADDING = 4 * CACHE_LINE  # processors fetch neighbouring lines in pairs
 
 def apart(shape: int | tuple[int, ...], dtype: Any = np.float64) -> np.ndarray:
     """Zeros that share no cache line with other arrays: what one chain writes must not slow another down."""
-    count = int(np.prod(shape, dtype=int))
+    count = math.prod(shape) if isinstance(shape, tuple) else shape
     item = np.dtype(dtype).itemsize
     room = np.zeros(count * item + 2 * PADDING, dtype=np.uint8)
     start = PADDING - address_of(room) % CACHE_LINE

@@ -75,10 +75,11 @@ def elementwise(density: AddressedKernel, columns: list[np.ndarray]) -> np.ndarr
     """Log densities of equally long, contiguous columns (x first, then the parameters), shape (n,)."""
     out = np.zeros(columns[0].size)
     if out.size:
-        padded = columns + [columns[-1]] * (1 + MAXIMAL_PARAMETERS - len(columns))
+        places = [address_of(column) for column in columns]
+        places += places[-1:] * (1 + MAXIMAL_PARAMETERS - len(columns))
         words = [address_of(out), out.size]
-        for column in padded:
-            words += [address_of(column), 1]
+        for place in places:
+            words += [place, 1]
         _call_once(density.address, tuple(words))
     return out
 

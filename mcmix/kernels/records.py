@@ -52,10 +52,13 @@ def made(kind: np.dtype, /, **fields: int) -> np.ndarray:
     TypeError
         If a field is missing, unknown or no whole number; it is named.
     """
-    missing = [name for name in kind.names or () if name not in fields]
-    if missing:
-        raise TypeError(f"record: expected a value for each field, got none for {', '.join(missing)}")
-    return partly(kind, **fields)
+    names = kind.names or ()
+    try:
+        values = [fields[name] for name in names]
+    except KeyError:
+        missing = [name for name in names if name not in fields]
+        raise TypeError(f"record: expected a value for each field, got none for {', '.join(missing)}") from None
+    return _words(names, values) if len(fields) == len(names) else partly(kind, **fields)
 
 
 def partly(kind: np.dtype, /, **fields: int) -> np.ndarray:
@@ -70,8 +73,12 @@ def partly(kind: np.dtype, /, **fields: int) -> np.ndarray:
     values = [fields.pop(name, 0) for name in names]
     if fields:
         raise TypeError(f"record: expected fields among {', '.join(names)}; got {', '.join(fields)}")
+    return _words(names, values)
+
+
+def _words(names: Sequence[str], values: Sequence[Any]) -> np.ndarray:
     try:
-        return np.array([operator.index(value) for value in values], dtype=np.int64)
+        return np.fromiter(map(operator.index, values), np.int64, len(values))
     except TypeError:
         return np.array([_whole(name, value) for name, value in zip(names, values, strict=True)], dtype=np.int64)
 

@@ -45,6 +45,7 @@ class Chain:
         self.layout = layout
         self.coldest = coldest
         self.memory = apart(layout.size + layout.scratch)
+        self._start = address_of(self.memory)
         self.sequence = sequence
         self.rng = np.random.Generator(np.random.SFC64(sequence))
         self.stream = int(self.rng.bit_generator.ctypes.bit_generator.value)
@@ -97,7 +98,7 @@ class Chain:
 
     def address(self, key: Any) -> int:
         """Where a place is."""
-        return address_of(self.memory) + 8 * self.layout.places[key][0]
+        return self._start + 8 * self.layout.places[key][0]
 
     def row_streams(self, key: Any, number: int, n_units: int) -> np.ndarray:
         """The random streams of a label vector's blocks, made at the first request."""

@@ -76,6 +76,7 @@ class Program:
     outputs: list[int]
     kept: list[Any]
     python: list[PythonCall]
+    numbers: list[tuple[Any, np.ndarray]] = field(default_factory=list)  # of data: constants, and where they stand
 
     @property
     def n_instructions(self) -> int:

@@ -236,7 +236,7 @@ class BoundDensity:
             assert s.cells is not None
             self._memory.view(("count", s.factor))[:] = counts
             for j, (column, shift) in enumerate(zip(data.columns(s), s.cells.sums.shifts, strict=True)):
-                about = column - shift
+                about = column - shift.value
                 self._memory.view(("sum", s.factor, j))[:] = np.bincount(labels, weights * about, n)
                 if s.cells.squares[j]:
                     self._memory.view(("square", s.factor, j))[:] = np.bincount(labels, weights * about * about, n)

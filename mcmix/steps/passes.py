@@ -195,7 +195,7 @@ class AllRows:
     def columns(self, s: SeparableFactor) -> list[np.ndarray]:
         """The statistic's columns of a factor."""
         assert s.cells is not None
-        return s.cells.columns
+        return [np.asarray(c.value) for c in s.cells.columns]
 
     def under(self, s: SeparableFactor, slot: Expression) -> Expression:
         """Log density of a factor's rows under the one label that stands at a leaf."""
@@ -229,6 +229,7 @@ class Pass:
         }
         self.programs: dict[SeparableFactor, Any] = {}
         self.centred: dict[SeparableFactor, tuple[np.ndarray, np.ndarray]] = {}
+        self.renumber()
 
     @property
     def label(self) -> Any:
@@ -240,6 +241,10 @@ class Pass:
         self.others.append(one)
         self.sums = Sums(self.label, self.block.factors, self.others)
 
+    def renumber(self) -> None:
+        """What all chains share of the rows' numbers: those of vectors about their mean."""
+        self.centred = {s: columns_about(s) for s in self.block.factors if s.rows.op == "events"}
+
     def compile(self, plan: Plan) -> None:
         """The prelude (tables and whatever rows share) and one row program per factor that needs it."""
         plan.layout.place(("component", self), 1)
@@ -248,7 +253,6 @@ class Pass:
             if s.rows.op == "events":
                 d = s.rows.arguments[0].shape[1]
                 plan.layout.place(("whitened", self, s), vectors.table_size(self.label.n_labels, d))
-                self.centred[s] = columns_about(s)
                 if s.gaps is not None:
                     self.gaps[s] = GapLayout(missing_in(s), self.integrated)
                     plan.layout.place(("gaps", self, s), gap_kernels.space_size(self.label.n_labels, d))
@@ -405,7 +409,7 @@ class Pass:
 
     def _columns(self, s: SeparableFactor, cells: Cells, chain: Chain) -> list[ColumnSums]:
         node, shifts = s.factor, chain.view(("shifts", s.factor))
-        shifts[: len(cells.columns)] = cells.sums.shifts
+        shifts[: len(cells.columns)] = [shift.value for shift in cells.sums.shifts]
         return [
             ColumnSums(
                 chain.view(("sum", node, j)),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from mcmix.distributions.family import Sums
+from mcmix.distributions.family import Family, Sums
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.model import Model
@@ -25,6 +25,7 @@ from mcmix.steps.passes import Pass
 from mcmix.steps.permutation import SharedPermutation
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
+from mcmix.structure.columns import Column
 from mcmix.structure.component_tables import ComponentTables, component_tables, tables_without_block
 from mcmix.structure.contributions import Contribution, LabelBlock, Structure, structure_of, stuck_labels
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
@@ -32,8 +33,10 @@ from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.missing import cut
 from mcmix.structure.on_rows import on_rows
 from mcmix.structure.plates import FEWEST, gathered
+from mcmix.structure.reads import reads_noted
 from mcmix.structure.recording import Recording, is_log_kept, record
 from mcmix.structure.rows import Rows
+from mcmix.structure.sources import derived
 from mcmix.structure.tempering import POWER_KEY, times_power
 from mcmix.structure.walks import ordered
 
@@ -81,6 +84,8 @@ class CompiledModel:
         Those that are recorded.
     why_not_marginal : str
         Why no unknowns are moved with the labels summed out, though that was asked for.
+    decided_by : set of Column
+        Those whose numbers say what the plan is, beside the numbers that stand in it.
     """
 
     model: Model
@@ -95,6 +100,7 @@ class CompiledModel:
     swaps: Swaps | None = None
     why_not_marginal: str = ""
     kept_functions: list[Deterministic] = field(default_factory=list)
+    decided_by: set[Column] = field(default_factory=set)
 
     @property
     def rows(self) -> Rows:
@@ -186,9 +192,25 @@ def assemble(
     if not model.stochastics:
         raise ModelError("the model has nothing to sample: every random node is observed")
     choices = [*choices, *_own_choices(model, choices)]
+    recording = _recording(model, rows, before)
+    with reads_noted() as decided_by:
+        compiled = _planned(model, recording, asked, choices, draw_from_prior, tempered, marginal_moves)
+    compiled.decided_by = decided_by | compiled.recording.decided_by
+    return compiled
+
+
+def _planned(
+    model: Model,
+    recording: Recording,
+    asked: Collection[str],
+    choices: Sequence[Choice],
+    draw_from_prior: bool,
+    tempered: bool,
+    marginal_moves: bool,
+) -> CompiledModel:
+    """The compiled model of a recording."""
     taken = {n for c in choices for n in c.nodes}
     apart = [n for c in choices for n in c.nodes if c.step not in (LabelGibbs, DrawFromPrior)]
-    recording = _recording(model, rows, before)
     recording, structure = _structure(model, recording, apart, taken, draw_from_prior, tempered)
     unknowns = list(structure.recording.leaves)
     structure.held = {n for c in choices for n in c.nodes if getattr(c.step, "holds", False)}
@@ -316,18 +338,24 @@ def log_density(structure: Structure, tempered: bool = False) -> Expression:
 _ANYWHERE = {"probability": 0.5, "positive": 1.0, "nonnegative": 1.0, "real": 0.0, "count": 1.0}
 
 
-def _left_out_by_sums(e: Contribution) -> float:
+def _left_out_by_sums(e: Contribution) -> Expression:
     """What the log likelihood from sums leaves out: a constant of the data, read off at some allowed parameters."""
     family, x = e.factor.family, e.factor.x
     if family is not None and family.vectors is not None:
-        return 0.0  # theirs are complete
+        return constant(0.0)  # theirs are complete
     assert family is not None and family.statistics is not None and x is not None
     known = family.statistics.known
     values = {
-        p.name: np.unique(e.parameters[p.name].known)[0] if p.name in known else _ANYWHERE[p.constraint]
+        p.name: float(np.unique(e.parameters[p.name].known)[0]) if p.name in known else _ANYWHERE[p.constraint]
         for p in family.parameters
     }
-    y = np.asarray(x.known, dtype=float)
+    return _left_out(family, values, x)
+
+
+def _left_out(family: Family, values: Mapping[str, float], x: Expression) -> Expression:
+    """The same, at these parameters."""
+    assert family.statistics is not None
+    y = np.asarray(x.value, dtype=float)
     columns = [np.asarray(c.transform(y), dtype=float) for c in family.statistics.columns]
     asks = [c.square for c in family.statistics.columns]
     sums = Sums(
@@ -339,7 +367,9 @@ def _left_out_by_sums(e: Contribution) -> float:
     # The exact log likelihood and that of the sums differ by a function of the data alone, so any allowed parameters
     # tell.
     exact = family.logpdf(y, *values.values()).sum()
-    return float(exact - np.sum(family.statistics.log_likelihood(sums, values)))
+    found = float(exact - np.sum(family.statistics.log_likelihood(sums, values)))
+    key = "left out by sums", id(family), tuple(values.values())
+    return derived(key, lambda other: _left_out(family, values, other), found, [x])
 
 
 def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:

@@ -41,6 +41,7 @@ OPCODES = {
 }  # fmt: skip
 REDUCE_KINDS = {"sum": machine.BY_SUM, "prod": machine.BY_PROD, "max": machine.BY_MAX, "min": machine.BY_MIN}
 
+ADDRESSES = (A, B, C, D)  # of an instruction's operands
 DEEPEST = 60  # calls of the compiler for what is below something, one inside the other
 STREAMED_FROM = 2 * TILE  # shorter rows are evaluated whole
 
@@ -54,6 +55,7 @@ class Compiler:
         self.rows: list[np.ndarray] = []
         self.relative: list[np.ndarray] = []
         self.kept: list[Any] = []
+        self.numbers: list[tuple[Expression, np.ndarray]] = []
         self.python: list[PythonCall] = []
         self.found: dict[Expression, Place] = {}
         self.found_whole: dict[Expression, Place] = {}
@@ -80,7 +82,7 @@ class Compiler:
         self.layout.scratch = max(self.layout.scratch, 0 if self.private else self.used)
         code = np.array(self.rows, dtype=np.int64).reshape(-1, WIDTH)
         relative = np.array(self.relative, dtype=np.int64).reshape(-1, WIDTH)
-        return Program(code, relative, offsets, self.kept, self.python)
+        return Program(code, relative, offsets, self.kept, self.python, self.numbers)
 
     def columns(self, rows: Sequence[Expression], key: Hashable) -> Program:
         """Compile rows, or single numbers, side by side: a tile of each goes to TILE doubles of its own at the key."""
@@ -175,12 +177,11 @@ class Compiler:
         return self._whole(x)
 
     def _constant(self, x: Expression) -> Place:
-        array = shared_doubles(x.known)
-        # Equal numbers stand once and are read with step 0.
-        if array.size and (array == array.ravel()[0]).all():
-            array = array.reshape(-1)[:1].copy()
+        array = numbers_of(x.value)
         self.kept.append(array)
-        wide = array.size > 1
+        if x.source is not None:
+            self.numbers.append((x, array))
+        wide = array.size > 1  # a single number is read with step 0
         return Place(address_of(array), False, 1 if wide else 0, 8 if wide and self._is_tiled(x) else 0)
 
     def _spread(self, x: Expression, shape: tuple[int, ...]) -> Place:
@@ -201,7 +202,7 @@ class Compiler:
         row, relative = np.zeros(WIDTH, np.int64), np.zeros(WIDTH, np.int64)
         row[OP], row[COUNT], row[OUT], row[OUT_ROW] = op, count, out.address, out.row
         relative[OUT] = out.relative
-        for slot, place in zip((A, B, C, D), operands, strict=False):
+        for slot, place in zip(ADDRESSES, operands, strict=False):
             row[slot : slot + 3] = place.address, place.step, place.row
             relative[slot] = place.relative
         row[EXTRA : EXTRA + len(extra)] = extra
@@ -314,7 +315,7 @@ class Compiler:
         arguments: list[tuple[int, bool, np.ndarray | None, tuple[int, ...], str]] = []
         for a in x.arguments:
             if a.is_constant:
-                arguments.append((0, False, np.asarray(a.value), a.shape, a.kind))
+                arguments.append((0, False, np.asarray(a.known), a.shape, a.kind))
             else:
                 arguments.append((self._dense(a).address // 8, True, None, a.shape, a.kind))
         function, label = x.extra
@@ -368,6 +369,12 @@ class Compiler:
         return out
 
 
+def numbers_of(value: Any) -> np.ndarray:
+    """A constant's numbers as programs read them: equal ones stand once."""
+    array = shared_doubles(np.asarray(value))
+    return array.reshape(-1)[:1].copy() if array.size and (array == array.ravel()[0]).all() else array
+
+
 SCRATCH = 1 << 40  # offsets from here on count in the shared scratch, which `finished` puts behind the values
 
 
@@ -410,4 +417,4 @@ def _broadcast(x: Expression, shape: tuple[int, ...]) -> Expression:
     return gather(x, np.broadcast_to(np.arange(x.size).reshape(x.shape), shape).copy())
 
 
-__all__ = ["Compiler", "finished"]
+__all__ = ["ADDRESSES", "Compiler", "finished", "numbers_of"]

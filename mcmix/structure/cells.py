@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mcmix.distributions.family import Family, Statistics, Sums
+from mcmix.distributions.family import Column, Family, Sums
 from mcmix.errors import TraceError
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.numbers import shared_doubles
@@ -15,6 +15,7 @@ from mcmix.structure.expression import Expression, as_expression, constant, elem
 from mcmix.structure.label_vectors import Cells, LabelVector, SeparableFactor
 from mcmix.structure.recording import Factor
 from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
+from mcmix.structure.sources import decided_by, derived
 from mcmix.structure.walks import folded, ordered
 
 MOST_CELLS = 65536
@@ -62,7 +63,7 @@ def cells_of(s: SeparableFactor) -> Cells | None:
         groupings = groupings_of(parameters, rows.shape[0], s)
     except NotSeparable:
         return None
-    return _assembled(s, shared_doubles(np.asarray(x.value)), parameters, groupings)
+    return _assembled(s, x, parameters, groupings)
 
 
 def groupings_of(parameters: tuple[Expression, ...], count: int, s: SeparableFactor) -> list[Expression]:
@@ -76,7 +77,7 @@ def groupings_of(parameters: tuple[Expression, ...], count: int, s: SeparableFac
         if part.op == "take" and part.arguments[1].is_constant and part.arguments[1].shape == (count,):
             found[part.arguments[1]] = None
             return False
-        varies = part.is_constant and np.unique(np.asarray(part.value)).size > 1
+        varies = part.is_constant and np.unique(np.asarray(part.known)).size > 1
         if varies and part.kind == "int" and part.shape == (count,):
             found[part] = None  # whole numbers by row (columns, exposures) put rows into groups
             return False
@@ -93,7 +94,7 @@ def groupings_of(parameters: tuple[Expression, ...], count: int, s: SeparableFac
 
 
 def _assembled(
-    s: SeparableFactor, x: np.ndarray, parameters: tuple[Expression, ...], groupings: list[Expression]
+    s: SeparableFactor, x: Expression, parameters: tuple[Expression, ...], groupings: list[Expression]
 ) -> Cells | None:
     groups, group_index = _grouped(groupings)
     n_groups = 1 if groups is None else int(groups.max()) + 1
@@ -118,7 +119,7 @@ def _grouped(groupings: list[Expression]) -> tuple[np.ndarray | None, list[np.nd
     """One group number per row from several index vectors, and each index vector's value per group."""
     if not groupings:
         return None, []
-    table = np.column_stack([np.asarray(g.value).ravel() for g in groupings])
+    table = np.column_stack([np.asarray(g.known).ravel() for g in groupings])
     distinct, groups = np.unique(table, axis=0, return_inverse=True)
     return np.ravel(groups).astype(np.int64), list(distinct.T)
 
@@ -162,8 +163,8 @@ def constant_rows_as_scalars(x: Expression, count: int) -> Expression:
         return part.arguments[1:] if part.op == "take" and part.arguments[1].op in ex.ELEMENTWISE else ()
 
     def make(part: Expression, made: list[Expression]) -> Expression:
-        if part.is_constant and part.shape == (count,) and np.unique(np.asarray(part.value)).size == 1:
-            return constant(np.asarray(part.value).ravel()[0])
+        if part.is_constant and part.shape == (count,) and np.unique(np.asarray(part.known)).size == 1:
+            return constant(np.asarray(part.known).ravel()[0])
         if part.op in ex.ELEMENTWISE:
             return elementwise(part.op, *made)
         return ex.gather(part.arguments[0], made[0]) if made else part
@@ -179,9 +180,13 @@ def missing_in(s: SeparableFactor) -> np.ndarray:
 
 
 def rows_with_gaps(s: SeparableFactor) -> tuple[np.ndarray, np.ndarray | None]:
-    """Rows of vectors, and where coordinates are missing in them (any number stands there), or None."""
+    """Rows of vectors, and where coordinates are missing in them (any number stands there), or None.
+
+    Who keeps what was computed of complete rows computes it again when these get other numbers
+    (:mod:`mcmix.steps.renumbered`).
+    """
     if s.gaps is None:
-        return shared_doubles(np.asarray(s.rows.arguments[0].known)), None
+        return shared_doubles(np.asarray(s.rows.arguments[0].value)), None
     assert isinstance(s.factor.node, Distribution)
     return np.asarray(s.factor.data, dtype=float), missing_in(s)
 
@@ -200,34 +205,54 @@ def _vector_cells(s: SeparableFactor) -> Cells | None:
         return None
     if not x.is_constant and s.gaps is None:
         return None
-    data, mask = rows_with_gaps(s)
+    data = _vectors(x) if s.gaps is None else constant(rows_with_gaps(s)[0])
     if not s.labels:
         return _known_vector_cells(s, data, family)
     parameters = vector_tables(s, s.labels[0])
     size, strides = s.labels[0].n_labels, {s.labels[0]: 1}
     # Products about the columns' means: about zero, a variance far smaller than the squared mean would be lost in
     # rounding.
-    shift, d = known_mean(data, mask), data.shape[1]
+    mask, d = None if s.gaps is None else missing_in(s), data.shape[1]
+    shift = _mean(data) if mask is None else constant(known_mean(np.asarray(data.value), mask))
     named = dict(zip([p.name for p in family.parameters], parameters, strict=True))
     places = [leaf(("count", s.factor), (size,)), leaf(("sum", s.factor, 0), (size, d))]
     sums = Sums(places[0], (places[1],), (leaf(("square", s.factor, 0), (size, d, d)),), (shift,))
     return Cells(size, strides, None, named, sums, [data], [True], d)
 
 
-def _known_vector_cells(s: SeparableFactor, data: np.ndarray, family: Family) -> Cells | None:
+def _vectors(x: Expression) -> Expression:
+    """Known rows of vectors as doubles."""
+    if x.kind == "float":
+        return x
+    return derived("doubles", _vectors, np.asarray(x.value, dtype=float), [x])
+
+
+def _mean(x: Expression) -> Expression:
+    """Mean of known rows."""
+    return derived("mean of rows", _mean, np.asarray(x.value).mean(0), [x])
+
+
+def _known_vector_cells(s: SeparableFactor, data: Expression, family: Family) -> Cells | None:
     """Cells of rows of vectors without unknown labels: one for all, or one per known group of look-ups."""
     found = _known_groups(list(s.rows.arguments[1:]), [p.event_ndim for p in family.parameters], len(data))
     if found is None:
         return None
     groups, parameters = found
-    size, shift = (1 if groups is None else int(groups.max()) + 1), data.mean(0)
-    about, cell = data - shift, np.zeros(len(data), np.int64) if groups is None else groups
+    size, shift = (1 if groups is None else int(groups.max()) + 1), _mean(data)
+    cell = np.zeros(len(data), np.int64) if groups is None else groups
     counts = np.bincount(cell, minlength=size).astype(float)
-    totals = np.stack([about[cell == g].sum(0) for g in range(size)])
-    products = np.stack([about[cell == g].T @ about[cell == g] for g in range(size)])
-    sums = Sums(constant(counts), (constant(totals),), (constant(products),), (shift,))
+    about = elementwise("subtract", data, shift)
+    totals = _by_group(about, cell, size, lambda rows: rows.sum(0))
+    products = _by_group(about, cell, size, lambda rows: rows.T @ rows)
+    sums = Sums(constant(counts), (totals,), (products,), (shift,))
     named = dict(zip([p.name for p in family.parameters], parameters, strict=True))
     return Cells(size, {}, groups, named, sums, [data], [True], data.shape[1])
+
+
+def _by_group(x: Expression, cell: np.ndarray, size: int, summed: Callable[[np.ndarray], np.ndarray]) -> Expression:
+    """A sum over the known rows of each group."""
+    known = np.stack([summed(np.asarray(x.value)[cell == g]) for g in range(size)])
+    return derived(object(), lambda other: _by_group(other, cell, size, summed), known, [x])
 
 
 def _known_groups(
@@ -258,7 +283,7 @@ def _same_by_group(x: Expression, first: np.ndarray, groups: np.ndarray) -> bool
 
 def _with_sums(
     s: SeparableFactor,
-    x: np.ndarray,
+    x: Expression,
     size: int,
     strides: dict[LabelVector, int],
     groups: np.ndarray | None,
@@ -266,15 +291,16 @@ def _with_sums(
 ) -> Cells | None:
     statistics = s.factor.family.statistics  # type: ignore[union-attr]
     assert statistics is not None
-    with np.errstate(all="ignore"):
-        columns = _columns(statistics, x)
-    if any(not parameters[name].is_constant for name in statistics.known) or not all(
-        np.isfinite(c).all() for c in columns
-    ):
+    if any(not parameters[name].is_constant for name in statistics.known):
+        return None
+    try:
+        columns = [_column(spec, x) for spec in statistics.columns]
+    except NotSeparable:
+        decided_by(x)
         return None
     # About the mean, so that S2 - S1**2 / n loses few digits; plain sums where a family asks for those (counts).
     shifts = tuple(
-        float(np.mean(c)) if spec.shifted else 0.0 for c, spec in zip(columns, statistics.columns, strict=True)
+        _mean(c) if spec.shifted else constant(0.0) for c, spec in zip(columns, statistics.columns, strict=True)
     )
     squares = [spec.square for spec in statistics.columns]
     if s.labels:
@@ -290,28 +316,46 @@ def _with_sums(
     return Cells(size, strides, groups, parameters, sums, columns, squares)
 
 
-def _columns(statistics: Statistics, x: np.ndarray) -> list[np.ndarray]:
-    return [np.ascontiguousarray(c.transform(x), dtype=float) for c in statistics.columns]
+def _column(spec: Column, x: Expression) -> Expression:
+    """A statistic's column of known rows.
+
+    Raises
+    ------
+    NotSeparable
+        If it is not finite somewhere: no sums stand for such rows.
+    """
+    with np.errstate(all="ignore"):
+        known = np.ascontiguousarray(spec.transform(shared_doubles(np.asarray(x.value))), dtype=float)
+    if not np.isfinite(known).all():
+        raise NotSeparable("a statistic of the rows is not finite")
+    return derived(("statistic", id(spec)), lambda other: _column(spec, other), known, [x])
 
 
 def _known_sums(
-    columns: list[np.ndarray],
+    columns: list[Expression],
     squares: list[bool],
-    shifts: tuple[float, ...],
+    shifts: tuple[Expression, ...],
     groups: np.ndarray | None,
     size: int,
     count: int,
 ) -> Sums:
     where = np.zeros(count, np.int64) if groups is None else groups
-    about = [c - shift for c, shift in zip(columns, shifts, strict=True)]
+    about = [elementwise("subtract", c, shift) for c, shift in zip(columns, shifts, strict=True)]
     return Sums(
         as_expression(np.bincount(where, minlength=size).astype(float)),
-        tuple(as_expression(np.bincount(where, c, size)) for c in about),
+        tuple(_by_cell(c, where, size) for c in about),
         tuple(
-            as_expression(np.bincount(where, c * c, size)) if q else None for c, q in zip(about, squares, strict=True)
+            _by_cell(elementwise("multiply", c, c), where, size) if q else None
+            for c, q in zip(about, squares, strict=True)
         ),
         shifts,
     )
+
+
+def _by_cell(x: Expression, where: np.ndarray, size: int) -> Expression:
+    """Sums of known numbers over the rows of each cell."""
+    known = np.bincount(where, np.asarray(x.value), size)
+    return derived(object(), lambda other: _by_cell(other, where, size), known, [x])
 
 
 def vector_tables(s: SeparableFactor, label: LabelVector) -> list[Expression]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class Column:
 
     def __init__(self, node: Node, values: Any, missing: np.ndarray | None = None):
         self.node, self.values, self.missing = node, values, missing
+        self.constants: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     def __reduce__(self) -> Any:
         return Column, (self.node, self.values, self.missing)
@@ -88,6 +90,10 @@ class Column:
         """The entries that are known, one after another, as doubles."""
         known = np.asarray(self.known, dtype=float)
         return known.ravel() if self.missing is None else known[~self.missing]
+
+    def take(self, other: Column) -> None:
+        """Hold the values of another column of the same node, shape and type from now on."""
+        self.values = other.values
 
     def completed(self, entries: Any) -> np.ndarray:
         """The values with their missing entries filled in (leading axes, such as draws, are kept)."""

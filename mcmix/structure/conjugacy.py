@@ -15,6 +15,7 @@ from mcmix.structure import expression as ex
 from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.links import Affine, affine, power
+from mcmix.structure.sources import derived
 from mcmix.structure.tempering import times_power
 
 
@@ -263,11 +264,11 @@ def _as_it_is_or_complement(link: Affine, name: str) -> tuple[np.ndarray, np.nda
     """Masks of the elements that are v and of those that are 1 - v; all others must not depend on v."""
     if not (link.slope.is_constant and link.offset.is_constant):
         if link.slope.is_constant:
-            slope = np.asarray(link.slope.value, float)
+            slope = np.asarray(link.slope.known, float)
             if (slope == 0).all():
                 return np.zeros_like(slope), np.zeros_like(slope)
         raise _NotConjugate(f"{name}'s probability is neither it nor its complement")
-    slope, offset = np.broadcast_arrays(np.asarray(link.slope.value, float), np.asarray(link.offset.value, float))
+    slope, offset = np.broadcast_arrays(np.asarray(link.slope.known, float), np.asarray(link.offset.known, float))
     same, opposite = (slope == 1.0) & (offset == 0.0), (slope == -1.0) & (offset == 1.0)
     if not (same | opposite | (slope == 0.0)).all():
         raise _NotConjugate(f"{name}'s probability is neither it nor its complement")
@@ -362,8 +363,14 @@ def _label_counts(e: Contribution, weights: Expression) -> Expression:
     if weights.ndim != 1 or x is None:
         raise _NotConjugate(f"{e.factor.node.name}'s weights vary by row")
     if x.is_constant:
-        return constant(np.bincount(np.ravel(np.asarray(x.value)).astype(int), minlength=weights.size).astype(float))
+        return _known_counts(x, weights.size)
     return scatter(constant(1.0), ex.reshape(x, (-1,)), weights.size)
+
+
+def _known_counts(x: Expression, size: int) -> Expression:
+    """How often each of the whole numbers below a size is among known ones."""
+    counts = np.bincount(np.ravel(np.asarray(x.value)).astype(int), minlength=size).astype(float)
+    return derived(("counts", size), lambda other: _known_counts(other, size), counts, [x])
 
 
 # -------------------------------------------------------------------- priors

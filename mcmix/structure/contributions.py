@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.distributions.family import Family, Sums
+from mcmix.distributions.family import Column, Family, Sums
 from mcmix.errors import TraceError
 from mcmix.nodes.node import Node
 from mcmix.nodes.plate import Plate
@@ -27,6 +27,7 @@ from mcmix.structure.labels import DifferentUnits, separate
 from mcmix.structure.missing import cut
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable
+from mcmix.structure.sources import derived
 from mcmix.structure.tempering import POWER, is_tempered, scaled
 
 MOST_PRODUCTS = 1_000_000  # products of coordinates of unknown rows that are made at a step
@@ -371,15 +372,22 @@ def _row_sums(factor: Factor) -> Sums | None:
     x = factor.x
     if family.vectors is not None:
         return _vector_sums(x)
-    with np.errstate(all="ignore"):
-        values: Any = x.known if x.is_constant else x
-        try:
-            columns = [as_expression(_finite(c.transform(values))) for c in family.statistics.columns]
-        except TraceError:
-            return None
+    try:
+        columns = [_row_column(spec, x) for spec in family.statistics.columns]
+    except TraceError:
+        return None
     nothing = tuple(constant(np.zeros(c.shape)) for c in columns)
     squares = tuple(z if spec.square else None for z, spec in zip(nothing, family.statistics.columns, strict=True))
     return Sums(constant(1.0), nothing, squares, tuple(columns), alone=True)
+
+
+def _row_column(spec: Column, x: Expression) -> Expression:
+    """A statistic's column of rows, known or not."""
+    if not x.is_constant:
+        return as_expression(spec.transform(x))  # type: ignore[arg-type]
+    with np.errstate(all="ignore"):
+        known = _finite(spec.transform(np.asarray(x.value)))
+    return derived(("statistic of each row", id(spec)), lambda other: _row_column(spec, other), known, [x])
 
 
 def _finite(column: Any) -> Any:

@@ -134,10 +134,10 @@ def is_everywhere(x: Expression, number: float) -> bool:
 
 
 def _is(value: Expression, number: float) -> bool:
-    if value.value is None or value.size != 1 or float(value.value.reshape(())) != number:
+    # What data are by chance decides nothing: on other rows it is another number.
+    if value.value is None or value.size != 1 or value.source is not None:
         return False
-    decided_by(value)
-    return True
+    return float(value.value.reshape(())) == number
 
 
 def _simplified(name: str, parts: tuple[Expression, ...], shape: tuple[int, ...]) -> Expression | None:

@@ -191,18 +191,18 @@ def _numbers(
 
 def _gathered(children: list[Contribution], mu: Expression, tau: Expression, n: int) -> _Rows:
     """The statistics of all children by element: every element's rows come from one child."""
-    seen, shift = np.zeros(n, bool), np.zeros(n)
+    seen = np.zeros(n, bool)
     n_rows: Any = constant(np.zeros(n))
-    total, squares = n_rows, n_rows
+    total, squares, shift = n_rows, n_rows, n_rows
     for e in children:
         place = _place(e, mu, tau)
         if seen[place].any() or np.unique(place).size != place.size:
             raise NotConjugate("several rows of sums belong to one element")
-        seen[place], shift[place] = True, e.sums.shifts[0]  # type: ignore[union-attr]
-        columns = [e.sums.n, e.sums.sums[0], e.sums.squares[0]]  # type: ignore[union-attr]
+        seen[place] = True
+        columns = [e.sums.n, e.sums.sums[0], e.sums.squares[0], e.sums.shifts[0]]  # type: ignore[union-attr]
         parts = [_spread(x, place, n) for x in columns]
-        n_rows, total, squares = n_rows + parts[0], total + parts[1], squares + parts[2]
-    return _Rows(n_rows, total, squares, constant(shift))
+        n_rows, total, squares, shift = n_rows + parts[0], total + parts[1], squares + parts[2], shift + parts[3]
+    return _Rows(n_rows, total, squares, shift)
 
 
 def _spread(x: Any, place: np.ndarray, n: int) -> Expression:

@@ -147,7 +147,7 @@ def shared_weights(prior: SeparableFactor, label: LabelVector) -> Expression | N
         if part is label.variable:
             return False
         if not part.leaves & {label.variable} and part.shape == rows.shape and part.size > 1:
-            varies |= not (part.is_constant and np.unique(np.asarray(part.value)).size == 1)
+            varies |= not (part.is_constant and np.unique(np.asarray(part.known)).size == 1)
             return False
         return True
 

@@ -103,8 +103,8 @@ class Cells:
         One entry per cell, or one for all.
     sums : Sums
         Counts and sums per cell: leaves that the hard pass fills, or constants without unknown labels.
-    columns : list of ndarray
-        The statistic's columns of the data.
+    columns : list of Expression
+        The statistic's columns of the data, known.
     width : int
         Numbers in one entry of a column (the square of it in its products): 1, or the dimension of vectors.
     """
@@ -114,7 +114,7 @@ class Cells:
     groups: np.ndarray | None
     parameters: dict[str, Expression]
     sums: Sums
-    columns: list[np.ndarray] = field(default_factory=list)
+    columns: list[Expression] = field(default_factory=list)
     squares: list[bool] = field(default_factory=list)
     width: int = 1
 

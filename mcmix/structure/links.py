@@ -140,7 +140,7 @@ def _power_step(x: Expression, read: list[Power | None]) -> Power | None:
     if x.op in ("square", "sqrt", "reciprocal"):
         return _raised(one, {"square": 2.0, "sqrt": 0.5, "reciprocal": -1.0}[x.op])
     if x.op == "power" and read[1] is None and x.arguments[1].is_constant and x.arguments[1].size == 1:
-        return _raised(one, float(np.asarray(x.arguments[1].value).reshape(())))
+        return _raised(one, float(np.asarray(x.arguments[1].known).reshape(())))
     if x.op == "multiply" and len(known) == 1:
         free = x.arguments[1] if read[1] is None else x.arguments[0]
         return replace(one, factor=one.factor * free)

@@ -14,6 +14,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.columns import Column
 from mcmix.structure.expression import Expression, reduce
 from mcmix.structure.points import Point
+from mcmix.structure.reads import note_read
 from mcmix.structure.rows import Rows
 
 
@@ -49,6 +50,7 @@ class Factor:
     def data(self) -> np.ndarray:
         """All observed values of the node, in its shape; any number stands where one is missing."""
         assert self.column is not None
+        note_read(self.column)
         return np.asarray(self.column.known)
 
     @property

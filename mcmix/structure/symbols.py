@@ -21,6 +21,7 @@ from mcmix.structure.walks import ordered
 LONGEST_ITERATION = 256
 MOST_LEAVES = 12  # that an expression notes when it is made; more are collected when somebody asks
 LONGEST_TEXT = 2000
+SHORT = 64  # constants of up to so many numbers are one where the numbers are
 
 UNARY: dict[str, Callable[..., Any]] = {
     "negative": np.negative, "absolute": np.absolute, "exp": np.exp, "log": np.log, "sqrt": np.sqrt,
@@ -268,19 +269,38 @@ def constant(value: Any, source: Any = None) -> Expression:
         raise TraceError(f"works with values of type {array.dtype}")
     kind = {"f": "float", "b": "bool"}.get(array.dtype.kind, "int")
     shape = np.shape(value)
-    key = ("constant", array.tobytes() if array.size <= 64 else id(value), shape, array.dtype.str, id(source))
+    key = _key_of(value, array, shape, source)
     found = _interned.get(key)
-    if found is not None and (array.size <= 64 or found.value is value):
+    if found is not None and (array.size <= SHORT or found.value is value):
         return found
     made = object.__new__(Expression)
     made.op, made.arguments, made.shape, made.extra, made.kind = "constant", (), shape, None, kind
     made.value, made.source, made._leaves = (
-        (value if isinstance(value, np.ndarray) and array.size > 64 else array.reshape(shape)),
+        (value if isinstance(value, np.ndarray) and array.size > SHORT else array.reshape(shape)),
         source,
         frozenset(),
     )
     _interned[key] = made
+    if source is not None:
+        for column in source.columns:
+            column.constants[id(made)] = made
     return made
+
+
+def _key_of(value: Any, array: np.ndarray, shape: tuple[int, ...], source: Any) -> tuple[Any, ...]:
+    """What two constants that are one have in common: short ones their numbers, long ones the array itself."""
+    return "constant", array.tobytes() if array.size <= SHORT else id(value), shape, array.dtype.str, id(source)
+
+
+def renumber(x: Expression, value: np.ndarray) -> None:
+    """Give a constant other numbers of the same shape and type, for everybody who holds it."""
+    for numbers in (x.value, value):
+        key = _key_of(numbers, np.ascontiguousarray(numbers), x.shape, x.source)
+        if numbers is value:
+            x.value = value
+            _interned[key] = x
+        elif _interned.get(key) is x:
+            del _interned[key]
 
 
 def leaf(key: Any, shape: tuple[int, ...], kind: str = "float") -> Expression:

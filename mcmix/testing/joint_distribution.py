@@ -42,11 +42,12 @@ def joint_test(
     sampled : Model, or anything a Model takes, optional
         What the sampler is made for, where it is another model with the same names and shapes (a planted fault).
     prepare : callable of MCMC, optional
-        Called with each new sampler before it runs: ``lambda m: m.use_step_method(mc.Slicer, "sd")``.
+        Called with each sampler that is assembled, before it runs: ``lambda m: m.use_step_method(mc.Slicer, "sd")``.
     quantities : mapping of str to callable, optional
         What is ranked: functions of a mapping from names to values; by default :func:`label_invariant`.
     steps : int
-        How often sweeps alternate with fresh data; each step assembles the sampler anew (some milliseconds).
+        How often sweeps alternate with fresh data. Where the plan of sweeps depends on their numbers each step
+        assembles the sampler anew (some milliseconds).
     sweeps : int
         In each step; nothing adapts during them.
     direct : int

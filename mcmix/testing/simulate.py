@@ -12,7 +12,6 @@ from mcmix.api.mcmc import MCMC
 from mcmix.errors import ModelError
 from mcmix.nodes.ancestral import drawn_forward
 from mcmix.nodes.model import Model
-from mcmix.structure.recording import Recording
 from mcmix.structure.rows import Rows
 
 Prepare = Callable[[MCMC], object]
@@ -40,11 +39,14 @@ class Simulator:
 
 @dataclass
 class Sampler:
-    """The sampler under test: the same model on other rows each time, assembled anew; no node's data change."""
+    """The sampler under test: the same model on other rows each time; no node's data change.
+
+    It is assembled anew, and prepared, where its plan depends on the rows' numbers (:mod:`mcmix.steps.renumbered`).
+    """
 
     model: Model
     prepare: Prepare | None
-    written: Recording | None = None
+    before: MCMC | None = None
 
     def moved(self, values: Mapping[str, Any], sweeps: int, seed: np.random.SeedSequence) -> dict[str, Any]:
         """Unknowns some sweeps after they had these values."""
@@ -66,11 +68,14 @@ class Sampler:
     def made(self, values: Mapping[str, Any]) -> MCMC:
         """A sampler for these data, prepared, not yet run."""
         data = {n: values[n.name] for n in self.model.data_nodes if n.name in values}  # else they stay what they are
-        m = MCMC(self.model)._on(Rows.of(self.model).with_values(data), self.written)
-        if self.prepare is not None:
-            self.prepare(m)
-        if self.written is None:
-            self.written = m.assembled.recording
+        rows = Rows.of(self.model).with_values(data)
+        m = None if self.before is None else self.before._like_this_on(rows)
+        if m is None:
+            written = None if self.before is None else self.before.assembled.recording
+            m = MCMC(self.model)._on(rows, written)
+            if self.prepare is not None:
+                self.prepare(m)
+        self.before = m
         return m
 
     def present(self, m: MCMC) -> dict[str, Any]:

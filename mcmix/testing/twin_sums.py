@@ -33,7 +33,7 @@ def _wrong_cells(s: SeparableFactor, chain: Chain, labels: np.ndarray, label: La
     if not np.array_equal(chain.view(("count", s.factor)), hot.sum(1)):
         yield "counts per cell"
     for j, column in enumerate(cells.columns):
-        about = np.reshape(np.asarray(column) - np.asarray(cells.sums.shifts[j]), (len(cell), -1))
+        about = np.reshape(np.asarray(column.known) - np.asarray(cells.sums.shifts[j].known), (len(cell), -1))
         if not _same(chain.view(("sum", s.factor, j)), hot @ about, hot @ np.abs(about)):
             yield f"sums of column {j}"
         if cells.squares[j]:

@@ -365,7 +365,7 @@ def _sums(sums: Sums, cells: int, event: tuple[int, ...]) -> Sums:
         plain(sums.n, ()),
         tuple(plain(x, event) for x in sums.sums),
         tuple(plain(x, event * 2) for x in sums.squares),
-        tuple(plain(x, event) for x in sums.shifts) if sums.alone else sums.shifts,
+        tuple(plain(x, event) if sums.alone else x.known for x in sums.shifts),
         sums.alone,
     )
 

@@ -231,13 +231,14 @@ class Numbers(Labelled):
         self.family, self.spec, n = family, EXPECTED[family.name], self.cells
         self.tables = [np.zeros(n) for _ in range(3)]
         counts = np.zeros(n)
-        shifts = [np.array([float(shift)]) for shift in s.cells.sums.shifts]
-        sums = tuple(np.zeros(n) for _ in s.cells.columns)
+        columns = [np.asarray(c.known) for c in s.cells.columns]
+        shifts = [np.array([float(shift.known)]) for shift in s.cells.sums.shifts]
+        sums = tuple(np.zeros(n) for _ in columns)
         squares = tuple(np.zeros(n) if q else None for q in s.cells.squares)
-        self.sums = Sums(counts, sums, squares, tuple(s.cells.sums.shifts))
+        self.sums = Sums(counts, sums, squares, tuple(float(shift[0]) for shift in shifts))
         # a lognormal distribution's column is the logarithm; a gamma distribution's first is the number itself
-        rows = self._rows(self.spec.form.kernel, s.cells.columns[0], self.tables, (1, 1, 1))
-        self._collect(rows, counts, 1, list(zip(s.cells.columns, shifts, sums, squares, strict=True)))
+        rows = self._rows(self.spec.form.kernel, columns[0], self.tables, (1, 1, 1))
+        self._collect(rows, counts, 1, list(zip(columns, shifts, sums, squares, strict=True)))
         x = np.asarray(s.rows.arguments[0].known, dtype=float)
         self.base = float(np.sum(self.spec.base(x, self.moments())))
 
