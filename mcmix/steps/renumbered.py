@@ -44,9 +44,8 @@ def renumbered(compiled: CompiledModel, rows: Rows) -> bool:
         If not, nothing was changed: the model is to be assembled anew.
     """
     changed = [c for n, c in compiled.rows.items() if c is not rows[n]]
-    if any(s.in_python or s.before_labels for s in compiled.steps) or not all(
-        _may_change(c, rows[c.node], compiled) for c in changed
-    ):
+    apart = any(s.in_python or s.before_labels for s in compiled.steps)  # these keep programs of their own
+    if apart or not all(_may_change(c, rows[c.node], compiled) for c in changed):
         return False
     found = _constants(changed, rows)
     if found is None:
