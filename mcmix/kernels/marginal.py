@@ -23,16 +23,20 @@ from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, SIMPLEX
 # moves (`check`, 0: never).
 TARGET = record(
     *RUN, "answer", "complete", "slopes", "pieces", "n_pieces", "free", "count", "soft", "weighing", "unit_logs",
-    "units", "whole", "whole_logs", "whole_units", "check", "copies", "n_copies", "moved", "counters", "workspace",
-    "told",
+    "units", "whole", "whole_logs", "whole_units", "check", "copies", "n_copies", "moved", "counters",
+    "workspace", "told",
 )  # fmt: skip
 COPIED = record("source", "target", "seen", "count")  # `seen`: the values that were copied last, part of a saved state
 
 NOT_FINITE = 41  # a gradient at the chain's own point
 
-# What is learned, one number each, before the mean (d) and the factor (d, d) of the metric.
-LOG_STEP, MEAN_LOG_STEP, SLACK, ANCHOR, TUNED, LEARNED = range(6)
-STATE = 6
+# What is learned, one number each, before the mean (d) and the factor (d, d) of the metric, and half the mean square of
+# jumps in coordinates in which the metric is one (d): one minus the autocorrelation, where the metric is right.
+LOG_STEP, MEAN_LOG_STEP, SLACK, ANCHOR, TUNED, LEARNED, MOVES = range(7)
+STATE = 7
+MOST_MOVES = 20.0  # that make a sweep
+ENOUGH = 2.0  # of one minus the autocorrelation, which moves of a sweep are to reach
+MEMORY = 0.02  # weight of the last jump
 POINTS = 20.0  # for each direction, that a metric is worth which comes from curvature
 WORKSPACE_ROWS = 6  # of d numbers: see `_room`
 # Behind them: the log density where the chain is, whether it is known, moves since the last check, whether all rows are
@@ -41,8 +45,9 @@ WORKSPACE_ROWS = 6  # of d numbers: see `_room`
 DENSITY, KNOWN, SINCE, WHOLE, DIFFERENCE, POSTERIOR, TRIED, LEVEL = range(8)
 NUMBERS = 8
 
-PATH = 2.2  # length of the longest trajectory, in standard deviations
+PATH = 3.5  # length of the longest trajectory, in standard deviations
 MOST_STEPS = 32
+SHORT, SHORTER = 0.1, 0.15  # so often steps are that much smaller
 WANTED = 0.8  # acceptance
 TOLERATED = 1e-3  # nats between weighted rows and all of them
 LARGEST_ERROR = 1000.0  # of the energy, beyond which a trajectory is given up
@@ -211,6 +216,20 @@ def _follow(memory, accepted):
 
 
 @inline
+def _see_jump(memory, way, d):
+    """How far moves go in each direction, and how many of them make a sweep."""
+    factor, jumps, least = memory[STATE + d :], memory[STATE + d + d * d :], 1.0
+    for i in range(d):
+        rest = way[i]
+        for j in range(i):
+            rest -= factor[i * d + j] * way[j]
+        way[i] = rest / factor[i * d + i]
+        jumps[i] += MEMORY * (0.5 * way[i] * way[i] - jumps[i])
+        least = min(least, jumps[i])
+    memory[MOVES] = min(max(ENOUGH / max(least, 1e-6), 1.0), MOST_MOVES)
+
+
+@inline
 def _learn(memory, here, work, d):
     """Move mean and covariance factor towards where the chain is, what is recent counting more.
 
@@ -305,18 +324,49 @@ def give_to_the_chain(words, reals, stream):
     return 0
 
 
+@inline
+def _move(task, memory, numbers, stream):
+    """One trajectory of random length, accepted or not; where it is rejected the unknowns are brought back."""
+    here, slope, position, gradient, momentum, work = _room(task)
+    d, counter, factor = task.free, floats(task.counters, 2), memory[STATE + task.free :]
+    for i in range(d):
+        momentum[i] = standard_normal(stream)
+    size = math.exp(memory[LOG_STEP] if task.tuning != 0 else memory[MEAN_LOG_STEP]) * (0.9 + 0.2 * uniform(stream))
+    rare = uniform(stream) < SHORT  # small steps now and then: out of narrow places, where usual ones are refused
+    size = size * SHORTER if rare else size
+    most = min(max(PATH / size, 1.0), MOST_STEPS)
+    steps = 1 + int(most * uniform(stream))
+    change, density = _trajectory(task, factor, numbers[DENSITY], size, steps)
+    counter[0] += 1.0
+    if change > -standard_exponential(stream):
+        counter[1] += 1.0
+        for i in range(d):
+            work[i] = position[i] - here[i]
+            here[i], slope[i] = position[i], gradient[i]
+        numbers[DENSITY], numbers[POSTERIOR] = density, numbers[TRIED]
+        _take(task)
+    else:
+        _bring(task)
+        for i in range(d):
+            work[i] = 0.0
+    if task.tuning != 0:
+        _see_jump(memory, work, d)
+        if not rare:
+            _follow(memory, math.exp(min(change, 0.0)))
+        _learn(memory, here, work, d)
+
+
 @step_of(TARGET)
 def hamiltonian_move(words, reals, stream):
-    """One trajectory of random length (Neal 2011, "MCMC using Hamiltonian dynamics"), accepted or not.
+    """Trajectories of random length (Neal 2011, "MCMC using Hamiltonian dynamics"), each accepted or not.
 
     reals: what is learned while tuning (STATE numbers, the metric's mean and factor). workspace: `_room`. Where no
     other step has moved anything since, the gradient of the last call stands.
     """
     task = record_at(words, TARGET)
-    d, counter = task.free, floats(task.counters, 2)
-    memory = floats(reals, STATE + d + d * d)
-    here, slope, position, gradient, momentum, work = _room(task)
-    factor = memory[STATE + d :]
+    d = task.free
+    memory = floats(reals, STATE + 2 * d + d * d)
+    here, slope, _, _, _, _ = _room(task)
     numbers = _numbers(task)
     changed = _bring(task)
     _check(task, numbers)
@@ -326,28 +376,14 @@ def hamiltonian_move(words, reals, stream):
         if not numbers[DENSITY] > -math.inf:
             return NOT_FINITE
         numbers[KNOWN], numbers[POSTERIOR] = 1.0, numbers[TRIED]
-    for i in range(d):
-        momentum[i] = standard_normal(stream)
-    size = math.exp(memory[LOG_STEP] if task.tuning != 0 else memory[MEAN_LOG_STEP]) * (0.9 + 0.2 * uniform(stream))
-    most = min(max(PATH / size, 1.0), MOST_STEPS)
-    change, density = _trajectory(task, factor, numbers[DENSITY], size, 1 + int(most * uniform(stream)))
-    counter[0] += 1.0
-    if change > -standard_exponential(stream):
-        counter[1] += 1.0
-        for i in range(d):
-            here[i], slope[i] = position[i], gradient[i]
-        numbers[DENSITY], numbers[POSTERIOR] = density, numbers[TRIED]
-        _take(task)
-    else:
-        _bring(task)
-    if task.tuning != 0:
-        _follow(memory, math.exp(min(change, 0.0)))
-        _learn(memory, here, work, d)
+    for _ in range(int(memory[MOVES])):
+        _move(task, memory, numbers, stream)
     return 0
 
 
 __all__ = [
-    "ANCHOR", "COPIED", "DIFFERENCE", "LEARNED", "LEVEL", "LOG_STEP", "MEAN_LOG_STEP", "NOT_FINITE", "NUMBERS",
+    "ANCHOR", "COPIED", "DIFFERENCE", "ENOUGH", "LEARNED", "LEVEL", "LOG_STEP", "MEAN_LOG_STEP", "MOVES", "NOT_FINITE",
+    "NUMBERS",
     "POINTS", "POSTERIOR", "STATE", "TARGET", "WHOLE", "WORKSPACE_ROWS", "compare_rows", "evaluate_complete",
     "evaluate_marginal", "give_to_the_chain", "hamiltonian_move", "where_the_chain_is",
 ]  # fmt: skip

@@ -233,7 +233,8 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     """Point a chain's frame to where its draws of this call go."""
     if r.team is not None:
         r.team.end()  # before any memory is bound anew; they have ended, unless something was raised that cannot be
-    r.swept_calls = [c for c in r.calls if r.compiled.marginal_alone(out.labels) is None or c.step.label_pass is None]
+    alone = r.compiled.marginal_alone(out.labels) is not None
+    r.swept_calls = [c for c in r.calls if not alone or c.step.label_pass is None]
     called = table(driver.CALL, [_called(c) for c in r.swept_calls])
     r.told.calls, r.told.n_calls = address_of(called), len(called)
     r.kept = [called, point(r.told, out, r.compiled, r.chain, r.number), out]

@@ -79,7 +79,7 @@ class MarginalMove(Step):
         """One call."""
         bound = self._over(self.density, chain)
         d = self.density.free
-        learned = np.concatenate([_first_steps(), np.zeros(d), 0.3 * np.eye(d).ravel()])
+        learned = np.concatenate([_first_steps(), np.zeros(d), 0.3 * np.eye(d).ravel(), np.full(d, kernels.ENOUGH)])
         self._bound[id(chain)] = Bound(bound.record, learned)
         return [Call(kernels.hamiltonian_move.address, bound.record, learned, self, True)]
 
@@ -101,7 +101,8 @@ class MarginalMove(Step):
             start = _spread(self._over(self._density_at(level) or self.density, chain), found, chain.rng)
         level, bound = self._fit(chain, start, level, EXACT)
         self._go_over(chain, level, bound)
-        self._bound[id(chain)].learned[kernels.STATE :] = np.concatenate([found.mode, found.factor.ravel()])
+        metric = np.concatenate([found.mode, found.factor.ravel()])
+        self._bound[id(chain)].learned[kernels.STATE : kernels.STATE + metric.size] = metric
         bound.move(start)
 
     def _learn_anew(self, chain: Chain, here: np.ndarray) -> None:
@@ -244,7 +245,7 @@ def _first_steps() -> np.ndarray:
     """What step sizes begin with."""
     state = np.zeros(kernels.STATE)
     state[kernels.LOG_STEP] = state[kernels.MEAN_LOG_STEP] = np.log(FIRST_STEP)
-    state[kernels.ANCHOR] = np.log(ANCHOR)
+    state[kernels.ANCHOR], state[kernels.MOVES] = np.log(ANCHOR), 1.0
     return state
 
 
@@ -265,10 +266,22 @@ def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove
     nodes = [n for n in structure.recording.leaves if n not in taken and _can_move(n, structure)]
     if not nodes:
         return "no continuous unknown is left to be moved with the labels summed out"
+    why = "all continuous unknowns at once"
     try:
-        return MarginalMove(nodes, structure, "continuous unknowns, all at once")
+        return MarginalMove(nodes, structure, why)
     except TypeError as error:
-        return f"labels are not summed out: {error}"
+        rest = [] if isinstance(summed_out(structure), str) else [n for n in nodes if _moves_alone(n, structure)]
+        if not rest:
+            return f"labels are not summed out: {error}"
+        return MarginalMove(rest, structure, f"{why}, but for those below something without a derivative ({error})")
+
+
+def _moves_alone(node: Stochastic, structure: Structure) -> bool:
+    try:
+        MarginalMove([node], structure)
+    except TypeError:
+        return False
+    return True
 
 
 def _can_move(node: Stochastic, structure: Structure) -> bool:
