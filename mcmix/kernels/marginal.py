@@ -35,7 +35,7 @@ NOT_FINITE = 41  # a gradient at the chain's own point
 LOG_STEP, MEAN_LOG_STEP, SLACK, ANCHOR, TUNED, LEARNED, MOVES = range(7)
 STATE = 7
 MOST_MOVES = 20.0  # that make a sweep
-ENOUGH = 2.0  # of one minus the autocorrelation, which moves of a sweep are to reach
+ENOUGH = 0.6  # of one minus the autocorrelation, which moves of a sweep are to reach
 MEMORY = 0.02  # weight of the last jump
 POINTS = 20.0  # for each direction, that a metric is worth which comes from curvature
 WORKSPACE_ROWS = 6  # of d numbers: see `_room`
@@ -47,8 +47,8 @@ NUMBERS = 8
 
 PATH = 3.5  # length of the longest trajectory, in standard deviations
 MOST_STEPS = 32
-SHORT, SHORTER = 0.1, 0.15  # so often steps are that much smaller
-WANTED = 0.8  # acceptance
+SHORT, SHORTER = 0.15, 0.15  # so often steps are that much smaller
+WANTED = 0.85  # acceptance
 TOLERATED = 1e-3  # nats between weighted rows and all of them
 LARGEST_ERROR = 1000.0  # of the energy, beyond which a trajectory is given up
 
