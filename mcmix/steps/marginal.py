@@ -220,7 +220,7 @@ class MarginalMove(Step):
     @property
     def cost(self) -> str:
         """Cost of one sweep."""
-        return f"a few gradients of {self.density.data.n_units} rows x {self.density.block.label.n_labels} labels"
+        return f"a few gradients, each of the rows gone over x {self.density.block.label.n_labels} labels"
 
 
 @dataclass

@@ -67,7 +67,7 @@ def quadrature(x: np.ndarray, width: float, order: int = ORDER) -> WeightedRows:
     --------
     >>> x = np.random.default_rng(1).normal(size=10_000)
     >>> rows = quadrature(x, 0.5)
-    >>> rows.n_rows < 100, abs((rows.weights * np.sin(rows.values)).sum() - np.sin(x).sum()) < 1e-8
+    >>> rows.n_rows < 100, bool(abs((rows.weights * np.sin(rows.values)).sum() - np.sin(x).sum()) < 1e-8)
     (True, True)
     """
     bins = np.floor((x - x.min()) / width).astype(np.int64)
