@@ -80,15 +80,15 @@ class MarginalMove(Step):
         bound = self._over(self.density, chain)
         d = self.density.free
         learned = np.concatenate([_first_steps(), np.zeros(d), 0.3 * np.eye(d).ravel(), np.full(d, kernels.ENOUGH)])
-        self._bound[id(chain)] = Bound(bound.record, learned)
-        return [Call(kernels.hamiltonian_move.address, bound.record, learned, self, True)]
+        self._bound[id(chain)] = Bound(bound.record.copy(), learned, bound)
+        return [Call(kernels.hamiltonian_move.address, self._bound[id(chain)].record, learned, self, True)]
 
     def _over(self, density: MarginalDensity, chain: Chain) -> BoundDensity:
         return density.bound(chain, chain.view(("work", self)), chain.address(("counter", self)))
 
     def settle(self, chain: Chain, given: Collection[Stochastic]) -> None:
         """Find the best mode and the metric there, and start spread out about it."""
-        here = self._over(self.density, chain).where()
+        here = self._bound[id(chain)].density.where()
         stays = bool(set(given) & set(self.variables))
         # A start that is given as a whole may be a draw already: what is done with it must not depend on it.
         level, found = (FIRST_LEVEL, None) if set(self.variables) <= set(given) else self._basin(chain, here, stays)
@@ -139,10 +139,10 @@ class MarginalMove(Step):
         """Go over the weighted rows that the chain went over."""
         level = int(self._numbers(chain)[kernels.LEVEL]) - 1
         density = self._density_at(level) if level >= 0 else None
-        self._bound[id(chain)].record[:] = self._over(density or self.density, chain).record
+        self._bound[id(chain)].go_over(self._over(density or self.density, chain))
 
     def _go_over(self, chain: Chain, level: int, bound: BoundDensity) -> None:
-        self._bound[id(chain)].record[:] = bound.record
+        self._bound[id(chain)].go_over(bound)
         self._numbers(chain)[kernels.LEVEL] = 0 if bound.density.fewer is None else level + 1
 
     def _numbers(self, chain: Chain) -> np.ndarray:
@@ -225,10 +225,15 @@ class MarginalMove(Step):
 
 @dataclass
 class Bound:
-    """What a chain's moves are told, and what they learn."""
+    """What a chain's moves are told, what they learn, and whose memory is spoken of."""
 
     record: np.ndarray
     learned: np.ndarray
+    density: BoundDensity
+
+    def go_over(self, density: BoundDensity) -> None:
+        """Let the moves be told of another density."""
+        self.record[:], self.density = density.record, density
 
 
 def _spread(bound: BoundDensity, found: Basin, rng: np.random.Generator) -> np.ndarray:

@@ -169,8 +169,7 @@ class MarginalDensity:
             workspace=address_of(workspace),
             told=address_of(workspace) + 8 * (kernels.WORKSPACE_ROWS * self.free + kernels.NUMBERS),
         )
-        chain.kept += [own, copies, pieces, weighing, program]
-        return BoundDensity(self, record, workspace, own)
+        return BoundDensity(self, record, workspace, own, [copies, pieces, weighing, program])
 
     def _copies(self, chain: Chain, own: Chain, workspace: np.ndarray) -> np.ndarray:
         seen = address_of(workspace) + 8 * (kernels.WORKSPACE_ROWS * self.free + kernels.NUMBERS + self.entries)
@@ -198,9 +197,15 @@ class MarginalDensity:
 
 
 class BoundDensity:
-    """A marginal density over one chain's memory, to be asked from Python; steps run on its record."""
+    """A marginal density over one chain's memory, to be asked from Python; steps run on its record.
 
-    def __init__(self, density: MarginalDensity, record: np.ndarray, workspace: np.ndarray, memory: Chain):
+    Who runs on the record keeps this alive: it holds the memory that the record speaks of.
+    """
+
+    def __init__(
+        self, density: MarginalDensity, record: np.ndarray, workspace: np.ndarray, memory: Chain, kept: list[Any]
+    ):
+        self._kept = kept
         self.density, self.record, self.workspace, self._memory = density, record, workspace, memory
         self._reals = np.zeros(1)
         d = density.free
