@@ -26,6 +26,7 @@ ANCHOR = 1.5  # what step sizes are drawn to at first
 SPREAD = 1.5  # of starts about a mode, in standard deviations
 HALVINGS = 12  # of the spread of a start, until its density is a number
 ROUGH = 1.0  # nats by which they may differ while a mode is looked for
+ROUNDING = 1e-12  # nats for each row: what adding up so many may lose
 EXACT = 1e-6  # nats by which weighted rows may differ from all of them where a chain starts
 FIRST_LEVEL = 2  # of weighted rows that is tried
 
@@ -93,13 +94,13 @@ class MarginalMove(Step):
         # A start that is given as a whole may be a draw already: what is done with it must not depend on it.
         level, found = (FIRST_LEVEL, None) if set(self.variables) <= set(given) else self._basin(chain, here, stays)
         if found is None:
-            self._go_over(chain, *self._fit(chain, here, level, EXACT))
+            self._go_over(chain, *self._fit(chain, here, level, self.exact))
             self._learn_anew(chain, here)
             return
         start = here
         if not stays:
             start = _spread(self._over(self._density_at(level) or self.density, chain), found, chain.rng)
-        level, bound = self._fit(chain, start, level, EXACT)
+        level, bound = self._fit(chain, start, level, self.exact)
         self._go_over(chain, level, bound)
         metric = np.concatenate([found.mode, found.factor.ravel()])
         self._bound[id(chain)].learned[kernels.STATE : kernels.STATE + metric.size] = metric
@@ -120,13 +121,18 @@ class MarginalMove(Step):
             return self._found
         level, bound = self._fit(chain, here, FIRST_LEVEL, ROUGH)
         near = searched(bound, None if stays else components_of(self.density), here, chain.rng)
-        level, bound = self._fit(chain, near, level, EXACT)
+        level, bound = self._fit(chain, near, level, self.exact)
         found = basin_of(bound, near)
-        while found is not None and bound.difference(found.mode) > EXACT:
-            level, bound = self._fit(chain, found.mode, level + 1, EXACT)
+        while found is not None and bound.difference(found.mode) > self.exact:
+            level, bound = self._fit(chain, found.mode, level + 1, self.exact)
             found = basin_of(bound, found.mode)
         self._found = level, found
         return self._found
+
+    @property
+    def exact(self) -> float:
+        """Nats by which weighted rows may differ from all of them where a chain starts."""
+        return max(EXACT, ROUNDING * self.density.block.label.n_units)
 
     @property
     def moves_all(self) -> bool:
@@ -204,7 +210,7 @@ class MarginalMove(Step):
             return "all rows: weighted ones " + ("were not fine enough" if level >= 0 else "are hardly fewer")
         if self.summary.exact:
             return f"{self._at_level[level].data.n_units} distinct values in the place of {units} rows"
-        seen = max(numbers[kernels.DIFFERENCE], EXACT)
+        seen = max(numbers[kernels.DIFFERENCE], self.exact)
         return f"{self._at_level[level].data.n_units} weighted rows in the place of {units}, within {seen:.0e} nats"
 
     def unbind(self) -> None:
