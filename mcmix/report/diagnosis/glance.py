@@ -1,7 +1,7 @@
-"""The quantities that a verdict is about, at a cost that nobody notices: exact numbers of those that may be the worst.
+"""The quantities that a verdict is about, at a cost that nobody notices: exact numbers of what may be the worst.
 
-Of many quantities a screening finds the worst, and these alone get R-hat and effective draws. If one of them is beyond a
-limit, all get them: whatever is wrong with a run is told by exact numbers.
+Of many quantities a screening finds the worst, and these alone get R-hat and effective draws. If one of them is beyond
+a limit, all get them: whatever is wrong with a run is told by exact numbers.
 """
 
 from __future__ import annotations
