@@ -6,9 +6,7 @@ kernel only adds the rows of a tile, each with weight one and in the cell of its
 
 from __future__ import annotations
 
-from numba import njit
-
-from mcmix.kernels.base import call, floats, inline, integers, tile_of
+from mcmix.kernels.base import call, floats, helper, inline, integers, tile_of
 from mcmix.kernels.gaps import GAPS, expect_gaps, tile_at
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import record_at, record_in
@@ -108,7 +106,7 @@ def cells_of(factor, label, cell, first_unit, m, row, n):
 # -------------------------------------------------------------------- numbers of units
 
 
-@njit(nogil=True, error_model="numpy", fastmath=REGROUPED)
+@helper(REGROUPED)
 def _masked_sums(cell, value, n, k):
     """Count, sum and sum of squares of the values whose cell is k."""
     # Without branches, so that it becomes vector instructions.
@@ -200,7 +198,7 @@ def add_moments(told, words, first, m):
     return 0
 
 
-@njit(nogil=True, error_model="numpy", fastmath=REGROUPED)
+@helper(REGROUPED)
 def _weighted_sums(weight, data, shift, n):
     """Sums of weights, weighted values about a shift, and weighted squares."""
     count, total, squares = 0.0, 0.0, 0.0

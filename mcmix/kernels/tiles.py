@@ -6,9 +6,7 @@ rows of vectors. Addresses are absolute, 0 where absent; `mcmix.steps.labels` fi
 
 from __future__ import annotations
 
-from numba import njit
-
-from mcmix.kernels.base import bits_of, call, double_of, floats, inline
+from mcmix.kernels.base import bits_of, call, double_of, floats, helper, inline
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import STEP, record, record_in, width
 
@@ -131,7 +129,7 @@ def has_gaps(task):
     return found
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract"})
+@helper({"contract"})
 def tile_logs(task, words, scratch, first_unit, m, soft):
     """Unnormalised log probabilities of every label for the units of a tile: scratch, shape (K, TILE).
 
