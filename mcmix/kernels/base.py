@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -24,7 +25,7 @@ from numba.core.errors import NumbaWarning
 from numba.extending import intrinsic
 
 from mcmix.kernels import interpreted
-from mcmix.screen import is_watched, say
+from mcmix.screen import is_watched, say, show
 
 COMPILED = not config.DISABLE_JIT  # else kernels run as the Python that they are, slowly: for tests and debuggers
 
@@ -72,17 +73,37 @@ _NOT_KEPT = (
 )
 
 
-_COMPILING = "compiling kernels, once on this machine: a first call takes about 20 seconds longer"
+class _Compiled:
+    """How many kernels this process has compiled because no cache had them, and for how long."""
+
+    def __init__(self) -> None:
+        self.kernels, self.seconds = 0, 0.0
+
+    def count(self, seconds: float) -> None:
+        """One more."""
+        self.kernels, self.seconds = self.kernels + 1, self.seconds + seconds
+        self.tell()
+
+    def tell(self) -> None:
+        """Show it to who watches, in one line; scripts hear nothing."""
+        if is_watched():
+            so_far = f"{self.kernels} in {self.seconds:.0f} s" if self.kernels else "usual models take 10 to 20 s"
+            show(f"mcmix: compiling kernels, once on this machine: {so_far}")
+
+
+compiled_here = _Compiled()
 
 
 def _announce(compiled: Any) -> None:
-    """Say once to who watches that what is not in the cache is being compiled; scripts hear nothing."""
+    """Count what is not in the cache and is compiled, and show that to who watches."""
     anew = compiled._compile_uncached
 
     def compile_uncached() -> Any:
-        if is_watched():
-            _say_once(_COMPILING)
-        return anew()
+        compiled_here.tell()
+        before = time.perf_counter()
+        found = anew()
+        compiled_here.count(time.perf_counter() - before)
+        return found
 
     compiled._compile_uncached = compile_uncached
 
