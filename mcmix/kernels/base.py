@@ -205,6 +205,12 @@ class AddressedKernel:
                     self._compiled = self._made()
         return int(self._compiled.address)
 
+    @property
+    def kept_in(self) -> str:
+        """The folder that keeps its compiled code, once there is any; empty where none can be written to."""
+        disk_cache = getattr(self._compiled, "_cache", None)
+        return str(getattr(disk_cache, "cache_path", "") or "")
+
     def _made(self) -> Any:
         if not COMPILED:
             return interpreted.registered(self.function)
