@@ -163,8 +163,11 @@ def _every_kernel() -> None:
 def _all_kernels() -> Iterator[AddressedKernel]:
     for module in pkgutil.iter_modules(kernels.__path__, kernels.__name__ + "."):
         yield from (x for x in vars(importlib.import_module(module.name)).values() if isinstance(x, AddressedKernel))
-    for family in FAMILIES.values():
-        yield family.event_density if family.event is not None else family.density
+    for family in FAMILIES.values():  # some are expressions of others
+        if family.event is not None:
+            yield family.event_density
+        elif family.scalar_logpdf is not None:
+            yield family.density
 
 
 __all__ = ["KINDS", "warm"]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.base import AddressedKernel, call, floats, helper, inline, integers, step_of
-from mcmix.kernels.coefficients import _add_row, _made_whole, _met, _prior_at, _prior_gradient, _trouble
+from mcmix.kernels.coefficients import _add_row, _copy, _made_whole, _met, _prior_at, _prior_gradient, _trouble
 from mcmix.kernels.events import cholesky, solved_above, solved_below
 from mcmix.kernels.gibbs import NOT_A_NUMBER
 from mcmix.kernels.link_functions import _row
@@ -51,13 +51,6 @@ MOST_NEWTON = 40  # passes over the rows on the way to the mode
 NEAR = 0.1  # squared length of a step, in the precision of its end, after which the mode is found
 QUARTER = 0.5 * math.pi
 FORGETTING = 0.05  # weight of the last point in the mean, from where the mode is sought
-
-
-@inline
-def _copy(into, source, first, n):
-    """Copy n numbers from one place on: assignments of slices compile their words for shapes that differ, too."""
-    for i in range(first, first + n):
-        into[i] = source[i]
 
 
 @inline
