@@ -2,7 +2,38 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
+from contextlib import suppress
+from typing import TextIO
+
+_shown = ""  # what stands on the line that has no end yet
+
+
+def show(text: str) -> None:
+    """Put a text on a line of the error stream, in the place of what was shown there before; for who watches.
+
+    Parameters
+    ----------
+    text : str
+        One line. What is said next goes below it.
+    """
+    global _shown
+    with suppress(OSError, ValueError):  # a terminal that has gone away
+        _print("\r" + text.ljust(len(_shown)), sys.stderr, "")
+        _shown = text
+
+
+def settle() -> None:
+    """Let what was shown stand: what comes next begins a new line."""
+    global _shown
+    if _shown:
+        _shown = ""
+        with suppress(OSError, ValueError):
+            _print("", sys.stderr, "\n")
+
+
+atexit.register(settle)
 
 
 def say(text: object = "", error: bool = False) -> None:
@@ -20,12 +51,16 @@ def say(text: object = "", error: bool = False) -> None:
     >>> say("mu")
     mu
     """
-    stream = sys.stderr if error else sys.stdout
+    settle()
+    _print(str(text), sys.stderr if error else sys.stdout, "\n")
+
+
+def _print(text: str, stream: TextIO, end: str) -> None:
     try:
-        print(text, file=stream, flush=True)
+        print(text, file=stream, end=end, flush=True)
     except UnicodeEncodeError:
         encoding = getattr(stream, "encoding", None) or "ascii"
-        print(str(text).encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, end=end, flush=True)
 
 
 def in_notebook() -> bool:
@@ -40,4 +75,4 @@ def is_watched() -> bool:
     return in_notebook() or sys.stderr.isatty()
 
 
-__all__ = ["in_notebook", "is_watched", "say"]
+__all__ = ["in_notebook", "is_watched", "say", "settle", "show"]

@@ -1,4 +1,4 @@
-"""The command line: ``python -m mcmix demo`` and ``python -m mcmix fit``."""
+"""The command line: ``python -m mcmix demo``, ``python -m mcmix fit`` and ``python -m mcmix warm``."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _demo(commands)
     _fit(commands)
+    _warm(commands)
     return top
 
 
@@ -97,6 +98,19 @@ def _fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add("--thin", type=_at_least(1), default=5, help="sweeps for each draw that is kept (default: %(default)s)")
 
 
+def _warm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    warm = commands.add_parser(
+        "warm",
+        help="compile what usual models need, so that nobody waits for it later",
+        description="Runs small models of each kind; what they compile stays in the cache (the package's own folder, a "
+        "folder of the user's, or NUMBA_CACHE_DIR). For images of containers, for CI, for a machine that is set up.",
+    )
+    warm.add_argument("kinds", nargs="*", metavar="KIND", help="of models; a wrong one is answered by a list of all")
+    warm.add_argument(
+        "--all", action="store_true", dest="everything", help="also every kernel, and the density of every distribution"
+    )
+
+
 def components(text: str) -> tuple[int, ...]:
     """Numbers of components from ``3``, ``2..8`` or ``2,4,6``.
 
@@ -138,8 +152,9 @@ def _at_least(least: int) -> Callable[[str], int]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code (0 well, 1 refused, 3 fitted but not to be trusted, 130 interrupted)."""
     options = parser().parse_args(arguments)
+    run = {"demo": _demonstrated, "fit": _fitted, "warm": _warmed}[options.command]
     try:
-        return _fitted(options) if options.command == "fit" else _demonstrated(options)
+        return run(options)
     except (McmixError, OSError) as error:
         say(f"mcmix {options.command}: {error}", error=True)
         return 1
@@ -160,3 +175,10 @@ def _fitted(options: argparse.Namespace) -> int:
 
     wishes = {name: value for name, value in vars(options).items() if name != "command"}
     return fit(Wish(**wishes))
+
+
+def _warmed(options: argparse.Namespace) -> int:
+    from mcmix.api.warm import warm
+
+    warm(options.kinds, options.everything)
+    return 0

@@ -6,10 +6,8 @@ kernel only adds the rows of a tile, each with weight one and in the cell of its
 
 from __future__ import annotations
 
-from numba import njit
-
-from mcmix.kernels.base import call, floats, inline, integers, tile_of
-from mcmix.kernels.gaps import GAPS, expect_gaps, tile_at
+from mcmix.kernels.base import call, floats, helper, inline, integers, tile_of
+from mcmix.kernels.gaps import GAPS, tile_at
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import record_at, record_in
 from mcmix.kernels.tiles import (
@@ -108,7 +106,7 @@ def cells_of(factor, label, cell, first_unit, m, row, n):
 # -------------------------------------------------------------------- numbers of units
 
 
-@njit(nogil=True, error_model="numpy", fastmath=REGROUPED)
+@helper(REGROUPED)
 def _masked_sums(cell, value, n, k):
     """Count, sum and sum of squares of the values whose cell is k."""
     # Without branches, so that it becomes vector instructions.
@@ -200,7 +198,7 @@ def add_moments(told, words, first, m):
     return 0
 
 
-@njit(nogil=True, error_model="numpy", fastmath=REGROUPED)
+@helper(REGROUPED)
 def _weighted_sums(weight, data, shift, n):
     """Sums of weights, weighted values about a shift, and weighted squares."""
     count, total, squares = 0.0, 0.0, 0.0
@@ -317,8 +315,9 @@ def add_products(told, words, first, m):
 
 
 @inline
-def _expect_products(factor, weight, cell, first_unit, row, n):
+def _expect_products(told, words, weight, cell, first_unit, row, n):
     """Add n weighted rows of vectors, all of one cell, to its count, sums and products; `cell` is overwritten."""
+    factor = record_at(told, FACTOR)
     d, k = factor.dimension, int(cell[0])
     column = record_at(factor.columns, COLUMN)
     sums, squares = floats(column.sums + 8 * k * d, d), floats(column.squares + 8 * k * d * d, d * d)
@@ -330,9 +329,8 @@ def _expect_products(factor, weight, cell, first_unit, row, n):
         each[i] = weight[units[row + i] - first_unit if grouped else i]
         total += each[i]
     floats(factor.counts + 8 * k, 1)[0] += total
-    if factor.gaps != 0:
-        labels = factor.cells  # rows with gaps have one cell a label
-        expect_gaps(record_at(factor.gaps, GAPS), weight, squares, row, d, k, labels)
+    if factor.expect_gaps != 0:
+        call(factor.expect_gaps, (told, words, row, k))
     columns, rows, place = _vectors_at(factor, row)
     add_weighted_products(columns, rows, place, n, each, weighted, sums, squares, d)
 
@@ -348,7 +346,7 @@ def expect_products(told, words, first, m):
         while start < end:
             n = min(TILE, end - start)
             cells_of(factor, label, cell, first, m, start, n)
-            _expect_products(factor, shares[k * TILE :], cell, first, start, n)
+            _expect_products(told, words, shares[k * TILE :], cell, first, start, n)
             start += n
     return 0
 

@@ -25,6 +25,13 @@ CHILD = record("program", "length", "rows", "terms", "columns", "crossed")
 
 
 @inline
+def _copy(into, source, first, n):
+    """Copy n numbers from one place on: assignments of slices compile their words for shapes that differ, too."""
+    for i in range(first, first + n):
+        into[i] = source[i]
+
+
+@inline
 def _met(columns, order, m, terms, i, slopes, places):
     """The coefficients that a row meets: their slopes and places; returns how many, or -1 where one does not exist."""
     n = 0

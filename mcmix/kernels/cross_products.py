@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from mcmix.kernels.accumulators import REGROUPED, rows_of_units
-from mcmix.kernels.base import floats, inline, integers, tile_of
+from mcmix.kernels.base import floats, helper, inline, integers, tile_of
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import record, record_at
 from mcmix.kernels.tiles import CELL, LABEL, PASS, SPARE, lane, scratch_of
@@ -19,14 +17,14 @@ MOST_MASKED = 12  # up to so many labels, masked sums beat scattered ones
 WIDEST = 2 * TILE  # columns of a row that are held at once
 
 
-@njit(nogil=True, error_model="numpy", fastmath=REGROUPED)
+@helper(REGROUPED)
 def _weigh(weight, left, weighted, n):
     """Weighted rows of a column."""
     for i in range(n):
         weighted[i] = weight[i] * left[i]
 
 
-@njit(nogil=True, error_model="numpy", fastmath=REGROUPED)
+@helper(REGROUPED)
 def _four_dots(left, first, second, third, fourth, n):
     """Four at once, so that the left side is read once."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0

@@ -99,6 +99,11 @@ def run_sweeps(frame_address):
 DRIVER = AddressedKernel(run_sweeps, 1)
 
 
+def make_ready() -> None:
+    """Compile the driver where no cache has it: before chains ask for it on their threads, below a progress bar."""
+    _ = DRIVER.address
+
+
 def run_frame(frame: np.ndarray) -> int:
     """Run the driver on a frame (int64, the record FRAME); the GIL is released meanwhile. Returns the status."""
     return run(DRIVER.address, address_of(frame))

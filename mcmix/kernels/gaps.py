@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
-from mcmix.kernels.base import floats, inline, integers
+from mcmix.kernels.base import floats, helper, inline, integers
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import LANES, fill_uniforms
 from mcmix.kernels.records import record
@@ -66,7 +64,7 @@ def tile_at(gap, d):
     return floats(gap.workspace, d * TILE)
 
 
-@njit(nogil=True, error_model="numpy")
+@helper()
 def prepare_gaps(gap, whitening, offsets, n_labels, d):
     """Precision P = W' W and linear term P (mean - shift) = -W' c of every component: once a pass."""
     precisions, linear, _, _ = _components_of(gap, d, n_labels)
@@ -85,7 +83,7 @@ def prepare_gaps(gap, whitening, offsets, n_labels, d):
                         precision[i * d + j] += left * w[a * d + j]
 
 
-@njit(nogil=True, error_model="numpy")
+@helper()
 def load_tile(gap, columns, shift, rows, first, m, d, drawn):
     """Copy a tile's rows, with zeros or the drawn entries in their gaps, by column and (those with gaps) by row."""
     tile, by_row, _ = _rows_of(gap, d)
@@ -104,7 +102,7 @@ def load_tile(gap, columns, shift, rows, first, m, d, drawn):
             by_row[i * d + j] = tile[j * TILE + i]
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@helper({"contract", "reassoc", "nsz"})
 def _product(row, x, d):
     total = 0.0
     for j in range(d):
@@ -164,7 +162,7 @@ def _above(factor, v, count):
         v[a] = total * factor[a * count + a]
 
 
-@njit(nogil=True, error_model="numpy")
+@helper()
 def add_marginals(gap, out, first, d, k, n_labels):
     """Take the gaps' part out of the log densities of a tile's rows under component k."""
     _, by_row, _ = _rows_of(gap, d)
@@ -192,7 +190,7 @@ def add_marginals(gap, out, first, d, k, n_labels):
         out[i] += 0.5 * total - logs + count * HALF_LOG_TWO_PI
 
 
-@njit(nogil=True, error_model="numpy")
+@helper()
 def _fill_normals(state, noise, n):
     """Standard normals from pairs of uniforms (Box and Muller 1958)."""
     even = n + n % 2
@@ -202,7 +200,7 @@ def _fill_normals(state, noise, n):
         noise[a], noise[a + 1] = radius * math.cos(angle), radius * math.sin(angle)
 
 
-@njit(nogil=True, error_model="numpy")
+@helper()
 def draw_gaps(gap, shift, label, state, first, d, n_labels):
     """Draw the missing coordinates of a tile's rows, given labels, into the tile and the entries; whether it went."""
     tile, by_row, noise = _rows_of(gap, d)
@@ -235,7 +233,7 @@ def draw_gaps(gap, shift, label, state, first, d, n_labels):
     return True
 
 
-@njit(nogil=True, error_model="numpy")
+@helper()
 def expect_gaps(gap, weight, squares, first, d, k, n_labels):
     """Put expected coordinates under component k into a tile's gaps; add their weighted covariances to the products."""
     tile, by_row, column = _rows_of(gap, d)

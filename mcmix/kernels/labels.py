@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.accumulators import clear, collect, finish
-from mcmix.kernels.base import call, floats, inline, step_of
+from mcmix.kernels.base import call, floats, helper, inline, step_of
 from mcmix.kernels.base import words as states
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import STREAM_WORDS, fill_uniforms
@@ -34,7 +34,7 @@ BLOCK = 64 * TILE
 IMPOSSIBLE_ROW, NOT_A_NUMBER_ROW = 30, 31
 
 
-@inline
+@helper({"contract"})
 def _trouble(task, words, space, first, m):
     """What is wrong with a tile in which some row has no proper total."""
     status = tile_logs(task, words, space, first, m, 0)
@@ -50,7 +50,7 @@ def _trouble(task, words, space, first, m):
     return status if status != 0 else NOT_A_NUMBER_ROW
 
 
-@inline
+@helper({"contract"})
 def _draw_missing(task, words, first, m, stream):
     """Draw the missing coordinates of a tile's rows, given their labels; whether it went well."""
     for j in range(task.n_factors):
@@ -61,7 +61,7 @@ def _draw_missing(task, words, first, m, stream):
     return True
 
 
-@inline
+@helper({"contract"})
 def _look_ahead(task, words, space):
     """Show every tile's log densities to the labels' distribution, in order."""
     for first in range(0, task.units, TILE):

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 
-from mcmix.kernels.base import AddressedKernel, call, floats, inline, integers, step_of
-from mcmix.kernels.coefficients import _add_row, _made_whole, _met, _prior_at, _prior_gradient, _trouble
+from mcmix.kernels.base import AddressedKernel, call, floats, helper, inline, integers, step_of
+from mcmix.kernels.coefficients import _add_row, _copy, _made_whole, _met, _prior_at, _prior_gradient, _trouble
 from mcmix.kernels.events import cholesky, solved_above, solved_below
 from mcmix.kernels.gibbs import NOT_A_NUMBER
 from mcmix.kernels.link_functions import _row
@@ -113,9 +113,9 @@ def _weigh(words, which, makes):
         by_block[PER_BLOCK * b + VALUE_HERE + which] = 0.0
     precision, linear = _distribution(task)
     if makes == PRODUCTS:
-        precision[:] = floats(task.precision, task.entries)
+        _copy(precision, floats(task.precision, task.entries), 0, task.entries)
     if makes != VALUES:
-        linear[:] = floats(task.linear, task.coefficients)
+        _copy(linear, floats(task.linear, task.coefficients), 0, task.coefficients)
     for j in range(task.children):
         child = record_in(task.child_table, j, CHILD)
         status = _add_child(task, child, which, makes)
@@ -148,7 +148,7 @@ def _is_number(task):
     return True
 
 
-@inline
+@helper({"contract"})
 def _begin(task, reals):
     """Where modes are sought from: the mean of past points if there is one, else that of the prior."""
     m = task.coefficients
@@ -161,11 +161,11 @@ def _begin(task, reals):
         # Where the search starts must not depend on the present point. Else the mode that it finds could depend on it
         # too, and the proposal back would be from another normal distribution: the ratio would not be exact.
         if past[m] > 0.0:
-            away[first : first + d] = past[first : first + d]
+            _copy(away, past, first, d)
         else:
             own, centre = floats(task.matrices, d * d), away[first : first + d]
-            own[:] = floats(task.precision + 8 * matrix, d * d)
-            centre[:] = floats(task.linear + 8 * first, d)
+            _copy(own, floats(task.precision + 8 * matrix, d * d), 0, d * d)
+            _copy(centre, floats(task.linear + 8 * first, d), 0, d)
             if not _mean_of(own, centre, floats(task.factor, d * d), d) > -math.inf:
                 return _trouble(own, d)
         first += d
@@ -173,7 +173,7 @@ def _begin(task, reals):
     return 0
 
 
-@inline
+@helper({"contract"})
 def _advance(task):
     """One step of Newton for each block whose mode is sought, halved where the last went down; how many are left."""
     m = task.coefficients
@@ -191,13 +191,14 @@ def _advance(task):
                 logs = _mean_of(matrices[matrix : matrix + d * d], mean, factor, d)
                 if logs == logs and abs(logs) < math.inf:
                     by_block[own + BEST] = value
-                    factors[matrix : matrix + d * d] = factor
-                    modes[first : first + d] = away[first : first + d]
-                    steps[first : first + d] = mean - away[first : first + d]
+                    _copy(factors[matrix:], factor, 0, d * d)
+                    _copy(modes, away, first, d)
+                    for i in range(d):
+                        steps[first + i] = mean[i] - away[first + i]
                     # step' P step, the squared Newton decrement
                     if -2.0 * _distance(factor, steps[first : first + d], floats(task.work, d), d) < NEAR:
                         by_block[own + SEARCH] = FOUND
-                        modes[first : first + d] = mean
+                        _copy(modes, means, first, d)
                 else:
                     value = math.nan
             if not value >= by_block[own + BEST] - 1e-9 * abs(value):
@@ -226,7 +227,7 @@ def _distance(factor, x, work, d):
     return total
 
 
-@inline
+@helper({"contract"})
 def _find_modes(words, task, reals):
     """The normal distribution of each block at its mode, whatever the present point is."""
     status, left = _begin(task, reals), 1
@@ -259,7 +260,7 @@ def _kick(task, v, momentum, first, matrix, d, place):
         momentum[first + i] += 0.5 * QUARTER * (own[i] + place[i])
 
 
-@inline
+@helper({"contract"})
 def _propose(task, stream):
     """Kick and turn each block by a quarter about its mode; where it has no normal distribution, the block stays."""
     m = task.coefficients
@@ -269,7 +270,7 @@ def _propose(task, stream):
     first, matrix = 0, 0
     for b in range(task.blocks):
         d, own = sizes[b], PER_BLOCK * b
-        there[first : first + d] = here[first : first + d]
+        _copy(there, here, first, d)
         if by_block[own + SEARCH] != NOWHERE:
             factor = floats(task.factors + 8 * matrix, d * d)
             # Minus the Hamiltonian: log density less half of the squared momentum.
@@ -288,7 +289,7 @@ def _propose(task, stream):
         matrix += d * d
 
 
-@inline
+@helper({"contract"})
 def _accept(task, stream):
     """Move the blocks whose energy is kept well enough; those refused are counted."""
     m = task.coefficients
@@ -310,13 +311,13 @@ def _accept(task, stream):
         counter[0] += 1.0
         if accepted:
             counter[1] += 1.0
-            here[first : first + d] = there[first : first + d]
+            _copy(here, there, first, d)
         by_block[own + REFUSALS] = 0.0 if accepted else by_block[own + REFUSALS] + 1.0
         first += d
         matrix += d * d
 
 
-@inline
+@helper({"contract"})
 def _ellipses(task, stream):
     """Centre and second axis of each block's ellipse, both from the prior, and its slice; 0 where all is well."""
     m = task.coefficients
@@ -328,12 +329,12 @@ def _ellipses(task, stream):
         d, own = sizes[b], PER_BLOCK * b
         if by_block[own + TURNS] != 0.0:
             factor, prior = floats(task.factor, d * d), matrices[matrix : matrix + d * d]
-            prior[:] = floats(task.precision + 8 * matrix, d * d)
+            _copy(prior, floats(task.precision + 8 * matrix, d * d), 0, d * d)
             _made_whole(prior, d)
             if not cholesky(prior, factor, d) > -math.inf:
                 return _trouble(prior, d)
             centre, axis = centres[first : first + d], axes[first : first + d]
-            centre[:] = floats(task.linear + 8 * first, d)
+            _copy(centre, floats(task.linear + 8 * first, d), 0, d)
             solved_below(factor, centre, d)
             solved_above(factor, centre, d)
             for i in range(d):
@@ -350,7 +351,7 @@ def _ellipses(task, stream):
     return 0
 
 
-@inline
+@helper({"contract"})
 def _turn(task):
     """Blocks that still turn at their present angle, there."""
     m = task.coefficients
@@ -366,7 +367,7 @@ def _turn(task):
             there[i] = centres[i] + (here[i] - centres[i]) * math.cos(angle) + axes[i] * math.sin(angle)
 
 
-@inline
+@helper({"contract"})
 def _settle(task, stream):
     """Move the blocks that are on their slices, and shorten the others' angles; how many still turn."""
     m = task.coefficients
@@ -377,7 +378,7 @@ def _settle(task, stream):
         d, own = sizes[b], PER_BLOCK * b
         if by_block[own + TURNS] != 0.0:
             if by_block[own + VALUE_THERE] > by_block[own + LEVEL]:
-                here[first : first + d] = there[first : first + d]
+                _copy(here, there, first, d)
                 by_block[own + TURNS] = 0.0
             else:
                 # The bracket shrinks towards angle 0, which is on the slice: the loop ends.
@@ -391,7 +392,7 @@ def _settle(task, stream):
     return left
 
 
-@inline
+@helper({"contract"})
 def _slice(words, task, stream):
     """Move marked blocks along ellipses through prior draws (Murray, Adams and MacKay 2010, figure 2)."""
     status = call(task.row_pass, (words, 0, VALUES))
@@ -418,7 +419,7 @@ def _mark(task, refusals):
     return some
 
 
-@inline
+@helper({"contract"})
 def _moved(words, task, reals, stream):
     """One proposal for all blocks."""
     status = _find_modes(words, task, reals)
@@ -445,7 +446,7 @@ def _remember(task, reals):
         past[i] += max(1.0 / past[m], FORGETTING) * (here[i] - past[i])
 
 
-@inline
+@helper({"contract"})
 def _restart(task, reals):
     """While tuning, begin anew at the mode where a block was refused for long, and seek modes from the prior again."""
     here, modes = floats(task.here, task.coefficients), floats(task.modes, task.coefficients)
@@ -456,7 +457,7 @@ def _restart(task, reals):
         if by_block[own + REFUSALS] >= MOST_REFUSALS:
             some = True
             if by_block[own + SEARCH] == FOUND:
-                here[first : first + d] = modes[first : first + d]
+                _copy(here, modes, first, d)
                 by_block[own + REFUSALS] = 0.0
         first += d
     if some:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.base import call, floats, inline, integers, tile_of, weigher_of, words
-from mcmix.kernels.gaps import GAPS, add_marginals, draw_gaps, load_tile, prepare_gaps, tile_at
+from mcmix.kernels.gaps import GAPS, add_marginals, draw_gaps, expect_gaps, load_tile, prepare_gaps, tile_at
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import STREAM_WORDS
 from mcmix.kernels.records import record_at
-from mcmix.kernels.tiles import FACTOR, LABEL, PASS, lane, scratch_of
+from mcmix.kernels.tiles import COLUMN, FACTOR, LABEL, PASS, lane, scratch_of
 from mcmix.kernels.vectors import add_vector_logs, whiten
 
 
@@ -239,7 +239,18 @@ def draw_missing(told, pass_words, first, m, state):
     return 0 if draw_gaps(gap, shift, lane(task, LABEL), stream, first, d, task.labels) else 1
 
 
+@tile_of(PASS)
+def expect_missing(told, words, first, label):
+    """What the missing coordinates of a tile's rows are expected to be under a label, and what their products lack."""
+    task, factor = record_at(words, PASS), record_at(told, FACTOR)
+    d, labels = factor.dimension, factor.cells  # rows with gaps have one cell a label
+    products = floats(record_at(factor.columns, COLUMN).squares + 8 * label * d * d, d * d)
+    weight = scratch_of(task)[label * TILE :]
+    expect_gaps(record_at(factor.gaps, GAPS), weight, products, first, d, label, labels)
+    return 0
+
+
 __all__ = [
-    "draw_missing", "load_gaps", "prepare_vectors", "prepare_vectors_with_gaps", "weigh_by_density",
+    "draw_missing", "expect_missing", "load_gaps", "prepare_vectors", "prepare_vectors_with_gaps", "weigh_by_density",
     "weigh_by_program", "weigh_vectors", "weigh_vectors_with_gaps",
 ]  # fmt: skip

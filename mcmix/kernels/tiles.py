@@ -6,9 +6,7 @@ rows of vectors. Addresses are absolute, 0 where absent; `mcmix.steps.labels` fi
 
 from __future__ import annotations
 
-from numba import njit
-
-from mcmix.kernels.base import bits_of, call, double_of, floats, inline
+from mcmix.kernels.base import bits_of, call, double_of, floats, helper, inline
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import STEP, record, record_in, width
 
@@ -24,7 +22,8 @@ PASS = record(
 )  # fmt: skip
 
 # Kernels of its kind (`row_factors`): `weigh` adds log densities of a tile under every label, with `soft` as a fifth
-# argument; `prepare` is called once a pass, `load` and `complete` where coordinates are missing (0: nothing to do).
+# argument; `prepare` is called once a pass, `load`, `complete` and `expect_gaps` where coordinates are missing (0:
+# nothing to do).
 # By a family's density: values and three parameters, with the steps from label to label. By a program: where it reads
 # its component and leaves results. Vectors: values column by column, means, matrices (by what they are) and the shift
 # as parameters, where they are whitened, missing coordinates. Units of rows, and where each unit's rows start. Where
@@ -33,6 +32,7 @@ FACTOR = record(
     "weigh", "prepare", "load", "complete", "density", "x", "first", "first_step", "second", "second_step", "third",
     "third_step", "program", "length", "component", "result", "units", "offsets", "columns", "n_columns", "counts",
     "cells", "stride", "groups", "other", "other_stride", "other_lowest", "dimension", "rows", "whitened", "by", "gaps",
+    "expect_gaps",
 )  # fmt: skip
 FACTOR_WIDTH = width(FACTOR)
 PARAMETERS = ("first", "second", "third")
@@ -131,7 +131,7 @@ def has_gaps(task):
     return found
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract"})
+@helper({"contract"})
 def tile_logs(task, words, scratch, first_unit, m, soft):
     """Unnormalised log probabilities of every label for the units of a tile: scratch, shape (K, TILE).
 

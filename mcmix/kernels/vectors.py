@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
-from mcmix.kernels.base import inline
+from mcmix.kernels.base import helper, inline
 from mcmix.kernels.events import cholesky
 from mcmix.kernels.machine import TILE
 
@@ -73,7 +71,7 @@ def whiten(kind, mean, matrix, shift, whitening, offset, work, d):
     return logs - d * HALF_LOG_TWO_PI
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@helper({"contract", "reassoc", "nsz"})
 def _add_products(y, whitening, columns, rows, row, start, end, n):
     """Y += sum over columns of weight times column, four columns at a time."""
     i = start
@@ -119,7 +117,7 @@ def add_row_products(columns, rows, row, sums, squares, x, d):
             squares[i * d + j] += left * x[j]
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@helper({"contract", "reassoc", "nsz"})
 def _dot(left, right, n):
     total = 0.0
     for r in range(n):

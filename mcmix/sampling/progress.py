@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from mcmix.screen import in_notebook, is_watched
+from mcmix.screen import in_notebook, is_watched, settle
 
 
 class Progress:
@@ -28,6 +28,7 @@ class Progress:
             warnings.simplefilter("ignore")  # tqdm's remark that a notebook lacks ipywidgets
             from tqdm.auto import tqdm
 
+            settle()  # what was shown on this line before
             try:
                 return tqdm(
                     total=total, desc=label, unit=" sweeps", unit_scale=True, dynamic_ncols=True, leave=in_notebook()

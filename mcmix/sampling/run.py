@@ -285,6 +285,7 @@ def run(
         r.burn_left, r.left = burn, iterations
         r.tuning, r.waiting = replace(tuning or Tuning(), before={}), till_tuned
         r.chain.tune_interval = r.tuning.interval
+    driver.make_ready()
     before = [r.sweeps for r in runners]
     waiting = list(runners)
     lock = threading.Lock()

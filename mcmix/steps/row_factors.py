@@ -105,6 +105,7 @@ class RowFactor:
             "prepare": kernels.prepare_vectors_with_gaps,
             "load": kernels.load_gaps,
             "complete": kernels.draw_missing,
+            "expect_gaps": kernels.expect_missing,
         }
         self.fields |= {name: kernel.address for name, kernel in own.items()} | {"gaps": address_of(record)}
         return self

@@ -25,7 +25,7 @@ FEATURES = (
     "missing entries", "missing coordinates", "known labels", "known groups", "vector tables", "simplex tables",
     "row parameters", "several rows per label", "two label vectors", "two observed nodes", "nested mixtures",
     "tempering",
-    "angles", "lists of nodes",
+    "angles", "lists of nodes", "marginal moves",
 )  # fmt: skip
 
 KNOWN = {1: 1, 2: 0}  # labels that are known
@@ -84,7 +84,10 @@ def built(features: frozenset[str], alike: bool = False) -> Built:
     if "two observed nodes" in features:
         rate = _table(mc.Gamma, "rate", [2.0, 2.0 if alike else 4.0], 1.0, features, nodes)
         nodes.append(mc.Poisson("n", _at(rate, z, "rate at z"), value=COUNTS, observed=True))
-    return Built(features, nodes, {"tempering": 2} if "tempering" in features else {})
+    options: dict[str, Any] = {"tempering": 2} if "tempering" in features else {}
+    if "marginal moves" in features:
+        options["marginal_moves"] = True
+    return Built(features, nodes, options)
 
 
 def _labels(w: Any, features: frozenset[str]) -> Any:

@@ -49,7 +49,7 @@ def test_a_feature_that_is_not_in_the_grammar_is_an_error():
 # -------------------------------------------------------------------- nothing public is left out
 
 OPTIONS = {  # keywords of MCMC that change what is sampled: features, or covered where it says
-    "tempering": "features", "trace": "tests/sampling/test_run.py",
+    "tempering": "features", "marginal_moves": "features", "trace": "tests/sampling/test_run.py",
     "label_budget": "tests/sampling/test_label_draws.py",
     "name": "tests/sampling/test_run.py", "calc_deviance": "tests/pymc2/test_pymc2.py",
 }  # fmt: skip

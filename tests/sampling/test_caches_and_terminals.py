@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import mcmix as mc
+from mcmix import screen
 from mcmix.kernels import base
 from mcmix.screen import say
 
@@ -65,9 +66,15 @@ def test_who_watches_is_told_once_that_kernels_are_compiled(tmp_path, told, monk
     monkeypatch.setattr(base, "is_watched", lambda: True)
     assert base.run(kernel_in(tmp_path).address, 2, 3) == 5
     assert told() == ""
+    monkeypatch.setattr(base, "compiled_here", base._Compiled())
     for _ in range(2):
         assert base.run(kernel_in(tmp_path / "watched").address, 2, 3) == 5
-    assert told().splitlines() == [f"mcmix: {base._COMPILING}"]
+    screen.say("next", error=True)
+    shown, after = told().split("\n")[:2]
+    first, last = shown.split("\r")[1:]
+    assert first == "mcmix: compiling kernels, once on this machine: usual models take 10 to 20 s"
+    assert last.rstrip() == "mcmix: compiling kernels, once on this machine: 1 in 0 s" and after == "next"
+    assert len(last) >= len(first)
 
 
 @compiled_only

@@ -40,6 +40,8 @@ def collapsed_weights(draws: Draws, facts: Facts, occupancies: Mapping[str, Occu
             what = f"{name}: one component holds every unit in every draw of {in_words(alone, draws)}"
             yield Finding("collapsed weights", WARNING, what, advice)
     for name, weights in _weights(draws, facts).items():
+        if weights.min() >= BOUNDARY and weights.max() <= 1.0 - BOUNDARY:
+            continue
         whole = weights.max(axis=-1) > 1.0 - BOUNDARY
         chains = np.flatnonzero(whole.mean(axis=1) > 0.5)
         none = int(np.median((weights < BOUNDARY).sum(axis=-1)))

@@ -7,16 +7,19 @@ ArviZ's, in both its generations. Source of all: Vehtari, Gelman, Simpson, Carpe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtri
 
 from mcmix.distributions.circle import mean_direction
+from mcmix.traces.memory import read_only
 
 FEWEST = 4  # draws of a chain: each half needs two
 TAIL = (0.05, 0.95)
-BLOCK_VALUES = 1_000_000  # numbers worked on at a time
+BLOCK_VALUES = 32_768  # numbers worked on at a time: their transforms stay in a processor's own memory
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,17 @@ def mixing(x: np.ndarray, circular: bool = False) -> Mixing:
     found = np.full((3, len(x)), np.nan)
     still = stands_still(x)
     found[0, still.all(axis=1) & _differs(x)] = np.inf
-    usable = np.flatnonzero(_usable(x))
+    sayable = np.flatnonzero(usable(x))
     step = max(1, BLOCK_VALUES // max(1, x[:1].size))
-    for start in range(0, len(usable), step):
-        chosen = usable[start : start + step]
+    for start in range(0, len(sayable), step):
+        chosen = sayable[start : start + step]
         block = x[chosen].astype(float)
         scores, folded = _normal_scores(_halves(block))
         rhat = np.maximum(_rhat(scores), _rhat(folded))
         found[0, chosen] = np.where(still[chosen].all(axis=1), np.inf, rhat)
         found[1, chosen] = _effective(scores)
-        marks = np.quantile(block, TAIL, axis=(1, 2))[:, :, None, None]
-        found[2, chosen] = np.minimum(*[_effective(_halves(block <= mark).astype(float)) for mark in marks])
+        below = [_halves(block <= mark[:, None, None]).astype(float) for mark in _quantiles(block, TAIL)]
+        found[2, chosen] = np.minimum(*[_effective(bits) for bits in below])
     return Mixing(*found)
 
 
@@ -97,7 +100,7 @@ def _worse(one: Mixing, other: Mixing) -> Mixing:
 def effective_for_mean(x: np.ndarray) -> np.ndarray:
     """Effective draws for the plain mean of each quantity, shape (quantities,); NaN as in `Mixing`."""
     found = np.full(len(x), np.nan)
-    for i in np.flatnonzero(_usable(x)):
+    for i in np.flatnonzero(usable(x)):
         found[i] = _effective(_halves(x[i : i + 1].astype(float)))[0]
     return found
 
@@ -111,7 +114,8 @@ def _differs(x: np.ndarray) -> np.ndarray:
     return np.asarray((x != x[:, :1, :1]).any(axis=(1, 2)) & np.isfinite(x).all(axis=(1, 2)))
 
 
-def _usable(x: np.ndarray) -> np.ndarray:
+def usable(x: np.ndarray) -> np.ndarray:
+    """Whether anything can be said of each quantity: finite, no constant, draws enough; shape (quantities,)."""
     return _differs(x) if x.shape[-1] >= FEWEST else np.zeros(len(x), dtype=bool)
 
 
@@ -130,6 +134,15 @@ def _rhat(x: np.ndarray) -> np.ndarray:
         return np.asarray(np.sqrt((between / within + draws - 1) / draws))
 
 
+def _quantiles(x: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Quantiles of all draws of each quantity, shape (shares, quantities): NumPy's own, which orders more slowly."""
+    ordered = np.sort(x.reshape(len(x), -1), axis=1)
+    places = np.asarray(shares) * (ordered.shape[1] - 1)
+    lower, upper = (ordered[:, np.asarray(f(places), dtype=int)].T for f in (np.floor, np.ceil))
+    part = (places % 1.0)[:, None]
+    return np.asarray(np.where(part < 0.5, lower + (upper - lower) * part, upper - (upper - lower) * (1.0 - part)))
+
+
 def _normal_scores(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Normal quantiles of the ranks of all draws of a quantity, and of their distances from the median.
 
@@ -138,26 +151,32 @@ def _normal_scores(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     flat = x.reshape(len(x), -1)
     size = flat.shape[1]
-    # (rank - 3/8) / (S + 1/4); ranks go up by halves, because ties share their mean rank.
-    by_half_rank = ndtri((np.arange(2.0, 2 * size + 1) / 2 - 0.375) / (size + 0.25))
     scores, folded = np.empty_like(flat), np.empty_like(flat)
-    for i, row in enumerate(flat):
+    for row, own, own_folded in zip(flat, scores, folded, strict=True):
         order = np.argsort(row)
         ordered = row[order]
-        scores[i, order] = _of_sorted(ordered, by_half_rank)
+        own[order] = _of_sorted(ordered)
         distances = np.abs(ordered - (ordered[(size - 1) // 2] + ordered[size // 2]) / 2)
         again = np.argsort(distances, kind="stable")
-        folded[i, order[again]] = _of_sorted(distances[again], by_half_rank)
+        own_folded[order[again]] = _of_sorted(distances[again])
     return scores.reshape(x.shape), folded.reshape(x.shape)
 
 
-def _of_sorted(ordered: np.ndarray, by_half_rank: np.ndarray) -> np.ndarray:
+def _of_sorted(ordered: np.ndarray) -> np.ndarray:
     new = ordered[1:] != ordered[:-1]
     if new.all():
-        return by_half_rank[::2]
+        return _untied(len(ordered))
     edges = np.flatnonzero(np.concatenate([[True], new, [True]]))
-    twice_the_rank = np.repeat(edges[:-1] + edges[1:] + 1, np.diff(edges))
-    return by_half_rank[twice_the_rank - 2]
+    return np.repeat(_of_ranks((edges[:-1] + edges[1:] + 1) / 2, len(ordered)), np.diff(edges))
+
+
+@lru_cache(maxsize=2)
+def _untied(size: int) -> np.ndarray:
+    return read_only(_of_ranks(np.arange(1.0, size + 1), size))
+
+
+def _of_ranks(ranks: np.ndarray, size: int) -> np.ndarray:
+    return np.asarray(ndtri((ranks - 0.375) / (size + 0.25)))
 
 
 def _effective(x: np.ndarray) -> np.ndarray:
@@ -184,16 +203,28 @@ def _correlations(x: np.ndarray) -> np.ndarray:
     """Autocorrelation of a quantity in all chains together, by lag, shape (quantities, lags); lag 0 is 1."""
     draws = x.shape[-1]
     means = x.mean(axis=-1)
-    # Padded to twice the length: else the end of a chain would be correlated with its beginning.
-    spectrum = np.fft.rfft(x - means[..., None], _transform_length(2 * draws))
-    power = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
-    covariances = np.fft.irfft(power, _transform_length(2 * draws))[:, :draws] / draws
+    covariances = _covariances(x - means[..., None])
     within = covariances[:, :1] * draws / (draws - 1.0)
     marginal = within * (draws - 1.0) / draws + means.var(axis=1, ddof=1)[:, None]
     # 1 - (W - covariance at the lag) / var+: chains that do not agree have correlations that do not fall to zero.
     correlations = 1.0 - (within - covariances) / marginal
     correlations[:, 0] = 1.0
     return correlations
+
+
+def _covariances(x: np.ndarray) -> np.ndarray:
+    """Mean over chains of a quantity's autocovariances, by lag, shape (quantities, lags); chains have mean zero.
+
+    The spectrum of one quantity at a time is held: of many, fetching memory for them costs more than the transforms.
+    """
+    quantities, chains, draws = x.shape
+    length = _transform_length(2 * draws)  # else the end of a chain would be correlated with its beginning
+    power = np.empty((quantities, length // 2 + 1))
+    for own, row in zip(power, x, strict=True):
+        parts = np.fft.rfft(row, length).view(float)  # real and imaginary ones in turn
+        squares = np.einsum("ij,ij->j", parts, parts)
+        np.add(squares[0::2], squares[1::2], out=own)
+    return np.fft.irfft(power, length)[:, :draws] / (chains * draws)
 
 
 def _transform_length(least: int) -> int:

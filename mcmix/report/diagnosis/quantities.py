@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from mcmix.report.diagnosis.occupancy import Occupancy
 from mcmix.report.elements import element_labels
 from mcmix.traces.memory import Draws
 
+TOGETHER = 1_000_000  # numbers of several groups that are put together
 CERTAIN = 0.95  # share of a chain's draws in which a number is the same where it says nothing of mixing
 
 
@@ -71,7 +72,7 @@ class Quantity:
         """Effective draws, the worse of bulk and tail."""
         return min(self.bulk, self.tail)
 
-    @property
+    @cached_property
     def certain(self) -> bool:
         """Whether it is the same number in nearly every draw of every chain, as labels that are certain make it."""
         if not self.group.counted:
@@ -103,20 +104,75 @@ def _circular_moments(values: np.ndarray) -> tuple[float, float, float]:
         return float(mean_direction(values)), float(circular_deviation(values)), float(error)
 
 
-def measured(groups: Sequence[Group], most: int) -> tuple[list[Quantity], int]:
-    """Quantities with their R-hat and effective draws, and how many were left aside.
+@dataclass(frozen=True)
+class Picked:
+    """Quantities of a group that are looked at."""
+
+    group: Group
+    positions: np.ndarray
+
+    @cached_property
+    def draws(self) -> np.ndarray:
+        """Shape (positions, chains, draws)."""
+        return self.group.read(self.positions)
+
+    def some(self, chosen: Sequence[int] | np.ndarray) -> Picked:
+        """Some of them, by their places here; draws that were read are not read again."""
+        places = np.asarray(chosen, dtype=int)
+        found = Picked(self.group, self.positions[places])
+        if "draws" in self.__dict__:
+            found.__dict__["draws"] = self.draws[places]
+        return found
+
+
+def picked(groups: Sequence[Group], most: int) -> list[Picked]:
+    """The quantities that are looked at.
 
     Where there are more than `most`, each group gives as many as the others, evenly spaced among its own.
     """
     share = _share([len(g.labels) for g in groups], most)
-    found: list[Quantity] = []
-    for group in groups:
-        size = len(group.labels)
-        chosen = np.unique(np.linspace(0, size - 1, min(size, share)).round().astype(int))
-        how = mixing(group.read(chosen), group.circular)
-        numbers = zip(chosen.tolist(), how.rhat.tolist(), how.bulk.tolist(), how.tail.tolist(), strict=True)
-        found += [Quantity(group.labels[i], group, i, rhat, bulk, tail) for i, rhat, bulk, tail in numbers]
-    return found, sum(len(g.labels) for g in groups) - len(found)
+    return [Picked(group, _spaced(len(group.labels), share)) for group in groups]
+
+
+def _spaced(size: int, most: int) -> np.ndarray:
+    return np.arange(size) if size <= most else np.unique(np.linspace(0, size - 1, most).round().astype(int))
+
+
+def measured(picked: Sequence[Picked]) -> list[Quantity]:
+    """Quantities with their R-hat and effective draws."""
+    return [q for together in alike(picked) for q in _measured(together)]
+
+
+def alike(picked: Sequence[Picked]) -> Iterator[list[Picked]]:
+    """Neighbours with draws of one shape, few enough to be looked at in one go."""
+    together: list[Picked] = []
+    values = 0
+    for p in picked:
+        values += p.draws.size
+        fits = together and values <= TOGETHER and _kind(p) == _kind(together[0])
+        if together and not fits:
+            yield together
+            together, values = [], p.draws.size
+        together.append(p)
+    if together:
+        yield together
+
+
+def _kind(p: Picked) -> tuple[object, ...]:
+    return p.draws.shape[1:], p.draws.dtype, p.group.circular
+
+
+def joined(alike: Sequence[Picked]) -> np.ndarray:
+    """Their draws, shape (positions of all, chains, draws)."""
+    return alike[0].draws if len(alike) == 1 else np.concatenate([p.draws for p in alike])
+
+
+def _measured(alike: Sequence[Picked]) -> Iterator[Quantity]:
+    how = mixing(joined(alike), alike[0].group.circular)
+    places = [(p.group, i) for p in alike for i in p.positions.tolist()]
+    numbers = zip(places, how.rhat.tolist(), how.bulk.tolist(), how.tail.tolist(), strict=True)
+    for (group, i), rhat, bulk, tail in numbers:
+        yield Quantity(group.labels[i], group, i, rhat, bulk, tail)
 
 
 def _share(sizes: Sequence[int], most: int) -> int:
@@ -235,4 +291,6 @@ def holds_angles(table: Sequence[tuple[str, int]], draws: Draws) -> bool:
 def table_values(table: Sequence[tuple[str, int]], draws: Draws) -> np.ndarray:
     """A table over components, shape (chains, draws, K)."""
     whole = {n: draws.variables[n].reshape(*draws.variables[n].shape[:2], -1) for n, _ in table}
-    return np.stack([whole[name][..., element] for name, element in table], axis=-1).astype(float)
+    if len(whole) == 1:
+        return whole[table[0][0]].take([element for _, element in table], axis=-1).astype(float, copy=False)
+    return np.stack([whole[name][..., element] for name, element in table], axis=-1).astype(float, copy=False)

@@ -13,8 +13,9 @@ from mcmix.report.diagnosis.chains import impossible, least_certain, worst_rhat
 from mcmix.report.diagnosis.facts import Facts
 from mcmix.report.diagnosis.finding import NOTE, Finding, size_of
 from mcmix.report.diagnosis.findings import all_findings
+from mcmix.report.diagnosis.glance import glanced
 from mcmix.report.diagnosis.occupancy import Occupancy, occupancy
-from mcmix.report.diagnosis.quantities import Group, Quantity, groups_of, measured
+from mcmix.report.diagnosis.quantities import Group, Quantity, groups_of, measured, picked
 from mcmix.traces.memory import Draws
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Diagnosis:
         Chains and draws, in words.
     n_draws : int
         Of all chains.
+    looked_at : int
+        Quantities that were looked at. After a run only those that may be the worst get exact numbers.
     """
 
     findings: list[Finding]
@@ -53,6 +56,7 @@ class Diagnosis:
     left_out: int
     size: str
     n_draws: int
+    looked_at: int = 0
     judged: bool = True
     _tables: list[DataFrame] = field(default_factory=list, repr=False)
 
@@ -91,7 +95,7 @@ class Diagnosis:
         if least is None or worst is None:
             return "nothing moves whose draws could be judged"
         halves = " between its halves" if any(f.kind == "one chain" for f in self.findings) else ""
-        looked = f" ({len(self.quantities)} quantities looked at, {self.left_out} not)" if self.left_out else ""
+        looked = f" ({self.looked_at} quantities looked at, {self.left_out} not)" if self.left_out else ""
         at_least = "at least " if least.draws.size < self.n_draws else ""
         return (
             f"{at_least}{least.effective:.0f} effective draws of the least certain quantity ({least.label}), "
@@ -150,9 +154,12 @@ def diagnosed(draws: Draws, facts: Facts, more: Sequence[Group] = (), *, in_full
     counted = {name: _counted(draws, name, facts, in_full) for name in facts.labels if name in draws.variables}
     compared = {name: o for name, o in counted.items() if o.counts.shape[1] > FEW_DRAWS}
     groups = [*groups_of(draws if in_full else _some(draws), facts, compared), *more]
-    quantities, left_out = measured(groups, IN_FULL if in_full else AT_A_GLANCE)
+    looked = picked(groups, IN_FULL if in_full else AT_A_GLANCE)
+    quantities = measured(looked) if in_full else glanced(draws, looked)
     found = all_findings(draws, facts, counted, quantities)
-    return Diagnosis(found, quantities, left_out, size_of(draws), draws.n_chains * draws.n_draws)
+    looked_at = sum(len(p.positions) for p in looked)
+    left_out = sum(len(g.labels) for g in groups) - looked_at
+    return Diagnosis(found, quantities, left_out, size_of(draws), draws.n_chains * draws.n_draws, looked_at)
 
 
 def _some(draws: Draws) -> Draws:

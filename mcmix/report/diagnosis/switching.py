@@ -97,17 +97,20 @@ def _names(draws: Draws, facts: LabelFacts) -> set[str]:
 def _exchanged(components: np.ndarray, reference: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """Whether any two components of one class stand the other way round than in the reference, shape (draws,).
 
-    Pairs are looked at in blocks of components, draw by draw: nothing of size draws x K x K is made.
+    Pairs are looked at in blocks of draws, and of components where these are many: nothing of size draws x K x K is
+    made.
     """
     center = reference.mean(axis=0)
-    b = reference - center
-    step = max(1, MOST_PAIRS // len(b))
-    places, found = np.arange(len(b)), np.zeros(len(components), dtype=bool)
-    for t, a in enumerate(components - center):
-        own = np.einsum("kf,kf->k", a, b)
-        for k in range(0, len(b), step):
+    b, size = reference - center, len(reference)
+    step, places = max(1, MOST_PAIRS // size), np.arange(size)
+    draws_at_once = max(1, MOST_PAIRS // size**2)
+    found = np.zeros(len(components), dtype=bool)
+    for t in range(0, len(components), draws_at_once):
+        a = components[t : t + draws_at_once] - center
+        own = np.einsum("tkf,kf->tk", a, b)
+        for k in range(0, size, step):
             some = slice(k, k + step)
-            agreements = own[some, None] + own - a[some] @ b.T - b[some] @ a.T
+            agreements = own[:, some, None] + own[:, None] - a[:, some] @ b.T - b[some] @ a.transpose(0, 2, 1)
             pairs = (numbers[some, None] == numbers) & (places[some, None] != places)
-            found[t] |= ((agreements < 0) & pairs).any()
+            found[t : t + draws_at_once] |= ((agreements < 0) & pairs).any(axis=(1, 2))
     return found
