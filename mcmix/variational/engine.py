@@ -19,6 +19,7 @@ from mcmix.errors import McmixError
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.model import Model
 from mcmix.structure.contributions import Structure
+from mcmix.variational.convergence import LOOKED_AT, Tolerance
 from mcmix.variational.joint_factors import ConditionalNormal
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.posteriors import Posterior
@@ -155,14 +156,18 @@ class Engine:
             If a bound is no number, or has fallen by more than rounding can explain.
         """
         now = self.bound(running)
+        self.check(before, now, iteration, running)
+        self.update()
+        return now
+
+    def check(self, before: np.ndarray, now: np.ndarray, iteration: int, running: Sequence[int]) -> None:
+        """See :meth:`iterate`."""
         for start in running:
             old, new = before[start], now[start]
             if not np.isfinite(new):
                 raise McmixError(f"VB: iteration {iteration}: the bound is {new}")
             if old - new > TOLERATED_FALL * max(abs(old), 1.0) + self._rounding(start, old - new):
                 raise McmixError(f"VB: iteration {iteration}: the bound fell from {old:.12g} to {new:.12g}")
-        self.update()
-        return now
 
     def _rounding(self, start: int, fall: float) -> float:
         """How much of a fall rounding may explain: nearly collinear rows leave the bound known to no more than that."""
@@ -171,13 +176,7 @@ class Engine:
         return float(sum(q.rounding().reshape(self.starts, -1)[start].sum() for q in self.posteriors.values()))
 
 
-def converged(before: np.ndarray, now: np.ndarray, tol: float) -> np.ndarray:
-    """Whether each bound changed by less than `tol` times its size: a fall is no convergence."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.isfinite(before) & (np.abs(now - before) <= tol * np.abs(now)))
-
-
-def ascend(engine: Engine, most: int, tol: float) -> np.ndarray:
+def ascend(engine: Engine, most: int, tolerance: Tolerance) -> np.ndarray:
     """Run every start until it converges, or for so many iterations.
 
     Returns
@@ -186,13 +185,11 @@ def ascend(engine: Engine, most: int, tol: float) -> np.ndarray:
         The bounds; NaN where a start had converged before.
     """
     last, running = np.full(engine.starts, np.nan), np.arange(engine.starts)
-    history = []
+    history: list[np.ndarray] = []
     for iteration in range(1, most + 1):
-        now = engine.iterate(last, iteration, running.tolist())
-        history.append(now)
-        done = converged(last[running], now[running], tol)
-        last[running] = now[running]
-        running = running[~done]
+        history.append(engine.iterate(last, iteration, running.tolist()))
+        last = history[-1]
+        running = running[~tolerance.reached(np.array(history[-LOOKED_AT:])[:, running])]
         if not running.size:
             break
     return np.array(history)
@@ -202,4 +199,4 @@ def _in_a_pass(statement: Statement, passes: list[LabelPass]) -> bool:
     return any(statement is p.weights or any(statement is s for s in p.statements) for p in passes)
 
 
-__all__ = ["Engine", "State", "ascend", "converged"]
+__all__ = ["Engine", "State", "ascend"]

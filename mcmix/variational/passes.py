@@ -74,6 +74,11 @@ class LabelPass:
         return totals
 
     @property
+    def collected(self) -> list[np.ndarray]:
+        """All that it adds up, label by label along the first axis: the arrays themselves."""
+        return [self.counts, *[x for s in self.statements for x in s.collected]]
+
+    @property
     def power(self) -> float:
         """At which densities and weights of labels count."""
         return float(self._power[0])

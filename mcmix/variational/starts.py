@@ -21,6 +21,7 @@ from mcmix.sampling.seeding import FEWEST as FEWEST_ROWS
 from mcmix.sampling.seeding import PER_LABEL, features, k_means, nearest
 from mcmix.steps.passes import Pass
 from mcmix.structure.contributions import Structure
+from mcmix.variational.convergence import Tolerance
 from mcmix.variational.engine import Engine, State, ascend
 from mcmix.variational.statements import Counts
 
@@ -30,7 +31,6 @@ MOST = 20
 FEWEST = 4
 WORK = 4_000_000  # labels times units of all starts beyond which there are fewer starts
 TRIALS = ((8, 0.3), (20, 0.1), (40, 0.0))  # after so many iterations this share of the starts goes on, one at least
-MOST_ITERATIONS = 1000
 
 
 def default_starts(engine: Engine) -> int:
@@ -40,35 +40,34 @@ def default_starts(engine: Engine) -> int:
 
 
 def best_start(
-    model: Model, structure: Structure, starts: int, tol: float, rng: np.random.Generator
+    model: Model, structure: Structure, starts: int, tolerance: Tolerance, rng: np.random.Generator
 ) -> tuple[State, np.ndarray, np.ndarray]:
-    """Run several starts; worse ones are dropped on the way.
+    """Run several starts for some iterations; worse ones are dropped on the way.
 
     Returns
     -------
     state : State
-        Of the best.
+        Of the best, from which its ascent goes on.
     history : ndarray
         Its bounds, by iteration.
     reached : ndarray, shape (starts,)
         The last bound of each.
     """
     engine = Engine(model, structure, starts)
-    columns = [_columns(engine, structure, number) for number in range(len(engine.passes))]
+    columns = [columns_of(engine, structure, number) for number in range(len(engine.passes))]
     engine.start_at([labels_of(engine, structure, start, rng, columns) for start in range(starts)])
     reached, places = np.full(starts, np.nan), np.arange(starts)
     told = np.zeros((0, starts))
     for iterations, share in TRIALS:
         if len(places) > 1:
-            history = ascend(engine, iterations - len(told), tol)
+            history = ascend(engine, iterations - len(told), tolerance)
             reached[places] = np.nanmax(history, axis=0)
             told = np.concatenate([told, history])
             kept = np.argsort(-reached[places], kind="stable")[: max(1, int(share * starts))]
             engine, places, told = _fewer(engine, kept, model, structure), places[kept], told[:, kept]
-    own = np.concatenate([told, ascend(engine, MOST_ITERATIONS, tol)])[:, 0]
-    own = own[np.isfinite(own)]
-    reached[places] = own.max()
-    return engine.state(), own, reached
+    best = int(np.argmax(reached[places]))
+    own = told[:, best]
+    return engine.state(best), own[np.isfinite(own)], reached
 
 
 def _fewer(engine: Engine, kept: np.ndarray, model: Model, structure: Structure) -> Engine:
@@ -85,7 +84,7 @@ def labels_of(
     found = {}
     kind = CYCLE[start % len(CYCLE)]
     for number, p in enumerate(engine.passes):
-        x = _columns(engine, structure, number) if columns is None else columns[number]
+        x = columns_of(engine, structure, number) if columns is None else columns[number]
         random = random_labels(p.label.n_units, p.label.n_labels, rng)
         seeded = random if kind == "random" or x is None else _seeding(x, p.label.n_labels, kind == "fewer", rng)
         stand_by = kind == "fewer" and rng.random(len(random)) < STAND_BY
@@ -98,7 +97,7 @@ def random_labels(n_units: int, n_labels: int, rng: np.random.Generator) -> np.n
     return rng.permutation(np.arange(n_units) % n_labels)
 
 
-def _columns(engine: Engine, structure: Structure, number: int) -> np.ndarray | None:
+def columns_of(engine: Engine, structure: Structure, number: int) -> np.ndarray | None:
     """Numbers that depend on the labels, one row per unit; None where there are none."""
     block = structure.block_of(engine.passes[number].label.node)
     assert block is not None

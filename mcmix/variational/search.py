@@ -1,0 +1,60 @@
+"""An ascent to a place that no move leaves: accelerated iterations, and moves between optima where it slows down."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcmix.structure.contributions import Structure
+from mcmix.variational.ascent import Ascent
+from mcmix.variational.convergence import LOOKED_AT, Tolerance
+from mcmix.variational.engine import Engine
+from mcmix.variational.moves import Moves
+
+RISEN = 1.0  # nats since no move led higher, from which on moves are tried again
+
+
+class Search:
+    """Where an ascent with one start is on its way.
+
+    Components too many make an ascent slow, so that moves are first tried long before it is at rest: when iterations
+    gain less than the logarithm of the number of units, about what one more parameter costs.
+
+    Parameters
+    ----------
+    engine : Engine
+    structure : Structure
+    """
+
+    def __init__(self, engine: Engine, structure: Structure):
+        self.ascent, self.moves = Ascent(engine), Moves(engine, structure)
+        self.slow = Tolerance(float(np.log(max([2, *[p.label.n_units for p in engine.passes]]))))
+        self.moving, self.stuck = False, -np.inf
+
+    def iterate(self, history: list[float], tolerance: Tolerance, moves: bool) -> bool:
+        """One iteration, or a move; the bound before it is added to a history. Whether there is nothing left to gain.
+
+        Where there is, factors are one step further than the bound that is told; where not, they stand there.
+        """
+        before = history[-1] if history else float("nan")
+        history.append(self.ascent.measure(before, len(history) + 1))
+        recent = np.array(history[-LOOKED_AT:])[:, None]
+        at_rest = bool(tolerance.reached(recent)[0])
+        if moves and (at_rest or self.moving or (tolerance.ends and bool(self.slow.reached(recent)[0]))):
+            self.moving = self._move(history[-1], tolerance.nats)
+        if at_rest and not self.moving:
+            return True
+        self.ascent.step()
+        return False
+
+    def _move(self, bound: float, gain: float) -> bool:
+        """Whether a move was made."""
+        if bound < self.stuck + RISEN:
+            return False
+        if self.moves.improve(bound, gain) is None:
+            self.stuck = bound
+            return False
+        self.ascent.forget()
+        return True
+
+
+__all__ = ["Search"]
