@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -24,7 +24,8 @@ from mcmix.variational.passes import LabelPass
 from mcmix.variational.starts import columns_of
 
 UPDATES = 10  # in which a move must have led higher
-MERGED, EMPTIED, SPLIT = 3, 2, 3  # candidates of each kind, the likeliest first
+MERGED, EMPTIED, SPLIT = 3, 2, 3  # candidates of each kind, the likeliest first; one less where passes are long
+LONG = 1_000_000  # labels times units
 ACCEPTED = 5  # moves per component in one call
 EMPTY = 0.5  # units below which a component counts as empty
 LOOKED_AT = 2000  # units of a component that say where it is split
@@ -48,7 +49,7 @@ class Moves:
         self.passes = [c for c in self.passes if any(len(members) > 1 for members in c.classes)]
         self.left = ACCEPTED * max([c.p.label.n_labels for c in self.passes], default=0)
 
-    def improve(self, bound: float, gain: float) -> float | None:
+    def improve(self, bound: float, gain: float, merges_alone: bool = False) -> float | None:
         """Go to where a move leads that raises the bound by more than `gain`; None where none does.
 
         Afterwards the factors stand where they stood, or at the end of the accepted move.
@@ -58,7 +59,7 @@ class Moves:
         rng = np.random.default_rng(streams.of_cuts())
         state, before = self.engine.state(), [c.sums() for c in self.passes]
         for components in self.passes:
-            for rearrange in components.candidates(rng):
+            for rearrange in components.candidates(rng, merges_alone):
                 found = self._end_of(rearrange, bound, gain)
                 if found is not None:
                     self.left -= 1
@@ -104,18 +105,21 @@ class _Components:
         for own, x in zip(self.p.collected, sums, strict=True):
             own[:] = x
 
-    def candidates(self, rng: np.random.Generator) -> Iterator[Rearrange]:
+    def candidates(self, rng: np.random.Generator, merges_alone: bool) -> Iterator[Rearrange]:
         """Moves from the present factors, the likeliest of each kind first."""
         shares = self.p.shares()
         n, overlap = shares.sum(0), shares.T @ shares
         used = [[k for k in members if n[k] > EMPTY] for members in self.classes]
-        pairs = _pairs(used, overlap)[:MERGED]
-        for into, gone in pairs:
+        pairs, fewer = _pairs(used, overlap), int(shares.size > LONG)
+        for into, gone in pairs[: MERGED - fewer]:
             yield partial(self._merge, into, gone)
+        if merges_alone:
+            return
         doubt = 1.0 - np.diagonal(overlap) / np.maximum(n, EMPTY)  # of what a component's units leave to others
-        for k in sorted((k for members in used if len(members) > 1 for k in members), key=lambda k: -doubt[k])[:EMPTIED]:
+        some = [k for members in used if len(members) > 1 for k in members]
+        for k in sorted(some, key=lambda k: -doubt[k])[: EMPTIED - fewer]:
             yield partial(self._empty, k)
-        yield from self._splits(shares.argmax(1), used, pairs[:1], rng)
+        yield from islice(self._splits(shares.argmax(1), used, pairs[:1], rng), SPLIT - fewer)
 
     def _splits(
         self, labels: np.ndarray, used: list[list[int]], pairs: list[tuple[int, int]], rng: np.random.Generator
@@ -126,7 +130,7 @@ class _Components:
             return
         cuts = [(*_cut(x, np.flatnonzero(labels == k), rng), k, members) for members in used for k in members]
         cuts = [cut for cut in cuts if cut[0] > 0.0]
-        for _, second, k, members in sorted(cuts, key=lambda cut: -cut[0])[:SPLIT]:
+        for _, second, k, members in sorted(cuts, key=lambda cut: -cut[0]):
             whole = next(c for c in self.classes if k in c)
             empty = [j for j in whole if j not in members]
             if empty:

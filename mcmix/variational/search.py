@@ -16,8 +16,8 @@ RISEN = 1.0  # nats since no move led higher, from which on moves are tried agai
 class Search:
     """Where an ascent with one start is on its way.
 
-    Components too many make an ascent slow, so that moves are first tried long before it is at rest: when iterations
-    gain less than the logarithm of the number of units, about what one more parameter costs.
+    Components too many make an ascent slow, so that merges are tried long before it is at rest: when iterations gain
+    less than the logarithm of the number of units, about what one more parameter costs. At rest all moves are tried.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Search:
     def __init__(self, engine: Engine, structure: Structure):
         self.ascent, self.moves = Ascent(engine), Moves(engine, structure)
         self.slow = Tolerance(float(np.log(max([2, *[p.label.n_units for p in engine.passes]]))))
-        self.moving, self.stuck = False, -np.inf
+        self.early, self.moving, self.stuck = True, False, -np.inf
 
     def iterate(self, history: list[float], tolerance: Tolerance, moves: bool) -> bool:
         """One iteration, or a move; the bound before it is added to a history. Whether there is nothing left to gain.
@@ -39,22 +39,25 @@ class Search:
         history.append(self.ascent.measure(before, len(history) + 1))
         recent = np.array(history[-LOOKED_AT:])[:, None]
         at_rest = bool(tolerance.reached(recent)[0])
-        if moves and (at_rest or self.moving or (tolerance.ends and bool(self.slow.reached(recent)[0]))):
-            self.moving = self._move(history[-1], tolerance.nats)
+        early = self.early and tolerance.ends and (self.moving or bool(self.slow.reached(recent)[0]))
+        if moves and (at_rest or early):
+            self.moving = self._move(history[-1], tolerance.nats, at_rest)
         if at_rest and not self.moving:
             return True
         self.ascent.step()
         return False
 
-    def _move(self, bound: float, gain: float) -> bool:
+    def _move(self, bound: float, gain: float, at_rest: bool) -> bool:
         """Whether a move was made."""
         if bound < self.stuck + RISEN:
             return False
-        if self.moves.improve(bound, gain) is None:
+        moved = self.moves.improve(bound, gain, merges_alone=not at_rest) is not None
+        if moved:
+            self.ascent.forget()
+        elif at_rest:
             self.stuck = bound
-            return False
-        self.ascent.forget()
-        return True
+        self.early = moved
+        return moved
 
 
 __all__ = ["Search"]

@@ -28,7 +28,7 @@ from mcmix.variational.statements import Counts
 CYCLE = ("fewer", "all", "fewer", "random", *["fewer"] * 6)  # kinds of starts, in turn
 STAND_BY = 0.3  # of the units of a start with fewer components have a random label
 MOST = 20
-FEWEST = 4
+FEWEST = 2
 WORK = 4_000_000  # labels times units of all starts beyond which there are fewer starts
 TRIALS = ((8, 0.3), (20, 0.1), (40, 0.0))  # after so many iterations this share of the starts goes on, one at least
 
