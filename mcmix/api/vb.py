@@ -36,7 +36,7 @@ class VB(FactorDraws):
 
     Every unknown gets a factor in closed form (normal, gamma, beta, Dirichlet, multivariate normal, Wishart), every
     label a probability per component. The lower bound of the log evidence grows with every iteration. What is found is
-    one mode, with the uncertainty inside it: for the uncertainty between modes, sample with MCMC.
+    one mode, which no merge, split or emptied component was seen to better, with the uncertainty inside it: for the uncertainty between modes, sample with MCMC.
 
     Parameters
     ----------
@@ -132,22 +132,22 @@ class VB(FactorDraws):
     ) -> VB:
         """Iterate until no more than `nats` are left to gain, or `repeat` times.
 
-        Where the ascent slows down, components that may take each other's place are merged, emptied and split; what comes
-        of it is kept if the bound is higher. The first call looks for a start, unless one of the ``initialize_from_...`` methods has set one; later calls go
-        on from where the factors stand.
+        Where the ascent is at rest, components that may take each other's place are merged, emptied and split, and what
+        comes of it is kept if the bound is higher. The first call looks for a start, unless one of the
+        ``initialize_from_...`` methods has set one; later calls go on from where the factors stand.
 
         Parameters
         ----------
         repeat : int, optional
             Iterations at most; None for as many as it takes.
         tol : float, optional
-            Stop where the bound changes by no more than this times its size, as BayesPy does, and not by `nats`: of many
-            rows that is a coarse rule (1e-5 of a bound of -700,000 are 7 nats an iteration).
+            Stop where the bound changes by no more than this times its size, as BayesPy does, and not by `nats`: with
+            many rows that is a coarse rule (1e-5 of a bound of -700,000 are 7 nats an iteration).
         nats : float
-            Stop where the last iteration, and all later ones if gains go on to shrink as they did, gain no more.
+            Stop where the last iteration gained no more, nor will all later ones if gains go on to shrink as they did.
         moves : bool
-            Whether to move between optima. The passes over the data that moves take are no iterations; there are at
-            most 5 accepted moves per component.
+            Whether to move between optima. The passes over the data that moves take are no iterations; at most 5 moves
+            per component are made.
         accelerate : bool
             Whether to combine the last iterations into longer steps, each kept only if the bound does not fall.
         restarts : int, optional

@@ -1,8 +1,8 @@
 """One ascent, accelerated: each update is seen as a step towards a fixed point, and steps are combined.
 
-Anderson's acceleration: of the last few steps that combination is taken whose residual is least, in coordinates in which
-a squared length is about a divergence (Walker and Ni 2011, "Anderson acceleration for fixed-point iterations", SIAM
-Journal on Numerical Analysis 49; Henderson and Varadhan 2019, "Damped Anderson acceleration with restarts and
+Anderson's acceleration: of the last few steps that combination is taken whose residual is least, in coordinates in
+which a squared length is about a divergence (Walker and Ni 2011, "Anderson acceleration for fixed-point iterations",
+SIAM Journal on Numerical Analysis 49; Henderson and Varadhan 2019, "Damped Anderson acceleration with restarts and
 monotonicity control", Journal of Computational and Graphical Statistics 28). Where it ends is looked at in the pass
 that the next update needs anyway: only if the bound is lower there, one pass is lost and the plain step stands.
 """

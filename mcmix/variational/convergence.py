@@ -47,7 +47,7 @@ class Tolerance:
             if self.relative is not None:
                 return np.asarray(np.isfinite(before) & (np.abs(now - before) <= self.relative * np.abs(now)))
             most = self.nats if self.nats == 0.0 else np.maximum(self.nats, ROUNDING * np.abs(now))
-            return np.asarray((now - before <= most) & (left(bounds[-LOOKED_AT:]) <= most))
+            return np.asarray((np.abs(now - before) <= most) & (left(bounds[-LOOKED_AT:]) <= most))
 
 
 def left(bounds: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Factors as points of a space without borders, in which steps can be lengthened and combined.
 
-Positive parameters stand as logarithms (degrees of freedom: of what exceeds the least), positive definite matrices as the logarithms of the diagonal of their Cholesky
-factor and what is below it; so every point is a factor.
+Positive parameters stand as logarithms (degrees of freedom: of what exceeds the least), positive definite matrices as
+the logarithms of the diagonal of their Cholesky factor and what is below it; so every point is a factor.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Moves between optima: components are emptied, merged and split, and what comes of it is kept if the bound is higher.
 
-What a pass adds up is additive over units, so that a move is arithmetic on its counts and sums; a few updates from there
-tell whether it leads higher. A move starts from its own responsibilities, but the bound that decides is that of the
-model, so nothing has to be known of how good a guess a move is (split and merge: Ueda, Nakano, Ghahramani and Hinton
-2000, "SMEM algorithm for mixture models", Neural Computation 12).
+What a pass adds up is additive over units, so that a move is arithmetic on its counts and sums; a few updates from
+there tell whether it leads higher. The bound that decides is that of the model, so nothing has to be known of how good
+a guess a move is (Ueda, Nakano, Ghahramani and Hinton 2000, "SMEM algorithm for mixture models", Neural Computation
+12).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mcmix.variational.starts import columns_of
 
 UPDATES = 10  # in which a move must have led higher
 MERGED, EMPTIED, SPLIT = 3, 2, 3  # candidates of each kind, the likeliest first; one less where passes are long
-LONG = 1_000_000  # labels times units
+LONG = 1_000_000  # labels times units of a pass that takes long
 ACCEPTED = 5  # moves per component in one call
 EMPTY = 0.5  # units below which a component counts as empty
 LOOKED_AT = 2000  # units of a component that say where it is split
@@ -189,4 +189,4 @@ def _cut(x: np.ndarray, units: np.ndarray, rng: np.random.Generator) -> tuple[fl
     return share * (1.0 - share) * gap**2 / along.var(), units[nearest(x[units], centres) == 1]
 
 
-__all__ = ["Moves"]
+__all__ = ["LONG", "Moves"]

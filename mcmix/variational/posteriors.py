@@ -128,7 +128,7 @@ class Posterior(ABC):
     # ---------------------------------------------------------------- what users see
 
     names: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()  # of each parameter: free, positive, degrees (of freedom), or matrix (positive definite)
+    roles: tuple[str, ...] = ()  # of each parameter: free, positive, degrees, or matrix (positive definite)
 
     @property
     def _event(self) -> tuple[int, ...]:

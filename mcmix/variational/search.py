@@ -8,7 +8,7 @@ from mcmix.structure.contributions import Structure
 from mcmix.variational.ascent import Ascent
 from mcmix.variational.convergence import LOOKED_AT, Tolerance
 from mcmix.variational.engine import Engine
-from mcmix.variational.moves import Moves
+from mcmix.variational.moves import LONG, Moves
 
 RISEN = 1.0  # nats since no move led higher, from which on moves are tried again
 
@@ -16,8 +16,9 @@ RISEN = 1.0  # nats since no move led higher, from which on moves are tried agai
 class Search:
     """Where an ascent with one start is on its way.
 
-    Components too many make an ascent slow, so that merges are tried long before it is at rest: when iterations gain
-    less than the logarithm of the number of units, about what one more parameter costs. At rest all moves are tried.
+    At rest all moves are tried. Components too many make an ascent slow, so that where passes are long merges are tried
+    before it is at rest: once iterations gain less than the logarithm of the number of units, about what one more
+    parameter costs, and for more than that. On small data such merges would at times lead to a lower rest.
 
     Parameters
     ----------
@@ -28,7 +29,8 @@ class Search:
     def __init__(self, engine: Engine, structure: Structure):
         self.ascent, self.moves = Ascent(engine), Moves(engine, structure)
         self.slow = Tolerance(float(np.log(max([2, *[p.label.n_units for p in engine.passes]]))))
-        self.early, self.moving, self.stuck = True, False, -np.inf
+        self.early = any(p.label.n_units * p.label.n_labels > LONG for p in engine.passes)
+        self.moving, self.stuck = False, -np.inf
 
     def iterate(self, history: list[float], tolerance: Tolerance, moves: bool) -> bool:
         """One iteration, or a move; the bound before it is added to a history. Whether there is nothing left to gain.
@@ -41,7 +43,7 @@ class Search:
         at_rest = bool(tolerance.reached(recent)[0])
         early = self.early and tolerance.ends and (self.moving or bool(self.slow.reached(recent)[0]))
         if moves and (at_rest or early):
-            self.moving = self._move(history[-1], tolerance.nats, at_rest)
+            self.moving = self._move(history[-1], tolerance.nats if at_rest else self.slow.nats, at_rest)
         if at_rest and not self.moving:
             return True
         self.ascent.step()

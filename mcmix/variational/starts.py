@@ -6,7 +6,8 @@ components stand by: on the example of four overlapping normal distributions and
 least as high as the true labels do, and most of these are near their end after 20 iterations. A few are k-means with
 all components (:mod:`mcmix.sampling.seeding`; finds many that are far apart), and random labels (all components start
 near the mean of the data and grow apart; one in ten ends as high). Starts run side by side, the worse are dropped on
-the way, and the best bound wins.
+the way, and the best goes on. Where passes are long there are two: moves (:mod:`mcmix.variational.moves`) leave poor
+places at less cost than more starts avoid them.
 """
 
 from __future__ import annotations
