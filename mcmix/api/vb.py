@@ -36,7 +36,8 @@ class VB(FactorDraws):
 
     Every unknown gets a factor in closed form (normal, gamma, beta, Dirichlet, multivariate normal, Wishart), every
     label a probability per component. The lower bound of the log evidence grows with every iteration. What is found is
-    one mode, which no merge, split or emptied component was seen to better, with the uncertainty inside it: for the uncertainty between modes, sample with MCMC.
+    one mode, which no merge, split or emptied component was seen to better, with the uncertainty inside it: for the
+    uncertainty between modes, sample with MCMC.
 
     Parameters
     ----------

@@ -2,9 +2,9 @@
 
 The bound at a pass is the sum of the units' log totals minus the divergences of all factors from their priors: the
 responsibilities are the best ones for these factors, and every update of a factor is the best one given the others, so
-that it never falls (Bishop 2006, "Pattern recognition and machine learning", section 10.2). How steps are combined, where an
-ascent ends and how it goes on to a higher place stand in `ascent`, `convergence` and `moves`; `search` puts them
-together.
+that it never falls (Bishop 2006, "Pattern recognition and machine learning", section 10.2). How steps are combined,
+where an ascent ends and how it goes on to a higher place stand in `ascent`, `convergence` and `moves`; `search` puts
+them together.
 
 Several starts run side by side: on small data an update costs the calls of NumPy, not the arithmetic, so that thirty
 starts take little longer than a few.

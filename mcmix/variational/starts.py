@@ -22,7 +22,7 @@ from mcmix.sampling.seeding import FEWEST as FEWEST_ROWS
 from mcmix.sampling.seeding import PER_LABEL, features, k_means, nearest
 from mcmix.steps.passes import Pass
 from mcmix.structure.contributions import Structure
-from mcmix.variational.convergence import Tolerance
+from mcmix.variational.convergence import NATS, Tolerance
 from mcmix.variational.engine import Engine, State, ascend
 from mcmix.variational.statements import Counts
 
@@ -64,11 +64,16 @@ def best_start(
             history = ascend(engine, iterations - len(told), tolerance)
             reached[places] = np.nanmax(history, axis=0)
             told = np.concatenate([told, history])
-            kept = np.argsort(-reached[places], kind="stable")[: max(1, int(share * starts))]
+            kept = _best_first(reached[places])[: max(1, int(share * starts))]
             engine, places, told = _fewer(engine, kept, model, structure), places[kept], told[:, kept]
-    best = int(np.argmax(reached[places]))
+    best = int(_best_first(reached[places])[0])
     own = told[:, best]
     return engine.state(best), own[np.isfinite(own)], reached
+
+
+def _best_first(reached: np.ndarray) -> np.ndarray:
+    """An order of starts: of bounds that agree to the tolerance the first is taken, whatever rounding says."""
+    return np.argsort(-np.round(reached / NATS), kind="stable")
 
 
 def _fewer(engine: Engine, kept: np.ndarray, model: Model, structure: Structure) -> Engine:
