@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -132,7 +133,7 @@ def _same_start(n: int, seeds: int = 3) -> Iterator[Row]:
         x, true = four_clusters(np.random.default_rng(seed), n // 4)
         labels = np.random.default_rng(100 + seed).integers(0, K, n)
         what = f"from the same labels, data set {seed}"
-        (our_seconds, q), (their_seconds, p) = _seconds(lambda: ours(x, labels)), _seconds(lambda: theirs(x, labels))
+        (our_seconds, q), (their_seconds, p) = _seconds(partial(ours, x, labels)), _seconds(partial(theirs, x, labels))
         yield row(f"bound of mcmix less BayesPy's, {what}", n, K, q.L - bound(p), "nats")
         yield row(f"bound of mcmix less that from true labels, {what}", n, K, q.L - ours(x, true).L, "nats")
         yield row(f"BayesPy / mcmix, {what}", n, K, their_seconds / our_seconds, "ratio of CPU")
