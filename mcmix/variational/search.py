@@ -6,7 +6,7 @@ import numpy as np
 
 from mcmix.structure.contributions import Structure
 from mcmix.variational.ascent import Ascent
-from mcmix.variational.convergence import LOOKED_AT, Tolerance
+from mcmix.variational.convergence import LOOKED_AT, NATS, Tolerance
 from mcmix.variational.engine import Engine
 from mcmix.variational.moves import LONG, Moves
 
@@ -42,8 +42,8 @@ class Search:
         recent = np.array(history[-LOOKED_AT:])[:, None]
         at_rest = bool(tolerance.reached(recent)[0])
         early = self.early and tolerance.ends and (self.moving or bool(self.slow.reached(recent)[0]))
-        if moves and (at_rest or early):
-            self.moving = self._move(history[-1], tolerance.nats if at_rest else self.slow.nats, at_rest)
+        least = max(tolerance.nats, NATS) if at_rest else self.slow.nats
+        self.moving = moves and (at_rest or early) and self._move(history[-1], least, at_rest)
         if at_rest and not self.moving:
             return True
         self.ascent.step()
