@@ -186,6 +186,7 @@ class VB(FactorDraws):
         most = 10**9 if repeat is None else at_least_one(repeat, "repeat", "update")
         tolerance = _tolerance(nats, tol)
         powers = _powers(annealing, restarts)
+        found = not self._ready and not powers.size
         if not self._ready:
             self._find_start(1 if powers.size else restarts, tolerance, seed, verbose, annealed=bool(powers.size))
         elif restarts is not None or seed is not None:
@@ -193,6 +194,9 @@ class VB(FactorDraws):
         self._anneal(powers, seed)
         self._search = self._search or Search(self._engine, self._structure)
         self._search.ascent.accelerate, self.has_converged = bool(accelerate), False
+        if found:
+            with HeldBack():
+                self._search.hasten(moves)
         for _ in range(most):
             with HeldBack():
                 self.has_converged = self._search.iterate(self._history, tolerance, moves)

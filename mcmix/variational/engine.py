@@ -120,6 +120,12 @@ class Engine:
             elif not isinstance(q, ConditionalNormal):
                 self._update(node, q)
 
+    def thin(self, units: int) -> None:
+        """Let passes look at about so many labels times units, evenly spread over the rows; all of them if 0."""
+        for p in self.passes:
+            work = p.label.n_units * p.label.n_labels
+            p.every = max(1, work // units) if units else 1
+
     def temper(self, power: float) -> None:
         """Count the likelihood (of rows and labels) `power` times: deterministic annealing, one at the end."""
         self.power = power

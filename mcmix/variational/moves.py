@@ -21,11 +21,10 @@ from mcmix.structure.contributions import Structure
 from mcmix.variational.ascent import tried
 from mcmix.variational.engine import Engine
 from mcmix.variational.passes import LabelPass
-from mcmix.variational.starts import columns_of
+from mcmix.variational.starts import LONG, columns_of
 
 UPDATES = 10  # in which a move must have led higher
 MERGED, EMPTIED, SPLIT = 3, 2, 3  # candidates of each kind, the likeliest first; one less where passes are long
-LONG = 1_000_000  # labels times units of a pass that takes long
 ACCEPTED = 5  # moves per component in one call
 EMPTY = 0.5  # units below which a component counts as empty
 LOOKED_AT = 2000  # units of a component that say where it is split
@@ -157,10 +156,12 @@ class _Components:
         soft, cut = self.sums(), labels.copy()
         cut[second] = empty
         self.p.collect(cut)
+        both = [k, empty]
+        times = soft[0][k] / max(self.p.counts[both].sum(), 1.0)  # as many units as it had
         for own, x in zip(self.p.collected, soft, strict=True):
-            parts = own[[k, empty]]
+            parts = times * own[both]
             own[:] = x
-            own[[k, empty]] = parts
+            own[both] = parts
 
     def _exchange(self, labels: np.ndarray, k: int, pair: tuple[int, int], second: np.ndarray) -> None:
         self._merge(*pair)
@@ -189,4 +190,4 @@ def _cut(x: np.ndarray, units: np.ndarray, rng: np.random.Generator) -> tuple[fl
     return share * (1.0 - share) * gap**2 / along.var(), units[nearest(x[units], centres) == 1]
 
 
-__all__ = ["LONG", "Moves"]
+__all__ = ["Moves"]

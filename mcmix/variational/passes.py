@@ -30,6 +30,8 @@ class LabelPass:
     ----------
     counts : ndarray, shape (starts * K,)
         Expected number of units per label.
+    every : int
+        Passes look at every so-manieth tile of units, as if there were no others: a quick look, and no bound.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class LabelPass:
     ):
         self.label, self.weights, self.statements = label, weights, list(statements)
         n, k = label.n_units, label.n_labels
+        self.every = 1
         self.counts = weights.counts if isinstance(weights, Weights) else np.zeros(starts * k)
         self.base = sum(s.base for s in self.statements)
         self._logs, self._labels, self._unit_logs = np.zeros((starts, k)), np.zeros(n), np.zeros(n)
@@ -63,8 +66,9 @@ class LabelPass:
         """
         self._refresh()
         totals = np.full(len(self._passes), np.nan)
+        self._unit_logs[:] = 0.0  # those of units that are not looked at stay so
         for start in running:
-            status = self._passes[start].weigh(self._unit_logs, collect=True)
+            status = self._passes[start].weigh(self._unit_logs, collect=True, every=self.every)
             totals[start] = self._unit_logs.sum() + self.power * self.base
             lowest = 0.5 * self.power * IMPOSSIBLE
             if status != 0 or not lowest < totals[start] < np.inf:

@@ -8,8 +8,10 @@ from mcmix.structure.contributions import Structure
 from mcmix.variational.ascent import Ascent
 from mcmix.variational.convergence import LOOKED_AT, NATS, Tolerance
 from mcmix.variational.engine import Engine
-from mcmix.variational.moves import LONG, Moves
+from mcmix.variational.moves import Moves
+from mcmix.variational.starts import THINNED, is_long
 
+MOST_HASTY = 300  # iterations
 RISEN = 1.0  # nats since no move led higher, from which on moves are tried again
 
 
@@ -29,8 +31,23 @@ class Search:
     def __init__(self, engine: Engine, structure: Structure):
         self.ascent, self.moves = Ascent(engine), Moves(engine, structure)
         self.slow = Tolerance(float(np.log(max([2, *[p.label.n_units for p in engine.passes]]))))
-        self.early = any(p.label.n_units * p.label.n_labels > LONG for p in engine.passes)
+        self.early = is_long(engine)
         self.moving, self.stuck = False, -np.inf
+
+    def hasten(self, moves: bool) -> None:
+        """Where passes are long: go on from a start, moves included, with a look at some rows a pass, until that is slow."""
+        engine = self.ascent.engine
+        bounds: list[float] = []
+        if not is_long(engine):
+            return
+        engine.thin(THINNED)
+        engine.weigh([0])
+        engine.update()
+        while len(bounds) < MOST_HASTY and not self.iterate(bounds, self.slow, moves):
+            pass
+        engine.thin(0)
+        self.ascent.forget()
+        self.early, self.moving, self.stuck = False, False, -np.inf
 
     def iterate(self, history: list[float], tolerance: Tolerance, moves: bool) -> bool:
         """One iteration, or a move; the bound before it is added to a history. Whether there is nothing left to gain.

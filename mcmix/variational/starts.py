@@ -30,6 +30,8 @@ CYCLE = ("fewer", "all", "fewer", "random", *["fewer"] * 6)  # kinds of starts, 
 STAND_BY = 0.3  # of the units of a start with fewer components have a random label
 MOST = 20
 FEWEST = 2
+LONG = 1_000_000  # labels times units of a pass that takes long
+THINNED = 250_000  # of a pass that looks at some rows instead
 WORK = 4_000_000  # labels times units of all starts beyond which there are fewer starts
 TRIALS = ((8, 0.3), (20, 0.1), (40, 0.0))  # after so many iterations this share of the starts goes on, one at least
 
@@ -50,11 +52,11 @@ def best_start(
     state : State
         Of the best, from which its ascent goes on.
     history : ndarray
-        Its bounds, by iteration.
+        Its bounds, by iteration; none where passes are long, and look at some rows here.
     reached : ndarray, shape (starts,)
         The last bound of each.
     """
-    engine = Engine(model, structure, starts)
+    engine = _thinned(Engine(model, structure, starts))
     columns = [columns_of(engine, structure, number) for number in range(len(engine.passes))]
     engine.start_at([labels_of(engine, structure, start, rng, columns) for start in range(starts)])
     reached, places = np.full(starts, np.nan), np.arange(starts)
@@ -67,7 +69,7 @@ def best_start(
             kept = _best_first(reached[places])[: max(1, int(share * starts))]
             engine, places, told = _fewer(engine, kept, model, structure), places[kept], told[:, kept]
     best = int(_best_first(reached[places])[0])
-    own = told[:, best]
+    own = told[:0, best] if is_long(engine) else told[:, best]
     return engine.state(best), own[np.isfinite(own)], reached
 
 
@@ -76,9 +78,20 @@ def _best_first(reached: np.ndarray) -> np.ndarray:
     return np.argsort(-np.round(reached / NATS), kind="stable")
 
 
+def is_long(engine: Engine) -> bool:
+    """Whether passes take long."""
+    return any(p.label.n_units * p.label.n_labels > LONG for p in engine.passes)
+
+
+def _thinned(engine: Engine) -> Engine:
+    if is_long(engine):
+        engine.thin(THINNED)
+    return engine
+
+
 def _fewer(engine: Engine, kept: np.ndarray, model: Model, structure: Structure) -> Engine:
     states = [engine.state(int(start)) for start in kept]
-    fewer = Engine(model, structure, len(kept))
+    fewer = _thinned(Engine(model, structure, len(kept)))
     fewer.put([tuple(map(np.concatenate, zip(*of_one, strict=True))) for of_one in zip(*states, strict=True)])
     return fewer
 
@@ -131,4 +144,4 @@ def _shares_of(s: Counts) -> np.ndarray:
     return x / np.maximum(x.sum(1, keepdims=True), 1.0)
 
 
-__all__ = ["best_start", "default_starts", "labels_of", "random_labels"]
+__all__ = ["LONG", "THINNED", "best_start", "default_starts", "is_long", "labels_of", "random_labels"]
