@@ -27,6 +27,7 @@ UPDATES = 10  # in which a move must have led higher
 MERGED, EMPTIED, SPLIT = 3, 2, 3  # candidates of each kind, the likeliest first; one less where passes are long
 ACCEPTED = 5  # moves per component in one call
 EMPTY = 0.5  # units below which a component counts as empty
+FEWEST = 4  # units that are split
 LOOKED_AT = 2000  # units of a component that say where it is split
 
 Rearrange = Callable[[], None]
@@ -106,7 +107,7 @@ class _Components:
 
     def candidates(self, rng: np.random.Generator, merges_alone: bool) -> Iterator[Rearrange]:
         """Moves from the present factors, the likeliest of each kind first."""
-        shares = self.p.shares()
+        shares = self.p.shares(self.p.every)
         n, overlap = shares.sum(0), shares.T @ shares
         used = [[k for k in members if n[k] > EMPTY] for members in self.classes]
         pairs, fewer = _pairs(used, overlap), int(shares.size > LONG)
@@ -118,7 +119,8 @@ class _Components:
         some = [k for members in used if len(members) > 1 for k in members]
         for k in sorted(some, key=lambda k: -doubt[k])[: EMPTIED - fewer]:
             yield partial(self._empty, k)
-        yield from islice(self._splits(shares.argmax(1), used, pairs[:1], rng), SPLIT - fewer)
+        labels = (shares if self.p.every == 1 else self.p.shares()).argmax(1)
+        yield from islice(self._splits(labels, used, pairs[:1], rng), SPLIT - fewer)
 
     def _splits(
         self, labels: np.ndarray, used: list[list[int]], pairs: list[tuple[int, int]], rng: np.random.Generator
@@ -128,8 +130,11 @@ class _Components:
         if x is None:
             return
         cuts = [(*_cut(x, np.flatnonzero(labels == k), rng), k, members) for members in used for k in members]
-        cuts = [cut for cut in cuts if cut[0] > 0.0]
-        for _, second, k, members in sorted(cuts, key=lambda cut: -cut[0]):
+        for share, centres, k, members in sorted(cuts, key=lambda cut: -cut[0]):
+            if share == 0.0:
+                return
+            units = np.flatnonzero(labels == k)
+            second = units[nearest(x[units], centres) == 1]
             whole = next(c for c in self.classes if k in c)
             empty = [j for j in whole if j not in members]
             if empty:
@@ -177,17 +182,16 @@ def _pairs(used: list[list[int]], overlap: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _cut(x: np.ndarray, units: np.ndarray, rng: np.random.Generator) -> tuple[float, np.ndarray]:
-    """How far apart two parts of a component's units are, as a share of their variance, and the units of the second."""
-    some = units if len(units) <= LOOKED_AT else np.sort(rng.choice(units, LOOKED_AT, replace=False))
-    if len(some) < 4:
-        return 0.0, units[:0]
-    centres = k_means(x[some], 2, rng)
-    along = x[some] @ (centres[1] - centres[0])
-    second = nearest(x[some], centres) == 1
+    """How far apart two parts of a component's units are, as a share of their variance, and their centres."""
+    some = x[units if len(units) <= LOOKED_AT else np.sort(rng.choice(units, LOOKED_AT, replace=False))]
+    if len(some) < FEWEST:
+        return 0.0, some
+    centres = k_means(some, 2, rng)
+    second, along = nearest(some, centres) == 1, some @ (centres[1] - centres[0])
     if second.all() or not second.any():
-        return 0.0, units[:0]
+        return 0.0, centres
     gap, share = along[second].mean() - along[~second].mean(), second.mean()
-    return share * (1.0 - share) * gap**2 / along.var(), units[nearest(x[units], centres) == 1]
+    return float(share * (1.0 - share) * gap**2 / along.var()), centres
 
 
 __all__ = ["Moves"]

@@ -96,11 +96,14 @@ class LabelPass:
         self._labels[:] = numbers
         self._passes[start].collect()
 
-    def shares(self) -> np.ndarray:
-        """Probability of each label for each unit under the only start, shape (units, K)."""
+    def shares(self, every: int = 1) -> np.ndarray:
+        """Probability of each label for each unit under the only start, shape (units, K).
+
+        Zeros for units of tiles that are not looked at, with `every` as in :attr:`every`.
+        """
         self._refresh()
         out = np.zeros((self.label.n_units, self.label.n_labels))
-        self._passes[0].weigh(self._unit_logs, out)
+        self._passes[0].weigh(self._unit_logs, out, every=every)
         if self._active is not None:  # nothing is known of them but the weights
             weights = self.log_weights()
             out[self._active == 0.0] = np.exp(weights - np.logaddexp.reduce(weights))

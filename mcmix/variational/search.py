@@ -35,7 +35,11 @@ class Search:
         self.moving, self.stuck = False, -np.inf
 
     def hasten(self, moves: bool) -> None:
-        """Where passes are long: go on from a start, moves included, with a look at some rows a pass, until that is slow."""
+        """Where passes are long: go on from a start, moves included, by some of the rows, until that is slow.
+
+        These rows are taken as if there were no others: were they counted for all, noise would be, too, and speak for
+        components too many.
+        """
         engine = self.ascent.engine
         bounds: list[float] = []
         if not is_long(engine):
