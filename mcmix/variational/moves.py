@@ -108,7 +108,7 @@ class _Components:
     def candidates(self, rng: np.random.Generator, merges_alone: bool) -> Iterator[Rearrange]:
         """Moves from the present factors, the likeliest of each kind first."""
         shares = self.p.shares(self.p.every)
-        n, overlap = shares.sum(0), shares.T @ shares
+        n, overlap = self.p.counts.copy(), shares.T @ shares
         used = [[k for k in members if n[k] > EMPTY] for members in self.classes]
         pairs, fewer = _pairs(used, overlap), int(shares.size > LONG)
         for into, gone in pairs[: MERGED - fewer]:
