@@ -12,6 +12,7 @@ from mcmix.variational.moves import Moves
 from mcmix.variational.starts import THINNED, is_long
 
 MOST_HASTY = 300  # iterations
+PATIENCE = 100  # iterations without a move, after which a slow ascent is taken for one at rest
 RISEN = 1.0  # nats since no move led higher, from which on moves are tried again
 
 
@@ -20,7 +21,8 @@ class Search:
 
     At rest all moves are tried. Components too many make an ascent slow, so that where passes are long merges are tried
     before it is at rest: once iterations gain less than the logarithm of the number of units, about what one more
-    parameter costs, and for more than that. On small data such merges would at times lead to a lower rest.
+    parameter costs, and for more than that. On small data such merges would at times lead to a lower rest; there moves
+    wait for a rest, or for many slow iterations.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ class Search:
         self.ascent, self.moves = Ascent(engine), Moves(engine, structure)
         self.slow = Tolerance(float(np.log(max([2, *[p.label.n_units for p in engine.passes]]))))
         self.early = is_long(engine)
-        self.moving, self.stuck = False, -np.inf
+        self.moving, self.stuck, self.moved = False, -np.inf, 0
 
     def hasten(self, moves: bool) -> None:
         """Where passes are long: go on from a start, moves included, by some of the rows, until that is slow.
@@ -51,7 +53,7 @@ class Search:
             pass
         engine.thin(0)
         self.ascent.forget()
-        self.early, self.moving, self.stuck = False, False, -np.inf
+        self.early, self.moving, self.stuck, self.moved = False, False, -np.inf, 0
 
     def iterate(self, history: list[float], tolerance: Tolerance, moves: bool) -> bool:
         """One iteration, or a move; the bound before it is added to a history. Whether there is nothing left to gain.
@@ -62,24 +64,31 @@ class Search:
         history.append(self.ascent.measure(before, len(history) + 1))
         recent = np.array(history[-LOOKED_AT:])[:, None]
         at_rest = bool(tolerance.reached(recent)[0])
-        early = self.early and tolerance.ends and (self.moving or bool(self.slow.reached(recent)[0]))
-        least = max(tolerance.nats, NATS) if at_rest else self.slow.nats
-        self.moving = moves and (at_rest or early) and self._move(history[-1], least, at_rest)
+        if moves and (at_rest or (tolerance.ends and self._slow(recent, len(history)))):
+            self.moving = self._move(history, max(tolerance.nats, NATS) if at_rest else self.slow.nats, at_rest)
+        else:
+            self.moving = False
         if at_rest and not self.moving:
             return True
         self.ascent.step()
         return False
 
-    def _move(self, bound: float, gain: float, at_rest: bool) -> bool:
-        """Whether a move was made."""
+    def _slow(self, recent: np.ndarray, iterations: int) -> bool:
+        """Whether moves are due although there is no rest yet."""
+        waited = iterations - self.moved > PATIENCE
+        return (self.early and self.moving) or ((self.early or waited) and bool(self.slow.reached(recent)[0]))
+
+    def _move(self, history: list[float], gain: float, at_rest: bool) -> bool:
+        """Whether a move was made; where passes are long and there is no rest yet, merges alone are tried."""
+        bound, all_of_them = history[-1], at_rest or not self.early
         if bound < self.stuck + RISEN:
             return False
-        moved = self.moves.improve(bound, gain, merges_alone=not at_rest) is not None
+        moved = self.moves.improve(bound, gain, merges_alone=not all_of_them) is not None
+        self.moved, self.early = len(history), self.early and moved
         if moved:
             self.ascent.forget()
         elif at_rest:
             self.stuck = bound
-        self.early = moved
         return moved
 
 
