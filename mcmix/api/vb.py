@@ -56,7 +56,7 @@ class VB(FactorDraws):
     iterations : int
     has_converged : bool
     restart_bounds : ndarray
-        What every start reached before the worse were dropped.
+        What every start reached before the worse were dropped; on some of the rows where passes are long.
 
     Raises
     ------
