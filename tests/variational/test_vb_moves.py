@@ -204,6 +204,20 @@ def test_components_that_priors_tell_apart_stay_as_they_are():
     np.testing.assert_array_equal(ended(y, labels).bound, ended(y, labels, moves=False).bound)
 
 
+def test_a_start_from_some_of_the_rows(monkeypatch):
+    """Where passes are long: the bound told is that of all rows, and as high as from the true labels."""
+    monkeypatch.setattr("mcmix.variational.starts.LONG", 1000)
+    for place in ("starts", "search"):
+        monkeypatch.setattr(f"mcmix.variational.{place}.THINNED", 6000)
+    rng = np.random.default_rng(9)
+    x = np.concatenate([rng.normal(m, 1.0, (1500, 2)) for m in (-3.0, 3.0)])
+    first, same = (mc.VB([plane(x)]).update(seed=1, verbose=False) for _ in range(2))
+    np.testing.assert_array_equal(first.bound, same.bound)
+    assert first._engine.passes[0].every == 1 and (np.diff(first.bound) >= -1e-9).all()
+    assert first.L == pytest.approx(ended(plane(x), np.repeat([0, 1], 1500)).L, abs=0.01)
+    np.testing.assert_allclose(first.memberships().sum(1), 1.0)
+
+
 def test_what_update_refuses():
     y = line(three(np.random.default_rng(8))[0])
     for name in ("nats", "tol"):
