@@ -10,6 +10,7 @@ from mcmix.api.arguments import at_least_one
 from mcmix.errors import ModelError
 from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.variational.convergence import Tolerance
 from mcmix.variational.passes import LabelPass
 
 ANNEALED = 50  # iterations of annealing unless told
@@ -41,6 +42,14 @@ def _powers(annealing: Any, restarts: int | None) -> np.ndarray:
     if restarts not in (None, 1):
         raise ModelError("update: restarts and annealing are two ways from poor starts; use one of them")
     return np.asarray(first ** (1.0 - np.arange(at_least_one(n, "annealing", "update")) / n))
+
+
+def _tolerance(nats: Any, tol: Any) -> Tolerance:
+    """When an update is to stop."""
+    for name, x in (("nats", nats), ("tol", tol)):
+        if not (name == "tol" and x is None or isinstance(x, (int, float)) and x >= 0):
+            raise ModelError(f"update: {name} expected a number of at least 0, got {x!r}")
+    return Tolerance(float(nats), None if tol is None else float(tol))
 
 
 def _numbers_of(p: LabelPass, value: Any) -> np.ndarray:

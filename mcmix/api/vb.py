@@ -10,7 +10,7 @@ import numpy as np
 
 from mcmix.api.arguments import at_least_one, sequence_from
 from mcmix.api.factor_draws import FactorDraws
-from mcmix.api.label_posterior import LabelPosterior, _numbers_of, _powers
+from mcmix.api.label_posterior import LabelPosterior, _numbers_of, _powers, _tolerance
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
@@ -21,10 +21,12 @@ from mcmix.sampling.replay import with_known_labels
 from mcmix.screen import say
 from mcmix.structure.rows import Rows
 from mcmix.variational import files, predictive
-from mcmix.variational.engine import Engine, converged
+from mcmix.variational.convergence import NATS, Tolerance
+from mcmix.variational.engine import Engine
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.posteriors import Posterior
 from mcmix.variational.reading import seen
+from mcmix.variational.search import Search
 from mcmix.variational.starts import best_start, default_starts, labels_of, random_labels
 from mcmix.variational.statements import Labelled
 
@@ -34,7 +36,8 @@ class VB(FactorDraws):
 
     Every unknown gets a factor in closed form (normal, gamma, beta, Dirichlet, multivariate normal, Wishart), every
     label a probability per component. The lower bound of the log evidence grows with every iteration. What is found is
-    one mode, with the uncertainty inside it: for the uncertainty between modes, sample with MCMC.
+    one mode, which no merge, split or emptied component was seen to better, with the uncertainty inside it: for the
+    uncertainty between modes, sample with MCMC.
 
     Parameters
     ----------
@@ -49,11 +52,11 @@ class VB(FactorDraws):
     bound : ndarray
         The lower bound in nats at each iteration of the run that was kept.
     L : float
-        The last of these.
+        The bound where the factors stand: the last of these, or that of the update after it.
     iterations : int
     has_converged : bool
     restart_bounds : ndarray
-        What every start reached before the worse were dropped.
+        What every start reached before the worse were dropped; on some of the rows where passes are long.
 
     Raises
     ------
@@ -89,6 +92,12 @@ class VB(FactorDraws):
     def _make(self) -> None:
         self._structure = seen(self.model, self._joint, self.rows)
         self._engine = Engine(self.model, self._structure)
+        self._stands()
+
+    def _stands(self) -> None:
+        """The factors were put somewhere: what was known of the way there is known no more."""
+        self._search: Search | None = None
+        self._bound: float | None = None  # at the factors, once asked for
 
     def _on(self, rows: Rows) -> Self:
         """Serve the model on other rows than its nodes' own from now on, before any update."""
@@ -100,7 +109,7 @@ class VB(FactorDraws):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: the model, and every factor's parameters without addresses."""
-        held = {k: v for k, v in self.__dict__.items() if k not in ("_structure", "_engine")}
+        held = {k: v for k, v in self.__dict__.items() if k not in ("_structure", "_engine", "_search")}
         return {**held, "factors": self._engine.state()}
 
     def __setstate__(self, held: dict[str, Any]) -> None:
@@ -112,23 +121,36 @@ class VB(FactorDraws):
     def update(
         self,
         repeat: int | None = 1000,
-        tol: float = 1e-5,
+        tol: float | None = None,
         *,
+        nats: float = NATS,
+        moves: bool = True,
+        accelerate: bool = True,
         restarts: int | None = None,
         annealing: float | tuple[float, int] | None = None,
         seed: Any = None,
         verbose: bool = True,
     ) -> VB:
-        """Iterate until the bound changes by no more than `tol` of its size, or `repeat` times.
+        """Iterate until no more than `nats` are left to gain, or `repeat` times.
 
-        The first call looks for a start, unless one of the ``initialize_from_...`` methods has set one; later calls go
-        on from where the factors stand.
+        Where the ascent is at rest, components that may take each other's place are merged, emptied and split, and what
+        comes of it is kept if the bound is higher. The first call looks for a start, unless one of the
+        ``initialize_from_...`` methods has set one; later calls go on from where the factors stand.
 
         Parameters
         ----------
         repeat : int, optional
             Iterations at most; None for as many as it takes.
-        tol : float
+        tol : float, optional
+            Stop where the bound changes by no more than this times its size, as BayesPy does, and not by `nats`: with
+            many rows that is a coarse rule (1e-5 of a bound of -700,000 are 7 nats an iteration).
+        nats : float
+            Stop where the last iteration gained no more, nor will all later ones if gains go on to shrink as they did.
+        moves : bool
+            Whether to move between optima. The passes over the data that moves take are no iterations; at most 5 moves
+            per component are made.
+        accelerate : bool
+            Whether to combine the last iterations into longer steps, each kept only if the bound does not fall.
         restarts : int, optional
             Starts that run side by side, of which the best bound is kept: random labels, and k-means++ seedings. By
             default as many as cost little (4 to 20).
@@ -162,26 +184,27 @@ class VB(FactorDraws):
         Annealing: Ueda and Nakano (1998), "Deterministic annealing EM algorithm".
         """
         most = 10**9 if repeat is None else at_least_one(repeat, "repeat", "update")
-        if not (isinstance(tol, (int, float)) and tol >= 0):
-            raise ModelError(f"update: tol expected a number of at least 0, got {tol!r}")
+        tolerance = _tolerance(nats, tol)
         powers = _powers(annealing, restarts)
+        found = not self._ready and not powers.size
         if not self._ready:
-            self._find_start(1 if powers.size else restarts, tol, seed, verbose, annealed=bool(powers.size))
+            self._find_start(1 if powers.size else restarts, tolerance, seed, verbose, annealed=bool(powers.size))
         elif restarts is not None or seed is not None:
             raise ModelError("update: a start was set, or updates were made; restarts and seed belong to the first one")
         self._anneal(powers, seed)
-        before = np.array([self._history[-1] if self._history else np.nan])
-        self.has_converged = False
+        self._search = self._search or Search(self._engine, self._structure)
+        self._search.ascent.accelerate, self.has_converged = bool(accelerate), False
+        if found:
+            with HeldBack():
+                self._search.hasten(moves)
         for _ in range(most):
             with HeldBack():
-                now = self._engine.iterate(before, self.iterations + 1, [0])
-                self._history.append(float(now[0]))
-                self.has_converged = bool(converged(before, now, tol)[0])
+                self.has_converged = self._search.iterate(self._history, tolerance, moves)
+                self._bound = self._history[-1] if self.has_converged else None
             if verbose:
-                say(f"iteration {self.iterations:4d}: bound {now[0]:.6f}")
+                say(f"iteration {self.iterations:4d}: bound {self._history[-1]:.6f}")
             if self.has_converged:
                 break
-            before = now
         if verbose:
             state = "converged" if self.has_converged else "not converged yet"
             say(f"{state} after {self.iterations} iterations: bound {self.L:.6f}")
@@ -194,6 +217,7 @@ class VB(FactorDraws):
         """
         if not powers.size:
             return
+        self._stands()
         self._history, rng = [], np.random.default_rng(sequence_from(0 if seed is None else seed, "update"))
         for power in powers:
             with HeldBack():
@@ -204,7 +228,7 @@ class VB(FactorDraws):
                     q.shake(rng)
                 self._engine.temper(1.0)
 
-    def _find_start(self, restarts: int | None, tol: float, seed: Any, verbose: bool, annealed: bool = False) -> None:
+    def _find_start(self, restarts: int | None, tolerance: Tolerance, seed: Any, verbose: bool, annealed: bool) -> None:
         starts = default_starts(self._engine) if restarts is None else at_least_one(restarts, "restarts", "update")
         rng = np.random.default_rng(sequence_from(seed, "update"))
         if not self._engine.passes:
@@ -217,7 +241,7 @@ class VB(FactorDraws):
         elif starts == 1:
             self._engine.start_at([labels_of(self._engine, self._structure, 0, rng)])
         else:
-            state, history, self.restart_bounds = best_start(self.model, self._structure, starts, tol, rng)
+            state, history, self.restart_bounds = best_start(self.model, self._structure, starts, tolerance, rng)
             with HeldBack():
                 self._engine.put(state)
                 self._history, self._ready = history.tolist(), True
@@ -293,6 +317,7 @@ class VB(FactorDraws):
 
     def _begin(self) -> VB:
         """A start was made whole."""
+        self._stands()
         self._history, self._ready, self.has_converged = [], True, False
         return self
 
@@ -305,10 +330,10 @@ class VB(FactorDraws):
 
     @property
     def L(self) -> float:  # noqa: N802
-        """The last lower bound, in nats; after a start was set, that of the start. NaN before."""
-        if not self._history and self._ready:
-            return float(self._engine.bound([0])[0])
-        return self._history[-1] if self._history else float("nan")
+        """The lower bound where the factors stand, in nats; NaN before there is a start."""
+        if self._bound is None and self._ready:
+            self._bound = float(self._engine.bound([0])[0])
+        return float("nan") if self._bound is None else self._bound
 
     @property
     def iterations(self) -> int:
@@ -435,6 +460,7 @@ class VB(FactorDraws):
             story = files.load(self._engine, Path(file) if str(file).endswith(".npz") else Path(f"{file}.npz"))
             self._history, self.restart_bounds = story["bound"].tolist(), story["restart_bounds"]
             self.has_converged, self._ready = bool(story["has_converged"][0]), True
+            self._stands()
         return self
 
     def start(self) -> dict[Stochastic, np.ndarray]:

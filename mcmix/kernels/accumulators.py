@@ -24,6 +24,7 @@ from mcmix.kernels.tiles import (
 from mcmix.kernels.vectors import add_row_products, add_weighted_products, mirrored
 
 MOST_MASKED = 8  # up to so many cells, masked vector sums beat scattered ones
+LEAST = 1e-300  # responsibilities up to it come from log densities more than 690 below the highest: they add nothing
 REGROUPED = {"contract", "reassoc", "nsz"}  # sums may be regrouped into vectors
 
 
@@ -256,12 +257,23 @@ def _same_label(label, k, m):
         label[i] = k
 
 
+@inline
+def _nobody(weight, m):
+    """Whether no unit of a tile belongs to a label: emptied components cost no sums."""
+    for i in range(m):
+        if not weight[i] <= LEAST:
+            return False
+    return True
+
+
 @tile_of(PASS)
 def expect_moments(told, words, first, m):
     """Expected moments of the rows of m units."""
     task, factor = record_at(words, PASS), record_at(told, FACTOR)
     shares, label, cell = scratch_of(task), lane(task, CELL), lane(task, SPARE)
     for k in range(task.labels):
+        if _nobody(shares[k * TILE :], m):
+            continue
         _same_label(label, k, m)
         start, end = rows_of_units(factor, first, m)
         while start < end:
@@ -341,6 +353,8 @@ def expect_products(told, words, first, m):
     task, factor = record_at(words, PASS), record_at(told, FACTOR)
     shares, label, cell = scratch_of(task), lane(task, CELL), lane(task, SPARE)
     for k in range(task.labels):
+        if _nobody(shares[k * TILE :], m):
+            continue
         _same_label(label, k, m)
         start, end = rows_of_units(factor, first, m)
         while start < end:

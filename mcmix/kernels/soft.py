@@ -96,7 +96,7 @@ def soft_pass(words, reals, stream):
                 return status
             call(task.ahead, (task.distribution, words, first, m))
     again = task.ahead == 0 or has_gaps(task)
-    for number in range(n_tiles):
+    for number in range(0, n_tiles, max(1, task.every) if task.ahead == 0 else 1):
         first = TILE * (number if task.ahead == 0 else n_tiles - 1 - number)
         m = min(TILE, n_units - first)
         status = _logs(task, words, space, first, m) if again else 0

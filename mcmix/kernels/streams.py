@@ -40,6 +40,11 @@ def of_short_chain(i: int) -> SeedSequence:
     return SeedSequence(0, spawn_key=(i,))
 
 
+def of_cuts() -> SeedSequence:
+    """For where a variational move cuts a component in two: the same at every attempt."""
+    return SeedSequence(0)
+
+
 def of_level(chain: SeedSequence, level: int) -> SeedSequence:
     """For the chain at a hotter level of a tempered chain."""
     return _below(chain, _LEVEL, level)

@@ -14,11 +14,12 @@ from mcmix.kernels.records import STEP, record, record_in, width
 # weights, factors, random streams and workspace; the kernels of the labels' distribution (`ahead` is 0 where tiles need
 # no first look in their order) and its own record; accumulators; where numbers of units, log densities of units and
 # label probabilities go; whether anything is collected; addresses of the power of a soft pass and of the units that
-# count in it; so many factors come first and count a temperature.
+# count in it; so many factors come first and count a temperature; a soft pass over independent labels may look at
+# every so-manieth tile alone (0: at all).
 PASS = record(
     *STEP, "prelude", "prelude_length", "units", "labels", "log_weights", "out", "lowest", "factors", "n_factors",
     "streams", "workspace", "ahead", "draw", "expect", "distribution", "accumulators", "n_accumulators", "counts",
-    "unit_logs", "memberships", "collect", "power", "active", "tempered", "temperature",
+    "unit_logs", "memberships", "collect", "power", "active", "tempered", "temperature", "every",
 )  # fmt: skip
 
 # Kernels of its kind (`row_factors`): `weigh` adds log densities of a tile under every label, with `soft` as a fifth

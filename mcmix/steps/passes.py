@@ -28,7 +28,9 @@ from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import row_by_row, substitute
 from mcmix.structure.tempering import POWER_KEY
 
-_UNIT_LOGS, _SHARES, _COLLECT = map((tiles.PASS.names or ()).index, ("unit_logs", "memberships", "collect"))
+_UNIT_LOGS, _SHARES, _COLLECT, _EVERY = map(
+    (tiles.PASS.names or ()).index, ("unit_logs", "memberships", "collect", "every")
+)
 
 
 class BoundPass:
@@ -137,7 +139,11 @@ class BoundPass:
         return run_step(kernels.count_labels, self.record, self._reals, self._stream)
 
     def weigh(
-        self, unit_logs: np.ndarray | None = None, shares: np.ndarray | None = None, collect: bool = False
+        self,
+        unit_logs: np.ndarray | None = None,
+        shares: np.ndarray | None = None,
+        collect: bool = False,
+        every: int = 1,
     ) -> int:
         """Weigh all labels of all units; returns the status.
 
@@ -149,7 +155,10 @@ class BoundPass:
             The units' responsibilities are added to it.
         collect : bool
             Whether expected counts and sums take the place of those of the labels.
+        every : int
+            Look at every so-manieth tile alone, where labels do not depend on one another.
         """
+        self.record[_EVERY] = every
         self.record[_UNIT_LOGS] = 0 if unit_logs is None else address_of(unit_logs)
         self.record[_SHARES] = 0 if shares is None else address_of(shares)
         self.record[_COLLECT] = collect

@@ -2,7 +2,9 @@
 
 The bound at a pass is the sum of the units' log totals minus the divergences of all factors from their priors: the
 responsibilities are the best ones for these factors, and every update of a factor is the best one given the others, so
-that it never falls (Bishop 2006, "Pattern recognition and machine learning", section 10.2).
+that it never falls (Bishop 2006, "Pattern recognition and machine learning", section 10.2). How steps are combined,
+where an ascent ends and how it goes on to a higher place stand in `ascent`, `convergence` and `moves`; `search` puts
+them together.
 
 Several starts run side by side: on small data an update costs the calls of NumPy, not the arithmetic, so that thirty
 starts take little longer than a few.
@@ -19,6 +21,7 @@ from mcmix.errors import McmixError
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.model import Model
 from mcmix.structure.contributions import Structure
+from mcmix.variational.convergence import LOOKED_AT, Tolerance
 from mcmix.variational.joint_factors import ConditionalNormal
 from mcmix.variational.passes import LabelPass
 from mcmix.variational.posteriors import Posterior
@@ -117,6 +120,12 @@ class Engine:
             elif not isinstance(q, ConditionalNormal):
                 self._update(node, q)
 
+    def thin(self, units: int) -> None:
+        """Let passes look at about so many labels times units, evenly spread over the rows; all of them if 0."""
+        for p in self.passes:
+            work = p.label.n_units * p.label.n_labels
+            p.every = max(1, work // units) if units else 1
+
     def temper(self, power: float) -> None:
         """Count the likelihood (of rows and labels) `power` times: deterministic annealing, one at the end."""
         self.power = power
@@ -155,14 +164,18 @@ class Engine:
             If a bound is no number, or has fallen by more than rounding can explain.
         """
         now = self.bound(running)
+        self.check(before, now, iteration, running)
+        self.update()
+        return now
+
+    def check(self, before: np.ndarray, now: np.ndarray, iteration: int, running: Sequence[int]) -> None:
+        """See :meth:`iterate`."""
         for start in running:
             old, new = before[start], now[start]
             if not np.isfinite(new):
                 raise McmixError(f"VB: iteration {iteration}: the bound is {new}")
             if old - new > TOLERATED_FALL * max(abs(old), 1.0) + self._rounding(start, old - new):
                 raise McmixError(f"VB: iteration {iteration}: the bound fell from {old:.12g} to {new:.12g}")
-        self.update()
-        return now
 
     def _rounding(self, start: int, fall: float) -> float:
         """How much of a fall rounding may explain: nearly collinear rows leave the bound known to no more than that."""
@@ -171,13 +184,7 @@ class Engine:
         return float(sum(q.rounding().reshape(self.starts, -1)[start].sum() for q in self.posteriors.values()))
 
 
-def converged(before: np.ndarray, now: np.ndarray, tol: float) -> np.ndarray:
-    """Whether each bound changed by less than `tol` times its size: a fall is no convergence."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.isfinite(before) & (np.abs(now - before) <= tol * np.abs(now)))
-
-
-def ascend(engine: Engine, most: int, tol: float) -> np.ndarray:
+def ascend(engine: Engine, most: int, tolerance: Tolerance) -> np.ndarray:
     """Run every start until it converges, or for so many iterations.
 
     Returns
@@ -186,13 +193,11 @@ def ascend(engine: Engine, most: int, tol: float) -> np.ndarray:
         The bounds; NaN where a start had converged before.
     """
     last, running = np.full(engine.starts, np.nan), np.arange(engine.starts)
-    history = []
+    history: list[np.ndarray] = []
     for iteration in range(1, most + 1):
-        now = engine.iterate(last, iteration, running.tolist())
-        history.append(now)
-        done = converged(last[running], now[running], tol)
-        last[running] = now[running]
-        running = running[~done]
+        history.append(engine.iterate(last, iteration, running.tolist()))
+        last = history[-1]
+        running = running[~tolerance.reached(np.array(history[-LOOKED_AT:])[:, running])]
         if not running.size:
             break
     return np.array(history)
@@ -202,4 +207,4 @@ def _in_a_pass(statement: Statement, passes: list[LabelPass]) -> bool:
     return any(statement is p.weights or any(statement is s for s in p.statements) for p in passes)
 
 
-__all__ = ["Engine", "State", "ascend", "converged"]
+__all__ = ["Engine", "State", "ascend"]

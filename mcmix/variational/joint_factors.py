@@ -29,6 +29,7 @@ class ConditionalNormal(Posterior):
     """
 
     names = ("mean", "relative_precision")
+    roles = ("free", "positive")
 
     def __init__(self, node: Distribution, above: Posterior, relative: np.ndarray):
         super().__init__(node)

@@ -30,6 +30,8 @@ class LabelPass:
     ----------
     counts : ndarray, shape (starts * K,)
         Expected number of units per label.
+    every : int
+        Passes look at every so-manieth tile of units, as if there were no others: a quick look, and no bound.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class LabelPass:
     ):
         self.label, self.weights, self.statements = label, weights, list(statements)
         n, k = label.n_units, label.n_labels
+        self.every = 1
         self.counts = weights.counts if isinstance(weights, Weights) else np.zeros(starts * k)
         self.base = sum(s.base for s in self.statements)
         self._logs, self._labels, self._unit_logs = np.zeros((starts, k)), np.zeros(n), np.zeros(n)
@@ -63,8 +66,9 @@ class LabelPass:
         """
         self._refresh()
         totals = np.full(len(self._passes), np.nan)
+        self._unit_logs[:] = 0.0  # those of units that are not looked at stay so
         for start in running:
-            status = self._passes[start].weigh(self._unit_logs, collect=True)
+            status = self._passes[start].weigh(self._unit_logs, collect=True, every=self.every)
             totals[start] = self._unit_logs.sum() + self.power * self.base
             lowest = 0.5 * self.power * IMPOSSIBLE
             if status != 0 or not lowest < totals[start] < np.inf:
@@ -72,6 +76,11 @@ class LabelPass:
                 where = f"unit {bad[0]}" if bad.size else "a unit"
                 raise ZeroProbability(f"{self.label.node.name}: no label explains {where}; see the data and weights")
         return totals
+
+    @property
+    def collected(self) -> list[np.ndarray]:
+        """All that it adds up, label by label along the first axis: the arrays themselves."""
+        return [self.counts, *[x for s in self.statements for x in s.collected]]
 
     @property
     def power(self) -> float:
@@ -87,11 +96,14 @@ class LabelPass:
         self._labels[:] = numbers
         self._passes[start].collect()
 
-    def shares(self) -> np.ndarray:
-        """Probability of each label for each unit under the only start, shape (units, K)."""
+    def shares(self, every: int = 1) -> np.ndarray:
+        """Probability of each label for each unit under the only start, shape (units, K).
+
+        Zeros for units of tiles that are not looked at, with `every` as in :attr:`every`.
+        """
         self._refresh()
         out = np.zeros((self.label.n_units, self.label.n_labels))
-        self._passes[0].weigh(self._unit_logs, out)
+        self._passes[0].weigh(self._unit_logs, out, every=every)
         if self._active is not None:  # nothing is known of them but the weights
             weights = self.log_weights()
             out[self._active == 0.0] = np.exp(weights - np.logaddexp.reduce(weights))

@@ -128,6 +128,7 @@ class Posterior(ABC):
     # ---------------------------------------------------------------- what users see
 
     names: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()  # of each parameter: free, positive, degrees, or matrix (positive definite)
 
     @property
     def _event(self) -> tuple[int, ...]:
@@ -170,6 +171,7 @@ class NormalPosterior(Posterior):
     """Independent normal distributions: mean and precision."""
 
     kind, names = "normal", ("mean", "precision")
+    roles = ("free", "positive")
 
     def shake(self, rng: np.random.Generator) -> None:
         """See the base."""
@@ -211,6 +213,7 @@ class GammaPosterior(Posterior):
     """Independent gamma distributions: shape and rate."""
 
     kind, names = "gamma", ("shape", "rate")
+    roles = ("positive", "positive")
 
     def update(self, prior: tuple[Any, ...], first: Any, second: Any) -> None:
         """Shapes and rates add."""
@@ -243,6 +246,7 @@ class DirichletPosterior(Posterior):
     """Independent Dirichlet distributions: concentrations."""
 
     kind, names = "dirichlet", ("concentration",)
+    roles = ("positive",)
 
     def update(self, prior: tuple[Any, ...], first: Any, second: Any) -> None:
         """Counts add to the concentrations."""
@@ -277,6 +281,7 @@ class BetaPosterior(Posterior):
     """Independent beta distributions: alpha and beta."""
 
     kind, names = "beta", ("alpha", "beta")
+    roles = ("positive", "positive")
 
     def update(self, prior: tuple[Any, ...], first: Any, second: Any) -> None:
         """Successes add to alpha, failures to beta."""
@@ -314,6 +319,7 @@ class MvNormalPosterior(Posterior):
     """Independent normal distributions of vectors: mean and precision matrix."""
 
     kind, names = "vector", ("mean", "precision")
+    roles = ("free", "matrix")
 
     def shake(self, rng: np.random.Generator) -> None:
         """See the base."""
@@ -362,6 +368,7 @@ class WishartPosterior(Posterior):
     """Independent Wishart distributions: degrees of freedom and inverse scale; the mean is degrees times the scale."""
 
     kind, names = "wishart", ("degrees_of_freedom", "inverse_scale")
+    roles = ("degrees", "matrix")
 
     def update(self, prior: tuple[Any, ...], first: Any, second: Any) -> None:
         """Half degrees of freedom add, and so do inverse scales."""

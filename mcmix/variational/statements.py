@@ -177,6 +177,11 @@ class Labelled(Statement):
         """Columns of one row of data."""
         return 1
 
+    @property
+    @abstractmethod
+    def collected(self) -> list[np.ndarray]:
+        """What the pass adds up, label by label along the first axis: the arrays themselves."""
+
     @abstractmethod
     def refresh(self) -> None:
         """Write the coefficients for the next pass."""
@@ -218,6 +223,10 @@ class Labelled(Statement):
         return x if self.s.order is None else x[self.s.order]
 
 
+def _arrays(sums: Sums) -> list[np.ndarray]:
+    return [sums.n, *sums.sums, *[x for x in sums.squares if x is not None]]
+
+
 def _wide(x: Any, n: int) -> np.ndarray:
     return np.array(np.broadcast_to(x, (n,)), dtype=float)
 
@@ -241,6 +250,11 @@ class Numbers(Labelled):
         self._collect(rows, counts, 1, list(zip(columns, shifts, sums, squares, strict=True)))
         x = np.asarray(s.rows.arguments[0].known, dtype=float)
         self.base = float(np.sum(self.spec.base(x, self.moments())))
+
+    @property
+    def collected(self) -> list[np.ndarray]:
+        """See the base."""
+        return _arrays(self.sums)
 
     def message(self, parameter: str) -> tuple[Any, Any]:
         """From the expected sums of the last pass."""
@@ -298,6 +312,11 @@ class Vectors(Labelled):
         """Dimension."""
         return len(self.shift)
 
+    @property
+    def collected(self) -> list[np.ndarray]:
+        """See the base."""
+        return _arrays(self.sums)
+
     def message(self, parameter: str) -> tuple[Any, Any]:
         """From the expected sums of the last pass."""
         return families.messages(MV_NORMAL, parameter, self.sums, self.moments())
@@ -329,6 +348,11 @@ class Categories(Labelled):
         self._collect(rows, self.counts, n_categories, [])
         for row in rows:
             row.in_groups(x)
+
+    @property
+    def collected(self) -> list[np.ndarray]:
+        """See the base."""
+        return [self.counts]
 
     def message(self, parameter: str) -> tuple[Any, Any]:
         """Expected counts."""
@@ -364,6 +388,11 @@ class Counts(Labelled):
     def width(self) -> int:
         """Number of categories."""
         return len(self.slopes)
+
+    @property
+    def collected(self) -> list[np.ndarray]:
+        """See the base."""
+        return [self.sums.T]
 
     def message(self, parameter: str) -> tuple[Any, Any]:
         """Expected counts."""

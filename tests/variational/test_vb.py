@@ -394,7 +394,7 @@ def test_four_normals_and_ten_components(seed):
     q = mc.VB([y]).update(seed=1, verbose=False)
     assert q.has_converged
     assert truth.L - 1.0 < q.L
-    assert q.restart_bounds.max() == pytest.approx(q.L, abs=0.1)
+    assert q.restart_bounds.max() <= q.L + 1e-9  # moves lead on from the best start
 
 
 def test_the_same_seed_gives_the_same_answer():
