@@ -15,9 +15,8 @@ os.environ["MPLBACKEND"] = "Agg"  # figures are drawn, and shown to nobody
 
 PLAIN = {
     "test_arviz_bridge", "test_cross_products", "test_cumulative", "test_distributions", "test_frames",
-    "test_from_scipy", "test_gradients", "test_label_kernels", "test_layers", "test_machine", "test_model", "test_nodes",
-    "test_state",
-    "test_statistics", "test_weighted_rows",
+    "test_from_scipy", "test_gradients", "test_label_kernels", "test_layers", "test_machine", "test_model",
+    "test_nodes", "test_state", "test_statistics", "test_weighted_rows",
 }  # fmt: skip
 
 PORTABLE = {
