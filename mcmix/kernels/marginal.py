@@ -36,6 +36,7 @@ LOG_STEP, MEAN_LOG_STEP, SLACK, ANCHOR, TUNED, LEARNED, MOVES = range(7)
 STATE = 7
 MOST_MOVES = 20.0  # that make a sweep
 ENOUGH = 0.6  # of one minus the autocorrelation, which moves of a sweep are to reach
+GRADIENTS, ROWS = 20.0, 30_000.0  # of a sweep: as many gradients at most as go over so many rows, or a few
 MEMORY = 0.02  # weight of the last jump
 POINTS = 20.0  # for each direction, that a metric is worth which comes from curvature
 WORKSPACE_ROWS = 6  # of d numbers: see `_room`
@@ -216,7 +217,7 @@ def _follow(memory, accepted):
 
 
 @inline
-def _see_jump(memory, way, d):
+def _see_jump(memory, way, d, units):
     """How far moves go in each direction, and how many of them make a sweep."""
     factor, jumps, least = memory[STATE + d :], memory[STATE + d + d * d :], 1.0
     for i in range(d):
@@ -226,7 +227,10 @@ def _see_jump(memory, way, d):
         way[i] = rest / factor[i * d + i]
         jumps[i] += MEMORY * (0.5 * way[i] * way[i] - jumps[i])
         least = min(least, jumps[i])
-    memory[MOVES] = min(max(ENOUGH / max(least, 1e-6), 1.0), MOST_MOVES)
+    # no more than a sweep is worth: trajectories of short steps are many gradients each
+    each = 0.5 * min(PATH / math.exp(memory[MEAN_LOG_STEP]), MOST_STEPS) + 0.5
+    worth = max(ROWS / units, GRADIENTS) / each
+    memory[MOVES] = max(min(ENOUGH / max(least, 1e-6), MOST_MOVES, worth), 1.0)
 
 
 @inline
@@ -350,7 +354,7 @@ def _move(task, memory, numbers, stream):
         for i in range(d):
             work[i] = 0.0
     if task.tuning != 0:
-        _see_jump(memory, work, d)
+        _see_jump(memory, work, d, task.units)
         if not rare:
             _follow(memory, math.exp(min(change, 0.0)))
         _learn(memory, here, work, d)

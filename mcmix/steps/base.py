@@ -200,6 +200,8 @@ class Step(ABC):
         Whether never to accept a proposal is no sign of trouble.
     before_labels : bool
         Whether it moves with labels summed out, so that these must be drawn before anything else looks at them.
+    beside_others : bool
+        Whether its variables are moved by the steps of the table as well.
     """
 
     name = "step"
@@ -209,6 +211,7 @@ class Step(ABC):
     names_may_stick = False
     may_refuse_for_ever = False
     before_labels = False
+    beside_others = False
     verbose = -1  # PyMC 2's level of talk, for programs that read it
     in_python = False  # whether a sweep calls Python with the nodes showing one chain's values
 

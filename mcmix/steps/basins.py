@@ -119,9 +119,10 @@ def risen(ask: Ask, start: np.ndarray, most: int = NEWTON, nats: float = BETTER)
     return here, height
 
 
-def basin_of(ask: Ask, near: np.ndarray) -> Basin | None:
+def basin_of(bound: BoundDensity, near: np.ndarray) -> Basin | None:
     """The mode next to a point, and the normal approximation there; None where there is no finite curvature."""
-    mode, height = risen(ask, near, nats=CONVERGED)
+    ask: Ask = bound
+    mode, height = risen(ask, near, 1 if is_dear(bound) else NEWTON, CONVERGED)
     bend = _bend(ask, mode)
     if bend is None or not np.isfinite(height):
         return None
@@ -129,6 +130,11 @@ def basin_of(ask: Ask, near: np.ndarray) -> Basin | None:
     variance = 1.0 / np.maximum(bend[0], 1.0 / WIDEST)
     factor = np.linalg.cholesky((bend[1] * variance) @ bend[1].T)
     return Basin(mode, height, factor, int((bend[0] < 1.0 / WIDEST).sum()))
+
+
+def is_dear(bound: BoundDensity) -> bool:
+    """Whether second derivatives cost too much to be asked for at every step."""
+    return bound.density.evaluations * bound.density.free > DEAR
 
 
 def _bend(ask: Ask, at: np.ndarray, slope: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray] | None:
@@ -173,7 +179,7 @@ def searched(bound: BoundDensity, parts: Components | None, start: np.ndarray, r
     start : ndarray, shape (d,)
     rng : numpy.random.Generator
     """
-    if parts is None or bound.density.evaluations * bound.density.free > DEAR:
+    if parts is None or is_dear(bound):
         return climbed(bound, start, scales(bound, start))[0]
     seeded = _seeded(bound, parts.alike(start), rng)
     found = sorted((risen(bound, s, FEW) for s in [start, *seeded]), key=lambda one: -one[1])

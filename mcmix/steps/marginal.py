@@ -28,6 +28,7 @@ HALVINGS = 12  # of the spread of a start, until its density is a number
 ROUGH = 1.0  # nats by which they may differ while a mode is looked for
 ROUNDING = 1e-12  # nats for each row: what adding up so many may lose
 EXACT = 1e-6  # nats by which weighted rows may differ from all of them where a chain starts
+BESIDE = 60_000  # densities of a label update up to which moves given labels are made too: they leave narrow places
 FIRST_LEVEL = 2  # of weighted rows that is tried
 
 
@@ -52,7 +53,7 @@ class MarginalMove(Step):
     before_labels = True
     several = True
 
-    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
+    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = "", beside: bool = False):
         super().__init__(variables, reason or "chosen by the user")
         names = ", ".join(v.name for v in self.variables)
         block = summed_out(structure)
@@ -62,6 +63,7 @@ class MarginalMove(Step):
             self.density = MarginalDensity(structure, block, self.variables)
         except NoDerivative as error:
             raise TypeError(f"{names}: {error}") from error
+        self.beside_others = beside
         self._at_level: dict[int, MarginalDensity] = {}
         self._bound: dict[int, Bound] = {}
         self._found: tuple[int, Basin | None] | None = None
@@ -277,14 +279,17 @@ def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove
     nodes = [n for n in structure.recording.leaves if n not in taken and _can_move(n, structure)]
     if not nodes:
         return "no continuous unknown is left to be moved with the labels summed out"
-    why = "all continuous unknowns at once"
+    block = summed_out(structure)
+    beside = not isinstance(block, str) and block.label.n_units * block.label.n_labels <= BESIDE
+    why = "all continuous unknowns at once" + (", beside their own steps" if beside else "")
     try:
-        return MarginalMove(nodes, structure, why)
+        return MarginalMove(nodes, structure, why, beside)
     except TypeError as error:
-        rest = [] if isinstance(summed_out(structure), str) else [n for n in nodes if _moves_alone(n, structure)]
+        rest = [] if isinstance(block, str) else [n for n in nodes if _moves_alone(n, structure)]
         if not rest:
             return f"labels are not summed out: {error}"
-        return MarginalMove(rest, structure, f"{why}, but for those below something without a derivative ({error})")
+        why += f", but for those below something without a derivative ({error})"
+        return MarginalMove(rest, structure, why, beside)
 
 
 def _moves_alone(node: Stochastic, structure: Structure) -> bool:

@@ -227,7 +227,7 @@ def _planned(
         found = offered(structure, taken)
         compiled.why_not_marginal = found if isinstance(found, str) else ""
         chosen += [] if isinstance(found, str) else [found]
-        taken = taken | {v for s in chosen for v in s.variables}
+        taken = taken | {v for s in chosen if not s.beside_others for v in s.variables}
     place = {n: i for i, n in enumerate(unknowns)}
     steps = chosen + [step_for(n, structure) for n in unknowns if n not in taken]
     compiled.steps = _with_permutations(
