@@ -409,8 +409,8 @@ def test_a_saved_state_goes_on_bit_for_bit(tmp_path):
 
 
 def test_labels_that_are_not_kept_are_drawn_at_the_end_alone():
-    x = two_normals(300)
-    m = sampled(pair(x, label_budget=0), seed=7, iterations=400, burn=200, chains=2)
+    x = two_normals(40_000)
+    m = sampled(pair(x, label_budget=0), seed=7, iterations=80, burn=40, chains=2)
     assert m.assembled.marginal_alone({}) is move_of(m)
     mu, sd, w = (m.trace(name)[:] for name in ("mu", "sd", "w"))
     likelihood = [
@@ -424,7 +424,7 @@ def test_labels_that_are_not_kept_are_drawn_at_the_end_alone():
     chain = m._runners[0].chain
     counts = np.bincount(chain.get(label).astype(int), minlength=2)
     np.testing.assert_array_equal(chain.view(("units", label)), counts)
-    assert m.memberships().shape == (300, 2)
+    assert m.memberships().shape == (40_000, 2)
 
 
 def test_labels_that_are_kept_are_draws_given_the_parameters():
