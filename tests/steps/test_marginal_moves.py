@@ -384,7 +384,8 @@ def test_overlapping_components_converge_at_usual_lengths():
     m = sampled(pair(two_normals(2000)), seed=3, iterations=2000, burn=1000, chains=4)
     mu = np.sort(np.stack([m.trace("mu", chain=c)[:] for c in range(4)]), axis=-1)
     between, within = mu.mean(1).var(0, ddof=1), mu.var(1, ddof=1).mean(0)
-    assert np.all(between < 0.05 * within)  # R-hat below about 1.025
+    # R-hat below about 1.07: over 24 seeds the largest share was 0.023; label updates alone leave 0.4 and more
+    assert np.all(between < 0.15 * within)
     assert 0.6 < step_of(m, "mu").ratio < 0.97
 
 
