@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import optimize
 
 from mcmix.kernels.transforms import IDENTITY, LOG, SIMPLEX, UPPER
 from mcmix.steps.marginal_density import BoundDensity, MarginalDensity
@@ -77,6 +76,7 @@ def climbed(
     nats : float
         Gain of a step with which it ends.
     """
+    from scipy import optimize  # a tenth of a second to load, and few models come here
 
     def downhill(steps: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = ask(start + scale * steps)
@@ -248,8 +248,8 @@ class Components:
     ----------
     lines : list of ndarray, shape (K,)
         Of each table of numbers without ends.
-    logs : list of ndarray, shape (K,)
-        Of each table of numbers with one end, whose free coordinates are logarithms.
+    bounded : list of ndarray, shape (K,)
+        Of each table of numbers with ends, or of angles: their free coordinates have no scale of the data's.
     simplexes : list of ndarray, shape (K - 1,)
         Log ratios of weights to the last one.
     n_components : int
@@ -259,14 +259,14 @@ class Components:
 
     n_components: int
     lines: list[np.ndarray] = field(default_factory=list)
-    logs: list[np.ndarray] = field(default_factory=list)
+    bounded: list[np.ndarray] = field(default_factory=list)
     simplexes: list[np.ndarray] = field(default_factory=list)
     named: bool = False
 
     def alike(self, free: np.ndarray) -> np.ndarray:
         """A point where all components are what they are on average."""
         found = free.copy()
-        for places in [*self.lines, *self.logs]:
+        for places in [*self.lines, *self.bounded]:
             found[places] = np.mean(free[places])
         for places in self.simplexes:
             found[places] = 0.0
@@ -277,14 +277,14 @@ class Components:
         gone, split = self._pair(free, rng)
         found = free.copy()
         if self.named and rng.random() < SWAPPED:
-            for places in [*self.lines, *self.logs]:
+            for places in [*self.lines, *self.bounded]:
                 found[places[[gone, split]]] = free[places[[split, gone]]]
             return found
         width = np.exp(rng.uniform(-3.0, 0.0))
         for places in self.lines:
             spread = width * np.std(free[places]) * rng.standard_normal()
             found[places[gone]], found[places[split]] = free[places[split]] + spread, free[places[split]] - spread
-        for places in self.logs:
+        for places in self.bounded:
             found[places[gone]] = free[places[split]] + 0.5 * rng.standard_normal()
         for places in self.simplexes:
             found[places] = _halved(free[places], gone, split)
@@ -326,10 +326,10 @@ def components_of(density: MarginalDensity) -> Components | None:
                 return None
             parts.simplexes.append(np.arange(first[node], first[node] + found.capacity - 1))
             continue
-        places = np.array([first[v] + i for v, i in table])
-        (parts.lines if transforms == {IDENTITY} else parts.logs).append(places)
-        if not transforms <= {IDENTITY, LOG, UPPER} and len(transforms) > 1:
+        if len(transforms) > 1 and not transforms <= {IDENTITY, LOG, UPPER}:
             return None
+        places = np.array([first[v] + i for v, i in table])
+        (parts.lines if transforms == {IDENTITY} else parts.bounded).append(places)
     return parts
 
 

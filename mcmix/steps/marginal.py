@@ -17,7 +17,7 @@ from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.basins import Basin, basin_of, components_of, searched
 from mcmix.steps.marginal_density import BoundDensity, MarginalDensity, has_slopes
 from mcmix.steps.targets import is_discrete
-from mcmix.steps.weighted import Summary
+from mcmix.steps.weighted import WeightedLevels
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.gradients import NoDerivative
 
@@ -69,9 +69,9 @@ class MarginalMove(Step):
         self._found: tuple[int, Basin | None] | None = None
 
     @cached_property
-    def summary(self) -> Summary:
+    def levels(self) -> WeightedLevels:
         """How the rows may be replaced by few."""
-        return Summary(self.density.block)
+        return WeightedLevels(self.density.block)
 
     def compile(self, plan: Plan) -> None:
         """Places for what a chain keeps."""
@@ -160,7 +160,7 @@ class MarginalMove(Step):
 
     def _density_at(self, level: int) -> MarginalDensity | None:
         """Over weighted rows; None where there are none."""
-        fewer = self.summary.level(level)
+        fewer = self.levels.level(level)
         if fewer is not None and level not in self._at_level:
             whole = self.density
             self._at_level[level] = MarginalDensity(whole.structure, whole.block, whole.nodes, fewer)
@@ -168,7 +168,7 @@ class MarginalMove(Step):
 
     def _fit(self, chain: Chain, free: np.ndarray, level: int, nats: float) -> tuple[int, BoundDensity]:
         """Weighted rows that say what all rows say, at a point; all rows where none are found."""
-        level = 0 if self.summary.exact else level
+        level = 0 if self.levels.exact else level
         while (density := self._density_at(level)) is not None:
             bound = self._over(density, chain)
             if bound.difference(free) <= nats:
@@ -191,7 +191,7 @@ class MarginalMove(Step):
     def note(self) -> str:  # type: ignore[override]
         """Which rows are gone over, once chains have started."""
         if not self.chains:
-            return f"all rows: {self.summary.why_not}" if self.summary.why_not else ""
+            return f"all rows: {self.levels.why_not}" if self.levels.why_not else ""
         return "; ".join(dict.fromkeys([*(self._rows_of(chain) for chain in self.chains), *self._metric()]))
 
     def _metric(self) -> list[str]:
@@ -206,11 +206,11 @@ class MarginalMove(Step):
     def _rows_of(self, chain: Chain) -> str:
         numbers = self._numbers(chain)
         level, units = int(numbers[kernels.LEVEL]) - 1, self.density.block.label.n_units
-        if self.summary.why_not:
-            return f"all rows: {self.summary.why_not}"
+        if self.levels.why_not:
+            return f"all rows: {self.levels.why_not}"
         if level < 0 or numbers[kernels.WHOLE]:
             return "all rows: weighted ones " + ("were not fine enough" if level >= 0 else "are hardly fewer")
-        if self.summary.exact:
+        if self.levels.exact:
             return f"{self._at_level[level].data.n_units} distinct values in the place of {units} rows"
         seen = max(numbers[kernels.DIFFERENCE], self.exact)
         return f"{self._at_level[level].data.n_units} weighted rows in the place of {units}, within {seen:.0e} nats"

@@ -77,7 +77,7 @@ def constant_of_all(x: Expression, count: int) -> Expression:
     return x if x.size == 1 or x.shape != (count,) else ex.gather(x, np.array(0))
 
 
-class Summary:
+class WeightedLevels:
     """How the rows of a label block may be replaced by few, from coarse to fine.
 
     Parameters
@@ -156,4 +156,4 @@ def _is_tied(x: np.ndarray, discrete: bool) -> bool:
     return 2 * len(np.unique(some)) <= len(some)
 
 
-__all__ = ["Summary", "Weighted"]
+__all__ = ["WeightedLevels", "Weighted"]

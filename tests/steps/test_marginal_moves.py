@@ -235,7 +235,7 @@ def test_counts_are_weighed_by_their_distinct_values(name):
     m = mc.MCMC([mc.Mixture("y", w, grammar.law(family), *parameters, value=x, observed=True)], marginal_moves=True)
     whole, _ = bound(m)
     fewer, _ = bound(m, 0)
-    assert move_of(m).summary.exact
+    assert move_of(m).levels.exact
     assert fewer.density.data.n_units == len(np.unique(x))
     free = whole.where() + 0.1
     (one, slope), (other, by_fewer) = whole(free), fewer(free)
@@ -250,7 +250,7 @@ def _unknown(parameter):
 
 def test_rounded_data_are_weighed_by_their_distinct_values():
     m = pair(np.round(two_normals(2000), 1))
-    assert move_of(m).summary.exact
+    assert move_of(m).levels.exact
     assert bound(m, 0)[0].density.data.n_units < 100
 
 
@@ -263,7 +263,7 @@ def test_densities_with_kinks_use_all_rows(law, why):
     high = mc.Gamma("high", 20.0, 10.0, size=2) if law == "Uniform" else high
     mixture = mc.Mixture("y", mc.Dirichlet("w", [1.0, 1.0]), getattr(mc, law), low, high, value=x, observed=True)
     m = mc.MCMC([mixture], marginal_moves=True)
-    assert why in move_of(m).summary.why_not
+    assert why in move_of(m).levels.why_not
     assert move_of(m)._density_at(2) is None
 
 
@@ -471,7 +471,7 @@ def test_what_is_below_a_users_density_keeps_its_step_and_the_rest_moves(capsys)
     y = mc.Mixture("y", w, mc.Normal, mu, 1.0, value=[0.0, 1.0, 3.0], observed=True)
     m = mc.MCMC([y], marginal_moves=True)
     assert {v.name for v in move_of(m).variables} == {"w", "mu"}
-    assert "without a derivative (w, mine, mu: " in move_of(m).reason or "without a derivative" in move_of(m).reason
+    assert "without a derivative" in move_of(m).reason
     m.explain()
     assert "mine: " in capsys.readouterr().out
 
