@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import beside_bayespy, marginal, measure, written
+from benchmarks import beside_bayespy, families, marginal, measure, written
 
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "scikit-learn")
 
@@ -28,6 +28,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "regressions": written.regressions,
         "bayespy": lambda: beside_bayespy.beside_bayespy(20_000 if quick else 200_000),
         "marginal": lambda: marginal.marginal(quick),
+        "families": lambda: families.families(20_000 if quick else 100_000),
         "ten": lambda: measure.ten(2 if quick else 10),
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
