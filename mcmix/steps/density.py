@@ -11,8 +11,10 @@ from mcmix.kernels import density_steps as kernels
 from mcmix.kernels.base import AddressedKernel, address_of
 from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.accumulators import Accumulator
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.steps.layout import BoundProgram
+from mcmix.steps.rows_by_label import accumulators_of
 from mcmix.steps.targets import (
     MOST_ENUMERATED,
     Piece,
@@ -59,6 +61,10 @@ class DensityStep(Step):
         for key, n in (("lower", self.n), ("upper", self.n), ("counter", 2), ("work", self.workspace)):
             plan.layout.place((key, self), n)
 
+    def accumulators(self) -> Sequence[Accumulator]:
+        """Rows in the order of their labels, where the log density goes over these."""
+        return accumulators_of(self.target.by_label)
+
     @property
     def workspace(self) -> int:
         """Doubles of workspace."""
@@ -102,6 +108,8 @@ class DensityStep(Step):
     def cost(self) -> str:
         """Cost of one sweep."""
         each = "one element's terms" if self.target.single else f"{self.target.size} terms"
+        if self.target.single and self.target.by_label:
+            each = ", ".join(found.told for found in self.target.by_label)
         return f"{self.n} x {each} per evaluation"
 
 
@@ -205,7 +213,7 @@ class BlockMetropolis(Step):
             if is_discrete(node):
                 raise TypeError(f"{node.name}: the block step moves continuous variables; use DiscreteMetropolis")
         self.pieces = [piece_of(node, covariance is not None) for node in self.variables]
-        self.target = joint_target(self.variables, structure)
+        self.target, self.by_label = joint_target(self.variables, structure)
         self.own_functions = _own_functions(self.variables, structure)
         self.terms = max(x.size for x in ordered(self.target))
         self.groups = [self.pieces]
@@ -216,6 +224,10 @@ class BlockMetropolis(Step):
             self.groups = [[piece] for piece in alone]
         self.n, self.d = sum(p.size for p in self.groups[0]), sum(p.free for p in self.groups[0])
         self.factor = 0.3 * np.eye(self.d) if covariance is None else self._factor(covariance)
+
+    def accumulators(self) -> Sequence[Accumulator]:
+        """Rows in the order of their labels, where the log density goes over these."""
+        return accumulators_of(self.by_label)
 
     def _factor(self, covariance: np.ndarray) -> np.ndarray:
         names = ", ".join(v.name for v in self.variables)

@@ -249,7 +249,8 @@ def _place_sums(compiled: CompiledModel) -> None:
     passes = {p.label: p for p in compiled.label_passes}
     for step in compiled.steps:
         for one in step.accumulators():
-            passes[one.label].also(one)
+            if one not in passes[one.label].others:
+                passes[one.label].also(one)
     for label_pass in passes.values():
         label_pass.place_sums(compiled.plan)
 

@@ -1,0 +1,256 @@
+"""Log densities of rows, component by component: each needs only the rows that have its label.
+
+Where no sums stand for the rows of a mixture, the log density of a component's parameter is a sum over rows. Rows of
+other components say nothing about it, so rows are kept in the order of their labels (steps/rows_by_label.py), and a sum
+goes over one stretch of them. Of rows that take few values, how often each stands in a component says it all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mcmix.structure import expression as ex
+from mcmix.structure.cells import looked_up
+from mcmix.structure.expression import Expression, constant, leaf
+from mcmix.structure.label_vectors import LabelVector, SeparableFactor
+from mcmix.structure.recording import Factor
+from mcmix.structure.rewrite import NotSeparable, follow_rows, substitute
+from mcmix.structure.sources import decided_by
+from mcmix.structure.tempering import POWER
+from mcmix.structure.walks import ordered
+from mcmix.structure.weighted_rows import few_values
+
+if TYPE_CHECKING:
+    from mcmix.structure.contributions import Contribution, Structure
+
+MOST_COLUMNS = 6  # known columns of a factor that are put into the order of labels in every sweep
+FEWEST_COUNTED = 256  # rows from which on it is worth looking for equal ones
+MOST_COMPONENTS = 64  # whose sums are written out one by one where a variable enters several of them
+
+
+@dataclass(eq=False)
+class RowsByLabel:
+    """A factor's rows, stretch by stretch.
+
+    Attributes
+    ----------
+    separable : SeparableFactor
+    label : LabelVector
+    columns : list of Expression, shape (rows,)
+        Known numbers of the rows, in the order of the data.
+    values : ndarray, shape (values,), or None
+        The distinct values of the only column, where these are few: rows then stay where they are, and are counted.
+    slot : Expression
+        The leaf at which the label of the present stretch stands.
+    rows : Expression
+        Log density of the rows in the order of labels, or of the distinct values times their counts, under that label.
+    bounds : Expression or None
+        Leaf of the first row of each stretch and the end of the last one.
+    """
+
+    separable: SeparableFactor
+    label: LabelVector
+    columns: list[Expression]
+    values: np.ndarray | None
+    slot: Expression
+    rows: Expression
+    bounds: Expression | None
+
+    @property
+    def factor(self) -> Factor:
+        """Whose rows these are."""
+        return self.separable.factor
+
+    @property
+    def elements(self) -> Expression:
+        """Log density of each component's rows, shape (K,), for programs that compute one element at a time."""
+        parts = (self.rows,) if self.bounds is None else (self.rows, self.bounds)
+        return ex._make("by label", parts, (self.label.n_labels,), (self.slot, tuple(self.label.values.tolist())))
+
+    def of(self, number: int) -> Expression:
+        """Log density of the rows of one component, by its place among the labels' values."""
+        rows = substitute(self.rows, {self.slot: constant(int(self.label.values[number]))})
+        if self.bounds is None:
+            return ex.reduce("sum", rows)
+        return ex._make("of label", (rows, self.bounds), (), number)
+
+    def whole(self, variables: frozenset[Expression] | None = None) -> Expression:
+        """Log density of all rows, or of those components' that depend on some variables."""
+        total: Expression = constant(0.0)
+        for number in range(self.label.n_labels):
+            own = self.of(number)
+            if variables is None or variables & own.leaves:
+                total = ex.elementwise("add", total, own)
+        return total
+
+    @property
+    def size(self) -> int:
+        """Terms of a sum over all components, or over one where rows are counted."""
+        return self.rows.size
+
+    @property
+    def told(self) -> str:
+        """What an evaluation goes over, in words."""
+        if self.values is not None:
+            return f"{len(self.values)} distinct values of {self.factor.node.name}"
+        return f"the rows of {self.factor.node.name} in one component"
+
+
+def rows_by_label(e: Contribution, structure: Structure) -> RowsByLabel | None:
+    """How evidence over rows can be asked for component by component, or None; the answer is one object."""
+    if e.over not in ("rows", "whole"):
+        return None
+    if e.factor not in structure.by_label:
+        structure.by_label[e.factor] = _found(e, structure)
+    return structure.by_label[e.factor]
+
+
+def of_components(e: Contribution, structure: Structure, variable: Expression | None = None) -> Expression | None:
+    """Evidence over rows written as one sum for each component that a variable enters; None where it cannot be."""
+    found = rows_by_label(e, structure)
+    if found is None or found.label.n_labels > MOST_COMPONENTS:
+        return None
+    total = found.whole(None if variable is None else frozenset([variable]))
+    return total * POWER if e.tempered else total
+
+
+def by_element(e: Contribution, structure: Structure, variable: Expression) -> Expression | None:
+    """Evidence over rows as one entry for each element of a variable; None where an element enters several stretches."""
+    found = rows_by_label(e, structure)
+    if found is None or not reads_own_element(found, variable):
+        return None
+    return found.elements * POWER if e.tempered else found.elements
+
+
+def reads_own_element(found: RowsByLabel, variable: Expression) -> bool:
+    """Whether component k depends on element k of a variable and on no other."""
+    if variable.shape != (found.label.n_labels,) or found.label.lowest != 0:
+        return False
+    waiting, seen = [found.rows], set[Expression]()
+    while waiting:
+        part = waiting.pop()
+        if part in seen or variable not in part.leaves:
+            continue
+        seen.add(part)
+        if part is variable:
+            return False
+        if part.op == "take" and part.arguments[1] is found.slot and part.arguments[0].shape == variable.shape:
+            if not _entry_by_entry(part.arguments[0], variable):
+                return False
+            continue
+        waiting += part.arguments
+    return True
+
+
+def _entry_by_entry(table: Expression, variable: Expression) -> bool:
+    """Whether entry k of a table depends on element k of a variable alone."""
+
+    def on_part(part: Expression) -> bool:
+        if part is variable:
+            return False
+        if part.op == "take" and variable in part.leaves:
+            raise NotSeparable("looked up")
+        if any(a.shape != variable.shape and variable in a.leaves for a in part.arguments):
+            raise NotSeparable("all elements enter")
+        return variable in part.leaves
+
+    try:
+        follow_rows(table, variable.size, on_part)
+    except NotSeparable:
+        return False
+    return True
+
+
+def _found(e: Contribution, structure: Structure) -> RowsByLabel | None:
+    parts = [(b, s) for b in structure.blocks for s in b.factors if s.factor is e.factor]
+    if len(parts) != 1:
+        return None
+    block, s = parts[0]
+    if s.labels != [block.label] or s.given_others or s.gaps is not None or s.cells is not None:
+        return None
+    try:
+        return _made(s, block.label)
+    except NotSeparable:
+        return None
+
+
+def _made(s: SeparableFactor, label: LabelVector) -> RowsByLabel:
+    columns = _columns(s, label)
+    slot = leaf(("label of the stretch", s.factor), (), "int")
+    under = {label.variable: slot, **dict.fromkeys(looked_up(s.rows, label.variable), slot)}
+    values = _few_values(s, columns)
+    if values is not None:
+        return _counted(s, label, columns, values, slot, under)
+    count = s.rows.shape[0]
+    ordered_columns = [leaf(("rows by label", s.factor, j), (count,), c.kind) for j, c in enumerate(columns)]
+    rows = substitute(s.rows, {**under, **dict(zip(columns, ordered_columns, strict=True))})
+    if rows.shape != (count,):
+        raise NotSeparable("all rows of a component are alike")
+    bounds = leaf(("bounds of labels", s.factor), (label.n_labels + 1,))
+    return RowsByLabel(s, label, columns, None, slot, rows, bounds)
+
+
+def _counted(
+    s: SeparableFactor,
+    label: LabelVector,
+    columns: list[Expression],
+    values: np.ndarray,
+    slot: Expression,
+    under: dict[Expression, Expression],
+) -> RowsByLabel:
+    density = substitute(s.rows, {**under, columns[0]: constant(values)})
+    counts = leaf(("counts of values", s.factor), (label.n_labels * len(values),))
+    first = ex.elementwise("multiply", slot - label.lowest if label.lowest else slot, len(values))
+    own = ex.gather(counts, ex.elementwise("add", first, constant(np.arange(len(values)))))
+    # A value that is not there may be impossible: nothing times minus infinity would be no number.
+    rows = ex.elementwise("where", ex.elementwise("greater", own, 0.0), density, 0.0) * own
+    return RowsByLabel(s, label, columns, values, slot, rows, None)
+
+
+def _columns(s: SeparableFactor, label: LabelVector) -> list[Expression]:
+    """Known numbers of the rows.
+
+    Raises
+    ------
+    NotSeparable
+        If rows are made of anything else than these and look-ups by label, or stand for components as well.
+    """
+    count = s.rows.shape[0]
+    if count == label.n_labels or count < 2:
+        raise NotSeparable("as many rows as components")
+    found: dict[Expression, None] = {}
+
+    def on_part(part: Expression) -> bool:
+        if part is label.variable or (part.op == "take" and part.arguments[0] is label.variable):
+            return False
+        if part.is_constant:
+            found[part] = None
+            return False
+        if part.op == "leaf" or (part.op == "take" and label.variable in part.arguments[0].leaves):
+            raise NotSeparable("unknown numbers of rows")
+        return True
+
+    follow_rows(s.rows, count, on_part)
+    tables = [p.arguments[0] for p in ordered(s.rows) if p.op == "take"]
+    if not found or len(found) > MOST_COLUMNS or any(t in found for t in tables):
+        raise NotSeparable("too many columns")
+    return list(found)
+
+
+def _few_values(s: SeparableFactor, columns: list[Expression]) -> np.ndarray | None:
+    """The distinct values of the only column, if they are few beside the rows."""
+    alone = len(columns) == 1 and s.rows.op == "density" and s.rows.arguments[0] is columns[0]
+    if not alone or s.units is not None or columns[0].size < FEWEST_COUNTED:
+        return None
+    found = few_values(np.asarray(columns[0].value), s.rows.extra.support.discrete)
+    decided_by(columns[0])
+    if found is None:
+        return None
+    # programs tell whole tables from rows by their length: one more value that stands nowhere keeps these apart
+    return np.append(found, found[-1]) if any(len(found) in p.shape for p in ordered(s.rows)) else found
+
+
+__all__ = ["RowsByLabel", "by_element", "of_components", "rows_by_label"]
