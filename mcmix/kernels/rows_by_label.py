@@ -7,8 +7,9 @@ from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import record, record_at
 from mcmix.kernels.tiles import LABEL, PASS, lane, scratch_of
 
-# Labels of units from the lowest on, and how many there may be; rows, and the unit of each (0: row i is unit i); columns,
-# and where each goes, one after another; where the first rows of stretches are; room for whole numbers, one a label.
+# Labels of units from the lowest on, and how many there may be; rows, and the unit of each (0: row i is unit i);
+# columns, and where each goes, one after another; where the first rows of stretches are; room for whole numbers, one a
+# label.
 ORDER = record(
     "labels", "lowest", "n_labels", "rows", "units", "columns", "n_columns", "sorted_columns", "bounds", "places"
 )  # fmt: skip

@@ -81,6 +81,16 @@ class RowFactor:
         self.fields |= {"weigh": kernels.weigh_by_density.address, "density": density, "x": x}
         return self._parameters(parameters)
 
+    def by_values(
+        self, density: int, values: np.ndarray, numbers: np.ndarray, place: int, parameters: Sequence[tuple[int, int]]
+    ) -> RowFactor:
+        """As `by_density`, of rows that take few values: which of them each row has, and where their table goes."""
+        self.kept += [values, numbers]
+        self.fields |= {"weigh": kernels.weigh_values.address, "prepare": kernels.prepare_values.address}
+        self.fields |= {"density": density, "x": address_of(values), "table": place}
+        self.fields |= {"numbers": address_of(numbers), "n_values": len(values)}
+        return self._parameters(parameters)
+
     def by_program(self, program: dict[str, int], component: int, result: int) -> RowFactor:
         """By a row program, which reads the label from a place and leaves a tile's results at another."""
         weigh = kernels.weigh_by_program.address

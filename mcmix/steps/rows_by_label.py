@@ -13,7 +13,7 @@ from mcmix.kernels.base import address_of
 from mcmix.kernels.records import made
 from mcmix.nodes.numbers import shared_doubles
 from mcmix.steps.accumulators import Accumulator, Kernels, Memory
-from mcmix.structure.by_component import RowsByLabel
+from mcmix.structure.by_component import FewValues, RowsByLabel
 from mcmix.structure.label_vectors import LabelVector
 
 
@@ -93,35 +93,26 @@ class ValueCounts(Accumulator):
 
     def places(self) -> dict[Hashable, int]:
         """A count for each label and value."""
-        return {("counts of values", self.found.factor): self.label.n_labels * len(self._values)}
+        return {("counts of values", self.found.factor): self.label.n_labels * len(self._few.values)}
 
     @property
-    def _values(self) -> np.ndarray:
-        assert self.found.values is not None
-        return self.found.values
-
-    @cached_property
-    def _numbers(self) -> np.ndarray:
-        return numbers_of_values(self.found)
+    def _few(self) -> FewValues:
+        assert self.found.few is not None
+        return self.found.few
 
     def told(self, memory: Memory) -> np.ndarray:
         """Which value each row has, and where counts are."""
         return made(
             kernels.VALUES,
-            n_values=len(self._values),
-            numbers=address_of(self._numbers),
+            n_values=len(self._few.values),
+            numbers=address_of(self._few.numbers),
             counts=memory.address(("counts of values", self.found.factor)),
         )
 
 
-def numbers_of_values(found: RowsByLabel) -> np.ndarray:
-    """Which of the distinct values each row has, shape (rows,)."""
-    return np.searchsorted(found.values, np.asarray(found.columns[0].value)).astype(np.uint16)
-
-
 def accumulators_of(rows: Sequence[RowsByLabel]) -> list[Accumulator]:
     """What a pass must keep for programs that go over rows by label."""
-    return [OrderedRows(r) if r.values is None else ValueCounts(r) for r in rows]
+    return [OrderedRows(r) if r.few is None else ValueCounts(r) for r in rows]
 
 
-__all__ = ["OrderedRows", "ValueCounts", "accumulators_of", "numbers_of_values"]
+__all__ = ["OrderedRows", "ValueCounts", "accumulators_of"]

@@ -7,6 +7,7 @@ goes over one stretch of them. Of rows that take few values, how often each stan
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,22 @@ FEWEST_COUNTED = 256  # rows from which on it is worth looking for equal ones
 MOST_COMPONENTS = 64  # whose sums are written out one by one where a variable enters several of them
 
 
+@dataclass(frozen=True, eq=False)
+class FewValues:
+    """The distinct values of a column of known numbers.
+
+    Attributes
+    ----------
+    values : ndarray, shape (values,)
+        Ascending.
+    numbers : ndarray of short whole numbers, shape (rows,)
+        Which of them each row has.
+    """
+
+    values: np.ndarray
+    numbers: np.ndarray
+
+
 @dataclass(eq=False)
 class RowsByLabel:
     """A factor's rows, stretch by stretch.
@@ -41,7 +58,7 @@ class RowsByLabel:
     label : LabelVector
     columns : list of Expression, shape (rows,)
         Known numbers of the rows, in the order of the data.
-    values : ndarray, shape (values,), or None
+    few : FewValues or None
         The distinct values of the only column, where these are few: rows then stay where they are, and are counted.
     slot : Expression
         The leaf at which the label of the present stretch stands.
@@ -54,7 +71,7 @@ class RowsByLabel:
     separable: SeparableFactor
     label: LabelVector
     columns: list[Expression]
-    values: np.ndarray | None
+    few: FewValues | None
     slot: Expression
     rows: Expression
     bounds: Expression | None
@@ -94,8 +111,8 @@ class RowsByLabel:
     @property
     def told(self) -> str:
         """What an evaluation goes over, in words."""
-        if self.values is not None:
-            return f"{len(self.values)} distinct values of {self.factor.node.name}"
+        if self.few is not None:
+            return f"{len(self.few.values)} distinct values of {self.factor.node.name}"
         return f"the rows of {self.factor.node.name} in one component"
 
 
@@ -117,8 +134,14 @@ def of_components(e: Contribution, structure: Structure, variable: Expression | 
     return total * POWER if e.tempered else total
 
 
+def exact_of(e: Contribution, kept: Collection[RowsByLabel]) -> Expression:
+    """Log density of a factor at power one, over the rows that a label update keeps by label where it does."""
+    own = next((found for found in kept if found.factor is e.factor), None)
+    return e.exact if own is None or own.label.n_labels > MOST_COMPONENTS else own.whole()
+
+
 def by_element(e: Contribution, structure: Structure, variable: Expression) -> Expression | None:
-    """Evidence over rows as one entry for each element of a variable; None where an element enters several stretches."""
+    """Evidence over rows with one entry for each element of a variable; None where one enters several stretches."""
     found = rows_by_label(e, structure)
     if found is None or not reads_own_element(found, variable):
         return None
@@ -181,9 +204,9 @@ def _made(s: SeparableFactor, label: LabelVector) -> RowsByLabel:
     columns = _columns(s, label)
     slot = leaf(("label of the stretch", s.factor), (), "int")
     under = {label.variable: slot, **dict.fromkeys(looked_up(s.rows, label.variable), slot)}
-    values = _few_values(s, columns)
-    if values is not None:
-        return _counted(s, label, columns, values, slot, under)
+    few = few_values_of(s)
+    if few is not None and columns == [s.rows.arguments[0]]:
+        return _counted(s, label, columns, few, slot, under)
     count = s.rows.shape[0]
     ordered_columns = [leaf(("rows by label", s.factor, j), (count,), c.kind) for j, c in enumerate(columns)]
     rows = substitute(s.rows, {**under, **dict(zip(columns, ordered_columns, strict=True))})
@@ -197,17 +220,18 @@ def _counted(
     s: SeparableFactor,
     label: LabelVector,
     columns: list[Expression],
-    values: np.ndarray,
+    few: FewValues,
     slot: Expression,
     under: dict[Expression, Expression],
 ) -> RowsByLabel:
+    values = few.values
     density = substitute(s.rows, {**under, columns[0]: constant(values)})
     counts = leaf(("counts of values", s.factor), (label.n_labels * len(values),))
     first = ex.elementwise("multiply", slot - label.lowest if label.lowest else slot, len(values))
     own = ex.gather(counts, ex.elementwise("add", first, constant(np.arange(len(values)))))
     # A value that is not there may be impossible: nothing times minus infinity would be no number.
     rows = ex.elementwise("where", ex.elementwise("greater", own, 0.0), density, 0.0) * own
-    return RowsByLabel(s, label, columns, values, slot, rows, None)
+    return RowsByLabel(s, label, columns, few, slot, rows, None)
 
 
 def _columns(s: SeparableFactor, label: LabelVector) -> list[Expression]:
@@ -240,17 +264,27 @@ def _columns(s: SeparableFactor, label: LabelVector) -> list[Expression]:
     return list(found)
 
 
-def _few_values(s: SeparableFactor, columns: list[Expression]) -> np.ndarray | None:
-    """The distinct values of the only column, if they are few beside the rows."""
-    alone = len(columns) == 1 and s.rows.op == "density" and s.rows.arguments[0] is columns[0]
-    if not alone or s.units is not None or columns[0].size < FEWEST_COUNTED:
+def few_values_of(s: SeparableFactor) -> FewValues | None:
+    """The distinct values of a factor's known rows, where all that varies by row is the value, and they are few."""
+    if s.few_values is None:
+        s.few_values = [_few_values(s)]
+    return s.few_values[0]
+
+
+def _few_values(s: SeparableFactor) -> FewValues | None:
+    x = s.rows.arguments[0] if s.rows.op == "density" else None
+    if x is None or not x.is_constant or x.shape != s.rows.shape or x.size < FEWEST_COUNTED:
         return None
-    found = few_values(np.asarray(columns[0].value), s.rows.extra.support.discrete)
-    decided_by(columns[0])
+    if s.units is not None or any(p.is_constant and p.shape == x.shape for p in ordered(s.rows) if p is not x):
+        return None
+    decided_by(x)
+    found = few_values(np.asarray(x.value), s.rows.extra.support.discrete)
     if found is None:
         return None
-    # programs tell whole tables from rows by their length: one more value that stands nowhere keeps these apart
-    return np.append(found, found[-1]) if any(len(found) in p.shape for p in ordered(s.rows)) else found
+    numbers = np.searchsorted(found, np.asarray(x.value)).astype(np.uint16)
+    # Programs tell whole tables from rows by their length: one more value that stands nowhere keeps these apart.
+    alike = any(len(found) in p.shape for p in ordered(s.rows))
+    return FewValues(np.append(found, found[-1]) if alike else found, numbers)
 
 
-__all__ = ["RowsByLabel", "by_element", "of_components", "rows_by_label"]
+__all__ = ["FewValues", "RowsByLabel", "by_element", "exact_of", "few_values_of", "of_components", "rows_by_label"]
