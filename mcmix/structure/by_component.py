@@ -277,10 +277,10 @@ def _few_values(s: SeparableFactor) -> FewValues | None:
         return None
     if s.units is not None or any(p.is_constant and p.shape == x.shape for p in ordered(s.rows) if p is not x):
         return None
-    decided_by(x)
     found = few_values(np.asarray(x.value), s.rows.extra.support.discrete)
     if found is None:
         return None
+    decided_by(x)
     numbers = np.searchsorted(found, np.asarray(x.value)).astype(np.uint16)
     # Programs tell whole tables from rows by their length: one more value that stands nowhere keeps these apart.
     alike = any(len(found) in p.shape for p in ordered(s.rows))
