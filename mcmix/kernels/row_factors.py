@@ -79,6 +79,13 @@ def weigh_by_density(told, words, first, m, soft):
 # -------------------------------------------------------------------- by a table over few values
 
 
+@inline
+def _program(task, factor, k, row, n):
+    """Evaluate the factor's row program for label k."""
+    floats(factor.component, 1)[0] = task.lowest + k
+    return call(task.machine, (factor.program, factor.length, row, n))
+
+
 @tile_of(PASS)
 def prepare_values(told, words, first, m):
     """Log densities of the distinct values of a factor's rows under every label: once a pass."""
@@ -89,6 +96,24 @@ def prepare_values(told, words, first, m):
         logs[i] = 0.0
     for k in range(task.labels):
         _density(factor, k, factor.table + 8 * k * n, 0, n)
+    return 0
+
+
+@tile_of(PASS)
+def prepare_values_by_program(told, words, first, m):
+    """As `prepare_values`, by a row program over the distinct values."""
+    task, factor = record_at(words, PASS), record_at(told, FACTOR)
+    n = factor.n_values
+    logs = floats(factor.table, task.labels * n)
+    for k in range(task.labels):
+        for start in range(0, n, TILE):
+            count = min(TILE, n - start)
+            status = _program(task, factor, k, start, count)
+            if status != 0:
+                return status
+            result = floats(factor.result, count)
+            for i in range(count):
+                logs[k * n + start + i] = result[i]
     return 0
 
 
@@ -106,13 +131,6 @@ def weigh_values(told, words, first, m, soft):
 
 
 # -------------------------------------------------------------------- by a row program
-
-
-@inline
-def _program(task, factor, k, row, n):
-    """Evaluate the factor's row program for label k."""
-    floats(factor.component, 1)[0] = task.lowest + k
-    return call(task.machine, (factor.program, factor.length, row, n))
 
 
 @weigher_of(PASS)
@@ -280,6 +298,7 @@ def expect_missing(told, words, first, label):
 
 
 __all__ = [
-    "draw_missing", "expect_missing", "load_gaps", "prepare_values", "prepare_vectors", "prepare_vectors_with_gaps",
-    "weigh_by_density", "weigh_by_program", "weigh_values", "weigh_vectors", "weigh_vectors_with_gaps",
+    "draw_missing", "expect_missing", "load_gaps", "prepare_values", "prepare_values_by_program", "prepare_vectors",
+    "prepare_vectors_with_gaps", "weigh_by_density", "weigh_by_program", "weigh_values", "weigh_vectors",
+    "weigh_vectors_with_gaps",
 ]  # fmt: skip

@@ -236,7 +236,11 @@ class Compiler:
         if x.op == "density":
             operands += [operands[-1]] * (4 - len(operands))
             self.kept.append(x.extra)
-            self._emit(machine.DENSITY, self._count(x), out, operands, [x.extra.density.address])
+            steps = [place.step for place in operands[: len(x.arguments)]]
+            # worth a kernel of its own for long rows alone
+            shifted = x.size > STREAMED_FROM and len(steps) > 2 and steps == [1, 1] + [0] * (len(steps) - 2)
+            kernel = x.extra.shifted_density if shifted else x.extra.density
+            self._emit(machine.DENSITY, self._count(x), out, operands, [kernel.address])
         else:
             self._elementwise(OPCODES[x.op], self._count(x), out, operands * 2 if len(operands) == 1 else operands)
         return out

@@ -38,14 +38,22 @@ class FewValues:
 
     Attributes
     ----------
+    column : Expression
     values : ndarray, shape (values,)
         Ascending.
     numbers : ndarray of short whole numbers, shape (rows,)
         Which of them each row has.
     """
 
+    column: Expression
     values: np.ndarray
     numbers: np.ndarray
+
+    @property
+    def replacements(self) -> dict[Expression, Expression]:
+        """The values in the place of the column, of its type."""
+        kinds = {"int": np.int64, "bool": np.bool_}
+        return {self.column: constant(self.values.astype(kinds.get(self.column.kind, np.float64)))}
 
 
 @dataclass(eq=False)
@@ -205,8 +213,8 @@ def _made(s: SeparableFactor, label: LabelVector) -> RowsByLabel:
     slot = leaf(("label of the stretch", s.factor), (), "int")
     under = {label.variable: slot, **dict.fromkeys(looked_up(s.rows, label.variable), slot)}
     few = few_values_of(s)
-    if few is not None and columns == [s.rows.arguments[0]]:
-        return _counted(s, label, columns, few, slot, under)
+    if few is not None:
+        return _counted(s, label, columns, few, slot)
     count = s.rows.shape[0]
     ordered_columns = [leaf(("rows by label", s.factor, j), (count,), c.kind) for j, c in enumerate(columns)]
     rows = substitute(s.rows, {**under, **dict(zip(columns, ordered_columns, strict=True))})
@@ -222,10 +230,9 @@ def _counted(
     columns: list[Expression],
     few: FewValues,
     slot: Expression,
-    under: dict[Expression, Expression],
 ) -> RowsByLabel:
     values = few.values
-    density = substitute(s.rows, {**under, columns[0]: constant(values)})
+    density = under_values(s, label, slot, few)
     counts = leaf(("counts of values", s.factor), (label.n_labels * len(values),))
     first = ex.elementwise("multiply", slot - label.lowest if label.lowest else slot, len(values))
     own = ex.gather(counts, ex.elementwise("add", first, constant(np.arange(len(values)))))
@@ -271,20 +278,40 @@ def few_values_of(s: SeparableFactor) -> FewValues | None:
     return s.few_values[0]
 
 
+def under_values(s: SeparableFactor, label: LabelVector, slot: Expression, few: FewValues) -> Expression:
+    """Log density of the distinct values of a factor's rows under the one label that stands at a leaf."""
+    under = {label.variable: slot, **dict.fromkeys(looked_up(s.rows, label.variable), slot)}
+    found = substitute(s.rows, {**under, **few.replacements})
+    return found if found.shape == few.values.shape else ex.broadcast_to(found, few.values.shape)
+
+
 def _few_values(s: SeparableFactor) -> FewValues | None:
-    x = s.rows.arguments[0] if s.rows.op == "density" else None
-    if x is None or not x.is_constant or x.shape != s.rows.shape or x.size < FEWEST_COUNTED:
+    if s.units is not None or s.rows.shape[0] < FEWEST_COUNTED or len(s.labels) != 1 or s.rows.op == "events":
         return None
-    if s.units is not None or any(p.is_constant and p.shape == x.shape for p in ordered(s.rows) if p is not x):
+    try:
+        columns = _columns(s, s.labels[0])
+    except NotSeparable:
         return None
-    found = few_values(np.asarray(x.value), s.rows.extra.support.discrete)
+    if len(columns) != 1:
+        return None
+    x = np.asarray(columns[0].value)
+    found = few_values(x, columns[0].kind != "float")
     if found is None:
         return None
-    decided_by(x)
-    numbers = np.searchsorted(found, np.asarray(x.value)).astype(np.uint16)
+    decided_by(columns[0])
+    numbers = np.searchsorted(found, x).astype(np.uint16)
     # Programs tell whole tables from rows by their length: one more value that stands nowhere keeps these apart.
     alike = any(len(found) in p.shape for p in ordered(s.rows))
-    return FewValues(np.append(found, found[-1]) if alike else found, numbers)
+    return FewValues(columns[0], np.append(found, found[-1]) if alike else found, numbers)
 
 
-__all__ = ["FewValues", "RowsByLabel", "by_element", "exact_of", "few_values_of", "of_components", "rows_by_label"]
+__all__ = [
+    "FewValues",
+    "RowsByLabel",
+    "by_element",
+    "exact_of",
+    "few_values_of",
+    "of_components",
+    "rows_by_label",
+    "under_values",
+]

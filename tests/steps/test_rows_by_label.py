@@ -107,6 +107,12 @@ def as_many_values_as_components(rng: np.random.Generator) -> list[Any]:
     return [mc.Weibull("y", shape[z], scale[z], value=x, observed=True)]
 
 
+def categories(rng: np.random.Generator) -> list[Any]:
+    """A component's own probabilities of few categories: conjugate, and looked up by a program."""
+    x = rng.integers(0, 6, N)
+    return [mc.Categorical("y", mc.Dirichlet("p", np.ones(6), size=K)[labels()], value=x, observed=True)]
+
+
 ORDERED: list[Nodes] = [
     student_t, one_freedom_for_all, listed, several_rows_of_a_unit, with_a_covariate, written_by_the_user, truncated,
 ]  # fmt: skip
@@ -227,7 +233,7 @@ def test_values_are_counted_by_label_and_by_responsibility(nodes: Nodes):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("nodes", COUNTED, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("nodes", [*COUNTED, categories, with_a_covariate], ids=lambda f: f.__name__)
 def test_labels_of_few_values_are_those_of_their_rows(nodes: Nodes):
     m = sampled(nodes)
     for _ in range(3):
