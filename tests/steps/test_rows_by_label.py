@@ -170,7 +170,10 @@ def test_an_element_of_a_vector_is_evaluated_alone():
     m = sampled(student_t)
     assert all(s.target.single for s in by_label(m))
     assert "the rows of y in one component per evaluation" in explanation(m.assembled)
-    assert "distinct values of y per evaluation" in explanation(sampled(counted).assembled)
+    told = explanation(sampled(counted).assembled)
+    few = len(np.unique(mc.MCMC(counted(np.random.default_rng(1))).model.data_nodes[0].value))
+    assert f"{few} distinct values of y per evaluation" in told
+    assert f"row by row, {few} distinct values looked up" in told
 
 
 # -------------------------------------------------------------------- what a pass keeps
