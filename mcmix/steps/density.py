@@ -34,6 +34,7 @@ from mcmix.structure.contributions import Structure
 from mcmix.structure.walks import ordered
 
 MOST_ONE_BY_ONE = 8  # longer vectors whose elements cannot be evaluated alone move as a block
+REPEATS_AT_START = 15  # moves of a walk over rows by label in one round of a start
 MOST_TERMS = 2**18  # of one evaluation for each part of a variable: up to here its parts move one after another
 
 
@@ -157,6 +158,9 @@ class ElementMetropolis(DensityStep):
             raise TypeError(f"{self.node.name}: its elements move as a block; use AdaptiveMetropolis")
         if keeps_total(self.node) and not isinstance(self, TransferMetropolis):
             raise TypeError(f"{self.node.name}: counts with a given total do not move one by one")
+        # By seedings, rows know where their component is, and its parameters begin anywhere in the prior: a walk with
+        # few steps would not be there when labels are weighed again.
+        self.repeats_at_start = REPEATS_AT_START if self.target.by_label else 1
         self.scales = np.full(self.n, scale) if proposal_sd is None else scale * np.broadcast_to(proposal_sd, self.n)
 
     def bind(self, chain: Chain) -> list[Call]:
