@@ -30,6 +30,7 @@ from tests.harness import features, grammar
 KEPT = Path(__file__).with_name("golden.json")
 SWEEPS, PAIRS = 30, 30
 
+ANGLES = "sums of cosines and sines stand for angles, and their parameters move by slices"
 TOGETHER = "coefficients that meet in a row are drawn together"
 CHANGED: dict[str, str] = {  # name of a run: why its draws are others than before the engine was opened
     "features: simplex tables + lists of nodes": "weights in a list that labels look up have an exact draw",
@@ -38,6 +39,9 @@ CHANGED: dict[str, str] = {  # name of a run: why its draws are others than befo
     "features: row parameters + nested mixtures": TOGETHER,
     "features: two observed nodes + nested mixtures": TOGETHER,
     "features: nested mixtures + lists of nodes": TOGETHER,
+    "features: known groups + angles": ANGLES,
+    "features: vector tables + angles": ANGLES,
+    "mixture, VonMises location ~ Normal": ANGLES,
     "mixture, Dirichlet concentration ~ Uniform": "sums inside a row do not keep labels from their update",
 }
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
-from mcmix.distributions.special import log_one_plus
 from mcmix.kernels.base import inline
+from mcmix.kernels.elementary import log
 
 LOG_PI = math.log(math.pi)
 
@@ -22,10 +22,11 @@ def logpdf(x, location, scale):  # type: ignore[no-untyped-def]
     if not 0.0 < scale < math.inf or not abs(location) < math.inf:
         return -math.inf
     distance = abs(x - location)
-    if distance < FAR * scale:
-        ratio = distance / scale
-        return -LOG_PI - math.log(scale) - log_one_plus(ratio * ratio)
-    return math.log(scale) - LOG_PI - 2.0 * math.log(distance)
+    near, square = distance < FAR * scale, (distance / scale) * (distance / scale)
+    rounded = 1.0 + square
+    found = log(rounded if near else distance)  # one logarithm near the location and far from it
+    close = square if rounded == 1.0 else found * (square / (rounded - 1.0))
+    return -LOG_PI - math.log(scale) - close if near else math.log(scale) - LOG_PI - 2.0 * found
 
 
 @inline

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.kernels.base import AddressedKernel
-from mcmix.kernels.densities import at_one_point, density_kernel, elementwise
+from mcmix.kernels.densities import at_one_point, density_kernel, elementwise, shifted_density_kernel
 from mcmix.kernels.events import event_densities, event_kernel
 
 
@@ -290,6 +290,13 @@ class Family:
         if self.scalar_logpdf is None:
             raise TypeError(f"{self.name} has vector parameters and no elementwise kernel")
         return density_kernel(self.name, self.scalar_logpdf, len(self.parameters))
+
+    @cached_property
+    def shifted_density(self) -> AddressedKernel:
+        """The same for rows whose first parameter goes by row while all others are shared."""
+        if self.scalar_logpdf is None or len(self.parameters) < 2:
+            raise TypeError(f"{self.name} has no first parameter beside others")
+        return shifted_density_kernel(self.name, self.scalar_logpdf, len(self.parameters))
 
     @cached_property
     def cumulative(self) -> Family:

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import digamma
 
 from mcmix.distributions.family import Family, Parameter, Support
-from mcmix.distributions.special import is_shape, log_one_plus, log_rising
-from mcmix.distributions.student_t import FAR, LOG_PI, LOG_TWO, NEARLY_NORMAL, log_above
+from mcmix.distributions.special import is_shape, log_rising
+from mcmix.distributions.student_t import FAR, LOG_PI, LOG_TWO, NEARLY_NORMAL, log_above, log_of_spread
 from mcmix.kernels.base import inline
 from mcmix.kernels.special import log_beta_below, log_of_mass
 
@@ -20,10 +20,7 @@ def logpdf(x, degrees_of_freedom, scale):  # type: ignore[no-untyped-def]
     if not 0.0 < scale < math.inf or not is_shape(degrees_of_freedom) or not 0.0 <= x < math.inf:
         return -math.inf
     ratio = x / scale * (1.0 / math.sqrt(degrees_of_freedom))
-    if ratio < FAR:
-        log_spread = log_one_plus(ratio * ratio)
-    else:
-        log_spread = 2.0 * (math.log(x) - math.log(scale)) - math.log(degrees_of_freedom)
+    log_spread = log_of_spread(ratio, x, -2.0 * math.log(scale) - math.log(degrees_of_freedom))
     constant = log_rising(0.5 * degrees_of_freedom, 0.5) - 0.5 * (math.log(degrees_of_freedom) + LOG_PI)
     return LOG_TWO + constant - math.log(scale) - 0.5 * (degrees_of_freedom + 1.0) * log_spread
 

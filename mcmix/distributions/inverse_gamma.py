@@ -11,6 +11,7 @@ from scipy.special import digamma, gammaln
 
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import is_shape, log_gamma, log_of, plain
+from mcmix.kernels.elementary import log
 from mcmix.kernels.special import log_gamma_above, log_gamma_below
 
 
@@ -18,7 +19,7 @@ def logpdf(x, shape, scale):  # type: ignore[no-untyped-def]
     """Log density of one value; it falls to zero (minus infinity here) at x = 0."""
     if not is_shape(shape) or not 0.0 < scale < math.inf or not x > 0.0:
         return -math.inf
-    return shape * math.log(scale) - log_gamma(shape) - (shape + 1.0) * math.log(x) - scale / x
+    return shape * math.log(scale) - log_gamma(shape) - (shape + 1.0) * log(x) - scale / x
 
 
 def log_cdf(x, shape, scale):  # type: ignore[no-untyped-def]

@@ -10,6 +10,7 @@ import numpy as np
 from mcmix.distributions.family import Alternative, Family, Parameter, Support
 from mcmix.distributions.special import log_one_plus
 from mcmix.kernels.base import inline
+from mcmix.kernels.elementary import exp
 
 
 def logpdf(x, location, rate):  # type: ignore[no-untyped-def]
@@ -17,7 +18,7 @@ def logpdf(x, location, rate):  # type: ignore[no-untyped-def]
     if not 0.0 < rate < math.inf or not abs(location) < math.inf:
         return -math.inf
     distance = rate * abs(x - location)
-    return math.log(rate) - distance - 2.0 * log_one_plus(math.exp(-distance))
+    return math.log(rate) - distance - 2.0 * log_one_plus(exp(-distance))
 
 
 @inline

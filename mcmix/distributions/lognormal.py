@@ -11,6 +11,7 @@ import numpy as np
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.normal import LOG_TWO_PI, mean_message, precision_message
 from mcmix.distributions.special import log_of
+from mcmix.kernels.elementary import log
 from mcmix.kernels.special import log_normal_cdf
 
 LARGEST_LOG = 709.0
@@ -20,7 +21,7 @@ def logpdf(x, mean, precision):  # type: ignore[no-untyped-def]
     """Log density of one value (per unit of x, not of log x); it falls to zero at x = 0."""
     if not 0.0 < precision < math.inf or not x > 0.0:
         return -math.inf
-    log_x = math.log(x)
+    log_x = log(x)
     distance = log_x - mean
     return 0.5 * (math.log(precision) - LOG_TWO_PI) - log_x - 0.5 * (precision * distance * distance)
 

@@ -13,34 +13,10 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from mcmix.distributions.family import Alternative, Family, Parameter, Support
-from mcmix.distributions.special import log_one_plus
-from mcmix.kernels.base import inline
+from mcmix.kernels.elementary import log_normal_mass
 
 LOG_TWO_PI = math.log(2.0 * math.pi)
 LOG_TWO_OVER_PI = math.log(2.0 / math.pi)
-ROOT_HALF = math.sqrt(0.5)
-
-# Below this the normal distribution function is left to its expansion; its own value would underflow near -38.
-FAR_BELOW = -30.0
-
-
-@inline
-def log_normal_tail(value):  # type: ignore[no-untyped-def]
-    """Log of the standard normal distribution function far below 0, to 2e-12 at -30 and better beyond.
-
-    Abramowitz and Stegun 26.2.12, cut after five terms.
-    """
-    r = 1.0 / (value * value)
-    series = r * (1.0 - 3.0 * r * (1.0 - 5.0 * r * (1.0 - 7.0 * r)))
-    return -0.5 * (value * value) - math.log(-value) - 0.5 * LOG_TWO_PI + log_one_plus(-series)
-
-
-@inline
-def log_normal_cdf(value):  # type: ignore[no-untyped-def]
-    """Log of the standard normal distribution function, its relative error near rounding on both sides."""
-    if value > 0.0:
-        return log_one_plus(-0.5 * math.erfc(ROOT_HALF * value))
-    return math.log(0.5 * math.erfc(-ROOT_HALF * value)) if value > FAR_BELOW else log_normal_tail(value)
 
 
 def logpdf(x, location, precision, skewness):  # type: ignore[no-untyped-def]
@@ -50,7 +26,7 @@ def logpdf(x, location, precision, skewness):  # type: ignore[no-untyped-def]
     z = math.sqrt(precision) * (x - location)
     if not abs(z) < math.inf:
         return -math.inf
-    return 0.5 * (math.log(precision) + LOG_TWO_OVER_PI) - 0.5 * (z * z) + log_normal_cdf(skewness * z)
+    return 0.5 * (math.log(precision) + LOG_TWO_OVER_PI) - 0.5 * (z * z) + log_normal_mass(skewness * z)
 
 
 def draw(rng: np.random.Generator, size: Any, location: Any, precision: Any, skewness: Any) -> np.ndarray:

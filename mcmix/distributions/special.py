@@ -1,7 +1,8 @@
 """Small functions that several families share: scalar ones that compiled densities inline, and a few on arrays.
 
-The scalar ones replace calls of the C library where a term depends on parameters alone: the compiler moves plain
-arithmetic and `math.log` out of the loop over rows, but it never moves a call of `lgamma` or `log1p`.
+The scalar ones replace calls of the C library: where a term depends on parameters alone, the compiler moves plain
+arithmetic and `math.log` out of the loop over rows, but never a call of `lgamma` or `log1p`; and of plain arithmetic,
+which the logarithm and the exponential of :mod:`mcmix.kernels.elementary` are, it makes vectors.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from mcmix.kernels.base import inline
+from mcmix.kernels.elementary import log
 
 # Shapes, degrees of freedom and counts outside (SMALLEST, LARGEST) are refused: products of them with a logarithm, and
 # differences of such products, would overflow into NaN.
@@ -49,7 +51,7 @@ def log_one_plus(value):  # type: ignore[no-untyped-def]
     computer scientist should know about floating-point arithmetic", theorem 4).
     """
     rounded = 1.0 + value
-    return value if rounded == 1.0 else math.log(rounded) * (value / (rounded - 1.0))
+    return value if rounded == 1.0 else log(rounded) * (value / (rounded - 1.0))
 
 
 @inline
@@ -61,7 +63,7 @@ def times_log(weight, value):  # type: ignore[no-untyped-def]
     no observation of this distribution, and sums of log densities stay free of infinity less infinity.
     """
     if value > 0.0:
-        return weight * math.log(value)
+        return weight * log(value)
     return 0.0 if weight == 0.0 else -math.inf
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from scipy.special import digamma
 
 from mcmix.distributions.family import Alternative, Family, Parameter, Support
-from mcmix.distributions.special import is_shape, log_one_plus, log_rising
+from mcmix.distributions.special import is_shape, log_rising
 from mcmix.kernels.base import inline
+from mcmix.kernels.elementary import log
 from mcmix.kernels.special import log_beta_below, log_normal_cdf
 
 LOG_PI = math.log(math.pi)
@@ -24,6 +25,16 @@ LOG_TWO = math.log(2.0)
 NEARLY_NORMAL = 1e12
 
 
+@inline
+def log_of_spread(ratio, distance, log_ratio):  # type: ignore[no-untyped-def]
+    """log(1 + ratio**2), far out distance**2 exp(log_ratio): one logarithm near the location and far from it."""
+    near, square = ratio < FAR, ratio * ratio
+    rounded = 1.0 + square
+    found = log(rounded if near else distance)
+    close = square if rounded == 1.0 else found * (square / (rounded - 1.0))
+    return close if near else 2.0 * found + log_ratio
+
+
 def logpdf(x, location, precision, degrees_of_freedom):  # type: ignore[no-untyped-def]
     """Log density of one value; `precision` is 1 / scale**2, the inverse variance only in the normal limit."""
     if not 0.0 < precision < math.inf or not is_shape(degrees_of_freedom):
@@ -31,7 +42,7 @@ def logpdf(x, location, precision, degrees_of_freedom):  # type: ignore[no-untyp
     log_ratio = math.log(precision) - math.log(degrees_of_freedom)
     distance = abs(x - location)
     ratio = distance * math.sqrt(precision) * (1.0 / math.sqrt(degrees_of_freedom))
-    log_spread = log_one_plus(ratio * ratio) if ratio < FAR else 2.0 * math.log(distance) + log_ratio
+    log_spread = log_of_spread(ratio, distance, log_ratio)
     # log gamma((n + 1) / 2) - log gamma(n / 2) without their difference: both are huge for many degrees of freedom.
     constant = log_rising(0.5 * degrees_of_freedom, 0.5) + 0.5 * (log_ratio - LOG_PI)
     return constant - 0.5 * (degrees_of_freedom + 1.0) * log_spread

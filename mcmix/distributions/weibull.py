@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Family, Parameter, Support
-from mcmix.distributions.special import LARGEST, SMALLEST, is_shape, log_one_plus, times_log
+from mcmix.distributions.special import LARGEST, SMALLEST, is_shape
 from mcmix.kernels.base import inline
+from mcmix.kernels.elementary import exp, log
 from mcmix.kernels.special import log_complement
 
 # exp of more than this overflows; the density there is below any double, and so is its log.
@@ -23,9 +24,11 @@ SMALL_EXPONENT = -37.0
 def log_ratio(x, scale):  # type: ignore[no-untyped-def]
     """log(x / scale) for positive numbers, exact to rounding where the two are close, and where both logs are large."""
     gap, quotient = (x - scale) / scale, x / scale
-    if abs(gap) < 0.5:
-        return log_one_plus(gap)
-    return math.log(quotient) if SMALLEST < quotient < LARGEST else math.log(x) - math.log(scale)
+    close, plain = abs(gap) < 0.5, SMALLEST < quotient < LARGEST
+    rounded = 1.0 + gap
+    found = log(rounded if close else (quotient if plain else x))  # one logarithm for all three
+    near = gap if rounded == 1.0 else found * (gap / (rounded - 1.0))
+    return near if close else (found if plain else found - math.log(scale))
 
 
 def logpdf(x, shape, scale):  # type: ignore[no-untyped-def]
@@ -33,11 +36,10 @@ def logpdf(x, shape, scale):  # type: ignore[no-untyped-def]
     if not is_shape(shape) or not is_shape(scale) or not 0.0 <= x < math.inf:
         return -math.inf
     constant = math.log(shape) - math.log(scale)
-    if x == 0.0:
-        return constant + times_log(shape - 1.0, x)
     ratio = log_ratio(x, scale)
     exponent = shape * ratio
-    return constant + (shape - 1.0) * ratio - math.exp(exponent) if exponent < LARGEST_EXPONENT else -math.inf
+    inside = constant + (shape - 1.0) * ratio - exp(exponent) if exponent < LARGEST_EXPONENT else -math.inf
+    return inside if x > 0.0 else (constant if shape == 1.0 else -math.inf)
 
 
 def log_cdf(x, shape, scale):  # type: ignore[no-untyped-def]

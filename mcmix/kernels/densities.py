@@ -65,6 +65,23 @@ def density_kernel(name: str, scalar_logpdf: Callable[..., float], n_parameters:
     return AddressedKernel(add_logpdf, 10, variant=name)
 
 
+def shifted_density_kernel(name: str, scalar_logpdf: Callable[..., float], n_parameters: int) -> AddressedKernel:
+    """As :func:`density_kernel`, where the first parameter goes by row and the others are shared.
+
+    Such are rows about a linear predictor: what depends on a shared precision alone leaves the loop here, too.
+    """
+    scalar = _padded(inline(scalar_logpdf), n_parameters)
+
+    def add_shifted_logpdf(out, n, x, x_step, a, a_step, b, b_step, c, c_step):
+        total, value, first = floats(out, n), floats(x, n), floats(a, n)
+        shared_b, shared_c = floats(b, 1)[0], floats(c, 1)[0]
+        for i in range(n):
+            total[i] += scalar(value[i], first[i], shared_b, shared_c)
+        return 0
+
+    return AddressedKernel(add_shifted_logpdf, 10, variant=name)
+
+
 @kernel
 def _call_once(address, words):
     """Call a density kernel with a tuple of ten words."""

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from mcmix.kernels.base import AddressedKernel, call, floats, inline, integers
+from mcmix.kernels.base import AddressedKernel, call, floats, helper, inline, integers
 from mcmix.kernels.events import positive_inverse
 from mcmix.kernels.special import digamma, log_normal_cdf, normal_cdf, scaled_bessel_0, scaled_bessel_1
 
@@ -236,6 +236,19 @@ def _reduce(kind, out, x, outer, length, inner):
             out[i * inner + k] = total
 
 
+@helper({"contract", "reassoc", "nsz"})
+def _sum(x, step, n):
+    """Sum of elements; of neighbours several at a time, in an order that their number alone decides."""
+    total = 0.0
+    if step == 1:
+        for i in range(n):
+            total += x[i]
+    else:
+        for i in range(n):
+            total += x[i * step]
+    return total
+
+
 @inline
 def _move(op, instruction, out, n, row):
     """Instructions that move, gather, scatter and reduce."""
@@ -248,10 +261,7 @@ def _move(op, instruction, out, n, row):
         for i in range(n):
             out[i] = a[0]
     elif op == SUM_INTO:
-        total = 0.0
-        for i in range(n):
-            total += a[i * a_step]
-        out[0] += total
+        out[0] += _sum(a, a_step, n)
     elif op == TAKE:
         size = instruction[EXTRA]
         table = floats(instruction[A] + row * instruction[A + 2], size)
@@ -441,6 +451,9 @@ def run_program(program, n_instructions, row, tile):
         in_tiles = instruction[OP] == ROWS
         first, last = (j + 1, j + 1 + instruction[EXTRA]) if in_tiles else (j, j + 1)
         start, end = (0, instruction[COUNT]) if in_tiles else (row, row + 1)
+        if in_tiles and instruction[A] != 0:  # a stretch of the rows
+            bounds = floats(instruction[A] + row * instruction[A + 2], 2)
+            start, end = int(bounds[0]), int(bounds[1])
         while start < end:  # one place alone that executes: what stands there is most of what is compiled
             for i in range(first, last):
                 status = _execute(integers_at(program, i), start, min(TILE, end - start) if in_tiles else tile)

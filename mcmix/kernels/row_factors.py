@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from mcmix.kernels.base import call, floats, inline, integers, tile_of, weigher_of, words
+from mcmix.kernels.base import call, floats, inline, integers, shorts_at, tile_of, weigher_of, words
 from mcmix.kernels.gaps import GAPS, add_marginals, draw_gaps, expect_gaps, load_tile, prepare_gaps, tile_at
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import STREAM_WORDS
@@ -76,7 +76,7 @@ def weigh_by_density(told, words, first, m, soft):
     return 0
 
 
-# -------------------------------------------------------------------- by a row program
+# -------------------------------------------------------------------- by a table over few values
 
 
 @inline
@@ -84,6 +84,53 @@ def _program(task, factor, k, row, n):
     """Evaluate the factor's row program for label k."""
     floats(factor.component, 1)[0] = task.lowest + k
     return call(task.machine, (factor.program, factor.length, row, n))
+
+
+@tile_of(PASS)
+def prepare_values(told, words, first, m):
+    """Log densities of the distinct values of a factor's rows under every label: once a pass."""
+    task, factor = record_at(words, PASS), record_at(told, FACTOR)
+    n = factor.n_values
+    logs = floats(factor.table, task.labels * n)
+    for i in range(task.labels * n):
+        logs[i] = 0.0
+    for k in range(task.labels):
+        _density(factor, k, factor.table + 8 * k * n, 0, n)
+    return 0
+
+
+@tile_of(PASS)
+def prepare_values_by_program(told, words, first, m):
+    """As `prepare_values`, by a row program over the distinct values."""
+    task, factor = record_at(words, PASS), record_at(told, FACTOR)
+    n = factor.n_values
+    logs = floats(factor.table, task.labels * n)
+    for k in range(task.labels):
+        for start in range(0, n, TILE):
+            count = min(TILE, n - start)
+            status = _program(task, factor, k, start, count)
+            if status != 0:
+                return status
+            result = floats(factor.result, count)
+            for i in range(count):
+                logs[k * n + start + i] = result[i]
+    return 0
+
+
+@weigher_of(PASS)
+def weigh_values(told, words, first, m, soft):
+    """Rows that take few values: looked up."""
+    task, factor = record_at(words, PASS), record_at(told, FACTOR)
+    scratch, n = scratch_of(task), factor.n_values
+    numbers = shorts_at(factor.numbers + 2 * first, m)
+    for k in range(task.labels):
+        logs = floats(factor.table + 8 * k * n, n)
+        for i in range(m):
+            scratch[k * TILE + i] += logs[numbers[i]]
+    return 0
+
+
+# -------------------------------------------------------------------- by a row program
 
 
 @weigher_of(PASS)
@@ -251,6 +298,7 @@ def expect_missing(told, words, first, label):
 
 
 __all__ = [
-    "draw_missing", "expect_missing", "load_gaps", "prepare_vectors", "prepare_vectors_with_gaps", "weigh_by_density",
-    "weigh_by_program", "weigh_vectors", "weigh_vectors_with_gaps",
+    "draw_missing", "expect_missing", "load_gaps", "prepare_values", "prepare_values_by_program", "prepare_vectors",
+    "prepare_vectors_with_gaps", "weigh_by_density", "weigh_by_program", "weigh_values", "weigh_vectors",
+    "weigh_vectors_with_gaps",
 ]  # fmt: skip

@@ -27,13 +27,14 @@ PASS = record(
 # nothing to do).
 # By a family's density: values and three parameters, with the steps from label to label. By a program: where it reads
 # its component and leaves results. Vectors: values column by column, means, matrices (by what they are) and the shift
-# as parameters, where they are whitened, missing coordinates. Units of rows, and where each unit's rows start. Where
+# as parameters, where they are whitened, missing coordinates. Few values: which of them each row has, how many there
+# are, and their log densities under every label. Units of rows, and where each unit's rows start. Where
 # cells' counts and columns' sums go, and how a row's cell is made from its label, known groups and another label.
 FACTOR = record(
     "weigh", "prepare", "load", "complete", "density", "x", "first", "first_step", "second", "second_step", "third",
     "third_step", "program", "length", "component", "result", "units", "offsets", "columns", "n_columns", "counts",
     "cells", "stride", "groups", "other", "other_stride", "other_lowest", "dimension", "rows", "whitened", "by", "gaps",
-    "expect_gaps",
+    "expect_gaps", "numbers", "n_values", "table",
 )  # fmt: skip
 FACTOR_WIDTH = width(FACTOR)
 PARAMETERS = ("first", "second", "third")

@@ -204,6 +204,8 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
     if not passes:
         return
     parameters = [c for c in calls if _is_given_labels(c.step) and not set(c.step.variables) & set(given)]
+    for call in parameters:
+        call.tune(call.step.repeats_at_start > 1)
     for p in passes:
         _put_labels(p, chain, given, seeds)
     bound = {p: p.bound(chain) for p in passes}
@@ -268,7 +270,8 @@ def _rounds(parameters: Sequence[Call], chain: Chain, n: int) -> None:
     """A few sweeps over everything but labels; a step that fails here fails again, and is reported, in the run."""
     for _ in range(n):
         for call in parameters:
-            run_step(call.kernel, call.words, call.reals, chain.stream)
+            for _ in range(call.step.repeats_at_start):
+                run_step(call.kernel, call.words, call.reals, chain.stream)
 
 
 def _put_labels(p: Pass, chain: Chain, given: Mapping[Stochastic, Any], seeds: Seeds) -> None:

@@ -103,6 +103,10 @@ class Accumulator(ABC):
     def places(self) -> dict[Hashable, int]:
         """Keys of its places, and how many doubles each takes."""
 
+    def beside(self) -> dict[Hashable, int]:
+        """Keys of what it keeps beside sums, which is neither zeroed nor scaled, and how many doubles each takes."""
+        return {}
+
     @abstractmethod
     def told(self, memory: Memory) -> np.ndarray:
         """A record (whole numbers) for its kernels, with addresses in this memory."""
@@ -144,6 +148,9 @@ class Sums:
         layout.share(whole, {key: sum(parts.values()) for key, parts in new.items()})
         for key, parts in new.items():
             layout.share(key, parts)
+        for one in self.others:
+            for key, size in one.beside().items():
+                layout.place(key, size)
 
     def stretch(self, memory: Memory, of: Any) -> np.ndarray:
         """What one accumulator adds to: of numbers of units (``sums.units``), a factor's rows, or another one."""

@@ -202,6 +202,8 @@ class Step(ABC):
         Whether it moves with labels summed out, so that these must be drawn before anything else looks at them.
     beside_others : bool
         Whether its variables are moved by the steps of the table as well.
+    repeats_at_start : int
+        How often it moves in one round of a start: those that adapt and move little at a time need many to arrive.
     meetings : tuple of float
         Parts of burn-in after which it learns from all chains together.
     """
@@ -214,6 +216,7 @@ class Step(ABC):
     may_refuse_for_ever = False
     before_labels = False
     beside_others = False
+    repeats_at_start = 1
     meetings: tuple[float, ...] = ()
     verbose = -1  # PyMC 2's level of talk, for programs that read it
     in_python = False  # whether a sweep calls Python with the nodes showing one chain's values

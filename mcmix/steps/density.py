@@ -11,8 +11,10 @@ from mcmix.kernels import density_steps as kernels
 from mcmix.kernels.base import AddressedKernel, address_of
 from mcmix.kernels.records import made, table
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.accumulators import Accumulator
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
 from mcmix.steps.layout import BoundProgram
+from mcmix.steps.rows_by_label import accumulators_of
 from mcmix.steps.targets import (
     MOST_ENUMERATED,
     Piece,
@@ -32,6 +34,7 @@ from mcmix.structure.contributions import Structure
 from mcmix.structure.walks import ordered
 
 MOST_ONE_BY_ONE = 8  # longer vectors whose elements cannot be evaluated alone move as a block
+REPEATS_AT_START = 15  # moves of a walk over rows by label in one round of a start
 MOST_TERMS = 2**18  # of one evaluation for each part of a variable: up to here its parts move one after another
 
 
@@ -58,6 +61,10 @@ class DensityStep(Step):
             self.program = plan.compiled([(expression, None)])
         for key, n in (("lower", self.n), ("upper", self.n), ("counter", 2), ("work", self.workspace)):
             plan.layout.place((key, self), n)
+
+    def accumulators(self) -> Sequence[Accumulator]:
+        """Rows in the order of their labels, where the log density goes over these."""
+        return accumulators_of(self.target.by_label)
 
     @property
     def workspace(self) -> int:
@@ -102,6 +109,8 @@ class DensityStep(Step):
     def cost(self) -> str:
         """Cost of one sweep."""
         each = "one element's terms" if self.target.single else f"{self.target.size} terms"
+        if self.target.single and self.target.by_label:
+            each = ", ".join(found.told for found in self.target.by_label)
         return f"{self.n} x {each} per evaluation"
 
 
@@ -149,6 +158,9 @@ class ElementMetropolis(DensityStep):
             raise TypeError(f"{self.node.name}: its elements move as a block; use AdaptiveMetropolis")
         if keeps_total(self.node) and not isinstance(self, TransferMetropolis):
             raise TypeError(f"{self.node.name}: counts with a given total do not move one by one")
+        # By seedings, rows know where their component is, and its parameters begin anywhere in the prior: a walk with
+        # few steps would not be there when labels are weighed again.
+        self.repeats_at_start = REPEATS_AT_START if self.target.by_label else 1
         self.scales = np.full(self.n, scale) if proposal_sd is None else scale * np.broadcast_to(proposal_sd, self.n)
 
     def bind(self, chain: Chain) -> list[Call]:
@@ -205,7 +217,7 @@ class BlockMetropolis(Step):
             if is_discrete(node):
                 raise TypeError(f"{node.name}: the block step moves continuous variables; use DiscreteMetropolis")
         self.pieces = [piece_of(node, covariance is not None) for node in self.variables]
-        self.target = joint_target(self.variables, structure)
+        self.target, self.by_label = joint_target(self.variables, structure)
         self.own_functions = _own_functions(self.variables, structure)
         self.terms = max(x.size for x in ordered(self.target))
         self.groups = [self.pieces]
@@ -216,6 +228,10 @@ class BlockMetropolis(Step):
             self.groups = [[piece] for piece in alone]
         self.n, self.d = sum(p.size for p in self.groups[0]), sum(p.free for p in self.groups[0])
         self.factor = 0.3 * np.eye(self.d) if covariance is None else self._factor(covariance)
+
+    def accumulators(self) -> Sequence[Accumulator]:
+        """Rows in the order of their labels, where the log density goes over these."""
+        return accumulators_of(self.by_label)
 
     def _factor(self, covariance: np.ndarray) -> np.ndarray:
         names = ", ".join(v.name for v in self.variables)

@@ -11,6 +11,7 @@ from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.passes import Pass
+from mcmix.structure.by_component import few_values_of
 from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce, reshape
@@ -88,6 +89,8 @@ def _why(block: LabelBlock) -> str:
     kinds = []
     for s in block.factors:
         own = "sums per component" if s.cells is not None else "row by row"
+        few = few_values_of(s)
+        own += f", {len(few.values)} distinct values looked up" if few is not None else ""
         own += ", missing coordinates drawn with the labels" if s.gaps is not None else ""
         kinds.append(f"{s.factor.node.name} {own}" + (", several rows per label" if s.units is not None else ""))
     return "each row depends on one label" + (f" ({'; '.join(kinds)})" if kinds else "")

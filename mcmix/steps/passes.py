@@ -20,6 +20,8 @@ from mcmix.steps.accumulators import UNITS, Accumulator, Sums
 from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.gaps import GapLayout, columns_about
 from mcmix.steps.row_factors import ColumnSums, RowFactor
+from mcmix.steps.rows_by_label import OrderedRows, ValueCounts
+from mcmix.structure.by_component import FewValues, RowsByLabel, few_values_of, under_values
 from mcmix.structure.cells import Cells, looked_up, missing_in
 from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.expression import Expression, broadcast_to, leaf
@@ -245,6 +247,11 @@ class Pass:
         """The label vector."""
         return self.block.label
 
+    @property
+    def rows_by_label(self) -> list[RowsByLabel]:
+        """Factors whose rows are kept in the order of labels, or counted by value, for programs that ask for that."""
+        return [one.found for one in self.others if isinstance(one, (OrderedRows, ValueCounts))]
+
     def also(self, one: Accumulator) -> None:
         """Add something else up, before sums have their places."""
         self.others.append(one)
@@ -265,6 +272,8 @@ class Pass:
                 if s.gaps is not None:
                     self.gaps[s] = GapLayout(missing_in(s), self.integrated)
                     plan.layout.place(("gaps", self, s), gap_kernels.space_size(self.label.n_labels, d))
+            elif (few := self._few(s)) is not None:
+                plan.layout.place(("values", self, s), self.label.n_labels * len(few.values))
         prelude: list[tuple[Expression, Any]] = []
         if self.block.log_weights is not None:
             prelude.append((self.block.log_weights, ("log weights", self)))
@@ -285,7 +294,8 @@ class Pass:
     def _hoisted(self, s: SeparableFactor, prelude: list[tuple[Expression, Any]]) -> Expression:
         """The rows' log density as a function of one label, with all that rows share moved to the prelude."""
         slot = leaf(("component", self), ())
-        x = self.data.under(s, slot)
+        few = self._few(s)
+        x = self.data.under(s, slot) if few is None else under_values(s, self.label, slot, few)
         replaced: dict[Expression, Expression] = {}
 
         seen, waiting = {x}, [x]
@@ -367,15 +377,27 @@ class Pass:
         tables = self.tables[s]
         if tables is None:
             bound = chain.bound(self.programs[s])
-            return RowFactor().by_program(bound.named, chain.address(("component", self)), bound.answer)
+            found = RowFactor().by_program(bound.named, chain.address(("component", self)), bound.answer)
+            return self._over_values(found, s, chain)
         if s.rows.op == "events":
             return self._vectors(s, tables, chain)
         of_each = (self.label.n_labels,)
         steps = [t.size > 1 or t.shape == of_each for t in tables]
         parameters = [(chain.address(("table", self, s, i)), int(step)) for i, step in enumerate(steps)]
-        return RowFactor().by_density(
-            s.rows.extra.density.address, self._column(self.data.values(s), chain), parameters
-        )
+        density = s.rows.extra.density.address
+        if self._few(s) is not None:
+            return self._over_values(RowFactor().by_density(density, 0, parameters), s, chain)
+        return RowFactor().by_density(density, self._column(self.data.values(s), chain), parameters)
+
+    def _few(self, s: SeparableFactor) -> FewValues | None:
+        """The rows' distinct values, where log densities are looked up."""
+        return few_values_of(s) if self.data.weights is None else None
+
+    def _over_values(self, found: RowFactor, s: SeparableFactor, chain: Chain) -> RowFactor:
+        few = self._few(s)
+        if few is None:
+            return found
+        return found.over_values(few.values, few.numbers, chain.address(("values", self, s)))
 
     def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain) -> RowFactor:
         """Rows of vectors: data column by column about a shift, means, matrices, room for the whitened ones."""

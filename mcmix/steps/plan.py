@@ -25,6 +25,7 @@ from mcmix.steps.passes import Pass
 from mcmix.steps.permutation import SharedPermutation
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
+from mcmix.structure.by_component import RowsByLabel, exact_of
 from mcmix.structure.columns import Column
 from mcmix.structure.component_tables import ComponentTables, component_tables, tables_without_block
 from mcmix.structure.contributions import Contribution, LabelBlock, Structure, structure_of, stuck_labels
@@ -249,7 +250,8 @@ def _place_sums(compiled: CompiledModel) -> None:
     passes = {p.label: p for p in compiled.label_passes}
     for step in compiled.steps:
         for one in step.accumulators():
-            passes[one.label].also(one)
+            if one not in passes[one.label].others:
+                passes[one.label].also(one)
     for label_pass in passes.values():
         label_pass.place_sums(compiled.plan)
 
@@ -322,14 +324,16 @@ def _ordered(steps: list[Step]) -> list[Step]:
     return first + [s for s in steps if s not in first and s not in last] + last
 
 
-def log_density(structure: Structure, tempered: bool = False) -> Expression:
+def log_density(structure: Structure, tempered: bool = False, kept: Collection[RowsByLabel] = ()) -> Expression:
     """Log density of everything unknown and the data, labels at their present values.
 
-    With `tempered`, at the power of the chain it is computed in, up to a constant of the data; else at power one.
+    With `tempered`, at the power of the chain it is computed in, up to a constant of the data; else at power one. Of
+    factors whose rows are kept by label, these are gone over.
     """
     total = constant(0.0)
     for e in [*structure.contributions, *structure.forward_sampled]:
-        total = elementwise("add", total, times_power(reduce("sum", e.exact), tempered and e.tempered))
+        own = exact_of(e, kept)
+        total = elementwise("add", total, times_power(reduce("sum", own), tempered and e.tempered))
         if e.over == "cells" and not e.differs_by_cell:
             total = elementwise("add", total, _left_out_by_sums(e))
     return total
@@ -377,7 +381,8 @@ def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:
     unknown = set(asked) - {n.name for n in compiled.model.nodes}
     if unknown:
         raise ModelError(f"trace=: no node named {', '.join(sorted(unknown))}")
-    outputs: list[tuple[Expression, Any]] = [(log_density(compiled.structure), LOG_DENSITY)]
+    kept = [rows for p in compiled.label_passes for rows in p.rows_by_label]
+    outputs: list[tuple[Expression, Any]] = [(log_density(compiled.structure, kept=kept), LOG_DENSITY)]
     for node in compiled.model.stochastics:
         if _is_labels(node, compiled):
             compiled.labels.append(node)

@@ -123,8 +123,10 @@ class Compiler:
         as_rows = self.streaming is not None or (self.tile_rows is not None and not self.untiled)
         if x.op == "take":
             return x.arguments[1:] if as_rows else x.arguments
-        if x.op == "scatter" or as_rows:
+        if x.op in ("scatter", "by label") or as_rows:
             return ()
+        if x.op == "of label":
+            return _not_rows(x.arguments[:1], x.arguments[0].shape)
         if x.op == "sum" and x.shape == () and self._streams(x.arguments[0]):
             return _not_rows(x.arguments, x.arguments[0].shape)
         return x.arguments
@@ -174,7 +176,9 @@ class Compiler:
             with self._whole_arrays():
                 place = self._scattered(x)
             return _by_row(place) if self._is_tiled(x) else place
-        return self._whole(x)
+        if x.op == "of label":
+            return self._streamed(x, x.arguments[0], None, x.arguments[1])
+        return self._by_label(x) if x.op == "by label" else self._whole(x)
 
     def _constant(self, x: Expression) -> Place:
         array = numbers_of(x.value)
@@ -232,7 +236,11 @@ class Compiler:
         if x.op == "density":
             operands += [operands[-1]] * (4 - len(operands))
             self.kept.append(x.extra)
-            self._emit(machine.DENSITY, self._count(x), out, operands, [x.extra.density.address])
+            steps = [place.step for place in operands[: len(x.arguments)]]
+            # worth a kernel of its own for long rows alone
+            shifted = x.size > STREAMED_FROM and len(steps) > 2 and steps == [1, 1] + [0] * (len(steps) - 2)
+            kernel = x.extra.shifted_density if shifted else x.extra.density
+            self._emit(machine.DENSITY, self._count(x), out, operands, [kernel.address])
         else:
             self._elementwise(OPCODES[x.op], self._count(x), out, operands * 2 if len(operands) == 1 else operands)
         return out
@@ -349,8 +357,27 @@ class Compiler:
         zero = self._constant(constant(0.0))
         self._emit(machine.FILL, max(n, 1), out, [zero])
 
-    def _streamed(self, x: Expression, values: Expression, index: Expression | None) -> Place:
-        """A sum or scatter of long rows, tile by tile."""
+    def _by_label(self, x: Expression) -> Place:
+        """Sums over stretches of rows, where the program runs for one element at a time: its label and its stretch."""
+        slot, values = x.extra
+        labels = np.array(values, dtype=float)
+        self.kept.append(labels)
+        here = Place(8 * self.layout.place(slot.extra, 1), True, 0, 0)
+        self._emit(machine.COPY, 1, here, [Place(address_of(labels), False, 0, 8)])
+        bounds = x.arguments[1] if len(x.arguments) > 1 else None
+        return self._streamed(constant(0.0), x.arguments[0], None, bounds)
+
+    def _stretch(self, x: Expression, bounds: Expression | None) -> list[Place]:
+        """Where the first row and the end of a stretch stand; nothing for all rows."""
+        if bounds is None:
+            return []
+        start = 8 * self.layout.places[bounds.extra][0]
+        return [Place(start + 8 * x.extra, True, 0, 0) if x.op == "of label" else Place(start, True, 0, 8)]
+
+    def _streamed(
+        self, x: Expression, values: Expression, index: Expression | None, bounds: Expression | None = None
+    ) -> Place:
+        """A sum or scatter of long rows, or of a stretch of them, tile by tile."""
         rows = values.size if values.size > 1 else (index.size if index is not None else 1)
         out = Place(8 * self._scratch(max(x.size, 1)), True, 1 if x.size > 1 else 0, 0)
         self._fill(out, x.size)
@@ -360,7 +387,7 @@ class Compiler:
         before, self.found, self.streaming = self.found, dict(self.found), rows
         for known in [k for k in self.found if k.shape == (rows,)]:
             self.found[known] = _by_row(self.found[known])
-        loop = self._emit(machine.ROWS, rows, out)
+        loop = self._emit(machine.ROWS, rows, out, self._stretch(x, bounds))
         operands = [self.value(values)] + ([self.value(index)] if index is not None else [])
         # One tile at a time stays in the cache, whatever the number of rows.
         self._emit(machine.SUM_INTO if index is None else machine.SCATTER, TILED, out, operands, [x.size])

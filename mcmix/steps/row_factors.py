@@ -72,19 +72,30 @@ class RowFactor:
 
     def record(self) -> np.ndarray:
         """As kernels read it."""
+        if "weigh" not in self.fields:
+            weigh = kernels.weigh_by_program if "program" in self.fields else kernels.weigh_by_density
+            self.fields["weigh"] = weigh.address
         return partly(tiles.FACTOR, **self.fields)
 
     # ---------------------------------------------------------------- how rows are weighed
 
     def by_density(self, density: int, x: int, parameters: Sequence[tuple[int, int]]) -> RowFactor:
         """By a density kernel: its address, that of the values, and (address, step by label) of each parameter."""
-        self.fields |= {"weigh": kernels.weigh_by_density.address, "density": density, "x": x}
+        self.fields |= {"density": density, "x": x}
         return self._parameters(parameters)
+
+    def over_values(self, values: np.ndarray, numbers: np.ndarray, place: int) -> RowFactor:
+        """The same, of rows that take few values: which of them each row has, and where their log densities go."""
+        by_program = "program" in self.fields
+        prepare = kernels.prepare_values_by_program if by_program else kernels.prepare_values
+        self.kept += [values, numbers]
+        self.fields |= {"weigh": kernels.weigh_values.address, "prepare": prepare.address, "x": address_of(values)}
+        self.fields |= {"numbers": address_of(numbers), "n_values": len(values), "table": place}
+        return self
 
     def by_program(self, program: dict[str, int], component: int, result: int) -> RowFactor:
         """By a row program, which reads the label from a place and leaves a tile's results at another."""
-        weigh = kernels.weigh_by_program.address
-        self.fields |= {"weigh": weigh, **program, "component": component, "result": result}
+        self.fields |= {**program, "component": component, "result": result}
         return self
 
     def by_vectors(

@@ -112,7 +112,7 @@ def _matrix_slice(node: Stochastic, structure: Structure) -> str | None:
     support = node.family.support if isinstance(node, Distribution) else None
     if support is None or not (support.correlation or support.positive_definite):
         return None
-    target = targets.joint_target([node], structure)
+    target, _ = targets.joint_target([node], structure)
     evaluations = targets.piece_of(node).free * max(x.size for x in ordered(target))
     if evaluations > density.MOST_TERMS or not targets.on_sums_of_vectors(node, structure) or _has_python(target):
         return None

@@ -11,7 +11,8 @@ from mcmix.kernels import transforms as kernels
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import holds_nodes, shape_of
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.structure.contributions import Structure
+from mcmix.structure.by_component import RowsByLabel, by_element, of_components, rows_by_label
+from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce
 from mcmix.structure.rewrite import NotSeparable, follow_rows
 from mcmix.structure.walks import ordered
@@ -31,35 +32,56 @@ class Target:
         Element i of the expression is all that depends on element i of the variable.
     size : int
         Largest number of elements in any part of it: what one evaluation costs.
+    by_label : tuple of RowsByLabel
+        Rows that it goes over component by component: their order is kept up to date by the label update.
     """
 
     expression: Expression
     single: bool
     size: int
+    by_label: tuple[RowsByLabel, ...] = ()
 
 
 def target_of(node: Stochastic, structure: Structure) -> Target:
     """Everything that depends on a variable, added up; per element where elements stand alone."""
-    leaf = structure.recording.leaves[node]
-    parts = [e.elements for e in structure.about(node)]
-    cost = max(max(x.size for x in ordered(p)) for p in parts)
-    if leaf.ndim == 1 and all(_aligned(p, leaf) for p in parts):
-        total = parts[0]
-        for p in parts[1:]:
-            total = elementwise("add", total, p)
-        return Target(total, True, 1)
-    total = constant(0.0)
-    for p in parts:
-        total = elementwise("add", total, reduce("sum", p))
-    return Target(total, False, cost)
+    leaf, about = structure.recording.leaves[node], structure.about(node)
+    alone = _single(about, leaf, structure) if leaf.ndim == 1 else None
+    if alone is not None:
+        return alone
+    cost = max(max(x.size for x in ordered(e.elements)) for e in about)
+    total, used = constant(0.0), []
+    for e in about:
+        own = of_components(e, structure, leaf)
+        used += [] if own is None else [rows_by_label(e, structure)]
+        total = elementwise("add", total, reduce("sum", e.elements if own is None else own))
+    return Target(total, False, cost, tuple(u for u in used if u is not None))
 
 
-def joint_target(nodes: Sequence[Stochastic], structure: Structure) -> Expression:
-    """Log density of several variables given the rest: everything that depends on any of them, added up."""
-    total = constant(0.0)
+def _single(about: Sequence[Contribution], leaf: Expression, structure: Structure) -> Target | None:
+    """The target of each element by itself, where elements stand alone."""
+    total, used = constant(0.0), list[RowsByLabel]()
+    for e in about:
+        own = by_element(e, structure, leaf)
+        if own is None and not _aligned(e.elements, leaf):
+            return None
+        found = rows_by_label(e, structure) if own is not None else None
+        used += [] if found is None else [found]
+        total = elementwise("add", total, e.elements if own is None else own)
+    return Target(total, True, max([u.size for u in used], default=1), tuple(used))
+
+
+def joint_target(nodes: Sequence[Stochastic], structure: Structure) -> tuple[Expression, tuple[RowsByLabel, ...]]:
+    """Log density of several variables given the rest: everything that depends on any of them, added up.
+
+    And the rows that it goes over component by component.
+    """
+    total, used = constant(0.0), list[RowsByLabel]()
     for e in dict.fromkeys(e for node in nodes for e in structure.about(node)):
-        total = elementwise("add", total, reduce("sum", e.elements))
-    return total
+        own = of_components(e, structure)
+        found = rows_by_label(e, structure) if own is not None else None
+        used += [] if found is None else [found]
+        total = elementwise("add", total, reduce("sum", e.elements if own is None else own))
+    return total, tuple(used)
 
 
 def _aligned(part: Expression, leaf: Expression) -> bool:

@@ -16,7 +16,7 @@ from mcmix.structure.expression import Expression, constant
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import substitute
-from mcmix.structure.weighted_rows import WeightedRows, distinct, quadrature
+from mcmix.structure.weighted_rows import SAMPLE, WeightedRows, distinct, quadrature
 
 _SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "line": (np.asarray, np.asarray),
@@ -26,7 +26,6 @@ _SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 SAVING = 2  # so many times fewer rows are worth it
 FINEST = 10  # halvings of the widest bins
 BINS = 8  # of the widest kind, in the middle of the data
-SAMPLE = 512  # rows that are looked at to see whether values are tied
 
 
 class Weighted(AllRows):

@@ -140,6 +140,8 @@ class Structure:
         What :func:`mcmix.structure.coefficients.coefficients_of` found, once it was asked.
     conjugates : dict of Node to Any
         What :func:`mcmix.structure.conjugacy.conjugate` found of those that were asked for.
+    by_label : dict of Factor to Any
+        What :func:`mcmix.structure.by_component.rows_by_label` found of those that were asked for.
     """
 
     recording: Recording
@@ -151,6 +153,7 @@ class Structure:
     held: set[Node] = field(default_factory=set)
     coefficients: Any = None
     conjugates: dict[Node, Any] = field(default_factory=dict)
+    by_label: dict[Factor, Any] = field(default_factory=dict)
     _index: Any = None
 
     def about(self, node: Node) -> list[Contribution]:

@@ -259,6 +259,7 @@ _RULES: dict[str, Rule] = {
     "sinh": _one(lambda x, v: np.cosh(x)),
     "cosh": _one(lambda x, v: np.sinh(x)),
     "gammaln": _one(lambda x, v: special.digamma(x)),
+    "i0e": _one(lambda x, v: special.i1e(x) - np.sign(x) * v),
     "expit": _one(lambda x, v: v * (1.0 - v)),
     "logit": _one(lambda x, v: 1.0 / (x * (1.0 - x))),
     "erf": _one(lambda x, v: 2.0 / np.sqrt(np.pi) * np.exp(-x * x)),

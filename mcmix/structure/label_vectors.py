@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -77,6 +78,8 @@ class SeparableFactor:
         integrated out, or drawn with the labels.
     given_others : bool
         Whether it is read as rows of one label alone, given other labels that belong to other units of the same rows.
+    few_values : list or None
+        What :func:`mcmix.structure.by_component.few_values_of` found, once it was asked.
     """
 
     factor: Factor
@@ -87,6 +90,7 @@ class SeparableFactor:
     order: np.ndarray | None = None
     gaps: Expression | None = None
     given_others: bool = False
+    few_values: list[Any] | None = None
 
 
 @dataclass(eq=False)

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 ORDER = 6  # nodes of a bin: 12 moments
+SAMPLE = 512  # entries that are looked at to see whether values are tied
+ROWS_OF_A_VALUE = 4  # on average, from which on one value stands for them
+MOST_VALUES = 4096
 FLAT = 1e-13  # a squared norm, beside the one before, below which a bin's points are exhausted
 
 
@@ -49,6 +52,23 @@ def distinct(x: np.ndarray) -> WeightedRows:
     """
     values, counts = np.unique(x, return_counts=True)
     return WeightedRows(values.astype(float), counts.astype(float), True)
+
+
+def few_values(x: np.ndarray, discrete: bool) -> np.ndarray | None:
+    """The distinct values of a column, ascending, where they are few beside its entries, else None.
+
+    Of reals some are looked at first: a column without ties is not sorted.
+
+    Examples
+    --------
+    >>> few_values(np.array([3, 1, 1, 3, 1, 3, 3, 1]), True)
+    array([1., 3.])
+    """
+    some = x[:: max(1, len(x) // SAMPLE)]
+    if not discrete and 2 * len(np.unique(some)) > len(some):
+        return None
+    found = np.unique(x).astype(float)
+    return found if len(found) <= min(len(x) // ROWS_OF_A_VALUE, MOST_VALUES) else None
 
 
 def quadrature(x: np.ndarray, width: float, order: int = ORDER) -> WeightedRows:
@@ -109,4 +129,4 @@ def _gauss(x: np.ndarray, bins: np.ndarray, counts: np.ndarray, width: float, or
     return (centre[:, None] + width * places)[kept], shares[kept]
 
 
-__all__ = ["ORDER", "WeightedRows", "distinct", "quadrature"]
+__all__ = ["ORDER", "SAMPLE", "WeightedRows", "distinct", "few_values", "quadrature"]

@@ -16,6 +16,7 @@ SHARES = {
     "harness": 1e-5,
     "improper": 1e-5,
     "planted": 5e-6,
+    "rows by label": 1e-6,
     "samplers": 5e-6,
     "tempering": 2e-6,
 }
