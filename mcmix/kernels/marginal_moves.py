@@ -217,9 +217,9 @@ def _move(task, words, memory, numbers, stream):
 @helper()
 def _in_order(task, here, order, out):
     """Where the chain is, components in their order."""
+    for i in range(task.free):
+        out[i] = here[i]
     if task.exchangeable == 0:
-        for i in range(task.free):
-            out[i] = here[i]
         return
     find_order(task.groups, task.components, here, order)
     bring_to_order(task.groups, task.n_groups, task.components, here, order, out, False)
@@ -251,10 +251,9 @@ def _try(task, words, memory, table, numbers, stream):
     propose(table, d, drawn, work, stream)
     if task.exchangeable == 0 or is_ordered(task.groups, n, drawn):
         change = log_proposal(table, d, ordered, work) - log_proposal(table, d, drawn, work)
-        if task.exchangeable == 0:
-            for i in range(d):
-                position[i] = drawn[i]
-        else:
+        for i in range(d):
+            position[i] = drawn[i]
+        if task.exchangeable != 0:
             bring_to_order(task.groups, task.n_groups, n, drawn, order, position, True)
     change = _accepted_at(task, words, numbers, change, stream)
     if task.tuning != 0:
@@ -317,6 +316,23 @@ def _check(task, numbers):
         numbers[WHOLE], numbers[KNOWN] = 1.0, 0.0
 
 
+@helper()
+def _exchange(task, words, numbers, stream):
+    """Let two components trade all that they have, where it matters which is which: a move that is its own way back."""
+    here, _, position, _, _, _ = room_of(task)
+    order, _, _ = _more_room(task)
+    n = task.components
+    j = min(int(n * uniform(stream)), n - 1)
+    k = min(int((n - 1) * uniform(stream)), n - 2)
+    k += 1 if k >= j else 0
+    for i in range(n):
+        order[i] = k if i == j else j if i == k else i
+    for i in range(task.free):
+        position[i] = here[i]
+    bring_to_order(task.groups, task.n_groups, n, here, order, position, False)
+    _accepted_at(task, words, numbers, 0.0, stream)
+
+
 @inline
 def _keep_point(task, memory, history):
     """Now and then in burn-in keep where the chain is, components in their order."""
@@ -365,6 +381,8 @@ def marginal_move(words, reals, stream):
             _choose(memory, task.units)
     for _ in range(moves):
         _move(task, words, memory, numbers, stream)
+    if task.components > 1 and task.exchangeable == 0:
+        _exchange(task, words, numbers, stream)
     if task.redraws > 0 and alone[0] > 0.0:
         _redraw(task, words, alone, numbers, stream)
     if task.tuning != 0 and task.history > 0:

@@ -50,6 +50,9 @@ def runner(
     """
     chain = Chain(compiled.plan.layout, sequence)
     calls = [call for step in compiled.steps for call in step.bind(chain)]
+    if any(step.before_labels for step in compiled.steps):
+        # once parameters have moved with the labels summed out, labels that were drawn before are no draws given them
+        calls = sorted(calls, key=lambda call: not call.reads_labels)
     for step in compiled.steps:
         step.chains.append(chain)
     if pools is not None:

@@ -133,6 +133,7 @@ class Call:
     reals: np.ndarray
     step: Step
     tuned: bool = False
+    reads_labels: bool = False  # as they were drawn last, with parameters that have not moved since
 
     def tune(self, on: bool) -> None:
         """Switch adaptation on or off, where there is any."""

@@ -71,7 +71,9 @@ class LabelGibbs(Step):
             "counters": chain.address(("exchange", self)),
         }
         kept = np.zeros(max(len(complements), 1))
-        return kernel_call(self, exchange_kernels.transpose_components, fields, kept)
+        found = kernel_call(self, exchange_kernels.transpose_components, fields, kept)
+        found.reads_labels = True
+        return found
 
     def counters(self) -> list[Any]:
         """Of the label permutation move."""
