@@ -47,6 +47,15 @@ class MarginalMove(Step):
     ------
     TypeError
         If there is no one label vector whose rows separate, or something has no derivative: what, is said.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> w, mu = mc.Dirichlet("w", [1.0, 1.0]), mc.Normal("mu", 0.0, sigma=5.0, size=2)
+    >>> y = mc.Mixture("y", w, mc.Normal, mu, 1.0, value=[0.1, 0.4, 2.9, 3.3], observed=True)
+    >>> m = mc.MCMC([y], marginal_moves=True)
+    >>> [s.name for s in m.step_methods if isinstance(s, mc.MarginalMove)]
+    ['Hamiltonian, labels summed out']
     """
 
     name = "Hamiltonian, labels summed out"

@@ -34,6 +34,14 @@ class Enumeration:
         Log of the joint density, summed and integrated over all unknowns.
     error : float
         How much log evidences of combinations changed at most when every other point was left out.
+
+    Examples
+    --------
+    >>> import mcmix as mc, mcmix.testing
+    >>> z = mc.Categorical("z", [0.5, 0.5])
+    >>> y = mc.Normal("y", 2.0 * z, 1.0, value=2.0, observed=True)
+    >>> mcmix.testing.enumerated([y]).probabilities.round(3).tolist()
+    [0.119, 0.881]
     """
 
     labels: dict[str, np.ndarray]
