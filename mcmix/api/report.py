@@ -146,10 +146,8 @@ def _said_of_names(attributes: Mapping[str, Any]) -> list[str]:
         method, reason = attributes[f"relabelling{own}"], attributes[f"relabelling reason{own}"]
         changed = float(attributes[f"relabelling changed{own}"])
         vector = f" of{own}" if own else ""
-        found.append(
-            f"Label switching{vector} was undone with {CITED.get(method, method)}; labels were permuted in {changed:.0%} "
-            f"of the draws. Method: {method} ({reason})."
-        )
+        said = f"Label switching{vector} was undone with {CITED.get(method, method)}; labels were permuted in"
+        found.append(f"{said} {changed:.0%} of the draws. Method: {method} ({reason}).")
         trading = str(attributes[f"relabelling switching{own}"])
         found += [] if trading.startswith("no ") else [f"Note that {trading}."]
     return found

@@ -73,7 +73,7 @@ class Enumeration:
         return self._each(name, lambda m: m.sd)
 
     def quantiles(self, name: str, shares: Any) -> np.ndarray:
-        """Values below which these shares lie, shape (..., *shape of shares)."""
+        """Values below which these shares lie, shape ``(..., *shape of shares)``."""
         return self._each(name, lambda m: m.quantiles(np.asarray(shares, dtype=float)))
 
     def cdf(self, name: str, values: Any) -> np.ndarray:
