@@ -24,6 +24,7 @@ extensions = [
     "generated",  # tables, notebooks and lists that are made of other files of the repository
     "mathml",  # formulas without scripts or fonts
     "tabs_run",  # code in tabs runs as well
+    "outputs",  # without bars of progress
     "docstring_examples",  # examples of docstrings run; a failure is a warning, so it fails the build
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",

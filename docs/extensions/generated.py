@@ -19,6 +19,7 @@ DOCS = Path(__file__).parent.parent
 TOP = DOCS.parent
 PAGES = {
     "README.md": "/index",
+    "README": "/index",
     "ARCHITECTURE.md": "/architecture",
     "CONTRIBUTING.md": "/contributing",
     "CHANGELOG.md": "/changelog",
@@ -91,6 +92,8 @@ def make(app: Sphinx) -> None:
         put(DOCS / "tutorials" / path.name, notebook(path))
     for path in sorted((TOP / "benchmarks" / "results").glob("*.csv")):
         put(made / f"{path.stem}.md", measured(path))
+    picture = TOP / "notebooks" / "pictures" / "two_components.png"
+    (made / picture.name).write_bytes(picture.read_bytes())
     put(made / "pymc2.md", names_of("mcmix.pymc2"))
 
 
