@@ -1,7 +1,7 @@
 """The site: MyST pages and notebooks whose code runs while it is built, and a reference made from docstrings.
 
-``python -m sphinx -W -b html docs docs/_build/html`` builds it. Nothing on it is fetched: formulas are MathML, styles and
-scripts lie beside the pages, so that it reads from a disk.
+``python -m sphinx -W -b html docs docs/_build/html`` builds it. Nothing on it is fetched: formulas are MathML, styles
+and scripts lie beside the pages, so that it reads from a disk.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Pages and tables that are made of other files of the repository when the site is built; git does not keep them.
 
-The changelog, contributing and architecture pages are the repository's own files, the tutorials its notebooks, the tables
-of the benchmarks page the measured results. Links between these files become links between pages.
+The changelog, contributing and architecture pages are the repository's own files, the tutorials its notebooks, the
+tables of the benchmarks page the measured results. Links between these files become links between pages.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def linked(text: str) -> str:
-    """Markdown with links to files of the repository turned into links to pages; of files without a page, their names."""
+    """Markdown with links to files turned into links to pages; of files without a page, their names."""
 
     def turned(found: re.Match[str]) -> str:
         words, path, place = found[1], found[2], found[3] or ""
-        page = PAGES.get(path.removeprefix("../").removeprefix("./"))
+        path = path.removeprefix("../").removeprefix("./")
+        page = PAGES.get(path) or (path.removeprefix("docs").removesuffix(".md") if path.startswith("docs/") else None)
         return f"[{words}]({page}.md{place})" if page else f"`{words}`" if "`" not in words else words
 
     return LINK.sub(turned, text)

@@ -1,4 +1,4 @@
-"""What cells print, without what differs from run to run: bars of progress, and the compiling of kernels on a new machine."""
+"""What cells print, without bars of progress and the compiling of kernels, which differ from run to run."""
 
 from __future__ import annotations
 
