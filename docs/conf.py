@@ -46,6 +46,7 @@ nb_execution_mode = "cache"  # pages run anew where their code changed; a clean 
 nb_execution_cache_path = str(HERE / "_build" / "jupyter_cache")
 nb_execution_excludepatterns = ["tutorials/*.ipynb"]  # minutes long: CI runs them in a stage of their own
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_execution_timeout = 180
 nb_merge_streams = True
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # would be fetched
