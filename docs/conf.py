@@ -46,7 +46,6 @@ nb_execution_mode = "cache"  # pages run anew where their code changed; a clean 
 nb_execution_cache_path = str(HERE / "_build" / "jupyter_cache")
 nb_execution_excludepatterns = ["tutorials/*.ipynb"]  # minutes long: CI runs them in a stage of their own
 nb_execution_raise_on_error = True
-nb_execution_show_tb = True
 nb_execution_timeout = 180
 nb_merge_streams = True
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # would be fetched
@@ -74,7 +73,7 @@ numpydoc_xref_param_type = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"mcmix {release}"
-html_static_path = ["_static"]
+html_static_path = ["_static", "generated/fonts"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {

@@ -11,6 +11,7 @@ import importlib
 import inspect
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -29,6 +30,7 @@ PAGES = {
     "notebooks/wines.ipynb": "/tutorials/wines",
     "notebooks/coming_from_pymc2.ipynb": "/tutorials/coming_from_pymc2",
 }  # where a file of the repository is read on the site
+FONT = "STIXTwoMath-Regular.ttf"  # with tables for stretching: not every machine has a font for formulas
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -46,7 +48,7 @@ def linked(text: str) -> str:
 
 def put(path: Path, text: str) -> None:
     """Write a file where it says something new, so that pages that did not change are not built again."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
 
@@ -84,7 +86,7 @@ def names_of(module: str) -> str:
     return table(["name", "what it is"], rows)
 
 
-def make(app: Sphinx) -> None:
+def make(app: Sphinx, *unused: object) -> None:
     """Write everything."""
     made = DOCS / "generated"
     for name in ("CHANGELOG", "CONTRIBUTING", "ARCHITECTURE"):
@@ -93,12 +95,15 @@ def make(app: Sphinx) -> None:
         put(DOCS / "tutorials" / path.name, notebook(path))
     for path in sorted((TOP / "benchmarks" / "results").glob("*.csv")):
         put(made / f"{path.stem}.md", measured(path))
+    font = Path(str(find_spec("ziamath").origin)).parent / "fonts" / FONT
+    (made / "fonts").mkdir(parents=True, exist_ok=True)
+    (made / "fonts" / FONT).write_bytes(font.read_bytes())
     picture = TOP / "notebooks" / "pictures" / "two_components.png"
     (made / picture.name).write_bytes(picture.read_bytes())
     put(made / "pymc2.md", names_of("mcmix.pymc2"))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Before anything is read."""
-    app.connect("builder-inited", make, priority=1)
+    """Before anything is looked for."""
+    app.connect("config-inited", make, priority=1)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -11,6 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 BROKEN = tuple(e for e in vars(exceptions).values() if isinstance(e, type) and issubclass(e, Exception))
+NAMED = re.compile(r"(<m([io])>(?:log|exp)</m\2>)(?=<m(?:i|n|sub|sup|frac|over|row)\b)")  # room behind a function
 LOG = logging.getLogger(__name__)
 
 
@@ -21,6 +23,7 @@ def converted(formula: str, display: str, node: nodes.Element) -> str:
     except BROKEN as error:
         LOG.warning("formula %r: %s", formula, type(error).__name__, location=node)
         return ""
+    found = NAMED.sub(r"\1<mspace width='0.167em'/>", found)
     if "<mi>\\" in found or "<mi>&</mi>" in found:
         LOG.warning("formula %r has a command that MathML is not made of", formula, location=node)
     return found

@@ -33,8 +33,8 @@ def listed():
                 module = line.removeprefix(".. currentmodule:: mcmix").strip(".").replace("mcmix", "")
             elif re.fullmatch(r"   [A-Za-z_]\w*", line):
                 found.add(f"{module}.{line.strip()}".strip("."))
-            elif line.startswith(".. py:data:: mcmix."):
-                found.add(line.removeprefix(".. py:data:: mcmix."))
+            elif line.startswith(".. py:data:: "):
+                found.add(line.removeprefix(".. py:data:: "))
     return found
 
 
