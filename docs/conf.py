@@ -83,8 +83,8 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 8,
 }
-html_sidebars = {"index": [], "install": [], "quickstart": [], "glossary": []}
+html_sidebars = {"index": [], "install": [], "quickstart": [], "gallery": []}
 
 sys.modules["mcmix.plots"] = mcmix.plots  # a name of the package, not a module file: autodoc imports by module

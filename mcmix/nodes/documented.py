@@ -25,7 +25,7 @@ def documentation(family: Family) -> str:
     lines = [family.summary or f"{family.name} distribution.", "", "Parameters", "----------"]
     lines += ["name : str", "    Of the variable, in tables and files."]
     for i, p in enumerate(family.parameters):
-        symbol = f" In the formula :math:`{notation.symbols[i]}`." if notation else ""
+        symbol = f" :math:`{notation.symbols[i]}` in the formula." if notation else ""
         also = f" PyMC 2's keyword ``{p.alias}`` is accepted." if p.alias and p.alias != p.name else ""
         default = "" if p.default is None else f", default {p.default:g}"
         lines += [f"{p.name} : {p.constraint}{default}", "    Number, array or node; broadcasts against `size`."]
