@@ -13,10 +13,11 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.ladder import tempering_from
-from mcmix.sampling.run import Runner
+from mcmix.sampling.runner import Runner
 from mcmix.screen import say
 from mcmix.steps.base import Step
 from mcmix.steps.explain import explanation
+from mcmix.steps.marginal import MarginalMove, pays
 from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import CompiledModel, assemble
 from mcmix.steps.table import Choice
@@ -35,8 +36,8 @@ class Configured(Posterior):
     label_budget : int
         Bytes of labels that one call may keep.
     tempering : int, sequence of float or Tempering, optional
-    marginal_moves : bool
-        Move continuous unknowns with the labels summed out, where that can be.
+    marginal_moves : bool, optional
+        Move continuous unknowns with the labels summed out, where that can be; by default where it pays.
 
     Raises
     ------
@@ -45,7 +46,7 @@ class Configured(Posterior):
     """
 
     def __init__(
-        self, model: Model, trace: Collection[str], label_budget: Any, tempering: Any, marginal_moves: Any = False
+        self, model: Model, trace: Collection[str], label_budget: Any, tempering: Any, marginal_moves: Any = None
     ):
         super().__init__(model)
         self.label_budget = checked_budget(label_budget)
@@ -53,7 +54,8 @@ class Configured(Posterior):
         self._choices: list[Choice] = []
         self._draw_from_prior = True
         self._tempering = tempering_from(tempering)
-        self._marginal_moves = checked_flag(marginal_moves, "marginal_moves")
+        # None until the first call, which says how much burn-in there is to learn in
+        self._marginal_moves = None if marginal_moves is None else checked_flag(marginal_moves, "marginal_moves")
         self._status: tuple[Any, ...] = ()
         self._runners: list[Runner] = []
         self._before: Recording | None = None  # on some rows, so that others need no new recording
@@ -76,12 +78,29 @@ class Configured(Posterior):
         return self._assembled
 
     def _made(self, choices: Sequence[Choice]) -> CompiledModel:
-        tempered, draw, marginal = self._tempering is not None, self._draw_from_prior, self._marginal_moves
+        tempered, draw, marginal = self._tempering is not None, self._draw_from_prior, bool(self._marginal_moves)
         compiled = assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
         in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
         return compiled
+
+    def _decide(self, burn: int) -> None:
+        """Before the first sweep: whether to move continuous unknowns with the labels summed out, if nobody said so."""
+        if self._marginal_moves is not None or self._runners:
+            return
+        if burn < ENOUGH_BURN or self._tempering is not None or self._chosen_by_hand:
+            return
+        before, self._marginal_moves = self.assembled, True
+        compiled = self._made(self._choices)
+        move = next((s for s in compiled.steps if isinstance(s, MarginalMove)), None)
+        self._marginal_moves = move is not None and pays(move)
+        self._assembled = compiled if self._marginal_moves else before
+
+    @property
+    def _chosen_by_hand(self) -> bool:
+        """Whether steps were asked for."""
+        return bool(self._choices)
 
     def _on(self, rows: Rows, before: Recording | None = None) -> Self:
         """Serve the model on other rows than its nodes' own from now on; nodes stay as they are.
@@ -214,6 +233,9 @@ class Configured(Posterior):
     def explain(self) -> None:
         """Print one line per variable: its step, why it got it, and what one sweep of it costs."""
         say(explanation(self.assembled))
+
+
+ENOUGH_BURN = 100  # sweeps in which moves with the labels summed out can learn
 
 
 def _names_nodes(value: Any) -> bool:

@@ -28,7 +28,8 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.buffers import Buffers, buffers
 from mcmix.sampling.ladder import Ladder, ladder_of
 from mcmix.sampling.progress import is_watched
-from mcmix.sampling.run import Runner, Tuning, collected, run, runner
+from mcmix.sampling.run import collected, run, runner
+from mcmix.sampling.runner import Runner, Tuning
 from mcmix.sampling.start import seeds_of
 from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL
@@ -61,11 +62,13 @@ class MCMC(Stored):
     tempering : int, sequence of float or Tempering, optional
         Parallel tempering, for posteriors with modes that plain sweeps do not cross: so many levels (or these powers
         of the likelihood, falling from 1.0) for each chain; see :class:`Tempering`. A sweep costs as many times more.
-    marginal_moves : bool
+    marginal_moves : bool, optional
         Move all continuous unknowns together with the labels summed out (:class:`MarginalMove`), from starts about the
-        modes that a search finds: far more effective draws where components overlap or rows are many. Where that
-        cannot be, the usual steps stay, and :meth:`explain` says why. Labels that are not kept are then drawn at the
-        end of a call alone, and the log density that is kept is that without labels.
+        modes that a search finds: far more effective draws where components overlap or rows are many. By default the
+        first call decides: where there is burn-in to learn in (100 sweeps), no step was asked for, and rows are few or
+        few weighted rows stand for them. Given True, it is done wherever it can be; where it cannot, the usual steps
+        stay, and :meth:`explain` says why. Labels that are not kept are then drawn at the end of a call alone, and the
+        log density that is kept is that without labels.
 
     Raises
     ------
@@ -92,7 +95,7 @@ class MCMC(Stored):
         label_budget: int = LABEL_BUDGET,
         calc_deviance: bool = True,
         tempering: Any = None,
-        marginal_moves: bool = False,
+        marginal_moves: bool | None = None,
         **unknown: Any,
     ):
         if unknown:
@@ -258,14 +261,15 @@ class MCMC(Stored):
     ) -> _Begun:
         """All that a call needs before its first sweep. Nothing here is the sampler's yet, so it may be interrupted."""
         iterations, burn_in, step = lengths
-        before = self._tempering, self._assembled
+        before = self._tempering, self._assembled, self._marginal_moves
         try:
             if tempering is not None:
                 self._temper(tempering)
+            self._decide(burn_in)
             chosen = self._set_up(chains, seed, start)
             out = buffers(self.assembled, len(chosen[0]), (iterations - burn_in) // step, self.label_budget)
         except BaseException:
-            self._tempering, self._assembled = before
+            self._tempering, self._assembled, self._marginal_moves = before
             raise
         return *chosen, out
 

@@ -16,7 +16,8 @@ from mcmix.api.sources import Source
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
 from mcmix.sampling import state
-from mcmix.sampling.run import Runner, runner
+from mcmix.sampling.run import runner
+from mcmix.sampling.runner import Runner
 from mcmix.traces.memory import Draws
 
 

@@ -25,7 +25,8 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.buffers import buffers
 from mcmix.sampling.curvature import Curvature, curvature, gradient
 from mcmix.sampling.marginal import Marginal
-from mcmix.sampling.run import Runner, collected, run, runner
+from mcmix.sampling.run import collected, run, runner
+from mcmix.sampling.runner import Runner
 from mcmix.sampling.start import seeds_of
 from mcmix.sampling.transforms import Transform
 from mcmix.sampling.unconstrained import Unconstrained

@@ -3,170 +3,37 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mcmix.errors import ImproperPosterior, McmixError, ZeroProbability
-from mcmix.kernels import density_steps, driver, gibbs, labels, marginal, streams
+from mcmix.kernels import density_steps, driver, gibbs, labels, marginal_moves, streams
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
-from mcmix.kernels.records import made as filled
-from mcmix.kernels.records import seen, table, width
+from mcmix.kernels.records import width
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.buffers import Buffers, point
 from mcmix.sampling.failure import culprit, impossible_rows
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.ladder import Tempering
 from mcmix.sampling.progress import Progress
+from mcmix.sampling.runner import Runner, Tuning, tell_calls
 from mcmix.sampling.seeding import Pool
 from mcmix.sampling.start import Seeds, start
 from mcmix.sampling.team import Team
+from mcmix.sampling.turns import Turns, stop_all
 from mcmix.screen import say
-from mcmix.steps.base import TUNE_INTERVAL, Call, Chain, Step
-from mcmix.steps.density import BlockMetropolis, DensityStep, ElementMetropolis
+from mcmix.steps.base import Call, Chain
+from mcmix.steps.density import BlockMetropolis, DensityStep
 from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.plan import CompiledModel, recorded_from
 from mcmix.structure.tempering import POWER_KEY
 from mcmix.traces.memory import Draws
 
 POLL = 0.05  # seconds between looks at the chains
-STRETCH = 0.05  # seconds that a chain runs before another gets its turn: chains stay abreast on few cores
-FIRST_STRETCH = 16  # sweeps
-TUNED = (0.1, 0.7)  # acceptance rates of a tuned step: targets are 0.44 for one element, 0.23 for a block
-MOST_LOOKS = 100  # intervals after which a step that cannot be tuned is taken as it is
-
-
-@dataclass
-class Runner:
-    """One chain, bound and ready: its memory, its sweep, its frame."""
-
-    compiled: CompiledModel
-    number: int
-    chain: Chain
-    calls: list[Call]
-    frame: np.ndarray
-    stop: np.ndarray
-    kept: list[Any] = field(default_factory=list)
-    status: int = 0
-    sampled_seconds: float = 0.0
-    swept: int = 0
-    burn_left: int = 0
-    left: int = 0
-    tuning: Tuning = field(default_factory=lambda: Tuning())
-    waiting: bool = False  # for its steps to be tuned, before burn-in begins
-    hotter: list[Chain] = field(default_factory=list)  # levels of a tempered run above the chain
-    ladder: Call | None = None
-    team: Team | None = None  # the threads of the last call
-    swept_calls: list[Call] = field(default_factory=list)  # of the present call's sweeps
-
-    @property
-    def told(self) -> Any:
-        """The frame by the names of its fields, to read and write."""
-        return seen(driver.FRAME, self.frame)
-
-    @property
-    def rows(self) -> int:
-        """Rows recorded in the present call."""
-        return int(self.told.row)
-
-    @property
-    def sweeps(self) -> int:
-        """Sweeps done since the chain began."""
-        return int(self.told.sweep)
-
-    def tune(self, on: bool) -> None:
-        """Switch adaptation on or off."""
-        for call in self.calls:
-            call.tune(on)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the present call has nothing more to do here."""
-        return self.status != 0 or self.chain.error is not None or self.left == 0
-
-    def advance(self) -> None:
-        """Run a stretch of about STRETCH seconds, within burn-in or after it."""
-        done = self.sweeps
-        sweeps = min(self._stretch(), self.burn_left or self.left)
-        if self.waiting or self.tuning.throughout:
-            sweeps = min(
-                self._stretch(), self.tuning.to_next_look(self.sweeps), sweeps if not self.waiting else sys.maxsize
-            )
-        self.tune(self.waiting or self.burn_left > 0 or (self.tuning.throughout and not self.tuning.settled))
-        self.told.sweeps = sweeps
-        if self.waiting:  # burn-in begins after this stretch at the earliest: nothing is recorded in it
-            self.told.burn = self.sweeps + sweeps + self.burn_left
-        before = time.perf_counter()
-        self.status = driver.run_frame(self.frame)
-        self.sampled_seconds += time.perf_counter() - before
-        done = self.sweeps - done
-        self.swept += done
-        if not self.waiting:
-            self.left -= done
-            self.burn_left = max(0, self.burn_left - done)
-        if self.waiting or self.tuning.throughout:
-            self.tuning.look(self)
-            self.waiting = self.waiting and not self.tuning.settled
-
-    def _stretch(self) -> int:
-        """Sweeps that take about STRETCH seconds; what a stretch is changes no draw."""
-        if self.swept == 0:
-            return FIRST_STRETCH
-        return max(1, int(STRETCH * self.swept / max(self.sampled_seconds, 1e-9)))
-
-
-@dataclass
-class Tuning:
-    """When adaptation counts as finished: enough intervals in a row with sensible acceptance rates.
-
-    Attributes
-    ----------
-    interval : int
-        Sweeps between two looks.
-    enough : int
-        Tuned intervals in a row.
-    throughout : bool
-        Adapt after burn-in too, until finished.
-    """
-
-    interval: int = TUNE_INTERVAL
-    enough: int = 5
-    throughout: bool = False
-    good: int = 0
-    looks: int = 0
-    settled: bool = False
-    before: dict[Any, np.ndarray] = field(default_factory=dict)
-
-    def to_next_look(self, sweeps: int) -> int:
-        """Sweeps until the next look; looks come at multiples of the interval, whatever a stretch is."""
-        return self.interval - sweeps % self.interval
-
-    def look(self, r: Runner) -> None:
-        """Compare acceptance since the last look with what a tuned step has."""
-        if r.sweeps % self.interval != 0 or self.settled:
-            return
-        self.looks += 1
-        self.good = self.good + 1 if all([self._is_tuned(s, r.chain) for s in r.compiled.steps]) else 0
-        self.settled = self.good >= self.enough or self.looks >= MOST_LOOKS
-
-    def _is_tuned(self, step: Step, chain: Chain) -> bool:
-        if not (step.in_python or isinstance(step, (ElementMetropolis, BlockMetropolis))):
-            return True
-        if chain.changed.pop(step, False):  # what its tune() answered last
-            return False
-        rates = []
-        for key in step.counters():
-            now = chain.view(key).copy()
-            moves, accepted = now - self.before.get(key, np.zeros(2))
-            self.before[key] = now
-            rates.append(accepted / moves if moves > 0 else 0.5)
-        return all(TUNED[0] <= rate <= TUNED[1] for rate in rates)
 
 
 def runner(
@@ -233,19 +100,12 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
     """Point a chain's frame to where its draws of this call go."""
     if r.team is not None:
         r.team.end()  # before any memory is bound anew; they have ended, unless something was raised that cannot be
-    alone = r.compiled.marginal_alone(out.labels) is not None
-    r.swept_calls = [c for c in r.calls if not alone or c.step.label_pass is None]
-    called = table(driver.CALL, [_called(c) for c in r.swept_calls])
-    r.told.calls, r.told.n_calls = address_of(called), len(called)
-    r.kept = [called, point(r.told, out, r.compiled, r.chain, r.number), out]
+    r.kept = [None, point(r.told, out, r.compiled, r.chain, r.number), out]
+    tell_calls(r, out)
     r.told.row, r.told.thin = 0, thin
     r.told.burn = r.sweeps + burn
     r.stop[0], r.status, r.sampled_seconds, r.swept = 0, 0, 0.0, 0
     r.chain.error = None
-
-
-def _called(c: Call) -> np.ndarray:
-    return filled(driver.CALL, kernel=c.kernel, words=address_of(c.words), reals=address_of(c.reals))
 
 
 def _with_labels(r: Runner) -> None:
@@ -284,29 +144,14 @@ def run(
         prepare(r, out, burn, thin)
         r.burn_left, r.left = burn, iterations
         r.tuning, r.waiting = replace(tuning or Tuning(), before={}), till_tuned
+        r.meetings = _meetings(r.compiled, burn)
         r.chain.tune_interval = r.tuning.interval
     driver.make_ready()
     before = [r.sweeps for r in runners]
-    waiting = list(runners)
-    lock = threading.Lock()
-
-    def work() -> None:
-        while True:
-            with lock:
-                r = min((r for r in waiting), key=lambda r: -r.left, default=None)
-                if r is None:
-                    return
-                waiting.remove(r)
-            r.advance()
-            if r.status > 0 or r.chain.error is not None:
-                _stop(runners)
-            if not r.finished:
-                with lock:
-                    waiting.append(r)
-
+    work = Turns(runners)
     threads = 1 if any(s.in_python for s in runners[0].compiled.steps) else _threads(len(runners), cores)
     with HeldBack() as held:
-        _waited(runners, work, threads, held, before, iterations, progress_bar)
+        _waited(runners, work.take, threads, held, before, iterations, progress_bar)
         halted = not held.noted and any(r.status == driver.STOPPED for r in runners)
         if halted:
             _caught_up(runners)
@@ -317,11 +162,16 @@ def run(
         return bool(held.noted) or halted
 
 
+def _meetings(compiled: CompiledModel, burn: int) -> list[int]:
+    """Sweeps of burn-in that are left when chains meet."""
+    return sorted({burn - int(part * burn) for s in compiled.steps for part in s.meetings if burn > 0}, reverse=True)
+
+
 def _caught_up(runners: Sequence[Runner]) -> None:
     """After a halt: chains that were behind go on to where the first one stopped, so that all keep as much."""
     fewest = min(r.left for r in runners)
     for r in runners:
-        r.stop[0], r.status = 0, 0 if r.status == driver.STOPPED else r.status
+        r.stop[0], r.status, r.meetings = 0, 0 if r.status == driver.STOPPED else r.status, []
         while r.left > fewest and r.status == 0 and r.chain.error is None:
             whole, r.left = fewest, r.left - fewest
             r.advance()
@@ -331,11 +181,6 @@ def _caught_up(runners: Sequence[Runner]) -> None:
 def _threads(n_chains: int, cores: int | None) -> int:
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     return max(1, min(n_chains, cores if cores is not None else available))
-
-
-def _stop(runners: Sequence[Runner]) -> None:
-    for r in runners:
-        r.stop[0] = 1
 
 
 def _waited(
@@ -349,10 +194,10 @@ def _waited(
 ) -> None:
     """Run `work` on threads and wait for them, showing progress. No thread is left, whatever is raised."""
     progress = Progress(iterations * len(runners), progress_bar, f"{len(runners)} chain{'s' * (len(runners) > 1)}")
-    team = Team(work, lambda: _stop(runners))
+    team = Team(work, lambda: stop_all(runners))
     for r in runners:
         r.team = team
-    held.tell(lambda: _stop(runners))
+    held.tell(lambda: stop_all(runners))
     said = 1
     try:
         team.start(n_threads)
@@ -422,7 +267,7 @@ def _refuse_failures(runners: Sequence[Runner]) -> None:
             names = ", ".join(v.name for v in step.variables) if step is not None else "the recorded values"
             if r.status == density_steps.NOT_A_NUMBER and isinstance(step, (DensityStep, BlockMetropolis)):
                 names += culprit(r.compiled.structure, r.chain, step)
-            if r.status == marginal.NOT_FINITE and isinstance(step, MarginalMove):
+            if r.status == marginal_moves.NOT_FINITE and isinstance(step, MarginalMove):
                 names = step.trouble(r.chain)
             rows = impossible_rows(r.compiled, r.chain) if r.status in _OF_ROWS else ""
             raise _failure(r.status, f"chain {r.number}, sweep {r.sweeps + 1}, {names}", rows)
@@ -444,8 +289,8 @@ def _failure(status: int, where: str, rows: str = "") -> McmixError:
         labels.IMPOSSIBLE_ROW: "a row of data has probability zero under every component",
         labels.NOT_A_NUMBER_ROW: "the log density of a row is not a number; look at what the parameters do there",
         density_steps.NOT_A_NUMBER: "its log density is not a number; look at the functions below it",
-        marginal.NOT_FINITE: "the log density, labels summed out, or its gradient is not finite there; look at what is "
-        "below these variables, or sample without marginal_moves",
+        marginal_moves.NOT_FINITE: "the log density, labels summed out, or its gradient is not finite there; look at "
+        "what is below these variables, or sample without marginal_moves",
         density_steps.LOST: "its present value has probability zero",
         BAD_INDEX: "a look-up went out of range",
         PYTHON_FAILED: "a user's function failed",

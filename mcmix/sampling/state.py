@@ -16,7 +16,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.files import read_arrays, write_arrays
-from mcmix.sampling.run import Runner
+from mcmix.sampling.runner import Runner
 from mcmix.steps.plan import CompiledModel
 
 FORMAT = 2

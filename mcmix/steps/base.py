@@ -202,6 +202,8 @@ class Step(ABC):
         Whether it moves with labels summed out, so that these must be drawn before anything else looks at them.
     beside_others : bool
         Whether its variables are moved by the steps of the table as well.
+    meetings : tuple of float
+        Parts of burn-in after which it learns from all chains together.
     """
 
     name = "step"
@@ -212,6 +214,7 @@ class Step(ABC):
     may_refuse_for_ever = False
     before_labels = False
     beside_others = False
+    meetings: tuple[float, ...] = ()
     verbose = -1  # PyMC 2's level of talk, for programs that read it
     in_python = False  # whether a sweep calls Python with the nodes showing one chain's values
 
@@ -235,6 +238,14 @@ class Step(ABC):
     def resume(self, chain: Chain) -> None:
         """Make itself ready where a chain was put as a whole, by a saved state. Most need nothing."""
         return
+
+    def meet(self, chains: Sequence[Chain]) -> None:
+        """Learn from all chains together, at one of its `meetings`. Most do not."""
+        return
+
+    def repeats(self, chain: Chain) -> int:
+        """How often the steps that move the same unknowns given the labels are to be made in a sweep."""
+        return 1
 
     def accumulators(self) -> Sequence[Any]:
         """What the passes over its labels are to add up for it (:class:`mcmix.steps.accumulators.Accumulator`)."""

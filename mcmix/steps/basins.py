@@ -29,6 +29,7 @@ SEEDINGS = 20
 SWAPPED = 0.4  # of the tries, where it matters which component is which
 KEPT = 4  # seedings from which the way is climbed to its end
 AGREED = 3  # of these, with which the search ends
+EMPTIED = 15.0  # nats below the best from where a component is one that can be done without
 LLOYD = 20  # rounds of k-means
 NEWTON = 30  # steps at most
 SHORTEST = 1e-3  # part of a Newton step
@@ -200,6 +201,35 @@ def searched(bound: BoundDensity, parts: Components | None, start: np.ndarray, r
     return best
 
 
+def emptied(bound: BoundDensity, parts: Components, found: Basin) -> list[tuple[int, np.ndarray]]:
+    """Which component can be done without, and the point where the others are then best; none, or the best one.
+
+    The posterior of a mixture that has a component more than data ask for is spread over places where one has hardly
+    any units, and its parameters are anywhere. No way up leads there.
+    """
+    if len(parts.simplexes) != 1 or is_dear(bound):
+        return []
+    best: list[tuple[int, np.ndarray]] = []
+    height = found.height - EMPTIED
+    for k, place in enumerate(parts.simplexes[0]):
+        held = [place, *(p[k] for p in [*parts.lines, *parts.bounded])]
+        moved = np.setdiff1d(np.arange(found.mode.size), held)
+        start = found.mode.copy()
+        start[place] = np.logaddexp.reduce(np.append(start[parts.simplexes[0]], 0.0)) - np.log(bound.density.units)
+
+        def ask(at: np.ndarray, point: np.ndarray = start, moved: np.ndarray = moved) -> tuple[float, np.ndarray]:
+            whole = point.copy()
+            whole[moved] = at
+            value, slope = bound(whole)
+            return value, slope[moved]
+
+        others, reached = risen(ask, start[moved])
+        if reached > height:
+            height, best = reached, [(k, start)]
+            start[moved] = others
+    return best
+
+
 def _seeded(bound: BoundDensity, start: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Points where parameters fit groups of weighted rows, which k-means made from seedings of its own."""
     data = bound.density.fewer
@@ -337,4 +367,4 @@ def _all_moved(found: ComponentTables, density: MarginalDensity) -> bool:
     return set(found.variables) <= set(density.nodes)
 
 
-__all__ = ["Basin", "Components", "basin_of", "climbed", "components_of", "scales", "searched"]
+__all__ = ["Basin", "Components", "basin_of", "climbed", "components_of", "emptied", "scales", "searched"]

@@ -9,26 +9,35 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.errors import ModelError
 from mcmix.kernels import marginal as kernels
+from mcmix.kernels import marginal_moves as moves
 from mcmix.kernels.base import address_of
+from mcmix.kernels.records import seen
+from mcmix.nodes.ancestral import drawn_forward
 from mcmix.nodes.node import short
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step
-from mcmix.steps.basins import Basin, basin_of, components_of, searched
+from mcmix.steps.basins import Basin, basin_of, components_of, emptied, searched
+from mcmix.steps.groups import Groups
+from mcmix.steps.learned import Learned, sweeps_of_a_draw
 from mcmix.steps.marginal_density import BoundDensity, MarginalDensity, has_slopes
+from mcmix.steps.proposals import Proposals, fitted, one_part
 from mcmix.steps.targets import is_discrete
 from mcmix.steps.weighted import WeightedLevels
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.gradients import NoDerivative
 
-FIRST_STEP = 0.6  # of a trajectory, in standard deviations
-ANCHOR = 1.5  # what step sizes are drawn to at first
 SPREAD = 1.5  # of starts about a mode, in standard deviations
 HALVINGS = 12  # of the spread of a start, until its density is a number
 ROUGH = 1.0  # nats by which they may differ while a mode is looked for
 ROUNDING = 1e-12  # nats for each row: what adding up so many may lose
 EXACT = 1e-6  # nats by which weighted rows may differ from all of them where a chain starts
 BESIDE = 60_000  # densities of a label update up to which moves given labels are made too: they leave narrow places
+MOST_REPEATS, REPEATED = 30.0, 400_000  # label updates of a sweep, and densities of these
+SLOW = 4.0  # sweeps of an effective draw that are put up with
+KEPT = 0.1  # of the points that proposals are fitted to, from those before
+PRIOR_DRAWS, FEWEST_DRAWS = 200, 20  # of components, and of all unknowns
 FIRST_LEVEL = 2  # of weighted rows that is tried
 
 
@@ -61,6 +70,7 @@ class MarginalMove(Step):
     name = "Hamiltonian, labels summed out"
     before_labels = True
     several = True
+    meetings = (0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = "", beside: bool = False):
         super().__init__(variables, reason or "chosen by the user")
@@ -76,6 +86,8 @@ class MarginalMove(Step):
         self._at_level: dict[int, MarginalDensity] = {}
         self._bound: dict[int, Bound] = {}
         self._found: tuple[int, Basin | None] | None = None
+        self._alone: Proposals | None = None  # for one component
+        self._without: list[tuple[int, np.ndarray]] | None = None  # which can be done without
 
     @cached_property
     def levels(self) -> WeightedLevels:
@@ -89,14 +101,57 @@ class MarginalMove(Step):
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
-        bound = self._over(self.density, chain)
-        d = self.density.free
-        learned = np.concatenate([_first_steps(), np.zeros(d), 0.3 * np.eye(d).ravel(), np.full(d, kernels.ENOUGH)])
+        bound, learned = self._over(self.density, chain), Learned(self.density.free, self._groups)
         self._bound[id(chain)] = Bound(bound.record.copy(), learned, bound)
-        return [Call(kernels.hamiltonian_move.address, self._bound[id(chain)].record, learned, self, True)]
+        return [Call(moves.marginal_move.address, self._bound[id(chain)].record, learned.array, self, True)]
+
+    @cached_property
+    def _groups(self) -> Groups:
+        """Where free coordinates of components are."""
+        return Groups(components_of(self.density))
 
     def _over(self, density: MarginalDensity, chain: Chain) -> BoundDensity:
-        return density.bound(chain, chain.view(("work", self)), chain.address(("counter", self)))
+        bound = density.bound(chain, chain.view(("work", self)), chain.address(("counter", self)))
+        told, groups, sizes = seen(kernels.TARGET, bound.record), self._groups, Learned(density.free, self._groups)
+        told.components, told.exchangeable = groups.n_components, groups.exchangeable
+        told.groups, told.n_groups = address_of(groups.told) if groups.n_components else 0, len(groups.told)
+        told.proposals, told.redraws, told.history = sizes.proposals, sizes.redraws, sizes.history
+        return bound
+
+    def meet(self, chains: Sequence[Chain]) -> None:
+        """Learn from all chains what independent proposals are drawn from, and how many label updates a sweep has."""
+        learned = [self._bound[id(c)].learned for c in chains]
+        before = learned[0].proposed
+        if before is None:
+            return
+        by_chain = [one.points for one in learned]
+        repeats = self._repeats(learned[0], sweeps_of_a_draw(by_chain))
+        points = np.concatenate(by_chain)
+        kept = before.draws(int(KEPT * len(points)), chains[0].rng)  # what chains may have forgotten
+        found = fitted(np.concatenate([kept, points]), [before], chains[0].rng)
+        for one in learned:
+            one.array[moves.REPEATS] = repeats
+            if found is not None:
+                one.propose(found)
+
+    def _repeats(self, learned: Learned, sweeps: float) -> float:
+        """Label updates that a sweep is to have, where an effective draw takes so many sweeps now."""
+        label, now = self.density.block.label, learned.array[moves.REPEATS]
+        if not self.beside_others:
+            return float(now)
+        most = max(1.0, min(MOST_REPEATS, REPEATED / (label.n_units * label.n_labels)))
+        return float(np.ceil(np.clip(now * sweeps / SLOW, 1.0, most)))
+
+    def repeats(self, chain: Chain) -> int:
+        """As often as the means of chains in burn-in asked for."""
+        return int(self._bound[id(chain)].learned.array[moves.REPEATS])
+
+    def _about_mode(self, found: Basin) -> Proposals:
+        """Proposals about a mode, components in order."""
+        if not self._groups.exchangeable:
+            return one_part(found.mode, found.factor)
+        order = self._groups.order_map(found.mode)
+        return one_part(order @ found.mode, np.linalg.cholesky(order @ found.factor @ found.factor.T @ order.T))
 
     def settle(self, chain: Chain, given: Collection[Stochastic]) -> None:
         """Find the best mode and the metric there, and start spread out about it."""
@@ -104,24 +159,58 @@ class MarginalMove(Step):
         stays = bool(set(given) & set(self.variables))
         # A start that is given as a whole may be a draw already: what is done with it must not depend on it.
         level, found = (FIRST_LEVEL, None) if set(self.variables) <= set(given) else self._basin(chain, here, stays)
+        own = self._bound[id(chain)].learned
+        self._tell_of_one(chain, own)
         if found is None:
             self._go_over(chain, *self._fit(chain, here, level, self.exact))
-            self._learn_anew(chain, here)
+            own.without_metric(here)
             return
         start = here
         if not stays:
-            start = _spread(self._over(self._density_at(level) or self.density, chain), found, chain.rng)
+            start = self._first_point(self._over(self._density_at(level) or self.density, chain), found, chain)
         level, bound = self._fit(chain, start, level, self.exact)
         self._go_over(chain, level, bound)
-        metric = np.concatenate([found.mode, found.factor.ravel()])
-        self._bound[id(chain)].learned[kernels.STATE : kernels.STATE + metric.size] = metric
+        own.metric(found.mode, found.factor)
+        if own.proposals:
+            own.propose(self._about_mode(found))
         bound.move(start)
 
-    def _learn_anew(self, chain: Chain, here: np.ndarray) -> None:
-        """Let the metric follow the chain quickly: nothing is known of it."""
-        learned = self._bound[id(chain)].learned
-        learned[kernels.STATE : kernels.STATE + here.size] = here
-        learned[kernels.LEARNED] = -kernels.POINTS * here.size
+    def _first_point(self, bound: BoundDensity, found: Basin, chain: Chain) -> np.ndarray:
+        """Where a chain starts: about the mode, or, every other one, where a component has hardly any units."""
+        if self._without is None:
+            parts = components_of(self.density)
+            self._without = [] if parts is None else emptied(bound, parts, found)
+        if self._without and self._alone is not None and len(self.chains) % 2 == 0:
+            start = self._groups.with_component(*self._without[0], self._alone.draws(1, chain.rng)[0])
+            if np.isfinite(bound(start)[0]):
+                return start
+        return _spread(bound, found, chain.rng)
+
+    def _tell_of_one(self, chain: Chain, learned: Learned) -> None:
+        """Let parameters of a component that is nearly empty be drawn from what they may be without data."""
+        if not learned.redraws:
+            return
+        if self._alone is None:
+            self._alone = fitted(self._component_draws(chain), [], chain.rng)
+        if self._alone is not None:
+            learned.redraw(self._alone)
+
+    def _component_draws(self, chain: Chain) -> np.ndarray:
+        """Free coordinates of single components, drawn from the prior; none where a prior cannot be drawn from."""
+        bound, kept = self._bound[id(chain)].density, {n: chain.view(n).copy() for n in self.density.nodes}
+        found: list[np.ndarray] = []
+        try:
+            for _ in range(max(PRIOR_DRAWS // self._groups.n_components, FEWEST_DRAWS)):
+                drawn = drawn_forward(self.density.nodes, {}, chain.rng, list(self.density.structure.recording.rows))
+                for node in kept:
+                    chain.put(node, drawn[node])
+                found += self._groups.of_each(bound.where())
+        except ModelError:
+            found = []
+        for node, value in kept.items():
+            chain.view(node)[:] = value
+        draws = np.array(found).reshape(-1, self._groups.width)
+        return draws[np.isfinite(draws).all(axis=1)]
 
     def _basin(self, chain: Chain, here: np.ndarray, stays: bool) -> tuple[int, Basin | None]:
         """The basin that a chain starts in, and how fine weighted rows must be there.
@@ -228,7 +317,7 @@ class MarginalMove(Step):
         """Forget chains."""
         super().unbind()
         self._bound.clear()
-        self._found = None
+        self._found, self._alone, self._without = None, None, None
 
     def counters(self) -> list[Any]:
         """Trajectories and how many were accepted."""
@@ -245,7 +334,7 @@ class Bound:
     """What a chain's moves are told, what they learn, and whose memory is spoken of."""
 
     record: np.ndarray
-    learned: np.ndarray
+    learned: Learned
     density: BoundDensity
 
     def go_over(self, density: BoundDensity) -> None:
@@ -261,14 +350,6 @@ def _spread(bound: BoundDensity, found: Basin, rng: np.random.Generator) -> np.n
             return found.mode + noise
         noise = 0.5 * noise
     return found.mode
-
-
-def _first_steps() -> np.ndarray:
-    """What step sizes begin with."""
-    state = np.zeros(kernels.STATE)
-    state[kernels.LOG_STEP] = state[kernels.MEAN_LOG_STEP] = np.log(FIRST_STEP)
-    state[kernels.ANCHOR], state[kernels.MOVES] = np.log(ANCHOR), 1.0
-    return state
 
 
 def summed_out(structure: Structure) -> LabelBlock | str:
@@ -301,6 +382,12 @@ def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove
         return MarginalMove(rest, structure, why, beside)
 
 
+def pays(move: MarginalMove) -> bool:
+    """Whether it is worth its price wherever it can be: where rows are few, or few weighted ones stand for them."""
+    label = move.density.block.label
+    return label.n_units * label.n_labels <= BESIDE or not move.levels.why_not
+
+
 def _moves_alone(node: Stochastic, structure: Structure) -> bool:
     try:
         MarginalMove([node], structure)
@@ -319,4 +406,4 @@ def _can_move(node: Stochastic, structure: Structure) -> bool:
     )
 
 
-__all__ = ["MarginalMove", "offered", "summed_out"]
+__all__ = ["MarginalMove", "offered", "pays", "summed_out"]

@@ -109,6 +109,11 @@ class MarginalDensity:
         return self.data.n_units * self.block.label.n_labels
 
     @property
+    def units(self) -> int:
+        """Units whose labels are summed out, however few rows stand for them."""
+        return self.block.label.n_units
+
+    @property
     def check(self) -> int:
         """Moves after which weighted rows are compared with all of them: as many as cost about as much; 0 for never."""
         if self.fewer is None or self.fewer.rows.exact:
@@ -162,12 +167,21 @@ class MarginalDensity:
             whole_logs=own.address(("unit logs", whole)),
             whole_units=whole.n_units,
             check=self.check,
+            evaluate=kernels.evaluate_marginal.address,
+            locate=kernels.where_the_chain_is.address,
             copies=address_of(copies),
             n_copies=len(copies),
             moved=len(self.nodes),
             counters=counters,
             workspace=address_of(workspace),
             told=address_of(workspace) + 8 * (kernels.WORKSPACE_ROWS * self.free + kernels.NUMBERS),
+            groups=0,
+            n_groups=0,
+            components=0,
+            exchangeable=0,
+            proposals=0,
+            redraws=0,
+            history=0,
         )
         return BoundDensity(self, record, workspace, own, [copies, pieces, weighing, program])
 

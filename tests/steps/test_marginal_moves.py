@@ -10,12 +10,14 @@ from scipy.special import logsumexp
 import mcmix as mc
 from mcmix.distributions.table import FAMILIES
 from mcmix.kernels import marginal as kernels
+from mcmix.kernels import marginal_moves as moves
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.basins import grouped
 from mcmix.steps.explain import explanation
 from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.passes import AllRows, Pass
 from mcmix.steps.plan import assemble
+from mcmix.steps.proposals import Proposals
 from mcmix.steps.scores import Scores
 from mcmix.testing import enumeration_test, joint_test
 from tests.harness import grammar, levels
@@ -345,6 +347,32 @@ def test_the_joint_distribution_stays(name):
     assert result.passed, result
 
 
+class Proposing(MarginalMove):
+    """With independent proposals from a mixture that is as good as any where nothing is known."""
+
+    def settle(self, chain, given):
+        super().settle(chain, given)
+        rng, d = np.random.default_rng(9), self.density.free
+        factors = np.stack(
+            [width * (np.eye(d) + 0.2 * np.tril(rng.standard_normal((d, d)), -1)) for width in (0.8, 1.5)]
+        )
+        learned = self._bound[id(chain)].learned
+        learned.propose(Proposals(np.log([0.6, 0.4]), 0.5 * rng.standard_normal((2, d)), factors))
+        learned.array[moves.TRIES] = 3.0
+
+
+@pytest.mark.parametrize("name", ["normal", "hierarchy", "counts", "angles"])
+def test_the_joint_distribution_stays_with_independent_proposals(name):
+    def prepare(m):
+        names = [n.name for n in m.model.stochastics if np.dtype(n.dtype).kind == "f"]
+        m.use_step_method(Proposing, names)
+
+    model = mc.Model(MODELS[name]())
+    level = levels.each("samplers", 100)
+    result = joint_test(model, prepare=prepare, replications=100, sweeps=8, false_alarm=level, seed=12)
+    assert result.passed, result
+
+
 def test_an_enumerated_posterior_is_reached():
     w = mc.Dirichlet("w", [2.0, 2.0])
     mu = mc.Normal("mu", 0.0, 0.25, size=2)
@@ -384,19 +412,45 @@ def test_overlapping_components_converge_at_usual_lengths():
     m = sampled(pair(two_normals(2000)), seed=3, iterations=2000, burn=1000, chains=4)
     mu = np.sort(np.stack([m.trace("mu", chain=c)[:] for c in range(4)]), axis=-1)
     between, within = mu.mean(1).var(0, ddof=1), mu.var(1, ddof=1).mean(0)
-    # R-hat below about 1.07: over 24 seeds the largest share was 0.023; label updates alone leave 0.4 and more
-    assert np.all(between < 0.15 * within)
-    assert 0.6 < step_of(m, "mu").ratio < 0.97
+    # R-hat below about 1.02: over 20 seeds the largest share was 0.024; label updates alone leave 0.4 and more
+    assert np.all(between < 0.05 * within)
+    assert 0.3 < step_of(m, "mu").ratio < 0.97
 
 
 def test_the_same_seed_gives_the_same_draws_on_any_number_of_cores():
     x = two_normals(400)
     one, other = (sampled(pair(x), seed=5, iterations=300, burn=100, cores=c).trace("mu")[:] for c in (1, 2))
     np.testing.assert_array_equal(one, other)
-    fewer = sampled(pair(x), seed=5, iterations=300, burn=100, chains=2)
-    np.testing.assert_array_equal(fewer.trace("mu", chain=1)[:], sampled(
-        pair(x), seed=5, iterations=300, burn=100, chains=3
-    ).trace("mu", chain=1)[:])  # fmt: skip
+
+
+def test_chains_learn_from_one_another_at_the_same_sweeps_on_any_number_of_cores():
+    x = two_normals(400)
+    one, other = (sampled(pair(x), seed=8, iterations=240, burn=200, chains=3, cores=c) for c in (1, 3))
+    for r, q in zip(one._runners, other._runners, strict=True):
+        first, second = (move_of(m)._bound[id(c.chain)].learned for m, c in ((one, r), (other, q)))
+        np.testing.assert_array_equal(first.array, second.array)
+    tables = [move_of(one)._bound[id(r.chain)].learned.proposed.told() for r in one._runners]
+    assert len(tables[0]) > 0
+    for table in tables[1:]:
+        np.testing.assert_array_equal(table, tables[0])
+
+
+def test_chains_that_part_get_more_label_updates_in_a_sweep():
+    m = sampled(pair(two_normals(60, 4.0)), seed=1, iterations=200, burn=150, chains=2)
+    move, bound = move_of(m), move_of(m)._bound
+    apart = [np.zeros((40, 5)), np.ones((40, 5))]
+    for points, r in zip(apart, m._runners, strict=True):
+        learned = bound[id(r.chain)].learned
+        kept = learned.array[-learned.history * learned.free :].reshape(-1, learned.free)
+        kept[:40] = points + 0.1 * np.random.default_rng(1).standard_normal((40, 5))
+        learned.array[[moves.POINTS_KEPT, moves.REPEATS]] = 40.0, 1.0
+    chains = [r.chain for r in m._runners]
+    others = [c for c in m._runners[0].calls if c.step is not move]
+    move.meet(chains)
+    assert {move.repeats(c) for c in chains} == {30}
+    m.sample(1, progress_bar=False)
+    again = [c for c in m._runners[0].swept_calls if c.step is not move]
+    assert len(again) == 30 * len(others)
 
 
 def test_a_saved_state_goes_on_bit_for_bit(tmp_path):

@@ -1,0 +1,180 @@
+"""One chain that runs: its memory, its sweep, its frame, and when its adaptation counts as finished."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mcmix.kernels import driver
+from mcmix.kernels.base import address_of
+from mcmix.kernels.records import made as filled
+from mcmix.kernels.records import seen, table
+from mcmix.sampling.buffers import Buffers
+from mcmix.sampling.team import Team
+from mcmix.steps.base import TUNE_INTERVAL, Call, Chain, Step
+from mcmix.steps.density import BlockMetropolis, ElementMetropolis
+from mcmix.steps.forward import DrawFromPrior
+from mcmix.steps.plan import CompiledModel
+
+STRETCH = 0.05  # seconds that a chain runs before another gets its turn: chains stay abreast on few cores
+FIRST_STRETCH = 16  # sweeps
+TUNED = (0.1, 0.7)  # acceptance rates of a tuned step: targets are 0.44 for one element, 0.23 for a block
+MOST_LOOKS = 100  # intervals after which a step that cannot be tuned is taken as it is
+
+
+@dataclass
+class Runner:
+    """One chain, bound and ready: its memory, its sweep, its frame."""
+
+    compiled: CompiledModel
+    number: int
+    chain: Chain
+    calls: list[Call]
+    frame: np.ndarray
+    stop: np.ndarray
+    kept: list[Any] = field(default_factory=list)
+    status: int = 0
+    sampled_seconds: float = 0.0
+    swept: int = 0
+    burn_left: int = 0
+    left: int = 0
+    tuning: Tuning = field(default_factory=lambda: Tuning())
+    waiting: bool = False  # for its steps to be tuned, before burn-in begins
+    hotter: list[Chain] = field(default_factory=list)  # levels of a tempered run above the chain
+    ladder: Call | None = None
+    meetings: list[int] = field(default_factory=list)  # sweeps of burn-in that are left when chains meet, falling
+    team: Team | None = None  # the threads of the last call
+    swept_calls: list[Call] = field(default_factory=list)  # of the present call's sweeps
+
+    @property
+    def told(self) -> Any:
+        """The frame by the names of its fields, to read and write."""
+        return seen(driver.FRAME, self.frame)
+
+    @property
+    def rows(self) -> int:
+        """Rows recorded in the present call."""
+        return int(self.told.row)
+
+    @property
+    def sweeps(self) -> int:
+        """Sweeps done since the chain began."""
+        return int(self.told.sweep)
+
+    def tune(self, on: bool) -> None:
+        """Switch adaptation on or off."""
+        for call in self.calls:
+            call.tune(on)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the present call has nothing more to do here."""
+        return self.status != 0 or self.chain.error is not None or self.left == 0
+
+    @property
+    def meets(self) -> bool:
+        """Whether it waits for the other chains, to learn from all of them."""
+        return bool(self.meetings) and not self.waiting and self.burn_left <= self.meetings[0]
+
+    def advance(self) -> None:
+        """Run a stretch of about STRETCH seconds, within burn-in or after it."""
+        done = self.sweeps
+        sweeps = min(self._stretch(), self.burn_left or self.left)
+        if self.meetings and not self.waiting:
+            sweeps = min(sweeps, self.burn_left - self.meetings[0])
+        if self.waiting or self.tuning.throughout:
+            sweeps = min(
+                self._stretch(), self.tuning.to_next_look(self.sweeps), sweeps if not self.waiting else sys.maxsize
+            )
+        self.tune(self.waiting or self.burn_left > 0 or (self.tuning.throughout and not self.tuning.settled))
+        self.told.sweeps = sweeps
+        if self.waiting:  # burn-in begins after this stretch at the earliest: nothing is recorded in it
+            self.told.burn = self.sweeps + sweeps + self.burn_left
+        before = time.perf_counter()
+        self.status = driver.run_frame(self.frame)
+        self.sampled_seconds += time.perf_counter() - before
+        done = self.sweeps - done
+        self.swept += done
+        if not self.waiting:
+            self.left -= done
+            self.burn_left = max(0, self.burn_left - done)
+        if self.waiting or self.tuning.throughout:
+            self.tuning.look(self)
+            self.waiting = self.waiting and not self.tuning.settled
+
+    def _stretch(self) -> int:
+        """Sweeps that take about STRETCH seconds; what a stretch is changes no draw."""
+        if self.swept == 0:
+            return FIRST_STRETCH
+        return max(1, int(STRETCH * self.swept / max(self.sampled_seconds, 1e-9)))
+
+
+@dataclass
+class Tuning:
+    """When adaptation counts as finished: enough intervals in a row with sensible acceptance rates.
+
+    Attributes
+    ----------
+    interval : int
+        Sweeps between two looks.
+    enough : int
+        Tuned intervals in a row.
+    throughout : bool
+        Adapt after burn-in too, until finished.
+    """
+
+    interval: int = TUNE_INTERVAL
+    enough: int = 5
+    throughout: bool = False
+    good: int = 0
+    looks: int = 0
+    settled: bool = False
+    before: dict[Any, np.ndarray] = field(default_factory=dict)
+
+    def to_next_look(self, sweeps: int) -> int:
+        """Sweeps until the next look; looks come at multiples of the interval, whatever a stretch is."""
+        return self.interval - sweeps % self.interval
+
+    def look(self, r: Runner) -> None:
+        """Compare acceptance since the last look with what a tuned step has."""
+        if r.sweeps % self.interval != 0 or self.settled:
+            return
+        self.looks += 1
+        self.good = self.good + 1 if all([self._is_tuned(s, r.chain) for s in r.compiled.steps]) else 0
+        self.settled = self.good >= self.enough or self.looks >= MOST_LOOKS
+
+    def _is_tuned(self, step: Step, chain: Chain) -> bool:
+        if not (step.in_python or isinstance(step, (ElementMetropolis, BlockMetropolis))):
+            return True
+        if chain.changed.pop(step, False):  # what its tune() answered last
+            return False
+        rates = []
+        for key in step.counters():
+            now = chain.view(key).copy()
+            moves, accepted = now - self.before.get(key, np.zeros(2))
+            self.before[key] = now
+            rates.append(accepted / moves if moves > 0 else 0.5)
+        return all(TUNED[0] <= rate <= TUNED[1] for rate in rates)
+
+
+def tell_calls(r: Runner, out: Buffers) -> None:
+    """Point a chain's frame to the calls of a sweep."""
+    alone = r.compiled.marginal_alone(out.labels) is not None
+    once = [c for c in r.calls if not alone or c.step.label_pass is None]
+    again = [c for c in once if not c.step.before_labels and not isinstance(c.step, DrawFromPrior)]
+    repeats = max([s.repeats(r.chain) for s in r.compiled.steps], default=1)
+    last = [c for c in once if isinstance(c.step, DrawFromPrior)]
+    r.swept_calls = [c for c in once if c not in last] + (again * (repeats - 1) if not alone else []) + last
+    r.kept[0] = table(driver.CALL, [_called(c) for c in r.swept_calls])
+    r.told.calls, r.told.n_calls = address_of(r.kept[0]), len(r.swept_calls)
+
+
+def _called(c: Call) -> np.ndarray:
+    return filled(driver.CALL, kernel=c.kernel, words=address_of(c.words), reals=address_of(c.reals))
+
+
+__all__ = ["Runner", "Tuning", "tell_calls"]

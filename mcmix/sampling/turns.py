@@ -1,0 +1,72 @@
+"""Whose turn it is: chains on few threads, which meet at times to learn from one another."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from mcmix.sampling.runner import Runner, tell_calls
+
+
+class Turns:
+    """Chains that wait for a turn on some thread, and meet at times.
+
+    Whoever ends a turn last before a meeting lets the steps learn from all chains: what is learned does not depend on
+    the number of threads.
+    """
+
+    def __init__(self, runners: Sequence[Runner]):
+        self._runners, self._waiting, self._busy = runners, list(runners), 0
+        self._ready = threading.Condition()
+
+    def take(self) -> None:
+        """What a thread does: one turn after another, until no chain needs one."""
+        while (r := self._next()) is not None:
+            try:
+                r.advance()
+            finally:
+                self._end_turn(r)
+
+    def _next(self) -> Runner | None:
+        """The chain that is furthest behind; None when all are done."""
+        with self._ready:
+            while not self._waiting and self._busy:
+                self._ready.wait()
+            if not self._waiting:
+                return None
+            r = max(self._waiting, key=lambda r: r.left)
+            self._waiting.remove(r)
+            self._busy += 1
+            return r
+
+    def _end_turn(self, r: Runner) -> None:
+        with self._ready:
+            self._busy -= 1
+            if r.status > 0 or r.chain.error is not None:
+                stop_all(self._runners)
+            if not r.finished and not r.meets:
+                self._waiting.append(r)
+            if not self._waiting and not self._busy:
+                self._meet([r for r in self._runners if not r.finished])
+            self._ready.notify_all()
+
+    def _meet(self, met: list[Runner]) -> None:
+        """Learn from all chains; where some have ended early, there is nothing more to learn."""
+        for r in met:
+            r.meetings.pop(0)
+        if len(met) == len(self._runners):
+            for step in met[0].compiled.steps:
+                if step.meetings:
+                    step.meet([r.chain for r in met])
+            for r in met:
+                tell_calls(r, r.kept[-1])
+        self._waiting += met
+
+
+def stop_all(runners: Sequence[Runner]) -> None:
+    """Let every chain end after the sweep it is in."""
+    for r in runners:
+        r.stop[0] = 1
+
+
+__all__ = ["Turns", "stop_all"]
