@@ -45,7 +45,9 @@ myst_heading_anchors = 3
 nb_execution_mode = "cache"  # pages run anew where their code changed; a clean build runs them all
 nb_execution_cache_path = str(HERE / "_build" / "jupyter_cache")
 nb_execution_excludepatterns = ["tutorials/*.ipynb"]  # minutes long: CI runs them in a stage of their own
-nb_execution_raise_on_error = True
+# an error is a warning, and so fails the build under -W; raised in one of two readers it would leave the other waiting
+nb_execution_show_tb = True
+nb_execution_in_temp = True  # files that pages write
 nb_execution_timeout = 180
 nb_merge_streams = True
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # would be fetched

@@ -128,7 +128,7 @@ def test_a_build_with_a_broken_example_fails(broken, tmp_path):
     source.mkdir()
     (source / "conf.py").write_text(
         f"import sys\nsys.path[:0] = [{str(DOCS / 'extensions')!r}, {str(tmp_path)!r}]\n"
-        "extensions = ['docstring_examples', 'sphinx.ext.autodoc', 'myst_nb']\nnb_execution_raise_on_error = True\n"
+        "extensions = ['docstring_examples', 'sphinx.ext.autodoc', 'myst_nb']\nnb_execution_show_tb = True\n"
     )
     (tmp_path / "small.py").write_text('"""One that is wrong.\n\n>>> 1 + 1\n3\n"""\n')
     cell = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n# A page\n\n```{code-cell}\n1 / 0\n```\n"
