@@ -25,7 +25,8 @@ from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, SIMPLEX
 TARGET = record(
     *RUN, "answer", "complete", "slopes", "pieces", "n_pieces", "free", "count", "soft", "weighing", "unit_logs",
     "units", "whole", "whole_logs", "whole_units", "check", "evaluate", "locate", "copies", "n_copies", "moved",
-    "counters", "workspace", "told", "groups", "n_groups", "components", "exchangeable", "proposals", "redraws", "history",
+    "counters", "workspace", "told", "groups", "n_groups", "components", "exchangeable", "proposals", "redraws",
+    "history",
 )  # fmt: skip
 COPIED = record("source", "target", "seen", "count")  # `seen`: the values that were copied last, part of a saved state
 

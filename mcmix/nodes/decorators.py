@@ -6,7 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Deterministic, Potential, parents_from_defaults
@@ -14,6 +14,10 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 
 
+@overload
+def deterministic(function: Callable[..., Any], **keywords: Any) -> Deterministic: ...
+@overload
+def deterministic(function: None = None, **keywords: Any) -> Callable[[Callable[..., Any]], Deterministic]: ...
 def deterministic(function: Callable[..., Any] | None = None, **keywords: Any) -> Any:
     """Make a :class:`Deterministic` from a function whose arguments' defaults are its parents.
 
@@ -42,6 +46,10 @@ def deterministic(function: Callable[..., Any] | None = None, **keywords: Any) -
     return build if function is None else build(function)
 
 
+@overload
+def potential(function: Callable[..., Any], **keywords: Any) -> Potential: ...
+@overload
+def potential(function: None = None, **keywords: Any) -> Callable[[Callable[..., Any]], Potential]: ...
 def potential(function: Callable[..., float] | None = None, **keywords: Any) -> Any:
     """Make a :class:`Potential` from a function that returns a log density; its defaults are the parents.
 
@@ -63,6 +71,10 @@ def potential(function: Callable[..., float] | None = None, **keywords: Any) -> 
     return build if function is None else build(function)
 
 
+@overload
+def stochastic(function: Callable[..., Any], **keywords: Any) -> Stochastic: ...
+@overload
+def stochastic(function: None = None, **keywords: Any) -> Callable[[Callable[..., Any]], Stochastic]: ...
 def stochastic(function: Callable[..., Any] | None = None, **keywords: Any) -> Any:
     """Make a :class:`Stochastic` from a function of ``value`` and the parents.
 
@@ -96,6 +108,10 @@ def stochastic(function: Callable[..., Any] | None = None, **keywords: Any) -> A
     return build if function is None else build(function)
 
 
+@overload
+def observed(thing: Stochastic | Callable[..., Any], **keywords: Any) -> Stochastic: ...
+@overload
+def observed(thing: None = None, **keywords: Any) -> Callable[[Callable[..., Any]], Stochastic]: ...
 def observed(thing: Any = None, **keywords: Any) -> Any:
     """Mark data: as a decorator of a ``value`` function, or applied to a random node (which keeps its value).
 

@@ -82,21 +82,32 @@ class Node:
         made.__dict__.update(self.__dict__)
         return made
 
-    if TYPE_CHECKING:  # the operators are set in a loop by mcmix.nodes.deterministic
+    if TYPE_CHECKING:  # operators, look-ups and arrays' methods are set in a loop by mcmix.nodes.operators
 
-        def _operation(self, other: Any) -> Any: ...
+        def _operation(self, other: Any) -> Node: ...
 
-        def _one_sided(self) -> Any: ...
+        def _one_sided(self) -> Node: ...
 
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operation
-        __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __matmul__ = _operation
-        __neg__ = __abs__ = _one_sided
+        __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = _operation
+        __matmul__ = __rmatmul__ = __lt__ = __le__ = __gt__ = __ge__ = _operation
+        __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _operation
+        __neg__ = __pos__ = __abs__ = __invert__ = _one_sided
 
-        def _of_array(self, *arguments: Any, **keywords: Any) -> Any: ...
+        def __getitem__(self, index: Any) -> Node: ...
+
+        def __iter__(self) -> Iterator[Node]: ...
+
+        def __len__(self) -> int: ...
+
+        # NumPy's functions take nodes by their protocols; where a type checker asks for arrays, nodes are as good
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray: ...
+
+        def _of_array(self, *arguments: Any, **keywords: Any) -> Node: ...
 
         sum = mean = prod = max = min = cumsum = dot = ravel = squeeze = clip = transpose = reshape = _of_array
         astype = _of_array
-        T: Any
+        T: Node
 
     @property
     def name(self) -> str:

@@ -191,7 +191,7 @@ def _iterate(self: Node) -> Any:
     shape = np.shape(self.value)
     if not shape:
         raise TypeError(f"{self.name!r} is a scalar node and cannot be iterated")
-    return iter([self[i] for i in range(shape[0])])  # type: ignore[index]
+    return iter([self[i] for i in range(shape[0])])
 
 
 def _length(self: Node) -> int:
@@ -227,12 +227,12 @@ def _as_numpy(name: str) -> Any:
 
 def _reshaped(self: Node, *shape: Any) -> Any:
     """As ``numpy.reshape(node, shape)``: a node."""
-    return np.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[call-overload]  # a node comes back
+    return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
 
 def _transposed(self: Node) -> Any:
     """As ``numpy.transpose(node)``: a node."""
-    return np.transpose(self)  # type: ignore[call-overload]
+    return np.transpose(self)
 
 
 def _converted(self: Node, dtype: Any) -> Deterministic:

@@ -80,6 +80,16 @@ class Learned:
         points = kept.reshape(-1, self.free)
         return np.roll(points, -(n % len(points)), axis=0) if n >= len(points) else points[:n]
 
+    @property
+    def choice(self) -> np.ndarray:
+        """What a sweep has.
+
+        Independent proposals, and how often one is accepted; how often trajectories are made; label updates; effective
+        draws for each evaluation, by proposals and by trajectories.
+        """
+        places = moves.TRIES, moves.ACCEPTED, moves.OFTEN, moves.REPEATS, moves.BY_PROPOSALS, moves.BY_TRAJECTORIES
+        return np.asarray(self.array[list(places)])
+
     def metric(self, mode: np.ndarray, factor: np.ndarray) -> None:
         """Let trajectories have this metric, which stays where proposals for components are known.
 

@@ -42,7 +42,11 @@ FIRST_LEVEL = 2  # of weighted rows that is tried
 
 
 class MarginalMove(Step):
-    """Hamiltonian Monte Carlo on continuous unknowns, with the labels summed out; these follow in the label update.
+    """Moves of continuous unknowns with the labels summed out, which follow in the label update.
+
+    Independent proposals from a mixture of multivariate t distributions that all chains fit to their burn-in,
+    Hamiltonian Monte Carlo, and new parameters for components that are nearly empty; how much of each is learned in
+    burn-in.
 
     Where the log likelihood needs of the rows only sums of smooth functions, few weighted rows stand for them
     (:mod:`mcmix.structure.weighted_rows`).
@@ -67,7 +71,7 @@ class MarginalMove(Step):
     ['Hamiltonian, labels summed out']
     """
 
-    name = "Hamiltonian, labels summed out"
+    name = "labels summed out"
     before_labels = True
     several = True
     meetings = (0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
@@ -290,7 +294,22 @@ class MarginalMove(Step):
         """Which rows are gone over, once chains have started."""
         if not self.chains:
             return f"all rows: {self.levels.why_not}" if self.levels.why_not else ""
-        return "; ".join(dict.fromkeys([*(self._rows_of(chain) for chain in self.chains), *self._metric()]))
+        told = [*(self._rows_of(chain) for chain in self.chains), *self._metric(), *self._chosen()]
+        return "; ".join(dict.fromkeys(told))
+
+    def _chosen(self) -> list[str]:
+        """What burn-in has chosen, over all chains."""
+        learned = [self._bound[id(c)].learned for c in self.chains if id(c) in self._bound]
+        if not learned or learned[0].proposed is None or not learned[0].array[moves.SWEEPS]:
+            return []
+        tried, accepted, often, repeats, by_proposals, by_trajectories = np.mean(
+            [one.choice for one in learned], axis=0
+        )
+        found = [
+            f"{tried:.1f} independent proposals a sweep ({accepted:.0%} accepted in burn-in), trajectories in "
+            f"{often:.0%} of sweeps: {by_proposals:.2g} and {by_trajectories:.2g} effective draws for an evaluation"
+        ]
+        return found + [f"{repeats:.0f} label updates a sweep, for chains that had parted"] * (repeats > 1)
 
     def _metric(self) -> list[str]:
         """What is to be said of the metric."""
