@@ -37,7 +37,8 @@ def sampler(
         ``sampled(nodes, seed, iterations, burn, *, chains, steps, quiet, **options)``, which returns the sampler after
         its run. Nodes are a list, one node, a model, or a sampler that a test has made already. ``steps`` maps names of
         variables to the step methods that should serve them; None is the one that would serve anyway. Options that
-        `MCMC.sample` has go there, others to `MCMC`.
+        `MCMC.sample` has go there, others to `MCMC`. Moves with the labels summed out are for tests that ask for them:
+        the others are of what moves without.
     """
     usual = {"seed": seed, "iterations": iterations, "burn": burn, "chains": chains, "quiet": quiet}
 
@@ -60,7 +61,8 @@ def sampler(
                 raise TypeError(f"this sampler is made already: {sorted(options)} come too late")
             m = nodes
         else:
-            m = mc.MCMC([nodes] if isinstance(nodes, Node) else nodes, **options)
+            usually = {"marginal_moves": False, **options}
+            m = mc.MCMC([nodes] if isinstance(nodes, Node) else nodes, **usually)
         for name, step in (steps or {}).items():
             if step is not None:
                 m.use_step_method(step, m.model.get_node(name))

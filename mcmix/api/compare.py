@@ -81,11 +81,11 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
 
     Notes
     -----
-    Evidence asks how well a model foretells all data from its prior, and so depends on the prior; the predictive scores
-    ask about one more unit, and tend to favour more components. BIC and ICL count units (a vector, all rows of one
-    label and a row whose label is known are one each), and as parameters all continuous unknowns, hyperparameters too.
-    Labels are summed out everywhere but in ``icl`` and ``dic4``, which count the labels as data and so punish
-    components that overlap.
+    The marginal likelihood (evidence) measures how well the prior predictive distribution predicts the data, and so
+    depends on the prior; the predictive scores ask about one more unit, and tend to favour more components. BIC and ICL
+    count units (a vector, all rows of one label and a row whose label is known are one each), and as parameters all
+    continuous unknowns, hyperparameters too. Labels are summed out everywhere but in ``icl`` and ``dic4``, which count
+    the labels as data and so punish components that overlap.
 
     Of the criteria for models with missing data (Celeux, Forbes, Robert and Titterington 2006), DIC 3 depends on no
     estimate of the parameters, hence on neither labels, parametrisation nor a search: of the three, trust ``dic``.
@@ -257,7 +257,7 @@ def _components_of(m: Any) -> int:
 
 
 def _read(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
-    by_criteria = f"by BIC {_least(names, columns['bic'])}, by ICL {_least(names, columns['icl'])}"
+    by_criteria = f"BIC favours {_least(names, columns['bic'])}, ICL {_least(names, columns['icl'])}"
     parts = [_by_evidence(names, columns), _by_leaving_out(names, columns), by_criteria]
     text = "; ".join(parts) if len(names) > 1 else _of_one(names, columns)
     poor = [names[i] for i in range(len(names)) if columns["loo_unreliable"][i] > 0]
@@ -292,8 +292,9 @@ def _by_evidence(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
         return doubt
     order = [i for i in np.argsort(-logs) if sure[i]]
     close = [names[i] for i in order[1:] if logs[order[0]] - logs[i] < CLOSE]
-    text = f"by evidence {names[order[0]]} is best"
-    text += f", and {', '.join(close)} about as good (within {CLOSE:g} nats)" if close else ", clearly"
+    text = f"the marginal likelihood favours {names[order[0]]}"
+    factor = f"within {CLOSE:g} log units (Bayes factor < {np.exp(CLOSE):.0f})"
+    text += f"; {' and '.join(close)} {'is' if len(close) == 1 else 'are'} {factor}" if close else " clearly"
     return f"{text}; {doubt}" if doubt else text
 
 
@@ -302,8 +303,8 @@ def _by_leaving_out(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
     best = int(np.argmax(columns["loo"]))
     behind, errors = columns["loo_difference"], columns["loo_difference_error"]
     close = [names[i] for i in range(len(names)) if i != best and behind[i] <= 2.0 * errors[i]]
-    text = f"by leave-one-out {names[best]}"
-    return text + (f", not told apart from {', '.join(close)} (within 2 standard errors)" if close else "")
+    text = f"leave-one-out favours {names[best]}"
+    return text + (f", not distinguished from {', '.join(close)} (within 2 standard errors)" if close else "")
 
 
 __all__ = ["Comparison", "compare"]

@@ -50,7 +50,7 @@ class NormalMixture(DensityMixin, BaseEstimator):
     Attributes
     ----------
     inference_ : MCMC or VB
-        With all its methods; its rows are (X - shift_) / scale_, the columns' means and standard deviations.
+        With all its methods; its rows are ``(X - shift_) / scale_``, the columns' means and standard deviations.
     weights_ : ndarray, shape (K,)
     means_ : ndarray, shape (K, D)
     covariances_ : ndarray, shape (K, D, D), (D, D) if tied, (K, D) if diagonal, (K,) if spherical

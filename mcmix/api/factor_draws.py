@@ -29,7 +29,7 @@ class FactorDraws(Observed, ABC):
         """The last lower bound, in nats."""
 
     def draws(self, n: int = 1000, seed: Any = None, labels: bool = False) -> dict[str, np.ndarray]:
-        """Independent draws from the factors, by name, shape (n, *shape of the node).
+        """Independent draws from the factors, by name, shape ``(n, *shape of the node)``.
 
         Parameters
         ----------

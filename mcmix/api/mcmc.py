@@ -1,4 +1,4 @@
-"""MCMC: the door for users. Samples a model and hands out what came of it."""
+"""MCMC: what users call. Samples a model and hands out what came of it."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class MCMC(Stored):
         tempering: Any = None,
         **unknown: Any,
     ) -> MCMC:
-        """Draw from the posterior; every call goes on from where the chains stand.
+        """Sample from the posterior. Later calls resume the chains from their current state.
 
         What is reported afterwards (trace, stats, summary, to_arviz, plots) reads the draws of the last call; pass
         ``calls="all"`` to join those of all calls.
@@ -176,11 +176,11 @@ class MCMC(Stored):
         Parameters
         ----------
         iter : int
-            Sweeps of each chain, burn-in included (floats are floored).
+            Iterations of each chain (one Gibbs sweep over all variables each), burn-in included; floats are floored.
         burn : int
-            Sweeps at the beginning that are thrown away; steps adapt during them and no longer.
+            Iterations at the beginning that are discarded; steps adapt during them and no longer.
         thin : int
-            Keep every so-manieth sweep after `burn`.
+            Thinning interval: keep every `thin`-th draw after burn-in.
         chains : int, optional
             Number of chains; 4 at the first call, and it cannot change afterwards.
         cores : int, optional
@@ -315,7 +315,7 @@ class MCMC(Stored):
 
     def _say_interrupted(self, rows: int) -> None:
         say(
-            f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() goes on from here, "
+            f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() resumes from here, "
             "and calls='all' joins the draws of all calls",
             error=True,
         )

@@ -67,7 +67,7 @@ class Posterior(PosteriorDraws):
 
         Returns
         -------
-        dict of str to ndarray, shape (draws, *shape of the data)
+        dict of str to ndarray, shape ``(draws, *shape of the data)``
             Draws of the first chain first.
 
         Raises
@@ -91,8 +91,8 @@ class Posterior(PosteriorDraws):
     ) -> dict[str, dict[str, Any]]:
         """Per variable: n, mean, standard deviation, mc error, quantiles, and the highest-density interval.
 
-        The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape (2, *shape). Of angles
-        (variables of a distribution such as VonMises) all of it is circular, in (-pi, pi].
+        The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape ``(2, *shape)``. Of
+        angles (variables of a distribution such as VonMises) all of it is circular, in (-pi, pi].
         """
         draws = self.draws(calls)
         names = self._reported(draws) if variables is None else listed(variables)

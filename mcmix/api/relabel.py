@@ -43,10 +43,10 @@ def relabel(
     vars: Mapping[str, Any] | None = None,
     calls: str = "last",
 ) -> Any:
-    """Give components one name each throughout all chains and draws.
+    """Undo label switching: give components consistent labels throughout all chains and draws.
 
-    Components that nothing but their names tells apart change places while a chain runs, and differ between chains;
-    their means are then meaningless. Each draw's components are permuted so that they fit each other best.
+    With exchangeable components, label switching occurs within and between chains, and means by component are
+    meaningless. Each draw's components are permuted so that they fit each other best.
 
     Parameters
     ----------

@@ -23,6 +23,7 @@ from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
 from mcmix.report import arviz_bridge, plots
 from mcmix.report.frames import summary_frame
+from mcmix.report.labels.methods import CITED
 from mcmix.report.page import Page, Picture, Section, written
 from mcmix.steps.explain import explanation
 from mcmix.traces.memory import Draws
@@ -145,9 +146,8 @@ def _said_of_names(attributes: Mapping[str, Any]) -> list[str]:
         method, reason = attributes[f"relabelling{own}"], attributes[f"relabelling reason{own}"]
         changed = float(attributes[f"relabelling changed{own}"])
         vector = f" of{own}" if own else ""
-        found.append(
-            f"Components{vector} are named by {method} ({reason}); {changed:.0%} of the draws got other names."
-        )
+        said = f"Label switching{vector} was undone with {CITED.get(method, method)}; labels were permuted in"
+        found.append(f"{said} {changed:.0%} of the draws. Method: {method} ({reason}).")
         trading = str(attributes[f"relabelling switching{own}"])
         found += [] if trading.startswith("no ") else [f"Note that {trading}."]
     return found

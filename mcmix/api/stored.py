@@ -102,8 +102,21 @@ class Stored(Configured):
         return self
 
     def _restored(self, path: Path) -> tuple[list[Runner], np.random.SeedSequence | None]:
-        """Chains where a file says; the sampler's own only once they are whole."""
-        return self._chains_at(state.read(self.assembled, path))
+        """Chains where a file says; the sampler's own only once they are whole.
+
+        Whether labels are summed out was decided by the first call of the run that was saved, if nobody had said it.
+        """
+        try:
+            return self._chains_at(state.read(self.assembled, path))
+        except ModelError as refused:
+            if self._marginal_moves is not None or self._chosen_by_hand:
+                raise
+            before, self._marginal_moves, self._assembled = self._assembled, True, None
+            try:
+                return self._chains_at(state.read(self.assembled, path))
+            except BaseException as error:
+                self._marginal_moves, self._assembled = None, before
+                raise (refused if isinstance(error, ModelError) else error) from None
 
     def _chains_at(self, saved: state.Saved) -> tuple[list[Runner], np.random.SeedSequence | None]:
         """Chains that stand where others stood."""

@@ -60,7 +60,7 @@ INVERSE_WISHART = Family(
     summary=(
         "Inverse Wishart distribution of a covariance matrix X with n degrees of freedom and a scale S: "
         "density proportional to"
-        " |X|**(-(n + d + 1) / 2) exp(-tr(S X**-1) / 2), mean S / (n - d - 1) where n > d + 1. Under it, the covariance"
-        " of normal rows (MvNormalCov) is drawn exactly."
+        " ``|X|**(-(n + d + 1) / 2) exp(-tr(S X**-1) / 2)``, mean S / (n - d - 1) where n > d + 1. Under it,"
+        " the covariance of normal rows (MvNormalCov) is drawn exactly."
     ),
 )

@@ -59,6 +59,7 @@ LAPLACE = Family(
     scalar_log_survival=log_survival,
     alternatives={"scale": Alternative("rate", lambda scale, others: 1.0 / scale)},
     summary=(
-        "Laplace distribution on the real line, density rate / 2 exp(-rate |x - mean|); the variance is 2 / rate**2."
+        "Laplace distribution on the real line, density ``rate / 2 exp(-rate |x - mean|)``;"
+        " the variance is 2 / rate**2."
     ),
 )

@@ -107,7 +107,7 @@ LKJ = Family(
     dimension="dimension",
     summary=(
         "Distribution of correlation matrices R with `dimension` rows (a known whole number): density proportional to"
-        " |R|**(concentration - 1), so that 1 is uniform and more draws towards the identity; each correlation is a"
+        " ``|R|**(concentration - 1)``, so that 1 is uniform and more draws towards the identity; each correlation is a"
         " beta distribution with both shapes concentration + dimension / 2 - 1, stretched to (-1, 1). "
         "With scales s beside it,"
         " ``s[:, None] * R * s[None, :]`` is a covariance."

@@ -105,7 +105,7 @@ WISHART = _family(
     draw_by_inverse_scale,
     "Wishart distribution of a precision matrix X with n degrees of freedom and an inverse scale T: "
     "density proportional to "
-    "|X|**((n - d - 1) / 2) exp(-tr(T X) / 2), mean n T**-1.",
+    "``|X|**((n - d - 1) / 2) exp(-tr(T X) / 2)``, mean n T**-1.",
 )
 WISHART_COV = _family(
     "WishartCov",
@@ -113,5 +113,5 @@ WISHART_COV = _family(
     Event(prepare_scale, scale_logpdf),
     draw_by_scale,
     "Wishart distribution of a matrix X with n degrees of freedom and a scale C: density proportional to "
-    "|X|**((n - d - 1) / 2) exp(-tr(C**-1 X) / 2), mean n C.",
+    "``|X|**((n - d - 1) / 2) exp(-tr(C**-1 X) / 2)``, mean n C.",
 )

@@ -223,6 +223,14 @@ class Potential(Node):
         Called with the parents' values by keyword; returns a log density (minus infinity forbids).
     doc, name : str
     parents : mapping of str to anything
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> x = mc.Normal("x", 0.0, 1.0, value=2.0)
+    >>> near = mc.Potential(lambda x: -abs(x - 1.0), "a preference for 1", "near", {"x": x})
+    >>> float(near.logp)
+    -1.0
     """
 
     is_potential = True

@@ -15,6 +15,7 @@ from mcmix.distributions.family import Family, Parameter
 from mcmix.errors import ModelError, SupportError
 from mcmix.nodes.component import Component
 from mcmix.nodes.constraints import _where_apart, as_array, check_constraint
+from mcmix.nodes.documented import documentation
 from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.numbers import as_numbers
@@ -25,7 +26,15 @@ _COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot"
 
 
 class Distribution(Stochastic):
-    """A random variable with a known family. Use its subclasses: ``Normal("mu", 0, 1, size=2)``."""
+    """A random variable with a known family. Use its subclasses: ``Normal("mu", 0, 1, size=2)``.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> x = mc.Normal("x", 0.0, sigma=2.0, size=3)
+    >>> isinstance(x, mc.Distribution), x.shape, sorted(x.parents)
+    (True, (3,), ['mean', 'precision'])
+    """
 
     family: Family
 
@@ -426,7 +435,7 @@ def _class_of(family: Family, base: type[Distribution]) -> type[Distribution]:
     common: dict[str, Any] = {"value": None, "observed": False, "size": None, "trace": True, "doc": None}
     for keyword, start in common.items():
         parameters.append(inspect.Parameter(keyword, inspect.Parameter.KEYWORD_ONLY, default=start))
-    made = type(family.name, (base,), {"family": family, "__doc__": _documentation(family), "__module__": "mcmix"})
+    made = type(family.name, (base,), {"family": family, "__doc__": documentation(family), "__module__": "mcmix"})
     made.__signature__ = inspect.Signature(_ordered(parameters))  # type: ignore[attr-defined]
     return made
 
@@ -441,22 +450,3 @@ def _ordered(parameters: list[inspect.Parameter]) -> list[inspect.Parameter]:
         seen_default |= p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and p.default is not inspect.Parameter.empty
         ordered.append(p)
     return ordered
-
-
-def _documentation(family: Family) -> str:
-    lines = [family.summary or f"{family.name} distribution.", "", "Parameters", "----------", "name : str"]
-    for p in family.parameters:
-        also = f" PyMC 2's keyword ``{p.alias}`` is accepted." if p.alias and p.alias != p.name else ""
-        lines += [f"{p.name} : {p.constraint}", f"    Number, array or node; broadcasts against `size`.{also}"]
-    for keyword, alternative in family.alternatives.items():
-        lines += [f"{keyword} : {alternative.constraint}, keyword only", f"    Instead of `{alternative.replaces}`."]
-    lines += [
-        "value : array_like, optional", "    The data when `observed`, else a start value.",
-        "observed : bool", "    Whether `value` is data.",
-        "size : int or tuple of int, optional", "    Shape of the value (plates in front of any event axis).",
-        "trace : bool", "    Whether draws are kept.", "doc : str, optional", "", "Raises", "------",
-        "TypeError", "    For unknown, missing or doubled parameters; the accepted names are listed.",
-        "ModelError, SupportError",
-        "    For shapes that do not broadcast, values outside the support, parameters out of range.",
-    ]  # fmt: skip
-    return "\n".join(lines)

@@ -96,7 +96,14 @@ def _expit(ltheta: Any) -> Any:
 
 
 class Logit(Deterministic):
-    """Log odds of a probability."""
+    """Log odds of a probability.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> float(mc.Logit("odds", mc.Beta("p", 1, 1, value=0.5)).value)
+    0.0
+    """
 
     def __init__(self, name: str, theta: Any, doc: str = "", **keywords: Any):
         super().__init__(_logit, doc or "log odds", name, {"theta": theta}, **keywords)
@@ -117,7 +124,15 @@ class InvLogit(Deterministic):
 
 
 def equal(a: Any, b: Any) -> Any:
-    """A node that compares values; ``==`` between nodes asks whether they are one."""
+    """A node that compares values; ``==`` between nodes asks whether they are one.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> z = mc.Categorical("z", [0.5, 0.5], value=[0, 1, 1])
+    >>> mc.equal(z, 1).value.tolist()
+    [False, True, True]
+    """
     return np.equal(a, b)
 
 
@@ -160,6 +175,14 @@ def robust_init(cls: Callable[..., Any], tries: int, *arguments: Any, **keywords
     ------
     ZeroProbability
         If no try succeeds.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> width = mc.Uniform("width", 0.0, 10.0)
+    >>> x = mc.robust_init(mc.Uniform, 100, "x", 0.0, width, value=2.0, observed=True)
+    >>> bool(width.value >= 2.0)
+    True
     """
     node = cls(*arguments, **keywords)
     for _ in range(tries):

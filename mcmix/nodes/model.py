@@ -176,7 +176,7 @@ class Model:
 
         Returns
         -------
-        dict of str to ndarray, shape (n, *shape of the node)
+        dict of str to ndarray, shape ``(n, *shape of the node)``
 
         Raises
         ------

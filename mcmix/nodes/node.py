@@ -30,6 +30,14 @@ class Node:
     doc : str
     trace : bool
         Whether draws of it are kept by default.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> x = mc.Normal("x", 0.0, 1.0, value=0.5)
+    >>> doubled = 2.0 * x
+    >>> isinstance(doubled, mc.Node), float(doubled.value), sorted(p.name for p in doubled.extended_parents)
+    (True, 1.0, ['x'])
     """
 
     __array_priority__ = 1000

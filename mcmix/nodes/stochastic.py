@@ -75,6 +75,13 @@ class Stochastic(Node):
     ------
     ModelError
         If there is neither a value nor a way to draw one, observed data are absent, or infinite.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> x = mc.Stochastic(lambda value, rate: -rate * abs(value), "decay", "x", {"rate": 2.0}, value=0.5)
+    >>> float(x.logp)
+    -1.0
     """
 
     is_random = True

@@ -1,4 +1,11 @@
-"""Steps: how variables move. The classes named here can be asked for: ``m.use_step_method(mc.steps.Slicer, node)``."""
+"""Steps: how variables move. The classes named here can be asked for: ``m.use_step_method(mc.steps.Slicer, node)``.
+
+Examples
+--------
+>>> import mcmix as mc
+>>> mc.steps.Slicer is mc.Slicer
+True
+"""
 
 from __future__ import annotations
 

@@ -24,4 +24,4 @@ def explanation(compiled: CompiledModel) -> str:
 def _line(step: Step) -> str:
     names = ", ".join(v.name for v in step.variables)
     note = f"; {step.note}" if step.note else ""
-    return f"{names}: {step.name}; {step.reason}{note}" + (f"; per sweep {step.cost}" if step.cost else "")
+    return f"{names}: {step.name}; {step.reason}{note}" + (f"; per iteration {step.cost}" if step.cost else "")

@@ -30,6 +30,13 @@ class DrawFromPrior(Step):
 
     The draw is compiled where the distribution has a kernel; else the family's (or the user's) own ``random`` is
     called. `generations` is accepted for PyMC 2's sake: the order of a sweep has parents before children.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> m = mc.MCMC([mc.Normal("x", 0.0, 1.0)])
+    >>> type(m.step_methods[0]) is mc.DrawFromPrior
+    True
     """
 
     name = "draw from prior"

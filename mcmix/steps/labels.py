@@ -38,7 +38,7 @@ class LabelGibbs(Step):
         self.label_pass = Pass(block, structure.blocks.index(block))
         self.tables = component_tables(block, structure)
         self.names_may_stick = self.tables.names_may_stick
-        self.note = f"{_names_of(self.tables)}: {self.tables.reason}"
+        self.note = _said_of_components(self.tables)
 
     def compile(self, plan: Plan) -> None:
         """The pass, and the ratio of the label permutation move."""
@@ -98,15 +98,15 @@ def _why(block: LabelBlock) -> str:
     return "each row depends on one label" + (f" ({'; '.join(kinds)})" if kinds else "")
 
 
-def _names_of(tables: ComponentTables) -> str:
-    """What becomes of the components' names."""
+def _said_of_components(tables: ComponentTables) -> str:
+    """Whether components are exchangeable, and what is done where they are not quite."""
     if tables.whole:
-        return "components are exchangeable"
+        return f"components are exchangeable; {tables.reason}"
     if tables.swaps:
-        return "with a label permutation move"
+        return f"plus a component-swap (Metropolis) move, because {tables.reason}"
     if tables.together is not None:
-        return "components are exchanged in all label vectors that share them at once"
-    return "components are not exchanged"
+        return f"components are swapped in all label vectors that share them at once: {tables.reason}"
+    return f"components are not swapped: {tables.reason}"
 
 
 class NonFactorisingLabels(Step):

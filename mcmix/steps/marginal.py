@@ -60,6 +60,15 @@ class MarginalMove(Step):
     ------
     TypeError
         If there is no one label vector whose rows separate, or something has no derivative: what, is said.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> w, mu = mc.Dirichlet("w", [1.0, 1.0]), mc.Normal("mu", 0.0, sigma=5.0, size=2)
+    >>> y = mc.Mixture("y", w, mc.Normal, mu, 1.0, value=[0.1, 0.4, 2.9, 3.3], observed=True)
+    >>> m = mc.MCMC([y], marginal_moves=True)
+    >>> [s.name for s in m.step_methods if isinstance(s, mc.MarginalMove)]
+    ['labels summed out']
     """
 
     name = "labels summed out"
@@ -300,16 +309,17 @@ class MarginalMove(Step):
             f"{tried:.1f} independent proposals a sweep ({accepted:.0%} accepted in burn-in), trajectories in "
             f"{often:.0%} of sweeps: {by_proposals:.2g} and {by_trajectories:.2g} effective draws for an evaluation"
         ]
-        return found + [f"{repeats:.0f} label updates a sweep, for chains that had parted"] * (repeats > 1)
+        if repeats > 1:
+            found.append(f"{repeats:.0f} label updates a sweep, for chains that had parted")
+        return found
 
     def _metric(self) -> list[str]:
         """What is to be said of the metric."""
         if self._found is None or self._found[1] is None:
             return ["the metric is learned in burn-in alone: no mode with a finite curvature was looked for or found"]
         flat = self._found[1].flat
-        return [f"in {flat} directions the density does not bend down at the mode: their width was made up"] * (
-            flat > 0
-        )
+        told = f"in {flat} directions the density does not bend down at the mode: their width was made up"
+        return [told] if flat > 0 else []
 
     def _rows_of(self, chain: Chain) -> str:
         numbers = self._numbers(chain)

@@ -186,6 +186,15 @@ class DiscreteMetropolis(Metropolis):
         The first two are one walk here: a normal step rounded away from zero.
     positive, non_negative : optional
         Accepted for PyMC 2's sake: the support decides.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> x = mc.Poisson("x", 3.0)
+    >>> m = mc.MCMC([mc.Normal("y", x, 1.0, value=0.3, observed=True)])
+    >>> m.use_step_method(mc.DiscreteMetropolis, x)
+    >>> [s.name for s in m.step_methods]
+    ['adaptive Metropolis']
     """
 
     kinds = ("poisson", "normal", "prior")
@@ -230,6 +239,15 @@ class BinaryMetropolis(StepMethod):
         With two values.
     p_jump, proposal_distribution : optional
         Accepted for PyMC 2's sake; there is no proposal.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> x = mc.Bernoulli("x", 0.4)
+    >>> m = mc.MCMC([mc.Normal("y", x, 1.0, value=0.3, observed=True)])
+    >>> m.use_step_method(mc.BinaryMetropolis, x)
+    >>> [s.name for s in m.step_methods]
+    ['enumeration']
     """
 
     def __init__(
@@ -265,7 +283,16 @@ class AdaptiveMetropolis(StepMethod):
     scales : mapping of Stochastic to float or array, optional
         Standard deviations at the start, instead of `cov`.
     delay, interval, greedy, shrink_if_necessary : optional
-        Accepted for PyMC 2's sake: adaptation goes on at every sweep of burn-in, with decreasing steps.
+        Accepted for PyMC 2's sake: adaptation goes on at every iteration of burn-in, with decreasing steps.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> x = mc.Normal("x", 0.0, 1.0)
+    >>> m = mc.MCMC([mc.Normal("y", x, 1.0, value=0.3, observed=True)])
+    >>> m.use_step_method(mc.AdaptiveMetropolis, x)
+    >>> [s.name for s in m.step_methods]
+    ['adaptive Metropolis, block']
     """
 
     several = True
@@ -332,6 +359,15 @@ class PDMatrixMetropolis(StepMethod):
     stochastic : Stochastic
     scale, proposal_sd : optional
         Accepted for PyMC 2's sake; the proposal adapts during burn-in.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> x = mc.Wishart("x", 4.0, [[1.0, 0.0], [0.0, 1.0]])
+    >>> m = mc.MCMC([mc.MvNormal("y", [0.0, 0.0], x, value=[0.3, 1.0], observed=True)])
+    >>> m.use_step_method(mc.PDMatrixMetropolis, x)
+    >>> [s.name for s in m.step_methods]
+    ['adaptive Metropolis, block']
     """
 
     def __init__(self, stochastic: Stochastic, scale: float = 1.0, proposal_sd: Any = None, **keywords: Any):
@@ -355,6 +391,15 @@ class Slicer(StepMethod):
         Width at the start, on the variable's own scale; by default it adapts in the unconstrained coordinate.
     m, tune, doubling : optional
         Accepted for PyMC 2's sake: stepping out is limited to 200 widths, which adapt during burn-in.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> x = mc.Normal("x", 0.0, 1.0)
+    >>> m = mc.MCMC([mc.Normal("y", x, 1.0, value=0.3, observed=True)])
+    >>> m.use_step_method(mc.Slicer, x)
+    >>> [s.name for s in m.step_methods]
+    ['slice']
     """
 
     def __init__(
@@ -377,7 +422,17 @@ class Slicer(StepMethod):
 
 
 class NoStepper(StepMethod):
-    """Holds a variable at its start value."""
+    """Holds a variable at its start value.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> x = mc.Normal("x", 0.0, 1.0, value=0.5)
+    >>> m = mc.MCMC([mc.Normal("y", x, 1.0, value=0.3, observed=True)])
+    >>> m.use_step_method(mc.NoStepper, x)
+    >>> [s.name for s in m.step_methods]
+    ['NoStepper']
+    """
 
     holds = True
 

@@ -158,7 +158,7 @@ class BoundPass:
         collect : bool
             Whether expected counts and sums take the place of those of the labels.
         every : int
-            Look at every so-manieth tile alone, where labels do not depend on one another.
+            Look at evenly spaced tiles alone, where labels do not depend on one another.
         """
         self.record[_EVERY] = every
         self.record[_UNIT_LOGS] = 0 if unit_logs is None else address_of(unit_logs)

@@ -35,6 +35,7 @@ class SharedPermutation(Step):
     """
 
     name = "label permutation move"
+    may_refuse_for_ever = True  # as that of a label update: where priors tell components apart, no swap is right
 
     def __init__(self, passes: Sequence[Pass], tables: ComponentTables, joint: Expression):
         super().__init__([p.label.node for p in passes], "labels that depend on one another share their components")

@@ -110,7 +110,7 @@ def _chosen(n: int, index: Any) -> Expression:
     places = np.arange(n)
     if isinstance(index, slice):
         if index.step not in (None, 1):
-            raise TraceError("writes at every so-manieth place from a symbolic one")
+            raise TraceError("writes with a step from a symbolic place")
         first = elementwise("greater_equal", places, _counted(index.start, n, 0))
         return elementwise("and", first, elementwise("less", places, _counted(index.stop, n, n)))
     where = as_expression(revealed(index))

@@ -107,7 +107,7 @@ class ComponentTables:
     def reason(self) -> str:
         """Why components are alike or told apart, in words."""
         if self.whole:
-            return "nothing but their names would change"
+            return "label switching expected"
         sets = [f"{{{', '.join(map(str, members))}}}" for members in self.classes if len(members) > 1]
         return self.told_apart + (f"; alike are {' and '.join(sets)}" if sets else "")
 

@@ -89,7 +89,7 @@ def _complements(found: Differences, beside: Sequence[Contribution], read: Table
         leaf = structure.recording.leaves[node]
         about = [e for e in beside if leaf in e.elements.leaves]
         if any(e.factor.node is not node for e in about) or not _symmetric(node):
-            found.note(f"priors tell them apart: {node.name}", range(2))
+            found.note(f"the priors differ: {node.name}", range(2))
 
 
 def _symmetric(node: Stochastic) -> bool:
@@ -136,7 +136,7 @@ def _called(e: Contribution, shared: Sequence[str], read: Tables) -> str:
     for table in read.tables:
         names = dict.fromkeys(v.name for v, _ in table)
         if e.factor.node.name in names:
-            return f"priors tell them apart: {', '.join(names)}"
+            return f"the priors differ: {', '.join(names)}"
     return f"{e.factor.node.name} tells them apart"
 
 

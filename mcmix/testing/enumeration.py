@@ -34,6 +34,14 @@ class Enumeration:
         Log of the joint density, summed and integrated over all unknowns.
     error : float
         How much log evidences of combinations changed at most when every other point was left out.
+
+    Examples
+    --------
+    >>> import mcmix as mc, mcmix.testing
+    >>> z = mc.Categorical("z", [0.5, 0.5])
+    >>> y = mc.Normal("y", 2.0 * z, 1.0, value=2.0, observed=True)
+    >>> mcmix.testing.enumerated([y]).probabilities.round(3).tolist()
+    [0.119, 0.881]
     """
 
     labels: dict[str, np.ndarray]
@@ -65,7 +73,7 @@ class Enumeration:
         return self._each(name, lambda m: m.sd)
 
     def quantiles(self, name: str, shares: Any) -> np.ndarray:
-        """Values below which these shares lie, shape (..., *shape of shares)."""
+        """Values below which these shares lie, shape ``(..., *shape of shares)``."""
         return self._each(name, lambda m: m.quantiles(np.asarray(shares, dtype=float)))
 
     def cdf(self, name: str, values: Any) -> np.ndarray:

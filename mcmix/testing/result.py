@@ -28,6 +28,15 @@ class HarnessResult:
         Probability, at most, that the test fails a sampler that is right.
     stage, stages : int
         Where the test ended, and how many stages it had.
+
+    Examples
+    --------
+    >>> import mcmix as mc, mcmix.testing
+    >>> x = mc.Normal("x", 0.0, 1.0)
+    >>> y = mc.Normal("y", x, 1.0, value=[0.0, 0.0], observed=True)
+    >>> found = mcmix.testing.joint_test([y], seed=1)
+    >>> found.passed, found.worst in found.p_values
+    (True, True)
     """
 
     name: str

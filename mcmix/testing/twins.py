@@ -41,6 +41,11 @@ class TwinResult:
         How many were left out, because the uniform lay within 1e-9 of a boundary. One in 1e8 or so is to be expected.
     wrong : list of str
         What else was wrong: the pass's status, counts, sums.
+
+    Examples
+    --------
+    >>> TwinResult(labels=8).passed
+    True
     """
 
     labels: int = 0

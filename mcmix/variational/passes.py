@@ -31,7 +31,7 @@ class LabelPass:
     counts : ndarray, shape (starts * K,)
         Expected number of units per label.
     every : int
-        Passes look at every so-manieth tile of units, as if there were no others: a quick look, and no bound.
+        Passes look at evenly spaced tiles of units, as if there were no others: a quick look, and no bound.
     """
 
     def __init__(

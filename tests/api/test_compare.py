@@ -36,7 +36,7 @@ def test_two_components_are_found(found):
     assert table.loc["1", "probability"] < 1e-6
     assert (table["evidence_error"] < 0.2).all()
     assert table.loc["2", "occupied"] == pytest.approx(2.0)
-    assert found.reading.startswith("by evidence 2 is best")
+    assert found.reading.startswith("the marginal likelihood favours 2")
     assert "log_evidence" in repr(found)
     assert "<table" in found._repr_html_()
 
@@ -243,8 +243,8 @@ def test_reading_of_one_model_and_of_two_alike():
     unsure = compare_module._read(["m"], one | {"evidence_error": np.array([np.inf])})
     assert unsure.startswith("one model, m: nothing to compare it with; the evidence of m is unsure")
     assert compare_module._read(["a", "b"], two) == (
-        "by evidence a is best, and b about as good (within 3 nats); by leave-one-out a, not told apart from b (within "
-        "2 standard errors); by BIC a and b, by ICL a and b"
+        "the marginal likelihood favours a; b is within 3 log units (Bayes factor < 20); leave-one-out favours a, not "
+        "distinguished from b (within 2 standard errors); BIC favours a and b, ICL a and b"
     )
 
 
@@ -261,7 +261,8 @@ def test_reading_leaves_unsure_evidence_aside():
         "icl": np.array([1.0, 2.0, 3.0]),
     }
     read = compare_module._read(["1", "2", "3"], columns)
-    assert read.startswith("by evidence 2 is best, and 1 about as good (within 3 nats); the evidence of 3 is unsure")
-    assert "by leave-one-out 2, not told apart from 3 (within 2 standard errors); by BIC 2, by ICL 1" in read
+    favours = "the marginal likelihood favours 2; 1 is within 3 log units (Bayes factor < 20)"
+    assert read.startswith(f"{favours}; the evidence of 3 is unsure")
+    assert "leave-one-out favours 2, not distinguished from 3 (within 2 standard errors); BIC favours 2, ICL 1" in read
     read = compare_module._read(["1", "2", "3"], columns | {"evidence_error": np.full(3, 2.0)})
     assert read.startswith("the evidence of 1, 2, 3 is unsure")

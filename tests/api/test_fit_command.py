@@ -46,7 +46,7 @@ def test_from_file_to_page(table, capsys):
     assert run(table, "--columns", "speed", "--components", "1..2") in (WELL, DOUBTFUL)
     said = capsys.readouterr().out
     assert "59 rows of speed; missing cells: speed 1; left out 1 row without any value" in said
-    assert "by evidence 2 is best" in said and "reported: 2 components" in said
+    assert "the marginal likelihood favours 2" in said and "reported: 2 components" in said
     text = (table.parent / "out" / "report.html").read_text(encoding="utf-8")
     assert "speed: 2 components" in text and "left out 1 row" in text and "Models compared" in text
     assert (table.parent / "out" / "draws.nc").exists()

@@ -126,7 +126,7 @@ def test_a_sampler_and_an_arviz_object(known):
     assert found.n_clusters == 3
     assert found.sizes.tolist() == [15, 15, 15]
     assert "into 3 clusters of 15, 15, 15" in repr(found)
-    assert "of draws within" in repr(found.ball)
+    assert "credible ball (variation of information <= " in repr(found.ball)
     if not known:
         from_file = mc.partition(m.to_arviz(), vars={"labels": "z"})
         assert (from_file.labels == found.labels).all()

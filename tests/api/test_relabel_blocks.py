@@ -206,7 +206,7 @@ def test_every_method_stays_within_its_classes_and_undoes_what_was_done_there(me
     assert (np.sort(order[..., 2:], axis=2) == [2, 3, 4]).all()
     mu = found["posterior"]["mu"].values
     assert (mu.std(axis=(0, 1)) < 0.4).all()  # their own spread is 0.3
-    assert found.attrs["relabelling within"] == "{0, 1} and {2, 3, 4} (priors tell them apart: mu)"
+    assert found.attrs["relabelling within"] == "{0, 1} and {2, 3, 4} (the priors differ: mu)"
     assert found.attrs["relabelling switching"] == "no components of different classes traded places"
     assert found["sample_stats"]["permutation"].dims == ("chain", "draw", "component")
 
@@ -232,7 +232,7 @@ def test_nothing_left_to_permute_says_why_and_where_names_traded_all_the_same():
     z = np.tile(np.repeat([0, 1], 10), (2, 100, 1)).astype(np.uint8)
     centres = np.tile([0.0, 10.0], (2, 100, 1)) + np.random.default_rng(1).normal(0, 0.1, (2, 100, 2))
     still = {"mu": centres.copy(), "z": z.copy()}
-    with pytest.raises(ModelError, match=r"every name has a meaning of its own \(z: priors tell them apart: mu\)$"):
+    with pytest.raises(ModelError, match=r"every name has a meaning of its own \(z: the priors differ: mu\)$"):
         mc.relabel(mc.MCMC([y, mu]).read(still))
     centres[1], z[1] = centres[1][:, ::-1], 1 - z[1]
     with pytest.raises(ModelError, match="components 0 and 1 traded places in 50% of draws: within='all'"):

@@ -1,7 +1,7 @@
 """Which step serves which distribution with which prior: read off small models, covered by few of them, shown as a
 table.
 
-``python -m tests.harness.combinations`` prints the table of the README.
+``python -m tests.harness.combinations`` prints the table of docs/reference/combinations.md.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from tests.harness import combinations, grammar, levels
 from tests.harness.combinations import Found
 
 FAST, SLOW = 20, 40  # replications of a first stage; doubt triples them, twice
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "combinations.md"
 MARKERS = "<!-- combinations -->", "<!-- end of combinations -->"
 
 
@@ -155,12 +155,12 @@ def test_a_step_that_draws_wrongly_fails(monkeypatch: pytest.MonkeyPatch):
     assert failures([chosen], FAST, seed=63)
 
 
-# -------------------------------------------------------------------- the table of the README
+# -------------------------------------------------------------------- the table of the site
 
 
-def test_the_readme_has_the_table():
-    start, end = (README.read_text().index(m) for m in MARKERS)
-    shown = README.read_text()[start + len(MARKERS[0]) : end].strip()
+def test_the_site_has_the_table():
+    start, end = (PAGE.read_text().index(m) for m in MARKERS)
+    shown = PAGE.read_text()[start + len(MARKERS[0]) : end].strip()
     assert shown == combinations.markdown(combinations.everything()), "run python -m tests.harness.combinations"
 
 

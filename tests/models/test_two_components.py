@@ -196,7 +196,7 @@ def test_each_way_of_writing_it_is_understood(way, data):
 def test_each_way_of_writing_it_offers_the_label_permutation_move(way, data):
     explained = [s.note for s in mc.MCMC(way(data)).assembled.steps if s.name == "label update"]
     names = "mu0, mu1" if way.__name__ == "lists_of_scalars" else "mu"
-    assert explained == [f"with a label permutation move: priors tell them apart: {names}"]
+    assert explained == [f"plus a component-swap (Metropolis) move, because the priors differ: {names}"]
 
 
 def test_memberships_agree_with_the_weights(data):

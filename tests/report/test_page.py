@@ -57,7 +57,7 @@ def test_the_page_holds_what_it_should(page):
     assert len(titles) == 7
     assert "2 chains x 500 draws" in said and "mu ~ Normal" in said and "label update" in said
     assert "MCMC(model).sample(700, burn=200, thin=1, chains=2, seed=1)" in said
-    assert mc.__version__ in said and "numba" in said and "Components are named by" in said
+    assert mc.__version__ in said and "numba" in said and "Label switching was undone with" in said
 
 
 def test_pictures_are_in_the_page_itself(page):

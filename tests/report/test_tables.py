@@ -120,6 +120,6 @@ def test_screen_exit_code_and_page_are_one_judgement(tmp_path, capsys):
     out = capsys.readouterr().out
     page = (tmp_path / "out" / "report.html").read_text()
     headline = out.split(" s; ")[1].splitlines()[0]
-    assert code == (0 if headline == "fine" else 3)
+    assert code == (0 if headline == "converged" else 3)
     assert headline in page
     assert not [f for f in (tmp_path / "out").iterdir() if f.name.startswith(".")]

@@ -136,3 +136,22 @@ def test_programs_with_scratch_of_their_own_never_share_it():
     ends = sorted((start, start + n) for start, n in plan.layout.places.values())
     assert len(ends) == 1 + 20 * 3
     assert all(end <= start for (_, end), (start, _) in zip(ends, ends[1:], strict=False))
+
+
+def test_a_state_with_labels_summed_out_by_the_samplers_own_choice_is_restored(tmp_path):
+    """Nobody asked for marginal moves: the first call took them, and the state says so."""
+    x = np.random.default_rng(1).normal([[0.0], [6.0]], 1.0, (2, 60)).ravel()
+
+    def build():
+        w, mu = mc.Dirichlet("w", [1, 1]), mc.Normal("mu", 3, sigma=5, size=2)
+        return mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True)])
+
+    first = build().sample(400, 200, seed=1, chains=2, progress_bar=False)
+    assert any(isinstance(s, mc.MarginalMove) for s in first.step_methods)
+    second = build().restore_state(first.save_state(tmp_path / "run.npz"))
+    drawn = [m.sample(100, progress_bar=False).trace("mu")[:] for m in (first, second)]
+    assert np.array_equal(*drawn)
+    other = mc.MCMC([mc.Normal("a", 0, 1)])
+    with pytest.raises(mc.ModelError, match="belongs to another model"):
+        other.restore_state(tmp_path / "run.npz")
+    assert other.sample(200, seed=1, progress_bar=False).draws().n_draws == 200

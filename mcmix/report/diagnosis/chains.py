@@ -13,6 +13,7 @@ from mcmix.report.diagnosis.finding import (
     NOTE,
     WARNING,
     Finding,
+    in_sentence,
     rounded_up,
     size_of,
 )
@@ -56,19 +57,23 @@ def disagreement(draws: Draws, quantities: Sequence[Quantity]) -> Iterator[Findi
     if worst is None or worst.rhat <= LARGEST_RHAT:
         return
     if draws.n_chains == 1:
-        what = f"the halves of the chain disagree: R-hat of {worst.label} is {worst.rhat:.2f}"
+        what = f"the halves of the chain disagree: {_split(worst)}"
         yield Finding("halves disagree", FAILURE, what, "burn in longer, or run longer")
         return
     if worst.group.aliases and _agree_sorted(worst, quantities):
-        what = f"chains name components differently (R-hat of {worst.label} is {worst.rhat:.2f}, sorted they agree)"
-        advice = "what tells components apart did not settle their names: order them in the model, or relabel"
+        what = f"chains label components differently ({_split(worst)}; ordered components agree)"
+        advice = "the priors do not settle the labels: order the components in the model, or relabel"
         yield Finding("names differ between chains", WARNING, what, advice)
         return
     alone = _apart(draws, quantities)
-    what = f"chains disagree: R-hat of {worst.label} is {worst.rhat:.2f}"
-    advice = "run longer, look at each chain (trace(name, chain)), or start elsewhere"
+    what = f"chains disagree: {_split(worst)}"
+    advice = "run longer, look at each chain (trace(name, chain)), or use other start values"
     yield Finding("chains disagree", FAILURE, what, "" if alone else advice)
     yield from alone
+
+
+def _split(q: Quantity) -> str:
+    return f"R-hat {q.rhat:.2f} for {in_sentence(q.label)}"
 
 
 def _agree_sorted(named: Quantity, quantities: Sequence[Quantity]) -> bool:
@@ -91,14 +96,16 @@ def _apart(draws: Draws, quantities: Sequence[Quantity]) -> list[Finding]:
     chain = int(fine[0])
     gap = _gap(draws, chain)
     if gap > 0:  # then it is the others that have not found the better place
-        what = f"chain {chain} alone reached a log density that is {gap:.3g} higher on average; the others agree"
-        return [Finding("stuck chains", FAILURE, what, f"run longer, or start all where chain {chain} is")]
-    advice = f"start chain {chain} elsewhere, or leave it out"
-    place = f"its log density is {-gap:.3g} lower on average"
+        what = f"chain {chain} disagrees with the other chains: mean log density {gap:.3g} higher"
+        advice = f"the others missed this mode: run longer, or start all chains from the state of chain {chain}"
+        return [Finding("stuck chains", FAILURE, what, advice)]
+    advice = f"give chain {chain} other start values, or leave it out"
+    place = f"mean log density {-gap:.3g} lower"
     if gap == 0:
-        advice = "run longer, or with tempering, until chains cross: by log density neither place is the better"
+        advice = "run longer, or with tempering, until chains cross: neither mode has the higher log density"
         place = _place(chain, bad[0])
-    return [Finding("stuck chain", FAILURE, f"chain {chain} is elsewhere: {place}; the others agree", advice)]
+    what = f"chain {chain} disagrees with the other chains: {place}"
+    return [Finding("stuck chain", FAILURE, what, advice)]
 
 
 def _without(q: Quantity, chain: int) -> float:
@@ -120,7 +127,7 @@ def _place(chain: int, q: Quantity) -> str:
     """Where a chain is, by a quantity."""
     average = mean_direction if q.group.circular else np.mean
     mean, usual = float(average(q.draws[chain])), float(average(np.delete(q.draws, chain, axis=0)))
-    return f"its {q.label} is {mean:.4g} on average, {usual:.4g} in them"
+    return f"mean {in_sentence(q.label)} {mean:.4g} vs {usual:.4g}"
 
 
 def few(draws: Draws, facts: Facts, quantities: Sequence[Quantity]) -> Iterator[Finding]:
@@ -129,9 +136,9 @@ def few(draws: Draws, facts: Facts, quantities: Sequence[Quantity]) -> Iterator[
     wanted = enough(draws)
     if least is None or least.effective >= wanted or (worst is not None and worst.rhat > LARGEST_RHAT):
         return
-    what = f"few effective draws: {least.effective:.0f} of {least.label} in {size_of(draws)}"
+    what = f"few effective draws: min ESS {least.effective:.0f} ({in_sentence(least.label)}) in {size_of(draws)}"
     more = draws.n_draws * facts.thin * (wanted / max(least.effective, 1.0) - 1.0)
-    advice = f"about {rounded_up(more)} more sweeps of each chain would give {wanted}"
+    advice = f"about {rounded_up(more)} more iterations of each chain would give {wanted}"
     yield Finding("few effective draws", WARNING, what, advice)
 
 
@@ -143,5 +150,5 @@ def enough(draws: Draws) -> int:
 def one_chain(draws: Draws) -> Iterator[Finding]:
     """That there is one chain only."""
     if draws.n_chains == 1:
-        what = "one chain: R-hat compares its halves, and no other place was looked at"
+        what = "one chain: R-hat compares its halves, and a mode that it did not visit goes unseen"
         yield Finding("one chain", NOTE, what, "run several (chains=4)")

@@ -80,10 +80,10 @@ def names(draws: Draws, facts: Facts) -> Iterator[Finding]:
         if seen is None:
             continue
         if not seen.present:
-            yield Finding("label switching absent", NOTE, f"{name}: components keep their names")
+            yield Finding("label switching absent", NOTE, f"{name}: components keep their labels")
             continue
         where = [f"within {in_words(seen.within, draws)}"] if seen.within else []
         where += ["between chains"] if seen.between else []
-        what = f"{name}: components change names {' and '.join(where)} (label switching)"
-        advice = "what is reported by component mixes them: use sorted or label-invariant quantities, or relabel"
+        what = f"label switching of {name} {' and '.join(where)}: component-specific summaries are not meaningful"
+        advice = "use mc.relabel(m) before interpreting them"
         yield Finding("label switching present", NOTE, what, advice)

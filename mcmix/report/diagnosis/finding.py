@@ -43,6 +43,12 @@ def size_of(draws: Draws) -> str:
     return f"{draws.n_chains} chain{'s' * (draws.n_chains > 1)} x {draws.n_draws} draws"
 
 
+def in_sentence(label: str) -> str:
+    """The label of a quantity as a sentence has it: "mu (sorted)[1]" is "mu[1] (ordered components)"."""
+    name, mark, place = label.partition(" (sorted)")
+    return f"{name}{place} (ordered components)" if mark else label
+
+
 def in_words(numbers: Iterable[int], draws: Draws) -> str:
     """Chains by number, or all of them."""
     listed = [str(n) for n in numbers]

@@ -20,7 +20,7 @@ def acceptance(draws: Draws, facts: Facts) -> Iterator[Finding]:
     for name, moved in facts.acceptance.items():
         rates = draws.statistics[name].reshape(draws.n_chains, draws.n_draws, -1).mean(axis=(1, 2))
         never, rarely = np.flatnonzero(rates == 0), np.flatnonzero((rates > 0) & (rates < RARELY))
-        advice = "start elsewhere, let it adapt (burn), or take another step (use_step_method)"
+        advice = "use other start values, let it adapt (burn), or take another step (use_step_method)"
         if len(never) and set(moved.split(", ")) <= facts.discrete:
             what = f"{moved}: the same in every draw of {in_words(never, draws)}"
             yield Finding("never changes", NOTE, what, "certain, or its step cannot move it: compare other starts")
@@ -44,7 +44,7 @@ def stillness(draws: Draws, facts: Facts, told: Sequence[str]) -> Iterator[Findi
         where = [name] if len(labels) == 1 else [labels[i] for i in np.flatnonzero(still.any(axis=1))]
         chains = in_words(np.flatnonzero(still.any(axis=0)), draws)
         what = f"{some_of(where)}: the same value in every draw of {chains}"
-        yield Finding("never moves", FAILURE, what, "look at what its step does (explain()), or start elsewhere")
+        yield Finding("never moves", FAILURE, what, "look at what its step does (explain()), or use other start values")
 
 
 def _still(x: np.ndarray) -> np.ndarray:

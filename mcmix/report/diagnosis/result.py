@@ -11,7 +11,7 @@ import numpy as np
 from mcmix.report import frames
 from mcmix.report.diagnosis.chains import impossible, least_certain, worst_rhat
 from mcmix.report.diagnosis.facts import Facts
-from mcmix.report.diagnosis.finding import NOTE, Finding, size_of
+from mcmix.report.diagnosis.finding import NOTE, Finding, in_sentence, size_of
 from mcmix.report.diagnosis.findings import all_findings
 from mcmix.report.diagnosis.glance import glanced
 from mcmix.report.diagnosis.occupancy import Occupancy, occupancy
@@ -25,7 +25,7 @@ FEWEST = 100  # draws of each chain below which nothing is said
 AT_A_GLANCE = 50  # quantities for the verdict after a run
 IN_FULL = 2000
 MOST_LINES = 3  # of a verdict
-LONGEST = 5000  # draws of each chain for the verdict: every so-manieth of more
+LONGEST = 5000  # draws of each chain for the verdict: evenly spaced ones of more
 SEEN_DRAWS = 200  # of each chain, in which labels are counted at a glance
 SEEN_LABELS = 20_000_000  # where these would be more labels than this ...
 MOST_COUNTS = 2**24  # counts of units, draws x components: of more, evenly spaced draws
@@ -77,7 +77,7 @@ class Diagnosis:
             return self.wrong[0].kind
         if not self.judged:
             return "too few draws to judge"
-        return "fine" if least_certain(self.quantities) is not None else "nothing moves"
+        return "converged" if least_certain(self.quantities) is not None else "nothing moves"
 
     @property
     def verdict(self) -> str:
@@ -87,19 +87,19 @@ class Diagnosis:
         if not self.judged:
             return f"{self.size}: too few to judge, {FEWEST} of each chain are the least"
         switched = [str(f) for f in self.findings if f.kind == "label switching present"]
-        return "\n".join([f"{self.size}: {self._worth}", *switched][:MOST_LINES])
+        return "\n".join([self._worth, *switched][:MOST_LINES])
 
     @property
     def _worth(self) -> str:
         least, worst = least_certain(self.quantities), worst_rhat(self.quantities)
         if least is None or worst is None:
-            return "nothing moves whose draws could be judged"
+            return f"{self.size}: nothing moves whose draws could be judged"
         halves = " between its halves" if any(f.kind == "one chain" for f in self.findings) else ""
-        looked = f" ({self.looked_at} quantities looked at, {self.left_out} not)" if self.left_out else ""
+        looked = f"; {self.looked_at} quantities checked, {self.left_out} not" if self.left_out else ""
         at_least = "at least " if least.draws.size < self.n_draws else ""
         return (
-            f"{at_least}{least.effective:.0f} effective draws of the least certain quantity ({least.label}), "
-            f"R-hat at most {worst.rhat:.2f}{halves}{looked}: fine"
+            f"Converged: min ESS {at_least}{least.effective:.0f} ({in_sentence(least.label)}), "
+            f"max R-hat {worst.rhat:.2f}{halves} ({self.size}{looked})"
         )
 
     @property

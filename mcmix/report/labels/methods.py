@@ -271,13 +271,26 @@ METHODS: dict[str, Callable[..., Permutations]] = {
 }
 
 
+_ECR = "the ECR algorithm (Papastamoulis and Iliopoulos 2010)"
+CITED = {
+    "ecr": _ECR,
+    "ecr-iterative-1": _ECR,
+    "ecr-iterative-2": _ECR,
+    "stephens": "Stephens' algorithm (Stephens 2000)",
+    "pra": "pivotal reordering (Marin, Mengersen and Robert 2005)",
+    "data-based": "the data-based algorithm (Rodriguez and Walker 2014)",
+    "ordering": "an ordering constraint",
+    "point-process": "clustering of the point process representation (Fruehwirth-Schnatter 2011)",
+}  # how a sentence calls them
+
+
 def chosen_for(c: Components) -> tuple[str, str]:
     """Which method serves these draws, and why."""
     if c.labels is not None:
-        return "ecr-iterative-1", "labels were kept: the partitions of the draws are matched, whatever the parameters"
+        return "ecr-iterative-1", "labels were kept: it matches the partitions of the draws, whatever the parameters"
     if c.probabilities is not None:
         return "stephens", "labels were not kept, but the model gives their probabilities"
     return "pra", "neither labels nor a model: parameters are matched with those of the most probable draw"
 
 
-__all__ = ["METHODS", "Permutations", "chosen_for", "settled", "to_points"]
+__all__ = ["CITED", "METHODS", "Permutations", "chosen_for", "settled", "to_points"]

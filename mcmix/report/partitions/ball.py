@@ -8,6 +8,7 @@ import numpy as np
 
 from mcmix.report.partitions.losses import distances
 
+NAMES = {"vi": "variation of information", "binder": "Binder loss"}
 ROUNDING = 1e-12  # distances that differ less are equal
 
 
@@ -22,6 +23,7 @@ class Ball:
     held : float
     radius : float
         In units of the loss.
+    loss : {"vi", "binder"}
     horizontal : ndarray of int, shape (n, N)
         Drawn partitions in the ball that are farthest from the estimate.
     upper : ndarray of int, shape (n, N)
@@ -33,13 +35,15 @@ class Ball:
     probability: float
     held: float
     radius: float
+    loss: str
     horizontal: np.ndarray
     upper: np.ndarray
     lower: np.ndarray
 
     def __repr__(self) -> str:
         fewest, most = (len(np.unique(bound[0])) for bound in (self.upper, self.lower))
-        return f"<Ball: {self.held:.1%} of draws within {self.radius:.3g}, {fewest} to {most} clusters>"
+        clusters = f"{fewest} clusters throughout" if fewest == most else f"{fewest} to {most} clusters"
+        return f"<{self.probability:.0%} credible ball ({NAMES[self.loss]} <= {self.radius:.3g}): {clusters}>"
 
 
 def ball(estimate: np.ndarray, labels: np.ndarray, loss: str, probability: float) -> Ball:
@@ -53,7 +57,7 @@ def ball(estimate: np.ndarray, labels: np.ndarray, loss: str, probability: float
     clusters = np.array([len(np.unique(row)) for row in labels[inside]])
     bounds = [inside, inside[clusters == clusters.min()], inside[clusters == clusters.max()]]
     farthest = [_different(labels[b[away[b] >= away[b].max() - ROUNDING]]) for b in bounds]
-    return Ball(probability, len(inside) / len(away), radius, *farthest)
+    return Ball(probability, len(inside) / len(away), radius, loss, *farthest)
 
 
 def _different(labels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,12 @@
-"""Figures of the draws and of the fit. Each function returns a matplotlib Figure and leaves nothing open in pyplot."""
+"""Figures of the draws and of the fit. Each function returns a matplotlib Figure and leaves nothing open in pyplot.
+
+Examples
+--------
+>>> import mcmix as mc
+>>> m = mc.MCMC([mc.Normal("x", 0.0, 1.0)]).sample(500, 100, seed=1, progress_bar=False)
+>>> len(mc.plots.facets(m).axes)
+1
+"""
 
 from mcmix.report.plots.chains import trace
 from mcmix.report.plots.check import predictive_check
