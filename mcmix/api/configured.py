@@ -96,6 +96,13 @@ class Configured(Posterior):
         move = next((s for s in compiled.steps if isinstance(s, MarginalMove)), None)
         self._marginal_moves = move is not None and pays(move)
         self._assembled = compiled if self._marginal_moves else before
+        self._nobody_asked_for_them()
+
+    def _nobody_asked_for_them(self) -> None:
+        """Moves with the labels summed out leave the run to other steps where these can go on and they cannot."""
+        for step in self.assembled.steps:
+            if isinstance(step, MarginalMove):
+                step.lenient = True
 
     @property
     def _chosen_by_hand(self) -> bool:

@@ -112,6 +112,7 @@ class Stored(Configured):
             if self._marginal_moves is not None or self._chosen_by_hand:
                 raise
             before, self._marginal_moves, self._assembled = self._assembled, True, None
+            self._nobody_asked_for_them()
             try:
                 return self._chains_at(state.read(self.assembled, path))
             except BaseException as error:

@@ -22,11 +22,12 @@ from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, SIMPLEX
 # moves (`check`, 0: never). `evaluate` and `locate` are the kernels that evaluate, and that find the chain's free
 # coordinates, for moves. `groups` say where those of `components` are (0: it is not known), of simplexes last. So many
 # numbers of the tables of proposals, for all unknowns and for one component's, and so many points of burn-in, are kept.
+# `lenient`: where the chain's own point has no finite gradient, other steps move it on.
 TARGET = record(
     *RUN, "answer", "complete", "slopes", "pieces", "n_pieces", "free", "count", "soft", "weighing", "unit_logs",
     "units", "whole", "whole_logs", "whole_units", "check", "evaluate", "locate", "copies", "n_copies", "moved",
     "counters", "workspace", "told", "groups", "n_groups", "components", "exchangeable", "proposals", "redraws",
-    "history",
+    "history", "lenient",
 )  # fmt: skip
 COPIED = record("source", "target", "seen", "count")  # `seen`: the values that were copied last, part of a saved state
 

@@ -369,7 +369,8 @@ def marginal_move(words, reals, stream):
         for i in range(d):
             here[i], slope[i] = position[i], gradient[i]
         if not numbers[DENSITY] > -math.inf:
-            return NOT_FINITE
+            numbers[KNOWN] = 0.0
+            return 0 if task.lenient != 0 else NOT_FINITE
         numbers[KNOWN], numbers[POSTERIOR] = 1.0, numbers[TRIED]
     moves = int(memory[MOVES]) if memory[REPEATS] == 1.0 else 1
     if task.proposals > 0 and table[0] > 0.0:

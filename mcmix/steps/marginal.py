@@ -74,6 +74,7 @@ class MarginalMove(Step):
     name = "labels summed out"
     before_labels = True
     several = True
+    lenient = False  # nobody asked for it: where the gradient is not finite, other steps go on alone
     meetings = (0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = "", beside: bool = False):
@@ -120,6 +121,7 @@ class MarginalMove(Step):
         told.components, told.exchangeable = groups.n_components, groups.exchangeable
         told.groups, told.n_groups = address_of(groups.told) if groups.n_components else 0, len(groups.told)
         told.proposals, told.redraws, told.history = sizes.proposals, sizes.redraws, sizes.history
+        told.lenient = self.lenient and self.beside_others
         return bound
 
     def meet(self, chains: Sequence[Chain]) -> None:
@@ -194,18 +196,19 @@ class MarginalMove(Step):
         """Let parameters of a component that is nearly empty be drawn from what they may be without data."""
         if not learned.redraws:
             return
-        if self._alone is None:
-            self._alone = fitted(self._component_draws(chain), [], chain.rng)
+        if self._alone is None:  # the model's, whatever the data and the run
+            rng = np.random.Generator(np.random.SFC64(0))
+            self._alone = fitted(self._component_draws(chain, rng), [], rng)
         if self._alone is not None:
             learned.redraw(self._alone)
 
-    def _component_draws(self, chain: Chain) -> np.ndarray:
+    def _component_draws(self, chain: Chain, rng: np.random.Generator) -> np.ndarray:
         """Free coordinates of single components, drawn from the prior; none where a prior cannot be drawn from."""
         bound, kept = self._bound[id(chain)].density, {n: chain.view(n).copy() for n in self.density.nodes}
         found: list[np.ndarray] = []
         try:
             for _ in range(max(PRIOR_DRAWS // self._groups.n_components, FEWEST_DRAWS)):
-                drawn = drawn_forward(self.density.nodes, {}, chain.rng, list(self.density.structure.recording.rows))
+                drawn = drawn_forward(self.density.nodes, {}, rng, list(self.density.structure.recording.rows))
                 for node in kept:
                     chain.put(node, drawn[node])
                 found += self._groups.of_each(bound.where())
@@ -337,7 +340,7 @@ class MarginalMove(Step):
         """Forget chains."""
         super().unbind()
         self._bound.clear()
-        self._found, self._alone, self._without = None, None, None
+        self._found, self._without = None, None
 
     def counters(self) -> list[Any]:
         """Trajectories and how many were accepted."""

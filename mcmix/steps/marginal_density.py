@@ -182,6 +182,7 @@ class MarginalDensity:
             proposals=0,
             redraws=0,
             history=0,
+            lenient=0,
         )
         return BoundDensity(self, record, workspace, own, [copies, pieces, weighing, program])
 

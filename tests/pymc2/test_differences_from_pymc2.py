@@ -479,7 +479,7 @@ def test_d12_nothing_is_compiled_when_installing():
     assert not (HOME / "setup.py").exists()
     assert not (HOME / "setup.cfg").exists()
     sources = {p.suffix for p in (HOME / "mcmix").rglob("*") if p.is_file() and "__pycache__" not in p.parts}
-    assert sources <= {".py", ".typed", ".jinja"}  # the last is the template of a report's page
+    assert sources <= {".py", ".pyi", ".typed", ".jinja"}  # the last is the template of a report's page
 
 
 # -------------------------------------------------------------------- D13: modules as models

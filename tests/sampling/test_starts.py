@@ -19,7 +19,7 @@ def three_clusters_two_components(seed: int) -> mc.MCMC:
     mu = mc.Normal("mu", 0, 1e-2, size=2)
     sd = mc.Uniform("sd", 0.5, 20, size=2)
     y = mc.Normal("y", mu[z], 1 / sd[z] ** 2, value=x, observed=True)
-    return mc.MCMC([y])
+    return mc.MCMC([y], marginal_moves=False)
 
 
 def test_four_chains_reach_both_modes_or_the_run_says_so(capsys):

@@ -323,7 +323,20 @@ def a_bounded_probability():
     return [mc.Mixture("y", w, mc.Bernoulli, q, value=[0] * 6, observed=True)]
 
 
+def an_exchangeable_hierarchy():
+    centre, w = mc.Normal("centre", 0.0, 1.0), mc.Dirichlet("w", [2.0, 2.0])
+    mu = mc.Normal("mu", centre, 1.0, size=2)
+    return [mc.Mixture("y", w, mc.Normal, mu, 1.0, value=np.zeros(6), observed=True)]
+
+
+def known_weights():
+    z, mu = mc.Categorical("z", [0.2, 0.5, 0.3], size=6), mc.Normal("mu", 0.0, 0.5, size=3)
+    return [mc.Normal("y", mu[z], 1.0, value=np.zeros(6), observed=True)]
+
+
 MODELS = {
+    "exchangeable hierarchy": an_exchangeable_hierarchy,
+    "known weights": known_weights,
     "normal": small,
     "Student t": lambda: small(mc.StudentT),
     "hierarchy": hierarchy,
@@ -361,7 +374,7 @@ class Proposing(MarginalMove):
         learned.array[moves.TRIES] = 3.0
 
 
-@pytest.mark.parametrize("name", ["normal", "hierarchy", "counts", "angles"])
+@pytest.mark.parametrize("name", ["normal", "hierarchy", "counts", "angles", "exchangeable hierarchy", "known weights"])
 def test_the_joint_distribution_stays_with_independent_proposals(name):
     def prepare(m):
         names = [n.name for n in m.model.stochastics if np.dtype(n.dtype).kind == "f"]
@@ -597,6 +610,62 @@ def test_a_gradient_that_is_not_finite_names_node_chain_and_values():
     start = {"a": 0.0, "mu": [0.0, 1.0], "w": [0.5, 0.5]}
     with pytest.raises(mc.McmixError, match=r"chain 0, sweep 1, a at .*0.*gradient is not finite"):
         sampled(m, seed=1, iterations=5, burn=0, chains=1, start=start)
+
+
+def test_known_unequal_weights_keep_their_labels():
+    """Label permutation moves must see labels that belong to the parameters."""
+    x, weights = [-1.2, -0.8, 0.9, 1.4, 2.2], [0.2, 0.5, 0.3]
+    z, mu = mc.Categorical("z", weights, size=5), mc.Normal("mu", 1.0, 0.3, size=3)
+    model = mc.Model([mc.Normal("y", mu[z], 1.0, value=x, observed=True)])
+    result = enumeration_test(model, prepare=on_the_marginal, seed=5)
+    assert result.passed, result
+
+
+def by_default(burn, x=None, **options):
+    w, mu = mc.Dirichlet("w", [1.0, 1.0]), mc.Normal("mu", 0.0, 0.01, size=2)
+    y = mc.Mixture("y", w, mc.Normal, mu, 1.0, value=two_normals(60, 3.0) if x is None else x, observed=True)
+    return mc.MCMC([y], **options).sample(burn + 50, burn, chains=2, seed=1, progress_bar=False)
+
+
+def moves_summed_out(m):
+    return any(isinstance(s, MarginalMove) for s in m.step_methods)
+
+
+def test_by_default_burn_in_to_learn_in_decides():
+    assert moves_summed_out(by_default(100))
+    assert not moves_summed_out(by_default(99))
+    assert not moves_summed_out(by_default(100, marginal_moves=False))
+    assert not moves_summed_out(by_default(100, tempering=2))
+
+
+def test_by_default_steps_that_were_asked_for_stay_alone():
+    w, mu = mc.Dirichlet("w", [1.0, 1.0]), mc.Normal("mu", 0.0, 0.01, size=2)
+    m = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=two_normals(60, 3.0), observed=True)])
+    m.use_step_method(mc.Slicer, mu)
+    m.sample(150, 100, chains=1, seed=1, progress_bar=False)
+    assert not moves_summed_out(m)
+
+
+def test_by_default_many_rows_that_few_cannot_stand_for_keep_label_updates():
+    x = np.random.default_rng(1).normal(0.0, 1.0, (40_000, 1)) + np.zeros((1, 1))
+    w, mu = mc.Dirichlet("w", [1.0, 1.0]), mc.Normal("mu", 0.0, 0.01, size=2)
+    z = mc.Categorical("z", w, size=40_000)
+    kinked = mc.Laplace("y", mu[z], 1.0, value=x[:, 0], observed=True)
+    m = mc.MCMC([kinked]).sample(130, 120, chains=1, seed=1, progress_bar=False)
+    assert not moves_summed_out(m)
+
+
+def test_by_default_a_point_without_slope_is_left_to_other_steps():
+    # a row at an end of the support: the density of one component is infinite or zero there
+    rng = np.random.default_rng(2)
+    x = np.append(rng.beta(2.0, 5.0, 60), [1.0, 1.0])
+    w, a = mc.Dirichlet("w", [1.0, 1.0]), mc.Gamma("a", 2.0, 0.5, size=2)
+    y = mc.Mixture("y", w, mc.Beta, a, 2.0, value=x[:60], observed=True)
+    m = mc.MCMC([y]).sample(260, 200, chains=2, seed=1, progress_bar=False)
+    move = next(s for s in m.step_methods if isinstance(s, MarginalMove))
+    assert move.lenient
+    density = move._bound[id(m._runners[0].chain)].density
+    assert np.isfinite(density(density.where())[0])
 
 
 def test_explain_tells_of_rows_and_metric():
