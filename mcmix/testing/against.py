@@ -45,6 +45,7 @@ def enumeration_test(
         What the sampler is made for, where it is another model with the same names, shapes and data (a planted fault).
     prepare : callable of MCMC, optional
         Called with each new sampler before it runs: ``lambda m: m.use_step_method(mc.Slicer, "sd")``.
+        Moves with the labels summed out are tested where they are asked for so, as ``mc.MarginalMove``.
     exact : Enumeration, optional
         What :func:`enumerated` says of the model, where it has been asked before.
     burn : int

@@ -43,6 +43,7 @@ def joint_test(
         What the sampler is made for, where it is another model with the same names and shapes (a planted fault).
     prepare : callable of MCMC, optional
         Called with each sampler that is assembled, before it runs: ``lambda m: m.use_step_method(mc.Slicer, "sd")``.
+        Moves with the labels summed out are tested where they are asked for so, as ``mc.MarginalMove``.
     quantities : mapping of str to callable, optional
         What is ranked: functions of a mapping from names to values; by default :func:`label_invariant`.
     steps : int

@@ -72,7 +72,7 @@ class Sampler:
         m = None if self.before is None else self.before._like_this_on(rows)
         if m is None:
             written = None if self.before is None else self.before.assembled.recording
-            m = MCMC(self.model)._on(rows, written)
+            m = MCMC(self.model, marginal_moves=False)._on(rows, written)
             if self.prepare is not None:
                 self.prepare(m)
         self.before = m

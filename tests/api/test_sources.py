@@ -216,7 +216,7 @@ def test_everything_works_on_draws_that_were_read(run):
     pair = [mc.compare({"a": sampler}).table.to_numpy(dtype=float) for sampler in (m, again)]
     assert np.array_equal(*pair, equal_nan=True)
     assert again.diagnose().verdict == m.diagnose().verdict
-    assert again.verdict.startswith("2 chains x 400 draws")
+    assert "(2 chains x 400 draws)" in again.verdict
     assert np.array_equal(again.to_arviz(log_likelihood=True)["log_likelihood"]["y"].values,
                           m.to_arviz(log_likelihood=True)["log_likelihood"]["y"].values)  # fmt: skip
     assert again.posterior_predictive(5, seed=1)["y"].shape == (5 - 5 % 2, len(X))

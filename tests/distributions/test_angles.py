@@ -263,7 +263,7 @@ def mixture():
 
 def test_a_mixture_across_the_seam_is_fine_and_says_so(mixture):
     found = mixture.diagnose()
-    assert found.ok and found.headline == "fine"
+    assert found.ok and found.headline == "converged"
     places = sorted(np.abs(found.table.loc[["mu (sorted)[0]", "mu (sorted)[1]"], "mean"]))
     np.testing.assert_allclose(places, [0.31, 3.11], atol=0.05)
     assert (found.table.loc[["mu (sorted)[0]", "mu (sorted)[1]"], "sd"] < 0.06).all()
