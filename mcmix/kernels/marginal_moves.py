@@ -55,7 +55,12 @@ MEMORY = 0.02  # weight of the last jump
 QUICKER = 0.04  # of the last proposal
 MOST_TRIES = 10.0  # independent proposals of a sweep
 MISSED = 0.1  # of sweeps, in which every one of them may be refused
-RARELY = 0.25  # of sweeps have trajectories, where proposals are worth more
+RARELY, HARDLY, GOOD = (
+    0.25,
+    0.1,
+    0.8,
+)  # of sweeps have trajectories, where proposals are worth more; where so many succeed
+SURE = 100.0  # sweeps of burn-in with trajectories in each
 NEARLY_EMPTY = 20.0  # units that a component expects at most, for its parameters to be drawn anew
 POINTS = 20.0  # for each direction, that a metric is worth which comes from curvature
 PATH = 3.5  # length of the longest trajectory, in standard deviations
@@ -238,7 +243,7 @@ def _choose(memory, units):
     if memory[BY_PROPOSALS] > memory[BY_TRAJECTORIES]:
         wanted = math.log(MISSED) / math.log1p(-min(a, 0.99))
         memory[TRIES] = max(min(math.ceil(wanted), MOST_TRIES, max(ROWS / units, GRADIENTS)), 1.0)
-        memory[OFTEN] = RARELY
+        memory[OFTEN] = RARELY if a < GOOD else HARDLY
 
 
 @helper()
@@ -377,7 +382,8 @@ def marginal_move(words, reals, stream):
         for _ in range(int(memory[TRIES])):
             _try(task, words, memory, table, numbers, stream)
         if memory[OFTEN] < 1.0:
-            moves = 1 if task.tuning != 0 or uniform(stream) < memory[OFTEN] else 0
+            early = task.tuning != 0 and memory[SWEEPS] < SURE
+            moves = 1 if early or uniform(stream) < memory[OFTEN] else 0
         if task.tuning != 0:
             _choose(memory, task.units)
     for _ in range(moves):
@@ -392,7 +398,7 @@ def marginal_move(words, reals, stream):
 
 
 __all__ = [
-    "ACCEPTED", "ANCHOR", "BY_PROPOSALS", "BY_TRAJECTORIES", "ENOUGH", "FIXED", "LEARNED", "LOG_STEP", "MEAN_LOG_STEP",
-    "MOVES", "NOT_FINITE", "OFTEN", "POINTS", "POINTS_KEPT", "REPEATS", "STATE", "STRIDE", "SWEEPS", "TRIES",
-    "marginal_move",
+    "ACCEPTED", "ANCHOR", "BY_PROPOSALS", "BY_TRAJECTORIES", "ENOUGH", "FIXED", "GOOD", "LEARNED", "LOG_STEP",
+    "MEAN_LOG_STEP", "MOVES", "NOT_FINITE", "OFTEN", "POINTS", "POINTS_KEPT", "REPEATS", "STATE", "STRIDE", "SWEEPS",
+    "TRIES", "marginal_move",
 ]  # fmt: skip

@@ -132,6 +132,8 @@ class MarginalMove(Step):
             return
         by_chain = [one.points for one in learned]
         repeats = self._repeats(learned[0], sweeps_of_a_draw(by_chain))
+        if repeats == 1.0 and np.mean([one.array[moves.ACCEPTED] for one in learned]) > moves.GOOD:
+            return
         points = np.concatenate(by_chain)
         kept = before.draws(int(KEPT * len(points)), chains[0].rng)  # what chains may have forgotten
         found = fitted(np.concatenate([kept, points]), [before], chains[0].rng)
