@@ -119,14 +119,17 @@ def fitted(points: np.ndarray, known: Sequence[Proposals], rng: np.random.Genera
     rng : numpy.random.Generator
         For seedings.
     """
+    points = points[np.isfinite(points).all(axis=1)]
     parity = np.arange(len(points)) * STRETCHES // max(len(points), 1) % 2
     train, held, d = points[parity == 0], points[parity == 1], points.shape[1]
     scored = [(float(one.log_density(held).mean()), one, (0, 0.0)) for one in known if len(held)]
     for freedom in (LIGHT, HEAVY):
         m, before = 1, -np.inf
         while m <= most_parts(d) and len(train) >= POINTS_OF_A_PART * d * m:
-            one = _by_expectation(train, m, freedom, rng)
-            said = float(one.log_density(held).mean())
+            one = _tried(train, m, freedom, rng)
+            said = float(one.log_density(held).mean()) if one is not None else np.nan
+            if one is None or not np.isfinite(said):
+                break
             scored.append((said, one, (m, freedom)))
             if said < before + WORTH_MORE:
                 break
@@ -134,7 +137,15 @@ def fitted(points: np.ndarray, known: Sequence[Proposals], rng: np.random.Genera
     if not scored:
         return None
     _, best, (m, freedom) = max(scored, key=lambda one: one[0])
-    return best if m == 0 else _by_expectation(points, m, freedom, rng)
+    return best if m == 0 else _tried(points, m, freedom, rng) or best
+
+
+def _tried(points: np.ndarray, m: int, freedom: float, rng: np.random.Generator) -> Proposals | None:
+    """What is fitted; None where points lie in fewer directions than they have, to rounding."""
+    try:
+        return _by_expectation(points, m, freedom, rng)
+    except np.linalg.LinAlgError:
+        return None
 
 
 def _by_expectation(points: np.ndarray, m: int, freedom: float, rng: np.random.Generator) -> Proposals:

@@ -155,6 +155,15 @@ def test_points_that_do_not_move_in_a_direction_are_a_density_all_the_same():
     assert np.isfinite(found.log_density(points)).all()
 
 
+def test_points_that_are_no_numbers_or_stand_still_end_no_run():
+    points = np.random.default_rng(1).standard_normal((200, 2))
+    points[3] = np.inf, np.nan
+    assert np.isfinite(fitted(points, [], np.random.default_rng(2)).log_density(points[:3])).all()
+    known = one_part(np.zeros(2), np.eye(2))
+    assert fitted(np.zeros((200, 2)), [known], np.random.default_rng(2)) is not None
+    assert fitted(np.full((200, 2), np.nan), [], np.random.default_rng(2)) is None
+
+
 def test_tables_are_as_large_as_they_may_become():
     for d in (1, 5, 29, 60):
         these = Proposals(
