@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import beside_bayespy, beside_numpyro, families, marginal, measure, written
+from benchmarks import beside_bayespy, beside_numpyro, families, marginal, measure, race, written
 
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "scikit-learn")
 
@@ -29,6 +29,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "bayespy": lambda: beside_bayespy.beside_bayespy(20_000 if quick else 200_000),
         "marginal": lambda: marginal.marginal(quick),
         "numpyro": lambda: beside_numpyro.beside_numpyro(quick),
+        "race": lambda: race.race(quick),
         "families": lambda: families.families(20_000 if quick else 100_000),
         "ten": lambda: measure.ten(2 if quick else 10),
         "starts": measure.starts,
@@ -55,7 +56,8 @@ def main() -> int:
         "mcmix": version("mcmix") if _installed() else "tree",
     }
     rows = []
-    there = {"bayespy": beside_bayespy.is_there(), "numpyro": beside_numpyro.is_there()}
+    peers = beside_numpyro.is_there()
+    there = {"bayespy": beside_bayespy.is_there(), "numpyro": peers, "race": peers}
     default = [name for name in chosen if there.get(name, True)]
     for name, run in chosen.items():
         if name not in (options.names or default):
