@@ -85,11 +85,11 @@ class Configured(Posterior):
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
         return compiled
 
-    def _decide(self, burn: int) -> None:
+    def _decide(self, burn: int, thin: int) -> None:
         """Before the first sweep: whether to move continuous unknowns with the labels summed out, if nobody said so."""
         if self._marginal_moves is not None or self._runners:
             return
-        if burn < ENOUGH_BURN or self._tempering is not None or self._chosen_by_hand:
+        if burn < ENOUGH_BURN or thin >= MANY_SWEEPS or self._tempering is not None or self._chosen_by_hand:
             return
         before, self._marginal_moves = self.assembled, True
         compiled = self._made(self._choices)
@@ -243,6 +243,7 @@ class Configured(Posterior):
 
 
 ENOUGH_BURN = 100  # sweeps in which moves with the labels summed out can learn
+MANY_SWEEPS = 10  # for each draw that is kept: many cheap ones are asked for
 
 
 def _names_nodes(value: Any) -> bool:

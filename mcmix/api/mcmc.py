@@ -65,10 +65,11 @@ class MCMC(Stored):
     marginal_moves : bool, optional
         Move all continuous unknowns together with the labels summed out (:class:`MarginalMove`), from starts about the
         modes that a search finds: far more effective draws where components overlap or rows are many. By default the
-        first call decides: where there is burn-in to learn in (100 sweeps), no step was asked for, and rows are few or
-        few weighted rows stand for them. Given True, it is done wherever it can be; where it cannot, the usual steps
-        stay, and :meth:`explain` says why. Labels that are not kept are then drawn at the end of a call alone, and the
-        log density that is kept is that without labels.
+        first call decides: where there is burn-in to learn in (100 sweeps), not only every tenth sweep or fewer are
+        kept, no step was asked for, all continuous unknowns can be moved, and rows are few or few weighted rows stand
+        for them. Given True, it is done wherever it can be; where it cannot, the usual steps stay, and :meth:`explain`
+        says why. Labels that are not kept are then drawn at the end of a call alone, and the log density that is kept
+        is that without labels.
 
     Raises
     ------
@@ -265,7 +266,7 @@ class MCMC(Stored):
         try:
             if tempering is not None:
                 self._temper(tempering)
-            self._decide(burn_in)
+            self._decide(burn_in, step)
             chosen = self._set_up(chains, seed, start)
             out = buffers(self.assembled, len(chosen[0]), (iterations - burn_in) // step, self.label_budget)
         except BaseException:

@@ -147,7 +147,7 @@ def run(
         prepare(r, out, burn, thin)
         r.burn_left, r.left = burn, iterations
         r.tuning, r.waiting = replace(tuning or Tuning(), before={}), till_tuned
-        r.meetings = _meetings(r.compiled, burn)
+        r.meetings, r.chain.planned = _meetings(r.compiled, burn), iterations - burn
         r.chain.tune_interval = r.tuning.interval
     driver.make_ready()
     before = [r.sweeps for r in runners]

@@ -53,6 +53,7 @@ class Chain:
         self.error: BaseException | None = None
         self.stop = apart(1, np.int64)
         self.tune_interval = TUNE_INTERVAL
+        self.planned = 0  # sweeps after burn-in of the present call
         self.changed: dict[Any, bool] = {}
         self._row_streams: dict[Any, np.ndarray] = {}
         if POWER_KEY in layout.places:

@@ -35,7 +35,7 @@ ROUNDING = 1e-12  # nats for each row: what adding up so many may lose
 EXACT = 1e-6  # nats by which weighted rows may differ from all of them where a chain starts
 BESIDE = 60_000  # densities of a label update up to which moves given labels are made too: they leave narrow places
 MOST_REPEATS, REPEATED = 30.0, 400_000  # label updates of a sweep, and densities of these
-SLOW = 4.0  # sweeps of an effective draw that are put up with
+WANTED = 250.0  # effective draws of a chain
 KEPT = 0.1  # of the points that proposals are fitted to, from those before
 PRIOR_DRAWS, FEWEST_DRAWS = 200, 20  # of components, and of all unknowns
 FIRST_LEVEL = 2  # of weighted rows that is tried
@@ -131,7 +131,7 @@ class MarginalMove(Step):
         if before is None:
             return
         by_chain = [one.points for one in learned]
-        repeats = self._repeats(learned[0], sweeps_of_a_draw(by_chain))
+        repeats = self._repeats(learned[0], sweeps_of_a_draw(by_chain), chains[0].planned)
         if repeats == 1.0 and np.mean([one.array[moves.ACCEPTED] for one in learned]) > moves.GOOD:
             return
         points = np.concatenate(by_chain)
@@ -142,13 +142,13 @@ class MarginalMove(Step):
             if found is not None:
                 one.propose(found)
 
-    def _repeats(self, learned: Learned, sweeps: float) -> float:
-        """Label updates that a sweep is to have, where an effective draw takes so many sweeps now."""
+    def _repeats(self, learned: Learned, sweeps: float, planned: int) -> float:
+        """Label updates of a sweep, for WANTED draws from the sweeps planned, where one takes so many sweeps now."""
         label, now = self.density.block.label, learned.array[moves.REPEATS]
         if not self.beside_others:
             return float(now)
         most = max(1.0, min(MOST_REPEATS, REPEATED / (label.n_units * label.n_labels)))
-        return float(np.ceil(np.clip(now * sweeps / SLOW, 1.0, most)))
+        return float(np.ceil(np.clip(now * sweeps * WANTED / max(planned, 1), 1.0, most)))
 
     def repeats(self, chain: Chain) -> int:
         """As often as the means of chains in burn-in asked for."""
@@ -408,8 +408,10 @@ def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove
 
 
 def pays(move: MarginalMove) -> bool:
-    """Whether it is worth its price wherever it can be: where rows are few, or few weighted ones stand for them."""
+    """Whether it is worth its price: where it moves all, and rows are few, or few weighted ones stand for them."""
     label = move.density.block.label
+    if not move.moves_all:
+        return False
     return label.n_units * label.n_labels <= BESIDE or not move.levels.why_not
 
 

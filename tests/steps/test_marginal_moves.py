@@ -458,6 +458,7 @@ def test_chains_that_part_get_more_label_updates_in_a_sweep():
         kept[:40] = points + 0.1 * np.random.default_rng(1).standard_normal((40, 5))
         learned.array[[moves.POINTS_KEPT, moves.REPEATS]] = 40.0, 1.0
     chains = [r.chain for r in m._runners]
+    chains[0].planned = 100
     others = [c for c in m._runners[0].calls if c.step is not move]
     move.meet(chains)
     assert {move.repeats(c) for c in chains} == {30}
@@ -621,10 +622,10 @@ def test_known_unequal_weights_keep_their_labels():
     assert result.passed, result
 
 
-def by_default(burn, x=None, **options):
+def by_default(burn, x=None, thin=1, **options):
     w, mu = mc.Dirichlet("w", [1.0, 1.0]), mc.Normal("mu", 0.0, 0.01, size=2)
     y = mc.Mixture("y", w, mc.Normal, mu, 1.0, value=two_normals(60, 3.0) if x is None else x, observed=True)
-    return mc.MCMC([y], **options).sample(burn + 50, burn, chains=2, seed=1, progress_bar=False)
+    return mc.MCMC([y], **options).sample(burn + 50, burn, thin, chains=2, seed=1, progress_bar=False)
 
 
 def moves_summed_out(m):
@@ -636,6 +637,7 @@ def test_by_default_burn_in_to_learn_in_decides():
     assert not moves_summed_out(by_default(99))
     assert not moves_summed_out(by_default(100, marginal_moves=False))
     assert not moves_summed_out(by_default(100, tempering=2))
+    assert not moves_summed_out(by_default(100, thin=10))
 
 
 def test_by_default_steps_that_were_asked_for_stay_alone():
