@@ -22,16 +22,18 @@ HEAD = 2  # numbers of a table before its parts
 GROUP = record("places", "simplex")
 
 
-@inline
 def part_width(d):
     """Numbers of one part."""
     return 2 + d + d * d
 
 
+_part_width = inline(part_width)  # the other one is for Python, which need compile nothing
+
+
 @helper()
 def propose(table, d, out, work, stream):
     """A draw into `out`."""
-    u, part, width = uniform(stream), 0, part_width(d)
+    u, part, width = uniform(stream), 0, _part_width(d)
     while part < int(table[0]) - 1 and u > table[HEAD + part * width]:
         part += 1
     own = table[HEAD + part * width :]
@@ -47,7 +49,7 @@ def propose(table, d, out, work, stream):
 @helper()
 def log_proposal(table, d, point, work):
     """Log density of proposals at a point, up to a constant."""
-    width, top, total = part_width(d), -math.inf, 0.0
+    width, top, total = _part_width(d), -math.inf, 0.0
     for part in range(int(table[0])):
         own, distance = table[HEAD + part * width :], 0.0
         for i in range(d):  # forward substitution
@@ -114,12 +116,6 @@ def bring_to_order(groups, n_groups, n, point, order, out, back):
                 out[places[target]] = value - last
 
 
-@inline
-def _log_weight(places, n, point, k):
-    """Log ratio of component k's weight to the last one's."""
-    return 0.0 if k == n - 1 else point[places[k]]
-
-
 @helper()
 def _log_total(places, n, point):
     """Log of the sum of all weights, over the last one."""
@@ -127,7 +123,7 @@ def _log_total(places, n, point):
     for k in range(n - 1):
         top = max(top, point[places[k]])
     for k in range(n):
-        total += math.exp(_log_weight(places, n, point, k) - top)
+        total += math.exp(_at(point, places, n, 1, k) - top)
     return top + math.log(total)
 
 
@@ -140,7 +136,7 @@ def picked(groups, n_groups, n, point, least, found, stream):
     places = integers(record_in(groups, n_groups - 1, GROUP).places, n - 1)
     top, count = _log_total(places, n, point) + math.log(least), 0
     for k in range(n):
-        if _log_weight(places, n, point, k) < top:
+        if _at(point, places, n, 1, k) < top:
             found[count] = k
             count += 1
     return int(found[min(int(count * uniform(stream)), count - 1)]) if count > 0 else -1

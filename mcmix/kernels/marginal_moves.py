@@ -55,11 +55,8 @@ MEMORY = 0.02  # weight of the last jump
 QUICKER = 0.04  # of the last proposal
 MOST_TRIES = 10.0  # independent proposals of a sweep
 MISSED = 0.1  # of sweeps, in which every one of them may be refused
-RARELY, HARDLY, GOOD = (
-    0.25,
-    0.1,
-    0.8,
-)  # of sweeps have trajectories, where proposals are worth more; where so many succeed
+RARELY = 0.25  # of sweeps have trajectories, where proposals are worth more
+GOOD, HARDLY = 0.8, 0.1  # where so many proposals are accepted, so many sweeps have
 SURE = 100.0  # sweeps of burn-in with trajectories in each
 NEARLY_EMPTY = 20.0  # units that a component expects at most, for its parameters to be drawn anew
 POINTS = 20.0  # for each direction, that a metric is worth which comes from curvature

@@ -46,9 +46,11 @@ class Turns:
                 stop_all(self._runners)
             if not r.finished and not r.meets:
                 self._waiting.append(r)
-            if not self._waiting and not self._busy:
-                self._meet([r for r in self._runners if not r.finished])
-            self._ready.notify_all()
+            try:
+                if not self._waiting and not self._busy:
+                    self._meet([r for r in self._runners if not r.finished])
+            finally:  # whatever is raised, no thread waits for ever
+                self._ready.notify_all()
 
     def _meet(self, met: list[Runner]) -> None:
         """Learn from all chains; where some have ended early, there is nothing more to learn."""

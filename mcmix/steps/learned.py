@@ -13,11 +13,12 @@ ANCHOR = 1.5  # what step sizes are drawn to at first
 UNKNOWN_WIDTH = 0.3  # of every direction, until more is known
 HISTORY = 450  # points of burn-in that are kept, the last ones
 MOST_DIRECTIONS = 60  # in which independent proposals are made
+FEWEST_POINTS = 20  # of a chain, that say anything of it
 AT_FIRST = 0.3  # share of independent proposals that is taken to be accepted
 
 
-class Learned:
-    """One chain's: step size and metric of trajectories, tables of proposals, points of burn-in.
+class Sizes:
+    """How much a chain learns.
 
     Parameters
     ----------
@@ -25,6 +26,30 @@ class Learned:
         Free coordinates.
     groups : Groups
         Where those of components are.
+    goes_round : bool
+        Whether some of them are angles.
+
+    Attributes
+    ----------
+    proposals, redraws : int
+        Numbers of the tables of independent proposals, for all unknowns and for one component's.
+    history : int
+        Points of burn-in that are kept.
+    """
+
+    def __init__(self, free: int, groups: Groups, goes_round: bool):
+        self.free, self.groups = free, groups
+        self.proposals = 0 if goes_round or free > MOST_DIRECTIONS else table_size(free)
+        self.redraws = table_size(groups.width) if self.proposals and groups.redrawn else 0
+        self.history = HISTORY if self.proposals else 0
+
+
+class Learned:
+    """One chain's: step size and metric of trajectories, tables of proposals, points of burn-in.
+
+    Parameters
+    ----------
+    sizes : Sizes
 
     Attributes
     ----------
@@ -32,30 +57,14 @@ class Learned:
         As the kernels read it, part of a saved state.
     """
 
-    def __init__(self, free: int, groups: Groups):
-        self.free, self._groups = free, groups
+    def __init__(self, sizes: Sizes):
+        self._sizes, self.free, free = sizes, sizes.free, sizes.free
         state = np.zeros(moves.STATE)
         state[[moves.LOG_STEP, moves.MEAN_LOG_STEP]], state[moves.ANCHOR] = np.log(FIRST_STEP), np.log(ANCHOR)
         state[[moves.MOVES, moves.STRIDE, moves.TRIES, moves.OFTEN, moves.REPEATS]] = 1.0
         metric = [np.zeros(free), UNKNOWN_WIDTH * np.eye(free).ravel(), np.full(free, moves.ENOUGH)]
-        sizes = self.proposals, self.redraws, self.history * free
-        self.array = np.concatenate([state, *metric, *(np.zeros(n) for n in sizes)])
+        self.array = np.concatenate([state, *metric, np.zeros(sizes.proposals + sizes.redraws + sizes.history * free)])
         self._tables = moves.STATE + 2 * free + free * free  # where they start
-
-    @property
-    def proposals(self) -> int:
-        """Numbers of the table of independent proposals."""
-        return table_size(self.free) if self.free <= MOST_DIRECTIONS else 0
-
-    @property
-    def redraws(self) -> int:
-        """Numbers of the table of proposals for one component."""
-        return table_size(self._groups.width) if self.proposals and self._groups.redrawn else 0
-
-    @property
-    def history(self) -> int:
-        """Points that are kept."""
-        return HISTORY if self.proposals else 0
 
     def propose(self, these: Proposals) -> None:
         """Let independent proposals be these; how often they are accepted is to be seen."""
@@ -66,17 +75,18 @@ class Learned:
     @property
     def proposed(self) -> Proposals | None:
         """What independent proposals are drawn from."""
-        return read(self.array[self._tables :], self.free) if self.proposals else None
+        return read(self.array[self._tables :], self.free) if self._sizes.proposals else None
 
     def redraw(self, these: Proposals) -> None:
         """Let parameters of a component that is nearly empty be drawn from these."""
-        told, start = these.told(), self._tables + self.proposals
+        told, start = these.told(), self._tables + self._sizes.proposals
         self.array[start : start + told.size] = told
 
     @property
     def points(self) -> np.ndarray:
         """Where the chain was in burn-in, components in their order, the oldest first (n, d)."""
-        kept, n = self.array[self._tables + self.proposals + self.redraws :], int(self.array[moves.POINTS_KEPT])
+        before = self._tables + self._sizes.proposals + self._sizes.redraws
+        kept, n = self.array[before:], int(self.array[moves.POINTS_KEPT])
         points = kept.reshape(-1, self.free)
         return np.roll(points, -(n % len(points)), axis=0) if n >= len(points) else points[:n]
 
@@ -96,8 +106,8 @@ class Learned:
         There chains wander between places where components have changed their parts, or have no units; a covariance of
         all that is no place's.
         """
-        if self.redraws:
-            factor, self.array[moves.FIXED] = np.diag(self._groups.widths(factor)), 1.0
+        if self._sizes.redraws:
+            factor, self.array[moves.FIXED] = np.diag(self._sizes.groups.widths(factor)), 1.0
         self.array[moves.STATE : moves.STATE + self.free + self.free**2] = np.concatenate([mode, factor.ravel()])
 
     def without_metric(self, here: np.ndarray) -> None:
@@ -119,6 +129,4 @@ def sweeps_of_a_draw(by_chain: list[np.ndarray]) -> float:
     return float(np.max(length * points.mean(axis=1).var(axis=0, ddof=1) / np.maximum(within, 1e-300)))
 
 
-FEWEST_POINTS = 20  # of a chain, that say anything of it
-
-__all__ = ["Learned", "sweeps_of_a_draw"]
+__all__ = ["Learned", "Sizes", "sweeps_of_a_draw"]

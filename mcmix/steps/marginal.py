@@ -14,13 +14,14 @@ from mcmix.kernels import marginal as kernels
 from mcmix.kernels import marginal_moves as moves
 from mcmix.kernels.base import address_of
 from mcmix.kernels.records import seen
+from mcmix.kernels.transforms import CIRCLE
 from mcmix.nodes.ancestral import drawn_forward
 from mcmix.nodes.node import short
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.basins import Basin, basin_of, components_of, emptied, searched
 from mcmix.steps.groups import Groups
-from mcmix.steps.learned import Learned, sweeps_of_a_draw
+from mcmix.steps.learned import Learned, Sizes, sweeps_of_a_draw
 from mcmix.steps.marginal_density import BoundDensity, MarginalDensity, has_slopes
 from mcmix.steps.proposals import Proposals, fitted, one_part
 from mcmix.steps.targets import is_discrete
@@ -106,9 +107,15 @@ class MarginalMove(Step):
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
-        bound, learned = self._over(self.density, chain), Learned(self.density.free, self._groups)
+        bound, learned = self._over(self.density, chain), Learned(self._sizes)
         self._bound[id(chain)] = Bound(bound.record.copy(), learned, bound)
         return [Call(moves.marginal_move.address, self._bound[id(chain)].record, learned.array, self, True)]
+
+    @cached_property
+    def _sizes(self) -> Sizes:
+        """Of what a chain learns. Angles get no independent proposals: their densities go round and have no tails."""
+        density = self.density
+        return Sizes(density.free, self._groups, any(p.transform == CIRCLE for p in density.pieces))
 
     @cached_property
     def _groups(self) -> Groups:
@@ -117,7 +124,7 @@ class MarginalMove(Step):
 
     def _over(self, density: MarginalDensity, chain: Chain) -> BoundDensity:
         bound = density.bound(chain, chain.view(("work", self)), chain.address(("counter", self)))
-        told, groups, sizes = seen(kernels.TARGET, bound.record), self._groups, Learned(density.free, self._groups)
+        told, groups, sizes = seen(kernels.TARGET, bound.record), self._groups, self._sizes
         told.components, told.exchangeable = groups.n_components, groups.exchangeable
         told.groups, told.n_groups = address_of(groups.told) if groups.n_components else 0, len(groups.told)
         told.proposals, told.redraws, told.history = sizes.proposals, sizes.redraws, sizes.history
@@ -132,13 +139,14 @@ class MarginalMove(Step):
             return
         by_chain = [one.points for one in learned]
         repeats = self._repeats(learned[0], sweeps_of_a_draw(by_chain), chains[0].planned)
+        for one in learned:
+            one.array[moves.REPEATS] = repeats
         if repeats == 1.0 and np.mean([one.array[moves.ACCEPTED] for one in learned]) > moves.GOOD:
             return
         points = np.concatenate(by_chain)
         kept = before.draws(int(KEPT * len(points)), chains[0].rng)  # what chains may have forgotten
         found = fitted(np.concatenate([kept, points]), [before], chains[0].rng)
         for one in learned:
-            one.array[moves.REPEATS] = repeats
             if found is not None:
                 one.propose(found)
 
@@ -179,7 +187,7 @@ class MarginalMove(Step):
         level, bound = self._fit(chain, start, level, self.exact)
         self._go_over(chain, level, bound)
         own.metric(found.mode, found.factor)
-        if own.proposals:
+        if self._sizes.proposals:
             own.propose(self._about_mode(found))
         bound.move(start)
 
@@ -196,7 +204,7 @@ class MarginalMove(Step):
 
     def _tell_of_one(self, chain: Chain, learned: Learned) -> None:
         """Let parameters of a component that is nearly empty be drawn from what they may be without data."""
-        if not learned.redraws:
+        if not self._sizes.redraws:
             return
         if self._alone is None:  # the model's, whatever the data and the run
             rng = np.random.Generator(np.random.SFC64(0))

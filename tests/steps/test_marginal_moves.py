@@ -374,7 +374,7 @@ class Proposing(MarginalMove):
         learned.array[moves.TRIES] = 3.0
 
 
-@pytest.mark.parametrize("name", ["normal", "hierarchy", "counts", "angles", "exchangeable hierarchy", "known weights"])
+@pytest.mark.parametrize("name", ["normal", "hierarchy", "counts", "exchangeable hierarchy", "known weights"])
 def test_the_joint_distribution_stays_with_independent_proposals(name):
     def prepare(m):
         names = [n.name for n in m.model.stochastics if np.dtype(n.dtype).kind == "f"]
@@ -448,13 +448,29 @@ def test_chains_learn_from_one_another_at_the_same_sweeps_on_any_number_of_cores
         np.testing.assert_array_equal(table, tables[0])
 
 
+def test_angles_get_no_independent_proposals():
+    """Their densities go round: free coordinates beyond the seam are points that proposals count once and twice."""
+    m = mc.MCMC(angles(), marginal_moves=True).sample(130, 120, chains=2, seed=1, progress_bar=False)
+    move = move_of(m)
+    assert move._sizes.proposals == move._sizes.redraws == 0
+    assert all(move._bound[id(r.chain)].learned.proposed is None for r in m._runners)
+
+
+def test_what_a_meeting_raises_ends_the_run_on_any_number_of_cores():
+    for cores in (1, 2):
+        m = pair(two_normals(60, 3.0))
+        move_of(m).meet = lambda chains: 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            m.sample(150, 120, chains=3, seed=1, cores=cores, progress_bar=False)
+
+
 def test_chains_that_part_get_more_label_updates_in_a_sweep():
     m = sampled(pair(two_normals(60, 4.0)), seed=1, iterations=200, burn=150, chains=2)
     move, bound = move_of(m), move_of(m)._bound
     apart = [np.zeros((40, 5)), np.ones((40, 5))]
     for points, r in zip(apart, m._runners, strict=True):
         learned = bound[id(r.chain)].learned
-        kept = learned.array[-learned.history * learned.free :].reshape(-1, learned.free)
+        kept = learned.array[-move._sizes.history * learned.free :].reshape(-1, learned.free)
         kept[:40] = points + 0.1 * np.random.default_rng(1).standard_normal((40, 5))
         learned.array[[moves.POINTS_KEPT, moves.REPEATS]] = 40.0, 1.0
     chains = [r.chain for r in m._runners]
