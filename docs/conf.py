@@ -14,6 +14,8 @@ sys.path.insert(0, str(HERE / "extensions"))
 import mcmix  # noqa: E402  behind the path, as extensions are
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small; kernels of pages share the cores
+# commands on pages say `python`: that of this build, whether or not its environment is activated
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 project = "mcmix"
 author = "the mcmix developers"
