@@ -11,7 +11,7 @@ from scipy.special import i0e, i1e
 
 from mcmix.distributions.family import Column, Family, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import LARGEST
-from mcmix.kernels.base import inline
+from mcmix.kernels.base import inline, unrolled
 from mcmix.kernels.elementary import squared_sine
 
 LOG_TWO_PI = math.log(2.0 * math.pi)
@@ -23,7 +23,7 @@ LARGE = 30.0
 FAR_ROUND = 1e9
 
 
-@inline
+@unrolled
 def bessel_series(value):  # type: ignore[no-untyped-def]
     """Bessel function I0 for 0 <= value <= 30, to 1e-15: the power series, Abramowitz and Stegun 9.6.12."""
     square = 0.25 * value * value
@@ -33,7 +33,7 @@ def bessel_series(value):  # type: ignore[no-untyped-def]
     return total
 
 
-@inline
+@unrolled
 def bessel_expansion(value):  # type: ignore[no-untyped-def]
     """sqrt(2 pi value) exp(-value) I0(value) for value >= 30, to 1e-15: Abramowitz and Stegun 9.7.1."""
     reciprocal = 1.0 / value

@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import carray, config, njit, types
+from numba import config, njit, types
 from numba.core import cgutils
 from numba.core.errors import NumbaWarning
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 
 from mcmix.kernels import interpreted
+from mcmix.kernels.parts import part
 from mcmix.screen import is_watched, say, show
 
 COMPILED = not config.DISABLE_JIT  # else kernels run as the Python that they are, slowly: for tests and debuggers
@@ -143,6 +145,14 @@ def inline(function: Callable[..., Any]) -> Any:
     return _for_kernels(function, forceinline=True, **_OPTIONS) if COMPILED else interpreted.forgiving(function)
 
 
+def unrolled(function: Callable[..., Any]) -> Any:
+    """As `inline`, for a loop of fixed length: it is taken apart before the function is inlined.
+
+    A loop cannot be moved out of a loop over rows; what becomes of one that was taken apart can.
+    """
+    return _for_kernels(function, True, forceinline=True, **_OPTIONS) if COMPILED else interpreted.forgiving(function)
+
+
 def helper(fastmath: Collection[str] = ()) -> Callable[[Callable[..., Any]], Any]:
     """Compile a larger function that other kernels call, once for all of them.
 
@@ -155,9 +165,9 @@ def helper(fastmath: Collection[str] = ()) -> Callable[[Callable[..., Any]], Any
     return lambda function: _for_kernels(function, **options) if COMPILED else function
 
 
-def _for_kernels(function: Callable[..., Any], **options: Any) -> Any:
+def _for_kernels(function: Callable[..., Any], optimised: bool = False, **options: Any) -> Any:
     """Compile what kernels call without the wrappers by which Python would: they took a fifth of the time."""
-    compiled = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)
+    compiled = part(function, optimised, **options)
 
     def add_overload(result: Any) -> None:
         compiled.overloads[tuple(result.signature.args)] = result
@@ -262,16 +272,6 @@ def weigher_of(kind: np.dtype) -> Callable[[Callable[..., int]], AddressedKernel
 if COMPILED:
 
     @intrinsic
-    def _pointer(typingctx: Any, address: Any, kind: Any) -> Any:
-        """Whole number to typed pointer."""
-        pointer = types.CPointer(kind.dtype)
-
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return builder.inttoptr(arguments[0], context.get_value_type(pointer))
-
-        return pointer(types.int64, kind), codegen
-
-    @intrinsic
     def call(typingctx: Any, address: Any, arguments: Any) -> Any:
         """Call the addressed kernel at `address` with a tuple of whole numbers."""
         signature = types.int64(types.int64, arguments)
@@ -305,30 +305,28 @@ if COMPILED:
 
         return types.float64(types.int64), codegen
 
-    @inline
-    def floats(address, n):
-        """The n doubles at an address, as an array over the same memory."""
-        return carray(_pointer(address, np.float64), n)
+    def _view(dtype: types.Type, text: str) -> Any:
+        """An array of this type over memory that somebody else keeps: a few instructions (`carray` is a function)."""
+        array = types.Array(dtype, 1, "C")
 
-    @inline
-    def integers(address, n):
-        """The n whole numbers (int64) at an address, as an array over the same memory."""
-        return carray(_pointer(address, np.int64), n)
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            seen = make_array(array)(context, builder)
+            data = builder.inttoptr(arguments[0], context.get_data_type(dtype).as_pointer())
+            size = cgutils.intp_t(dtype.bitwidth // 8)
+            populate_array(seen, data, shape=(arguments[1],), strides=(size,), itemsize=size, meminfo=None)
+            return seen._getvalue()
 
-    @inline
-    def words(address, n):
-        """The n unsigned words (uint64) at an address, as an array over the same memory."""
-        return carray(_pointer(address, np.uint64), n)
+        def typed(typingctx: Any, address: Any, n: Any) -> Any:
+            return array(types.int64, types.intp), codegen
 
-    @inline
-    def bytes_at(address, n):
-        """The n bytes (uint8) at an address, as an array over the same memory."""
-        return carray(_pointer(address, np.uint8), n)
+        typed.__doc__ = text
+        return intrinsic(typed)
 
-    @inline
-    def shorts_at(address, n):
-        """The n short whole numbers (uint16) at an address, as an array over the same memory."""
-        return carray(_pointer(address, np.uint16), n)
+    floats = _view(types.float64, "The n doubles at an address, as an array over the same memory.")
+    integers = _view(types.int64, "The n whole numbers (int64) at an address, as an array over the same memory.")
+    words = _view(types.uint64, "The n unsigned words (uint64) at an address, as an array over the same memory.")
+    bytes_at = _view(types.uint8, "The n bytes (uint8) at an address, as an array over the same memory.")
+    shorts_at = _view(types.uint16, "The n short whole numbers (uint16) at an address, over the same memory.")
 
 else:
     bits_of, double_of, call = interpreted.bits_of, interpreted.double_of, interpreted.call

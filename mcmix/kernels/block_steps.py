@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 from mcmix.kernels.base import call, floats, inline, step_of
 from mcmix.kernels.density_steps import LOST, NOT_A_NUMBER
@@ -19,33 +21,40 @@ PIECE = record("variable", "count", "transform", "entries", "lower", "upper")
 LARGEST_LOG_SCALE = 10.0  # of proposals that go round a circle: where it is flat, nothing else would hold them
 
 
-@inline
-def block_to_free(pieces, n_pieces, free, kept):
-    """Free coordinates of several variables, one after another; their entries are copied to `kept`."""
-    at, entry = 0, 0
-    for j in range(n_pieces):
-        piece = record_in(pieces, j, PIECE)
-        n = piece.count
-        variable = floats(piece.variable, n)
-        for i in range(n):
-            kept[entry + i] = variable[i]
-        lows, highs = floats(piece.lower, n), floats(piece.upper, n)
-        all_to_free(piece.transform, variable, free[at:], lows, highs, n, piece.entries)
-        at += free_size(piece.transform, n, piece.entries)
-        entry += n
+def over_pieces(to_free: Callable[..., None], from_free: Callable[..., float]) -> tuple[Any, Any]:
+    """Maps of several variables, one after another, made of those of one: without matrices these need no code."""
+
+    @inline
+    def block_to_free(pieces, n_pieces, free, kept):
+        """Free coordinates of several variables, one after another; their entries are copied to `kept`."""
+        at, entry = 0, 0
+        for j in range(n_pieces):
+            piece = record_in(pieces, j, PIECE)
+            n = piece.count
+            variable = floats(piece.variable, n)
+            for i in range(n):
+                kept[entry + i] = variable[i]
+            lows, highs = floats(piece.lower, n), floats(piece.upper, n)
+            to_free(piece.transform, variable, free[at:], lows, highs, n, piece.entries)
+            at += free_size(piece.transform, n, piece.entries)
+            entry += n
+
+    @inline
+    def block_from_free(pieces, n_pieces, free):
+        """Set several variables from free coordinates; return the log-Jacobian of all."""
+        at, total = 0, 0.0
+        for j in range(n_pieces):
+            piece = record_in(pieces, j, PIECE)
+            n = piece.count
+            lows, highs = floats(piece.lower, n), floats(piece.upper, n)
+            total += from_free(piece.transform, floats(piece.variable, n), free[at:], lows, highs, n, piece.entries)
+            at += free_size(piece.transform, n, piece.entries)
+        return total
+
+    return block_to_free, block_from_free
 
 
-@inline
-def block_from_free(pieces, n_pieces, free):
-    """Set several variables from free coordinates; return the log-Jacobian of all."""
-    at, total = 0, 0.0
-    for j in range(n_pieces):
-        piece = record_in(pieces, j, PIECE)
-        n = piece.count
-        lows, highs = floats(piece.lower, n), floats(piece.upper, n)
-        total += all_from_free(piece.transform, floats(piece.variable, n), free[at:], lows, highs, n, piece.entries)
-        at += free_size(piece.transform, n, piece.entries)
-    return total
+_block_to_free, _block_from_free = over_pieces(all_to_free, all_from_free)
 
 
 @inline
@@ -131,8 +140,8 @@ def metropolis_block(words, reals, stream):
     memory, answer, counter = floats(reals, 2 + d + d * d), floats(task.answer, 1), floats(task.counters, 2)
     kept, free = floats(task.workspace, n + 3 * d), floats(task.workspace + 8 * n, 3 * d)
     now, noise, proposal = free[:d], free[d : 2 * d], free[2 * d :]
-    block_to_free(pieces, n_pieces, now, kept)
-    jacobian = block_from_free(pieces, n_pieces, now)
+    _block_to_free(pieces, n_pieces, now, kept)
+    jacobian = _block_from_free(pieces, n_pieces, now)
     status = call(task.machine, (task.program, task.length, 0, 1))
     if status != 0:
         return status
@@ -147,7 +156,7 @@ def metropolis_block(words, reals, stream):
         for j in range(i + 1):
             step += memory[2 + d + i * d + j] * noise[j]
         proposal[i] = now[i] + math.exp(memory[0]) * step
-    jacobian = block_from_free(pieces, n_pieces, proposal)
+    jacobian = _block_from_free(pieces, n_pieces, proposal)
     accepted = False
     possible = jacobian > -math.inf and _within(pieces, n_pieces)
     if possible and call(task.machine, (task.program, task.length, 0, 1)) == 0:
@@ -201,7 +210,7 @@ def _learn(memory, free, work, period, d):
 @inline
 def _block_density(task, free, answer):
     """Log density in the free coordinates of a block; the variables are left there."""
-    jacobian = block_from_free(task.pieces, task.n_pieces, free)
+    jacobian = _block_from_free(task.pieces, task.n_pieces, free)
     if not jacobian > -math.inf or not _within(task.pieces, task.n_pieces):
         return -math.inf
     if call(task.machine, (task.program, task.length, 0, 1)) != 0:
@@ -234,7 +243,7 @@ def slice_block(words, reals, stream):
     kept, free = floats(task.workspace, n), floats(task.workspace + 8 * n, d)
     period = floats(task.workspace + 8 * (n + d), d)
     _periods(pieces, n_pieces, period)
-    block_to_free(pieces, n_pieces, free, kept)
+    _block_to_free(pieces, n_pieces, free, kept)
     start = _block_density(task, free, answer)
     if not start > -math.inf:
         return NOT_A_NUMBER if start != start else LOST
@@ -250,5 +259,5 @@ def slice_block(words, reals, stream):
         free[i] = y
         if task.tuning != 0:
             width[i] = tuned_width(width[i], y - now)
-    block_from_free(pieces, n_pieces, free)
+    _block_from_free(pieces, n_pieces, free)
     return 0

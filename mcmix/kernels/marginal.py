@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.base import call, floats, inline, step_of
-from mcmix.kernels.block_steps import PIECE, block_from_free, block_to_free
+from mcmix.kernels.block_steps import PIECE, over_pieces
 from mcmix.kernels.records import RUN, record, record_at, record_in
-from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, SIMPLEX
+from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, SIMPLEX, numbers_from_free, numbers_to_free
 
 # The program leaves what it says of priors at `answer`, of counts and sums at `complete`, and derivatives by all
 # entries of all pieces, one after another, at `slopes`. `soft` is the kernel of the pass `weighing`, which leaves so
@@ -38,6 +38,10 @@ WORKSPACE_ROWS = 9  # of d numbers: see `room_of`, and `_more_room` of the moves
 # the log density that was asked for last.
 DENSITY, KNOWN, SINCE, WHOLE, DIFFERENCE, POSTERIOR, TRIED, LEVEL, ASKED = range(9)
 NUMBERS = 9
+
+
+# labels are not summed out around matrices
+_block_to_free, _block_from_free = over_pieces(numbers_to_free, numbers_from_free)
 
 
 @inline
@@ -121,7 +125,7 @@ def weighed(task, whole):
 @inline
 def _evaluate(task, free, gradient):
     """Log density of free coordinates, labels summed out; its gradient. Minus infinity where it cannot be."""
-    jacobian = block_from_free(task.pieces, task.n_pieces, free)
+    jacobian = _block_from_free(task.pieces, task.n_pieces, free)
     if not jacobian > -math.inf:
         return -math.inf
     total = weighed(task, numbers_of(task)[WHOLE] != 0.0)
@@ -155,7 +159,7 @@ def compare_rows(words, reals, stream):
     task = record_at(words, TARGET)
     _, _, position, _, _, _ = room_of(task)
     floats(reals, 1)[0] = math.inf
-    if block_from_free(task.pieces, task.n_pieces, position) > -math.inf:
+    if _block_from_free(task.pieces, task.n_pieces, position) > -math.inf:
         floats(reals, 1)[0] = abs(weighed(task, True) - weighed(task, False))
     return 0
 
@@ -178,7 +182,7 @@ def evaluate_complete(words, reals, stream):
     task = record_at(words, TARGET)
     _, _, position, gradient, _, _ = room_of(task)
     answer = floats(reals, 1)
-    answer[0] = block_from_free(task.pieces, task.n_pieces, position)
+    answer[0] = _block_from_free(task.pieces, task.n_pieces, position)
     if answer[0] > -math.inf and call(task.machine, (task.program, task.length, 0, 1)) == 0:
         answer[0] += floats(task.answer, 1)[0] + floats(task.complete, 1)[0]
         _pull_back(task, position, gradient)
@@ -191,7 +195,7 @@ def where_the_chain_is(words, reals, stream):
     task = record_at(words, TARGET)
     _, _, position, _, _, work = room_of(task)
     bring(task)
-    block_to_free(task.pieces, task.n_pieces, position, floats(task.told, task.count))
+    _block_to_free(task.pieces, task.n_pieces, position, floats(task.told, task.count))
     return 0
 
 
@@ -200,7 +204,7 @@ def give_to_the_chain(words, reals, stream):
     """Give the chain the values at the free coordinates where those of trajectories are."""
     task = record_at(words, TARGET)
     _, _, position, _, _, _ = room_of(task)
-    block_from_free(task.pieces, task.n_pieces, position)
+    _block_from_free(task.pieces, task.n_pieces, position)
     take(task)
     return 0
 

@@ -78,33 +78,52 @@ def free_size(kind, n, k):
 
 
 @inline
-def all_to_free(kind, variable, free, lows, highs, n, k):
-    """Free coordinates of a whole variable."""
+def numbers_to_free(kind, variable, free, lows, highs, n, k):
+    """Free coordinates of a whole variable that has no matrices."""
     if kind == SIMPLEX:
         at = 0
         for start in range(0, n, k):
             for i in range(start, start + k - 1):
                 free[at] = variable[i] - variable[start + k - 1]
                 at += 1
-    elif kind == POSITIVE_DEFINITE:
-        for j in range(n // (k * k)):
-            matrix_to_free(variable[j * k * k :], free[j * (k * (k + 1) // 2) :], k)
-    elif kind == CORRELATION:
-        for j in range(n // (k * k)):
-            correlation_to_free(variable[j * k * k :], free[j * (k * (k - 1) // 2) :], k)
     else:
         for i in range(n):
             free[i] = to_free(kind, variable[i], lows[i], highs[i])
 
 
 @inline
-def all_from_free(kind, variable, free, lows, highs, n, k):
-    """Set the whole variable from free coordinates; return the log-Jacobian (minus infinity beyond an end)."""
+def numbers_from_free(kind, variable, free, lows, highs, n, k):
+    """Set such a variable from free coordinates; return the log-Jacobian (minus infinity beyond an end)."""
     total = 0.0
     if kind == SIMPLEX:
         for j in range(n // k):
             total += simplex_from_free(variable[j * k :], free[j * (k - 1) :], k)
         return total
+    for i in range(n):
+        variable[i] = from_free(kind, free[i], lows[i], highs[i])
+        if kind != IDENTITY and not inside(kind, variable[i], lows[i], highs[i]):
+            return -math.inf
+        total += log_jacobian(kind, free[i], lows[i], highs[i])
+    return total
+
+
+@inline
+def all_to_free(kind, variable, free, lows, highs, n, k):
+    """Free coordinates of a whole variable."""
+    if kind == POSITIVE_DEFINITE:
+        for j in range(n // (k * k)):
+            matrix_to_free(variable[j * k * k :], free[j * (k * (k + 1) // 2) :], k)
+    elif kind == CORRELATION:
+        for j in range(n // (k * k)):
+            correlation_to_free(variable[j * k * k :], free[j * (k * (k - 1) // 2) :], k)
+    else:
+        numbers_to_free(kind, variable, free, lows, highs, n, k)
+
+
+@inline
+def all_from_free(kind, variable, free, lows, highs, n, k):
+    """Set the whole variable from free coordinates; return the log-Jacobian (minus infinity beyond an end)."""
+    total = 0.0
     if kind == POSITIVE_DEFINITE:
         for j in range(n // (k * k)):
             total += matrix_from_free(variable[j * k * k :], free[j * (k * (k + 1) // 2) :], k)
@@ -113,12 +132,7 @@ def all_from_free(kind, variable, free, lows, highs, n, k):
         for j in range(n // (k * k)):
             total += correlation_from_free(variable[j * k * k :], free[j * (k * (k - 1) // 2) :], k)
         return total
-    for i in range(n):
-        variable[i] = from_free(kind, free[i], lows[i], highs[i])
-        if kind != IDENTITY and not inside(kind, variable[i], lows[i], highs[i]):
-            return -math.inf
-        total += log_jacobian(kind, free[i], lows[i], highs[i])
-    return total
+    return numbers_from_free(kind, variable, free, lows, highs, n, k)
 
 
 @inline
