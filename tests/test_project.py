@@ -65,6 +65,25 @@ def test_lowest_versions_are_those_that_ci_tests():
     assert "-c .ci/lowest.txt" in text(".ci/run")
 
 
+def test_links_of_the_readme_lead_to_what_is_there():
+    readme, home = text("README.md"), PROJECT["urls"]["Homepage"]
+    pages = re.findall(rf"\]\({home}/(?:blob|tree)/main/([^)#]+)\)", readme)
+    raw = home.replace("https://github.com", "https://raw.githubusercontent.com")
+    pictures = re.findall(rf"!\[[^\]]+\]\({raw}/main/([^)]+)\)", readme)
+    assert len(pages) > 10 and pictures and all((TOP / path).exists() for path in pages + pictures)
+    assert len(pages) + len(pictures) == len(re.findall(r"\]\(", readme))  # whole addresses, for an index
+
+
+def test_workflows_call_what_runs_here():
+    for name in ("ci", "release"):
+        assert "run: .ci/run\n" in text(f".github/workflows/{name}.yml")
+
+
+def test_the_sdist_has_what_its_tests_need():
+    grafted = set(re.findall(r"^graft (\S+)$", text("MANIFEST.in"), re.MULTILINE))
+    assert grafted >= {"tests", "docs", "benchmarks", "notebooks", "examples", ".ci"}
+
+
 @pytest.mark.parametrize("command", ["python -m ruff check .", "python -m ruff format --check .", "python -m mypy"])
 def test_hooks_run_what_ci_runs(command):
     assert f"entry: {command}\n" in text(".pre-commit-config.yaml") and f".venv/bin/{command}\n" in text(".ci/run")
