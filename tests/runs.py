@@ -87,7 +87,7 @@ def step_of(m: mc.MCMC, name: str) -> Any:
 def line_of(m: mc.MCMC, name: str, capsys: Any) -> str:
     """What `explain` says about a variable."""
     capsys.readouterr()
-    m.explain()
+    print(m.explain())
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith(f"{name}:")]
     return line
 

@@ -14,9 +14,8 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.ladder import tempering_from
 from mcmix.sampling.runner import Runner
-from mcmix.screen import say
 from mcmix.steps.base import Step
-from mcmix.steps.explain import explanation
+from mcmix.steps.explain import Explanation, explanation
 from mcmix.steps.marginal import MarginalMove, pays
 from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import CompiledModel, assemble
@@ -237,9 +236,23 @@ class Configured(Posterior):
         if self._runners:
             raise ModelError(f"{what}: the chains have started; make a new MCMC object")
 
-    def explain(self) -> None:
-        """Print one line per variable: its step, why it got it, and what one sweep of it costs."""
-        say(explanation(self.assembled))
+    def explain(self) -> Explanation:
+        """How every variable moves: its step, why it got it, and what one iteration of it costs.
+
+        Returns
+        -------
+        Explanation
+            Prints as one line for each step, and shows as a table in a notebook; ``steps`` and ``notes`` are its parts.
+
+        Examples
+        --------
+        >>> import mcmix as mc
+        >>> mu = mc.Normal("mu", 0, 1)
+        >>> y = mc.Normal("y", mu, 1, value=[0.5, 1.5], observed=True)
+        >>> print(mc.MCMC([mu, y]).explain().steps[0].step)
+        conjugate Gibbs
+        """
+        return explanation(self.assembled)
 
 
 ENOUGH_BURN = 100  # sweeps in which moves with the labels summed out can learn

@@ -64,7 +64,7 @@ def demo(folder: Path, seed: int, iterations: int) -> None:
     before = time.perf_counter()
     m.sample(iterations, min(BURN, iterations - 1), seed=seed).or_interrupted()
     say(f"{m!r} in {time.perf_counter() - before:.1f} s\n")
-    m.explain()
+    say(m.explain())
     table = m.summary()
     table.insert(0, "EM", [em_estimate(x)[row] for row in table.index])
     say("\n" + table.to_string(float_format=lambda v: f"{v:.4g}") + "\n")

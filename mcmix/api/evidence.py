@@ -18,6 +18,7 @@ from mcmix.distributions.circle import mean_direction
 from mcmix.errors import ModelError
 from mcmix.report.diagnosis.quantities import table_values
 from mcmix.report.evidence.bridge import Estimate, bridge, importance
+from mcmix.report.html import shown
 from mcmix.report.labels.domain import Domain
 from mcmix.report.labels.relabelled import exchanged
 from mcmix.report.labels.roles import LabelRoles
@@ -70,6 +71,15 @@ class Evidence:
         says = "they agree" if self.agree else "they DISAGREE: more draws, or a posterior with modes that were not met"
         says += f"; but of the chains: {self.verdict}" if self.verdict else ""
         return f"<Evidence: log {self.bridge} (bridge), {self.importance} (importance); {says}>"
+
+    def _repr_html_(self) -> str:
+        both = {"bridge sampling": self.bridge, "importance sampling": self.importance}
+        table = {
+            "by": list(both),
+            "log marginal likelihood": [f"{e.log:.3f}" for e in both.values()],
+            "Monte Carlo error": [f"{e.error:.3f}" for e in both.values()],
+        }
+        return shown("Log marginal likelihood (evidence)", table, repr(self).rstrip(">").split("; ", 1)[1])
 
 
 def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -> Evidence:

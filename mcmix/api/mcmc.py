@@ -463,8 +463,8 @@ class MCMC(Stored):
     def _repr_html_(self) -> str:
         from html import escape
 
-        said = f"{self._seen[1].verdict}\n\n" if self._seen is not None else ""
-        return f"<b>{escape(repr(self))}</b><pre>{escape(said + str(explanation(self.assembled)))}</pre>"
+        said = f"<pre>{escape(self._seen[1].verdict)}</pre>" if self._seen is not None else ""
+        return f"<p><b>{escape(repr(self))}</b></p>{said}{explanation(self.assembled)._repr_html_()}"
 
 
 __all__ = ["MCMC"]

@@ -29,6 +29,7 @@ from mcmix.kernels import cross
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import arviz_bridge
 from mcmix.report.frames import index_of
+from mcmix.report.html import shown
 from mcmix.report.labels.assignment import names_of
 from mcmix.report.labels.components import Components
 from mcmix.report.labels.relabelled import named
@@ -105,6 +106,17 @@ class Memberships:
             f"<Memberships of {rows} rows in {k} components (named by {self.method}): classes of {sizes}, "
             f"{self.misclassification:.1%} expected in a wrong one>"
         )
+
+    def _repr_html_(self) -> str:
+        rows, k = self.probabilities.shape
+        table = {
+            "component": list(range(k)),
+            "rows": np.bincount(self.classes, minlength=k).tolist(),
+            "mean responsibility": self.probabilities.mean(axis=0).tolist() if rows else [np.nan] * k,
+        }
+        said = f"{self.misclassification:.1%} of rows are expected in a wrong class"
+        title = f"Memberships of {rows} rows in {k} components, named by {self.method}"
+        return shown(title, table, said if rows else "")
 
 
 def classify(

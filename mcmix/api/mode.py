@@ -14,6 +14,8 @@ from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.report.elements import element_labels
+from mcmix.report.html import shown
 from mcmix.report.statistics import node_statistics
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.marginal import Marginal, summable
@@ -297,6 +299,13 @@ class MAP(Observed):
         if self.unbounded:
             told += f"; the density has no upper bound ({'; '.join(self.unbounded[:3])}), this is the best mode inside"
         return f"<{self._kind} of {self.model!r}: {found}{told}>"
+
+    def _repr_html_(self) -> str:
+        if self._found is None:
+            return shown(self)
+        labels = [label for n in self._view.nodes for label in element_labels(n.name, n.shape)]
+        values = np.concatenate([np.ravel(self._values[n]) for n in self._view.nodes])
+        return shown(self, {"unknown": labels, "at the mode": values.tolist()})
 
 
 class NormApprox(MAP):

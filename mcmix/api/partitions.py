@@ -17,6 +17,7 @@ from mcmix.kernels import partitions as kernels
 from mcmix.kernels import streams
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import arviz_bridge
+from mcmix.report.html import shown
 from mcmix.report.partitions.ball import Ball, ball
 from mcmix.report.partitions.losses import adjusted_rand, compact, variation_of_information
 from mcmix.report.partitions.search import least
@@ -77,6 +78,13 @@ class Partition:
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self.sizes[:10])) + (", ..." if self.n_clusters > 10 else "")
         return f"<Partition of {self.labels.size} units into {self.n_clusters} clusters of {sizes}; {self.ball}>"
+
+    def _repr_html_(self) -> str:
+        sizes = self.sizes
+        table = {"cluster": list(range(len(sizes))), "units": sizes.tolist(), "share": (sizes / sizes.sum()).tolist()}
+        return shown(
+            f"Partition of {self.labels.size} units into {self.n_clusters} clusters", table, str(self.ball).strip("<>")
+        )
 
 
 def partition(

@@ -16,6 +16,8 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import with_gaps
 from mcmix.report import frames
 from mcmix.report.diagnosis.result import Diagnosis
+from mcmix.report.html import MOST_SHOWN, shown
+from mcmix.report.page.link import Link
 from mcmix.report.statistics import node_statistics
 from mcmix.sampling import pointwise, predictive, predictive_density, replay
 from mcmix.traces.memory import Draws
@@ -333,7 +335,7 @@ class Posterior(PosteriorDraws):
         wanted = Wanted(log_likelihood, log_prior, posterior_predictive, prior, at_most)
         return exported(self, self.draws(calls), wanted)
 
-    def report(self, folder: str | Path, **options: Any) -> Path:
+    def report(self, folder: str | Path, **options: Any) -> Link:
         """Write a page about the run: verdict, tables, figures, the model, and how to repeat it.
 
         Parameters
@@ -346,7 +348,7 @@ class Posterior(PosteriorDraws):
         Returns
         -------
         Path
-            Of the page.
+            Of the page; a notebook shows it as a link.
 
         Examples
         --------
@@ -354,13 +356,22 @@ class Posterior(PosteriorDraws):
         """
         from mcmix.api.report import report as page_of
 
-        return page_of(self, folder, **options)
+        return Link(page_of(self, folder, **options))
 
     def __repr__(self) -> str:
         last = self._calls[-1] if self._calls else None
         drawn = f"{last.n_chains} chains x {last.n_draws} draws" if last is not None else "not sampled yet"
         drawn += f"; {self._seen[1].headline}" if self._seen is not None else ""
         return f"<{self._kind} of {self.model!r}: {drawn}>"
+
+    def _repr_html_(self) -> str:
+        if not self._calls:
+            return shown(self)
+        seen = self._at_a_glance()
+        table = seen.table.iloc[:MOST_SHOWN, 1:]
+        columns: dict[str, list[Any]] = {"quantity": table.index.tolist()}
+        columns |= {str(name): table[name].tolist() for name in table}
+        return shown(self, columns, *seen.verdict.splitlines())
 
 
 __all__ = ["Posterior"]

@@ -16,6 +16,7 @@ from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.mixture import MixtureOfDistributions
 from mcmix.report import arviz_bridge
+from mcmix.report.html import shown
 from mcmix.report.plots.sources import title_of
 from mcmix.report.prediction.integrals import Stretch, integrated, summed
 from mcmix.report.prediction.means import LogMean, log_mean
@@ -362,6 +363,10 @@ class Predictive:
         labels = ", ".join(x.node.name for x in self._together.labels)
         summed_out = f"; {labels} summed out" if labels else ""
         return f"<Predictive of {self.title}: {what}, mean over {len(self._positions)} draws{summed_out}>"
+
+    def _repr_html_(self) -> str:
+        title, _, summed_out = repr(self).strip("<>").partition("; ")
+        return shown(title, None, summed_out, "methods: pdf, logpdf, cdf, quantile, rvs")
 
     # ---------------------------------------------------------------- at each draw
 

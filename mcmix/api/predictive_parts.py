@@ -14,6 +14,7 @@ from mcmix.nodes.mixture import MixtureOfDistributions
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.report.html import shown
 from mcmix.structure.columns import Column
 
 
@@ -51,6 +52,15 @@ class LogScore:
             f"<LogScore of {n} rows: total {self.total:.2f} (Monte Carlo error {self.error:.2g}, standard error over "
             f"rows {self.standard_error:.2g}), mean {self.total / max(n, 1):.3f}>"
         )
+
+    def _repr_html_(self) -> str:
+        table: dict[str, list[object]] = {
+            "log score": ["total", "mean of a row"],
+            "nats": [self.total, self.total / max(len(self.rows), 1)],
+            "Monte Carlo error": [self.error, self.error / max(len(self.rows), 1)],
+            "standard error over rows": [self.standard_error, self.standard_error / max(len(self.rows), 1)],
+        }
+        return shown(f"Log predictive density of {len(self.rows)} rows", table)
 
 
 def _width(node: Stochastic) -> int | None:

@@ -98,7 +98,7 @@ def report(
         _chains(m, names, kept),
         *_labels(m, calls),
         Section("Diagnosis", [str(f) for f in diagnosis.findings], diagnosis.table),
-        Section("Model", notes, lines=[*str(m.model).splitlines(), "", *explanation(m.assembled).splitlines()]),
+        Section("Model", notes, lines=[*str(m.model).splitlines(), "", *str(explanation(m.assembled)).splitlines()]),
     ]
     page = Page(
         title or f"Posterior of {', '.join(n.name for n in m.model.data_nodes) or m.name}",

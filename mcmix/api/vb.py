@@ -16,6 +16,8 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import as_numbers, with_gaps
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.report.elements import element_labels
+from mcmix.report.html import MOST_SHOWN, shown
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.replay import with_known_labels
 from mcmix.screen import say
@@ -490,6 +492,17 @@ class VB(FactorDraws):
         state = "converged" if self.has_converged else "not converged yet"
         drawn = f"{self.iterations} iterations, {state}, bound {self.L:.3f}" if self._ready else "not updated yet"
         return f"<VB of {self.model!r}: {drawn}>"
+
+    def _repr_html_(self) -> str:
+        if not self._ready:
+            return shown(self)
+        found = [q for q in self._engine.posteriors.values() if q.mean.size <= MOST_SHOWN]
+        table = {
+            "unknown": [label for q in found for label in element_labels(q.node.name, q.node.shape)],
+            "mean": [x for q in found for x in q.mean.ravel().tolist()],
+            "standard deviation": [x for q in found for x in q.sd.ravel().tolist()],
+        }
+        return shown(self, table)
 
 
 __all__ = ["VB"]

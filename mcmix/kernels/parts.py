@@ -12,7 +12,7 @@ from typing import Any
 from numba import njit
 from numba.core import compiler
 from numba.core.codegen import JITCodeLibrary
-from numba.core.dispatcher import _FunctionCompiler
+from numba.core.dispatcher import _FunctionCompiler  # type: ignore[attr-defined]
 
 
 class _Part(JITCodeLibrary):

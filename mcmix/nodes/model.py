@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from subprocess import SubprocessError
 from typing import Any
 from unicodedata import category
 
@@ -17,6 +18,7 @@ from mcmix.nodes.node import Node, in_turn, mapped, nodes_in, place_of, short
 from mcmix.nodes.stochastic import Stochastic
 
 NO_VALUES: Mapping[Node, Any] = types.MappingProxyType({})
+MOST_DRAWN = 60  # nodes of a graph in a notebook
 
 
 class Model:
@@ -197,6 +199,9 @@ class Model:
     def _repr_html_(self) -> str:
         from html import escape
 
+        drawn = self._drawn()
+        if drawn is not None:
+            return f"<p><b>{escape(repr(self))}</b></p>{drawn}"
         rows = "".join(
             f"<tr><td style='text-align:left'><code>{escape(line)}</code></td></tr>" for line in str(self).splitlines()
         )
@@ -223,6 +228,18 @@ class Model:
         except ImportError:
             return str(self)
         return graphviz.Source(self.graph_source())
+
+    def _drawn(self) -> str | None:
+        """The graph as SVG; None where nothing here draws it, or nobody could read it."""
+        if len(self.nodes) > MOST_DRAWN:
+            return None
+        try:
+            import graphviz
+
+            drawing: str = graphviz.Source(self.graph_source()).pipe(format="svg", encoding="utf-8")
+        except (ImportError, OSError, RuntimeError, SubprocessError):  # no package, no program, one that fails
+            return None
+        return drawing[drawing.index("<svg") :]
 
     def graph_source(self) -> str:
         """The graph in graphviz's language: ellipses are random (grey: data), boxes functions, diamonds potentials."""

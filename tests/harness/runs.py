@@ -102,7 +102,7 @@ def summary(b: Built, m: mc.MCMC, r: Reference, folder: Path) -> None:
 
 
 def explain(b: Built, m: mc.MCMC, r: Reference, folder: Path) -> None:
-    m.explain()
+    print(m.explain())
 
 
 def there_and_back(b: Built, m: mc.MCMC, r: Reference, folder: Path) -> None:

@@ -476,7 +476,7 @@ def test_two_groups_of_a_law_of_ones_own(law, recorded, iterations, capsys):
     m = mc.MCMC([w, z, mu, y])
     if recorded is not None:
         assert ("label update" in runs.line_of(m, "z", capsys)) is recorded
-        m.explain()
+        print(m.explain())
         assert ("y" in told_as_python(capsys.readouterr().out)) is not recorded
     m.sample(iterations, iterations // 10, chains=4, seed=7, progress_bar=False)
     exact = enumerated_tents()
@@ -505,7 +505,7 @@ def test_a_law_of_ones_own_without_labels(hidden, capsys):
     mu = mc.Stochastic(law, "", "mu", {"centre": 1.0, "spread": 2.0}, value=0.0)
     y = mc.Stochastic(law, "", "y", {"centre": mu, "spread": 1.0}, value=np.array([2.0, 3.0, 2.5]), observed=True)
     m = mc.MCMC([mu, y])
-    m.explain()
+    print(m.explain())
     said = told_as_python(capsys.readouterr().out)
     assert ({"mu", "y"} <= set(said)) is hidden
     m.sample(2500 if hidden else 40_000, 500, chains=4, seed=8, progress_bar=False)

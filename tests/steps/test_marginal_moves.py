@@ -556,7 +556,7 @@ def test_what_is_below_a_users_density_keeps_its_step_and_the_rest_moves(capsys)
     m = mc.MCMC([y], marginal_moves=True)
     assert {v.name for v in move_of(m).variables} == {"w", "mu"}
     assert "without a derivative" in move_of(m).reason
-    m.explain()
+    print(m.explain())
     assert "mine: " in capsys.readouterr().out
 
 
@@ -572,7 +572,7 @@ def test_a_density_of_the_users_in_the_rows_keeps_gibbs(capsys):
     )  # fmt: skip
     m = mc.MCMC([own, mu, z], marginal_moves=True)
     assert "labels are not summed out" in m.assembled.why_not_marginal
-    m.explain()
+    print(m.explain())
     assert "marginal_moves: labels are not summed out" in capsys.readouterr().out
     assert not any(isinstance(s, MarginalMove) for s in m.assembled.steps)
 

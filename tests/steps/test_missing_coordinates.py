@@ -101,7 +101,7 @@ def test_data_stay_as_they_are_and_the_plan_names_the_gaps(capsys):
     m = mc.MCMC([z, y])
     m.sample(50, seed=1, progress_bar=False)
     assert np.array_equal(ROWS, before, equal_nan=True)
-    m.explain()
+    print(m.explain())
     assert "missing coordinates drawn with the labels" in capsys.readouterr().out
 
 

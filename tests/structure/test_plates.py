@@ -453,7 +453,7 @@ def test_copies_and_saved_states_go_on_alike(tmp_path):
 
 
 def test_explain_names_the_first_and_the_last_and_how_many(capsys):
-    mc.MCMC(effects()).explain()
+    print(mc.MCMC(effects()).explain())
     assert f"a0 ... a{N - 1} ({N} nodes): conjugate Gibbs" in capsys.readouterr().out
 
 

@@ -29,7 +29,7 @@ NOTHING = np.zeros(6)
 
 
 def explained(sampler, capsys):
-    sampler.explain()
+    print(sampler.explain())
     return capsys.readouterr().out
 
 
@@ -569,11 +569,11 @@ def test_a_flat_prior_is_least_squares():
 def test_columns_that_no_row_tells_apart_under_a_flat_prior(column, said):
     design = np.column_stack([DESIGN, column])
     with pytest.raises(mc.ModelError, match="beta: its prior is flat.*" + said):
-        flat(design).explain()
+        print(flat(design).explain())
     with pytest.raises(mc.ModelError, match="beta: its prior is flat"):
-        flat(design, labelled=True).explain()
+        print(flat(design, labelled=True).explain())
     proper = mc.Normal("proper", 0.0, 1.0, size=4)
-    mc.MCMC([mc.Normal("y", design @ proper, 1.0, value=DATA, observed=True)]).explain()
+    print(mc.MCMC([mc.Normal("y", design @ proper, 1.0, value=DATA, observed=True)]).explain())
 
 
 def test_more_coefficients_than_rows_under_a_flat_prior():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcmix.report.html import shown
 from mcmix.report.partitions.losses import distances
 
 NAMES = {"vi": "variation of information", "binder": "Binder loss"}
@@ -44,6 +45,12 @@ class Ball:
         fewest, most = (len(np.unique(bound[0])) for bound in (self.upper, self.lower))
         clusters = f"{fewest} clusters throughout" if fewest == most else f"{fewest} to {most} clusters"
         return f"<{self.probability:.0%} credible ball ({NAMES[self.loss]} <= {self.radius:.3g}): {clusters}>"
+
+    def _repr_html_(self) -> str:
+        bounds = {"horizontal": self.horizontal, "upper": self.upper, "lower": self.lower}
+        clusters = [len(np.unique(bound[0])) for bound in bounds.values()]
+        counts = [len(bound) for bound in bounds.values()]
+        return shown(str(self).strip("<>"), {"bound": list(bounds), "partitions": counts, "clusters": clusters})
 
 
 def ball(estimate: np.ndarray, labels: np.ndarray, loss: str, probability: float) -> Ball:
