@@ -1,6 +1,6 @@
 """What type checkers know of mcmix: written by .ci/stub.py from the tables of the package."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike
@@ -97,6 +97,8 @@ class Bernoulli(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Beta(Distribution):
@@ -117,6 +119,8 @@ class Beta(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class BetaBinomial(Distribution):
@@ -139,6 +143,8 @@ class BetaBinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Binomial(Distribution):
@@ -161,6 +167,8 @@ class Binomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Categorical(Distribution):
@@ -181,6 +189,8 @@ class Categorical(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Cauchy(Distribution):
@@ -203,6 +213,8 @@ class Cauchy(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Chi2(Distribution):
@@ -223,6 +235,8 @@ class Chi2(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 ChiSquared = Chi2
@@ -245,6 +259,8 @@ class Dirichlet(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class DiscreteUniform(Distribution):
@@ -265,6 +281,8 @@ class DiscreteUniform(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Exponential(Distribution):
@@ -287,6 +305,8 @@ class Exponential(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Gamma(Distribution):
@@ -311,6 +331,8 @@ class Gamma(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Geometric(Distribution):
@@ -331,6 +353,8 @@ class Geometric(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class HalfCauchy(Distribution):
@@ -353,6 +377,8 @@ class HalfCauchy(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class HalfNormal(Distribution):
@@ -374,6 +400,8 @@ class HalfNormal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class HalfStudentT(Distribution):
@@ -394,6 +422,8 @@ class HalfStudentT(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class HurdleNegativeBinomial(Distribution):
@@ -418,6 +448,8 @@ class HurdleNegativeBinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class HurdlePoisson(Distribution):
@@ -440,6 +472,8 @@ class HurdlePoisson(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class InverseGamma(Distribution):
@@ -463,6 +497,8 @@ class InverseGamma(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class InverseWishart(Distribution):
@@ -483,6 +519,8 @@ class InverseWishart(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class LKJ(Distribution):
@@ -503,6 +541,8 @@ class LKJ(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Laplace(Distribution):
@@ -526,6 +566,8 @@ class Laplace(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Logistic(Distribution):
@@ -549,6 +591,8 @@ class Logistic(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Lognormal(Distribution):
@@ -573,6 +617,8 @@ class Lognormal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Multinomial(Distribution):
@@ -595,6 +641,8 @@ class Multinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class MvNormal(Distribution):
@@ -617,6 +665,8 @@ class MvNormal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class MvNormalChol(Distribution):
@@ -639,6 +689,8 @@ class MvNormalChol(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class MvNormalCov(Distribution):
@@ -661,6 +713,8 @@ class MvNormalCov(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class NegativeBinomial(Distribution):
@@ -683,6 +737,8 @@ class NegativeBinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Normal(Distribution):
@@ -707,6 +763,8 @@ class Normal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Poisson(Distribution):
@@ -727,6 +785,8 @@ class Poisson(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class SkewNormal(Distribution):
@@ -753,6 +813,8 @@ class SkewNormal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class StudentT(Distribution):
@@ -779,6 +841,8 @@ class StudentT(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class TruncatedNormal(Distribution):
@@ -807,6 +871,8 @@ class TruncatedNormal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Uniform(Distribution):
@@ -827,6 +893,8 @@ class Uniform(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class VonMises(Distribution):
@@ -849,6 +917,8 @@ class VonMises(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Weibull(Distribution):
@@ -871,6 +941,8 @@ class Weibull(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Wishart(Distribution):
@@ -893,6 +965,8 @@ class Wishart(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class WishartCov(Distribution):
@@ -915,6 +989,8 @@ class WishartCov(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class ZeroInflatedBinomial(Distribution):
@@ -939,6 +1015,8 @@ class ZeroInflatedBinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class ZeroInflatedNegativeBinomial(Distribution):
@@ -963,6 +1041,8 @@ class ZeroInflatedNegativeBinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class ZeroInflatedPoisson(Distribution):
@@ -985,8 +1065,9 @@ class ZeroInflatedPoisson(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
-
 def sum(*arguments: Any, **keywords: Any) -> Any: ...
 def any(*arguments: Any, **keywords: Any) -> Any: ...
 def all(*arguments: Any, **keywords: Any) -> Any: ...

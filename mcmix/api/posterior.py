@@ -303,7 +303,7 @@ class Posterior(PosteriorDraws):
         log_prior: bool = False,
         posterior_predictive: bool = False,
         prior: bool = False,
-        at_most: int = 1000,
+        at_most: int | None = None,
         calls: str | None = None,
     ) -> Any:
         """Everything for ArviZ: groups posterior, sample_stats, observed_data, and more on request.
@@ -311,8 +311,9 @@ class Posterior(PosteriorDraws):
         Parameters
         ----------
         log_likelihood : bool
-            One entry per unit of the label vector, labels summed out, on at most `at_most` evenly thinned draws (stated
-            in the group's attributes and on the screen); ``az.loo`` is then meaningful. The posterior is thinned alike.
+            One entry per unit of the label vector, labels summed out; ``az.loo`` is then meaningful. Of every draw; of
+            evenly thinned ones, which the screen states, where `at_most` says so or all would take more than 1 GiB. The
+            group's ``draw`` says which.
         log_prior : bool
             Log prior density of every unknown but labels and missing data.
         posterior_predictive : bool
@@ -321,7 +322,8 @@ class Posterior(PosteriorDraws):
             Groups prior and prior_predictive, one chain of 500 draws; see :meth:`prior_predictive`. As with
             posterior_predictive, the seed is the run's.
         at_most : int
-            Draws of all chains together for log_likelihood and posterior_predictive.
+            Draws of all chains together for log_likelihood (by default all) and posterior_predictive (by default 1000).
+            The group posterior has every draw whatever it says.
         calls : {"last", "all"}, optional
 
         Returns

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.axes import Axes
 
 LONGEST_NAME = 240  # of a node that is named after what it is made of: chains of operators would fill memory with names
 
@@ -151,6 +152,7 @@ class Node:
         """Whether draws of it are kept by default."""
         return self.trace_by_default
 
+    axes: Axes | None = None  # names that the program gives to its axes
     made_at: tuple[str, int] | None = None  # file and line of the program that made it
     _seen_parents: tuple[Any, list[Node]] | None = None
     is_random = False

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.names import columns_of
 
 _DATES = "dates; count the days from one of them: (dates - dates.min()) / np.timedelta64(1, 'D')"
 _SPANS = "time differences; divide them by a unit: value / np.timedelta64(1, 's')"
@@ -47,6 +49,7 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     Traceback (most recent call last):
     mcmix.errors.ModelError: y: expected an array of numbers, got [datetime.date(2020, 1, 1)]: dates; count the days ...
     """
+    _refuse_containers(name, value)
     try:
         array = value if np.ma.isMaskedArray(value) else np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -57,7 +60,7 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     if kind in _OF_KIND:
         raise ModelError(f"{name}: expected an array of numbers, got {_shown(array.tolist())}: {_OF_KIND[kind]}")
     if kind == "O":
-        array = _of_objects(name, array)
+        array = _of_columns(name, array, columns_of(value))
     return _doubles(name, array, value)
 
 
@@ -142,6 +145,27 @@ def as_number(name: str, what: str, answer: Any) -> float:
     if found.ndim:
         raise ModelError(f"{name}: {what} expected to return one number, got an array of shape {found.shape}; sum it")
     return float(found)
+
+
+def _refuse_containers(name: str, value: Any) -> None:
+    """Refuse what holds numbers but is no array of them yet."""
+    if isinstance(value, np.ndarray):
+        return
+    if hasattr(value, "data_vars"):
+        listed = ", ".join(map(repr, list(value.data_vars)[:5]))
+        raise ModelError(
+            f"{name}: expected an array of numbers, got an xarray Dataset; take one of its arrays, {listed}"
+        )
+    if hasattr(value, "collect_schema") and not hasattr(value, "shape"):
+        raise ModelError(f"{name}: expected an array of numbers, got a lazy frame; call its .collect() first")
+
+
+def _of_columns(name: str, array: np.ndarray, columns: Sequence[Any] | None) -> np.ndarray:
+    """Objects that are numbers; of a table each column by itself, so that a refusal names it."""
+    if columns is None or array.ndim != 2 or np.ma.isMaskedArray(array):
+        return _of_objects(name, array)
+    parts = [_of_objects(f"{name}: column {c!r}", array[:, j]) for j, c in enumerate(columns)]
+    return np.stack(parts, axis=1) if parts else array
 
 
 def _of_objects(name: str, array: np.ndarray) -> np.ndarray:

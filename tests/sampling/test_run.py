@@ -542,8 +542,18 @@ def test_log_likelihood_says_its_size_when_it_is_thinned(m, capsys):
     assert found.shape == (4, 10, 60)
     said = capsys.readouterr().err
     assert all(word in said for word in ("40 of 4000", "MiB"))
-    thinned = m.to_arviz(log_likelihood=True, at_most=40)["posterior"]["mu"].values
-    assert np.isin(thinned, m.draws().variables["mu"]).all()
+
+
+def test_the_posterior_has_every_draw_and_the_log_likelihood_too(m, full, monkeypatch, capsys):
+    assert full["posterior"]["mu"].shape[:2] == full["log_likelihood"]["y"].shape[:2] == (4, 1000)
+    some = m.to_arviz(log_likelihood=True, at_most=40)
+    np.testing.assert_array_equal(some["posterior"]["mu"].values, m.draws().variables["mu"])
+    whole = full["log_likelihood"]["y"].sel(draw=some["log_likelihood"]["draw"])
+    np.testing.assert_array_equal(some["log_likelihood"]["y"].values, whole.values)
+    monkeypatch.setattr("mcmix.api.export.MOST_BYTES", 60 * 8 * 80)
+    capsys.readouterr()
+    assert m.to_arviz(log_likelihood=True)["log_likelihood"]["y"].shape == (4, 20, 60)
+    assert "80 of 4000 draws" in capsys.readouterr().err
 
 
 def test_log_likelihood_by_group_of_rows():
