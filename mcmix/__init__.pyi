@@ -14,6 +14,7 @@ from mcmix.api.export import circ_var_names as circ_var_names
 from mcmix.api.from_draws import from_draws as from_draws
 from mcmix.api.mcmc import MCMC as MCMC
 from mcmix.api.memberships import classify as classify
+from mcmix.api.mixture_model import MixtureModel as MixtureModel
 from mcmix.api.mode import MAP as MAP
 from mcmix.api.mode import NormApprox as NormApprox
 from mcmix.api.partitions import adjusted_rand as adjusted_rand

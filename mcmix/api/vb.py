@@ -424,7 +424,8 @@ class VB(FactorDraws):
         found: list[tuple[Labelled, np.ndarray]] = []
         for name, parts in columns.items():
             width = sum(s.width for s in parts)
-            ordered = in_columns(f"new rows: {name}", self._node(name).columns, given[name])
+            named = next((n.columns for n in self.model.data_nodes if n.name == name), None)
+            ordered = in_columns(f"new rows: {name}", named, given[name])
             x = with_gaps(f"new rows: {name}", ordered)
             x = x.reshape(-1, 1) if width == 1 and x.ndim <= 1 else np.atleast_2d(x)
             if x.ndim != 2 or x.shape[1] != width:
