@@ -42,6 +42,7 @@ class Node:
     """
 
     __array_priority__ = 1000
+    __pandas_priority__ = 5000  # pandas leaves an operator to whom has more than its frames (4000)
     __array_ufunc__: Any = None  # set by mcmix.nodes.operators
     _reduced: Any = None  # set by mcmix.nodes.lineage
     _held: Any = staticmethod(dict)  # set by mcmix.nodes.containers: parents in what nobody changes

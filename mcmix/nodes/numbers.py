@@ -16,6 +16,7 @@ _DATES = "dates; count the days from one of them: (dates - dates.min()) / np.tim
 _SPANS = "time differences; divide them by a unit: value / np.timedelta64(1, 's')"
 _COMPLEX = "complex numbers; take .real, .imag or np.abs of them"
 _TEXT = "text; turn it into numbers first, with np.asarray(value, float) where every entry reads as one"
+_NODES = "a node inside of a table; put the node first (node * table), or take table.to_numpy() beside it"
 _RECORDS = "records; take one of their fields: value['name']"
 _OF_KIND = {"M": _DATES, "m": _SPANS, "c": _COMPLEX, "U": _TEXT, "S": _TEXT, "T": _TEXT, "V": _RECORDS}
 _OF_TYPE: tuple[tuple[tuple[type, ...], str], ...] = (
@@ -178,6 +179,8 @@ def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
         if wrong is not None:
             first = next(x for x in data[~masked] if type(x) is kind)
             raise ModelError(f"{name}: expected an array of numbers, got {_shown(first)}: {wrong}")
+    if any(hasattr(x, "parents") for x in data[~masked][:1]):
+        raise ModelError(f"{name}: expected an array of numbers, got {_shown(data[~masked][0])}: {_NODES}")
     known = np.where(masked | np.asarray(_absent(data), dtype=bool), np.nan, data)
     return np.ma.array(known, mask=masked) if np.ma.isMaskedArray(array) else known
 

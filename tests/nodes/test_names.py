@@ -85,6 +85,25 @@ def test_known_arrays_of_other_packages_stand_beside_nodes():
         np.testing.assert_array_equal(mc.Normal("y", given, 1.0).parents["mean"], SPEED)
 
 
+def test_a_series_in_front_of_a_node_is_a_node_too():
+    b = mc.Normal("b", 0, 1, value=2.0)
+    series = pd.Series(SPEED, name="speed")
+    for made, expected in (
+        (series * b, [2.0, 4.0, 8.0]),
+        (series + b, [3.0, 4.0, 6.0]),
+        (1 - series / b, [0.5, 0, -1]),
+    ):
+        assert isinstance(made, mc.Node)
+        np.testing.assert_array_equal(made.value, expected)
+
+
+def test_a_node_that_another_package_took_apart_is_refused_with_the_way_out():
+    xarray = pytest.importorskip("xarray")
+    apart = xarray.DataArray(SPEED) * mc.Normal("b", 0, 1, value=2.0)
+    with pytest.raises(ModelError, match=r"y: mean: expected .*a node inside of a table; put the node first"):
+        mc.Normal("y", apart, 1.0)
+
+
 @pytest.mark.parametrize(
     "value, message",
     [
@@ -113,9 +132,7 @@ def test_new_rows_are_taken_by_the_names_of_their_columns(kind):
     m = mc.MCMC([mc.Normal("y", mc.Normal("mu", 0, 1, size=2), 1.0, value=data, observed=True)])
     m.sample(60, 10, chains=1, seed=1)
     assert m.predict_logpdf(other) == m.predict_logpdf([[1.0, 5.0]])
-    with pytest.raises(
-        ModelError, match="new rows: y: expected columns speed, mass, as the data have, got mass, width"
-    ):
+    with pytest.raises(ModelError, match="new rows: y: expected columns speed, mass, .*got mass, width"):
         m.predict_logpdf(table(kind, {"mass": [5.0], "width": [1.0]}))
 
 
@@ -149,7 +166,7 @@ def test_decorated_functions_and_own_densities_take_names():
         return 2.0 * mu
 
     @mc.stochastic(dims="group")
-    def own(value=np.zeros(2)):
+    def own(value=(0.0, 0.0)):
         return -np.sum(value**2)
 
     assert mc.Model([twice, own]).axes["twice"].dims == ("group",)
@@ -168,7 +185,7 @@ def test_decorated_functions_and_own_densities_take_names():
         ),
         (
             lambda: mc.Normal("mu", 0, 1, size=2, dims="chain"),
-            "mu: dims= got 'chain', which is that of an axis that all",
+            "mu: dims= got 'chain', which is that of an axis",
         ),
         (lambda: mc.Normal("mu", 0, 1, size=2, dims="mu"), "mu: dims= got 'mu', which is the variable's own"),
         (lambda: mc.Normal("mu", 0, 1, size=2, dims=3), "mu: dims= expected a name or a tuple of names .*got 3"),
@@ -200,7 +217,7 @@ def pair():
         ({"coords": {"group": ["x"]}}, "mu: coords= 'group' has 1 label, but axis 0"),
         (
             {"coords": {"part": ["x"]}},
-            r"model: coords= has labels of 'part', which no node has among its dims \(group\)",
+            r"model: coords= has labels of 'part', which no node has .*\(group\)",
         ),
         ({"dims": {"b": "mu"}}, "mu: dims= 'mu' is the name of a variable too"),
     ],
@@ -213,9 +230,7 @@ def test_names_that_do_not_fit_a_model_are_refused(options, message):
 
 def test_nodes_with_other_labels_along_one_axis_are_refused():
     nodes = [mc.Normal(n, 0, 1, dims="group", coords={"group": g}) for n, g in (("a", ["x", "y"]), ("b", ["x", "z"]))]
-    with pytest.raises(
-        ModelError, match="b: coords= 'group' expected the labels .* elsewhere in the model, x, y, got x, z"
-    ):
+    with pytest.raises(ModelError, match="b: coords= 'group' expected the labels .*, x, y, got x, z"):
         mc.Model(nodes)
 
 
