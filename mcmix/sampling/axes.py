@@ -7,7 +7,7 @@ a label looks up, ``component``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,15 +41,28 @@ def dimensions(compiled: CompiledModel) -> tuple[Dims, Coords]:
     dims: Dims = {}
     coords: Coords = dict(compiled.model.coords)
     given = {n: _complete(n, a.dims) for n, a in compiled.model.axes.items()}
-    for node in compiled.model.variables:
-        if node in compiled.model.data_nodes or isinstance(node, Covariates):
-            _name_data(node, given.get(node.name, ()), dims, coords)
+    data = [n for n in compiled.model.variables if n in compiled.model.data_nodes or isinstance(n, Covariates)]
+    for node in data:
+        if node.name in given:
+            _name_data(node, given[node.name], dims, coords)
+    _keep_lengths(compiled, given, coords)
+    for node in data:
+        if node.name not in given:
+            _name_data(node, (), dims, coords)
     for number, block in enumerate(compiled.label_blocks):
         _name_components(compiled, number, given, dims, coords)
         _name_labels(block, compiled, dims, coords)
     for node in compiled.model.data_nodes:
         _name_parameters(node, dims, coords)
     return dims | given, coords
+
+
+def _keep_lengths(compiled: CompiledModel, given: Dims, coords: Coords) -> None:
+    """Number the axes that the program names, so that no axis of another length gets such a name."""
+    for node in compiled.model.variables:
+        if node.name in given:
+            for dim, length in zip(given[node.name], shape_of(node), strict=True):
+                coords.setdefault(dim, np.arange(length))
 
 
 def labels_along(compiled: CompiledModel) -> dict[str, tuple[Any, ...]]:
@@ -99,34 +112,38 @@ def _names_along(labels: Any) -> np.ndarray | None:
 # -------------------------------------------------------------------- rows and columns of data
 
 
-def _name_data(node: Any, given: list[str] | tuple[str, ...], dims: Dims, coords: Coords) -> None:
+def _name_data(node: Any, given: Sequence[str], dims: Dims, coords: Coords) -> None:
     """Names of the axes of data; what the program gave stands, and gets the labels that the data bring."""
-    shape, names = node.shape, node.data_names
-    if not shape:
+    if not node.shape:
         return
-    rows = np.arange(shape[0]) if names.index is None else plain_labels(names.index)
-    labels: list[Any] = [rows, *[None] * (len(shape) - 1)]
-    if len(shape) > 1 and names.columns is not None and len(names.columns) == shape[1]:
-        labels[1] = np.array(names.columns)
-    wanted = [*names.axes, *[None] * len(shape)]
-    words = ["observation", "column"]
     dims[node.name] = []
-    for i, along in enumerate(labels):
-        word = wanted[i] or (words[i] if i == 0 or (i == 1 and along is not None) else None)
-        own = given[i] if given else f"{node.name}_dim_{i}" if word is None else word
-        free = given or word is None
-        counted = i == 0 and names.index is None
-        dims[node.name].append(own if free else _free_name(own, node.name, shape[i], along, counted, coords))
-        if along is not None:
-            coords.setdefault(dims[node.name][i], along)
+    for i, (word, labels) in enumerate(zip(*_said(node), strict=True)):
+        counted = i == 0 and node.data_names.index is None
+        free = f"{node.name}_dim_{i}" if word is None else _free_name(word, node, i, labels, counted, coords)
+        dims[node.name].append(given[i] if given else free)
+        if labels is not None:
+            coords.setdefault(dims[node.name][i], labels)
 
 
-def _free_name(word: str, name: str, length: int, labels: Any, counted: bool, coords: Coords) -> str:
+def _said(node: Any) -> tuple[list[str | None], list[Any]]:
+    """What the data say of each axis: a name, and labels; rows are named and numbered where they say nothing."""
+    names, shape, rest = node.data_names, node.shape, [None] * (len(node.shape) - 1)
+    rows = np.arange(shape[0]) if names.index is None else plain_labels(names.index)
+    labels: list[Any] = [rows, *rest]
+    named = len(shape) > 1 and names.columns is not None and len(names.columns) == shape[1]
+    if named:
+        labels[1] = np.array(names.columns)
+    words: list[str | None] = [*names.axes, *[None] * len(shape)][: len(shape)]
+    otherwise = ["observation", "column" if named else None, *rest]
+    return [word or other for word, other in zip(words, otherwise, strict=False)], labels
+
+
+def _free_name(word: str, node: Any, axis: int, labels: Any, counted: bool, coords: Coords) -> str:
     """A name that no axis of another length or with other labels has."""
     if word not in coords:
         return word
-    fits = len(coords[word]) == length and (labels is None or counted or np.array_equal(coords[word], labels))
-    return word if fits else f"{word}_{name}"
+    alike = labels is None or counted or np.array_equal(coords[word], labels)
+    return word if alike and len(coords[word]) == node.shape[axis] else f"{word}_{node.name}"
 
 
 def _complete(name: str, given: tuple[str | None, ...]) -> list[str]:
@@ -147,6 +164,8 @@ def _name_components(
     said = list(dict.fromkeys(given[n.name][0] for n in tables if given.get(n.name)))
     said = [d for d in said if not d.endswith("_dim_0")]
     name = said[0] if len(said) == 1 else f"component_{label.node.name}" if several else "component"
+    if len(coords.get(name, label.values)) != label.n_labels:
+        name = f"component_{label.node.name}"
     coords.setdefault(name, label.values)
     for node in tables:
         dims[node.name] = [name, *[f"{node.name}_dim_{i}" for i in range(1, len(shape_of(node)))]]
@@ -192,11 +211,11 @@ def _name_parameters(node: Stochastic, dims: Dims, coords: Coords) -> None:
     column = dims[node.name][-1]
     if column.endswith(f"_dim_{len(node.shape) - 1}"):
         return
+    if column in coords:
+        coords.setdefault(f"{column}_bis", coords[column])
     for parameter in node.family.parameters:
         for variable, looked_up in _variables(node.parents.get(parameter.name)):
             _name_last(variable, parameter, column, node.shape[-1], looked_up, dims)
-            if f"{column}_bis" in dims.get(variable.name, ()) and column in coords:
-                coords.setdefault(f"{column}_bis", coords[column])
 
 
 def _name_last(variable: Any, parameter: Parameter, column: str, length: int, looked_up: bool, dims: Dims) -> None:

@@ -130,6 +130,17 @@ def test_what_the_program_names_wins():
     assert {"mu[slow]", "tau[fast]", "half[30]"} <= set(m.summary(relabel=False).index)
 
 
+def test_names_that_are_given_by_default_give_way():
+    """`component` and `observation` are names that a program may want for something else."""
+    z = mc.Categorical("z", [0.5, 0.5], size=40)
+    mu = mc.Normal("mu", [0.0, 8.0], 1.0)
+    other = mc.Normal("other", 0.0, 1.0, size=(3, 5), dims=("component", "observation"))
+    y = mc.Normal("y", mu[z], 1.0, value=X[:, 0], observed=True)
+    posterior = mc.MCMC([y, other]).sample(20, 5, chains=2, seed=1).to_arviz()["posterior"]
+    assert posterior["other"].dims[2:] == ("component", "observation") and posterior["other"].shape[2:] == (3, 5)
+    assert posterior["mu"].dims[2:] == ("component_z",) and posterior["z"].dims[2:] == ("observation_y",)
+
+
 def test_covariates_are_constant_data():
     age = mc.Covariates("age", pd.Series([1.0, 2.0, 3.0], index=["x", "y", "z"], name="age"))
     mean = mc.Normal("b", 0, 1) * age
