@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -245,9 +246,10 @@ def _checked_fixed(family: Family, fixed: Any) -> dict[str, Any]:
 
 
 def _with_priors(text: str | None) -> str | None:
-    """The docstring, the table of priors in its place."""
-    listed = [f"    - {name}: {prior.words}." for name, prior in PRIORS.items()] + [f"    - MvNormal: {VECTORS}."]
-    return None if text is None else text.replace("    {priors}", "\n".join(listed))
+    """The docstring, the table of priors in its place; Python 3.13 has taken its margin away."""
+    listed = [f"- {name}: {prior.words}." for name, prior in PRIORS.items()] + [f"- MvNormal: {VECTORS}."]
+    margin = re.search(r"^( *)\{priors\}", text or "", re.MULTILINE)
+    return text if text is None or margin is None else text.replace("{priors}", f"\n{margin[1]}".join(listed))
 
 
 MixtureModel.__doc__ = _with_priors(MixtureModel.__doc__)
