@@ -54,15 +54,15 @@ def dimensions(compiled: CompiledModel) -> tuple[Dims, Coords]:
         _name_labels(block, compiled, dims, coords)
     for node in compiled.model.data_nodes:
         _name_parameters(node, dims, coords)
-    return dims | given, coords
+    return dims | given, {d: np.asarray(labels) for d, labels in coords.items()}
 
 
 def _keep_lengths(compiled: CompiledModel, given: Dims, coords: Coords) -> None:
-    """Number the axes that the program names, so that no axis of another length gets such a name."""
+    """Number the axes that the program names: none of another length gets such a name, and data may label them."""
     for node in compiled.model.variables:
         if node.name in given:
             for dim, length in zip(given[node.name], shape_of(node), strict=True):
-                coords.setdefault(dim, np.arange(length))
+                coords.setdefault(dim, range(length))
 
 
 def labels_along(compiled: CompiledModel) -> dict[str, tuple[Any, ...]]:
@@ -121,8 +121,7 @@ def _name_data(node: Any, given: Sequence[str], dims: Dims, coords: Coords) -> N
         counted = i == 0 and node.data_names.index is None
         free = f"{node.name}_dim_{i}" if word is None else _free_name(word, node, i, labels, counted, coords)
         dims[node.name].append(given[i] if given else free)
-        if labels is not None:
-            coords.setdefault(dims[node.name][i], labels)
+        _label(dims[node.name][i], labels, coords)
 
 
 def _said(node: Any) -> tuple[list[str | None], list[Any]]:
@@ -138,11 +137,17 @@ def _said(node: Any) -> tuple[list[str | None], list[Any]]:
     return [word or other for word, other in zip(words, otherwise, strict=False)], labels
 
 
+def _label(name: str, labels: Any, coords: Coords) -> None:
+    """Labels along an axis that has none yet, or is only numbered."""
+    if labels is not None and (name not in coords or isinstance(coords[name], range)):
+        coords[name] = labels
+
+
 def _free_name(word: str, node: Any, axis: int, labels: Any, counted: bool, coords: Coords) -> str:
     """A name that no axis of another length or with other labels has."""
     if word not in coords:
         return word
-    alike = labels is None or counted or np.array_equal(coords[word], labels)
+    alike = labels is None or counted or isinstance(coords[word], range) or np.array_equal(coords[word], labels)
     return word if alike and len(coords[word]) == node.shape[axis] else f"{word}_{node.name}"
 
 
@@ -166,7 +171,7 @@ def _name_components(
     name = said[0] if len(said) == 1 else f"component_{label.node.name}" if several else "component"
     if len(coords.get(name, label.values)) != label.n_labels:
         name = f"component_{label.node.name}"
-    coords.setdefault(name, label.values)
+    _label(name, label.values, coords)
     for node in tables:
         dims[node.name] = [name, *[f"{node.name}_dim_{i}" for i in range(1, len(shape_of(node)))]]
 

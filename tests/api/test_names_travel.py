@@ -130,6 +130,13 @@ def test_what_the_program_names_wins():
     assert {"mu[slow]", "tau[fast]", "half[30]"} <= set(m.summary(relabel=False).index)
 
 
+def test_a_name_of_the_programs_gets_the_labels_of_the_data(frame):
+    mu = mc.Normal("mu", 0, 0.01, size=2, dims="column")
+    m = mc.MCMC([mc.Normal("y", mu, 1.0, value=frame.fillna(1.0), observed=True)]).sample(20, 5, chains=2, seed=1)
+    assert list(m.summary().index) == ["mu[speed]", "mu[mass]"]
+    assert m.to_arviz()["observed_data"]["y"].dims == ("car", "column")
+
+
 def test_names_that_are_given_by_default_give_way():
     """`component` and `observation` are names that a program may want for something else."""
     z = mc.Categorical("z", [0.5, 0.5], size=40)
