@@ -131,6 +131,22 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         """The responsibilities, as :meth:`predict_proba`; a frame after ``set_output(transform="pandas")``."""
         return self.predict_proba(X)
 
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Choose what :meth:`transform` and `fit_transform` return.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, optional
+            An array, or a frame with a column for each component; None leaves it as it is.
+
+        Returns
+        -------
+        MixtureEstimator
+            Itself.
+        """
+        super().set_output(transform=transform)
+        return self
+
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The most probable component of each row, shape (rows,)."""
         return np.asarray(self.predict_proba(X).argmax(1))

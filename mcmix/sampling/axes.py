@@ -216,11 +216,11 @@ def _name_parameters(node: Stochastic, dims: Dims, coords: Coords) -> None:
     column = dims[node.name][-1]
     if column.endswith(f"_dim_{len(node.shape) - 1}"):
         return
-    if column in coords:
-        coords.setdefault(f"{column}_bis", coords[column])
     for parameter in node.family.parameters:
         for variable, looked_up in _variables(node.parents.get(parameter.name)):
             _name_last(variable, parameter, column, node.shape[-1], looked_up, dims)
+    if column in coords and any(f"{column}_bis" in own for own in dims.values()):
+        coords.setdefault(f"{column}_bis", coords[column])
 
 
 def _name_last(variable: Any, parameter: Parameter, column: str, length: int, looked_up: bool, dims: Dims) -> None:
