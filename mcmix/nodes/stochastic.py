@@ -12,7 +12,7 @@ from mcmix.distributions.circle import wrapped
 from mcmix.errors import ModelError, NoDrawsOfData, YesOrNoIndex, ZeroProbability
 from mcmix.nodes.axes import axes_from, check_axes
 from mcmix.nodes.missing import missing_entries, without_missing
-from mcmix.nodes.names import DataNames, names_of
+from mcmix.nodes.names import DataNames, names_of, one_column
 from mcmix.nodes.node import Node, settle
 from mcmix.nodes.numbers import as_doubles, as_held, as_number, as_numbers
 
@@ -260,6 +260,7 @@ class Stochastic(Node):
             If the shape is another one, or the value cannot be.
         """
         array = as_numbers(self.name, value)
+        array = one_column(value, array) if len(self.shape) == 1 else array
         if mask is not None:
             where = np.broadcast_to(np.asarray(mask, bool), np.shape(array))
             array = np.ma.array(array, mask=np.ma.getmaskarray(array) | where)

@@ -148,6 +148,13 @@ def test_names_that_are_given_by_default_give_way():
     assert posterior["mu"].dims[2:] == ("component_z",) and posterior["z"].dims[2:] == ("observation_y",)
 
 
+def test_classes_of_new_rows_have_their_names(vectors, frame):
+    xarray = pytest.importorskip("xarray")
+    new = xarray.DataArray([[0.0, 0.0], [8.0, 5.0]], dims=["car", "what"], coords={"car": ["a", "b"]})
+    assert mc.classify(vectors, new=new).rows.tolist() == ["a", "b"]
+    assert mc.classify(vectors, new=frame.iloc[:2]).rows.tolist() == CARS[:2]
+
+
 def test_covariates_are_constant_data():
     age = mc.Covariates("age", pd.Series([1.0, 2.0, 3.0], index=["x", "y", "z"], name="age"))
     mean = mc.Normal("b", 0, 1) * age

@@ -136,6 +136,21 @@ def test_new_rows_are_taken_by_the_names_of_their_columns(kind):
         m.predict_logpdf(table(kind, {"mass": [5.0], "width": [1.0]}))
 
 
+@pytest.mark.parametrize("kind", TABLES)
+def test_other_data_come_as_tables_too(kind):
+    from mcmix.structure.rows import Rows
+
+    mu = mc.Normal("mu", 0, 1)
+    y = mc.Normal("y", mu, 1.0, value=SPEED, observed=True)
+    both = mc.Normal("both", mu, 1.0, value=pd.DataFrame({"speed": SPEED, "mass": MASS}), observed=True)
+    rows = Rows.of(mc.Model([mu]))
+    other = rows.with_values({"y": table(kind, {"speed": MASS}), "both": table(kind, {"mass": MASS, "speed": SPEED})})
+    np.testing.assert_array_equal(other["y"].known, MASS)
+    np.testing.assert_array_equal(other["both"].known, np.column_stack([SPEED, MASS]))
+    assert y.observe(table(kind, {"speed": MASS})).columns == ("speed",) and both.observed
+    np.testing.assert_array_equal(y.value, MASS)
+
+
 def test_covariates_of_new_rows_are_taken_by_their_names():
     X = mc.Covariates("X", pd.DataFrame({"one": [1.0, 1.0, 1.0], "age": SPEED}))
     np.testing.assert_array_equal(X.rows_like(pd.DataFrame({"age": [3.0], "one": [1.0]})), [[1.0, 3.0]])
