@@ -20,7 +20,7 @@ STUB = ROOT / "mcmix" / "__init__.pyi"
 
 HEAD = '''"""What type checkers know of mcmix: written by .ci/stub.py from the tables of the package."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike
@@ -43,6 +43,8 @@ COMMON = """        value: ArrayLike | Sequence[Any] | Node | None = None,
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 """
 

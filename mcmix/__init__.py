@@ -103,6 +103,7 @@ _LATER = {
     "Tempering": ("mcmix.sampling.ladder", "Tempering"),
     "VB": ("mcmix.api.vb", "VB"),
     "NormalMixture": ("mcmix.api.estimator", "NormalMixture"),
+    "MixtureModel": ("mcmix.api.mixture_model", "MixtureModel"),
     **{
         name: (f"mcmix.steps.{home}", name)
         for name, home in {
@@ -186,10 +187,10 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "NormalMixture"])
+    return sorted([*__all__, "MixtureModel", "NormalMixture"])
 
 
-# without NormalMixture: it needs scikit-learn, which `from mcmix import *` must not
+# without NormalMixture and MixtureModel: they need scikit-learn, which `from mcmix import *` must not
 __all__ = [
     "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical", "Cauchy",
     "Censored", "Chi2", "ChiSquared", "CompletedDirichlet", "Container", "Covariates", "Deterministic", "Dirichlet",

@@ -1,6 +1,6 @@
 """What type checkers know of mcmix: written by .ci/stub.py from the tables of the package."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from mcmix.api.export import circ_var_names as circ_var_names
 from mcmix.api.from_draws import from_draws as from_draws
 from mcmix.api.mcmc import MCMC as MCMC
 from mcmix.api.memberships import classify as classify
+from mcmix.api.mixture_model import MixtureModel as MixtureModel
 from mcmix.api.mode import MAP as MAP
 from mcmix.api.mode import NormApprox as NormApprox
 from mcmix.api.partitions import adjusted_rand as adjusted_rand
@@ -97,6 +98,8 @@ class Bernoulli(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Beta(Distribution):
@@ -117,6 +120,8 @@ class Beta(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class BetaBinomial(Distribution):
@@ -139,6 +144,8 @@ class BetaBinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Binomial(Distribution):
@@ -161,6 +168,8 @@ class Binomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Categorical(Distribution):
@@ -181,6 +190,8 @@ class Categorical(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Cauchy(Distribution):
@@ -203,6 +214,8 @@ class Cauchy(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Chi2(Distribution):
@@ -223,6 +236,8 @@ class Chi2(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 ChiSquared = Chi2
@@ -245,6 +260,8 @@ class Dirichlet(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class DiscreteUniform(Distribution):
@@ -265,6 +282,8 @@ class DiscreteUniform(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Exponential(Distribution):
@@ -287,6 +306,8 @@ class Exponential(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Gamma(Distribution):
@@ -311,6 +332,8 @@ class Gamma(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Geometric(Distribution):
@@ -331,6 +354,8 @@ class Geometric(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class HalfCauchy(Distribution):
@@ -353,6 +378,8 @@ class HalfCauchy(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class HalfNormal(Distribution):
@@ -374,6 +401,8 @@ class HalfNormal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class HalfStudentT(Distribution):
@@ -394,6 +423,8 @@ class HalfStudentT(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class HurdleNegativeBinomial(Distribution):
@@ -418,6 +449,8 @@ class HurdleNegativeBinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class HurdlePoisson(Distribution):
@@ -440,6 +473,8 @@ class HurdlePoisson(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class InverseGamma(Distribution):
@@ -463,6 +498,8 @@ class InverseGamma(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class InverseWishart(Distribution):
@@ -483,6 +520,8 @@ class InverseWishart(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class LKJ(Distribution):
@@ -503,6 +542,8 @@ class LKJ(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Laplace(Distribution):
@@ -526,6 +567,8 @@ class Laplace(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Logistic(Distribution):
@@ -549,6 +592,8 @@ class Logistic(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Lognormal(Distribution):
@@ -573,6 +618,8 @@ class Lognormal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Multinomial(Distribution):
@@ -595,6 +642,8 @@ class Multinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class MvNormal(Distribution):
@@ -617,6 +666,8 @@ class MvNormal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class MvNormalChol(Distribution):
@@ -639,6 +690,8 @@ class MvNormalChol(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class MvNormalCov(Distribution):
@@ -661,6 +714,8 @@ class MvNormalCov(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class NegativeBinomial(Distribution):
@@ -683,6 +738,8 @@ class NegativeBinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Normal(Distribution):
@@ -707,6 +764,8 @@ class Normal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Poisson(Distribution):
@@ -727,6 +786,8 @@ class Poisson(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class SkewNormal(Distribution):
@@ -753,6 +814,8 @@ class SkewNormal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class StudentT(Distribution):
@@ -779,6 +842,8 @@ class StudentT(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class TruncatedNormal(Distribution):
@@ -807,6 +872,8 @@ class TruncatedNormal(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Uniform(Distribution):
@@ -827,6 +894,8 @@ class Uniform(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class VonMises(Distribution):
@@ -849,6 +918,8 @@ class VonMises(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Weibull(Distribution):
@@ -871,6 +942,8 @@ class Weibull(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class Wishart(Distribution):
@@ -893,6 +966,8 @@ class Wishart(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class WishartCov(Distribution):
@@ -915,6 +990,8 @@ class WishartCov(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class ZeroInflatedBinomial(Distribution):
@@ -939,6 +1016,8 @@ class ZeroInflatedBinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class ZeroInflatedNegativeBinomial(Distribution):
@@ -963,6 +1042,8 @@ class ZeroInflatedNegativeBinomial(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
 
 class ZeroInflatedPoisson(Distribution):
@@ -985,8 +1066,9 @@ class ZeroInflatedPoisson(Distribution):
         debug: bool = False,
         plot: bool | None = None,
         verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
-
 def sum(*arguments: Any, **keywords: Any) -> Any: ...
 def any(*arguments: Any, **keywords: Any) -> Any: ...
 def all(*arguments: Any, **keywords: Any) -> Any: ...

@@ -23,7 +23,7 @@ PORTABLE = {
     "test_arviz_bridge", "test_arviz_plots", "test_caches_and_terminals", "test_copies", "test_docstrings",
     "test_execution_modes", "test_first_steps", "test_frames", "test_from_scipy", "test_interrupt", "test_layers",
     "test_nodes", "test_page", "test_plots", "test_posterior", "test_project", "test_pymc2", "test_pymc2_surface",
-    "test_sources",
+    "test_mixture_model", "test_names", "test_names_travel", "test_sources",
 }  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def _second_looks(compiled: CompiledModel, draws: Draws) -> Iterator[Group]:
     kept = kept[kept[:, 0] == 0, 1]
     labels = {n.name for n in compiled.labels}
     some = {n: v[:, kept] for n, v in draws.variables.items() if n not in labels} or dict(draws.variables)
-    thinned = Draws(some, angles=draws.angles)
+    thinned = Draws(some, angles=draws.angles, labels=draws.labels)
     in_part = len(kept) < draws.n_draws
     try:
         likelihood = -0.5 * pointwise.deviance(compiled, thinned)

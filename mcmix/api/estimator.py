@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-try:
-    from sklearn.base import BaseEstimator, DensityMixin
-    from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as error:
-    raise ImportError("mc.NormalMixture needs scikit-learn 1.6 or later: pip install 'mcmix[sklearn]'") from error
-
 from mcmix.api import normal_draws
 from mcmix.api.mcmc import MCMC
+from mcmix.api.mixture_estimator import MixtureEstimator, check_random_state
 from mcmix.api.vb import VB
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.traces.memory import read_only
@@ -27,7 +20,7 @@ MOST = 100  # starts: with priors on the data's scale the best is rarer than wit
 TYPES, METHODS = ("full", "tied", "diag", "spherical"), ("gibbs", "vb")
 
 
-class NormalMixture(DensityMixin, BaseEstimator):
+class NormalMixture(MixtureEstimator):
     """Posterior of a mixture of multivariate normal distributions, as a scikit-learn estimator.
 
     Parameters
@@ -57,7 +50,11 @@ class NormalMixture(DensityMixin, BaseEstimator):
         Posterior means in the data's units; under Gibbs, relative to the matching of components below.
     converged_ : bool
         Variational Bayes: whether the bound came to rest.
+    n_iter_ : int
+        Iterations of variational Bayes, or sweeps of each chain.
     n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X has names of columns.
 
     Raises
     ------
@@ -111,42 +108,56 @@ class NormalMixture(DensityMixin, BaseEstimator):
         self.reg_covar, self.random_state = reg_covar, random_state
 
     def fit(self, X: Any, y: Any = None) -> NormalMixture:  # noqa: N803
-        """Find the posterior given rows, shape (rows, D); `y` is not used."""
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)  # noqa: N806
+        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used."""
+        rows = self._taken(X)
         self._check()
-        self.shift_, spread = X.mean(0), X.std(0)
+        if self.method == "vb" and self.covariance_type in ("diag", "spherical") and np.isnan(rows).any():
+            raise ValueError(
+                f"X: expected no missing cells with method='vb' and covariance_type={self.covariance_type!r}, got "
+                f"{int(np.isnan(rows).sum())}; take method='gibbs', or covariance_type 'full' or 'tied'"
+            )
+        self.shift_, spread = np.nanmean(rows, 0), np.nanstd(rows, 0)
         self.scale_ = np.where(spread > 1e-12 * np.abs(self.shift_), spread, 1.0)  # a constant column keeps its unit
-        self._fitted_on = (X - self.shift_) / self.scale_
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._fitted_on = (rows - self.shift_) / self.scale_
+        self._fit_seed = seed = self._seed()
         if self.method == "vb":
-            self.inference_: Any = VB([self._model()])
-            cost = len(X) * self.n_components
+            self.inference_: Any = VB(self._model())
+            cost = len(rows) * self.n_components
             starts = int(np.clip(WORK // cost, 4, MOST)) if self.n_init is None else self.n_init
             self.inference_.update(self.max_iter, self.tol, restarts=starts, seed=seed, verbose=False)
-            self.converged_ = self.inference_.has_converged
+            self.converged_, self.n_iter_ = self.inference_.has_converged, max(1, self.inference_.iterations)
             self._draws = normal_draws.in_one_form(self.inference_.draws(DRAWN, seed), self.covariance_type)
         else:
-            self.inference_ = MCMC([self._model()])
+            self.inference_ = MCMC(self._model())
             sweeps, chains = self.burn + self.n_draws * self.thin, self.n_chains
             run = self.inference_.sample(sweeps, self.burn, self.thin, chains=chains, seed=seed, progress_bar=False)
             run.or_interrupted()
+            self.n_iter_ = sweeps
             self._draws = self._matched()
         self._set_means()
         return self
 
-    def _model(self) -> Stochastic:
-        return normal_draws.normal_mixture(self._fitted_on, self.n_components, self.covariance_type, self.reg_covar)
+    def _model(self, for_mode: bool = False) -> list[Stochastic]:
+        k = self.n_components
+        concentration = 1.0 if for_mode else 1.0 / k  # a mode needs weights that have a bounded density
+        made = normal_draws.normal_mixture(self._fitted_on, k, self.covariance_type, self.reg_covar, concentration)
+        return [self._named(made)]
+
+    def _best(self) -> dict[str, np.ndarray] | None:
+        return super()._best() if self.method == "gibbs" else None
+
+    def _scaled(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray((rows - self.shift_) / self.scale_)
+
+    def _log_units(self) -> Any:
+        return np.log(self.scale_)
 
     def _check(self) -> None:
         for name, allowed in (("covariance_type", TYPES), ("method", METHODS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        for name in ("n_components", "n_draws", "thin", "burn", "n_chains", "n_init", "max_iter"):
-            value, least = getattr(self, name), int(name != "burn")
-            if name == "n_init" and value is None:
-                continue
-            if not isinstance(value, Integral) or value < least:
-                raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+        wanted = ("n_components", "n_draws", "thin", "burn", "n_chains", "max_iter")
+        self._checked_counts(*wanted, *(["n_init"] if self.n_init is not None else []))
         for name in ("tol", "reg_covar"):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"{name}: expected a number of at least 0, got {getattr(self, name)!r}")
@@ -155,10 +166,11 @@ class NormalMixture(DensityMixin, BaseEstimator):
         """Give components the same meaning in all kept draws, and return these in one form."""
         kept = self.inference_.draws()
         chosen = np.unique(np.linspace(0, len(self._fitted_on) - 1, MATCHED_ON).astype(int))
+        places = np.nan_to_num(self._fitted_on[chosen], nan=0.0)  # missing cells at their columns' means
         best = int(kept.statistics["lp"].argmax())
-        orders = normal_draws.matched(self._in_one_form(kept.variables), best, self._fitted_on[chosen])
+        orders = normal_draws.matched(self._in_one_form(kept.variables), best, places)
         orders = orders.reshape(*kept.statistics["lp"].shape, -1)
-        for name, x in list(kept.variables.items()):
+        for name, x in [(n, kept.variables[n]) for n in ("weights", "means", "precisions")]:
             if self.covariance_type != "tied" or name != "precisions":
                 order = orders.reshape(*orders.shape, *[1] * (x.ndim - 3))
                 kept.variables[name] = read_only(np.take_along_axis(x, order, axis=2))
@@ -192,46 +204,16 @@ class NormalMixture(DensityMixin, BaseEstimator):
         found = state.pop("_found", None)
         super().__setstate__(state)
         if found is not None and self.method == "vb":
-            self.inference_ = VB([self._model()])
+            self.inference_ = VB(self._model())
             self.inference_._begin()
             self.inference_._engine.put(found)
         elif found is not None:
-            self.inference_ = MCMC([self._model()])
+            self.inference_ = MCMC(self._model())
             self.inference_._calls.append(found)
-
-    def _rows(self, X: Any) -> np.ndarray:  # noqa: N803
-        check_is_fitted(self)
-        found = validate_data(self, X, dtype=np.float64, reset=False)
-        return np.asarray((found - self.shift_) / self.scale_)
-
-    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Log posterior predictive density of each row, shape (rows,)."""
-        rows = self._rows(X)
-        logs = self.inference_.predict_logpdf(rows)
-        return np.asarray(logs - np.log(self.scale_).sum())
-
-    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
-        """Mean log posterior predictive density of the rows; `y` is not used."""
-        return float(self.score_samples(X).mean())
-
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Posterior probability of each component for each row, shape (rows, K)."""
-        rows = self._rows(X)
-        return np.asarray(self.inference_.memberships(rows))
-
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The most probable component of each row, shape (rows,)."""
-        return np.asarray(self.predict_proba(X).argmax(1))
-
-    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:  # noqa: N803
-        """Fit, and the most probable component of each row; `y` is not used."""
-        return self.fit(X).predict(X)
 
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Draw rows from the posterior predictive distribution: rows, shape (n_samples, D), and their components."""
-        check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples: expected a whole number of at least 1, got {n_samples!r}")
+        n_samples = self._checked_samples(n_samples)
         rng, draws = check_random_state(self.random_state), self._draws
         which = rng.randint(len(draws.means), size=n_samples)
         cumulative = np.cumsum(np.exp(draws.log_weights[which]), axis=1)

@@ -15,16 +15,20 @@ from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.sources import NAMES, SEED, is_sampler, opened
 from mcmix.api.symmetries import roles_of
 from mcmix.kernels import streams
-from mcmix.nodes.node import shape_of
-from mcmix.nodes.stochastic import Stochastic
+from mcmix.nodes.covariates import Covariates
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.roles import LABELS, to_text
 from mcmix.sampling import pointwise, predictive, replay
+from mcmix.sampling.axes import dimensions, missing_dimensions
 from mcmix.screen import say
 from mcmix.steps.plan import CompiledModel
 from mcmix.traces.memory import Draws
 
 PRIOR_DRAWS = 500
+
+
+REPLICATES = 1000  # of the data, unless the caller says how many
+MOST_BYTES = 2**30  # of a log likelihood that nobody gave a size to
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Wanted:
     log_prior: bool = False
     posterior_predictive: bool = False
     prior: bool = False
-    at_most: int = 1000
+    at_most: int | None = None
 
 
 def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
@@ -45,25 +49,29 @@ def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
         "posterior": dict(draws.variables),
         "sample_stats": dict(draws.statistics),
         "observed_data": m.observed_data(),
+        "constant_data": {n.name: np.asarray(n.known) for n in m.model.variables if isinstance(n, Covariates)},
     }
     dims, coords = dimensions(compiled)
+    gaps, places = missing_dimensions(compiled)
+    coords |= places
     own_dims: dict[str, dict[str, list[str]]] = {
-        "posterior": _missing_dims(compiled, coords),
+        "posterior": gaps,
         "sample_stats": _permutation_dims(compiled, draws.statistics),
     }
+    own_coords: dict[str, dict[str, Any]] = {}
     attributes: dict[str, Any] = {
         "inference_library": "mcmix",
         "inference_library_version": __version__,
         "sampling_time": m.sampling_seconds,
     }
     if wanted.log_likelihood:
-        groups["log_likelihood"], draws = _likelihood(compiled, draws, wanted.at_most)
-        groups["posterior"], groups["sample_stats"] = dict(draws.variables), dict(draws.statistics)
+        groups["log_likelihood"], own_coords["log_likelihood"] = _likelihood(compiled, draws, wanted.at_most)
         own_dims["log_likelihood"] = _unit_dims(dims, groups["log_likelihood"], coords)
     if wanted.log_prior:
         groups["log_prior"] = replay.log_prior(compiled, draws)
     if wanted.posterior_predictive:
-        groups["posterior_predictive"] = _replicates(m, draws, wanted.at_most)
+        found, own_coords["posterior_predictive"] = _replicates(m, draws, wanted.at_most or REPLICATES)
+        groups["posterior_predictive"] = found
     if wanted.prior:
         groups |= _prior(m, draws)
     clashes = _clashes(groups, dims, coords)
@@ -72,7 +80,7 @@ def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
     attributes |= {f"name {new}": f"stands for the variable {old!r}" for old, new in clashes.items()}
     groups, own_dims = ({g: _under(x, clashes) for g, x in by_group.items()} for by_group in (groups, own_dims))
     return arviz_bridge.to_inference_data(
-        groups, _under(dims, clashes), coords, attributes | _for_reading(m, clashes), own_dims
+        groups, _under(dims, clashes), coords, attributes | _for_reading(m, clashes), own_dims, own_coords
     )
 
 
@@ -138,11 +146,12 @@ def _fits(name: str, compiled: CompiledModel, statistics: Mapping[str, np.ndarra
     return statistics["permutation"].shape[2:] == (label.n_labels,)
 
 
-def _replicates(m: PosteriorDraws, draws: Draws, at_most: int) -> dict[str, np.ndarray]:
-    """Replicates of the data by chain and draw."""
+def _replicates(m: PosteriorDraws, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Replicates of the data by chain and draw, and which draws these are."""
     positions = draws.thinned(at_most)
     found = predictive.posterior_predictive(m.assembled, draws, positions, _seed(m, 0), None)
-    return {name: x.reshape(draws.n_chains, -1, *x.shape[1:]) for name, x in found.items()}
+    by_chain = {name: x.reshape(draws.n_chains, -1, *x.shape[1:]) for name, x in found.items()}
+    return by_chain, {"draw": np.unique(positions[:, 1])}
 
 
 def _prior(m: PosteriorDraws, draws: Draws) -> dict[str, dict[str, np.ndarray]]:
@@ -206,93 +215,17 @@ def _under(mapping: Mapping[str, Any], clashes: Mapping[str, str]) -> dict[str, 
     return {clashes.get(name, name): value for name, value in mapping.items()}
 
 
-def _likelihood(compiled: CompiledModel, draws: Draws, at_most: int) -> tuple[dict[str, np.ndarray], Draws]:
-    """Pointwise log likelihood and the draws it belongs to; the size is stated."""
-    found, positions = pointwise.unit_log_likelihood(compiled, draws, at_most)
-    kept = np.unique(positions[:, 1])
-    if len(kept) < draws.n_draws:
+def _likelihood(
+    compiled: CompiledModel, draws: Draws, at_most: int | None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Pointwise log likelihood and the draws that it is of; where these are not all, it is said."""
+    every = draws.n_chains * draws.n_draws
+    found, positions = pointwise.unit_log_likelihood(compiled, draws, at_most, MOST_BYTES)
+    if len(positions) < every:
         size = sum(a.nbytes for a in found.values()) / 2**20
-        of = f"{len(positions)} of {draws.n_chains * draws.n_draws} draws, {size:.1f} MiB"
-        say(f"log_likelihood, and the posterior with it: {of}", error=True)
-    thinned = Draws(
-        {k: v[:, kept] for k, v in draws.variables.items()},
-        {k: v[:, kept] for k, v in draws.statistics.items()},
-        angles=draws.angles,
-    )
-    return found, thinned
-
-
-def dimensions(compiled: CompiledModel) -> tuple[dict[str, list[str]], dict[str, Any]]:
-    """Names of axes: ``component`` for what a label looks up, ``observation`` for rows, labelled by a pandas index."""
-    dims: dict[str, list[str]] = {}
-    coords: dict[str, Any] = {}
-    for node in compiled.model.data_nodes:
-        _rows(node.name, node.shape, node.index, dims, coords)
-    blocks = {b.label.node: b.label.n_labels for b in compiled.label_blocks}
-    for number, (node, n_labels) in enumerate(blocks.items()):
-        name = "component" if len(blocks) == 1 else f"component_{node.name}"
-        coords[name] = compiled.label_blocks[number].label.values
-        for other in compiled.model.variables:
-            shape = shape_of(other)
-            if (
-                other.name not in dims
-                and shape
-                and shape[0] == n_labels
-                and other is not node
-                and _looked_up(other, node, compiled)
-            ):
-                dims[other.name] = [name, *[f"{other.name}_dim_{i}" for i in range(1, len(shape))]]
-        _rows(node.name, node.shape, None, dims, coords)
-    return dims, coords
-
-
-def _missing_dims(compiled: CompiledModel, coords: dict[str, Any]) -> dict[str, list[str]]:
-    """Missing entries are a vector of their own, labelled by where they belong."""
-    dims = {}
-    for node in compiled.model.stochastics:
-        if node.mask is not None:
-            dims[node.name] = [f"{node.name}_missing"]
-            coords[f"{node.name}_missing"] = _places(node)
-    return dims
-
-
-def _places(node: Stochastic) -> np.ndarray:
-    where = np.argwhere(np.atleast_1d(np.asarray(node.mask)))
-    if where.shape[1] == 1:
-        rows = where[:, 0]
-        return rows if node.index is None else _plain_labels(node.index)[rows]
-    return np.array([", ".join(map(str, place)) for place in where])
-
-
-def _rows(name: str, shape: tuple[int, ...], index: Any, dims: dict[str, list[str]], coords: dict[str, Any]) -> None:
-    if not shape:
-        return
-    labels = np.arange(shape[0]) if index is None else _plain_labels(index)
-    row = "observation"
-    if row in coords and (
-        len(coords[row]) != shape[0] or (index is not None and not np.array_equal(coords[row], labels))
-    ):
-        row = f"observation_{name}"
-    coords.setdefault(row, labels)
-    dims[name] = [row, *[f"{name}_dim_{i}" for i in range(1, len(shape))]]
-
-
-def _plain_labels(index: np.ndarray) -> np.ndarray:
-    """Row labels in a form that files can hold: numbers, dates and text as they are, anything else as text."""
-    if index.dtype.kind in "fiubmMU":
-        return index
-    return np.array([" ".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in index])
-
-
-def _looked_up(node: Any, label: Any, compiled: CompiledModel) -> bool:
-    """Whether a vector enters the tables of a label vector, or is its weights."""
-    block = compiled.structure.block_of(label)
-    value = compiled.recording.values.get(node)
-    if block is None or value is None:
-        return False
-    if block.log_weights is not None and value.leaves & block.log_weights.leaves:
-        return True
-    return any(value.leaves & s.rows.leaves for s in block.factors)
+        why = "" if at_most is not None else "; at_most= takes more"
+        say(f"log_likelihood: {len(positions)} of {every} draws, {size:.1f} MiB{why}", error=True)
+    return found, {"draw": np.unique(positions[:, 1])}
 
 
 def _unit_dims(
@@ -301,7 +234,7 @@ def _unit_dims(
     """Dimension names of a log likelihood: those of the data where it has one entry per row, else of its own."""
 
     def names_for(name: str, sizes: tuple[int, ...]) -> list[str]:
-        names = dims.get(name, [])
+        names = dims.get(name, [])[: len(sizes)]  # vectors have one entry a row
         own = [f"{name} unit", *[f"{name} dim {i}" for i in range(1, len(sizes))]][: len(sizes)]
         fits = [len(coords.get(n, range(s))) == s for n, s in zip(names, sizes, strict=False)]
         return names if len(names) == len(sizes) and all(fits) else own

@@ -70,6 +70,9 @@ class MCMC(Stored):
         for them. Given True, it is done wherever it can be; where it cannot, the usual steps stay, and :meth:`explain`
         says why. Labels that are not kept are then drawn at the end of a call alone, and the log density that is kept
         is that without labels.
+    dims : mapping of node name to (str or tuple of str), optional
+    coords : mapping of str to array_like, optional
+        Names of the axes of nodes, and labels along them, as for :class:`Model`.
 
     Raises
     ------
@@ -97,15 +100,18 @@ class MCMC(Stored):
         calc_deviance: bool = True,
         tempering: Any = None,
         marginal_moves: bool | None = None,
+        dims: Mapping[str, Any] | None = None,
+        coords: Mapping[str, Any] | None = None,
         **unknown: Any,
     ):
         if unknown:
             listed = ", ".join(map(repr, unknown))
             raise TypeError(
                 f"MCMC: unknown keyword {listed}; accepted: trace, name, label_budget, calc_deviance, tempering, "
-                "marginal_moves"
+                "marginal_moves, dims, coords"
             )
-        model = input if isinstance(input, Model) else Model(input)
+        named = dims is not None or coords is not None
+        model = input if isinstance(input, Model) and not named else Model(input, dims=dims, coords=coords)
         super().__init__(model, trace, label_budget, tempering, marginal_moves)
         self.name = name
         self.interrupted = False  # whether the last call ended early: Ctrl-C, SIGTERM, halt()

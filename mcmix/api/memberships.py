@@ -26,6 +26,7 @@ from mcmix.api.sources import Source, is_sampler, labels_left_out, opened
 from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
 from mcmix.kernels import cross
+from mcmix.nodes.names import names_of as rows_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report import arviz_bridge
 from mcmix.report.frames import index_of
@@ -207,8 +208,10 @@ def _of_sampler(m: Any, new: Any, method: str, label: str | None, most: int, cal
 
 
 def _index_of(new: Any) -> np.ndarray | None:
-    """Row labels of new rows, where they came as a frame."""
-    return index_of(next(iter(new.values()), None) if isinstance(new, Mapping) else new)
+    """Row labels of new rows, where they came as a frame, a series or a labelled array."""
+    given = next(iter(new.values()), None) if isinstance(new, Mapping) else new
+    found = index_of(given)
+    return rows_of(given).index if found is None else found
 
 
 def _vector(m: Any, label: str | None) -> LabelVector:

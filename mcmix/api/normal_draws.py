@@ -31,23 +31,28 @@ class Draws(NamedTuple):
         return (Draws(*parts) for parts in zip(*self, strict=True))
 
 
-def normal_mixture(rows: np.ndarray, n_components: int, covariance_type: str, ridge: float) -> mc.Stochastic:
+def normal_mixture(
+    rows: np.ndarray, n_components: int, covariance_type: str, ridge: float, concentration: float | None = None
+) -> mc.Stochastic:
     """The data node of the mixture that :class:`mcmix.NormalMixture` describes.
 
     Parameters
     ----------
     rows : ndarray, shape (rows, D)
-        Of columns with standard deviation 1, or 0.
+        Of columns with standard deviation 1, or 0; NaN where a cell is missing.
     n_components : int
     covariance_type : {"full", "tied", "diag", "spherical"}
     ridge : float
         Added to the rows' variances.
+    concentration : float, optional
+        Of the weights; by default ``1 / n_components``.
     """
     n, d = rows.shape
-    k, centre = n_components, rows.mean(0)
+    k, centre = n_components, np.nanmean(rows, 0)
     share = k ** (-2.0 / d)  # of the data's covariance: k ellipses of that size are as large as the data's one
-    spread = np.atleast_2d(np.cov(rows.T)) + max(ridge, 1e-12) * np.eye(d)
-    z = mc.Categorical("label", mc.Dirichlet("weights", np.full(k, 1.0 / k)), size=n, trace=False)
+    spread = _covariance(rows) + max(ridge, 1e-12) * np.eye(d)
+    prior = np.full(k, 1.0 / k if concentration is None else concentration)
+    z = mc.Categorical("label", mc.Dirichlet("weights", prior), size=n, trace=False)
     if covariance_type in ("full", "tied") or d == 1:  # of one column, all but tied ones are the same
         centres = mc.MvNormal("means", centre, np.linalg.inv(spread), size=k)
         wishart = mc.Wishart("precisions", d + 2, share * spread, size=None if covariance_type == "tied" else k)
@@ -60,6 +65,16 @@ def normal_mixture(rows: np.ndarray, n_components: int, covariance_type: str, ri
     precisions: Any = mc.Gamma("precisions", 1.5, rate, size=size)
     of_row = precisions[z] if each else precisions[z][:, None]
     return mc.Normal("rows", means[z], of_row, value=rows, observed=True)
+
+
+def _covariance(rows: np.ndarray) -> np.ndarray:
+    """Covariance of the columns; of incomplete ones that with means filled in, and the variances of what is there."""
+    if not np.isnan(rows).any():
+        return np.atleast_2d(np.cov(rows.T))
+    found = np.atleast_2d(np.cov(np.where(np.isnan(rows), np.nanmean(rows, 0), rows).T))
+    filled = np.diagonal(found)
+    grown = np.sqrt(np.where(filled > 0.0, np.nanvar(rows, 0) / np.where(filled > 0.0, filled, 1.0), 1.0))
+    return found * np.outer(grown, grown)
 
 
 def in_one_form(variables: dict[str, np.ndarray], covariance_type: str) -> Draws:

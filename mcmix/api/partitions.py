@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mcmix.api.arguments import at_least_one, may_hold_draws, roles_from, sequence_from
-from mcmix.api.export import dimensions
 from mcmix.api.sources import Source, is_sampler, labels_left_out, opened
 from mcmix.api.symmetries import roles_of
 from mcmix.errors import ModelError
@@ -21,6 +20,7 @@ from mcmix.report.html import shown
 from mcmix.report.partitions.ball import Ball, ball
 from mcmix.report.partitions.losses import adjusted_rand, compact, variation_of_information
 from mcmix.report.partitions.search import least
+from mcmix.sampling.axes import dimensions
 from mcmix.sampling.label_draws import can_draw_labels, drawn_labels
 from mcmix.traces.memory import Draws
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.api import diagnosis
-from mcmix.api.arguments import at_least_one, listed
+from mcmix.api.arguments import at_least_one, checked_flag, listed
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.errors import ModelError
 from mcmix.nodes.node import Node
@@ -20,6 +20,7 @@ from mcmix.report.html import MOST_SHOWN, shown
 from mcmix.report.page.link import Link
 from mcmix.report.statistics import node_statistics
 from mcmix.sampling import pointwise, predictive, predictive_density, replay
+from mcmix.screen import say
 from mcmix.traces.memory import Draws
 
 
@@ -49,6 +50,7 @@ class Posterior(PosteriorDraws):
 
     _kind = "Posterior"
     _seen: tuple[Draws, Diagnosis] | None = None
+    _renamed: tuple[Draws, Draws, str] | None = None  # draws, the same under one name for each component, how
 
     def posterior_predictive(self, n: int = 1000, seed: Any = None, names: Any = None) -> dict[str, np.ndarray]:
         """Replicates of the data at kept draws of the last call.
@@ -179,16 +181,69 @@ class Posterior(PosteriorDraws):
         return sensitivity(self, priors=priors, names=names, draws=draws, calls=calls, method=method)
 
     def summary(
-        self, variables: Sequence[Any] | str | None = None, alpha: float = 0.05, calls: str | None = None
+        self,
+        variables: Sequence[Any] | str | None = None,
+        alpha: float = 0.05,
+        calls: str | None = None,
+        relabel: bool = True,
     ) -> Any:
-        """A pandas DataFrame: mean, sd, interval, Monte Carlo errors, effective draws and R-hat of every element."""
+        """A table of every element: mean, sd, interval, Monte Carlo errors, effective draws and R-hat.
+
+        Parameters
+        ----------
+        variables : str, node or sequence of these, optional
+            By default all but labels.
+        alpha : float
+            The interval (highest density) holds a share 1 - alpha of the draws.
+        calls : {"last", "all"}, optional
+        relabel : bool
+            Where components are exchangeable, label switching makes means of draws by component meaningless. They, and
+            functions of them, are therefore relabelled as by :meth:`relabel`; the screen and the table's ``attrs`` say
+            so where that changed a draw. With False, the draws as sampled.
+
+        Returns
+        -------
+        DataFrame
+            One row per element, under the names that its axes have. What else is reported of draws (:meth:`trace`,
+            :meth:`stats`, :meth:`to_arviz`) is as sampled.
+
+        Raises
+        ------
+        ModelError
+            If a variable is not there, or its draws were not kept.
+
+        Examples
+        --------
+        >>> import numpy as np, mcmix as mc
+        >>> x = np.random.default_rng(1).normal([[0.0], [9.0]], 1.0, (2, 50)).ravel()
+        >>> mu, w = mc.Normal("mu", 0, 0.01, size=2), mc.Dirichlet("w", [1, 1])
+        >>> m = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True), mu])
+        >>> table = m.sample(600, 100, seed=1).summary("mu")
+        >>> sorted(table["mean"].round().astype(int)), bool(table["r_hat"].max() < 1.05)
+        ([0, 9], True)
+        """
         draws = self.draws(calls)
         names = (
             self._reported(draws) if variables is None else [self.trace(v, calls=calls).name for v in listed(variables)]
         )
         if not names:
             raise ModelError("summary: only labels were sampled; look at memberships()")
-        return frames.summary_frame(draws, names, alpha=alpha)
+        shown, said = self._named(draws, names) if checked_flag(relabel, "relabel") else (draws, "")
+        table = frames.summary_frame(shown, names, alpha=alpha)
+        if said:
+            table.attrs["relabelling"] = said
+            say(f"summary: {said}", error=True)
+        return table
+
+    def _named(self, draws: Draws, names: Sequence[str]) -> tuple[Draws, str]:
+        """Draws under one name for each component, where some of these variables have none, and what to say of it."""
+        from mcmix.api.naming import named_draws, nameless
+
+        if not nameless(self, draws, names):
+            return draws, ""
+        if self._renamed is None or self._renamed[0] is not draws:
+            self._renamed = draws, *named_draws(self, draws)
+        return self._renamed[1:]
 
     def memberships(self, new: Any = None, at_most: int = 1000, *, label: Any = None, name: Any = None) -> np.ndarray:
         """Posterior probability of each component for each unit, or for new rows.
@@ -305,7 +360,7 @@ class Posterior(PosteriorDraws):
         log_prior: bool = False,
         posterior_predictive: bool = False,
         prior: bool = False,
-        at_most: int = 1000,
+        at_most: int | None = None,
         calls: str | None = None,
     ) -> Any:
         """Everything for ArviZ: groups posterior, sample_stats, observed_data, and more on request.
@@ -313,8 +368,9 @@ class Posterior(PosteriorDraws):
         Parameters
         ----------
         log_likelihood : bool
-            One entry per unit of the label vector, labels summed out, on at most `at_most` evenly thinned draws (stated
-            in the group's attributes and on the screen); ``az.loo`` is then meaningful. The posterior is thinned alike.
+            One entry per unit of the label vector, labels summed out; ``az.loo`` is then meaningful. Of every draw; of
+            evenly thinned ones, which the screen states, where `at_most` says so or all would take more than 1 GiB. The
+            group's ``draw`` says which.
         log_prior : bool
             Log prior density of every unknown but labels and missing data.
         posterior_predictive : bool
@@ -323,7 +379,8 @@ class Posterior(PosteriorDraws):
             Groups prior and prior_predictive, one chain of 500 draws; see :meth:`prior_predictive`. As with
             posterior_predictive, the seed is the run's.
         at_most : int
-            Draws of all chains together for log_likelihood and posterior_predictive.
+            Draws of all chains together for log_likelihood (by default all) and posterior_predictive (by default 1000).
+            The group posterior has every draw whatever it says.
         calls : {"last", "all"}, optional
 
         Returns
@@ -332,7 +389,8 @@ class Posterior(PosteriorDraws):
         """
         from mcmix.api.export import Wanted, exported
 
-        wanted = Wanted(log_likelihood, log_prior, posterior_predictive, prior, at_most)
+        most = None if at_most is None else at_least_one(at_most, "at_most", "to_arviz")
+        wanted = Wanted(log_likelihood, log_prior, posterior_predictive, prior, most)
         return exported(self, self.draws(calls), wanted)
 
     def report(self, folder: str | Path, **options: Any) -> Link:

@@ -93,7 +93,7 @@ class PosteriorDraws(Observed):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: nothing that is made anew from the model when it is needed."""
-        made_anew = ("_assembled", "_deviances", "_seen")
+        made_anew = ("_assembled", "_deviances", "_seen", "_renamed")
         return {name: held for name, held in self.__dict__.items() if name not in made_anew}
 
     def __setstate__(self, held: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from mcmix.api.sources import Source, opened
 from mcmix.errors import ModelError
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.axes import labels_along
 from mcmix.sampling.joint_density import functions_of, log_joint
 from mcmix.steps.plan import CompiledModel, per_label_bytes
 from mcmix.structure.columns import Column
@@ -38,7 +39,8 @@ def read_draws(m: PosteriorDraws, given: Any, names: Mapping[str, str] | None) -
     statistics = {n: x for n, x in source.draws.statistics.items() if x.dtype.kind in "fiub"} if source.own else {}
     angles = compiled.model.angles
     draws = Draws(variables, statistics, angles=angles)
-    draws = Draws(_with_functions(compiled, draws, theirs), statistics, angles=angles)
+    labels = labels_along(compiled)
+    draws = Draws(_with_functions(compiled, draws, theirs), statistics, angles=angles, labels=labels)
     draws.statistics |= _log_density(compiled, draws, source)
     return draws, source
 

@@ -181,22 +181,42 @@ def names_in(c: Components, roles: LabelRoles, shape: tuple[int, int], wish: Wis
 
 
 def _of_sampler(m: PosteriorDraws, draws: Draws, wish: Wish, label: str | None) -> Any:
+    new, found, changed = renamed(m, draws, wish, label)
+    data = exported(m, new, Wanted())
+    there = {old: new for new, old in names_in_container(data).items()}
+    shown = {there.get(n, n): (draws.variables[n], new.variables[n]) for n in changed if n not in roles_of(m)}
+    return _with_report(data, found, shown, frozenset(there.get(n, n) for n in draws.angles))
+
+
+def renamed(
+    m: PosteriorDraws,
+    draws: Draws,
+    wish: Wish,
+    label: str | None = None,
+    looked_at: Callable[[Components], Components] | None = None,
+) -> tuple[Draws, list[Named], list[str]]:
+    """A sampler's draws under one name for each component, how these were found, and which variables changed.
+
+    `looked_at` may leave out some of what names are found by.
+
+    Raises
+    ------
+    ModelError
+        As for :func:`relabel`.
+    """
     roles = roles_of(m)
     chosen = _chosen(roles, label, wish, lambda r: r.components(draws, rows_in(m.observed_data(), r, draws.angles)))
     variables, statistics = dict(draws.variables), dict(draws.statistics)
     found = []
     for own in chosen:
         current = replace(draws, variables=variables)
-        c = with_the_model(m, current, own)
+        c = with_the_model(m, current, own) if looked_at is None else looked_at(with_the_model(m, current, own))
         how = names_in(c, own, (draws.n_chains, draws.n_draws), wish)
         variables |= _renamed(variables, own, how.order)
         statistics[_permutation(own, chosen)] = how.order
         found.append(how)
-    changed = {n: (draws.variables[n], x) for n, x in variables.items() if x is not draws.variables[n]}
-    data = exported(m, replace(draws, variables=variables, statistics=statistics), Wanted())
-    there = {old: new for new, old in names_in_container(data).items()}
-    shown = {there.get(n, n): pair for n, pair in changed.items() if n not in roles}
-    return _with_report(data, found, shown, frozenset(there.get(n, n) for n in draws.angles))
+    changed = [n for n, x in variables.items() if x is not draws.variables[n]]
+    return replace(draws, variables=variables, statistics=statistics), found, changed
 
 
 def _chosen(
@@ -363,5 +383,5 @@ def _told(how: Named) -> dict[str, Any]:
 
 __all__ = [
     "Wish", "checked_within", "chosen_roles", "known_method", "names_in",
-    "relabel", "roles_in", "why_none", "wished",
+    "relabel", "renamed", "roles_in", "why_none", "wished",
 ]  # fmt: skip

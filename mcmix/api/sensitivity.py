@@ -180,7 +180,7 @@ def _quantities(
         origin = "relabelled" if name in tables else "as named"
         values = (renamed if name in tables else kept.variables)[name][:, some]
         flat = values.reshape(*values.shape[:2], -1)
-        labels = element_labels(name, values.shape[2:])
+        labels = element_labels(name, values.shape[2:], kept.labels.get(name, ()))
         found |= {label: (flat[:, :, i], origin) for i, label in enumerate(labels) if np.ptp(flat[:, :, i]) > 0}
     notes = [f"components are named by {how}"] if how else []
     notes += [f"left out, pass names= to see them: {', '.join(large)}"] if large else []

@@ -97,7 +97,9 @@ def opened(given: Any, what: str) -> Source:
     if not variables or not all(x.shape[0] and x.shape[1] for x in variables.values()):
         came = "no draws" if variables else "none in the posterior"
         raise ModelError(f"{what}: expected variables of numbers with the axes chain and draw, got {came}")
-    draws = Draws(variables, statistics, angles=arviz_bridge.angles_in(container))
+    draws = Draws(
+        variables, statistics, angles=arviz_bridge.angles_in(container), labels=arviz_bridge.labels_in(container)
+    )
     return Source(container, draws, arviz_bridge.observed_of(container), attributes, labels)
 
 

@@ -13,6 +13,7 @@ from mcmix.api.factor_draws import FactorDraws
 from mcmix.api.label_posterior import LabelPosterior, _numbers_of, _powers, _tolerance
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
+from mcmix.nodes.names import in_columns
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import as_numbers, with_gaps
 from mcmix.nodes.stochastic import Stochastic
@@ -425,7 +426,9 @@ class VB(FactorDraws):
         found: list[tuple[Labelled, np.ndarray]] = []
         for name, parts in columns.items():
             width = sum(s.width for s in parts)
-            x = with_gaps(f"new rows: {name}", given[name])
+            named = next((n.columns for n in self.model.data_nodes if n.name == name), None)
+            ordered = in_columns(f"new rows: {name}", named, given[name])
+            x = with_gaps(f"new rows: {name}", ordered)
             x = x.reshape(-1, 1) if width == 1 and x.ndim <= 1 else np.atleast_2d(x)
             if x.ndim != 2 or x.shape[1] != width:
                 raise ModelError(f"new rows: {name} expected {width} columns, got shape {np.shape(given[name])}")

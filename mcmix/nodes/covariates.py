@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.axes import check_axes
 from mcmix.nodes.deterministic import Deterministic
+from mcmix.nodes.names import columns_of, in_columns, names_of, one_column
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import as_doubles, as_held, as_numbers
 
@@ -23,7 +25,10 @@ class Covariates(Deterministic):
     ----------
     name : str
     value : array_like, shape (rows, ...)
-        Finite numbers; whole ones stay whole, so that they can be indices.
+        Finite numbers; whole ones stay whole, so that they can be indices. A frame keeps its two axes, also where it
+        has one column, and its names; new rows that come as a frame are taken by these names.
+    dims, coords : optional
+        Names of the axes, and labels along them, as for :class:`Stochastic`.
 
     Raises
     ------
@@ -45,11 +50,15 @@ class Covariates(Deterministic):
     True
     """
 
-    def __init__(self, name: str, value: Any, doc: str = ""):
+    def __init__(
+        self, name: str, value: Any, doc: str = "", *, dims: Any = None, coords: Mapping[str, Any] | None = None
+    ):
         self.held = checked_covariates(name, value)
+        self.data_names = names_of(value)
         if not self.held.ndim:
             raise ModelError(f"{name}: covariates expected a row for each row of data, got a single number")
-        super().__init__(self._given, doc or "covariates", name, {}, trace=False)
+        super().__init__(self._given, doc or "covariates", name, {}, trace=False, dims=dims, coords=coords)
+        check_axes(name, self.axes, self.shape)
 
     def _given(self) -> np.ndarray:
         return self.known
@@ -78,7 +87,10 @@ class Covariates(Deterministic):
             If they are of another width, or not finite, or not whole where these are.
         """
         columns, came = self.shape[1:], np.shape(value)
-        x = checked_covariates(f"new rows: {self.name}", value)
+        ordered = in_columns(f"new rows: {self.name}", self.data_names.columns, value)
+        if not columns and columns_of(value) is not None:
+            ordered = one_column(value, np.asarray(ordered))
+        x = checked_covariates(f"new rows: {self.name}", ordered)
         if not columns and x.ndim == 0 or columns == (1,) and x.ndim <= 1:
             x = x.reshape(-1, *columns)
         if x.ndim == len(columns) and x.shape == columns and columns:

@@ -25,8 +25,8 @@ def deterministic(function: Callable[..., Any] | None = None, **keywords: Any) -
     ----------
     function : callable
         Bare use; with keywords (``@deterministic(name="tau", trace=False)``) it is passed afterwards.
-    name, doc, trace : optional
-        Default: the function's name and docstring, kept in the trace.
+    name, doc, trace, dims, coords : optional
+        As for :class:`Deterministic`; by default the function's name and docstring, kept in the trace.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def stochastic(function: Callable[..., Any] | None = None, **keywords: Any) -> A
     Parameters
     ----------
     function : callable
-    observed, dtype, trace, name, doc : optional
+    observed, dtype, trace, name, doc, dims, coords : optional
 
     Examples
     --------
@@ -129,9 +129,19 @@ def observed(thing: Any = None, **keywords: Any) -> Any:
 
 _COMMON = ("name", "doc", "trace", "cache_depth", "plot", "verbose")
 _ACCEPTED = {
-    Deterministic: (*_COMMON, "dtype"),
+    Deterministic: (*_COMMON, "dtype", "dims", "coords"),
     Potential: (*[k for k in _COMMON if k != "trace"], "logp_partial_gradients"),
-    Stochastic: (*_COMMON, "dtype", "observed", "value", "rseed", "check_logp", "logp_partial_gradients"),
+    Stochastic: (
+        *_COMMON,
+        "dtype",
+        "observed",
+        "value",
+        "rseed",
+        "check_logp",
+        "logp_partial_gradients",
+        "dims",
+        "coords",
+    ),  # fmt: skip
 }
 
 

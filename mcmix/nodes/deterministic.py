@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError, YesOrNoIndex, ZeroProbability
+from mcmix.nodes.axes import axes_from
 from mcmix.nodes.node import Node, settle
 from mcmix.nodes.numbers import as_number
 from mcmix.nodes.stochastic import Clock
@@ -28,6 +29,10 @@ class Deterministic(Node):
     parents : mapping of str to anything
     trace : bool
         Whether draws of it are kept. Values with one entry per row of data are kept only when asked for by name.
+    dims : str or tuple of str, optional
+        Names of the axes of the value; a model refuses those that do not fit it.
+    coords : mapping of str to array_like, optional
+        Labels along these axes, by name.
 
     Examples
     --------
@@ -51,8 +56,11 @@ class Deterministic(Node):
         verbose: int = -1,
         jacobians: Any = None,
         jacobian_formats: Any = None,
+        dims: Any = None,
+        coords: Mapping[str, Any] | None = None,
     ):
         super().__init__(name, parents, doc or "", trace)
+        self.axes = axes_from(name, dims, coords)
         self.plot, self.verbose = plot, verbose
         self.function = eval
         self._cached: Computed | None = None

@@ -13,16 +13,19 @@ import numpy as np
 
 from mcmix.distributions.family import Family, Parameter
 from mcmix.errors import ModelError, SupportError
+from mcmix.nodes.axes import axes_from, check_axes, size_from
 from mcmix.nodes.component import Component
 from mcmix.nodes.constraints import _where_apart, as_array, check_constraint
 from mcmix.nodes.documented import documentation
 from mcmix.nodes.missing import missing_entries, without_missing
+from mcmix.nodes.names import columns_of, names_of, one_column
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.numbers import as_numbers
-from mcmix.nodes.stochastic import DataNames, Stochastic, names_of, refuse_non_finite
+from mcmix.nodes.stochastic import Stochastic, refuse_non_finite
 
 LARGEST = 10**12  # elements of one node: more have no room in any memory
-_COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype")
+_COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype",
+           "dims", "coords")  # fmt: skip
 
 
 class Distribution(Stochastic):
@@ -53,20 +56,26 @@ class Distribution(Stochastic):
         debug: bool = False,
         plot: Any = None,
         verbose: int = -1,
+        dims: Any = None,
+        coords: Mapping[str, Any] | None = None,
         **keywords: Any,
     ):
         parents = parents_of(self.family, name, positional, keywords)
         Node.__init__(self, name, parents, doc or "", trace)
+        self.axes = axes_from(name, dims, coords)
         self.plot, self.verbose = plot, verbose
-        value = value if value is None else self._labelled(value)
+        said, value = names_of(value), value if value is None else self._as_numbers(value, size, plates)
         self.event_shape = self._event_shape()
+        if size is None and plates is None and value is None:
+            size = size_from(self.axes, len(self.event_shape))
         self._shape = self._full_shape(size, plates, value)
+        check_axes(name, self.axes, self._shape)
         if 0 in self._shape:
             raise ModelError(f"{name}: expected at least one element, got shape {self._shape}")
         self._check_parameters()
         self._accept(value, observed)
         self._set_up(value, observed, self.family.dtype if dtype is None else dtype)
-        self.index, self.columns, self.units = self._names
+        self.data_names = said
 
     @classmethod
     def dist(cls, *parameters: Any, **keywords: Any) -> Any:
@@ -111,12 +120,14 @@ class Distribution(Stochastic):
         """The parents by the names that the family has for them."""
         return dict(self.parents)
 
-    _names = DataNames()
-
-    def _labelled(self, value: Any) -> np.ndarray:
-        """The value as numbers; row labels, columns and units of a data frame are remembered."""
-        self._names = names_of(value)
-        return as_numbers(self.name, value)
+    def _as_numbers(self, value: Any, size: Any, plates: Any) -> np.ndarray:
+        """The value as numbers; a table of one column is that column, unless shapes speak of two axes."""
+        array = as_numbers(self.name, value)
+        wanted = plates if size is None else size
+        flat = not self.family.event_ndim and not (isinstance(wanted, (tuple, list)) and len(wanted) > 1)
+        if not flat or columns_of(value) is None or len(self._broadcast(self._parameter_shapes())) > 1:
+            return array
+        return one_column(value, array)
 
     # ---------------------------------------------------------------- the distribution
 
@@ -433,6 +444,7 @@ def _class_of(family: Family, base: type[Distribution]) -> type[Distribution]:
         default = inspect.Parameter.empty if p.default is None else p.default
         parameters.append(inspect.Parameter(p.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default))
     common: dict[str, Any] = {"value": None, "observed": False, "size": None, "trace": True, "doc": None}
+    common |= {"dims": None, "coords": None}
     for keyword, start in common.items():
         parameters.append(inspect.Parameter(keyword, inspect.Parameter.KEYWORD_ONLY, default=start))
     made = type(family.name, (base,), {"family": family, "__doc__": documentation(family), "__module__": "mcmix"})

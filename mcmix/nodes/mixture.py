@@ -13,8 +13,10 @@ from mcmix.errors import ModelError
 from mcmix.nodes.component import Component
 from mcmix.nodes.constraints import as_array, check_constraint
 from mcmix.nodes.distribution import _COMMON, Distribution, node_class, parents_of
+from mcmix.nodes.names import names_of, one_column
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.normal_pairs import MeanAndPrecision
+from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.operators import Index
 from mcmix.nodes.stochastic import Stochastic
 
@@ -51,7 +53,7 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         its nodes. A parameter whose first axis (before the axes of a vector or matrix) has length K is looked up by the
         label; the components share any other. A nested mixture looks up both axes of ``(K, inner K, ...)``; with one
         axis in front a parameter belongs to the inner label, with ``(K, 1, ...)`` to the outer one.
-    value, observed, size
+    value, observed, size, dims, coords
         As for every distribution (``plates`` is another word for `size`). With weights, the number of rows comes from
         `value` or `size`.
 
@@ -90,7 +92,10 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     if distribution is Mixture:
         return _nested(name, z, n_labels, parameters, keywords, value, observed, size, common)
     if several is not None:
-        return MixtureOfDistributions(name, z, several, value=value, observed=observed, size=rows, **common)
+        column = None if value is None else one_column(value, as_numbers(name, value))
+        made = MixtureOfDistributions(name, z, several, value=column, observed=observed, size=rows, **common)
+        made.data_names = names_of(value)
+        return made
     if (
         isinstance(distribution, type)
         and issubclass(distribution, Stochastic)
@@ -262,6 +267,8 @@ class MixtureOfDistributions(Stochastic):
         size: Any = None,
         trace: bool = True,
         doc: str | None = None,
+        dims: Any = None,
+        coords: Any = None,
         **unused: Any,
     ):
         _check_measures(name, [c.family for c in components])
@@ -273,8 +280,9 @@ class MixtureOfDistributions(Stochastic):
             parents |= {f"{p} of {k}": v for p, v in component.parents.items()}
         dtype = int if components[0].family.support.discrete else float
         super().__init__(
-            self._log_density, doc or "", name, parents, self._drawn, trace, value, dtype, observed=observed
-        )
+            self._log_density, doc or "", name, parents, self._drawn, trace, value, dtype, observed=observed,
+            dims=dims, coords=coords,
+        )  # fmt: skip
 
     @property
     def is_circular(self) -> bool:  # type: ignore[override]

@@ -12,6 +12,7 @@ from unicodedata import category
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.axes import together
 from mcmix.nodes.deterministic import Deterministic, Potential
 from mcmix.nodes.lineage import Lineage
 from mcmix.nodes.node import Node, in_turn, mapped, nodes_in, place_of, short
@@ -29,11 +30,15 @@ class Model:
     input : node, list, tuple, set, dict or module
         Modules, dicts (``locals()``) and objects are searched for nodes and containers of nodes, nothing else.
     name : str, optional
+    dims : mapping of node name to (str or tuple of str), optional
+        Names of the axes of some nodes, beside those that nodes were given themselves.
+    coords : mapping of str to array_like, optional
+        Labels along axes, by their names.
 
     Raises
     ------
     ModelError
-        If two traced nodes have one name, or there is no node at all.
+        If two traced nodes have one name, there is no node at all, or names of axes do not fit the nodes' shapes.
 
     Examples
     --------
@@ -44,7 +49,15 @@ class Model:
     <Model: 1 unknown (mu), data y>
     """
 
-    def __init__(self, input: Any = (), name: str | None = None, verbose: int = -1):  # noqa: A002
+    def __init__(
+        self,
+        input: Any = (),  # noqa: A002
+        name: str | None = None,
+        verbose: int = -1,
+        *,
+        dims: Mapping[str, Any] | None = None,
+        coords: Mapping[str, Any] | None = None,
+    ):
         self.name = name
         listed = list(dict.fromkeys(_listed(input)))
         if not listed:
@@ -54,6 +67,12 @@ class Model:
         self._refuse_doubles()
         self._refuse_names()
         self.generations = _generations(self.nodes)
+        before: tuple[Any, Any] = input._named if isinstance(input, Model) else ({}, {})
+        self._named: tuple[Any, Any] = (
+            {**before[0], **_by_name_or_none("dims", dims)},
+            {**before[1], **_by_name_or_none("coords", coords)},
+        )
+        self.axes, self.coords = together(self.nodes, *self._named)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: first all nodes, parents before children, as chains of them may be long."""
@@ -271,6 +290,13 @@ class Model:
                     f"expected one name per node, got two nodes named {node.name!r} ({other!r}{place_of(other)}, and "
                     f"{node!r}{place_of(node)}); rename one{_in_a_loop(other, node)}"
                 )
+
+
+def _by_name_or_none(what: str, given: Any) -> dict[Any, Any]:
+    """What was given by name, or nothing."""
+    if given is not None and not isinstance(given, Mapping):
+        raise ModelError(f"model: {what}= expected a mapping by name, got {given!r}")
+    return dict(given or {})
 
 
 def _in_a_loop(one: Node, other: Node) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.axes import Axes
 
 LONGEST_NAME = 240  # of a node that is named after what it is made of: chains of operators would fill memory with names
 
@@ -41,6 +42,7 @@ class Node:
     """
 
     __array_priority__ = 1000
+    __pandas_priority__ = 5000  # pandas leaves an operator to whom has more than its frames (4000)
     __array_ufunc__: Any = None  # set by mcmix.nodes.operators
     _reduced: Any = None  # set by mcmix.nodes.lineage
     _held: Any = staticmethod(dict)  # set by mcmix.nodes.containers: parents in what nobody changes
@@ -151,6 +153,7 @@ class Node:
         """Whether draws of it are kept by default."""
         return self.trace_by_default
 
+    axes: Axes | None = None  # names that the program gives to its axes
     made_at: tuple[str, int] | None = None  # file and line of the program that made it
     _seen_parents: tuple[Any, list[Node]] | None = None
     is_random = False

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mcmix.errors import ModelError
+from mcmix.nodes.names import columns_of
 
 _DATES = "dates; count the days from one of them: (dates - dates.min()) / np.timedelta64(1, 'D')"
 _SPANS = "time differences; divide them by a unit: value / np.timedelta64(1, 's')"
 _COMPLEX = "complex numbers; take .real, .imag or np.abs of them"
 _TEXT = "text; turn it into numbers first, with np.asarray(value, float) where every entry reads as one"
+_NODES = "a node inside of a table; put the node first (node * table), or take table.to_numpy() beside it"
 _RECORDS = "records; take one of their fields: value['name']"
 _OF_KIND = {"M": _DATES, "m": _SPANS, "c": _COMPLEX, "U": _TEXT, "S": _TEXT, "T": _TEXT, "V": _RECORDS}
 _OF_TYPE: tuple[tuple[tuple[type, ...], str], ...] = (
@@ -47,6 +50,7 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     Traceback (most recent call last):
     mcmix.errors.ModelError: y: expected an array of numbers, got [datetime.date(2020, 1, 1)]: dates; count the days ...
     """
+    _refuse_containers(name, value)
     try:
         array = value if np.ma.isMaskedArray(value) else np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -57,7 +61,7 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     if kind in _OF_KIND:
         raise ModelError(f"{name}: expected an array of numbers, got {_shown(array.tolist())}: {_OF_KIND[kind]}")
     if kind == "O":
-        array = _of_objects(name, array)
+        array = _of_columns(name, array, columns_of(value))
     return _doubles(name, array, value)
 
 
@@ -144,6 +148,27 @@ def as_number(name: str, what: str, answer: Any) -> float:
     return float(found)
 
 
+def _refuse_containers(name: str, value: Any) -> None:
+    """Refuse what holds numbers but is no array of them yet."""
+    if isinstance(value, np.ndarray):
+        return
+    if hasattr(value, "data_vars"):
+        listed = ", ".join(map(repr, list(value.data_vars)[:5]))
+        raise ModelError(
+            f"{name}: expected an array of numbers, got an xarray Dataset; take one of its arrays, {listed}"
+        )
+    if hasattr(value, "collect_schema") and not hasattr(value, "shape"):
+        raise ModelError(f"{name}: expected an array of numbers, got a lazy frame; call its .collect() first")
+
+
+def _of_columns(name: str, array: np.ndarray, columns: Sequence[Any] | None) -> np.ndarray:
+    """Objects that are numbers; of a table each column by itself, so that a refusal names it."""
+    if columns is None or array.ndim != 2 or np.ma.isMaskedArray(array):
+        return _of_objects(name, array)
+    parts = [_of_objects(f"{name}: column {c!r}", array[:, j]) for j, c in enumerate(columns)]
+    return np.stack(parts, axis=1) if parts else array
+
+
 def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
     """Objects that are numbers, NaN where one says that it is absent."""
     data, masked = np.ma.getdata(array), np.ma.getmaskarray(array)
@@ -154,6 +179,8 @@ def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
         if wrong is not None:
             first = next(x for x in data[~masked] if type(x) is kind)
             raise ModelError(f"{name}: expected an array of numbers, got {_shown(first)}: {wrong}")
+    if any(hasattr(x, "parents") for x in data[~masked][:1]):
+        raise ModelError(f"{name}: expected an array of numbers, got {_shown(data[~masked][0])}: {_NODES}")
     known = np.where(masked | np.asarray(_absent(data), dtype=bool), np.nan, data)
     return np.ma.array(known, mask=masked) if np.ma.isMaskedArray(array) else known
 

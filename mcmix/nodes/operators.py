@@ -28,10 +28,11 @@ _CONSTANTS = (list, str, bytes, complex, np.ndarray, np.generic)
 
 def _as_operand(text: str, value: Any) -> Any:
     """A constant beside a node: numbers, lists of them as arrays."""
-    if not isinstance(value, _CONSTANTS) or holds_nodes(value):
+    labelled = hasattr(value, "__array__") and not isinstance(value, (Node, np.ndarray, np.generic))
+    if not (labelled or isinstance(value, _CONSTANTS)) or holds_nodes(value):
         return value
     numbers = as_numbers(text, value)
-    return np.array(numbers) if isinstance(value, list) else value
+    return np.array(numbers) if labelled or isinstance(value, list) else value
 
 
 def _of_one(function: Callable[[Any], Any], value: Any) -> Any:  # named functions, so that models can be pickled
@@ -85,6 +86,15 @@ def _refused(symbol: str) -> Any:
         )
 
     return method
+
+
+def elementwise_parents(node: Node) -> list[Node] | None:
+    """The nodes that an operator or a NumPy function works on entry by entry; None of every other node."""
+    how = getattr(node, "function", None)
+    if not isinstance(how, partial) or how.func not in (_of_one, _of_two, _of_several):
+        return None
+    crosses = how.args[0] is operator.matmul or getattr(how.args[0], "signature", None) is not None
+    return None if crosses else node.parent_nodes
 
 
 class Index(Deterministic):
@@ -278,4 +288,4 @@ for _name, _method in {
 }.items():
     setattr(Node, f"__{_name}__", _method)
 
-__all__ = ["Index", "stacked"]
+__all__ = ["Index", "elementwise_parents", "stacked"]

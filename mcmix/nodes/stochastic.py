@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from mcmix.distributions.circle import wrapped
 from mcmix.errors import ModelError, NoDrawsOfData, YesOrNoIndex, ZeroProbability
+from mcmix.nodes.axes import axes_from, check_axes
 from mcmix.nodes.missing import missing_entries, without_missing
+from mcmix.nodes.names import DataNames, names_of, one_column
 from mcmix.nodes.node import Node, settle
 from mcmix.nodes.numbers import as_doubles, as_held, as_number, as_numbers
 
@@ -19,24 +21,6 @@ class Clock:
     """How often the value of any random node was changed: while it stands still, what was computed holds."""
 
     now = 0
-
-
-class DataNames(NamedTuple):
-    """What a data frame or series says of its values beside the numbers.
-
-    Attributes
-    ----------
-    index : ndarray or None
-        Row labels.
-    columns : tuple of str, or None
-        Names of the columns; of a series, its own name.
-    units : tuple of (str or None), or None
-        Of each column, from ``attrs["units"]``: a text, or texts by column.
-    """
-
-    index: Any = None
-    columns: tuple[str, ...] | None = None
-    units: tuple[str | None, ...] | None = None
 
 
 class Stochastic(Node):
@@ -58,6 +42,10 @@ class Stochastic(Node):
     dtype : type, optional
     observed : bool
         Masked and NaN entries of data are missing: they become unknowns that are sampled, and `mask` says where.
+    dims : str or tuple of str, optional
+        Names of the axes of the value, for tables, figures, files and ArviZ.
+    coords : mapping of str to array_like, optional
+        Labels along these axes, by name.
 
     Attributes
     ----------
@@ -69,7 +57,7 @@ class Stochastic(Node):
     last_value : array
         The value before the last change.
     index, columns, units : optional
-        Row labels, names of columns and their units, where data came as a pandas object: see :class:`DataNames`.
+        Row labels, names of columns and their units, where data came as a frame, series or labelled array.
 
     Raises
     ------
@@ -106,18 +94,23 @@ class Stochastic(Node):
         verbose: int = -1,
         check_logp: bool = True,
         logp_partial_gradients: Any = None,
+        dims: Any = None,
+        coords: Mapping[str, Any] | None = None,
     ):
         super().__init__(name, parents, doc or "", trace)
+        self.axes = axes_from(name, dims, coords)
         self.plot, self.verbose = plot, verbose
         self.logp_function = logp
         self.random_function = random
         self._set_up(value, observed, dtype)
         if value is None and random is None:
             raise ModelError(f"{name}: expected a start value or a random() function, got neither; pass value=...")
+        if self.axes is not None:
+            check_axes(name, self.axes, self.shape)
 
     def _set_up(self, value: Any, observed: bool, dtype: Any) -> None:
         self.observed = bool(observed)
-        self.index, self.columns, self.units = names_of(value)
+        self.data_names = names_of(value)
         self._version = 0
         self._rng: np.random.Generator | None = None
         if self.observed and value is None:
@@ -150,6 +143,23 @@ class Stochastic(Node):
             raise ModelError(f"{self.name}: a value of dtype object can be data only, expected observed=True")
         self.dtype, self.mask = np.dtype(object), None
         self.held = self.given = self._value = self.last_value = thing
+
+    data_names = DataNames()  # what data that came as a frame, series or labelled array said beside the numbers
+
+    @property
+    def index(self) -> Any:
+        """Row labels that the data brought along, or None."""
+        return self.data_names.index
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Names of the columns that the data brought along; of a series, its own."""
+        return self.data_names.columns
+
+    @property
+    def units(self) -> tuple[str | None, ...] | None:
+        """Units of the columns that the data brought along."""
+        return self.data_names.units
 
     @property
     def holds_object(self) -> bool:
@@ -250,6 +260,7 @@ class Stochastic(Node):
             If the shape is another one, or the value cannot be.
         """
         array = as_numbers(self.name, value)
+        array = one_column(value, array) if len(self.shape) == 1 else array
         if mask is not None:
             where = np.broadcast_to(np.asarray(mask, bool), np.shape(array))
             array = np.ma.array(array, mask=np.ma.getmaskarray(array) | where)
@@ -257,8 +268,12 @@ class Stochastic(Node):
             raise ModelError(f"{self.name}: observe expects a value of shape {self.shape}, got shape {np.shape(array)}")
         self._new_status(array, True)
         said = names_of(value)
-        own = DataNames(self.index, self.columns, self.units)
-        self.index, self.columns, self.units = (old if new is None else new for old, new in zip(own, said, strict=True))
+        self.data_names = DataNames(
+            said.index if said.index is not None else self.index,
+            said.columns or self.columns,
+            said.units or self.units,
+            said.axes or self.data_names.axes,
+        )
         return self
 
     def unobserve(self) -> Stochastic:
@@ -271,11 +286,11 @@ class Stochastic(Node):
 
     def _new_status(self, value: Any, observed: bool) -> None:
         self._accept(value, observed)
-        version, names = self._version, DataNames(self.index, self.columns, self.units)
+        version, names = self._version, self.data_names
         self._set_up(value, observed, self.dtype)
         self._version = version
         self._count_change()
-        self.index, self.columns, self.units = names
+        self.data_names = names
 
     # ---------------------------------------------------------------- value
 
@@ -426,41 +441,6 @@ class Stochastic(Node):
         kind = type(self).__name__
         missing = "" if self.mask is None else f", data with {self.mask.sum()} missing"
         return f"{kind}({self.name!r}, shape {shape}{', observed' if self.observed else missing})"
-
-
-def names_of(value: Any) -> DataNames:
-    """Row labels, column names and units that a data frame or series brings along.
-
-    Examples
-    --------
-    >>> from pandas import DataFrame
-    >>> frame = DataFrame({"speed": [1.0], "mass": [2.0]})
-    >>> frame.attrs["units"] = {"speed": "km/s"}
-    >>> names_of(frame)[1:], names_of(frame["mass"])[1:], names_of([1.0])[1:]
-    ((('speed', 'mass'), ('km/s', None)), (('mass',), None), (None, None))
-    """
-    index = getattr(value, "index", None)
-    listed: Any = getattr(value, "columns", None)
-    single = listed is None or callable(listed)
-    columns: list[Any] = [getattr(value, "name", None)] if single else list(listed)
-    counted = columns == list(range(len(columns)))  # numbers that only count are no names
-    nameless = counted or any(c is None for c in columns) or not hasattr(value, "shape")
-    return DataNames(
-        None if index is None or callable(index) else np.asarray(index),
-        None if nameless else tuple(", ".join(map(str, c)) if isinstance(c, tuple) else str(c) for c in columns),
-        _units_of(value, columns),
-    )
-
-
-def _units_of(value: Any, columns: Sequence[Any]) -> tuple[str | None, ...] | None:
-    """Units of columns, as ``attrs`` says them; those of a frame hold for a series taken from it."""
-    attributes = getattr(value, "attrs", None)
-    given = attributes.get("units") if isinstance(attributes, Mapping) else None
-    if not isinstance(given, (str, Mapping)):
-        return None
-    found = [given if isinstance(given, str) else given.get(c) for c in columns]
-    texts = tuple(str(unit) if unit else None for unit in found)
-    return texts if any(texts) else None
 
 
 def _type_of(value: Any) -> np.dtype[Any]:

@@ -34,7 +34,7 @@ def draws_of(source: Any, name: str | None = None, chain: int | None = None) -> 
     found = _found(source, name)
     if chain is None:
         return found
-    return Draws({key: x[[chain]] for key, x in found.variables.items()}, angles=found.angles)
+    return Draws({key: x[[chain]] for key, x in found.variables.items()}, angles=found.angles, labels=found.labels)
 
 
 def _found(source: Any, name: str | None) -> Draws:
@@ -75,7 +75,7 @@ def _of_sampler(sampler: Any) -> Draws:
     for node in sampler.model.nodes:
         if getattr(node, "shown", node) is not node and node.name in shown:
             shown[node.name] = shown[node.name][..., :-1]
-    return Draws(shown, angles=draws.angles)
+    return Draws(shown, angles=draws.angles, labels=draws.labels)
 
 
 def _of_approximation(approximation: Any) -> Draws:

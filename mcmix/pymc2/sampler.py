@@ -390,7 +390,7 @@ def _stacked(calls: Sequence[Draws]) -> Draws:
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     variables, statistics = together([c.variables for c in calls]), together([c.statistics for c in calls])
-    return Draws(variables, statistics, calls[-1].moments, calls[-1].angles)
+    return Draws(variables, statistics, calls[-1].moments, calls[-1].angles, calls[-1].labels)
 
 
 class Sampler(MCMC):

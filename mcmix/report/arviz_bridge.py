@@ -16,6 +16,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.files import written_beside
+from mcmix.nodes.names import only_count
 from mcmix.nodes.numbers import as_numbers
 
 ANGLES = "mcmix_angles"  # the attribute that names variables and data on a circle
@@ -34,6 +35,7 @@ def to_inference_data(
     coords: Mapping[str, Any] | None = None,
     attributes: Mapping[str, Any] | None = None,
     own_dims: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    own_coords: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Any:
     """Arrays by group and name as ArviZ's own container.
 
@@ -50,6 +52,8 @@ def to_inference_data(
         Written on the container and on each group.
     own_dims : mapping of group to mapping of name to names of dimensions, optional
         Names that hold in one group only (a log likelihood per unit beside data per row).
+    own_coords : mapping of group to mapping of dimension to labels, optional
+        Labels that hold in one group only (some of the draws).
 
     Returns
     -------
@@ -61,9 +65,14 @@ def to_inference_data(
     >>> data["posterior"]["mu"].dims
     ('chain', 'draw', 'component')
     """
-    options = {"coords": coords or {}, "attrs": dict(attributes or {})}
+    options = {"attrs": dict(attributes or {})}
     named = {group: {**(dims or {}), **(own_dims or {}).get(group, {})} for group in groups}
-    datasets = {g: _dataset(g, arrays, {**options, "dims": named[g]}) for g, arrays in groups.items() if arrays}
+    along = {group: {**(coords or {}), **(own_coords or {}).get(group, {})} for group in groups}
+    datasets = {
+        g: _dataset(g, arrays, {**options, "dims": named[g], "coords": along[g]})
+        for g, arrays in groups.items()
+        if arrays
+    }
     if generation() == 0:
         return arviz().InferenceData(attrs=options["attrs"], **datasets)
     from xarray import DataTree
@@ -76,6 +85,21 @@ def to_inference_data(
 def angles_in(data: Any) -> frozenset[str]:
     """Variables and data on a circle, as a container that mcmix made says in an attribute."""
     return frozenset(json.loads(str(attributes_of(data).get(ANGLES, "[]"))))
+
+
+def labels_in(data: Any) -> dict[str, tuple[Any, ...]]:
+    """Labels along the axes of variables of the posterior, where these are names; None for an axis that is counted."""
+    posterior = data["posterior"]
+    found = {
+        str(n): tuple(_names_along(posterior, d) for d in posterior[n].dims if d not in ("chain", "draw"))
+        for n in posterior.data_vars
+    }
+    return {n: labels for n, labels in found.items() if any(x is not None for x in labels)}
+
+
+def _names_along(posterior: Any, dimension: Any) -> np.ndarray | None:
+    labels = posterior.coords[dimension].values if dimension in posterior.coords else None
+    return None if labels is None or only_count(labels) else np.asarray(labels)
 
 
 def circ_var_names(data: Any) -> list[str]:

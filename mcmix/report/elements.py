@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,17 +42,21 @@ class Elements(NamedTuple):
         return unrolled(self.draws, axis=(0, 1)) if self.circular else self.draws
 
 
-def element_labels(name: str, shape: tuple[int, ...]) -> list[str]:
+def element_labels(name: str, shape: tuple[int, ...], labels: Sequence[Any] = ()) -> list[str]:
     """Labels of the elements of a variable, last index fastest; a scalar keeps its bare name.
+
+    `labels` are names along the axes, None for an axis whose entries are counted.
 
     Examples
     --------
-    >>> element_labels("mu", (2,))
-    ['mu[0]', 'mu[1]']
+    >>> element_labels("mu", (2,)), element_labels("mu", (1, 2), (None, ["speed", "mass"]))
+    (['mu[0]', 'mu[1]'], ['mu[0, speed]', 'mu[0, mass]'])
     """
     if not shape:
         return [name]
-    return [f"{name}[{', '.join(map(str, index))}]" for index in np.ndindex(*shape)]
+    known = labels if [len(x) if x is not None else n for x, n in zip(labels, shape, strict=False)] == [*shape] else ()
+    along = [range(n) if not known or known[i] is None else known[i] for i, n in enumerate(shape)]
+    return [f"{name}[{', '.join(map(str, entry))}]" for entry in product(*along)]
 
 
 def select(draws: Draws, names: str | Iterable[str] | None = None) -> list[Elements]:
@@ -61,7 +66,7 @@ def select(draws: Draws, names: str | Iterable[str] | None = None) -> list[Eleme
     ----------
     draws : Draws
     names : str or iterable of str, optional
-        Variables (``"mu"``) or single elements (``"mu[0]"``); all variables when left out.
+        Variables (``"mu"``) or elements, by number or name (``"mu[0]"``, ``"mu[slow]"``); all variables when left out.
 
     Raises
     ------
@@ -103,17 +108,19 @@ def _selected(draws: Draws, wanted: str) -> Elements:
         raise ModelError(f"no draws of {wanted!r}: expected one of {', '.join(draws.variables) or '(no variables)'}")
     array = draws.variables[name]
     array = array.view(np.uint8) if array.dtype == bool else array  # so that everybody may subtract and bin
-    labels = element_labels(name, array.shape[2:])
+    labels = element_labels(name, array.shape[2:], draws.labels.get(name, ()))
     flat = array.reshape(*array.shape[:2], len(labels))
     circular = name in draws.angles
     if wanted == name:
         return Elements(name, labels, list(range(len(labels))), flat, circular)
-    position = _position(wanted, labels)
+    position = _position(wanted, labels, element_labels(name, array.shape[2:]))
     return Elements(name, [labels[position]], [position], flat[:, :, [position]], circular)
 
 
-def _position(wanted: str, labels: list[str]) -> int:
-    plain = [label.replace(" ", "") for label in labels]
-    if wanted.replace(" ", "") not in plain:
-        raise ModelError(f"no element {wanted!r}: expected one from {labels[0]} to {labels[-1]}")
-    return plain.index(wanted.replace(" ", ""))
+def _position(wanted: str, labels: list[str], counted: list[str]) -> int:
+    """Where an element stands, by its name or else by its number."""
+    for listed in (labels, counted):
+        plain = [label.replace(" ", "") for label in listed]
+        if wanted.replace(" ", "") in plain:
+            return plain.index(wanted.replace(" ", ""))
+    raise ModelError(f"no element {wanted!r}: expected one from {labels[0]} to {labels[-1]}")

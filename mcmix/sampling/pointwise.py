@@ -41,9 +41,11 @@ def deviance(compiled: CompiledModel, draws: Draws) -> np.ndarray:
 
 
 def unit_log_likelihood(
-    compiled: CompiledModel, draws: Draws, at_most: int
+    compiled: CompiledModel, draws: Draws, at_most: int | None, most_bytes: int = 0
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Log likelihood of every unit at evenly thinned draws: :meth:`mcmix.sampling.marginal.Marginal.pointwise`.
+
+    Of so many draws at most; by default of all, or of as many as fit into a number of bytes.
 
     Returns
     -------
@@ -53,7 +55,9 @@ def unit_log_likelihood(
     """
     marginal = Marginal(record(compiled.model, rows=compiled.rows), compiled.model)
     marginal.refuse_conditional("log_likelihood")
-    positions = draws.thinned(at_most)
+    first = next(marginal.pointwise() for _ in visited(marginal, draws, draws.thinned(1), "log_likelihood"))
+    room = most_bytes // max(1, sum(x.nbytes for x in first.values()))
+    positions = draws.thinned(room if at_most is None else at_most)
     rows = [marginal.pointwise() for _ in visited(marginal, draws, positions, "log_likelihood")]
     found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return {n: x.reshape(draws.n_chains, -1, *x.shape[1:]) for n, x in found.items()}, positions

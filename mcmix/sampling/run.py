@@ -15,6 +15,7 @@ from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.kernels.records import width
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.axes import labels_along
 from mcmix.sampling.buffers import Buffers, point
 from mcmix.sampling.failure import culprit, impossible_rows
 from mcmix.sampling.interrupts import HeldBack
@@ -239,7 +240,7 @@ def collected(compiled: CompiledModel, out: Buffers, n_rows: int) -> Draws:
             drawn = np.ascontiguousarray(drawn[..., np.ravel(node.mask)])
         variables[node.name] = drawn if lowest == 0 else drawn.astype(np.int32) + lowest
     moments = {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()}
-    return Draws(variables, statistics, moments, compiled.model.angles)
+    return Draws(variables, statistics, moments, compiled.model.angles, labels_along(compiled))
 
 
 def _mean_and_sd(array: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.covariates import Covariates, checked_covariates
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.missing import missing_entries
+from mcmix.nodes.names import in_columns, one_column
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import as_doubles, as_held, as_numbers, is_mapped
 from mcmix.nodes.stochastic import Stochastic, refuse_non_finite
@@ -147,7 +148,10 @@ def with_values(column: Column, value: Any) -> Column:
     node = column.node
     if column.is_object:
         return Column(node, value)
-    array = as_numbers(f"rows: {node.name}", value)
+    named = getattr(node, "data_names", None)
+    ordered = in_columns(f"rows: {node.name}", named.columns if named else None, value)
+    array = as_numbers(f"rows: {node.name}", ordered)
+    array = one_column(value, array) if len(column.shape) == 1 else array
     if np.shape(array) != column.shape:
         raise ModelError(f"rows: {node.name} expected shape {column.shape}, got shape {np.shape(array)}")
     if isinstance(node, Covariates):

@@ -10,6 +10,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.distribution import Distribution
+from mcmix.nodes.names import in_columns
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
@@ -99,6 +100,7 @@ def _column(node: Stochastic, value: Any) -> Column:
     columns = node.shape if vectors and len(node.shape) == 1 else node.shape[1:]
     if len(columns) > 1:
         raise ModelError(f"{node.name}: new rows are served for numbers and vectors, got rows of shape {columns}")
+    value = in_columns(f"new rows: {node.name}", node.columns, value)
     x = with_gaps(f"new rows: {node.name}", value)
     width = columns[0] if columns else 1
     x = x.reshape(-1, 1) if width == 1 and x.ndim <= 1 else np.atleast_2d(x)

@@ -23,12 +23,15 @@ class Draws:
         Of what is too large to be kept draw by draw.
     angles : frozenset of str
         Variables, and data, on a circle: -pi and pi are one point.
+    labels : dict of str to tuple of (sequence or None)
+        Of variables whose entries have names: labels along each axis, None where they are only counted.
     """
 
     variables: dict[str, np.ndarray]
     statistics: dict[str, np.ndarray] = field(default_factory=dict)
     moments: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     angles: frozenset[str] = frozenset()
+    labels: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.variables = {name: read_only(x) for name, x in self.variables.items()}
@@ -37,6 +40,7 @@ class Draws:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self.__dict__.setdefault("labels", {})  # of draws that an earlier release pickled
         self.__post_init__()  # copies of read-only arrays can be written to
 
     @property
@@ -93,4 +97,5 @@ def joined(calls: Sequence[Draws]) -> Draws:
         return {name: np.concatenate([part[name] for part in parts], axis=1) for name in names}
 
     variables, statistics = together([c.variables for c in calls]), together([c.statistics for c in calls])
-    return Draws(variables, statistics, angles=frozenset[str]().union(*[c.angles for c in calls]))
+    angles = frozenset[str]().union(*[c.angles for c in calls])
+    return Draws(variables, statistics, angles=angles, labels=calls[-1].labels)

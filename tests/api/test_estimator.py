@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import multivariate_normal
 
@@ -12,6 +13,7 @@ pytest.importorskip("sklearn", minversion="1.6")
 
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -218,3 +220,90 @@ def test_without_scikit_learn():
     )
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'mcmix[sklearn]'" in ran.stdout
+
+
+# -------------------------------------------------------------------- missing cells, criteria, responsibilities
+
+
+def with_gaps():
+    x, labels = clusters()
+    x[[3, 40], [1, 0]] = np.nan
+    x[7] = np.nan
+    return x, labels
+
+
+@pytest.mark.parametrize("kind, method", [*((k, "gibbs") for k in TYPES), ("full", "vb"), ("tied", "vb")])
+def test_missing_cells_are_unknown(kind, method):
+    x, labels = with_gaps()
+    mixture = mc.NormalMixture(2, covariance_type=kind, method=method, **SHORT).fit(x)
+    there = np.arange(60) != 7
+    assert adjusted_rand_score(labels[there], mixture.predict(x)[there]) > 0.95
+    assert mixture.score_samples(x)[7] == 0.0  # the density of nothing
+    np.testing.assert_allclose(mixture.predict_proba(x)[7], mixture.weights_)
+    whole, _ = clusters()
+    found = mc.NormalMixture(2, covariance_type=kind, method=method, **SHORT).fit(whole)
+    order, other = np.argsort(mixture.weights_), np.argsort(found.weights_)
+    np.testing.assert_allclose(mixture.means_[order], found.means_[other], atol=0.35)
+
+
+def test_the_density_of_one_column_is_the_other_integrated_out():
+    x, _ = clusters()
+    mixture = mc.NormalMixture(2, **SHORT).fit(x * [1.0, 50.0])
+    along = np.linspace(-1500.0, 2000.0, 7001)
+    row = np.column_stack([np.full(along.size, 0.5), along])
+    total = np.exp(mixture.score_samples(row)).sum() * (along[1] - along[0])
+    assert mixture.score_samples([[0.5, np.nan]])[0] == pytest.approx(np.log(total), abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["diag", "spherical"])
+def test_missing_cells_that_variational_bayes_cannot_serve_are_refused(kind):
+    with pytest.raises(ValueError, match="X: expected no missing cells with method='vb'.*got 4; take method='gibbs'"):
+        mc.NormalMixture(2, covariance_type=kind, method="vb").fit(with_gaps()[0])
+
+
+@pytest.mark.parametrize("kind, tolerance", [("full", 6.0), ("tied", 3.0), ("diag", 6.0)])
+def test_criteria_lie_next_to_those_at_the_maximum_of_the_likelihood(kind, tolerance):
+    x, _ = clusters()
+    ours = mc.NormalMixture(2, covariance_type=kind, **SHORT).fit(x)
+    theirs = GaussianMixture(2, covariance_type=kind, random_state=1).fit(x)
+    assert 0.0 < ours.bic(x) - theirs.bic(x) < tolerance  # the prior draws the mode away from the maximum
+    assert ours.bic(x) - ours.aic(x) == pytest.approx(theirs.bic(x) - theirs.aic(x))
+    by_vb = mc.NormalMixture(2, covariance_type=kind, method="vb", random_state=1).fit(x)
+    assert by_vb.bic(x) == pytest.approx(ours.bic(x), abs=1e-3)  # one mode, whatever found it
+    assert ours.bic(x[:30]) < ours.bic(x)
+
+
+def test_the_criterion_is_that_of_compare():
+    x, _ = clusters()
+    ours = mc.NormalMixture(1, **SHORT).fit(x)
+    scaled = (x - x.mean(0)) / x.std(0)
+    other = mc.MAP([normal_draws.normal_mixture(scaled, 1, "full", 1e-6)]).fit(seed=1)
+    assert ours.bic(x) == pytest.approx(other.BIC + 2 * len(x) * np.log(x.std(0)).sum(), abs=1e-4)
+
+
+def test_responsibilities_are_a_frame_under_the_names_of_the_rows():
+    x, _ = clusters()
+    frame = pd.DataFrame(x, columns=["speed", "mass"], index=[f"car {i}" for i in range(60)])
+    mixture = mc.NormalMixture(2, **SHORT).set_output(transform="pandas").fit(frame)
+    found = mixture.transform(frame)
+    assert list(found.columns) == ["normalmixture0", "normalmixture1"] and list(found.index) == list(frame.index)
+    np.testing.assert_array_equal(found.to_numpy(), mixture.predict_proba(frame))
+    assert list(mixture.feature_names_in_) == ["speed", "mass"]
+    assert "means[1, mass]" in mixture.inference_.summary().index
+    with pytest.raises(ValueError, match="feature names"):
+        mixture.predict(frame[["mass", "speed"]])
+
+
+@pytest.mark.parametrize("made", ["polars", "pyarrow", "xarray"])
+def test_tables_of_other_packages(made):
+    x, _ = clusters()
+    package = pytest.importorskip(made)
+    table = {
+        "polars": lambda: package.DataFrame({"speed": x[:, 0], "mass": x[:, 1]}),
+        "pyarrow": lambda: package.table({"speed": x[:, 0], "mass": x[:, 1]}),
+        "xarray": lambda: package.DataArray(x, dims=["car", "what"], coords={"what": ["speed", "mass"]}),
+    }[made]()
+    mixture = mc.NormalMixture(2, method="vb", random_state=1).fit(table)
+    plain = mc.NormalMixture(2, method="vb", random_state=1).fit(x)
+    np.testing.assert_allclose(mixture.predict_proba(table), plain.predict_proba(x), rtol=1e-9)
+    assert mixture.inference_.model.data_nodes[0].columns == ("speed", "mass")

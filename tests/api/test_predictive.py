@@ -232,7 +232,10 @@ def test_groups_for_arviz_and_back_from_a_file(tmp_path):
     for group, shape in shapes.items():
         assert data[group]["y"].shape == shape
         assert data[group]["y"].dims == ("chain", "draw", "observation")
-    assert data["posterior"]["p"].shape == (2, 50)  # thinned with the log likelihood
+    assert data["posterior"]["p"].shape == (2, 1000)  # every draw, whatever the other groups have
+    assert data["log_likelihood"]["y"].shape == (2, 50, 60)
+    kept = data["posterior"]["p"].sel(draw=data["log_likelihood"]["draw"])
+    assert kept.shape == (2, 50)
     assert again["posterior"]["p"].shape == (2, 1000) and again["posterior_predictive"]["y"].shape == (2, 500, 60)
     assert set(data["prior"].data_vars) == {"p", "mu", "z"}
     assert data["prior"]["mu"].dims == ("chain", "draw", "component")

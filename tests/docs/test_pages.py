@@ -17,6 +17,7 @@ PAGES = sorted(p for p in DOCS.rglob("*.md") if not MADE.intersection(p.relative
 PUBLIC = [
     *(name for name in mc.__all__ if name != "ChiSquared"),  # Chi2 by another name, said on the page of distributions
     "NormalMixture",
+    "MixtureModel",
     *(f"plots.{name}" for name in mc.plots.__all__),
     *(f"testing.{name}" for name in mcmix.testing.__all__),
 ]

@@ -52,6 +52,7 @@ OPTIONS = {  # keywords of MCMC that change what is sampled: features, or covere
     "tempering": "features", "marginal_moves": "features", "trace": "tests/sampling/test_run.py",
     "label_budget": "tests/sampling/test_label_draws.py",
     "name": "tests/sampling/test_run.py", "calc_deviance": "tests/pymc2/test_pymc2.py",
+    "dims": "tests/api/test_names_travel.py", "coords": "tests/api/test_names_travel.py",
 }  # fmt: skip
 OF_LAWS = {"value", "observed", "size", "trace"}
 ASKED = {  # functions of the package that take a run, by what asks them here

@@ -476,9 +476,9 @@ def test_names_and_units_stay_with_the_data():
 
 
 def test_what_only_counts_is_no_name():
-    assert names_of(DataFrame(np.zeros((2, 2))))[1:] == (None, None)
-    assert names_of(Series([1.0, 2.0]))[1:] == (None, None)
-    assert names_of([1.0])[1:] == (None, None)
+    assert names_of(DataFrame(np.zeros((2, 2))))[1:3] == (None, None)
+    assert names_of(Series([1.0, 2.0]))[1:3] == (None, None)
+    assert names_of([1.0])[1:3] == (None, None)
     levels = DataFrame(np.zeros((2, 2)), columns=[("a", 1), ("a", 2)])
     assert names_of(levels).columns == ("a, 1", "a, 2")
 

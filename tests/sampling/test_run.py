@@ -531,8 +531,8 @@ def reference_log_likelihood(posterior, rows):
 
 def test_log_likelihood_by_row_has_the_labels_summed_out(full):
     found = full["log_likelihood"]["y"]
-    assert found.shape == (4, 250, 60)  # a thousand draws at most
-    assert full["posterior"]["mu"].shape == (4, 250, 2)
+    assert found.shape == (4, 1000, 60)
+    assert full["posterior"]["mu"].shape == (4, 1000, 2)
     np.testing.assert_allclose(found.values, reference_log_likelihood(full["posterior"], ROWS), rtol=1e-9)
     assert list(found["observation"].values) == NAMES
 
@@ -542,8 +542,18 @@ def test_log_likelihood_says_its_size_when_it_is_thinned(m, capsys):
     assert found.shape == (4, 10, 60)
     said = capsys.readouterr().err
     assert all(word in said for word in ("40 of 4000", "MiB"))
-    thinned = m.to_arviz(log_likelihood=True, at_most=40)["posterior"]["mu"].values
-    assert np.isin(thinned, m.draws().variables["mu"]).all()
+
+
+def test_the_posterior_has_every_draw_and_the_log_likelihood_too(m, full, monkeypatch, capsys):
+    assert full["posterior"]["mu"].shape[:2] == full["log_likelihood"]["y"].shape[:2] == (4, 1000)
+    some = m.to_arviz(log_likelihood=True, at_most=40)
+    np.testing.assert_array_equal(some["posterior"]["mu"].values, m.draws().variables["mu"])
+    whole = full["log_likelihood"]["y"].sel(draw=some["log_likelihood"]["draw"])
+    np.testing.assert_array_equal(some["log_likelihood"]["y"].values, whole.values)
+    monkeypatch.setattr("mcmix.api.export.MOST_BYTES", 60 * 8 * 80)
+    capsys.readouterr()
+    assert m.to_arviz(log_likelihood=True)["log_likelihood"]["y"].shape == (4, 20, 60)
+    assert "80 of 4000 draws" in capsys.readouterr().err
 
 
 def test_log_likelihood_by_group_of_rows():
@@ -595,7 +605,7 @@ def test_leave_one_out_is_meaningful(full):
 
     found = arviz.loo(full)
     expected = reference_log_likelihood(full["posterior"], ROWS)
-    lppd = (logsumexp(expected, axis=(0, 1)) - np.log(1000)).sum()
+    lppd = (logsumexp(expected, axis=(0, 1)) - np.log(4000)).sum()
     elpd = found.elpd_loo if hasattr(found, "elpd_loo") else found.elpd
     assert lppd - 15 < elpd < lppd  # five parameters cost about five
 
@@ -655,7 +665,7 @@ def test_netcdf_and_back_with_a_pandas_index(index, tmp_path):
     for group, name in (("posterior", "mu"), ("posterior", "z"), ("log_likelihood", "y"), ("log_prior", "sd")):
         np.testing.assert_array_equal(read[group][name].values, written[group][name].values)
         assert read[group][name].dims == written[group][name].dims
-    labels = read["observed_data"]["y"]["observation"].values
+    labels = read["observed_data"]["y"][index.name or "observation"].values
     assert len(labels) == 60
     told = [str(label) for label in labels]
     for label, original in zip(told, index, strict=True):

@@ -84,6 +84,6 @@ def names(draws: Draws, facts: Facts) -> Iterator[Finding]:
             continue
         where = [f"within {in_words(seen.within, draws)}"] if seen.within else []
         where += ["between chains"] if seen.between else []
-        what = f"label switching of {name} {' and '.join(where)}: component-specific summaries are not meaningful"
-        advice = "use mc.relabel(m) before interpreting them"
+        what = f"label switching of {name} {' and '.join(where)}: draws by component are not meaningful as sampled"
+        advice = "summary() relabels them; use mc.relabel(m) before interpreting others"
         yield Finding("label switching present", NOTE, what, advice)

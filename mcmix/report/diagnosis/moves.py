@@ -40,7 +40,9 @@ def stillness(draws: Draws, facts: Facts, told: Sequence[str]) -> Iterator[Findi
         still = _still(flat)
         if not still.any() or any(name in what.partition(":")[0].split(", ") for what in told):
             continue
-        labels = [name] if still.all(axis=0).any() else element_labels(name, values.shape[2:])
+        labels = (
+            [name] if still.all(axis=0).any() else element_labels(name, values.shape[2:], draws.labels.get(name, ()))
+        )
         where = [name] if len(labels) == 1 else [labels[i] for i in np.flatnonzero(still.any(axis=1))]
         chains = in_words(np.flatnonzero(still.any(axis=0)), draws)
         what = f"{some_of(where)}: the same value in every draw of {chains}"

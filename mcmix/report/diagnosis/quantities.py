@@ -201,7 +201,10 @@ def groups_of(draws: Draws, facts: Facts, occupancies: Mapping[str, Occupancy]) 
     for name, values in draws.variables.items():
         if name not in facts.labels and values.dtype.kind in "fiub" and values[0, 0].size:
             shape = values.shape[2:]
-            labels, flat = element_labels(name, shape), values.reshape(*values.shape[:2], -1)
+            labels, flat = (
+                element_labels(name, shape, draws.labels.get(name, ())),
+                values.reshape(*values.shape[:2], -1),
+            )
             group = _plain(labels, flat, invariant=False, decides=name not in facts.nameless)
             found.append(replace(group, aliases=name in facts.suspects, circular=name in draws.angles))
     return found
@@ -254,7 +257,9 @@ def _sorted_group(
     size = len(tables[0])
     shape = draws.variables[tables[0][0][0]].shape[2:]
     rest = shape[1:] if shape and int(np.prod(shape[1:])) == len(tables) else (len(tables),) * (len(tables) > 1)
-    labels = element_labels(f"{name} (sorted)", (size, *rest))
+    own = tables[0][0][0]
+    along = (None, *draws.labels.get(own, ())[1:]) if rest == shape[1:] else ()  # ranks have no names
+    labels = element_labels(f"{name} (sorted)", (size, *rest), along)
     return Group(labels, partial(_ranks, tables, draws, classes), circular=holds_angles(tables[0], draws))
 
 

@@ -166,7 +166,12 @@ def _some(draws: Draws) -> Draws:
     """Evenly spaced draws of a long run."""
     step = -(-draws.n_draws // LONGEST)
     statistics = {"lp": draws.statistics["lp"][:, ::step]} if "lp" in draws.statistics else {}
-    return Draws({n: values[:, ::step] for n, values in draws.variables.items()}, statistics, angles=draws.angles)
+    return Draws(
+        {n: values[:, ::step] for n, values in draws.variables.items()},
+        statistics,
+        angles=draws.angles,
+        labels=draws.labels,
+    )
 
 
 def _counted(draws: Draws, name: str, facts: Facts, in_full: bool) -> Occupancy:

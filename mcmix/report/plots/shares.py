@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.nodes.stochastic import names_of
+from mcmix.nodes.names import names_of
 from mcmix.report.plots.sources import numbers_from, titled
 from mcmix.report.plots.style import INK, PALETTE, canvas, component_colour, root, tidy
 
@@ -196,7 +196,7 @@ def _over(
     axes.plot(
         places, np.full(places.size, -0.045), linestyle="none", marker="|", markersize=6, markeredgewidth=0.6, color=INK
     )
-    _, columns, units = names_of(against)
+    _, columns, units, _ = names_of(against)
     axes.set(ylim=(-0.08, 1.03), yticks=(0, 0.25, 0.5, 0.75, 1), ylabel="probability")
     axes.set_xlabel(titled(columns, units, "value", None) if name is None else name)
     axes.set_title(_told(doubtful, doubt), fontsize=9, color=INK, loc="left")

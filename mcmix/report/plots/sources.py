@@ -30,7 +30,10 @@ def draws_in(m: Any) -> Draws:
     numbers = {name: x for name, x in variables.items() if x.dtype.kind in "fiub"}
     if not numbers:
         raise ModelError("expected draws of numbers with the axes chain and draw, got none in the posterior")
-    return Draws(numbers, statistics, angles=arviz_bridge.angles_in(container_in(m)))
+    container = container_in(m)
+    return Draws(
+        numbers, statistics, angles=arviz_bridge.angles_in(container), labels=arviz_bridge.labels_in(container)
+    )
 
 
 def container_in(m: Any) -> Any:

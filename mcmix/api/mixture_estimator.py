@@ -1,0 +1,226 @@
+"""What the estimators have in common: data in, responsibilities and densities out, in scikit-learn's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+
+try:
+    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        "mc.NormalMixture and mc.MixtureModel need scikit-learn 1.6 or later: pip install 'mcmix[sklearn]'"
+    ) from error
+
+from mcmix.api.mode import MAP
+from mcmix.api.posterior import Posterior
+from mcmix.nodes.model import Model
+from mcmix.nodes.names import DataNames, names_of
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.report.evidence.scores import bayesian_information
+from mcmix.traces.memory import Draws
+
+PREDICTED = 1000  # draws that densities and responsibilities are averaged over
+
+
+class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator):
+    """A mixture behind scikit-learn's interface; what it is a mixture of, a subclass says.
+
+    A subclass has `_model`, the data of the mixture of the rows that it was fitted on, `_scaled`, rows in the model's
+    units, and `_log_units`, what log densities lose by these, for each column.
+    """
+
+    n_components: int
+    random_state: Any
+    weights_: np.ndarray
+    inference_: Any
+    _draws: Any
+    _names = DataNames()
+    _mode: Any = None
+
+    def _model(self, for_mode: bool = False) -> list[Stochastic]:
+        raise NotImplementedError
+
+    def _complete(self) -> list[Stochastic]:
+        """The data node of a model that is asked about other rows."""
+        return self._model(for_mode=True)
+
+    def _scaled(self, rows: np.ndarray) -> np.ndarray:
+        return rows
+
+    def _log_units(self) -> Any:
+        return 0.0
+
+    def _best(self) -> dict[str, np.ndarray] | None:
+        """The draw of highest density, by name; None where there are no draws."""
+        kept = self.inference_.draws()
+        at = np.unravel_index(int(np.argmax(kept.statistics["lp"])), kept.statistics["lp"].shape)
+        return {n: x[at] for n, x in kept.variables.items()}
+
+    def __sklearn_tags__(self) -> Any:
+        """Missing cells are accepted."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    # ---------------------------------------------------------------- data in
+
+    def _taken(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Rows to be fitted, shape (rows, D), NaN where missing; names of rows and columns are remembered."""
+        said = names_of(X)
+        rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2, ensure_all_finite="allow-nan")
+        empty = np.flatnonzero(np.isnan(rows).all(0))
+        if empty.size:
+            called = getattr(self, "feature_names_in_", list(range(rows.shape[1])))[empty[0]]
+            raise ValueError(f"X: expected some value in every column, got none in column {called!r}")
+        self._names = DataNames(said.index, said.columns, axes=said.axes)
+        self._mode = None
+        return np.asarray(rows)
+
+    def _named(self, node: Stochastic) -> Stochastic:
+        """The node of the data, under the names that they came with."""
+        node.data_names = self._names
+        return node
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _checked_counts(self, *names: str) -> None:
+        for name in names:
+            value, least = getattr(self, name), int(name != "burn")
+            if not isinstance(value, Integral) or value < least:
+                raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+
+    def _rows(self, X: Any) -> np.ndarray:  # noqa: N803
+        """New rows in the units of the model, NaN where missing."""
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan")
+        return self._scaled(np.asarray(rows))
+
+    # ---------------------------------------------------------------- what is asked of rows
+
+    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Log posterior predictive density of each row, shape (rows,); missing cells are integrated out."""
+        rows = self._rows(X)
+        return self._in_units(rows, _where_known(rows, self._asked.predict_logpdf, np.zeros(())))
+
+    @property
+    def _asked(self) -> Any:
+        """What answers questions about rows."""
+        return getattr(self, "_answering", self.inference_)
+
+    def _in_units(self, rows: np.ndarray, logs: np.ndarray) -> np.ndarray:
+        """Log densities of rows in the data's units, of the cells that are there."""
+        return np.asarray(logs - np.where(np.isnan(rows), 0.0, self._log_units()).sum(1))
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
+        """Mean log posterior predictive density of the rows; `y` is not used."""
+        return float(self.score_samples(X).mean())
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Posterior probability of each component for each row (responsibilities), shape (rows, K)."""
+        rows = self._rows(X)
+        return _where_known(rows, self._asked.memberships, self.weights_)
+
+    def transform(self, X: Any) -> Any:  # noqa: N803
+        """The responsibilities, as :meth:`predict_proba`; a frame after ``set_output(transform="pandas")``."""
+        return self.predict_proba(X)
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Choose what :meth:`transform` and `fit_transform` return.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, optional
+            An array, or a frame with a column for each component; None leaves it as it is.
+
+        Returns
+        -------
+        MixtureEstimator
+            Itself.
+        """
+        super().set_output(transform=transform)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """The most probable component of each row, shape (rows,)."""
+        return np.asarray(self.predict_proba(X).argmax(1))
+
+    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:  # noqa: N803
+        """Fit, and the most probable component of each row; `y` is not used."""
+        return self.fit(X).predict(X)
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used."""
+        raise NotImplementedError
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components
+
+    # ---------------------------------------------------------------- criteria
+
+    def bic(self, X: Any) -> float:  # noqa: N803
+        """Schwarz's criterion of the rows (lower is better), at the mode of the posterior, labels summed out.
+
+        The mode is looked for when a criterion is first asked for, from the best draw on; weights have a flat prior
+        there.
+        """
+        height, parameters, rows = self._at_mode(X)
+        return bayesian_information(height, parameters, rows)
+
+    def aic(self, X: Any) -> float:  # noqa: N803
+        """Akaike's criterion of the rows (lower is better), at the mode of the posterior; see :meth:`bic`."""
+        height, parameters, _ = self._at_mode(X)
+        return 2.0 * parameters - 2.0 * height
+
+    def _at_mode(self, X: Any) -> tuple[float, int, int]:  # noqa: N803
+        """Log likelihood of the rows at the mode, number of free parameters, rows of which something is there."""
+        rows = self._rows(X)
+        if self._mode is None:
+            found = MAP(self._model(for_mode=True))
+            _begin(found, self._best())
+            found.fit(seed=self._fit_seed)
+            self._mode = {n.name: np.asarray(v) for n, v in found._values.items()}, found.len
+        values, parameters = self._mode
+        draw = Draws({name: value[None, None] for name, value in values.items()})
+        at_it = Posterior(Model(self._complete()), [draw])
+        height = self._in_units(rows, _where_known(rows, at_it.predict_logpdf, np.zeros(()))).sum()
+        return float(height), parameters, int((~np.isnan(rows)).any(1).sum())
+
+    _fit_seed = 0
+
+    # ---------------------------------------------------------------- draws of rows
+
+    def _checked_samples(self, n_samples: Any) -> int:
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples: expected a whole number of at least 1, got {n_samples!r}")
+        return int(n_samples)
+
+
+def _where_known(rows: np.ndarray, answer: Callable[[np.ndarray], Any], unknown: np.ndarray) -> np.ndarray:
+    """Answers for rows of which something is there, and one for those of which nothing is."""
+    there = ~np.isnan(rows).all(1)
+    if there.all():
+        return np.asarray(answer(rows))
+    found = np.broadcast_to(unknown, (len(rows), *unknown.shape)).astype(float)
+    if there.any():
+        found[there] = answer(rows[there])
+    return found
+
+
+def _begin(found: MAP, values: Mapping[str, np.ndarray] | None) -> None:
+    """Let the search for a mode begin at given values."""
+    for node in found.model.stochastics if values is not None else ():
+        if values is not None and node.name in values and node.mask is None:
+            node.value = values[node.name]
+            node.given = node.value
+
+
+__all__ = ["MixtureEstimator", "check_random_state"]

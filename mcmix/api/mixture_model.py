@@ -1,0 +1,257 @@
+"""MixtureModel: mixtures of any distribution of the package behind scikit-learn's interface."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import mcmix as mc
+from mcmix.api.default_priors import PRIORS, VECTORS, components
+from mcmix.api.mcmc import MCMC
+from mcmix.api.mixture_estimator import MixtureEstimator
+from mcmix.api.posterior import Posterior
+from mcmix.api.relabel import Wish, renamed
+from mcmix.distributions.family import Family
+from mcmix.distributions.table import FAMILIES
+from mcmix.nodes.distribution import Distribution
+from mcmix.nodes.model import Model, parents_given
+from mcmix.nodes.node import Node
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.traces.memory import Draws, read_only
+
+NAMED = {"".join(c for c in name if c.isalnum()).lower(): name for name in (*PRIORS, "MvNormal")}
+
+
+class MixtureModel(MixtureEstimator):
+    """Posterior of a mixture of any distribution, by Gibbs sampling, as a scikit-learn estimator.
+
+    Parameters
+    ----------
+    n_components : int
+    distribution : distribution class or str
+        Of the components, such as ``mc.Poisson`` or ``"poisson"``: any of single numbers that has a default prior (see
+        the notes), or ``mc.MvNormal`` for rows of columns that depend on one another. With another distribution, the
+        columns are independent given the component.
+    fixed : mapping of str to number, optional
+        Parameters of the distribution that are known, such as ``{"trials": 20}`` of a Binomial.
+    n_draws, thin, burn, n_chains : int
+        Draws kept of each chain, one every `thin` sweeps, after `burn` sweeps; chains.
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    inference_ : MCMC
+        With all its methods. Its draws are relabelled (see :func:`mcmix.relabel`).
+    weights_ : ndarray, shape (K,)
+    parameters_ : dict of str to ndarray, shape (K,) or (K, D)
+        Posterior mean of every parameter that has a prior (of a MvNormal: (K, D) and (K, D, D)); of a location of
+        angles its circular mean.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X has names of columns.
+
+    Raises
+    ------
+    ValueError
+        In fit, for an impossible parameter, data that the distribution cannot produce, or fewer than two rows.
+
+    See Also
+    --------
+    NormalMixture : normal mixtures with other covariances, and by variational Bayes.
+
+    Notes
+    -----
+    Weights are Dirichlet with ones. Parameters have weak priors on the scale of each column of the data:
+
+    {priors}
+
+    NaN is a missing cell (at random): an unknown of the model, and left out of densities and responsibilities.
+    A fitted estimator that was pickled comes back with its draws; its chains do not go on.
+
+    Examples
+    --------
+    >>> import numpy as np, mcmix as mc
+    >>> visits = np.random.default_rng(1).poisson([[1.0], [12.0]], (2, 60)).reshape(-1, 1)
+    >>> mixture = mc.MixtureModel(2, distribution="poisson", random_state=1).fit(visits)
+    >>> np.sort(mixture.parameters_["mean"]).round().astype(int).tolist(), mixture.transform(visits).shape
+    ([1, 12], (120, 2))
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        distribution: Any = "normal",
+        fixed: Mapping[str, Any] | None = None,
+        n_draws: int = 250,
+        thin: int = 4,
+        burn: int = 1000,
+        n_chains: int = 4,
+        random_state: Any = None,
+    ):
+        self.n_components, self.distribution, self.fixed = n_components, distribution, fixed
+        self.n_draws, self.thin, self.burn, self.n_chains = n_draws, thin, burn, n_chains
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> MixtureModel:  # noqa: N803
+        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used."""
+        rows = self._taken(X)
+        self._checked_counts("n_components", "n_draws", "thin", "burn", "n_chains")
+        self._family = _family_of(self.distribution)
+        self._known = _checked_fixed(self._family, self.fixed)
+        self._fitted_on = rows[~np.isnan(rows).all(1)]  # empty rows tell nothing
+        self._fit_seed = seed = self._seed()
+        self.inference_ = MCMC(self._model())
+        sweeps = self.burn + self.n_draws * self.thin
+        run = self.inference_.sample(sweeps, self.burn, self.thin, chains=self.n_chains, seed=seed, progress_bar=False)
+        run.or_interrupted()
+        self._hold(self._matched(self.inference_.draws()))
+        return self
+
+    def _model(self, for_mode: bool = False) -> list[Stochastic]:
+        """The data given the labels; missing cells of few values would be labels too, so that they are left out."""
+        rows = self._fitted_on
+        if not np.isnan(rows).any() or self._family.values is None or self._family.event_ndim:
+            return [self._data(rows)]
+        label, parameters = self._label(len(rows)), self._parameters()
+        return [self._column(j, rows[:, j], label, parameters) for j in range(rows.shape[1])]
+
+    def _complete(self) -> list[Stochastic]:
+        """A model of as many complete rows, for questions about other rows."""
+        rows = self._fitted_on
+        return [self._data(np.where(np.isnan(rows), np.nanmax(rows, 0), rows))]
+
+    def _label(self, rows: int) -> Any:
+        k = self.n_components
+        return mc.Categorical("label", mc.Dirichlet("weights", np.ones(k)), size=rows, trace=False)
+
+    def _data(self, rows: np.ndarray) -> Stochastic:
+        label = self._label(len(rows))
+        looked_up = {n: p[label] if isinstance(p, Node) else p for n, p in self._parameters().items()}
+        value = rows if self._in_columns else rows[:, 0]
+        return self._named(getattr(mc, self._family.name)("rows", **looked_up, value=value, observed=True))
+
+    def _column(self, j: int, values: np.ndarray, label: Any, parameters: Mapping[str, Any]) -> Stochastic:
+        """The cells of a column that are there."""
+        there = np.flatnonzero(~np.isnan(values))
+        own = {n: p[:, j][label[there]] if isinstance(p, Node) else p for n, p in parameters.items()}
+        return getattr(mc, self._family.name)(f"rows {j}", **own, value=values[there], observed=True)
+
+    def _parameters(self) -> dict[str, Any]:
+        """Parameters of the components, by name: new nodes, and known numbers."""
+        return components(self._family.name, self._fitted_on, self.n_components, self._known)
+
+    @property
+    def _in_columns(self) -> bool:
+        """Whether the model's data are a table: vectors, or numbers in several columns."""
+        return self._family.event_ndim == 1 or self._fitted_on.shape[1] > 1
+
+    def _matched(self, draws: Draws) -> Draws:
+        """Draws in which components have one name throughout."""
+        if self.n_components == 1:
+            return draws
+        return renamed(self.inference_, draws, Wish("auto"))[0]
+
+    def _hold(self, draws: Draws) -> None:
+        """Let draws be those of the estimator."""
+        kept = self.inference_.draws()
+        for name in kept.variables:
+            kept.variables[name] = read_only(draws.variables[name])
+        self._answering = Posterior(Model(self._complete()), [kept])
+        names = [n for n in kept.variables if n not in ("weights", "rows")]
+        self.weights_ = self.inference_.moments("weights")[0]
+        self.parameters_ = {n: np.asarray(self.inference_.moments(n)[0]) for n in names}
+
+    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Draw rows from the posterior predictive distribution: rows, shape (n_samples, D), and their components."""
+        n = self._checked_samples(n_samples)
+        rng, draws = np.random.default_rng(self._seed()), self.inference_.draws()
+        which = rng.integers(draws.n_chains * draws.n_draws, size=n)
+        drawn = {name: x.reshape(-1, *x.shape[2:])[which] for name, x in draws.variables.items()}
+        cumulative = np.cumsum(drawn["weights"], axis=1)
+        labels = (cumulative[:, :-1] <= rng.random((n, 1)) * cumulative[:, -1:]).sum(1)
+        own = self._parameters()
+        parameters = [_at(own.get(p.name, p.default), drawn, labels) for p in self._family.parameters]
+        shape = (n, self.n_features_in_) if self._in_columns else (n,)
+        rows = np.asarray(self._family.draw(rng, shape, *parameters), dtype=float)
+        return rows.reshape(n, -1), labels
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Draws instead of the nodes."""
+        state = dict(super().__getstate__())
+        found = state.pop("inference_", None)
+        state.pop("_answering", None)
+        if found is not None:
+            state["_found"] = found.draws()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        found = state.pop("_found", None)
+        super().__setstate__(state)
+        if found is not None:
+            self.inference_ = MCMC(self._model())
+            self.inference_._calls.append(found)
+            self._answering = Posterior(Model(self._complete()), [found])
+
+
+def _at(parameter: Any, drawn: Mapping[str, np.ndarray], labels: np.ndarray) -> Any:
+    """A parameter of the components that labels name, each at a draw of its own."""
+    if not isinstance(parameter, Node):
+        return parameter
+    values = {n: drawn[n.name] for n in (parameter, *parameter.extended_parents) if n.name in drawn}
+    whole = values[parameter] if parameter in values else parameter.function(**parents_given(parameter, values))  # type: ignore[attr-defined]
+    return whole[np.arange(len(labels)), labels]
+
+
+def _family_of(distribution: Any) -> Family:
+    """The family of a distribution class, or of its name in any spelling.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or has no default prior; those that have one are listed.
+    """
+    name = distribution
+    if isinstance(distribution, type) and issubclass(distribution, Distribution):
+        name = getattr(getattr(distribution, "family", None), "name", distribution.__name__)
+    plain = "".join(c for c in name if c.isalnum()).lower() if isinstance(name, str) else ""
+    if plain not in NAMED:
+        listed = ", ".join(sorted(NAMED.values()))
+        raise ValueError(f"distribution: expected one that has a default prior ({listed}), got {distribution!r}")
+    return FAMILIES[NAMED[plain]]
+
+
+def _checked_fixed(family: Family, fixed: Any) -> dict[str, Any]:
+    """Known parameters, by name.
+
+    Raises
+    ------
+    ValueError
+        If one is no parameter of the distribution, or no number.
+    """
+    names = [p.name for p in family.parameters]
+    if not isinstance(fixed or {}, Mapping):
+        raise ValueError(f"fixed: expected numbers by name of parameter, {{'{names[0]}': ...}}, got {fixed!r}")
+    for name, value in (fixed or {}).items():
+        if name not in names or family.event_ndim:
+            raise ValueError(f"fixed: expected parameters of {family.name} ({', '.join(names)}), got {name!r}")
+        if not isinstance(value, (int, float, np.number)):
+            raise ValueError(f"fixed: {name} expected a number, got {value!r}")
+    if fixed and set(fixed) == set(names):
+        raise ValueError(f"fixed: expected some parameter of {family.name} to be unknown, got all of them")
+    return dict(fixed or {})
+
+
+def _with_priors(text: str | None) -> str | None:
+    """The docstring, the table of priors in its place; Python 3.13 has taken its margin away."""
+    listed = [f"- {name}: {prior.words}." for name, prior in PRIORS.items()] + [f"- MvNormal: {VECTORS}."]
+    margin = re.search(r"^( *)\{priors\}", text or "", re.MULTILINE)
+    return text if text is None or margin is None else text.replace("{priors}", f"\n{margin[1]}".join(listed))
+
+
+MixtureModel.__doc__ = _with_priors(MixtureModel.__doc__)
+
+__all__ = ["MixtureModel"]
