@@ -6,6 +6,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 
 import pytest
 
@@ -43,3 +44,27 @@ def test_laws_document_every_parameter(family):
         assert f"{parameter.name} :" in documentation
     for keyword in known.alternatives:
         assert f"{keyword} :" in documentation
+
+
+def methods():
+    """Public methods of what users sample, fit and ask, each once."""
+    found = {}
+    for kind in (mc.MCMC, mc.Posterior, mc.VB, mc.MAP):
+        for name, method in inspect.getmembers(kind, inspect.isfunction):
+            if not name.startswith("_"):
+                found[f"{method.__module__}.{method.__qualname__}"] = method
+    return sorted(found.items())
+
+
+def told(documentation):
+    """Names that stand at the head of an entry, several before one colon included."""
+    heads = re.findall(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: :.*)?$", documentation, re.MULTILINE)
+    return {name.strip(" *") for head in heads for name in head.split(",")}
+
+
+@pytest.mark.parametrize("name, method", methods(), ids=[name for name, _ in methods()])
+def test_methods_document_their_parameters_and_what_comes_back(name, method):
+    documentation, signature = inspect.getdoc(method) or "", inspect.signature(method)
+    parameters = {n for n in list(signature.parameters)[1:] if n != "unknown"}
+    assert parameters <= told(documentation)
+    assert signature.return_annotation in (None, "None") or "\nReturns\n-------\n" in documentation

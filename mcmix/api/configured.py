@@ -187,6 +187,11 @@ class Configured(Posterior):
     def temper(self, tempering: Any) -> None:
         """Sample with parallel tempering (or, given None, without): see ``tempering`` of :class:`MCMC`.
 
+        Parameters
+        ----------
+        tempering : int, sequence of float, Tempering or None
+            So many levels, or these powers of the likelihood; None for plain sweeps.
+
         Raises
         ------
         ModelError
@@ -200,7 +205,13 @@ class Configured(Posterior):
         self._tempering, self._assembled = tempering_from(tempering), None
 
     def remove_step_method(self, step: Any) -> None:
-        """Take back a step (or several) that was asked for; its nodes get one from the table again."""
+        """Take back a step (or several) that was asked for; its nodes get one from the table again.
+
+        Parameters
+        ----------
+        step : Step or sequence of Step
+            As :meth:`use_step_method` was given them, or as they stand in ``step_methods``.
+        """
         with Alone(self, "remove_step_method") as held:
             self._choices = held.letting_through(lambda: self._choices_without(step))
             self._assembled = None
@@ -215,7 +226,15 @@ class Configured(Posterior):
         return [c for c in self._choices if not nodes & set(c.nodes)]
 
     def assign_step_methods(self, verbose: int = -1, draw_from_prior_when_possible: bool = True) -> None:
-        """Choose steps now (sample() does it otherwise); optionally sample what no data depend on like the rest."""
+        """Choose steps now (sample() does it otherwise); optionally sample what no data depend on like the rest.
+
+        Parameters
+        ----------
+        verbose : int
+            Accepted for PyMC 2's sake.
+        draw_from_prior_when_possible : bool
+            Draw what no data depend on from its distribution given its parents; else it gets steps like the rest.
+        """
         with Alone(self, "assign_step_methods") as held:
             self._refuse_started("assign_step_methods")
             self._draw_from_prior, self._assembled = draw_from_prior_when_possible, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import ItemsView, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,23 @@ from mcmix.api.observed import Observed
 from mcmix.api.posterior import Posterior
 from mcmix.api.reading import read_draws
 from mcmix.nodes.model import Model
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.report.elements import element_labels
+from mcmix.report.html import MOST_SHOWN
 from mcmix.traces.memory import Draws
 from mcmix.variational.engine import Engine
 from mcmix.variational.joint_factors import ConditionalNormal
+from mcmix.variational.posteriors import Posterior as Factor
+
+
+def table_of(factors: Iterable[Factor]) -> dict[str, list[Any]]:
+    """Mean and standard deviation of every number of factors that are small, as columns of a table."""
+    small = [q for q in factors if q.mean.size <= MOST_SHOWN]
+    return {
+        "unknown": [label for q in small for label in element_labels(q.node.name, q.node.shape)],
+        "mean": [x for q in small for x in q.mean.ravel().tolist()],
+        "standard deviation": [x for q in small for x in q.sd.ravel().tolist()],
+    }
 
 
 class FactorDraws(Observed, ABC):
@@ -37,6 +52,10 @@ class FactorDraws(Observed, ABC):
         seed : int or SeedSequence, optional
         labels : bool
             Draw labels too.
+
+        Returns
+        -------
+        dict of str to ndarray
         """
         self._done("draws")
         n, rng = at_least_one(n, "n", "draws"), np.random.default_rng(sequence_from(seed, "draws"))
@@ -90,6 +109,12 @@ class FactorDraws(Observed, ABC):
     def to_arviz(self, n: int = 1000, seed: Any = None) -> Any:
         """Draws from the factors and the data, for ArviZ: one chain of independent draws.
 
+        Parameters
+        ----------
+        n : int
+            Draws.
+        seed : int or SeedSequence, optional
+
         Returns
         -------
         arviz.InferenceData (ArviZ 0.x) or xarray.DataTree (ArviZ 1.x)
@@ -106,9 +131,32 @@ class FactorDraws(Observed, ABC):
     def memberships(self, new: Any = None, *, label: Any = None) -> np.ndarray:
         """Responsibility (allocation probability) of each component for each unit."""
 
+    def start(self) -> dict[Stochastic, np.ndarray]:
+        """Posterior means and most probable labels by node: a start for MCMC.
+
+        Returns
+        -------
+        dict of node to ndarray
+        """
+        self._done("start")
+        found: dict[Stochastic, np.ndarray] = {n: q.mean for n, q in self._engine.posteriors.items()}
+        for p in self._engine.passes:
+            if p.label.node.mask is None:
+                found[p.label.node] = p.label.values[p.shares().argmax(1)]
+        return found
+
+    def items(self) -> ItemsView[Stochastic, np.ndarray]:
+        """Those of :meth:`start`, so that ``MCMC(...).sample(..., start=q)`` takes the object itself.
+
+        Returns
+        -------
+        items view of node and value
+        """
+        return self.start().items()
+
     @abstractmethod
     def _done(self, what: str) -> None:
         """Refuse what needs an update before there was one."""
 
 
-__all__ = ["FactorDraws"]
+__all__ = ["FactorDraws", "table_of"]

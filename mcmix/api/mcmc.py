@@ -335,6 +335,10 @@ class MCMC(Stored):
     def or_interrupted(self) -> MCMC:
         """Itself, for loops of many runs: ``m.sample(...).or_interrupted()`` raises where Ctrl-C ended the call.
 
+        Returns
+        -------
+        MCMC
+
         Raises
         ------
         KeyboardInterrupt
@@ -463,7 +467,20 @@ class MCMC(Stored):
     # ---------------------------------------------------------------- replicates
 
     def prior_predictive(self, n: int = 500, seed: Any = None, names: Any = None) -> dict[str, np.ndarray]:
-        """Draws of unknowns and replicates of data from the prior; see :meth:`mcmix.Model.prior_predictive`."""
+        """Draws of unknowns and replicates of data from the prior; see :meth:`mcmix.Model.prior_predictive`.
+
+        Parameters
+        ----------
+        n : int
+            Draws.
+        seed : int or SeedSequence, optional
+        names : str, node or sequence of these, optional
+            By default all unknowns and data.
+
+        Returns
+        -------
+        dict of str to ndarray, shape ``(n, *shape of the node)``
+        """
         return self.model.prior_predictive(n, seed, names)
 
     def _repr_html_(self) -> str:

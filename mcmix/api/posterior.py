@@ -97,6 +97,27 @@ class Posterior(PosteriorDraws):
 
         The interval's key follows alpha: ``'95% HPD interval'`` for 0.05; its value has shape ``(2, *shape)``. Of
         angles (variables of a distribution such as VonMises) all of it is circular, in (-pi, pi].
+
+        Parameters
+        ----------
+        variables : str, node or sequence of these, optional
+            By default all that were kept.
+        alpha : float
+            The interval holds a share 1 - alpha of the draws.
+        start : int
+            Draws of each chain that are left out at its beginning.
+        batches : int
+            Whose means the Monte Carlo error is read from.
+        chain : int, optional
+            One chain; by default all.
+        quantiles : sequence of float
+            In percent.
+        calls : {"last", "all"}, optional
+
+        Returns
+        -------
+        dict of str to dict
+            Statistics by variable, each of the variable's shape.
         """
         draws = self.draws(calls)
         names = self._reported(draws) if variables is None else listed(variables)
@@ -167,7 +188,19 @@ class Posterior(PosteriorDraws):
         return diagnosis.in_full(self, self.draws(calls))
 
     def relabel(self, method: str = "auto", **options: Any) -> Any:
-        """Draws with one name for each component; see :func:`mcmix.relabel`."""
+        """Draws with one name for each component; see :func:`mcmix.relabel`.
+
+        Parameters
+        ----------
+        method : str
+            One of the methods of :func:`mcmix.relabel`.
+        **options
+            Of the same function.
+
+        Returns
+        -------
+        arviz.InferenceData (ArviZ 0.x) or xarray.DataTree (ArviZ 1.x)
+        """
         from mcmix.api.relabel import relabel  # what loads ArviZ or pandas is loaded when it is asked for
 
         return relabel(self, method, **options)
@@ -175,7 +208,17 @@ class Posterior(PosteriorDraws):
     def sensitivity(
         self, priors: Any = None, names: Any = None, *, draws: int = 4000, calls: str = "last", method: str = "auto"
     ) -> Any:
-        """How the posterior answers to its priors and likelihood, by power-scaling; see :func:`mcmix.sensitivity`."""
+        """How the posterior answers to its priors and likelihood, by power-scaling; see :func:`mcmix.sensitivity`.
+
+        Parameters
+        ----------
+        priors, names, draws, calls, method
+            As for :func:`mcmix.sensitivity`.
+
+        Returns
+        -------
+        Sensitivity
+        """
         from mcmix.api.sensitivity import sensitivity
 
         return sensitivity(self, priors=priors, names=names, draws=draws, calls=calls, method=method)
@@ -259,9 +302,8 @@ class Posterior(PosteriorDraws):
             NaN for missing coordinates.
         at_most : int
             Draws that are averaged over.
-        label : node or name, optional
-            Which label vector; by default the first, and for new rows the only one. ``memberships("z")`` and ``name=``
-            say the same.
+        label, name : node or name, optional
+            Which label vector; by default the first, and for new rows the only one. ``memberships("z")`` says the same.
 
         Returns
         -------
@@ -340,6 +382,14 @@ class Posterior(PosteriorDraws):
     def predictive_density(self, name: str | None, grid: Any, n_draws: int = 200) -> np.ndarray:
         """Density of a new row of a data node at each grid point, at thinned draws, labels summed out.
 
+        Parameters
+        ----------
+        name : str or None
+            Of a data node; None for the only one.
+        grid : array_like, shape (grid,)
+        n_draws : int
+            Draws at most, evenly spaced.
+
         Returns
         -------
         ndarray, shape (n_draws, grid)
@@ -347,7 +397,20 @@ class Posterior(PosteriorDraws):
         return self.component_densities(name, grid, n_draws).sum(axis=1)
 
     def component_densities(self, name: str | None, grid: Any, n_draws: int = 200) -> np.ndarray:
-        """As :meth:`predictive_density`, each component apart and times its weight; shape (n_draws, K, grid)."""
+        """As :meth:`predictive_density`, each component apart and times its weight; shape (n_draws, K, grid).
+
+        Parameters
+        ----------
+        name : str or None
+            Of a data node; None for the only one.
+        grid : array_like, shape (grid,)
+        n_draws : int
+            Draws at most, evenly spaced.
+
+        Returns
+        -------
+        ndarray, shape (n_draws, K, grid)
+        """
         node = self._data(name)
         return replay.component_densities(
             self.assembled, self.draws(), node, with_gaps("component_densities: grid", grid), n_draws

@@ -103,6 +103,15 @@ class PosteriorDraws(Observed):
     def draws(self, calls: str | None = None) -> Draws:
         """Draws of the last call, or of all calls with ``calls="all"``.
 
+        Parameters
+        ----------
+        calls : {"last", "all"}, optional
+
+        Returns
+        -------
+        Draws
+            Arrays by name, shape ``(chains, draws, *shape of the node)``.
+
         Raises
         ------
         ModelError
@@ -123,6 +132,11 @@ class PosteriorDraws(Observed):
         chain : int, optional
             One chain; by default all.
         calls : {"last", "all"}, optional
+
+        Returns
+        -------
+        Trace
+            ``m.trace("mu")[:]`` joins the chains, first axis the draws.
 
         Raises
         ------
@@ -183,6 +197,10 @@ class PosteriorDraws(Observed):
 
         Missing entries that are too many to be kept draw by draw have running ones.
 
+        Parameters
+        ----------
+        name : str or node
+
         Returns
         -------
         mean, standard deviation : ndarray of the variable's shape (missing entries: one axis)
@@ -197,7 +215,18 @@ class PosteriorDraws(Observed):
         return kept.mean(0), kept.std(0)
 
     def completed(self, name: Any) -> np.ndarray:
-        """Data with the posterior mean in the place of each missing entry (for labels and counts, of their numbers)."""
+        """Data with the posterior mean in the place of each missing entry (for labels and counts, of their numbers).
+
+        Parameters
+        ----------
+        name : str or node
+            Data with missing entries.
+
+        Returns
+        -------
+        ndarray
+            Of the data's shape.
+        """
         node = self._node(name, "completed") if isinstance(name, str) else name
         assert isinstance(node, Stochastic)
         column = self.rows.column_of(node)
@@ -206,12 +235,27 @@ class PosteriorDraws(Observed):
         return column.completed(self.moments(node)[0])
 
     def observed_data(self) -> dict[str, np.ndarray]:
-        """The data by node name; NaN where an entry is missing."""
+        """The data by node name; NaN where an entry is missing.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
         rows = self.rows
         return {n.name: rows[n].shown() for n in self.model.data_nodes}
 
     def is_discrete(self, name: str) -> bool:
-        """Whether a data node takes whole numbers only."""
+        """Whether a data node takes whole numbers only.
+
+        Parameters
+        ----------
+        name : str
+            Of a data node.
+
+        Returns
+        -------
+        bool
+        """
         family = self._data(name).family
         return bool(family is not None and family.support.discrete)
 

@@ -365,8 +365,7 @@ class Predictive:
         return f"<Predictive of {self.title}: {what}, mean over {len(self._positions)} draws{summed_out}>"
 
     def _repr_html_(self) -> str:
-        title, _, summed_out = repr(self).strip("<>").partition("; ")
-        return shown(title, None, summed_out, "methods: pdf, logpdf, cdf, quantile, rvs")
+        return shown(repr(self).strip("<>"), None, "methods: pdf, logpdf, cdf, quantile, rvs")
 
     # ---------------------------------------------------------------- at each draw
 
@@ -497,6 +496,5 @@ class Predictive:
 
 
 _ENDS = {"": "mean", "_low": "low", "_high": "high"}
-
 
 __all__ = ["Predictive", "predictive"]

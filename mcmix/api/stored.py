@@ -52,6 +52,15 @@ class Stored(Configured):
 
         Draws are not in it: see :meth:`to_arviz`. What a step of your own keeps in its attributes is not either.
 
+        Parameters
+        ----------
+        path : str or Path
+            ``.npz`` is added where it is missing.
+
+        Returns
+        -------
+        Path
+
         Raises
         ------
         ModelError
@@ -71,6 +80,11 @@ class Stored(Configured):
         ----------
         path : str or Path
             Written by :meth:`save_state` for the same model with the same steps.
+
+        Returns
+        -------
+        MCMC
+            Itself.
 
         Raises
         ------

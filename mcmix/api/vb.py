@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 
 from mcmix.api.arguments import at_least_one, sequence_from
-from mcmix.api.factor_draws import FactorDraws
+from mcmix.api.factor_draws import table_of
+from mcmix.api.factor_files import FactorFiles
 from mcmix.api.label_posterior import LabelPosterior, _numbers_of, _powers, _tolerance
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
@@ -17,13 +17,12 @@ from mcmix.nodes.names import in_columns
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import as_numbers, with_gaps
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.report.elements import element_labels
-from mcmix.report.html import MOST_SHOWN, shown
+from mcmix.report.html import shown
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.replay import with_known_labels
 from mcmix.screen import say
 from mcmix.structure.rows import Rows
-from mcmix.variational import files, predictive
+from mcmix.variational import predictive
 from mcmix.variational.convergence import NATS, Tolerance
 from mcmix.variational.engine import Engine
 from mcmix.variational.passes import LabelPass
@@ -34,7 +33,7 @@ from mcmix.variational.starts import best_start, default_starts, labels_of, rand
 from mcmix.variational.statements import Labelled
 
 
-class VB(FactorDraws):
+class VB(FactorFiles):
     """Mean-field variational Bayes: the best approximation of a posterior by independent factors.
 
     Every unknown gets a factor in closed form (normal, gamma, beta, Dirichlet, multivariate normal, Wishart), every
@@ -256,7 +255,17 @@ class VB(FactorDraws):
         self._ready = True
 
     def initialize_from_random(self, seed: Any = None) -> VB:
-        """Start the next update at random labels, drawn from `seed`."""
+        """Start the next update at random labels, drawn from `seed`.
+
+        Parameters
+        ----------
+        seed : int or SeedSequence, optional
+
+        Returns
+        -------
+        VB
+            Itself.
+        """
         rng = np.random.default_rng(sequence_from(seed, "initialize_from_random"))
         passes = self._engine.passes
         self._ready = False
@@ -271,6 +280,11 @@ class VB(FactorDraws):
         values : mapping of node or name to value
             Labels of every label vector; or values of unknown parameters, at which their factors stand for the first
             pass over the data (the others at their priors).
+
+        Returns
+        -------
+        VB
+            Itself.
 
         Raises
         ------
@@ -300,6 +314,11 @@ class VB(FactorDraws):
         """Start the next update with every factor at its prior.
 
         Components whose priors are equal would then stay equal for ever; such a start is refused.
+
+        Returns
+        -------
+        VB
+            Itself.
 
         Raises
         ------
@@ -400,7 +419,12 @@ class VB(FactorDraws):
         return predictive.mixed(p, self._new_rows(p, new))
 
     def predicts_exactly(self) -> bool:
-        """Whether predictive densities are exact averages over the factors."""
+        """Whether predictive densities are exact averages over the factors.
+
+        Returns
+        -------
+        bool
+        """
         self._done("predicts_exactly")
         return all(predictive.is_exact(s) for p in self._engine.passes for s in p.statements)
 
@@ -436,51 +460,6 @@ class VB(FactorDraws):
             found += [(s, x[:, a:b]) for s, a, b in zip(parts, starts, starts[1:], strict=False)]
         return found
 
-    # ---------------------------------------------------------------- files and starts
-
-    def save(self, file: str | Path) -> Path:
-        """Write every factor, and the bounds that led to it, to a file (.npz), to go on from with :meth:`load`.
-
-        Raises
-        ------
-        ModelError
-            Before the first update.
-        """
-        self._done("save")
-        path = Path(file) if str(file).endswith(".npz") else Path(f"{file}.npz")
-        flags = np.array([self.has_converged])
-        story = {"bound": self.bound, "restart_bounds": self.restart_bounds, "has_converged": flags}
-        files.save(self._engine, story, path)
-        return path
-
-    def load(self, file: str | Path) -> VB:
-        """Go to where a file stands that :meth:`save` wrote for the same model; `update` goes on from there.
-
-        Raises
-        ------
-        ModelError
-            If there is no such file, or it belongs to another model.
-        """
-        with HeldBack():
-            story = files.load(self._engine, Path(file) if str(file).endswith(".npz") else Path(f"{file}.npz"))
-            self._history, self.restart_bounds = story["bound"].tolist(), story["restart_bounds"]
-            self.has_converged, self._ready = bool(story["has_converged"][0]), True
-            self._stands()
-        return self
-
-    def start(self) -> dict[Stochastic, np.ndarray]:
-        """Posterior means and most probable labels by node: a start for MCMC."""
-        self._done("start")
-        found: dict[Stochastic, np.ndarray] = {n: q.mean for n, q in self._engine.posteriors.items()}
-        for p in self._engine.passes:
-            if p.label.node.mask is None:
-                found[p.label.node] = p.label.values[p.shares().argmax(1)]
-        return found
-
-    def items(self) -> ItemsView[Stochastic, np.ndarray]:
-        """Those of :meth:`start`, so that ``MCMC(...).sample(..., start=q)`` takes the object itself."""
-        return self.start().items()
-
     def _done(self, what: str) -> None:
         if not self._ready:
             raise ModelError(f"{what}: call update() first")
@@ -497,15 +476,7 @@ class VB(FactorDraws):
         return f"<VB of {self.model!r}: {drawn}>"
 
     def _repr_html_(self) -> str:
-        if not self._ready:
-            return shown(self)
-        found = [q for q in self._engine.posteriors.values() if q.mean.size <= MOST_SHOWN]
-        table = {
-            "unknown": [label for q in found for label in element_labels(q.node.name, q.node.shape)],
-            "mean": [x for q in found for x in q.mean.ravel().tolist()],
-            "standard deviation": [x for q in found for x in q.sd.ravel().tolist()],
-        }
-        return shown(self, table)
+        return shown(self, table_of(self._engine.posteriors.values()) if self._ready else None)
 
 
 __all__ = ["VB"]
