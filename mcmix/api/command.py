@@ -44,18 +44,18 @@ made (draws-K.nc, until one is chosen)."""
 FIT_MORE = """\
 which distribution (--distribution auto, the default):
   0 and 1 alone            bernoulli; one such column cannot tell groups apart, several items can (latent classes)
-  whole numbers from 0     poisson, negative-binomial, with zeros also the zero-inflated ones; normal and lognormal where
-                           they are measurements that were rounded (many values, no zero)
+  whole numbers from 0     poisson, negative-binomial, with zeros also the zero-inflated ones; normal and lognormal
+                           where they are measurements that were rounded (many values, no zero)
   between 0 and 1          beta, normal
   positive                 normal, lognormal, gamma, weibull, exponential, half-normal
   other numbers            normal, student-t, skew-normal, laplace, logistic
   angles                   von-mises, where the column's name says so (direction, bearing, angle, phase, deg ...);
                            degrees if beyond 2 pi, else radians (--unit says otherwise)
-  several columns          measured ones as normal vectors (with covariances up to 20 columns); counts, items, angles and
-                           proportions by distributions of their own, independent within a group
+  several columns          measured ones as normal vectors (with covariances up to 20 columns); counts, items, angles
+                           and proportions by distributions of their own, independent within a group
 Where several come into question, those with the best BIC on 400 rows win, the more usual one within 6 points; the
-reason is printed and stands on the page. Dates, text, identifiers, constant columns and columns that are nearly empty are
-left aside unless --columns names them.
+reason is printed and stands on the page. Dates, text, identifiers, constant columns and columns that are nearly empty
+are left aside unless --columns names them.
 
 the distributions:
 {distributions}
@@ -115,7 +115,7 @@ def _fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--columns",
         type=_columns,
         metavar="A,B",
-        help='columns to fit, all of numbers; "a,b" in quotes is one name (default: every column that can tell groups apart)',
+        help='columns to fit, all of numbers; "a,b" in quotes is one name (default: all that can tell groups apart)',
     )
     add("--components", type=components, required=True, metavar="K", help="such as 3, or 2..8, or 2,4,6")
     add(
@@ -210,7 +210,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _demonstrated(options: argparse.Namespace) -> int:
-    say("mcmix demo: two groups of simulated data, four chains; the first run on a machine compiles for about half a minute")
+    say(
+        "mcmix demo: two groups of simulated data, four chains; the first run on a machine compiles for about half a minute"
+    )
     from mcmix.api.demo import demo
 
     demo(options.folder, options.seed, options.iterations)

@@ -29,6 +29,8 @@ class Known:
         That this number is right, among `numbers`; None where nothing was compared or it is not known.
     numbers : sequence of int
         That were compared.
+    criterion : str
+        By which it was chosen, in words.
     occupied : float or None
         Share of draws in which every group has rows.
     trusted : bool
@@ -39,6 +41,7 @@ class Known:
     number: int
     probability: float | None = None
     numbers: Sequence[int] = ()
+    criterion: str = "the criterion that was chosen"
     occupied: float | None = None
     trusted: bool = True
 
@@ -54,9 +57,9 @@ def in_words(groups: Groups, known: Known) -> list[str]:
     >>> groups = Groups(np.array([[0.84, 0.16]]), Memberships(p, 0 * p, "ecr"), [column])
     >>> for sentence in in_words(groups, Known("wait", 2, 0.97, (1, 2, 3))):
     ...     print(sentence)
-    The 4 rows of wait fall into 2 groups: of 1, 2, 3 groups, this number has a probability of 97 %.
-    Group A holds 84 % of the rows, with a mean wait of 54.6 min (standard deviation 5.9).
-    Group B holds 16 % of the rows, with a mean wait of 80.1 min (standard deviation 6.1).
+    The 4 rows of wait fall into 2 groups: of 1, 2, 3 groups (equally likely beforehand) 2 has a probability of 97 %.
+    Group A holds 84 % of the rows, mean wait 54.6 min (standard deviation 5.9).
+    Group B holds 16 % of the rows, mean wait 80.1 min (standard deviation 6.1).
     1 of the 4 rows (25 %) is doubtful: its group has a probability below 95 %.
     """
     said = [_how_many(groups, known)]
@@ -77,8 +80,9 @@ def _how_many(groups: Groups, known: Known) -> str:
         listed = ", ".join(map(str, known.numbers))
         start = f"The {rows} rows of {known.data} {'fall into' if known.number > 1 else 'are best seen as'} {number}: "
         if known.probability is None:
-            return f"{start}the best of {listed} groups by the criterion that was chosen."
-        return f"{start}of {listed} groups, this number has a probability of {percent(known.probability)}."
+            return f"{start}the best of {listed} groups by {known.criterion}."
+        sure = percent(min(known.probability, 1.0 - 1e-9))
+        return f"{start}of {listed} groups (equally likely beforehand) {known.number} has a probability of {sure}."
     said = f"The {rows} rows of {known.data} were described with {number}, a number that was given, not found"
     if known.number > 1 and known.occupied is not None:
         said += f"; in {percent(known.occupied)} of the draws every group holds rows"
@@ -94,8 +98,8 @@ def _group(groups: Groups, k: int) -> str:
     if len(groups.names) > 1 and len(columns) > MOST_COLUMNS:
         columns = sorted(columns, key=lambda c: -c.contrast[k])[:MOST_COLUMNS]
     told = [_typical(c, k) for c in columns[:MOST_COLUMNS]]
-    where = ", and stands out by" if len(groups.columns) > MOST_COLUMNS and len(groups.names) > 1 else ", with"
-    return f"{start}{where} {' and '.join(told)}." if told else f"{start}."
+    where = " and stands out by " if len(groups.columns) > MOST_COLUMNS and len(groups.names) > 1 else ", "
+    return f"{start}{where}{', '.join(told)}." if told else f"{start}."
 
 
 def _typical(column: Column, k: int) -> str:
@@ -104,8 +108,7 @@ def _typical(column: Column, k: int) -> str:
         return f"{percent(column.typical[k])} ones in {name}"
     mean, deviation = figures(column.typical[k], column.spread[k])
     mean = f"{mean}°" if unit == "degrees" else f"{mean} {unit}".rstrip()
-    what = "mean direction" if column.kind == "angle" else "mean"
-    return f"a {what} {name} of {mean} (standard deviation {deviation}{'°' if unit == 'degrees' else ''})"
+    return f"mean {name} {mean} (standard deviation {deviation}{'°' if unit == 'degrees' else ''})"
 
 
 def doubtful(groups: Groups) -> str:
@@ -164,7 +167,7 @@ def groups_table(groups: Groups) -> dict[str, Any]:
         "rows": groups.sizes,
         "doubtful rows": doubts,
     }
-    return found | ({} if len(groups.columns) > MOST_COLUMNS else _moments(groups.columns))
+    return found | _moments(groups.columns if len(groups.columns) <= MOST_COLUMNS else [])
 
 
 def _moments(columns: Sequence[Column]) -> dict[str, list[str]]:
@@ -179,11 +182,9 @@ def _moments(columns: Sequence[Column]) -> dict[str, list[str]]:
     return found
 
 
-def profile_table(groups: Groups) -> dict[str, list[str]]:
+def profile_table(groups: Groups) -> dict[str, np.ndarray]:
     """Columns of a table with a row for each column of the data: mean and standard deviation in each group."""
-    return {
-        f"group {name}": [_cell(c, k) for c in groups.columns] for k, name in enumerate(groups.names)
-    }
+    return {f"group {n}": np.array([_cell(c, k) for c in groups.columns]) for k, n in enumerate(groups.names)}
 
 
 def _cell(column: Column, k: int) -> str:

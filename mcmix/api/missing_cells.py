@@ -41,7 +41,9 @@ def missing_cells(m: PosteriorDraws) -> list[MissingCells]:
     """One summary for each data node with missing entries, labels apart."""
     labels = set(m.assembled.labels)
     nodes = [n for n in m.model.data_nodes if n not in labels and 1 <= len(n.shape) <= 2]
-    return [_of_node(m, node, absent) for node in nodes if (absent := m.rows[node].missing) is not None and absent.any()]
+    return [
+        _of_node(m, node, absent) for node in nodes if (absent := m.rows[node].missing) is not None and absent.any()
+    ]
 
 
 def _of_node(m: PosteriorDraws, node: Stochastic, absent: Any) -> MissingCells:
@@ -59,13 +61,13 @@ def _of_node(m: PosteriorDraws, node: Stochastic, absent: Any) -> MissingCells:
 
 def _by_column(m: PosteriorDraws, node: Stochastic, mask: np.ndarray, titles: list[str]) -> DataFrame:
     where = np.nonzero(mask)[1]
-    means, deviations = (np.ravel(x) for x in m.moments(node)) if _was_kept(m, node) else (None, None)
     some = [j for j in range(mask.shape[1]) if mask[:, j].any()]
     columns: dict[str, Any] = {
         "missing cells": mask[:, some].sum(axis=0),
         "share": [f"{100 * x:.1f} %" for x in mask[:, some].mean(axis=0)],
     }
-    if means is not None and len(means) == len(where):
+    if _was_kept(m, node):
+        means, deviations = (np.ravel(x) for x in m.moments(node))
         columns["mean expected there"] = np.array([means[where == j].mean() for j in some])
         columns["its sd, on average"] = np.array([deviations[where == j].mean() for j in some])
     return table_frame(columns, [titles[j] for j in some])
@@ -80,7 +82,7 @@ def _by_row(mask: np.ndarray, titles: list[str], names: np.ndarray) -> DataFrame
     counts = mask.sum(axis=1)
     order = np.argsort(-counts, kind="stable")[: min(MOST_ROWS, int((counts > 0).sum()))]
     listed = [", ".join(titles[j] for j in np.flatnonzero(mask[i])[:8]) for i in order]
-    return table_frame({"missing cells": counts[order], "columns": listed}, [str(names[i]) for i in order])
+    return table_frame({"missing cells": counts[order], "columns": np.array(listed)}, [str(names[i]) for i in order])
 
 
 __all__ = ["MissingCells", "missing_cells"]

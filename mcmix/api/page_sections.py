@@ -10,7 +10,7 @@ import numpy as np
 
 from mcmix.api.compare import Comparison
 from mcmix.api.groups import Groups
-from mcmix.api.in_words import doubtful, groups_table, profile_table
+from mcmix.api.in_words import MOST_COLUMNS, doubtful, groups_table, profile_table
 from mcmix.api.missing_cells import missing_cells
 from mcmix.api.partitions import Partition, occupied, partition, similarity
 from mcmix.api.picture_words import about_columns, about_density, about_occupied, about_partition, about_posterior
@@ -21,14 +21,18 @@ from mcmix.errors import ModelError
 from mcmix.report import plots
 from mcmix.report.frames import summary_frame, table_frame
 from mcmix.report.page import Picture, Section
-from mcmix.report.plots.profile import profile
+from mcmix.report.page.page import DOTS_PER_INCH
+from mcmix.report.plots.profile import FEW_COLUMNS, profile
+from mcmix.report.plots.sources import small_axes
 from mcmix.steps.explain import explanation
 from mcmix.traces.memory import Draws
 
+SMALL_DOTS = 160  # for each inch, of small figures
 MOST_ROWS = 400  # in the picture of similarities; more are thinner than a dot
 MOST_SUMMARISED = 60  # elements of a variable in the table of the posterior
 MOST_PARTED = 20_000  # units of which a partition is searched: the search costs units times draws
 MOST_PANELS = 3  # columns of which there is a density each
+MOST_SHOWN = 12  # columns in the table of groups; all are in a folded one
 MOST_CELLS = 2_000_000  # numbers in replicates of the data
 
 Words = str | Callable[[Any], str]
@@ -41,6 +45,7 @@ class Attempt:
     draw: Callable[[], Any]
     caption: str
     shows: Words = ""
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def _tried(attempts: Sequence[Attempt]) -> tuple[list[Picture], list[str]]:
         try:
             figure = a.draw()
             shows = a.shows if isinstance(a.shows, str) else a.shows(figure)
-            pictures.append(Picture(figure, a.caption, shows))
+            pictures.append(Picture(figure, a.caption, shows, SMALL_DOTS if a.small else DOTS_PER_INCH))
         except Exception as error:  # a page that lacks a figure is worth more than no page
             missing.append(f"Left out ({a.caption.rstrip('.').lower()}): {error}")
     return pictures, missing
@@ -115,20 +120,21 @@ def _density(told: Told, name: str, data: np.ndarray) -> Attempt:
     def drawn() -> Any:
         angle = next(n for n in told.m.model.data_nodes if n.name == name).is_circular
         grid = np.linspace(-np.pi, np.pi, 400) if angle else None
-        figure = plots.density(told.m, name, grid=grid)
+        axes = small_axes()
+        figure = plots.density(told.m, name, grid=grid, axes=axes)
         if unit[1] == "degrees":
             _in_degrees(figure.axes[0])
         return figure
 
-    caption = "The data (bars), and the distribution that was fitted to them (line) with its 95 % band."
-    return Attempt(drawn, caption, lambda figure: about_density(figure, name, data, unit))
+    caption = "The data (bars), and the distribution that was fitted to them (line or dots) with its 95 % band."
+    return Attempt(drawn, caption, lambda figure: about_density(figure, name, data, unit), small=True)
 
 
 def _in_degrees(axes: Any) -> None:
     """Marks of an axis in radians as a compass has them."""
     marks = np.arange(-180, 181, 45)
     axes.set_xticks(np.radians(marks), [f"{mark % 360}°" if mark < 180 else "180°" for mark in marks])
-    axes.set_xlabel(axes.get_xlabel().partition(" (")[0] + " (degrees)")
+    axes.set(xlabel=axes.get_xlabel().partition(" (")[0] + " (degrees)", ylabel="density (per radian)")
 
 
 def _profile(groups: Groups) -> Attempt:
@@ -142,7 +148,8 @@ def _profile(groups: Groups) -> Attempt:
         centres, axis = np.array(rows), "mean, in standard\ndeviations of the column"
     caption = f"Where each group lies in each column: {'its share of ones' if binary else 'its mean'}."
     words = about_columns(groups, len(groups.memberships.probabilities))
-    return Attempt(lambda: profile(centres, [c.title for c in shown], groups.names, axis), caption, words)
+    few = len(shown) <= FEW_COLUMNS
+    return Attempt(lambda: profile(centres, [c.title for c in shown], groups.names, axis), caption, words, few)
 
 
 def groups_section(told: Told, why_none: str) -> Section:
@@ -157,11 +164,15 @@ def groups_section(told: Told, why_none: str) -> Section:
             "group's rows. Group A is component 0 of the tables below, B is component 1, and so on."
         ]
     table = table_frame(groups_table(groups), groups.names)
-    details = []
-    if len(groups.columns) > 3:
-        frame = table_frame(profile_table(groups), [c.title for c in groups.columns])
-        details = [Section("Mean ± standard deviation of every column in each group", table=frame)]
-    return Section("Groups", said, table, details=details)
+    if len(groups.columns) <= MOST_COLUMNS:
+        return Section("Groups", said, table)
+    several = "Mean ± standard deviation of the columns that tell the groups apart best; of zeros and ones, the share of ones."
+    frame = table_frame(profile_table(groups), [c.title for c in groups.columns])
+    order = np.argsort([-np.nanmax(c.contrast) if np.isfinite(c.contrast).any() else 0.0 for c in groups.columns])
+    shown = frame.iloc[order[:MOST_SHOWN]] if len(frame) > MOST_SHOWN else frame
+    rest = [Section("All columns", table=frame)] if len(frame) > MOST_SHOWN else []
+    by_column = Section(several if rest else several.replace(" that tell the groups apart best", ""), table=shown)
+    return Section("Groups", said, table, details=rest, below=by_column)
 
 
 def sure_section(told: Told) -> Section:
@@ -171,14 +182,36 @@ def sure_section(told: Told) -> Section:
     if told.comparison is not None:
         comparison = told.comparison
         said.append(f"{comparison.reading[:1].upper()}{comparison.reading[1:]}.")
-        caption = "Scores of each number of groups; the upper panels are better where higher, as their titles say."
+        caption = "Each number of groups by four scores, as its distance from the best one, which is orange."
         attempts.append(Attempt(lambda: plots.comparison(comparison), caption, comparison.reading))
     if told.groups is not None and len(told.groups.names) > 1:
         found = told.groups.memberships
         caption = "Probabilities of the groups for each row, rows by group; below, the doubtful rows alone."
-        attempts.append(Attempt(lambda: plots.memberships(found), caption, doubtful(told.groups)))
+        letters = told.groups.names
+        attempts.append(Attempt(lambda: _lettered(plots.memberships(found), letters), caption, doubtful(told.groups)))
     pictures, missing = _tried(attempts)
     return Section("How sure", [*said, *missing], pictures=pictures)
+
+
+def _lettered(figure: Any, names: Sequence[str]) -> Any:
+    """A picture of memberships with the groups' letters in the place of the components' numbers."""
+    for axes in figure.axes:
+        marks = [text.get_text() for text in axes.get_xticklabels()]
+        if any(mark.partition(" ")[0].isdigit() for mark in marks):
+            axes.set_xticks(axes.get_xticks(), [_letter(mark, names) for mark in marks])
+        axes.set_xlabel(axes.get_xlabel().replace("class", "group"))
+        axes.set_title(axes.get_title(loc="left").replace("class", "group's probability"), fontsize=9, loc="left")
+        legends = [axes.get_legend()] if axes.get_legend() else []
+        for legend in [*legends, *figure.legends]:
+            legend.get_title().set_text("group")
+            for text in legend.get_texts():
+                text.set_text(_letter(text.get_text(), names))
+    return figure
+
+
+def _letter(text: str, names: Sequence[str]) -> str:
+    number, mark, rest = text.partition(" ")
+    return names[int(number)] + mark + rest if number.isdigit() and int(number) < len(names) else text
 
 
 def missing_section(told: Told) -> Section:

@@ -50,6 +50,8 @@ class About:
         Of groups, that were compared.
     probability : float, optional
         Of the reported number among them.
+    criterion : str
+        By which it was chosen, in words.
     units : mapping of str to (float, str)
         By data node: what its numbers are multiplied with on the page, and the unit they then have.
     links : sequence of (str, str)
@@ -65,6 +67,7 @@ class About:
     data: str = ""
     numbers: Sequence[int] = ()
     probability: float | None = None
+    criterion: str = "the criterion that was chosen"
     units: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     links: Sequence[tuple[str, str]] = ()
 
@@ -164,7 +167,8 @@ def _known(told: Told, about: About, trusted: bool) -> Known:
     assert told.groups is not None
     number = len(told.groups.names)
     data = about.data or ", ".join(c.title for c in told.groups.columns[:3]) or told.m.name
-    return Known(data, number, about.probability, about.numbers, _all_occupied(told, number), trusted)
+    occupied_all = _all_occupied(told, number)
+    return Known(data, number, about.probability, about.numbers, about.criterion, occupied_all, trusted)
 
 
 def _all_occupied(told: Told, number: int) -> float | None:

@@ -140,9 +140,7 @@ def _hints(name: str, kind: str, x: np.ndarray) -> Iterator[str]:
         )
 
 
-def best_of(
-    name: str, frame: DataFrame, candidates: Sequence[str], asked: Question, unit: str = ""
-) -> tuple[str, str]:
+def best_of(name: str, frame: DataFrame, candidates: Sequence[str], asked: Question, unit: str = "") -> tuple[str, str]:
     """The distribution of one column with the best BIC over some numbers of components, and the reason.
 
     Within `CLOSE` points the one that comes first is taken. BIC is at posterior modes, of at most `TRIED_ROWS` rows.

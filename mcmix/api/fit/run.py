@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 WELL, REFUSED, DOUBTFUL, STOPPED = 0, 1, 3, 130  # exit codes; 2 is the parser's
 CRITERIA = {"evidence": ("log_evidence", 1), "loo": ("loo", 1), "bic": ("bic", -1), "icl": ("icl", -1)}
+IN_WORDS = {"evidence": "the marginal likelihood", "loo": "leave-one-out", "bic": "BIC", "icl": "ICL"}
 SHOWN = ("log_evidence", "evidence_error", "loo", "loo_difference", "bic", "icl", "occupied")
 SMALLEST, LARGEST = 1e-100, 1e100  # of values whose squares are numbers still
 DRAWS, ROWS, COMPARISON = "draws.nc", "rows.csv", "comparison.csv"
@@ -183,7 +184,7 @@ def _n_draws(m: mc.MCMC) -> int:
         return 0
 
 
-def _listed(columns: Sequence[str]) -> str:
+def _listed(columns: Iterable[str]) -> str:
     names = list(columns)
     more = f" and {len(names) - MOST_NAMED} more columns" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more
@@ -253,9 +254,7 @@ def best_number(comparison: Comparison, wish: Wish, trusted: Sequence[bool] = ()
     return choice(comparison, wish, every, wish.components)[0]
 
 
-def choice(
-    comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numbers: Sequence[int]
-) -> tuple[int, str]:
+def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numbers: Sequence[int]) -> tuple[int, str]:
     """The number of components that is best by the criterion, and in words among which, and which were left aside.
 
     Of evidence, those count that are known to less than a nat from chains that agree, as long as there are such; else
@@ -352,18 +351,22 @@ def _write(job: Job, best: int, comparison: Comparison | None, probability: floa
         say(f"no groups can be told: {why_none}")
     title = f"{_listed(job.kept.columns)}: {best} group{'s' if best > 1 else ''}"
     numbers = list(job.complete) if comparison is not None else []
-    priors = [f"Prior of {', '.join(p.columns[:3])}{' ...' if len(p.columns) > 3 else ''}: {p.prior}." for p in job.choice.parts]
+    priors = [
+        f"Prior of {', '.join(p.columns[:3])}{' ...' if len(p.columns) > 3 else ''}: {p.prior}."
+        for p in job.choice.parts
+    ]
     stopped = ["The run was stopped before its end."] if job.stopped else []
     notes = [*stopped, *(f"{n[:1].upper()}{n[1:]}." for n in job.notes), *priors, "Weights ~ Dirichlet(1, ..., 1)."]
     about = About(
         title, comparison, wish.command, notes, groups=groups, data=_listed(job.kept.columns), numbers=numbers,
-        probability=probability, units=units, links=links,
+        probability=probability, criterion=IN_WORDS[wish.choose], units=units, links=links,
     )  # fmt: skip
     say("drawing the page")
     with alive("still drawing the page"):
         page = page_about(m, wish.folder, about)
     if groups is not None:
-        say("\n".join(in_words(groups, Known(about.data, best, probability, numbers, trusted=trusted))))
+        known = Known(about.data, best, probability, numbers, about.criterion, trusted=trusted)
+        say("\n".join(in_words(groups, known)))
     say("written: " + ", ".join(map(str, [page, *(wish.folder / name for name, _ in links)])))
 
 

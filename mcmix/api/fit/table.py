@@ -17,7 +17,9 @@ from mcmix.report import frames
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-DATE = re.compile(r"\s*(\d{4}-\d{1,2}(-\d{1,2})?([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?|\d{4}/\d{1,2}/\d{1,2}.*)\s*")
+DATE = re.compile(
+    r"\s*(\d{4}-\d{1,2}(-\d{1,2})?([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?|\d{4}/\d{1,2}/\d{1,2}.*)\s*"
+)
 LOOKED_AT = 200  # entries of a column of text
 NAMELESS = "Unnamed: "  # as pandas calls a column that has no name
 

@@ -26,6 +26,12 @@ class Picture:
     figure: Any
     caption: str
     shows: str = ""
+    dots: int = DOTS_PER_INCH
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it can be read on a telephone as a whole: more dots for each inch, so that letters are larger."""
+        return self.dots > DOTS_PER_INCH
 
     @property
     def alt(self) -> str:
@@ -38,7 +44,7 @@ class Picture:
         from PIL import Image
 
         drawn, small = BytesIO(), BytesIO()
-        self.figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH, facecolor="white")
+        self.figure.savefig(drawn, format="png", dpi=self.dots, facecolor="white")
         with Image.open(drawn) as image:
             image.convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
         return "data:image/png;base64," + b64encode(small.getvalue()).decode("ascii")
@@ -61,6 +67,8 @@ class Section:
         Whether it is opened by a click.
     details : sequence of Section
         Folded parts of it.
+    below : Section, optional
+        A second table, whose title is a sentence above it.
     """
 
     title: str
@@ -70,6 +78,7 @@ class Section:
     lines: Sequence[str] = ()
     folded: bool = False
     details: Sequence[Section] = ()
+    below: Section | None = None
 
     @property
     def anchor(self) -> str:

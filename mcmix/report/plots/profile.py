@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcmix.report.plots.style import PALETTE, canvas, component_colour, tidy
+from mcmix.report.plots.style import PALETTE, SMALL, WIDTH, component_colour, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_COLUMNS = 40
+FEW_COLUMNS = 8  # that a small figure has room for
 MARKS = "osD^vP*X"
 
 
@@ -39,7 +40,9 @@ def profile(centres: np.ndarray, columns: Sequence[str], groups: Sequence[str], 
     ['A', 'B']
     """
     shown = min(len(columns), MOST_COLUMNS)
-    figure = canvas(None, 3.6)
+    from mcmix.report.plots.figures import notebook_figure
+
+    figure = notebook_figure(*SMALL if shown <= FEW_COLUMNS else (WIDTH, 3.6))
     axes = figure.subplots()
     few = len(groups) <= len(PALETTE) - 1
     places = np.arange(shown)
@@ -58,7 +61,7 @@ def profile(centres: np.ndarray, columns: Sequence[str], groups: Sequence[str], 
 
 def _turned(names: Sequence[str]) -> dict[str, Any]:
     """Names that would touch one another lean."""
-    wide = len(names) * max(map(len, names)) > 90
+    wide = len(names) * max(map(len, names)) > (45 if len(names) <= FEW_COLUMNS else 90)
     return {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if wide else {}
 
 
