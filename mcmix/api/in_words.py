@@ -117,7 +117,8 @@ def doubtful(groups: Groups) -> str:
     if not n:
         return f"None of the {rows} rows is doubtful: every group has a probability of {100 * (1 - DOUBT):g} % or more."
     verb, own = ("is", "its group has") if n == 1 else ("are", "their group has")
-    return f"{n} of the {rows} rows ({percent(n / rows)}) {verb} doubtful: {own} a probability below {100 * (1 - DOUBT):g} %."
+    below = f"a probability below {100 * (1 - DOUBT):g} %"
+    return f"{n} of the {rows} rows ({percent(n / rows)}) {verb} doubtful: {own} {below}."
 
 
 def percent(share: float) -> str:

@@ -166,7 +166,7 @@ def groups_section(told: Told, why_none: str) -> Section:
     table = table_frame(groups_table(groups), groups.names)
     if len(groups.columns) <= MOST_COLUMNS:
         return Section("Groups", said, table)
-    several = "Mean ± standard deviation of the columns that tell the groups apart best; of zeros and ones, the share of ones."
+    several = "Mean ± standard deviation of the columns that tell the groups apart best; of items, the share of ones."
     frame = table_frame(profile_table(groups), [c.title for c in groups.columns])
     order = np.argsort([-np.nanmax(c.contrast) if np.isfinite(c.contrast).any() else 0.0 for c in groups.columns])
     shown = frame.iloc[order[:MOST_SHOWN]] if len(frame) > MOST_SHOWN else frame

@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mcmix._version import __version__
 from mcmix.api.compare import Comparison
 from mcmix.api.diagnosis import in_full
@@ -152,7 +150,7 @@ def _sections(told: Told, diagnosis: Diagnosis, why_none: str, notes: Sequence[s
 
 
 def _diagnosis_section(diagnosis: Diagnosis, relabelled: bool) -> Section:
-    found = [str(f) for f in diagnosis.findings if not (relabelled and f.kind == "label switching present")]
+    found = [str(f) for f in diagnosis.findings if not (relabelled and f.kind.startswith("label switching"))]
     table = Section("Every quantity: means, R-hat, effective sample sizes", table=diagnosis.table)
     return Section("Diagnosis", [said for said in found if said not in diagnosis.verdict], details=[table])
 

@@ -1,4 +1,4 @@
-"""Which distributions a table's columns get, and why: by what they hold, then by BIC where several come into question."""
+"""Which distributions a table's columns get, and why: by what they hold, then by BIC where there is a choice."""
 
 from __future__ import annotations
 
@@ -157,8 +157,8 @@ def best_of(name: str, frame: DataFrame, candidates: Sequence[str], asked: Quest
     others = ", ".join(f"{c} {found[c] - found[best]:+.0f}" for c in candidates if c != best and np.isfinite(found[c]))
     with_k = " or ".join(map(str, numbers))
     return best, (
-        f"{best} describes {len(rows)} rows best with {with_k} component{'s' if numbers[-1] > 1 else ''}, or is as good "
-        f"and more usual (BIC beside it, less is better: {others})"
+        f"of {len(rows)} rows with {with_k} component{'s' if numbers[-1] > 1 else ''}, {best} has the best BIC, or is "
+        f"within {CLOSE:g} points of it and more usual (the others beside it, less is better: {others})"
     )
 
 

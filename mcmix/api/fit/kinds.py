@@ -92,7 +92,7 @@ def said_of(kind: str, x: np.ndarray, unit: str) -> str:
     Examples
     --------
     >>> said_of("counts", np.array([0.0, 0.0, 3.0, 9.0]), "")
-    'counts (whole numbers from 0), variance 4.7 times the mean, 50 % zeros'
+    'counts (whole numbers from 0), variance 4.5 times the mean, 50 % zeros'
     """
     words = KINDS[kind].words
     if kind == "counts":

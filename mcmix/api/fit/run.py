@@ -213,8 +213,8 @@ def without_gaps(frame: DataFrame, missing: str) -> tuple[DataFrame, str]:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> table = frames.table_frame({"a": np.array([1.0, np.nan]), "b": np.array([2.0, 3.0])}, ["0", "1"])
+    >>> from mcmix.report.frames import table_frame
+    >>> table = table_frame({"a": np.array([1.0, np.nan]), "b": np.array([2.0, 3.0])}, ["0", "1"])
     >>> without_gaps(table, "drop")[1]
     'missing cells: a 1; left out 1 row with any'
     """

@@ -97,8 +97,8 @@ def _refuse_dates(path: Path, raw: DataFrame, columns: Sequence[str]) -> None:
         if name in raw.columns and (_is_date(raw[name])):
             first = raw[name].dropna().iloc[0]
             raise ModelError(
-                f"{path}: expected numbers, got dates in column {name!r} ({first}); write them as numbers, such as days "
-                "since the first"
+                f"{path}: expected numbers, got dates in column {name!r} ({first}); write them as numbers, such as "
+                "days since the first"
             )
 
 
