@@ -70,7 +70,7 @@ Priors are weak and set by the data's range; the page says which.
 Ctrl-C stops drawing, and what is there is compared and reported; a second one ends at once. Draws made are kept.
 
 exit codes: 0 done; 1 refused (the message says why); 2 wrong usage; 3 done, but the chains should not be trusted
-(run longer: --draws, --thin); 130 stopped by Ctrl-C, and 143 by SIGTERM (what was drawn is kept)"""
+(run longer: --draws, --thin); 130 stopped by Ctrl-C, and 143 by SIGTERM; draws that were written are kept"""
 
 
 def parser() -> argparse.ArgumentParser:
