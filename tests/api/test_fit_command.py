@@ -13,7 +13,7 @@ import mcmix as mc
 from mcmix.api.command import DISTRIBUTIONS, _columns, components, main
 from mcmix.api.compare import Comparison
 from mcmix.api.fit.families import CHOICES
-from mcmix.api.fit.parts import Part, mixture, names_of
+from mcmix.api.fit.parts import Part, mixture
 from mcmix.api.fit.run import DOUBTFUL, REFUSED, STOPPED, WELL, Wish, best_number, without_gaps
 from mcmix.report.frames import read_table
 
