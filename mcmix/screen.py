@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import atexit
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TextIO
 
 _shown = ""  # what stands on the line that has no end yet
+_kept_back: ContextVar[list[str] | None] = ContextVar("mcmix_kept_back", default=None)
+progress_told: ContextVar[Callable[[int, int], None] | None] = ContextVar("mcmix_progress_told", default=None)
 
 
 def show(text: str) -> None:
@@ -51,8 +55,43 @@ def say(text: object = "", error: bool = False) -> None:
     >>> say("mu")
     mu
     """
+    held = _kept_back.get()
+    if error and held is not None:
+        held.append(str(text))
+        return
     settle()
     _print(str(text), sys.stderr if error else sys.stdout, "\n")
+
+
+@contextmanager
+def kept_back() -> Iterator[list[str]]:
+    """What is said to the error stream meanwhile is put into a list: for a command that has its own words for it.
+
+    Progress goes on being shown.
+
+    Examples
+    --------
+    >>> with kept_back() as said:
+    ...     say("R-hat 1.3", error=True)
+    >>> said
+    ['R-hat 1.3']
+    """
+    said: list[str] = []
+    token = _kept_back.set(said)
+    try:
+        yield said
+    finally:
+        _kept_back.reset(token)
+
+
+@contextmanager
+def telling(listener: Callable[[int, int], None]) -> Iterator[None]:
+    """Let a function hear of the sweeps done and to do while chains run: where nobody watches, a log wants lines."""
+    token = progress_told.set(listener)
+    try:
+        yield
+    finally:
+        progress_told.reset(token)
 
 
 def _print(text: str, stream: TextIO, end: str) -> None:
@@ -75,4 +114,4 @@ def is_watched() -> bool:
     return in_notebook() or sys.stderr.isatty()
 
 
-__all__ = ["in_notebook", "is_watched", "say", "settle", "show"]
+__all__ = ["in_notebook", "is_watched", "kept_back", "progress_told", "say", "settle", "show", "telling"]

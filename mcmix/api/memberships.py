@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,8 +193,23 @@ def classify(
 
 # -------------------------------------------------------------------- with a model
 
+Seen = Callable[[np.ndarray], None]
 
-def _of_sampler(m: Any, new: Any, method: str, label: str | None, most: int, calls: str, over_all: bool) -> Memberships:
+
+def memberships_with(m: Any, draws: int, calls: str, seen: Seen) -> Memberships:
+    """Memberships of a sampler's rows; `seen` gets every draw's probabilities, shape (rows, K), under the same names.
+
+    Raises
+    ------
+    ModelError
+        As :func:`classify`.
+    """
+    return _of_sampler(m, None, "auto", None, draws, calls, False, seen)
+
+
+def _of_sampler(
+    m: Any, new: Any, method: str, label: str | None, most: int, calls: str, over_all: bool, seen: Seen | None = None
+) -> Memberships:
     kept = m.draws(calls)
     vector = _vector(m, label)
     roles = wished(roles_of(m)[vector.node.name], over_all)
@@ -204,7 +219,7 @@ def _of_sampler(m: Any, new: Any, method: str, label: str | None, most: int, cal
     numbers = positions[:, 0] * kept.n_draws + positions[:, 1]
     shares = _of_data(m, kept, vector, roles, numbers) if new is None else _of_new(m, kept, vector, new, most)
     names = row_labels(m, vector.node.name) if new is None else _index_of(new)
-    return Memberships(*_averaged(shares, order[numbers]), how, names)
+    return Memberships(*_averaged(shares, order[numbers], seen), how, names)
 
 
 def _index_of(new: Any) -> np.ndarray | None:
@@ -282,14 +297,19 @@ def _of_new(m: Any, kept: Draws, vector: LabelVector, new: Any, draws: int) -> I
         yield shares[: rows.count]
 
 
-def _averaged(shares: Iterator[np.ndarray], order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _averaged(
+    shares: Iterator[np.ndarray], order: np.ndarray, seen: Seen | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and its standard error, from means of consecutive batches."""
     batch = _batches(len(order))
     sums: list[np.ndarray] = []
     for i, (p, names) in enumerate(zip(shares, order, strict=True)):
         if i == 0 or batch[i] != batch[i - 1]:
             sums.append(np.zeros(p.shape))
-        sums[-1] += p[:, names]
+        own = p[:, names]
+        sums[-1] += own
+        if seen is not None:
+            seen(own)
     return _from_batches(sums, batch)
 
 

@@ -3,51 +3,71 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mcmix._version import __version__
 from mcmix.api.compare import Comparison
 from mcmix.api.diagnosis import in_full
-from mcmix.api.memberships import classify
-from mcmix.api.partitions import Partition, occupied, partition, similarity
+from mcmix.api.groups import Groups, groups_or_reason
+from mcmix.api.in_words import Known, in_words
+from mcmix.api.page_sections import Told, depth, fit_section, groups_section, missing_section, sure_section
+from mcmix.api.partitions import occupied
 from mcmix.api.posterior_draws import PosteriorDraws
-from mcmix.api.relabel import relabel
-from mcmix.api.sources import names_in_container
-from mcmix.api.symmetries import roles_of
+from mcmix.api.relabelled_draws import named_draws
 from mcmix.errors import ModelError
-from mcmix.report import arviz_bridge, plots
-from mcmix.report.frames import summary_frame
-from mcmix.report.labels.methods import CITED
-from mcmix.report.page import Page, Picture, Section, written
-from mcmix.steps.explain import explanation
+from mcmix.report.diagnosis.result import Diagnosis
+from mcmix.report.page import Page, Section, written
 from mcmix.traces.memory import Draws
 
 PAGE = "report.html"
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "pandas", "matplotlib")
-MOST_ROWS = 400  # in the picture of similarities; more are thinner than a dot
-MOST_SUMMARISED = 60  # elements of a variable in the table of the posterior
-MOST_SEARCHED = 5000  # units that a partition is searched for
-
-Attempt = tuple[Callable[[], Any], str]  # a figure and its caption
 
 
 @dataclass(frozen=True)
-class Named:
-    """Draws with one name for each component; `plots` ask it for its draws. `found` is what relabelling returned."""
+class About:
+    """What is known of a run beside its draws.
 
-    kept: Draws
-    note: str
-    found: Any = None
+    Attributes
+    ----------
+    title : str, optional
+    comparison : Comparison, optional
+    command : str
+        What repeats the run.
+    notes : sequence of str
+        More to say of the data.
+    calls : {"last", "all"}
+    groups : Groups, optional
+        Where they were found already.
+    data : str
+        What the rows are of; by default the names of the data nodes.
+    numbers : sequence of int
+        Of groups, that were compared.
+    probability : float, optional
+        Of the reported number among them.
+    criterion : str
+        By which it was chosen, in words.
+    units : mapping of str to (float, str)
+        By data node: what its numbers are multiplied with on the page, and the unit they then have.
+    links : sequence of (str, str)
+        Files beside the page, each with what it holds.
+    """
 
-    def draws(self) -> Draws:
-        """The draws."""
-        return self.kept
+    title: str | None = None
+    comparison: Comparison | None = None
+    command: str = ""
+    notes: Sequence[str] = ()
+    calls: str = "last"
+    groups: Groups | None = None
+    data: str = ""
+    numbers: Sequence[int] = ()
+    probability: float | None = None
+    criterion: str = "the criterion that was chosen"
+    units: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    links: Sequence[tuple[str, str]] = ()
 
 
 def report(
@@ -60,7 +80,7 @@ def report(
     notes: Sequence[str] = (),
     calls: str = "last",
 ) -> Path:
-    """Write a page about a run: verdict, tables, figures, the model, and how to repeat it.
+    """Write a page about a run: what it says in plain words, figures, tables, verdict, the model, how to repeat it.
 
     Parameters
     ----------
@@ -86,29 +106,76 @@ def report(
     ------
     ModelError
         If nothing was drawn yet, or the folder cannot be written.
+
+    Notes
+    -----
+    Groups are the components of the first label vector, under the names that :func:`mcmix.classify` gives them: group
+    A is component 0. A group's mean and standard deviation are those of the rows, each counted by the probability that
+    it belongs to the group, averaged over draws. Rows are doubtful whose group has a probability below 95 %.
     """
-    kept = m.draws(calls)
+    return page_about(m, folder, About(title, comparison, command, notes, calls))
+
+
+def page_about(m: PosteriorDraws, folder: str | Path, about: About) -> Path:
+    """Write the page; see :func:`report`."""
+    kept = m.draws(about.calls)
     target = _checked_folder(folder) / PAGE
-    diagnosis = in_full(m, m.draws(calls))
-    names = _named(m, kept, calls)
-    sections = [
-        _posterior(m, names),
-        *([] if comparison is None else [_compared(comparison)]),
-        _fit(m),
-        _chains(m, names, kept),
-        *_labels(m, calls),
-        Section("Diagnosis", [str(f) for f in diagnosis.findings], diagnosis.table),
-        Section("Model", notes, lines=[*str(m.model).splitlines(), "", *str(explanation(m.assembled)).splitlines()]),
-    ]
+    diagnosis = in_full(m, kept)
+    groups, why_none = (about.groups, "") if about.groups else groups_or_reason(m, about.calls, about.units)
+    told = Told(m, kept, about.calls, named_draws(m, kept, about.calls), groups, dict(about.units), about.comparison)
     page = Page(
-        title or f"Posterior of {', '.join(n.name for n in m.model.data_nodes) or m.name}",
-        diagnosis.verdict,
+        about.title or f"Posterior of {', '.join(n.name for n in m.model.data_nodes) or m.name}",
+        verdict_of(diagnosis, told.is_relabelled),
         diagnosis.ok,
-        [s for s in sections if s.paragraphs or s.lines or s.pictures or s.table is not None],
+        [s for s in _sections(told, diagnosis, why_none, about.notes) if not s.is_empty],
         _facts(m, kept),
-        command or _call(m, kept),
+        about.command or _call(m, kept),
+        [] if groups is None else in_words(groups, _known(told, about, diagnosis.ok)),
+        about.links,
     )
     return written(page, target)
+
+
+def _sections(told: Told, diagnosis: Diagnosis, why_none: str, notes: Sequence[str]) -> list[Section]:
+    """The fit, the groups, how sure, the diagnosis; below them what takes statistics to read."""
+    return [
+        fit_section(told),
+        groups_section(told, why_none),
+        sure_section(told),
+        missing_section(told),
+        Section("Data and model", notes),
+        _diagnosis_section(diagnosis, told.is_relabelled),
+        *depth(told),
+    ]
+
+
+def _diagnosis_section(diagnosis: Diagnosis, relabelled: bool) -> Section:
+    found = [str(f) for f in diagnosis.findings if not (relabelled and f.kind.startswith("label switching"))]
+    table = Section("Every quantity: means, R-hat, effective sample sizes", table=diagnosis.table)
+    return Section("Diagnosis", [said for said in found if said not in diagnosis.verdict], details=[table])
+
+
+def verdict_of(diagnosis: Diagnosis, relabelled: bool) -> str:
+    """The verdict; nothing of label switching where the tables are relabelled."""
+    switching = {str(f) for f in diagnosis.findings if f.kind == "label switching present"} if relabelled else set()
+    return "\n".join(line for line in diagnosis.verdict.splitlines() if line not in switching)
+
+
+def _known(told: Told, about: About, trusted: bool) -> Known:
+    assert told.groups is not None
+    number = len(told.groups.names)
+    data = about.data or ", ".join(c.title for c in told.groups.columns[:3]) or told.m.name
+    occupied_all = _all_occupied(told, number)
+    return Known(data, number, about.probability, about.numbers, about.criterion, occupied_all, trusted)
+
+
+def _all_occupied(told: Told, number: int) -> float | None:
+    """Share of draws in which every group has rows; None where labels cannot be had."""
+    try:
+        shares = occupied(told.m, calls=told.calls)
+    except ModelError:
+        return None
+    return float(shares[number]) if len(shares) > number else 0.0
 
 
 def _checked_folder(folder: Any) -> Path:
@@ -122,134 +189,6 @@ def _checked_folder(folder: Any) -> Path:
     except OSError as error:
         raise ModelError(f"report: the folder {folder} cannot be made: {error.strerror}") from error
     return Path(folder)
-
-
-# -------------------------------------------------------------------- sections
-
-
-def _named(m: PosteriorDraws, kept: Draws, calls: str) -> Named:
-    """Draws under one name for each component, where names mean nothing by themselves."""
-    try:
-        found = relabel(m, calls=calls)
-    except ModelError:  # every name has a meaning of its own
-        return Named(kept, "")
-    variables, statistics = arviz_bridge.draws_of(found)
-    ours = names_in_container(found)  # of variables whose names files cannot hold
-    same = {ours.get(name, name): x for name, x in variables.items() if ours.get(name, name) in kept.variables}
-    return Named(Draws(same, statistics, angles=kept.angles), " ".join(_said_of_names(found.attrs)), found)
-
-
-def _said_of_names(attributes: Mapping[str, Any]) -> list[str]:
-    """How components were named, a sentence or two for each label vector."""
-    found = []
-    for own in [k.removeprefix("relabelling reason") for k in attributes if k.startswith("relabelling reason")]:
-        method, reason = attributes[f"relabelling{own}"], attributes[f"relabelling reason{own}"]
-        changed = float(attributes[f"relabelling changed{own}"])
-        vector = f" of{own}" if own else ""
-        said = f"Label switching{vector} was undone with {CITED.get(method, method)}; labels were permuted in"
-        found.append(f"{said} {changed:.0%} of the draws. Method: {method} ({reason}).")
-        trading = str(attributes[f"relabelling switching{own}"])
-        found += [] if trading.startswith("no ") else [f"Note that {trading}."]
-    return found
-
-
-def _posterior(m: PosteriorDraws, names: Named) -> Section:
-    labels = {n.name for n in m.assembled.labels}
-    reported = [n for n, x in names.kept.variables.items() if n not in labels and x[0, 0].size <= MOST_SUMMARISED]
-    table = summary_frame(names.kept, reported) if reported else None
-    attempts: list[Attempt] = []
-    if names.found is not None:
-        caption = "Parameters by component, relabelled (filled) and as sampled (outlined)."
-        attempts.append((lambda: plots.components(names.found), caption))
-    others = _without_components(m, reported) if names.found is not None else reported
-    if others:
-        attempts.append((lambda: plots.facets(names, others), "Posterior of each, with mean and 95 % interval."))
-    if m.model.data_nodes:
-        attempts.append((lambda: plots.prior_posterior(m), "Prior (outlined) and posterior (filled)."))
-    pictures, missing = _tried(attempts)
-    return Section("Posterior", [*filter(None, [names.note]), *missing], table, pictures)
-
-
-def _without_components(m: PosteriorDraws, reported: Sequence[str]) -> list[str]:
-    """Variables that are no component's."""
-    roles = roles_of(m).values()
-    theirs = {name for r in roles for table in r.tables for name, _ in table}
-    return [n for n in reported if n not in theirs.union(*[r.complements for r in roles])]
-
-
-def _compared(comparison: Comparison) -> Section:
-    pictures, missing = _tried([(lambda: plots.comparison(comparison), "Evidence and scores of the models.")])
-    return Section("Models compared", [comparison.reading, *missing], comparison.table, pictures)
-
-
-def _fit(m: PosteriorDraws) -> Section:
-    attempts: list[Attempt] = []
-    labels = {n.name for n in m.assembled.labels}  # known ones are data too, of which there is nothing to draw here
-    for name, data in m.observed_data().items():
-        if name in labels:
-            continue
-        if data.ndim == 1:
-            caption = f"Data {name}, and the posterior predictive density with its 95 % band."
-            attempts.append((lambda name=name: plots.density(m, name), caption))  # type: ignore[misc]
-        elif data.ndim == 2 and data.shape[1] > 1:
-            caption = f"Data {name} in the first two columns, and the components of some draws."
-            attempts.append((lambda name=name: plots.ellipses(m, node=name), caption))  # type: ignore[misc]
-        caption = f"Data {name} beside replicates of them from the posterior."
-        attempts.append((lambda name=name: plots.predictive_check(m, name), caption))  # type: ignore[misc]
-    pictures, missing = _tried(attempts)
-    return Section("Fit", missing, pictures=pictures)
-
-
-def _chains(m: PosteriorDraws, names: Named, kept: Draws) -> Section:
-    ranked = "Ranks of each chain's draws among all draws: flat where chains agree."
-    pictures, missing = _tried(
-        [
-            (lambda: plots.trace(names), "Every chain's draws, in order and as histograms."),
-            (lambda: plots.ranks(names), ranked),
-        ]
-    )
-    return Section("Chains", missing, pictures=pictures)
-
-
-def _labels(m: PosteriorDraws, calls: str) -> list[Section]:
-    """Partition and number of components, where labels can be had."""
-    if not m.assembled.labels:
-        return []
-    try:
-        found = partition(m, calls=calls)
-    except ModelError as error:
-        return [Section("Partition", [f"No partition: {error}"])]
-    rows = _some_rows(found)
-    attempts: list[Attempt] = [
-        (lambda: plots.occupied(occupied(m, calls=calls)), "Posterior of the number of components that hold rows."),
-        (
-            lambda: plots.similarity(similarity(m, rows=rows, calls=calls), found.labels[rows]),
-            "How often two rows share a component; rows by cluster of the point estimate.",
-        ),
-        (
-            lambda: plots.memberships(classify(m, calls=calls)),
-            "Probabilities of components for each row, rows by class; below, the doubtful rows alone.",
-        ),
-    ]
-    pictures, missing = _tried(attempts)
-    said = str(found).replace("<", "").replace(">", "")
-    return [Section("Partition", [said, *missing], pictures=pictures)]
-
-
-def _some_rows(found: Partition) -> np.ndarray:
-    n = found.labels.size
-    return np.unique(np.linspace(0, n - 1, min(n, MOST_ROWS)).round().astype(int))
-
-
-def _tried(attempts: Sequence[Attempt]) -> tuple[list[Picture], list[str]]:
-    """The figures that can be drawn, and why others cannot."""
-    pictures, missing = [], []
-    for draw, caption in attempts:
-        try:
-            pictures.append(Picture(draw(), caption))
-        except Exception as error:  # a page that lacks a figure is worth more than no page
-            missing.append(f"Left out ({caption.rstrip('.').lower()}): {error}")
-    return pictures, missing
 
 
 # -------------------------------------------------------------------- how to repeat it
@@ -274,4 +213,4 @@ def _call(m: PosteriorDraws, kept: Draws) -> str:
     return f"MCMC(model).sample({iterations}, burn={burn}, thin={thin}, chains={kept.n_chains}, seed={seed})"
 
 
-__all__ = ["report"]
+__all__ = ["About", "page_about", "report", "verdict_of"]

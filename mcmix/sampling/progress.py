@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from mcmix.screen import in_notebook, is_watched, settle
+from mcmix.screen import in_notebook, is_watched, progress_told, settle
 
 
 class Progress:
@@ -17,11 +17,13 @@ class Progress:
     total : int
         Sweeps of all chains together.
     shown : bool
-        Asked for by the user; without a terminal or notebook it stays quiet all the same.
+        Asked for by the user; without a terminal or notebook it stays quiet all the same, but for a listener that a
+        command has set (:func:`mcmix.screen.telling`).
     """
 
     def __init__(self, total: int, shown: bool, label: str):
         self.bar = self._bar(total, label) if shown and is_watched() else None
+        self.total, self.tell = total, progress_told.get() if shown else None
 
     def _bar(self, total: int, label: str) -> Any:
         with warnings.catch_warnings():
@@ -42,6 +44,8 @@ class Progress:
         """Show how many sweeps are done."""
         if self.bar is not None and done > self.bar.n:
             self._try(lambda bar: bar.update(done - bar.n))
+        if self.tell is not None:
+            self.tell(done, self.total)
 
     def close(self) -> None:
         """Finish the bar."""

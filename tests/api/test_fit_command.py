@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mcmix.api.command import _columns, components, main
+import mcmix as mc
+from mcmix.api.command import DISTRIBUTIONS, _columns, components, main
 from mcmix.api.compare import Comparison
-from mcmix.api.fit.families import kind_of, mixture
-from mcmix.api.fit.run import DOUBTFUL, REFUSED, WELL, Wish, chosen, name_of, without_gaps
+from mcmix.api.fit.families import CHOICES
+from mcmix.api.fit.parts import Part, mixture
+from mcmix.api.fit.run import DOUBTFUL, REFUSED, STOPPED, WELL, Wish, best_number, without_gaps
 from mcmix.report.frames import read_table
 
 QUICK = ["--chains", "2", "--draws", "300", "--burn", "200", "--thin", "2"]
@@ -35,11 +37,12 @@ def table(tmp_path):
 def few_figures(request, monkeypatch):
     """Figures take most of a page's time; tests/report/test_page.py looks at them, and one test here."""
     if request.node.name != "test_from_file_to_page":
-        monkeypatch.setattr("mcmix.api.report._tried", lambda attempts: ([], []))
+        monkeypatch.setattr("mcmix.api.page_sections._tried", lambda attempts: ([], []))
 
 
-def run(table, *words, folder="out"):
-    return main(["fit", str(table), "--folder", str(table.parent / folder), *QUICK, *words])
+def run(table, *words, folder="out", distribution="normal"):
+    asked = () if distribution is None or {"--distribution", "--law"} & set(words) else ("--distribution", distribution)
+    return main(["fit", str(table), "--folder", str(table.parent / folder), *QUICK, *asked, *words])
 
 
 def test_from_file_to_page(table, capsys):
@@ -48,7 +51,8 @@ def test_from_file_to_page(table, capsys):
     assert "59 rows of speed; missing cells: speed 1; left out 1 row without any value" in said
     assert "the marginal likelihood favours 2" in said and "reported: 2 components" in said
     text = (table.parent / "out" / "report.html").read_text(encoding="utf-8")
-    assert "speed: 2 components" in text and "left out 1 row" in text and "Models compared" in text
+    assert "speed: 2 groups" in text and "eft out 1 row" in text and "Models compared" in text
+    assert 'href="rows.csv"' in text and "fall into 2 groups" in text and len(text) < 1_500_000
     assert (table.parent / "out" / "draws.nc").exists()
     rows_stand_under_their_places(table.parent / "out" / "rows.csv")
 
@@ -56,12 +60,13 @@ def test_from_file_to_page(table, capsys):
 def rows_stand_under_their_places(path):
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    assert [int(r["row"]) for r in rows] == [i for i in range(60) if i != 3]
-    low = {r["class"] for r in rows if int(r["row"]) < 30}
-    high = {r["class"] for r in rows if int(r["row"]) >= 30}
-    assert len(low) == len(high) == 1 and low != high  # ten standard deviations apart
-    totals = [float(r["component 0"]) + float(r["component 1"]) for r in rows]
-    np.testing.assert_allclose(totals, 1.0, atol=1e-9)
+    assert [r["name"] for r in rows] == [f"g{i}" for i in range(60)]  # the identifier, and every row of the file
+    assert rows[3]["speed"] == rows[3]["group"] == rows[3]["probability"] == rows[3]["doubtful"] == ""
+    fitted = [r for i, r in enumerate(rows) if i != 3]
+    low, high = {r["group"] for r in fitted[:29]}, {r["group"] for r in fitted[29:]}
+    assert low | high == {"A", "B"} and len(low) == len(high) == 1  # ten standard deviations apart
+    np.testing.assert_allclose([float(r["probability A"]) + float(r["probability B"]) for r in fitted], 1.0, atol=1e-5)
+    assert {r["doubtful"] for r in fitted} == {"no"}
 
 
 def test_the_command_on_the_page_repeats_it(table, capsys, monkeypatch):
@@ -87,7 +92,7 @@ def test_parquet_and_counts(tmp_path, capsys):
 @pytest.mark.parametrize("law", ["student-t", "lognormal", "exponential"])
 def test_laws_of_one_column(law):
     rows = pd.DataFrame({"mean": np.exp(two_groups() / 5)})
-    m = mixture(kind_of(law, ["mean"], rows.to_numpy()), rows, 2, name_of(["mean"]))
+    m = mc.MCMC(mixture([Part(("mean",), law)], rows, 2))
     m.sample(400, 100, chains=1, seed=1, progress_bar=False)
     assert m.draws().variables["weight"].shape == (1, 300, 2) and "mean (data)" in m.observed_data()
 
@@ -113,19 +118,34 @@ def test_doubtful_runs_have_an_exit_code_of_their_own(table, capsys):
 def test_unsure_evidence_is_not_chosen():
     columns = {"log_evidence": [-9.0, -5.0, -1.0], "evidence_error": [0.1, 0.1, np.inf], "bic": [2.0, 3.0, 1.0]}
     comparison = Comparison(pd.DataFrame(columns), "")
-    assert chosen(comparison, Wish(Path("f.csv"), None, (1, 2, 3))) == 2
-    assert chosen(comparison, Wish(Path("f.csv"), None, (1, 2, 3), choose="bic")) == 3
+    assert best_number(comparison, Wish(Path("f.csv"), None, (1, 2, 3))) == 2
+    assert best_number(comparison, Wish(Path("f.csv"), None, (1, 2, 3), choose="bic")) == 3
     all_unsure = Comparison(pd.DataFrame(columns | {"evidence_error": [np.inf] * 3}), "")
-    assert chosen(all_unsure, Wish(Path("f.csv"), None, (1, 2, 3))) == 3
-    assert chosen(comparison, Wish(Path("f.csv"), None, (1, 2, 3)), [True, False, False]) == 1  # chains disagree in 2
+    assert best_number(all_unsure, Wish(Path("f.csv"), None, (1, 2, 3))) == 3
+    assert (
+        best_number(comparison, Wish(Path("f.csv"), None, (1, 2, 3)), [True, False, False]) == 1
+    )  # chains disagree in 2
 
 
 BAD = {
     "text column": (
         b"speed,name\n1,a\n2,b\n3,c\n",
-        [],
-        "text in column 'name' ('a' in line 2); choose columns of numbers",
+        ["--columns", "speed,name"],
+        "text in column 'name' ('a' in line 2)",
     ),
+    "nothing but text": (b"name\na\nb\nb\n", [], "no column to fit: 'name': text, categories, such as 'a'"),
+    "dates asked for": (b"day\n2024-01-02\n2024-02-01\n", ["--columns", "day"], "dates in column 'day' (2024-01-02)"),
+    "dates": (b"day\n2024-01-02\n2024-02-01\n", [], "no column to fit: 'day': dates"),
+    "identifiers": (b"id\n11\n12\n13\n14\n", [], "no column to fit: 'id': identifiers"),
+    "nearly empty": (b"a,b\n1,\n1,\n1,7\n" + b"1,\n" * 97 + b"1,8\n", [], "'b': 99 of 101 cells missing"),
+    "one item": (b"yes\n1\n0\n1\n0\n", ["--distribution", "auto"], "cannot be told apart by one yes/no item"),
+    "one item, named": (b"yes\n1\n0\n1\n0\n", ["--distribution", "bernoulli"], "cannot be told apart by one yes/no"),
+    "no angles": (
+        b"a\n10\n20\n700\n",
+        ["--distribution", "von-mises"],
+        "expected angles in degrees, up to 360, got 700",
+    ),
+    "proportions": (b"a\n0\n0.5\n0.7\n", ["--distribution", "beta"], "neither itself), got 0"),
     "text asked for": (b"speed,name\n1,a\n2,b\n", ["--columns", "name"], "text in column 'name'"),
     "one word among numbers": (b"speed\n1\nfast\n3\n", [], "text in column 'speed'"),
     "no such column": (b"speed\n1\n2\n3\n", ["--columns", "sped"], "no column 'sped'; there are speed"),
@@ -137,13 +157,13 @@ BAD = {
     "infinite": (b"speed\n1\ninf\n3\n4\n", [], "infinite ones in column speed"),
     "counts": (b"speed\n1\n2.5\n3\n", ["--distribution", "poisson"], "expected counts from 0"),
     "positive": (b"speed\n1\n-2.5\n3\n", ["--distribution", "lognormal"], "expected positive numbers"),
-    "distribution of one column": (
-        b"a,b\n1,2\n2,3\n4,5\n",
+    "one of two columns": (
+        b"a,b\n1,2\n2,3.5\n4,5\n",
         ["--distribution", "poisson"],
-        "is for one column, got 2 (a, b)",
+        "column 'b' expected counts from 0",
     ),
     "no names": (b"1.5\n2.5\n3.5\n", [], "expected names of columns in the first line, got numbers (1.5)"),
-    "truth values": (b"up\nTrue\nFalse\nTrue\n", [], "truth values in column up"),
+    "truth values": (b"up\nTrue\nFalse\nTrue\n", ["--distribution", "auto"], "one yes/no item"),
     "decimal commas": (b"speed;b\n1,5;1\n2,5;2\n3,5;3\n", [], "write numbers with a point, as in 3.14"),
     "not UTF-8": ("speed\n1\n2\n3\n\xe9t\xe9".encode("latin-1"), [], "save the file as UTF-8"),
     "huge": (b"speed\n1e200\n2e200\n3e200\n4e200\n", [], "choose another unit"),
@@ -184,7 +204,7 @@ def test_an_unnamed_first_column_is_an_index(tmp_path):
 
 def test_rounded_data_have_a_posterior():
     rows = pd.DataFrame({"v": np.repeat([1.0, 2.0, 3.0], 10)})
-    m = mixture(kind_of("normal", ["v"], rows.to_numpy()), rows, 3, "v")
+    m = mc.MCMC(mixture([Part(("v",), "normal")], rows, 3))
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of an improper posterior
         m.sample(3_000, 500, chains=2, seed=1, progress_bar=False)
@@ -207,6 +227,11 @@ def test_help_teaches(capsys):
         main(["fit", "--help"])
     said = capsys.readouterr().out
     assert end.value.code == 0 and "examples:" in said and "--components 2..8" in said and "exit codes:" in said
+    assert all(f"\n  {name} " in said for name in DISTRIBUTIONS) and "0 and 1 alone" in said
+
+
+def test_the_help_knows_the_distributions():
+    assert {n: choice.when for n, choice in CHOICES.items()} == {n: w for n, w in DISTRIBUTIONS.items() if n != "auto"}
 
 
 def test_draws_are_written_as_they_are_made(table, monkeypatch):
@@ -214,7 +239,7 @@ def test_draws_are_written_as_they_are_made(table, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mcmix.compare", interrupted)
-    assert run(table, "--columns", "speed", "--components", "1..2") == 130
+    assert run(table, "--columns", "speed", "--components", "1..2") == STOPPED
     assert sorted(f.name for f in (table.parent / "out").iterdir()) == ["draws-1.nc", "draws-2.nc"]
 
 

@@ -20,7 +20,7 @@ sampled = runs.sampler(iterations=1000, burn=300, chains=None, seed=1, quiet=Tru
 
 
 def reason_of(nodes, name):
-    return next(line for line in explanation(mc.MCMC(nodes).assembled).splitlines() if line.startswith(f"{name}:"))
+    return next(line for line in str(explanation(mc.MCMC(nodes).assembled)).splitlines() if line.startswith(f"{name}:"))
 
 
 def test_the_reason_is_the_first_obstacle():

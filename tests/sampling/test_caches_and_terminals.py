@@ -136,7 +136,7 @@ def test_terminals_that_know_few_letters(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setattr(sys, "stderr", terminal)
-    print(m.explain())
+    say(m.explain())
     say("größe", error=True)
     mc.VB(m.model).update(2)
     fresh = mc.MCMC(m.model)

@@ -134,7 +134,7 @@ def test_gradients_with_hyperparameters_links_and_rows_of_their_own():
 
 def line_of_any(m, name):
     """What `explain` would say of the step that serves a variable."""
-    return next(line for line in explanation(m.assembled).splitlines() if name in line.split(":")[0].split(", "))
+    return next(line for line in str(explanation(m.assembled)).splitlines() if name in line.split(":")[0].split(", "))
 
 
 def test_gradients_of_regressions_and_of_labels_with_several_rows():

@@ -147,7 +147,7 @@ def test_components_of_a_hidden_chain_are_read_off_shapes():
         assert tables.allows([0, 1]) and not tables.allows([1, 0])
     move = next(s for s in made.steps if s.name == "label permutation move")
     assert move.labels[: len(made.label_passes)] == [p.label.node for p in made.label_passes]
-    assert "components are swapped in all label vectors that share them at once" in explanation(made)
+    assert "components are swapped in all label vectors that share them at once" in str(explanation(made))
 
 
 # -------------------------------------------------------------------- why
@@ -202,7 +202,7 @@ def test_why_components_are_alike_or_not(name):
     tables = tables_in(model())
     assert tables.classes == classes and tables.reason == reason
     assert tables.whole == (len(classes) == 1) and tables.permutable == any(len(c) > 1 for c in classes)
-    assert reason in explanation(mc.MCMC(model()).assembled)
+    assert reason in str(explanation(mc.MCMC(model()).assembled))
 
 
 def test_labels_without_a_pass_have_tables_of_which_nothing_is_seen():
@@ -303,7 +303,7 @@ def test_everybody_states_the_same_verdict_after_a_run(name):
 
 def verdict(m: mc.MCMC, label: str, tables: ComponentTables, name: str) -> str:
     """What the tables say, after everybody else was asked whether it says the same."""
-    said = next(line for line in explanation(m.assembled).split("\n") if line.startswith(f"{label}: "))
+    said = next(line for line in str(explanation(m.assembled)).split("\n") if line.startswith(f"{label}: "))
     passes = [s for s in m.assembled.steps if s.label_pass is not None and s.label_vector is tables.label]
     roles, facts = roles_of(m)[label], facts_of(m).labels[label]
     assert ("components are exchangeable" in said) == tables.whole == roles.whole, name

@@ -122,7 +122,7 @@ def answers(m):
     roles = roles_of(m)["z"]
     facts = facts_of(m).labels["z"]
     step = m.step_method_dict[m.model.get_node("z")][0]
-    said = explanation(m.assembled)
+    said = str(explanation(m.assembled))
     return {
         "relabel": roles.whole,
         "diagnose": facts.exchangeable and facts.alike == [[0, 1]],
@@ -157,7 +157,7 @@ def test_two_of_three_alike():
     m = sampled([mc.Normal("y", mu[z], 1.0, value=X, observed=True), w, z, mu])
     facts = facts_of(m).labels["z"]
     assert facts.alike == [[0, 1], [2]] == [list(c) for c in roles_of(m)["z"].classes]
-    assert "component-swap (Metropolis) move" in explanation(m.assembled)
+    assert "component-swap (Metropolis) move" in str(explanation(m.assembled))
     shown = m.diagnose().table.index
     assert "mu (sorted)[2]" in shown
 

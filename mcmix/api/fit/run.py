@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr
-from dataclasses import dataclass
-from io import StringIO
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import mcmix as mc
 from mcmix.api.compare import Comparison
-from mcmix.api.fit.families import Kind, kind_of, mixture
+from mcmix.api.fit.choose import AUTO, Chosen, Question, chosen
+from mcmix.api.fit.parts import mixture, names_of
+from mcmix.api.fit.patience import alive, sweeps_told
+from mcmix.api.fit.rows import write_rows
+from mcmix.api.fit.table import Table, table_of
+from mcmix.api.groups import DEGREES, Groups, groups_or_reason, one_group
+from mcmix.api.in_words import Known, in_words
+from mcmix.api.report import About, page_about, verdict_of
 from mcmix.errors import ModelError
 from mcmix.files import write_text, written_beside
-from mcmix.report import frames
 from mcmix.report.arviz_bridge import to_netcdf
-from mcmix.screen import say
+from mcmix.screen import kept_back, say
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-WELL, REFUSED, DOUBTFUL = 0, 1, 3  # exit codes; 2 is the parser's
+WELL, REFUSED, DOUBTFUL, STOPPED = 0, 1, 3, 130  # exit codes; 2 is the parser's
 CRITERIA = {"evidence": ("log_evidence", 1), "loo": ("loo", 1), "bic": ("bic", -1), "icl": ("icl", -1)}
+IN_WORDS = {"evidence": "the marginal likelihood", "loo": "leave-one-out", "bic": "BIC", "icl": "ICL"}
 SHOWN = ("log_evidence", "evidence_error", "loo", "loo_difference", "bic", "icl", "occupied")
 SMALLEST, LARGEST = 1e-100, 1e100  # of values whose squares are numbers still
 DRAWS, ROWS, COMPARISON = "draws.nc", "rows.csv", "comparison.csv"
+FEWEST = 100  # draws of each chain that a stopped run must have to be reported
+MOST_NAMED = 8  # columns that are told by name
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Wish:
     file: Path
     columns: tuple[str, ...] | None
     components: tuple[int, ...]
-    distribution: str = "normal"
+    distribution: str = AUTO
     folder: Path = Path("mcmix-report")
     seed: int = 1
     chains: int = 4
@@ -47,23 +54,44 @@ class Wish:
     thin: int = 5
     choose: str = "evidence"
     missing: str = "keep"
+    unit: str = "auto"
+    covariance: str = "auto"
 
     @property
     def command(self) -> str:
         """The command line that asks for the same."""
         words = ["python", "-m", "mcmix", "fit", str(self.file)]
-        words += ["--columns", ",".join(self.columns)] if self.columns else []
-        words += [
-            "--components",
-            ",".join(map(str, self.components)),
-            "--distribution",
-            self.distribution,
-            "--folder",
-            str(self.folder),
-        ]
-        for name in ("seed", "chains", "draws", "burn", "thin", "choose", "missing"):
+        words += ["--columns", ",".join(map(_quoted, self.columns))] if self.columns else []
+        words += ["--components", ",".join(map(str, self.components)), "--distribution", self.distribution]
+        words += ["--folder", str(self.folder)]
+        for name in ("seed", "chains", "draws", "burn", "thin", "choose", "missing", "unit", "covariance"):
             words += [f"--{name}", str(getattr(self, name))]
         return shlex.join(words)
+
+
+def _quoted(name: str) -> str:
+    """A column's name as --columns takes it: in quotes where it has a comma."""
+    return f'"{name}"' if "," in name else name
+
+
+@dataclass
+class Job:
+    """What is fitted, and how far that is."""
+
+    wish: Wish
+    table: Table
+    used: np.ndarray
+    kept: DataFrame
+    notes: list[str]
+    choice: Chosen
+    samplers: dict[int, mc.MCMC] = field(default_factory=dict)
+    stopped: bool = False
+
+    @property
+    def complete(self) -> dict[int, mc.MCMC]:
+        """Samplers whose run was not stopped; where all were, the one that was with enough draws."""
+        whole = {k: m for k, m in self.samplers.items() if not m.interrupted}
+        return whole or {k: m for k, m in self.samplers.items() if _n_draws(m) >= FEWEST}
 
 
 def fit(wish: Wish) -> int:
@@ -73,28 +101,93 @@ def fit(wish: Wish) -> int:
     ------
     ModelError
         If the file or the wish cannot be served.
+    KeyboardInterrupt
+        If Ctrl-C came before there was anything to report, or a second time.
     """
-    frame = frames.read_table(wish.file, wish.columns)
-    columns = list(frame.columns)
+    job = _begun(wish)
+    for k in wish.components:
+        if not job.stopped:
+            _sample(job, k)
+    if not job.complete:
+        say(f"stopped; {_kept_so_far(job)}", error=True)
+        return STOPPED
+    if job.stopped:
+        done = ", ".join(map(str, job.complete))
+        say(f"stopped: reporting what there is of {done} components (Ctrl-C again ends at once); {_kept_so_far(job)}")
+    try:
+        return _finished(job)
+    except KeyboardInterrupt:
+        say(f"stopped; {_kept_so_far(job)}", error=True)
+        return STOPPED
+
+
+def _begun(wish: Wish) -> Job:
+    """Read, check, choose."""
+    table = table_of(wish.file, wish.columns)
+    frame = table.frame
+    used = ~_left_out(frame, wish.missing)
     kept, said = without_gaps(frame, wish.missing)
     _refuse_constants(kept)
-    kind = kind_of(wish.distribution, columns, kept.to_numpy())
     _try_folder(wish.folder)
-    say(f"{wish.file}: {len(kept)} rows of {', '.join(columns)}; {said}")
-    samplers = {k: _sampled(kind, kept, columns, k, wish) for k in wish.components}
+    say(f"{wish.file}: {len(kept)} rows of {_listed(frame.columns)}; {said}")
+    if table.said:
+        say(table.said)
+    question = Question(wish.distribution, wish.components, wish.unit, wish.covariance, wish.seed, say)
+    with alive("still choosing the distribution"):
+        choice = chosen(kept, question)
+    say("\n".join(f"  {why}" for why in choice.why))
+    return Job(wish, table, used, kept, [n for n in (said, table.said, *choice.why) if n], choice)
+
+
+def _finished(job: Job) -> int:
+    """Compare, choose the number of components, write everything."""
+    wish, samplers = job.wish, job.complete
     diagnoses = {k: m.diagnose() for k, m in samplers.items()}
-    comparison, best = None, wish.components[0]
+    comparison, best = None, next(iter(samplers))
+    probability = None
     if len(samplers) > 1:
         say("comparing them, of which the evidence takes longest")
-        comparison = mc.compare(samplers)
-        best, why = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()})
+        with alive("still comparing"):
+            comparison = mc.compare(samplers)
+        best, why = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()}, list(samplers))
+        probability = _probability(comparison, wish, best, list(samplers))
         _write_table(comparison, wish.folder / COMPARISON)
         table = comparison.table[list(SHOWN)].round(2).to_string()  # the page has the rest
         say(f"\n{table}\n{comparison.reading}\n\nreported: {best} components ({why})\n")
-    say(diagnoses[best].verdict)
-    notes = [said, f"Prior: {kind.prior}; weights ~ Dirichlet(1, ..., 1)."]
-    _write(samplers[best], wish, best, comparison, kept, notes)
+    say(verdict_of(diagnoses[best], relabelled=best > 1))
+    _write(job, best, comparison, probability, diagnoses[best].ok)
+    if job.stopped:
+        return STOPPED
     return WELL if diagnoses[best].ok else DOUBTFUL
+
+
+def _probability(comparison: Comparison, wish: Wish, best: int, numbers: Sequence[int]) -> float | None:
+    """Of the number that is reported among all; None where another criterion chose, or the evidence is unsure."""
+    errors = comparison.table["evidence_error"].to_numpy(dtype=float)
+    if wish.choose != "evidence" or not (errors < 1.0).all():
+        return None
+    return float(comparison.table["probability"].iloc[list(numbers).index(best)])
+
+
+def _kept_so_far(job: Job) -> str:
+    """Which draws are kept, and where."""
+    files = [_draws_of(k, job.wish) for k in job.samplers]
+    there = [f"{f} ({_n_draws(job.samplers[k])} draws of each chain)"
+             for k, f in zip(job.samplers, files, strict=True) if f.exists()]  # fmt: skip
+    return f"kept: {', '.join(there)}" if there else "nothing was drawn yet"
+
+
+def _n_draws(m: mc.MCMC) -> int:
+    try:
+        return m.draws().n_draws
+    except ModelError:
+        return 0
+
+
+def _listed(columns: Iterable[str]) -> str:
+    names = list(columns)
+    more = f" and {len(names) - MOST_NAMED} more columns" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _try_folder(folder: Path) -> None:
@@ -120,17 +213,17 @@ def without_gaps(frame: DataFrame, missing: str) -> tuple[DataFrame, str]:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> table = frames.table_frame({"a": np.array([1.0, np.nan]), "b": np.array([2.0, 3.0])}, ["0", "1"])
+    >>> from mcmix.report.frames import table_frame
+    >>> table = table_frame({"a": np.array([1.0, np.nan]), "b": np.array([2.0, 3.0])}, ["0", "1"])
     >>> without_gaps(table, "drop")[1]
     'missing cells: a 1; left out 1 row with any'
     """
     gaps = frame.isna()
     if not gaps.to_numpy().any():
         return frame, "no missing cells"
-    counts = ", ".join(f"{name} {int(n)}" for name, n in gaps.sum().items() if n)
+    counts = _counted({str(name): int(n) for name, n in gaps.sum().items() if n}, len(frame))
     several = len(frame.columns) > 1
-    bad = gaps.any(axis=1) if missing == "drop" or not several else gaps.all(axis=1)
+    bad = _left_out(frame, missing)
     kept = frame[~bad]
     number = f"{int(bad.sum())} row{'s' if bad.sum() != 1 else ''}"
     how = "with any" if missing == "drop" and several else "without any value"
@@ -140,14 +233,28 @@ def without_gaps(frame: DataFrame, missing: str) -> tuple[DataFrame, str]:
     return kept, f"missing cells: {counts}; {', '.join(said)}"
 
 
-def chosen(comparison: Comparison, wish: Wish, trusted: Sequence[bool] = ()) -> int:
+def _counted(missing: Mapping[str, int], rows: int) -> str:
+    """Missing cells by column; shares where they are large, and the columns with the most where there are many."""
+    order = sorted(missing, key=lambda name: -missing[name])[:MOST_NAMED] if len(missing) > MOST_NAMED else missing
+    told = [f"{c} {missing[c]}" + (f" of {rows}" if missing[c] > 0.5 * rows else "") for c in order]
+    more = len(missing) - len(told)
+    return ", ".join(told) + (f" and {sum(missing.values()) - sum(missing[c] for c in order)} in {more} more columns"
+                              if more else "")  # fmt: skip
+
+
+def _left_out(frame: DataFrame, missing: str) -> np.ndarray:
+    """Rows that are not fitted: without any value, or with a missing cell where such are dropped."""
+    gaps = frame.isna().to_numpy()
+    return np.asarray(gaps.any(axis=1) if missing == "drop" or gaps.shape[1] == 1 else gaps.all(axis=1))
+
+
+def best_number(comparison: Comparison, wish: Wish, trusted: Sequence[bool] = ()) -> int:
     """The number of components that is best by the criterion; see :func:`choice`."""
-    return choice(comparison, wish, dict(zip(wish.components, trusted or [True] * len(wish.components), strict=True)))[
-        0
-    ]
+    every = dict(zip(wish.components, trusted or [True] * len(wish.components), strict=True))
+    return choice(comparison, wish, every, wish.components)[0]
 
 
-def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool]) -> tuple[int, str]:
+def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numbers: Sequence[int]) -> tuple[int, str]:
     """The number of components that is best by the criterion, and in words among which, and which were left aside.
 
     Of evidence, those count that are known to less than a nat from chains that agree, as long as there are such; else
@@ -163,22 +270,22 @@ def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool]) -> t
     counted = np.isfinite(scores)
     if not counted.any():
         raise ModelError(f"--choose {wish.choose}: no number of components has a score; take more --draws, or another")
-    reasons = {k: f"no {wish.choose} (too few draws, or none that it can be told from)" for k in _of(wish, ~counted)}
+    reasons = {k: f"no {wish.choose} (too few draws, or none that it can be told from)" for k in _of(numbers, ~counted)}
     if wish.choose == "evidence":
         errors = comparison.table["evidence_error"].to_numpy(dtype=float)
-        fine = np.array([trusted[k] for k in wish.components])
+        fine = np.array([trusted[k] for k in numbers])
         better = [(errors < 1.0) & fine, errors < 1.0, np.isfinite(errors), counted]
         among = next(mask & counted for mask in better if (mask & counted).any())
-        reasons |= {k: "chains that cannot be trusted" for k in _of(wish, counted & ~among & ~fine)}
-        reasons |= {k: "evidence known to no better than a nat" for k in _of(wish, counted & ~among & fine)}
+        reasons |= {k: "chains that cannot be trusted" for k in _of(numbers, counted & ~among & ~fine)}
+        reasons |= {k: "evidence known to no better than a nat" for k in _of(numbers, counted & ~among & fine)}
         counted = among
-    best = wish.components[int(np.argmax(np.where(counted, scores, -np.inf)))]
+    best = numbers[int(np.argmax(np.where(counted, scores, -np.inf)))]
     aside = "; ".join(f"{k} has {reason}" for k, reason in sorted(reasons.items()))
     return best, f"the best by {wish.choose}" + (f" of those that count; left aside: {aside}" if aside else "")
 
 
-def _of(wish: Wish, mask: np.ndarray) -> list[int]:
-    return [k for k, yes in zip(wish.components, mask, strict=True) if yes]
+def _of(numbers: Sequence[int], mask: np.ndarray) -> list[int]:
+    return [k for k, yes in zip(numbers, mask, strict=True) if yes]
 
 
 def _refuse_constants(kept: DataFrame) -> None:
@@ -196,16 +303,34 @@ def _refuse_constants(kept: DataFrame) -> None:
             )
 
 
-def _sampled(kind: Kind, kept: DataFrame, columns: Sequence[str], k: int, wish: Wish) -> mc.MCMC:
-    m = mixture(kind, kept, k, name_of(columns))
+def _sample(job: Job, k: int) -> None:
+    """Draw with k components and write the draws, whatever becomes of the next number; Ctrl-C ends the job's drawing.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it came before there was any draw.
+    """
+    wish = job.wish
+    m = mc.MCMC(mixture(job.choice.parts, job.kept, k))
     iterations = wish.burn + wish.draws * wish.thin
     say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
-    with redirect_stderr(StringIO()):  # the verdict is printed below, beside the number of components that it is of
-        m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed, progress_bar=False)
-    m.or_interrupted()
-    say(f"    {m.sampling_wall_seconds:.1f} s; {m.diagnose().headline}")
-    to_netcdf(m.to_arviz(), _draws_of(k, wish))  # whatever becomes of the next number of components
-    return m
+    try:
+        with kept_back(), sweeps_told():  # the verdict is printed below, beside the number of components it is of
+            m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed)
+    except KeyboardInterrupt:
+        if not job.samplers:
+            raise
+        job.stopped = True
+        return
+    job.stopped = m.interrupted
+    if _n_draws(m) == 0:
+        return
+    job.samplers[k] = m
+    to_netcdf(m.to_arviz(), _draws_of(k, wish))
+    with alive("still judging the draws"):
+        headline = m.diagnose().headline
+    say(f"    {m.sampling_wall_seconds:.1f} s; {headline}")
 
 
 def _draws_of(k: int, wish: Wish) -> Path:
@@ -213,25 +338,52 @@ def _draws_of(k: int, wish: Wish) -> Path:
     return wish.folder / (DRAWS if len(wish.components) == 1 else f"draws-{k}.nc")
 
 
-def name_of(columns: Sequence[str]) -> str:
-    """What the data are called: the column, unless a parameter has its name."""
-    name = columns[0] if len(columns) == 1 else "data"
-    return f"{name} (data)" if name in ("mean", "precision", "rate", "weight", "label") else name
-
-
-def _write(
-    m: mc.MCMC, wish: Wish, best: int, comparison: Comparison | None, kept: DataFrame, notes: Sequence[str]
-) -> None:
-    title = f"{', '.join(kept.columns)}: {best} component{'s' if best > 1 else ''}"
-    written = [_draws_of(best, wish).replace(wish.folder / DRAWS)]
-    for k in set(wish.components) - {best}:
-        _draws_of(k, wish).unlink(missing_ok=True)
-    written += [wish.folder / COMPARISON] if comparison is not None else []
-    if best > 1:
-        written.append(_rows(m, kept, wish.folder / ROWS))
+def _write(job: Job, best: int, comparison: Comparison | None, probability: float | None, trusted: bool) -> None:
+    wish, m = job.wish, job.samplers[best]
+    units = {
+        name: DEGREES for part, name in zip(job.choice.parts, names_of(job.choice.parts), strict=True)
+        if part.unit == "degrees"
+    }  # fmt: skip
+    with alive("still working out which row belongs where"):
+        groups, why_none = groups_or_reason(m, "last", units) if best > 1 else (one_group(m, units), "")
+    links = _tables(job, best, comparison, groups)
+    if groups is None:
+        say(f"no groups can be told: {why_none}")
+    title = f"{_listed(job.kept.columns)}: {best} group{'s' if best > 1 else ''}"
+    numbers = list(job.complete) if comparison is not None else []
+    priors = [
+        f"Prior of {', '.join(p.columns[:3])}{' ...' if len(p.columns) > 3 else ''}: {p.prior}."
+        for p in job.choice.parts
+    ]
+    stopped = ["The run was stopped before its end."] if job.stopped else []
+    notes = [*stopped, *(f"{n[:1].upper()}{n[1:]}." for n in job.notes), *priors, "Weights ~ Dirichlet(1, ..., 1)."]
+    about = About(
+        title, comparison, wish.command, notes, groups=groups, data=_listed(job.kept.columns), numbers=numbers,
+        probability=probability, criterion=IN_WORDS[wish.choose], units=units, links=links,
+    )  # fmt: skip
     say("drawing the page")
-    page = m.report(wish.folder, title=title, comparison=comparison, command=wish.command, notes=notes)
-    say("written: " + ", ".join(map(str, [page, *written])))
+    with alive("still drawing the page"):
+        page = page_about(m, wish.folder, about)
+    if groups is not None:
+        known = Known(about.data, best, probability, numbers, about.criterion, trusted=trusted)
+        say("\n".join(in_words(groups, known)))
+    say("written: " + ", ".join(map(str, [page, *(wish.folder / name for name, _ in links)])))
+
+
+def _tables(job: Job, best: int, comparison: Comparison | None, groups: Groups | None) -> list[tuple[str, str]]:
+    """Put draws in their place, write rows.csv; returns the files beside the page, each with what it holds."""
+    wish = job.wish
+    found = []
+    if groups is not None and best > 1:
+        write_rows(wish.file, job.table.raw, job.used, groups, wish.folder / ROWS)
+        found.append((ROWS, "every row with its group, the group's probability, and whether that is doubtful"))
+    (_draws_of(best, wish)).replace(wish.folder / DRAWS)
+    for k in set(job.samplers) - {best}:
+        _draws_of(k, wish).unlink(missing_ok=True)
+    found.append((DRAWS, "draws, for ArviZ"))
+    if comparison is not None:
+        found.append((COMPARISON, "scores of each number of groups"))
+    return found
 
 
 def _write_table(comparison: Comparison, target: Path) -> None:
@@ -240,15 +392,4 @@ def _write_table(comparison: Comparison, target: Path) -> None:
         comparison.table.to_csv(beside, index_label="components")
 
 
-def _rows(m: mc.MCMC, kept: DataFrame, target: Path) -> Path:
-    """Class, probabilities and entropy of each row, under its place in the file."""
-    found = mc.classify(m)
-    columns: dict[str, Any] = {"class": found.classes, "entropy": found.entropy}
-    columns |= {f"component {j}": p for j, p in enumerate(found.probabilities.T)}
-    table = frames.table_frame(columns, list(kept.index))
-    with written_beside(target) as beside:
-        table.to_csv(beside, index_label="row")
-    return target
-
-
-__all__ = ["Wish", "fit"]
+__all__ = ["Wish", "best_number", "choice", "fit", "without_gaps"]

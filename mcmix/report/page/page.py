@@ -15,22 +15,39 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 DOTS_PER_INCH = 110
+COLOURS = 64  # of a picture: flat colours and their edges need no more, at a third of the size
 TEMPLATE = "page.html.jinja"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, and what it shows in a sentence (also for whoever cannot see it)."""
+    """A figure, a caption that says how to read it, and what it shows in this case, for whoever cannot see it."""
 
     figure: Any
     caption: str
+    shows: str = ""
+    dots: int = DOTS_PER_INCH
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it can be read on a telephone as a whole: more dots for each inch, so that letters are larger."""
+        return self.dots > DOTS_PER_INCH
+
+    @property
+    def alt(self) -> str:
+        """What stands in the picture's place."""
+        return self.shows or self.caption
 
     @property
     def source(self) -> str:
         """The picture itself as a data address, PNG."""
-        image = BytesIO()
-        self.figure.savefig(image, format="png", dpi=DOTS_PER_INCH, facecolor="white")
-        return "data:image/png;base64," + b64encode(image.getvalue()).decode("ascii")
+        from PIL import Image
+
+        drawn, small = BytesIO(), BytesIO()
+        self.figure.savefig(drawn, format="png", dpi=self.dots, facecolor="white")
+        with Image.open(drawn) as image:
+            image.convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
+        return "data:image/png;base64," + b64encode(small.getvalue()).decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,12 @@ class Section:
     pictures : sequence of Picture
     lines : sequence of str
         Text in which every line break and space counts.
+    folded : bool
+        Whether it is opened by a click.
+    details : sequence of Section
+        Folded parts of it.
+    below : Section, optional
+        A second table, whose title is a sentence above it.
     """
 
     title: str
@@ -53,6 +76,9 @@ class Section:
     table: DataFrame | None = None
     pictures: Sequence[Picture] = ()
     lines: Sequence[str] = ()
+    folded: bool = False
+    details: Sequence[Section] = ()
+    below: Section | None = None
 
     @property
     def anchor(self) -> str:
@@ -64,6 +90,11 @@ class Section:
         """The table as HTML; its text is escaped."""
         return "" if self.table is None else self.table.to_html(float_format=_number, na_rep="", border=0)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing below the heading."""
+        return not (self.paragraphs or self.lines or self.pictures or self.details or self.table is not None)
+
 
 @dataclass(frozen=True)
 class Page:
@@ -73,13 +104,17 @@ class Page:
     ----------
     title : str
     verdict : str
-        Lines on whether to trust the run; `trusted` colours them.
+        Lines on whether to trust the run; `trusted` colours them, and where it is not trusted they come first.
     trusted : bool
     sections : list of Section
     facts : dict of str to str
         Versions, seed, sizes, times.
     command : str
         What repeats the run.
+    summary : sequence of str
+        Sentences in plain words that begin the page.
+    links : sequence of (str, str)
+        Files beside the page, each with what it holds.
     """
 
     title: str
@@ -88,6 +123,8 @@ class Page:
     sections: list[Section] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     command: str = ""
+    summary: Sequence[str] = ()
+    links: Sequence[tuple[str, str]] = ()
 
 
 def written(page: Page, target: Path) -> Path:

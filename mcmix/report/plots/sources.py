@@ -102,6 +102,14 @@ def titled(columns: Any, units: Any, name: str, column: int | None) -> str:
     return text if unit is None else f"{text} ({unit})"
 
 
+def small_axes() -> Any:
+    """Axes of a figure that can be read on a telephone too."""
+    from mcmix.report.plots.figures import notebook_figure
+    from mcmix.report.plots.style import SMALL
+
+    return notebook_figure(*SMALL).subplots()
+
+
 def numbers_from(name: str, values: Any) -> np.ndarray:
     """One finite number for each row.
 
@@ -129,5 +137,6 @@ __all__ = [
     "numbers_from",
     "own_names",
     "roles_in",
+    "small_axes",
     "title_of",
 ]

@@ -19,6 +19,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DATA = "#C8CCD0"  # bars of data and of pooled draws: quiet, so that lines on top stand out
 INK = "#333333"
 WIDTH = 9.0  # inches; fills a notebook's column
+SMALL = (5.8, 3.4)  # inches, of what must be read on a telephone too
 MOST_ELEMENTS = 12  # per variable, unless it was asked for by name
 MOST_PANELS = 60
 SMALLEST = 7.0  # points, of a name
