@@ -23,7 +23,7 @@ def shown(title: object, columns: Mapping[str, Sequence[object]] | None = None, 
     Examples
     --------
     >>> shown("two & two", {"group": ["A"], "rows": [3]}, "all of them")[:36]
-    '<p><b>two &amp; two</b></p><table><th'
+    '<p><b>two &amp; two</b></p><table><t'
     """
     lines = "".join(f"<p>{escape(line)}</p>" for line in said if line)
     return f"<p><b>{escape(str(title))}</b></p>{_table(columns) if columns else ''}{lines}"

@@ -77,6 +77,9 @@ def test_files_of_other_kinds(tmp_path):
 # -------------------------------------------------------------------- the command line
 
 
+NUMBERS = (1, 2, 3)
+
+
 def compared(**columns):
     return SimpleNamespace(table=pd.DataFrame(columns, index=[1, 2, 3]))
 
@@ -85,24 +88,24 @@ def test_what_is_left_aside_is_named():
     wish = Wish(Path("a.csv"), None, (1, 2, 3))
     every = {1: True, 2: True, 3: True}
     table = compared(log_evidence=[-30.0, -10.0, -20.0], evidence_error=[0.1, 0.1, 0.1])
-    assert choice(table, wish, every) == (2, "the best by evidence")
-    best, why = choice(table, wish, {**every, 2: False})
+    assert choice(table, wish, every, NUMBERS) == (2, "the best by evidence")
+    best, why = choice(table, wish, {**every, 2: False}, NUMBERS)
     assert best == 3
     assert "left aside: 2 has chains that cannot be trusted" in why
     table = compared(log_evidence=[-30.0, np.nan, -20.0], evidence_error=[0.1, np.nan, 5.0])
-    best, why = choice(table, wish, every)
+    best, why = choice(table, wish, every, NUMBERS)
     assert best == 1
     assert "2 has no evidence" in why
     assert "3 has evidence known to no better than a nat" in why
     loo = Wish(Path("a.csv"), None, (1, 2, 3), choose="loo")
-    assert choice(compared(loo=[np.nan, -5.0, -9.0]), loo, every)[0] == 2
+    assert choice(compared(loo=[np.nan, -5.0, -9.0]), loo, every, NUMBERS)[0] == 2
     with pytest.raises(mc.ModelError, match="no number of components has a score"):
-        choice(compared(loo=[np.nan] * 3), loo, every)
+        choice(compared(loo=[np.nan] * 3), loo, every, NUMBERS)
 
 
 def test_the_folder_is_tried_before_anything_takes_long(tmp_path, capsys):
     table = tmp_path / "a.csv"
-    table.write_text("x\n" + "\n".join(map(str, range(20))))
+    table.write_text("x\n" + "\n".join(str(0.5 * i) for i in range(20)))
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         assert main(["fit", str(table), "--components", "1", "--folder", str(folder)]) == 1
