@@ -28,6 +28,7 @@ PAGES = {
     "notebooks/two_components.ipynb": "/tutorials/two_components",
     "notebooks/ten_components.ipynb": "/tutorials/ten_components",
     "notebooks/wines.ipynb": "/tutorials/wines",
+    "notebooks/irises.ipynb": "/tutorials/irises",
     "notebooks/coming_from_pymc2.ipynb": "/tutorials/coming_from_pymc2",
 }  # where a file of the repository is read on the site
 FONT = "STIXTwoMath-Regular.ttf"  # with tables for stretching: not every machine has a font for formulas

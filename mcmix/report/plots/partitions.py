@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 MOST_NAMED = 40  # rows whose names can be read beside the matrix
 
 
+def _numbers(matrix: Any) -> np.ndarray:
+    try:
+        return np.asarray(matrix, dtype=float)
+    except (TypeError, ValueError):
+        kind = type(matrix).__name__
+        raise ModelError(f"similarity: expected a square matrix, got {kind}; mc.similarity(m) makes one of a run") from None
+
+
 def similarity(
     matrix: Any, partition: Any = None, *, names: Any = None, ax: Axes | None = None, **image: Any
 ) -> Figure:
@@ -47,7 +55,7 @@ def similarity(
     --------
     >>> similarity(mc.similarity(m), mc.partition(m))  # doctest: +SKIP
     """
-    values = np.asarray(matrix, dtype=float)
+    values = _numbers(matrix)
     if values.ndim != 2 or values.shape[0] != values.shape[1] or not values.size:
         raise ModelError(f"similarity: expected a square matrix, got shape {values.shape}")
     labels = np.asarray(getattr(partition, "labels", np.zeros(len(values), int) if partition is None else partition))
