@@ -210,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _demonstrated(options: argparse.Namespace) -> int:
-    say("mcmix demo: two groups of simulated data, four chains; a first run on a machine compiles for half a minute")
+    say("mcmix demo: two groups of simulated data, four chains; a first run on a machine compiles for 15 to 20 seconds")
     from mcmix.api.demo import demo
 
     demo(options.folder, options.seed, options.iterations)

@@ -71,7 +71,7 @@ def _keep(disk_cache: Any) -> None:
 
 
 _NOT_KEPT = (
-    "compiled code cannot be kept, so that every process compiles anew, for about half a minute; let NUMBA_CACHE_DIR "
+    "compiled code cannot be kept, so that every process compiles anew, for 15 to 20 seconds; let NUMBA_CACHE_DIR "
     "name a folder that can be written to"
 )
 

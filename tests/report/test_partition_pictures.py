@@ -54,6 +54,8 @@ def test_comparison_marks_the_best():
 
 
 def test_bad_input():
+    with pytest.raises(ModelError, match="square matrix, got Normal; mc.similarity"):
+        mc.plots.similarity(mc.Normal("a", 0, 1))
     with pytest.raises(ModelError, match="square matrix, got shape"):
         mc.plots.similarity(np.zeros((2, 3)))
     with pytest.raises(ModelError, match="partition of 5 rows"):

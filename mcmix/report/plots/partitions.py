@@ -20,8 +20,8 @@ def _numbers(matrix: Any) -> np.ndarray:
     try:
         return np.asarray(matrix, dtype=float)
     except (TypeError, ValueError):
-        kind = type(matrix).__name__
-        raise ModelError(f"similarity: expected a square matrix, got {kind}; mc.similarity(m) makes one of a run") from None
+        came = f"got {type(matrix).__name__}; mc.similarity(m) makes one of a run"
+        raise ModelError(f"similarity: expected a square matrix, {came}") from None
 
 
 def similarity(
