@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from numba import njit, types
+from numba.core.compiler_lock import global_compiler_lock
 
 from mcmix.kernels.base import COMPILED, address_of, floats, helper, inline, run, step_kernel, unrolled
 
@@ -52,7 +53,8 @@ def test_python_calls_them_too():
 
 
 def test_they_have_no_machine_code_of_their_own():
-    made = fill._compiler.compile((types.float64[::1], types.float64[::1]), None)
+    with global_compiler_lock:
+        made = fill._compiler.compile((types.float64[::1], types.float64[::1]), None)
     assert made.library.get_pointer_to_function(made.fndesc.llvm_func_name) == 0
     usual = njit(lambda x: x + 1.0)
     assert usual(1.0) == 2.0
