@@ -24,6 +24,8 @@ from mcmix.report.page import Page, Section, written
 from mcmix.traces.memory import Draws
 
 PAGE = "report.html"
+MOST_LABELS = 2 * 10**8  # rows and draws that are looked at for whether groups have rows
+SURELY = 30.0  # rows that a group expects; independent labels leave it without any once in exp(30) times
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "pandas", "matplotlib")
 
 
@@ -170,7 +172,14 @@ def _known(told: Told, about: About, trusted: bool) -> Known:
 
 
 def _all_occupied(told: Told, number: int) -> float | None:
-    """Share of draws in which every group has rows; None where labels cannot be had."""
+    """Share of draws in which every group has rows; None where labels cannot be had.
+
+    Where labels would be too many to look at, groups that expect more rows than `SURELY` have some.
+    """
+    assert told.groups is not None
+    rows = len(told.groups.memberships.probabilities)
+    if rows * told.kept.n_chains * told.kept.n_draws > MOST_LABELS:
+        return float((told.groups.shares * rows > SURELY).all(axis=1).mean())
     try:
         shares = occupied(told.m, calls=told.calls)
     except ModelError:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 WELL, REFUSED, DOUBTFUL, STOPPED = 0, 1, 3, 130  # exit codes; 2 is the parser's
 CRITERIA = {"evidence": ("log_evidence", 1), "loo": ("loo", 1), "bic": ("bic", -1), "icl": ("icl", -1)}
 IN_WORDS = {"evidence": "the marginal likelihood", "loo": "leave-one-out", "bic": "BIC", "icl": "ICL"}
+MANY_ROWS = 20_000  # beyond which leave-one-out takes minutes
+FEWEST_DRAWS = 200
 SHOWN = ("log_evidence", "evidence_error", "loo", "loo_difference", "bic", "icl", "occupied")
 SMALLEST, LARGEST = 1e-100, 1e100  # of values whose squares are numbers still
 DRAWS, ROWS, COMPARISON = "draws.nc", "rows.csv", "comparison.csv"
@@ -148,7 +150,7 @@ def _finished(job: Job) -> int:
     if len(samplers) > 1:
         say("comparing them, of which the evidence takes longest")
         with alive("still comparing"):
-            comparison = mc.compare(samplers)
+            comparison = _compared(job)
         best, why = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()}, list(samplers))
         probability = _probability(comparison, wish, best, list(samplers))
         _write_table(comparison, wish.folder / COMPARISON)
@@ -159,6 +161,16 @@ def _finished(job: Job) -> int:
     if job.stopped:
         return STOPPED
     return WELL if diagnoses[best].ok else DOUBTFUL
+
+
+def _compared(job: Job) -> Comparison:
+    """The comparison; of many rows at fewer draws, whose errors rows make small, and without leave-one-out."""
+    rows = len(job.kept)
+    few = rows <= MANY_ROWS
+    if few or job.wish.choose == "loo":
+        return mc.compare(job.complete)
+    say(f"  more than {MANY_ROWS} rows: without leave-one-out (--choose loo asks for it)")
+    return mc.compare(job.complete, draws=max(2000 * MANY_ROWS // rows, FEWEST_DRAWS), leave_one_out=False)
 
 
 def _probability(comparison: Comparison, wish: Wish, best: int, numbers: Sequence[int]) -> float | None:

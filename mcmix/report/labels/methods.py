@@ -284,10 +284,20 @@ CITED = {
 }  # how a sentence calls them
 
 
+MOST_WEIGHED = (
+    10**9
+)  # rows, draws and components, whose probabilities are weighed to name components without being asked
+
+
 def chosen_for(c: Components) -> tuple[str, str]:
     """Which method serves these draws, and why."""
     if c.labels is not None:
         return "ecr-iterative-1", "labels were kept: it matches the partitions of the draws, whatever the parameters"
+    if c.probabilities is not None and c.data is not None and len(c.data) * c.n_draws * c.n_components > MOST_WEIGHED:
+        return (
+            "pra",
+            "labels were not kept, and rows are many: parameters are matched with those of the most probable draw",
+        )
     if c.probabilities is not None:
         return "stephens", "labels were not kept, but the model gives their probabilities"
     return "pra", "neither labels nor a model: parameters are matched with those of the most probable draw"

@@ -16,6 +16,9 @@ GAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+MOST_LOOKED_UP = 65_536  # from the least label to the greatest
+
+
 def gain_of(loss: str, n: int) -> np.ndarray:
     """Values of g at 0 .. n, in the units of the loss: shares of pairs (Binder), nats (variation of information)."""
     if not isinstance(loss, str) or loss not in GAINS:
@@ -32,11 +35,24 @@ def compact(labels: np.ndarray) -> np.ndarray:
     >>> compact(np.array([[5, 2, 5], [9, 9, 9]])).tolist()
     [[1, 0, 1], [2, 2, 2]]
     """
-    values, numbers = np.unique(labels, return_inverse=True)
-    found = numbers.reshape(np.shape(labels))
-    if len(values) > 256 and found.ndim == 2:
+    found, n_values = _ranked(np.asarray(labels))
+    if n_values > 256 and found.ndim == 2:
         found = np.stack([np.unique(row, return_inverse=True)[1] for row in found])
     return np.ascontiguousarray(found.astype(np.min_scalar_type(int(found.max()))))
+
+
+def _ranked(labels: np.ndarray) -> tuple[np.ndarray, int]:
+    """Each label's place among the different ones in their order, and how many these are."""
+    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    if labels.dtype.kind in "iu" and high - low < MOST_LOOKED_UP:  # no sorting of what may be billions
+        seen = np.zeros(high - low + 1, dtype=bool)
+        for row in labels.reshape(-1, labels.shape[-1]) if labels.ndim else labels[None]:
+            seen[row - low] = True
+        table = (np.cumsum(seen) - 1).astype(np.min_scalar_type(int(seen.sum())))
+        same = low == 0 and seen.all() and labels.dtype == table.dtype
+        return labels if same else table[labels - low], int(seen.sum())
+    values, numbers = np.unique(labels, return_inverse=True)
+    return numbers.reshape(labels.shape), len(values)
 
 
 def distances(estimate: np.ndarray, labels: np.ndarray, loss: str) -> np.ndarray:

@@ -47,9 +47,10 @@ def comparison(found: Any, *, figure: Any = None) -> Any:
     if missing:
         raise ModelError(f"comparison: expected what mc.compare returns, got {type(found).__name__}")
     canvas_ = canvas(figure, 3.0)
-    axes = canvas_.subplots(1, len(PANELS), sharex=True)
+    panels = [p for p in PANELS if table[p[0]].notna().any()]  # leave-one-out may not have been asked for
+    axes = canvas_.subplots(1, len(panels), sharex=True, squeeze=False)[0]
     places, names = np.arange(len(table)), [str(name) for name in table.index]
-    for ax, (column, error, title, sign) in zip(axes, PANELS, strict=True):
+    for ax, (column, error, title, sign) in zip(axes, panels, strict=True):
         values = sign * table[column].to_numpy()
         errors = np.zeros(len(table)) if error is None else table[error].to_numpy()
         sure = np.isfinite(errors) if np.isfinite(errors).any() else np.ones(len(table), dtype=bool)
