@@ -41,6 +41,14 @@ def test_two_components_are_found(found):
     assert "<table" in found._repr_html_()
 
 
+def test_leave_one_out_can_be_left_out(no_open_figures):
+    found = mc.compare({k: sampler(k) for k in (1, 2)}, leave_one_out=False)
+    assert found.table[["loo", "loo_error", "loo_difference", "loo_difference_error"]].isna().all(axis=None)
+    assert found.table["waic"].notna().all() and "leave-one-out" not in found.reading
+    titles = [ax.get_title() for ax in mc.plots.comparison(found).axes]
+    assert len(titles) == 3 and "leave-one-out score (nats)" not in titles
+
+
 def test_one_component_by_its_closed_forms(found):
     """A normal mean with known precision: everything is known exactly."""
     n, row = len(DATA), found.table.loc["1"]

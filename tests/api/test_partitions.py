@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import mcmix as mc
 from mcmix.errors import ModelError
 from mcmix.report import arviz_bridge
-from mcmix.report.partitions.losses import distances
+from mcmix.report.partitions.losses import compact, distances
 
 
 def partitions(n):
@@ -220,3 +220,24 @@ def test_messages_name_the_function_that_was_called():
 def test_mistakes_are_told_in_words(call):
     with pytest.raises(ModelError, match="expected"):
         call()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([[0, 1, 1], [2, 0, 2]], dtype=np.uint8),
+        np.array([[-3, 4, 4], [1, -3, 1]]),
+        np.array([5, 2, 5]),
+        np.array([[10**9, 7, 10**9]]),
+        np.arange(1000).reshape(2, 500)[:, ::-1],
+    ],
+    ids=["compact", "gaps", "one draw", "far apart", "many"],
+)
+def test_labels_are_renumbered_in_their_order(labels):
+    made = compact(labels)
+    every = len(np.unique(labels)) <= 256
+    expected = [np.unique(row, return_inverse=True)[1] for row in np.atleast_2d(labels)]
+    if every:
+        expected = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+    np.testing.assert_array_equal(made, expected)
+    assert made.dtype.itemsize <= 2 and made.flags.c_contiguous

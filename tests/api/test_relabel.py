@@ -13,7 +13,7 @@ from mcmix.errors import ModelError
 from mcmix.report import arviz_bridge
 from mcmix.report.labels.assignment import assigned, over_blocks
 from mcmix.report.labels.components import Components
-from mcmix.report.labels.methods import METHODS
+from mcmix.report.labels.methods import METHODS, chosen_for
 from mcmix.report.labels.relabelled import alike
 
 K, CHAINS, DRAWS = 3, 2, 150
@@ -399,3 +399,10 @@ def test_mistakes_are_told_in_words(changed, method, roles):
 def test_a_parameter_to_order_by_is_one_name():
     with pytest.raises(ModelError, match="by= expected"):
         mc.relabel(strange(), "ordering", by=["mu"], vars=BOTH)
+
+
+def test_rows_by_the_million_are_not_weighed_for_names():
+    few, many = (np.broadcast_to(0.0, (n, 1)) for n in (1000, 10**6))
+    asked = {"tables": {"mu": np.zeros((2000, 2))}, "probabilities": lambda positions: iter(())}
+    assert chosen_for(Components(2, data=few, **asked))[0] == "stephens"
+    assert chosen_for(Components(2, data=many, **asked))[0] == "pra"
