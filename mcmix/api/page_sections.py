@@ -182,7 +182,7 @@ def sure_section(told: Told) -> Section:
     if told.comparison is not None:
         comparison = told.comparison
         said.append(f"{comparison.reading[:1].upper()}{comparison.reading[1:]}.")
-        caption = "Each number of groups by four scores, as its distance from the best one, which is orange."
+        caption = "Each number of groups by several scores, as its distance from the best one, which is orange."
         attempts.append(Attempt(lambda: plots.comparison(comparison), caption, comparison.reading))
     if told.groups is not None and len(told.groups.names) > 1:
         found = told.groups.memberships
