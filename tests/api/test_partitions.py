@@ -230,8 +230,9 @@ def test_mistakes_are_told_in_words(call):
         np.array([5, 2, 5]),
         np.array([[10**9, 7, 10**9]]),
         np.arange(1000).reshape(2, 500)[:, ::-1],
+        np.array(["b", "a", "b"]),
     ],
-    ids=["compact", "gaps", "one draw", "far apart", "many"],
+    ids=["compact", "gaps", "one draw", "far apart", "many", "text"],
 )
 def test_labels_are_renumbered_in_their_order(labels):
     made = compact(labels)

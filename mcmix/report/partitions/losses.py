@@ -43,8 +43,9 @@ def compact(labels: np.ndarray) -> np.ndarray:
 
 def _ranked(labels: np.ndarray) -> tuple[np.ndarray, int]:
     """Each label's place among the different ones in their order, and how many these are."""
-    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
-    if labels.dtype.kind in "iu" and high - low < MOST_LOOKED_UP:  # no sorting of what may be billions
+    whole = labels.dtype.kind in "iu" and labels.size > 0
+    low, high = (int(labels.min()), int(labels.max())) if whole else (0, MOST_LOOKED_UP)
+    if high - low < MOST_LOOKED_UP:  # no sorting of what may be billions
         seen = np.zeros(high - low + 1, dtype=bool)
         for row in labels.reshape(-1, labels.shape[-1]) if labels.ndim else labels[None]:
             seen[row - low] = True
