@@ -12,12 +12,13 @@ import mcmix
 
 PACKAGE = Path(mcmix.__file__).parent
 
-BELOW_ALL = {"errors", "files", "screen", "_version"}
+BELOW_ALL = {"errors", "files", "notebook", "screen", "_version"}
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
     "_version": set(),
     "files": set(),
     "screen": set(),
+    "notebook": set(),
     "kernels": set(),
     "distributions": {"kernels"},
     "traces": set(),

@@ -173,11 +173,13 @@ def _probability(s: Scale) -> dict[str, Any]:
     return {"probability": _share("probability", s)}
 
 
-def _positive(x: np.ndarray) -> bool:
+def are_positive(x: np.ndarray) -> bool:
+    """Whether all are above 0."""
     return bool((x > 0.0).all())
 
 
-def _inside(x: np.ndarray) -> bool:
+def are_shares(x: np.ndarray) -> bool:
+    """Whether all are between 0 and 1, and neither."""
     return bool(((x > 0.0) & (x < 1.0)).all())
 
 
@@ -199,15 +201,15 @@ PRIORS: dict[str, Prior] = {
         lambda s: {"location": _centre("location", s), "scale": _breadth(s.width / 10.0, s)},
         f"locations {_CENTRE}, scales InverseGamma(2, R / 10)",
     ),
-    "Lognormal": Prior(_lognormal, f"of the logs: {_LINE}", fits=_positive),
-    "Gamma": Prior(_gamma, f"shapes {_SHAPE}, means InverseGamma(2, mean of the data)", fits=_positive),
+    "Lognormal": Prior(_lognormal, f"of the logs: {_LINE}", fits=are_positive),
+    "Gamma": Prior(_gamma, f"shapes {_SHAPE}, means InverseGamma(2, mean of the data)", fits=are_positive),
     "InverseGamma": Prior(
-        _inverse_gamma, f"shapes {_SHAPE}, scale / shape InverseGamma(2, mean of the data)", fits=_positive
+        _inverse_gamma, f"shapes {_SHAPE}, scale / shape InverseGamma(2, mean of the data)", fits=are_positive
     ),
     "Weibull": Prior(
         lambda s: {"shape": _shape("shape", s), "scale": _breadth(s.mean, s)},
         f"shapes {_SHAPE}, scales InverseGamma(2, mean of the data)",
-        fits=_positive,
+        fits=are_positive,
     ),
     "Exponential": Prior(
         lambda s: {"rate": mc.Gamma("rate", 1.0, s.typical, size=s.size)},
@@ -227,9 +229,9 @@ PRIORS: dict[str, Prior] = {
     "Chi2": Prior(
         lambda s: {"degrees_of_freedom": mc.Gamma("degrees_of_freedom", 2.0, 2.0 / s.mean, size=s.size)},
         "degrees of freedom Gamma(2, 2 / mean of the data)",
-        fits=_positive,
+        fits=are_positive,
     ),
-    "Beta": Prior(_beta, "means uniform, alpha + beta Gamma(2, 0.1)", fits=_inside),
+    "Beta": Prior(_beta, "means uniform, alpha + beta Gamma(2, 0.1)", fits=are_shares),
     "VonMises": Prior(_circle, f"locations VonMises(0, 0.01), concentrations {_SHAPE}"),
     "Poisson": Prior(lambda s: {"mean": _mean(s)}, _MEAN),
     "NegativeBinomial": Prior(_overdispersed, f"{_MEAN}, dispersions {_SHAPE}"),
@@ -276,7 +278,7 @@ def components(name: str, x: np.ndarray, k: int, fixed: Mapping[str, Any]) -> di
         raise ModelError(f"{name}: expected complete rows, got missing cells; make missing a category of its own")
     known = x[~np.isnan(x)]
     if prior.fits is not None and not prior.fits(known):
-        wanted = "above 0" if prior.fits is _positive else "between 0 and 1, both left out"
+        wanted = "above 0" if prior.fits is are_positive else "between 0 and 1, both left out"
         raise ModelError(f"{name}: expected numbers {wanted}, got {known.min():g} to {known.max():g}")
     return {**prior.parameters(scale_of(x, k)), **fixed}
 
@@ -295,4 +297,4 @@ def _vectors(x: np.ndarray, k: int) -> dict[str, Any]:
     return {"mean": mean, "precision": mc.Wishart("precision", d + 2.0, np.diag(variances / 10.0), size=k)}
 
 
-__all__ = ["PRIORS", "VECTORS", "components", "scale_of"]
+__all__ = ["PRIORS", "VECTORS", "are_positive", "are_shares", "components", "scale_of"]

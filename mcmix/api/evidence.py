@@ -16,9 +16,9 @@ from mcmix.api.relabel import with_the_model
 from mcmix.api.symmetries import roles_of
 from mcmix.distributions.circle import mean_direction
 from mcmix.errors import ModelError
+from mcmix.notebook import shown
 from mcmix.report.diagnosis.quantities import table_values
 from mcmix.report.evidence.bridge import Estimate, bridge, importance
-from mcmix.report.html import shown
 from mcmix.report.labels.domain import Domain
 from mcmix.report.labels.relabelled import exchanged
 from mcmix.report.labels.roles import LabelRoles

@@ -14,8 +14,8 @@ from mcmix.api.posterior import Posterior
 from mcmix.api.reading import read_draws
 from mcmix.nodes.model import Model
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.notebook import MOST_SHOWN
 from mcmix.report.elements import element_labels
-from mcmix.report.html import MOST_SHOWN
 from mcmix.traces.memory import Draws
 from mcmix.variational.engine import Engine
 from mcmix.variational.joint_factors import ConditionalNormal

@@ -48,7 +48,7 @@ class FactorFiles(FactorDraws):
             Before the first update.
         """
         self._done("save")
-        path = Path(file) if str(file).endswith(".npz") else Path(f"{file}.npz")
+        path = _with_ending(file)
         flags = np.array([self.has_converged])
         story = {"bound": self.bound, "restart_bounds": self.restart_bounds, "has_converged": flags}
         files.save(self._engine, story, path)
@@ -72,11 +72,15 @@ class FactorFiles(FactorDraws):
             If there is no such file, or it belongs to another model.
         """
         with HeldBack():
-            story = files.load(self._engine, Path(file) if str(file).endswith(".npz") else Path(f"{file}.npz"))
+            story = files.load(self._engine, _with_ending(file))
             self._history, self.restart_bounds = story["bound"].tolist(), story["restart_bounds"]
             self.has_converged, self._ready = bool(story["has_converged"][0]), True
             self._stands()
         return self
+
+
+def _with_ending(file: str | Path) -> Path:
+    return Path(file) if str(file).endswith(".npz") else Path(f"{file}.npz")
 
 
 __all__ = ["FactorFiles"]

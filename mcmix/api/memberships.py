@@ -28,9 +28,9 @@ from mcmix.errors import ModelError
 from mcmix.kernels import cross
 from mcmix.nodes.names import names_of as rows_of
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.notebook import shown
 from mcmix.report import arviz_bridge
 from mcmix.report.frames import index_of
-from mcmix.report.html import shown
 from mcmix.report.labels.assignment import names_of
 from mcmix.report.labels.components import Components
 from mcmix.report.labels.relabelled import named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import Any, Self
@@ -28,7 +29,7 @@ from mcmix.traces.memory import Draws
 PREDICTED = 1000  # draws that densities and responsibilities are averaged over
 
 
-class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator):
+class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator, ABC):
     """A mixture behind scikit-learn's interface; what it is a mixture of, a subclass says.
 
     A subclass has `_model`, the data of the mixture of the rows that it was fitted on, `_scaled`, rows in the model's
@@ -43,8 +44,9 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
     _names = DataNames()
     _mode: Any = None
 
+    @abstractmethod
     def _model(self, for_mode: bool = False) -> list[Stochastic]:
-        raise NotImplementedError
+        """Data and unknowns of the rows that are fitted."""
 
     def _complete(self) -> list[Stochastic]:
         """The data node of a model that is asked about other rows."""
@@ -155,9 +157,9 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         """Fit, and the most probable component of each row; `y` is not used."""
         return self.fit(X).predict(X)
 
+    @abstractmethod
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
         """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used."""
-        raise NotImplementedError
 
     @property
     def _n_features_out(self) -> int:

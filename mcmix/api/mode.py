@@ -14,8 +14,8 @@ from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.notebook import shown
 from mcmix.report.elements import element_labels
-from mcmix.report.html import shown
 from mcmix.report.statistics import node_statistics
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.marginal import Marginal, summable

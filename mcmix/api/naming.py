@@ -30,7 +30,7 @@ def nameless(m: PosteriorDraws, draws: Draws, names: Iterable[str]) -> bool:
     return bool(facts_of(m).nameless & wanted)
 
 
-def named_draws(m: PosteriorDraws, draws: Draws) -> tuple[Draws, str]:
+def draws_for_tables(m: PosteriorDraws, draws: Draws) -> tuple[Draws, str]:
     """Draws in which components, and functions of them, have one name throughout, and how that was done.
 
     Parameters
@@ -91,4 +91,4 @@ def _said(how: Sequence[Named], left: Sequence[str]) -> str:
     return told + (f"; as sampled: {', '.join(left)}" if left else "")
 
 
-__all__ = ["named_draws", "nameless"]
+__all__ = ["draws_for_tables", "nameless"]

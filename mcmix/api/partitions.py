@@ -15,8 +15,8 @@ from mcmix.errors import ModelError
 from mcmix.kernels import partitions as kernels
 from mcmix.kernels import streams
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.notebook import shown
 from mcmix.report import arviz_bridge
-from mcmix.report.html import shown
 from mcmix.report.partitions.ball import Ball, ball
 from mcmix.report.partitions.losses import adjusted_rand, compact, variation_of_information
 from mcmix.report.partitions.search import least
@@ -364,7 +364,8 @@ def _kept_or_drawn(m: Any, kept: Draws, node: Stochastic, what: str) -> np.ndarr
             "label_budget=, thin more, or keep the parameters (trace=True)"
         )
     values = next(b.label.values for b in m.assembled.structure.blocks if b.label.node is node)
-    return np.asarray(values)[drawn_labels(m.assembled, kept, node, m.seed_sequence or streams.nobody())]
+    small = np.asarray(values, dtype=np.result_type(*map(np.min_scalar_type, (min(values), max(values)))))
+    return small[drawn_labels(m.assembled, kept, node, m.seed_sequence or streams.nobody())]
 
 
 def _completed(found: np.ndarray, known: np.ndarray, mask: np.ndarray) -> np.ndarray:

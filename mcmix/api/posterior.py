@@ -14,9 +14,9 @@ from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.errors import ModelError
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import with_gaps
+from mcmix.notebook import MOST_SHOWN, shown
 from mcmix.report import frames
 from mcmix.report.diagnosis.result import Diagnosis
-from mcmix.report.html import MOST_SHOWN, shown
 from mcmix.report.page.link import Link
 from mcmix.report.statistics import node_statistics
 from mcmix.sampling import pointwise, predictive, predictive_density, replay
@@ -280,12 +280,12 @@ class Posterior(PosteriorDraws):
 
     def _named(self, draws: Draws, names: Sequence[str]) -> tuple[Draws, str]:
         """Draws under one name for each component, where some of these variables have none, and what to say of it."""
-        from mcmix.api.naming import named_draws, nameless
+        from mcmix.api.naming import draws_for_tables, nameless
 
         if not nameless(self, draws, names):
             return draws, ""
         if self._renamed is None or self._renamed[0] is not draws:
-            self._renamed = draws, *named_draws(self, draws)
+            self._renamed = draws, *draws_for_tables(self, draws)
         return self._renamed[1:]
 
     def memberships(self, new: Any = None, at_most: int = 1000, *, label: Any = None, name: Any = None) -> np.ndarray:

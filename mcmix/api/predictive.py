@@ -15,8 +15,8 @@ from mcmix.nodes.ancestral import generator
 from mcmix.nodes.covariates import Covariates
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.mixture import MixtureOfDistributions
+from mcmix.notebook import shown
 from mcmix.report import arviz_bridge
-from mcmix.report.html import shown
 from mcmix.report.plots.sources import title_of
 from mcmix.report.prediction.integrals import Stretch, integrated, summed
 from mcmix.report.prediction.means import LogMean, log_mean

@@ -14,7 +14,7 @@ from mcmix.nodes.mixture import MixtureOfDistributions
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import with_gaps
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.report.html import shown
+from mcmix.notebook import shown
 from mcmix.structure.columns import Column
 
 

@@ -17,7 +17,7 @@ from mcmix.nodes.names import in_columns
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import as_numbers, with_gaps
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.report.html import shown
+from mcmix.notebook import shown
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.replay import with_known_labels
 from mcmix.screen import say

@@ -14,6 +14,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.axes import Axes
+from mcmix.notebook import shown
 
 LONGEST_NAME = 240  # of a node that is named after what it is made of: chains of operators would fill memory with names
 
@@ -238,13 +239,7 @@ class Node:
         return f"<{self._describe()}>"
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = "".join(
-            f"<tr><td style='text-align:left'>{escape(k)}</td><td style='text-align:left'>{escape(short(v))}</td></tr>"
-            for k, v in self.parents.items()
-        )
-        return f"<b>{escape(repr(self))}</b><table>{rows}</table>"
+        return shown(self, {"parent": list(self.parents), "value": [short(v) for v in self.parents.values()]})
 
 
 def _caller() -> tuple[str, int] | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 from mcmix.nodes.deterministic import Deterministic
+from mcmix.notebook import shown
 from mcmix.steps.base import Step
 from mcmix.steps.plan import CompiledModel
 
@@ -57,10 +57,13 @@ class Explanation:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th style='text-align:left'>{h}</th>" for h in ("variables", "step", "why", "per iteration"))
-        rows = "".join(_row(", ".join(s.variables), s.step, s.reason, s.cost) for s in self.steps)
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{notes}"
+        table = {
+            "variables": [", ".join(s.variables) for s in self.steps],
+            "step": [s.step for s in self.steps],
+            "why": [s.reason for s in self.steps],
+            "per iteration": [s.cost for s in self.steps],
+        }
+        return shown("", table, *self.notes)
 
 
 def explanation(compiled: CompiledModel) -> Explanation:
@@ -78,10 +81,6 @@ def explanation(compiled: CompiledModel) -> Explanation:
 def _chosen(step: Step) -> Chosen:
     reason = f"{step.reason}; {step.note}" if step.note else step.reason
     return Chosen(tuple(v.name for v in step.variables), step.name, reason, step.cost)
-
-
-def _row(*cells: str) -> str:
-    return "<tr>" + "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
 __all__ = ["Chosen", "Explanation", "explanation"]

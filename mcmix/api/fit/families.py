@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import mcmix as mc
+from mcmix.api.default_priors import are_positive, are_shares
 
 Names = Callable[[str], str]
 Size = tuple[int, ...]
@@ -184,17 +185,9 @@ def is_whole(x: np.ndarray) -> bool:
     return bool((x >= 0).all() and np.array_equal(x, np.round(x)))
 
 
-def _positive(x: np.ndarray) -> bool:
-    return bool((x > 0).all())
-
-
 def is_binary(x: np.ndarray) -> bool:
     """Whether all are 0 or 1."""
     return bool(np.isin(x, (0.0, 1.0)).all())
-
-
-def _inside(x: np.ndarray) -> bool:
-    return bool(((x > 0) & (x < 1)).all())
 
 
 def _turns(x: np.ndarray) -> bool:
@@ -224,19 +217,20 @@ CHOICES = {
     "laplace": Choice("numbers", _always, _laplace, _RATES, "numbers, sharp peaks with heavy tails"),
     "logistic": Choice("numbers", _always, _logistic, _RATES, "numbers, tails between normal and Laplace"),
     "lognormal": Choice(
-        "positive numbers", _positive, _lognormal, f"of the logs: {_SCALE}", "positive numbers, long right tails"
+        "positive numbers", are_positive, _lognormal, f"of the logs: {_SCALE}", "positive numbers, long right tails"
     ),
     "gamma": Choice(
-        "positive numbers", _positive, _gamma, f"shapes ~ Exponential(mean 20); means {_LOGS}", "waits, amounts"
+        "positive numbers", are_positive, _gamma, f"shapes ~ Exponential(mean 20); means {_LOGS}", "waits, amounts"
     ),
     "weibull": Choice(
-        "positive numbers", _positive, _weibull, f"shapes ~ Gamma(2, 1/2); scales {_LOGS}", "lifetimes, wind speeds"
+        "positive numbers", are_positive, _weibull, f"shapes ~ Gamma(2, 1/2); scales {_LOGS}", "lifetimes, wind speeds"
     ),
     "exponential": Choice(
-        "positive numbers", _positive, _exponential, "rates ~ Exponential with mean 1 / mean", "times between events"
+        "positive numbers", are_positive, _exponential, "rates ~ Exponential with mean 1 / mean", "times between events"
     ),
     "half-normal": Choice(
-        "positive numbers", _positive, _half_normal, "precisions ~ Exponential, mean 1 / mean square", "sizes of errors"
+        "positive numbers", are_positive, _half_normal, "precisions ~ Exponential, mean 1 / mean square",
+        "sizes of errors",
     ),
     "poisson": Choice("counts from 0", is_whole, _poisson, _MEANS, "counts, variance about the mean in each group"),
     "negative-binomial": Choice(
@@ -252,7 +246,7 @@ CHOICES = {
         f"{_MEANS}; dispersions ~ Exponential(mean 10); {_ZEROS}", "both of these",
     ),
     "beta": Choice(
-        "proportions between 0 and 1 (neither itself)", _inside, _beta, "alpha, beta ~ Exponential(mean 20)",
+        "proportions between 0 and 1 (neither itself)", are_shares, _beta, "alpha, beta ~ Exponential(mean 20)",
         "shares, rates, probabilities",
     ),
     "von-mises": Choice(

@@ -60,9 +60,9 @@ def table_of(path: Path, columns: Sequence[str] | None) -> Table:
     ModelError
         If the file cannot be read, or holds no such column.
     """
-    raw = frames._parsed(path)
+    raw = frames.parsed(path)
     named = [c for c in raw.columns if not c.startswith(NAMELESS)]
-    if columns is None and named and len(raw) and not any(map(_is_number, named)):
+    if columns is None and named and len(raw) and not any(map(frames.is_number, named)):
         aside = {c: why for c in named if (why := _why_aside(c, raw[c])) is not None}
         usable = [c for c in named if c not in aside]
         if not usable:
@@ -82,14 +82,6 @@ def _numbers(path: Path, raw: DataFrame, usable: Sequence[str]) -> DataFrame:
     for name in truths:
         frame[name] = raw[name].to_numpy(dtype=float)
     return frame[list(usable)] if usable else frame
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _refuse_dates(path: Path, raw: DataFrame, columns: Sequence[str]) -> None:
@@ -133,7 +125,7 @@ def _why_text(column: Any) -> str | None:
     entries = column.dropna()
     some = [str(v) for v in entries.iloc[:LOOKED_AT]]
     decimal_commas = sum(re.fullmatch(r"\s*[+-]?[\d.]*,\d+\s*", v) is not None for v in some)
-    if sum(map(_is_number, some)) + decimal_commas >= 0.5 * len(some):
+    if sum(map(frames.is_number, some)) + decimal_commas >= 0.5 * len(some):
         return None
     different = entries.nunique() == len(entries)
     return f"text, {'all different' if different else 'categories'}, such as {some[0][:30]!r}"

@@ -284,23 +284,22 @@ CITED = {
 }  # how a sentence calls them
 
 
-MOST_WEIGHED = (
-    10**9
-)  # rows, draws and components, whose probabilities are weighed to name components without being asked
+# Rows, draws and components, by whose probabilities components are named without being asked to.
+MOST_BY_PROBABILITIES = 10**9
 
 
 def chosen_for(c: Components) -> tuple[str, str]:
     """Which method serves these draws, and why."""
     if c.labels is not None:
         return "ecr-iterative-1", "labels were kept: it matches the partitions of the draws, whatever the parameters"
-    if c.probabilities is not None and c.data is not None and len(c.data) * c.n_draws * c.n_components > MOST_WEIGHED:
+    if c.probabilities is None:
+        return "pra", "neither labels nor a model: parameters are matched with those of the most probable draw"
+    if c.data is not None and len(c.data) * c.n_draws * c.n_components > MOST_BY_PROBABILITIES:
         return (
             "pra",
-            "labels were not kept, and rows are many: parameters are matched with those of the most probable draw",
+            "labels were not kept and rows are many: parameters are matched with those of the most probable draw",
         )
-    if c.probabilities is not None:
-        return "stephens", "labels were not kept, but the model gives their probabilities"
-    return "pra", "neither labels nor a model: parameters are matched with those of the most probable draw"
+    return "stephens", "labels were not kept, but the model gives their probabilities"
 
 
 __all__ = ["CITED", "METHODS", "Permutations", "chosen_for", "settled", "to_points"]

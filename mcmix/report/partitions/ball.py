@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcmix.report.html import shown
+from mcmix.notebook import shown
 from mcmix.report.partitions.losses import distances
 
 NAMES = {"vi": "variation of information", "binder": "Binder loss"}
