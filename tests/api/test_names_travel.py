@@ -49,6 +49,17 @@ def test_index_and_columns_are_dimensions_with_coordinates(exported):
     assert exported["observed_data"]["y"].sel(car="car 5", column="mass").item() == X[5, 1]
 
 
+def test_labels_that_are_known_in_part_have_the_rows_of_their_data(frame):
+    known = np.ma.masked_array(np.arange(40) >= 25, mask=np.arange(40) % 4 > 0).astype(int)
+    z = mc.Categorical("z", [0.5, 0.5], value=known, observed=True)
+    mu = mc.MvNormal("mu", np.zeros(2), np.eye(2) * 0.01, size=2)
+    y = mc.Mixture("y", z, mc.MvNormal, mu, np.eye(2), value=frame, observed=True)
+    m = mc.MCMC([y]).sample(60, 20, chains=1, seed=1)
+    written = m.to_arviz()
+    assert written["observed_data"]["z"].dims == ("car",)
+    assert list(mc.classify(m).rows) == list(mc.classify(written).rows) == CARS
+
+
 def test_tables_and_verdicts_have_these_names(vectors):
     table = vectors.summary()
     assert {"mu[0, speed]", "tau[1, mass, speed]", "y[car 3, mass]", "w[1]"} <= set(table.index)
