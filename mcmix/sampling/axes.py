@@ -41,14 +41,10 @@ def dimensions(compiled: CompiledModel) -> tuple[Dims, Coords]:
     dims: Dims = {}
     coords: Coords = dict(compiled.model.coords)
     given = {n: _complete(n, a.dims) for n, a in compiled.model.axes.items()}
-    plain = {
-        b.label.node for b in compiled.label_blocks if not _is_named(b.label.node.data_names)
-    }  # named as their rows
-    data = [
-        n
-        for n in compiled.model.variables
-        if (n in compiled.model.data_nodes or isinstance(n, Covariates)) and n not in plain
-    ]
+    # labels without names of their own are named as the rows that they part
+    plain = {b.label.node for b in compiled.label_blocks if not _is_named(b.label.node.data_names)}
+    holding = [n for n in compiled.model.variables if n in compiled.model.data_nodes or isinstance(n, Covariates)]
+    data = [n for n in holding if n not in plain]
     for node in data:
         if node.name in given:
             _name_data(node, given[node.name], dims, coords)
