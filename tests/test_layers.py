@@ -41,8 +41,9 @@ HOMES = {
     "xarray": "report/arviz_",
     "pandas": "report/frames.py",
     "matplotlib": "report/plots/",
+    "zarr": "traces/disk.py",
 }
-HEAVY = ["arviz", "arviz_base", "xarray", "pandas", "matplotlib"]
+HEAVY = ["arviz", "arviz_base", "xarray", "pandas", "matplotlib", "zarr"]
 
 
 def trespasses(package: Path) -> list[str]:

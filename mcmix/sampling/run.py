@@ -25,7 +25,7 @@ from mcmix.sampling.runner import Runner, Tuning, tell_calls
 from mcmix.sampling.seeding import Pool
 from mcmix.sampling.start import Seeds, start
 from mcmix.sampling.team import Team
-from mcmix.sampling.turns import Turns, stop_all
+from mcmix.sampling.turns import Pauses, Turns, stop_all
 from mcmix.screen import say
 from mcmix.steps.base import Call, Chain
 from mcmix.steps.density import BlockMetropolis, DensityStep
@@ -100,14 +100,14 @@ def _hotter(
     return chains, calls
 
 
-def prepare(r: Runner, out: Buffers, burn: int, thin: int) -> None:
-    """Point a chain's frame to where its draws of this call go."""
+def prepare(r: Runner, out: Buffers, burn: int, thin: int, done: int = 0) -> None:
+    """Point a chain's frame to where its draws of this call go, of which so many iterations are done already."""
     if r.team is not None:
         r.team.end()  # before any memory is bound anew; they have ended, unless something was raised that cannot be
     r.kept = [None, point(r.told, out, r.compiled, r.chain, r.number), out]
     tell_calls(r, out)
-    r.told.row, r.told.thin = 0, thin
-    r.told.burn = r.sweeps + burn
+    r.told.row, r.told.thin = max(0, done - burn) // thin, thin
+    r.told.burn = r.sweeps - done + burn
     r.stop[0], r.status, r.sampled_seconds, r.swept = 0, 0, 0.0, 0
     r.chain.error = None
 
@@ -130,10 +130,13 @@ def run(
     tuning: Tuning | None = None,
     till_tuned: bool = False,
     progress_bar: bool = True,
+    pauses: Pauses | None = None,
+    done: int = 0,
 ) -> bool:
     """Advance all chains; return whether the run was interrupted (or halted by a step).
 
-    With `till_tuned`, burn-in begins in each chain when its steps are tuned.
+    With `till_tuned`, burn-in begins in each chain when its steps are tuned. A call that was cut goes on where `done`
+    iterations, burn-in among them, were done: chains stand there, and `out` holds their draws so far.
 
     The calling thread only waits, so that Ctrl-C is seen at once; its handler sets the stop words, and every chain ends
     after the sweep it is in. Then the signal does what it does, a KeyboardInterrupt for instance: who wants the draws
@@ -145,14 +148,15 @@ def run(
         If a chain failed: what happened, where, and what helps.
     """
     for r in runners:
-        prepare(r, out, burn, thin)
-        r.burn_left, r.left = burn, iterations
+        prepare(r, out, burn, thin, done)
+        r.burn_left, r.left = max(0, burn - done), iterations - done
+        r.pause = pauses.first(iterations - max(burn, done)) if pauses is not None else 0
         r.tuning, r.waiting = replace(tuning or Tuning(), before={}), till_tuned
-        r.meetings, r.chain.planned = _meetings(r.compiled, burn), iterations - burn
+        r.meetings, r.chain.planned = [] if done else _meetings(r.compiled, burn), iterations - burn
         r.chain.tune_interval = r.tuning.interval
     driver.make_ready()
     before = [r.sweeps for r in runners]
-    work = Turns(runners)
+    work = Turns(runners, pauses)
     threads = 1 if any(s.in_python for s in runners[0].compiled.steps) else _threads(len(runners), cores)
     with HeldBack() as held:
         _waited(runners, work.take, threads, held, before, iterations, progress_bar)
@@ -175,7 +179,7 @@ def _caught_up(runners: Sequence[Runner]) -> None:
     """After a halt: chains that were behind go on to where the first one stopped, so that all keep as much."""
     fewest = min(r.left for r in runners)
     for r in runners:
-        r.stop[0], r.status, r.meetings = 0, 0 if r.status == driver.STOPPED else r.status, []
+        r.stop[0], r.status, r.meetings, r.pause = 0, 0 if r.status == driver.STOPPED else r.status, [], 0
         while r.left > fewest and r.status == 0 and r.chain.error is None:
             whole, r.left = fewest, r.left - fewest
             r.advance()

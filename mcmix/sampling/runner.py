@@ -47,6 +47,7 @@ class Runner:
     hotter: list[Chain] = field(default_factory=list)  # levels of a tempered run above the chain
     ladder: Call | None = None
     meetings: list[int] = field(default_factory=list)  # sweeps of burn-in that are left when chains meet, falling
+    pause: int = 0  # iterations left at which it waits for all, so that the run can be written down
     team: Team | None = None  # the threads of the last call
     swept_calls: list[Call] = field(default_factory=list)  # of the present call's sweeps
 
@@ -77,13 +78,15 @@ class Runner:
 
     @property
     def meets(self) -> bool:
-        """Whether it waits for the other chains, to learn from all of them."""
-        return bool(self.meetings) and not self.waiting and self.burn_left <= self.meetings[0]
+        """Whether it waits for the other chains, to learn from all of them or to be written down with them."""
+        if self.meetings:
+            return not self.waiting and self.burn_left <= self.meetings[0]
+        return not self.burn_left and self.left <= self.pause
 
     def advance(self) -> None:
         """Run a stretch of about STRETCH seconds, within burn-in or after it."""
         done = self.sweeps
-        sweeps = min(self._stretch(), self.burn_left or self.left)
+        sweeps = min(self._stretch(), self.burn_left or self.left - self.pause)
         if self.meetings and not self.waiting:
             sweeps = min(sweeps, self.burn_left - self.meetings[0])
         if self.waiting or self.tuning.throughout:

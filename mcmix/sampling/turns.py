@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from mcmix.sampling.runner import Runner, tell_calls
+
+
+class Pauses(Protocol):
+    """When all chains pause after burn-in, and what is then done.
+
+    All chains then stand after the same iteration, and none runs, so that what is written down is one state of the
+    whole run. Which iteration that is may depend on the clock: a chain's draws are one sequence of sweeps, however it
+    is cut into stretches, so no draw depends on it.
+    """
+
+    def first(self, left: int) -> int:
+        """How many iterations are left at the first pause, of `left` after burn-in; 0 for none."""
+
+    def at(self, left: int) -> int:
+        """Do what is to be done where so many are left; answers how many are left at the next pause, 0 for none."""
 
 
 class Turns:
@@ -15,8 +31,9 @@ class Turns:
     the number of threads.
     """
 
-    def __init__(self, runners: Sequence[Runner]):
+    def __init__(self, runners: Sequence[Runner], pauses: Pauses | None = None):
         self._runners, self._waiting, self._busy = runners, list(runners), 0
+        self._pauses: Callable[[int], int] = pauses.at if pauses is not None else lambda left: 0
         self._ready = threading.Condition()
 
     def take(self) -> None:
@@ -53,7 +70,10 @@ class Turns:
                 self._ready.notify_all()
 
     def _meet(self, met: list[Runner]) -> None:
-        """Learn from all chains; where some have ended early, there is nothing more to learn."""
+        """Learn from all chains, or write them down; where some have ended early, there is nothing more to learn."""
+        if met and not met[0].meetings:
+            self._pause(met)
+            return
         for r in met:
             r.meetings.pop(0)
         if len(met) == len(self._runners):
@@ -62,6 +82,13 @@ class Turns:
                     step.meet([r.chain for r in met])
             for r in met:
                 tell_calls(r, r.kept[-1])
+        self._waiting += met
+
+    def _pause(self, met: list[Runner]) -> None:
+        """Where some have ended early, the run ends: nobody pauses again."""
+        following = self._pauses(met[0].left) if len(met) == len(self._runners) else 0
+        for r in met:
+            r.pause = following
         self._waiting += met
 
 

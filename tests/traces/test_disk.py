@@ -1,0 +1,162 @@
+"""Draws in a folder that grows: whole draws alone are seen, and what is damaged is named."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import mcmix as mc
+from mcmix.traces import disk
+from mcmix.traces.disk import Folder
+
+RNG = np.random.default_rng(1)
+DRAWS = {
+    "posterior": {"mu": RNG.normal(size=(2, 90, 3)), "z": RNG.integers(0, 3, (2, 90, 50)).astype(np.uint8)},
+    "sample_stats": {"lp": RNG.normal(size=(2, 90))},
+}
+
+
+def part(start, stop):
+    return {g: {n: x[:, start:stop] for n, x in arrays.items()} for g, arrays in DRAWS.items()}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = Folder.made(tmp_path / "run.zarr", DRAWS)
+    for start, stop in ((0, 37), (37, 38), (38, 60)):
+        made.append(part(start, stop))
+    return made
+
+
+def assert_holds(folder, n):
+    assert folder.n_draws == n
+    for group, arrays in DRAWS.items():
+        assert folder.names(group) == sorted(arrays)
+        for name, values in arrays.items():
+            found = folder.read(group, name)
+            np.testing.assert_array_equal(found, values[:, :n])
+            assert found.dtype == values.dtype
+
+
+def test_draws_come_back_as_they_went(folder):
+    assert_holds(Folder.opened(folder.path), 60)
+    again = Folder.opened(folder.path, to_append=True)
+    again.append(part(60, 90))
+    assert_holds(Folder.opened(folder.path), 90)
+
+
+def test_chunks_that_are_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk, "CHUNK", 500)
+    made = Folder.made(tmp_path / "run.zarr", DRAWS)
+    made.append(part(0, 41))
+    made.append(part(41, 90))
+    assert_holds(made, 90)
+
+
+def test_xarray_reads_it(folder):
+    xarray = pytest.importorskip("xarray")
+    with xarray.open_datatree(folder.path, engine="zarr", consolidated=False) as tree:
+        assert tree["posterior"]["mu"].dims == ("chain", "draw", "mu_dim_0")
+        np.testing.assert_array_equal(tree["posterior"]["mu"], DRAWS["posterior"]["mu"][:, :60])
+
+
+def test_draws_that_are_half_written_are_not_seen_and_are_written_over(folder, monkeypatch):
+    import zarr
+
+    writes = zarr.Array.__setitem__
+
+    def full(array, where, values):
+        if array.name.endswith("z"):
+            raise OSError(28, "No space left on device")
+        writes(array, where, values)
+
+    with monkeypatch.context() as at, pytest.raises(mc.ModelError, match=r"cannot write .*run.zarr: No space left"):
+        at.setattr(zarr.Array, "__setitem__", full)
+        folder.append(part(60, 80))
+    assert_holds(Folder.opened(folder.path), 60)
+    again = Folder.opened(folder.path, to_append=True)
+    again.append(part(60, 65))
+    assert_holds(again, 65)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut"])
+def test_a_damaged_chunk_is_named_and_the_rest_is_readable(folder, damage):
+    chunk = next(p for p in (folder.path / "posterior" / "mu" / "c").rglob("*") if p.is_file())
+    held = bytearray(chunk.read_bytes())
+    held[len(held) // 2] ^= 1
+    chunk.write_bytes(held if damage == "flip" else held[: len(held) // 2])
+    again = Folder.opened(folder.path)
+    with pytest.raises(mc.ModelError, match="damaged.*") as told:
+        again.read("posterior", "mu")
+    assert "mu of posterior" in str(told.value)
+    np.testing.assert_array_equal(again.read("posterior", "z"), DRAWS["posterior"]["z"][:, :60])
+
+
+def test_what_is_there_is_kept(folder, tmp_path):
+    with pytest.raises(mc.ModelError, match="exists: pass overwrite=True"):
+        Folder.made(folder.path, DRAWS)
+    assert_holds(Folder.opened(folder.path), 60)
+    assert Folder.made(folder.path, DRAWS, overwrite=True).n_draws == 0
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years")
+    with pytest.raises(mc.ModelError, match="got a folder of something else"):
+        Folder.made(tmp_path / "mine", DRAWS, overwrite=True)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
+
+
+def test_what_cannot_be_opened(folder, tmp_path):
+    with pytest.raises(mc.ModelError, match="got nothing at"):
+        Folder.opened(tmp_path / "none.zarr")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(mc.ModelError, match="got a file at"):
+        Folder.opened(tmp_path / "file")
+    with pytest.raises(mc.ModelError, match="cannot write .*Not a directory"):
+        Folder.made(tmp_path / "file" / "run.zarr", DRAWS)
+    with pytest.raises(mc.ModelError, match="expected draws of"):
+        folder.append({"posterior": part(0, 1)["posterior"]})
+    about = folder.path / "zarr.json"
+    said = json.loads(about.read_text())
+    said["attributes"]["mcmix_format"] = 99
+    about.write_text(json.dumps(said))
+    with pytest.raises(mc.ModelError, match="format 99, written by mcmix .*update mcmix"):
+        Folder.opened(folder.path)
+    about.write_text(about.read_text()[:40])
+    with pytest.raises(mc.ModelError, match="damaged"):
+        Folder.opened(folder.path)
+
+
+def test_without_zarr_it_is_said_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(mc.ModelError, match=r"pip install 'mcmix\[store\]'"):
+        Folder.opened(tmp_path)
+
+
+WRITER = """
+import sys
+import numpy as np
+from mcmix.traces.disk import Folder
+
+rows = np.arange(2 * 3000.0).reshape(2, 3000)
+folder = Folder.made(sys.argv[1], {"posterior": {"mu": rows}, "sample_stats": {"lp": rows}})
+print("made", flush=True)
+for at in range(0, 3000, 3):
+    folder.append({"posterior": {"mu": rows[:, at : at + 3]}, "sample_stats": {"lp": rows[:, at : at + 3]}})
+    print(folder.n_draws, flush=True)
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 5, 12])
+def test_a_killed_writer_leaves_whole_draws(tmp_path, lines):
+    path, rows = tmp_path / "run.zarr", np.arange(2 * 3000.0).reshape(2, 3000)
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as writer:
+        said = [writer.stdout.readline() for _ in range(lines)]
+        writer.kill()
+    folder = Folder.opened(path, to_append=True)
+    n = folder.n_draws
+    assert n % 3 == 0 and n >= (int(said[-1]) if lines > 1 else 0) and n < 3000
+    for group, name in (("posterior", "mu"), ("sample_stats", "lp")):
+        np.testing.assert_array_equal(folder.read(group, name), rows[:, :n])
+    folder.append({"posterior": {"mu": rows[:, n:]}, "sample_stats": {"lp": rows[:, n:]}})
+    np.testing.assert_array_equal(Folder.opened(path).read("posterior", "mu"), rows)
