@@ -39,34 +39,63 @@ class Buffers:
     moments: dict[Stochastic, np.ndarray]
 
 
-def buffers(compiled: CompiledModel, n_chains: int, n_rows: int, budget: int) -> Buffers:
-    """Allocate a call's draws; labels only while they fit the budget in bytes."""
-    found: dict[Stochastic, np.ndarray] = {}
-    for node in compiled.labels:
-        size, width = per_label_bytes(node, compiled), compiled.recording.leaves[node].size
-        needed = size * n_chains * n_rows * width
-        if node.trace_by_default and needed <= budget:
-            budget -= needed
-            found[node] = np.zeros((n_chains, n_rows, width), dtype=np.uint8 if size == 1 else np.uint16)
+def buffers(compiled: CompiledModel, n_chains: int, n_rows: int, budget: int, held: int | None = None) -> Buffers:
+    """Allocate a call's draws; labels only while they fit the budget in bytes.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+    n_chains, n_rows : int
+    budget : int
+    held : int, optional
+        Draws that are in memory at once, where these leave it while the run goes on: missing entries are then always
+        kept, and labels where those of all draws fit the budget.
+    """
+    labels, budget = _labels_within(compiled, n_chains * n_rows, budget)
+    rows = n_rows if held is None else held
+    found = {n: np.zeros((n_chains, rows, width), dtype) for n, (width, dtype) in labels.items()}
     segments, moments = [], dict[Stochastic, np.ndarray]()
     for segment in compiled.segments:
         node = segment.key
-        if isinstance(node, Stochastic) and node.mask is not None:  # missing entries share the labels' budget
+        if isinstance(node, Stochastic) and node.mask is not None and held is None:  # they share the labels' budget
             if 8 * segment.size * n_chains * n_rows > budget:
                 moments[node] = np.zeros((n_chains, 2, segment.size))
                 continue
             budget -= 8 * segment.size * n_chains * n_rows
         segments.append(segment)
-    width = sum(s.size for s in segments)
+    return Buffers(segments, _numbers(n_chains, rows, sum(s.size for s in segments)), found, moments)
+
+
+def _labels_within(compiled: CompiledModel, n_draws: int, budget: int) -> tuple[dict[Stochastic, Any], int]:
+    """Width and type of the label vectors that are kept, and what is left of the budget."""
+    found: dict[Stochastic, Any] = {}
+    for node in compiled.labels:
+        size, width = per_label_bytes(node, compiled), compiled.recording.leaves[node].size
+        needed = size * n_draws * width
+        if node.trace_by_default and needed <= budget:
+            budget -= needed
+            found[node] = width, np.uint8 if size == 1 else np.uint16
+    return found, budget
+
+
+def bytes_of_a_draw(compiled: CompiledModel, n_chains: int, n_rows: int, budget: int) -> int:
+    """Memory of one draw of all chains, where so many are kept within a budget of labels and leave memory meanwhile."""
+    labels, _ = _labels_within(compiled, n_chains * n_rows, budget)
+    wide = sum(width * np.dtype(dtype).itemsize for width, dtype in labels.values())
+    return n_chains * (8 * sum(s.size for s in compiled.segments) + wide)
+
+
+def _numbers(n_chains: int, n_rows: int, width: int) -> np.ndarray:
+    """Memory for what is recorded draw by draw."""
     try:
         if 8 * n_chains * n_rows * width > _memory():
             raise MemoryError  # what a system that promises more than it has finds out in the middle of a run
-        return Buffers(segments, np.zeros((n_chains, n_rows, width)), found, moments)
+        return np.zeros((n_chains, n_rows, width))
     except (MemoryError, ValueError) as error:  # NumPy's words for more bytes than addresses
         gibibytes = 8 * n_chains * n_rows * width / 2**30
         raise ModelError(
             f"sample: the draws would take {gibibytes:.1f} GiB ({n_chains} chains x {n_rows} draws x {width} numbers); "
-            "use thin=, fewer iterations, or several calls"
+            "use store=, thin=, fewer iterations, or several calls"
         ) from error
 
 
@@ -113,4 +142,4 @@ def _moments(node: Stochastic, array: np.ndarray, chain: Chain, number: int) -> 
     return filled(driver.MOMENTS, source=chain.address(node), count=array.shape[2], means=means, squares=squares)
 
 
-__all__ = ["Buffers", "buffers", "point"]
+__all__ = ["Buffers", "buffers", "bytes_of_a_draw", "point"]

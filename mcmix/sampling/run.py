@@ -132,11 +132,13 @@ def run(
     progress_bar: bool = True,
     pauses: Pauses | None = None,
     done: int = 0,
+    meetings: int | None = None,
 ) -> bool:
     """Advance all chains; return whether the run was interrupted (or halted by a step).
 
     With `till_tuned`, burn-in begins in each chain when its steps are tuned. A call that was cut goes on where `done`
-    iterations, burn-in among them, were done: chains stand there, and `out` holds their draws so far.
+    iterations, burn-in among them, were done and chains were still to learn from one another so many times
+    (`meetings`): chains stand there, and `out` holds their draws so far.
 
     The calling thread only waits, so that Ctrl-C is seen at once; its handler sets the stop words, and every chain ends
     after the sweep it is in. Then the signal does what it does, a KeyboardInterrupt for instance: who wants the draws
@@ -150,19 +152,24 @@ def run(
     for r in runners:
         prepare(r, out, burn, thin, done)
         r.burn_left, r.left = max(0, burn - done), iterations - done
-        r.pause = pauses.first(iterations - max(burn, done)) if pauses is not None else 0
         r.tuning, r.waiting = replace(tuning or Tuning(), before={}), till_tuned
-        r.meetings, r.chain.planned = [] if done else _meetings(r.compiled, burn), iterations - burn
+        every = _meetings(r.compiled, burn)
+        r.meetings, r.chain.planned = every[len(every) - meetings :] if meetings is not None else every, iterations - burn
         r.chain.tune_interval = r.tuning.interval
     driver.make_ready()
+    first = pauses.first(iterations - done) if pauses is not None else 0
+    for r in runners:
+        r.pause = first
     before = [r.sweeps for r in runners]
     work = Turns(runners, pauses)
     threads = 1 if any(s.in_python for s in runners[0].compiled.steps) else _threads(len(runners), cores)
     with HeldBack() as held:
         _waited(runners, work.take, threads, held, before, iterations, progress_bar)
         halted = not held.noted and any(r.status == driver.STOPPED for r in runners)
-        if halted:
+        if halted or (pauses is not None and held.noted):
             _caught_up(runners)
+        if pauses is not None:
+            pauses.last(all(r.status == 0 and r.chain.error is None and r.left == runners[0].left for r in runners))
         for r in runners:
             r.tune(False)
             _with_labels(r)
@@ -179,7 +186,7 @@ def _caught_up(runners: Sequence[Runner]) -> None:
     """After a halt: chains that were behind go on to where the first one stopped, so that all keep as much."""
     fewest = min(r.left for r in runners)
     for r in runners:
-        r.stop[0], r.status, r.meetings, r.pause = 0, 0 if r.status == driver.STOPPED else r.status, [], 0
+        r.stop[0], r.status, r.pause = 0, 0 if r.status == driver.STOPPED else r.status, 0
         while r.left > fewest and r.status == 0 and r.chain.error is None:
             whole, r.left = fewest, r.left - fewest
             r.advance()
@@ -226,16 +233,28 @@ def _waited(
 
 def collected(compiled: CompiledModel, out: Buffers, n_rows: int) -> Draws:
     """The call's draws by name, the first n_rows of each chain."""
-    variables: dict[str, np.ndarray] = {}
-    statistics: dict[str, np.ndarray] = {}
+    variables, density, counts = recorded(compiled, out, n_rows)
+    moments = {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()}
+    statistics = {**density, **{f"acceptance {name}": accepted_share(x) for name, x in counts.items()}}
+    return Draws(variables, statistics, moments, compiled.model.angles, labels_along(compiled))
+
+
+Arrays = dict[str, np.ndarray]
+
+
+def recorded(compiled: CompiledModel, out: Buffers, n_rows: int) -> tuple[Arrays, Arrays, Arrays]:
+    """By name, the first n_rows of each chain: variables, the log density, running (proposals, acceptances) of steps."""
+    variables: Arrays = {}
+    density: Arrays = {}
+    counts: Arrays = {}
     at = 0
     for segment in out.segments:
         values = out.numbers[:, :n_rows, at : at + segment.size].reshape(out.numbers.shape[0], n_rows, *segment.shape)
         at += segment.size
         if segment.kind == "log density":
-            statistics["lp"] = values
+            density["lp"] = values
         elif segment.kind == "counter":
-            statistics[f"acceptance {segment.name}"] = _rate(values)
+            counts[segment.name] = values
         else:
             variables[segment.name] = values.astype(segment.dtype) if np.dtype(segment.dtype).kind in "iub" else values
     for node, array in out.labels.items():
@@ -243,8 +262,7 @@ def collected(compiled: CompiledModel, out: Buffers, n_rows: int) -> Draws:
         if node.mask is not None and array.shape[2] > node.state_shape[0]:  # known labels stand among them
             drawn = np.ascontiguousarray(drawn[..., np.ravel(node.mask)])
         variables[node.name] = drawn if lowest == 0 else drawn.astype(np.int32) + lowest
-    moments = {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()}
-    return Draws(variables, statistics, moments, compiled.model.angles, labels_along(compiled))
+    return variables, density, counts
 
 
 def _mean_and_sd(array: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -253,7 +271,7 @@ def _mean_and_sd(array: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray
     return means.mean(0), np.sqrt(squares.mean(0) / n_rows + means.var(0))
 
 
-def _rate(counts: np.ndarray) -> np.ndarray:
+def accepted_share(counts: np.ndarray) -> np.ndarray:
     """Accepted share of the moves between one kept draw and the next, from running (proposals, acceptances)."""
     moves = np.diff(counts, axis=1, prepend=counts[:, :1])
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -79,14 +79,14 @@ class Runner:
     @property
     def meets(self) -> bool:
         """Whether it waits for the other chains, to learn from all of them or to be written down with them."""
-        if self.meetings:
-            return not self.waiting and self.burn_left <= self.meetings[0]
-        return not self.burn_left and self.left <= self.pause
+        if self.waiting:
+            return False
+        return self.left <= self.pause or (bool(self.meetings) and self.burn_left <= self.meetings[0])
 
     def advance(self) -> None:
         """Run a stretch of about STRETCH seconds, within burn-in or after it."""
         done = self.sweeps
-        sweeps = min(self._stretch(), self.burn_left or self.left - self.pause)
+        sweeps = min(self._stretch(), self.burn_left or self.left, self.left - self.pause)
         if self.meetings and not self.waiting:
             sweeps = min(sweeps, self.burn_left - self.meetings[0])
         if self.waiting or self.tuning.throughout:

@@ -10,7 +10,7 @@ from mcmix.sampling.runner import Runner, tell_calls
 
 
 class Pauses(Protocol):
-    """When all chains pause after burn-in, and what is then done.
+    """When all chains pause, and what is then done.
 
     All chains then stand after the same iteration, and none runs, so that what is written down is one state of the
     whole run. Which iteration that is may depend on the clock: a chain's draws are one sequence of sweeps, however it
@@ -18,10 +18,13 @@ class Pauses(Protocol):
     """
 
     def first(self, left: int) -> int:
-        """How many iterations are left at the first pause, of `left` after burn-in; 0 for none."""
+        """How many iterations are left at the first pause, of `left`, burn-in among them; 0 for none."""
 
     def at(self, left: int) -> int:
         """Do what is to be done where so many are left; answers how many are left at the next pause, 0 for none."""
+
+    def last(self, whole: bool) -> None:
+        """The run ends: `whole` where all chains stand after the same iteration, with nothing wrong."""
 
 
 class Turns:
@@ -71,9 +74,13 @@ class Turns:
 
     def _meet(self, met: list[Runner]) -> None:
         """Learn from all chains, or write them down; where some have ended early, there is nothing more to learn."""
-        if met and not met[0].meetings:
+        if met and met[0].meetings and met[0].burn_left <= met[0].meetings[0]:
+            self._learn(met)
+        if met and met[0].left <= met[0].pause:
             self._pause(met)
-            return
+        self._waiting += met
+
+    def _learn(self, met: list[Runner]) -> None:
         for r in met:
             r.meetings.pop(0)
         if len(met) == len(self._runners):
@@ -82,14 +89,12 @@ class Turns:
                     step.meet([r.chain for r in met])
             for r in met:
                 tell_calls(r, r.kept[-1])
-        self._waiting += met
 
     def _pause(self, met: list[Runner]) -> None:
         """Where some have ended early, the run ends: nobody pauses again."""
         following = self._pauses(met[0].left) if len(met) == len(self._runners) else 0
         for r in met:
             r.pause = following
-        self._waiting += met
 
 
 def stop_all(runners: Sequence[Runner]) -> None:

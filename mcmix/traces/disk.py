@@ -1,18 +1,25 @@
 """Draws kept in a folder that grows while a run goes on: arrays by name, in Zarr's format. Knows nothing of models.
 
 A folder has a group for variables (``posterior``) and one for what the sampler says of itself (``sample_stats``), with
-the axes chain and draw first, as xarray and ArviZ read them. How many draws are whole is an attribute that is replaced
-in one go after all arrays have grown: who reads through a :class:`Folder` meanwhile, or after a kill, sees whole draws
-alone. Other readers may see missing numbers (zeros in whole numbers) behind them.
+the axes chain and draw first, as xarray and ArviZ read them, groups without draws (the data), and what a run goes on
+from. Its root says how many draws are whole, and how large each array is with these: it is replaced in one go after all
+arrays have grown, so that who reads meanwhile, or after a kill, sees whole draws alone.
+
+The root lists the arrays inside (consolidated metadata, as zarr-python and xarray read them first). The checkpoint is
+not listed: xarray has no use for it.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,9 +27,34 @@ from mcmix._version import __version__
 from mcmix.errors import ModelError
 
 FORMAT = 1
-CHUNK = 2**20  # bytes of an array that are compressed together, about
-GROUPS = ("posterior", "sample_stats")
+CHUNK = 8 * 2**20  # bytes of all arrays together that are compressed at once, about
+CHECKPOINT = "checkpoint"
+SLOTS = 2  # states that are written in turn: the one that counts is never written over
 Arrays = Mapping[str, Mapping[str, np.ndarray]]  # by group and name, shape (chains, draws, *shape)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a new folder says of its draws, and holds beside them.
+
+    Attributes
+    ----------
+    dims : mapping of group to mapping of name to names of the axes behind chain and draw
+        Axes without a name are called ``<name>_dim_0`` and so on.
+    coords : mapping of axis to array_like
+        Labels along it.
+    fixed : mapping of group to mapping of name to array
+        What has no draws.
+    attributes : mapping of str to what JSON takes
+    every : mapping of group to int
+        Of which only every so many-th draw is kept.
+    """
+
+    dims: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    coords: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Arrays = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    every: Mapping[str, int] = field(default_factory=dict)
 
 
 class Folder:
@@ -32,18 +64,48 @@ class Folder:
     ----------
     path : Path
     root : zarr.Group
+        Of which the metadata are read from the arrays themselves where it is written to.
+    said : dict
+        Attributes of the root.
 
     Notes
     -----
     Made by :meth:`made` and :meth:`opened`.
     """
 
-    def __init__(self, path: Path, root: Any):
-        self.path, self._root = path, root
+    def __init__(self, path: Path, root: Any, said: dict[str, Any]):
+        self.path, self._root, self.said = path, root, said
+
+    @cached_property
+    def _arrays(self) -> dict[str, dict[str, Any]]:
+        """All arrays by group and name, but for checkpoints."""
+        groups = [(name, group) for name, group in self._root.groups() if name != CHECKPOINT]
+        return {name: dict(sorted(group.arrays())) for name, group in sorted(groups)}
+
+    @cached_property
+    def _listed(self) -> dict[str, Any]:
+        """Metadata of groups and arrays by path, as they stand in their own files."""
+        found: dict[str, Any] = {}
+        for group, arrays in self._arrays.items():
+            found[group] = _metadata(self._root[group])
+            found |= {f"{group}/{name}": _metadata(array) for name, array in arrays.items()}
+        return found
 
     @classmethod
-    def made(cls, path: str | Path, like: Arrays, overwrite: bool = False) -> Folder:
+    def made(
+        cls, path: str | Path, like: Arrays, about: About | None = None, rows: int | None = None, overwrite: bool = False
+    ) -> Self:
         """A new folder for arrays like these (their draws are not written).
+
+        Parameters
+        ----------
+        path : str or Path
+        like : mapping of group to mapping of name to array, shape (chains, draws, *shape)
+        about : About, optional
+        rows : int, optional
+            Draws that are compressed together; by default what makes a chunk of about 8 MiB.
+        overwrite : bool
+            Take away a folder of draws that is there.
 
         Raises
         ------
@@ -51,20 +113,29 @@ class Folder:
             If there is something at `path` already (with `overwrite`: something that is no such folder), it cannot be
             written, or zarr is not installed.
         """
-        zarr, target = _zarr(), Path(path)
-        if target.exists():
-            _make_way(target, overwrite)
+        zarr, target, about = _zarr(), Path(path), about or About()
+        make_way(target, overwrite)
+        rows = rows or rows_of_chunk(like)
         with _told("write", target):
             root = zarr.open_group(str(target), mode="w-", zarr_format=3)
-            root.attrs.update({"mcmix_format": FORMAT, "mcmix_version": __version__, "draws": 0})
             for group, arrays in like.items():
-                into = root.create_group(group)
+                into, dims = root.create_group(group), about.dims.get(group, {})
                 for name, array in arrays.items():
-                    _create(zarr, into, name, array)
-        return cls(target, root)
+                    _create(into, name, array, rows, dims.get(name))
+            for group, arrays in about.fixed.items():
+                into, dims = root.create_group(group), about.dims.get(group, {})
+                for name, array in arrays.items():
+                    _write(into, name, np.asarray(array), dims.get(name) or _counted(name, np.ndim(array)))
+            for group in (*like, *about.fixed):
+                _name_axes(root[group], about.coords)
+            root.create_group(CHECKPOINT)
+            said = {**about.attributes, "mcmix_format": FORMAT, "mcmix_version": __version__, "draws": 0}
+            found = cls(target, root, {**said, "every": dict(about.every), "rows": rows})
+            found._commit()
+        return found
 
     @classmethod
-    def opened(cls, path: str | Path, to_append: bool = False) -> Folder:
+    def opened(cls, path: str | Path, to_append: bool = False) -> Self:
         """A folder that is there.
 
         Raises
@@ -74,93 +145,270 @@ class Folder:
         """
         zarr, target = _zarr(), Path(path)
         if not (target / "zarr.json").is_file():
-            raise ModelError(f"expected a folder of draws written by mcmix, got {_what(target)} at {target}")
+            raise ModelError(f"expected a folder of draws written by mcmix, got {what_is(target)} at {target}")
         with _told("read", target):
-            root = zarr.open_group(str(target), mode="r+" if to_append else "r")
-            said, draws = root.attrs.get("mcmix_format"), root.attrs.get("draws")
-        if not isinstance(said, int) or not isinstance(draws, int):
+            said = json.loads((target / "zarr.json").read_text()).get("attributes", {})
+            mode = "r+" if to_append else "r"
+            root = zarr.open_group(str(target), mode=mode, use_consolidated=False if to_append else None)
+        if not isinstance(said.get("mcmix_format"), int) or not isinstance(said.get("draws"), int):
             raise ModelError(f"expected a folder of draws written by mcmix, got another one's at {target}")
-        if said > FORMAT:
+        if said["mcmix_format"] > FORMAT:
             raise ModelError(
-                f"{target} has format {said}, written by mcmix {root.attrs.get('mcmix_version')}; this mcmix "
+                f"{target} has format {said['mcmix_format']}, written by mcmix {said.get('mcmix_version')}; this mcmix "
                 f"({__version__}) reads formats up to {FORMAT}: update mcmix"
             )
-        return cls(target, root)
+        return cls(target, root, said)
+
+    def __reduce__(self) -> Any:
+        return type(self).opened, (self.path,)
+
+    # ---------------------------------------------------------------- draws
 
     @property
     def n_draws(self) -> int:
         """Whole draws of each chain."""
-        return int(self._root.attrs["draws"])
+        return int(self.said["draws"])
 
-    def append(self, draws: Arrays) -> None:
+    @property
+    def rows(self) -> int:
+        """Draws that are compressed together."""
+        return int(self.said["rows"])
+
+    def _held(self, group: str, n_draws: int) -> int:
+        """How many of so many draws a group keeps: the first, and every so many-th from there."""
+        return -(-n_draws // int(self.said["every"].get(group, 1)))
+
+    def append(self, draws: Arrays, count: int | None = None, **noted: Any) -> None:
         """Add draws of all chains to all arrays.
 
         After a failure, or a kill, the next append begins where draws were last whole.
+
+        Parameters
+        ----------
+        draws : mapping of group to mapping of name to array
+        count : int, optional
+            Draws that there are more; of groups that keep only some, those that they keep are given.
+        **noted
+            Attributes that change with them.
 
         Raises
         ------
         ModelError
             If names are others than the folder's, lengths differ, or it cannot be written: a full disk, say.
         """
-        before, count = self.n_draws, self._count(draws)
+        before = self.n_draws
+        count = self._counted(draws, before, count)
         with _told("write", self.path):
             for group, arrays in draws.items():
+                at = self._held(group, before)
                 for name, values in arrays.items():
-                    array = self._root[group][name]
-                    array.resize((array.shape[0], before + count, *array.shape[2:]))
-                    array[:, before:] = values
-            self._root.attrs["draws"] = before + count
+                    array = self._arrays[group][name]
+                    array.resize((array.shape[0], at + values.shape[1], *array.shape[2:]))
+                    array[:, at:] = values
+            self.note(draws=before + count, **noted)
 
-    def _count(self, draws: Arrays) -> int:
-        names = {g: set(self._root[g].array_keys()) for g in GROUPS if g in self._root}
+    def _counted(self, draws: Arrays, before: int, count: int | None) -> int:
+        groups = [g for g in self._arrays if self.names(g)]
+        names = {g: set(self.names(g)) for g in groups}
         came = {g: set(arrays) for g, arrays in draws.items()}
-        lengths = {x.shape[1] for arrays in draws.values() for x in arrays.values()}
-        if came != names or len(lengths) != 1:
-            raise ModelError(f"expected draws of {names}, as many of each, got {came} with lengths {sorted(lengths)}")
-        return lengths.pop()
+        lengths = {g: {x.shape[1] for x in arrays.values()} for g, arrays in draws.items()}
+        count = count if count is not None else next((min(n) for n in lengths.values() if n), 0)
+        wanted = {g: {self._held(g, before + count) - self._held(g, before)} for g in groups}
+        if came != names or lengths != wanted:
+            raise ModelError(f"expected draws of {names}, of each {wanted}, got {came} with lengths {lengths}")
+        return count
 
-    def read(self, group: str, name: str) -> np.ndarray:
-        """All whole draws of one variable, shape (chains, draws, *shape).
+    def rewind(self, n_draws: int) -> None:
+        """Forget the draws behind so many: a run goes on from there and draws them again."""
+        with _told("write", self.path):
+            self.note(draws=min(n_draws, self.n_draws))
+
+    def names(self, group: str) -> Sequence[str]:
+        """Names of a group's arrays of draws."""
+        return [name for name, array in self._arrays.get(group, {}).items() if _grows(array)]
+
+    def shape(self, group: str, name: str) -> tuple[int, ...]:
+        """Chains, whole draws and the variable's own shape."""
+        n_chains, _, *shape = self._arrays[group][name].shape
+        return (n_chains, self._held(group, self.n_draws), *shape)
+
+    def dtype(self, group: str, name: str) -> np.dtype[Any]:
+        """Of a group's array."""
+        return np.dtype(self._arrays[group][name].dtype)
+
+    def read(self, group: str, name: str, every: int = 1) -> np.ndarray:
+        """Whole draws of one variable, all or every so many-th, shape (chains, draws, *shape).
 
         Raises
         ------
         ModelError
-            If a chunk fails its checksum, or is cut: the variable is named, and the others can be read.
+            If a chunk fails its checksum, is cut or is not there: the variable is named, and the others can be read.
         """
         with _told("read", self.path, f" ({name} of {group}; the other variables can be read)"):
-            return np.asarray(self._root[group][name][:, : self.n_draws])
+            array, n = self._arrays[group][name], self.shape(group, name)[1]
+            if array.nchunks_initialized < -(-n // array.chunks[1]):
+                raise ValueError("chunks are missing")
+            return np.asarray(array[:, :n:every])
 
-    def names(self, group: str) -> Sequence[str]:
-        """Names of a group's arrays."""
-        return sorted(self._root[group].array_keys()) if group in self._root else []
+    # ---------------------------------------------------------------- what has no draws
+
+    def group(self, group: str) -> dict[str, np.ndarray]:
+        """A group's arrays without draws, by name.
+
+        Raises
+        ------
+        ModelError
+            If one is damaged.
+        """
+        with _told("read", self.path, f" ({group})"):
+            return {n: np.asarray(x[...]) for n, x in self._arrays.get(group, {}).items() if not _grows(x)}
+
+    def put(self, group: str, name: str, values: np.ndarray) -> None:
+        """Write new values into an array without draws."""
+        with _told("write", self.path):
+            self._arrays[group][name][...] = values
+
+    def note(self, **attributes: Any) -> None:
+        """Let the root say something else, in one go."""
+        with _told("write", self.path):
+            self.said |= attributes
+            self._commit()
+
+    def checkpoint(self, state: bytes, **noted: Any) -> None:
+        """Keep what a run goes on from, where so many draws are whole; the one before counts until this is whole.
+
+        Raises
+        ------
+        ModelError
+            If it cannot be written.
+        """
+        slot = (int(self.said.get(CHECKPOINT, {}).get("slot", -1)) + 1) % SLOTS
+        with _told("write", self.path):
+            values = np.frombuffer(state, dtype=np.uint8)
+            _write(self._root[CHECKPOINT], f"state_{slot}", values, ["byte"], overwrite=True)
+            self.note(**{CHECKPOINT: {"slot": slot, "draws": self.n_draws}}, **noted)
+
+    def state(self) -> tuple[bytes, int] | None:
+        """What a run goes on from, and how many draws there were; None where nothing was written yet.
+
+        Raises
+        ------
+        ModelError
+            If it is damaged.
+        """
+        at = self.said.get(CHECKPOINT)
+        if at is None:
+            return None
+        with _told("read", self.path, " (what a run goes on from; the draws can be read)"):
+            zarr = _zarr()
+            array = zarr.open_array(str(self.path / CHECKPOINT / f"state_{int(at['slot'])}"), mode="r")
+            return np.asarray(array[...]).tobytes(), int(at["draws"])
+
+    def _commit(self) -> None:
+        """Replace the root: what it says, and the arrays inside, as long as the draws that are whole."""
+        for group, arrays in self._arrays.items():
+            for name, array in arrays.items():
+                if _grows(array):
+                    self._listed[f"{group}/{name}"]["shape"] = list(self.shape(group, name))
+        said = {"zarr_format": 3, "node_type": "group", "attributes": self.said}
+        listed = {"kind": "inline", "must_understand": False, "metadata": self._listed}
+        _replace(self.path / "zarr.json", json.dumps(said | {"consolidated_metadata": listed}))
 
 
-def _create(zarr: Any, into: Any, name: str, array: np.ndarray) -> None:
+def rows_of_chunk(like: Arrays, at_most: int | None = None) -> int:
+    """How many draws make a chunk of about CHUNK bytes."""
+    arrays = [x for group in like.values() for x in group.values()]
+    of_a_draw = sum(x.shape[0] * int(np.prod(x.shape[2:], dtype=int)) * x.itemsize for x in arrays)
+    return max(1, min(CHUNK // max(of_a_draw, 1), at_most or CHUNK))
+
+
+def _create(into: Any, name: str, array: np.ndarray, rows: int, dims: Sequence[str] | None) -> None:
     """An array without draws; missing numbers stand where a kill came between its growing and its filling."""
     n_chains, shape = array.shape[0], array.shape[2:]
-    bytes_of_a_draw = max(1, n_chains * int(np.prod(shape, dtype=int)) * array.itemsize)
-    codecs = zarr.codecs
     into.create_array(
         name,
         shape=(n_chains, 0, *shape),
-        chunks=(n_chains, max(1, CHUNK // bytes_of_a_draw), *[max(1, n) for n in shape]),
+        chunks=(n_chains, rows, *[max(1, n) for n in shape]),
         dtype=array.dtype,
-        compressors=(codecs.ZstdCodec(level=1), codecs.Crc32cCodec()),
+        compressors=_codecs(),
         fill_value=np.nan if array.dtype.kind == "f" else 0,
-        dimension_names=("chain", "draw", *[f"{name}_dim_{i}" for i in range(len(shape))]),
+        dimension_names=("chain", "draw", *(dims or _counted(name, len(shape)))),
     )
 
 
-def _make_way(target: Path, overwrite: bool) -> None:
-    """Take away draws that are to be overwritten, and nothing else."""
+def _write(into: Any, name: str, values: np.ndarray, dims: Sequence[str], overwrite: bool = False) -> None:
+    """An array that is whole at once."""
+    text = values.dtype.kind in "USO"
+    array = into.create_array(
+        name,
+        shape=values.shape,
+        chunks=tuple(max(1, n) for n in values.shape),
+        dtype=_zarr().dtype.VariableLengthUTF8() if text else values.dtype,
+        compressors=_codecs(),
+        dimension_names=tuple(dims),
+        overwrite=overwrite,
+    )
+    array[...] = values.astype(object) if text else values
+
+
+def _name_axes(group: Any, coords: Mapping[str, Any]) -> None:
+    """Labels along the axes that arrays of a group have."""
+    used = {d for _, x in group.arrays() for d in x.metadata.dimension_names or ()}
+    for axis in sorted(used & set(coords)):
+        labels = np.asarray(coords[axis])
+        if axis not in group and labels.ndim == 1:
+            _write(group, axis, labels if labels.dtype.kind in "iufb" else labels.astype(str), [axis])
+
+
+def _counted(name: str, n_axes: int) -> list[str]:
+    return [f"{name}_dim_{i}" for i in range(n_axes)]
+
+
+def _codecs() -> tuple[Any, ...]:
+    codecs = _zarr().codecs
+    return codecs.ZstdCodec(level=1), codecs.Crc32cCodec()
+
+
+def _grows(array: Any) -> bool:
+    """Whether it holds draws."""
+    return tuple((array.metadata.dimension_names or ())[:2]) == ("chain", "draw")
+
+
+def _metadata(node: Any) -> dict[str, Any]:
+    """As it stands in the node's own file."""
+    path = Path(node.store.root) / node.path / "zarr.json"
+    return dict(json.loads(path.read_text()))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all. A kill leaves the old one or the new one; a power cut may leave neither."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        beside.write_text(text)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def make_way(target: Path, overwrite: bool) -> None:
+    """See that nothing is at a path; take away draws that are to be overwritten, and nothing else.
+
+    Raises
+    ------
+    ModelError
+        If there is something.
+    """
+    if not target.exists():
+        return
     if not overwrite:
-        raise ModelError(f"{target} exists: pass overwrite=True, or another name")
+        raise ModelError(f"{target} exists: mc.resume({str(target)!r}, model) goes on with it, overwrite=True begins anew")
     Folder.opened(target)
     with _told("write", target):
         shutil.rmtree(target)
 
 
-def _what(target: Path) -> str:
+def what_is(target: Path) -> str:
+    """At a path where no draws are, in words."""
     return "a file" if target.is_file() else "a folder of something else" if target.is_dir() else "nothing"
 
 
@@ -169,6 +417,8 @@ def _told(verb: str, path: Path, where: str = "") -> Iterator[None]:
     """Say in a sentence what the disk, or the reader of chunks, does not like."""
     try:
         yield
+    except ModelError:
+        raise
     except OSError as error:
         raise ModelError(f"cannot {verb} {path}{where}: {error.strerror or error}") from error
     except (ValueError, RuntimeError, KeyError, TypeError) as error:  # what zarr and its codecs raise at damage
@@ -178,9 +428,10 @@ def _told(verb: str, path: Path, where: str = "") -> Iterator[None]:
 def _zarr() -> Any:
     try:
         import zarr
+        import zarr.dtype
     except ImportError as error:
         raise ModelError("draws on disk need zarr, which is not installed: pip install 'mcmix[store]'") from error
     return zarr
 
 
-__all__ = ["FORMAT", "Folder"]
+__all__ = ["CHECKPOINT", "About", "Folder", "make_way", "rows_of_chunk", "what_is"]

@@ -41,9 +41,12 @@ class Every:
         assert len({r.rows for r in self.runners}) == 1
         self.seen.append(left)
         if left == self.keep_at:
-            self.saved = state.Saved.of(self.runners)
+            self.saved, self.meetings = state.Saved.of(self.runners), len(self.runners[0].meetings)
             self.numbers = self.out.numbers.copy(), {n: x.copy() for n, x in self.out.labels.items()}
         return max(0, left - self.step)
+
+    def last(self, whole):
+        self.whole = whole
 
 
 def chains(m, n_chains=3):
@@ -81,21 +84,22 @@ def test_pauses_change_no_draw(options):
     unbroken, _ = drawn(sampler(**options))
     for step, cores in ((7, 1), (100, 2)):
         paused, pauses = drawn(sampler(**options), step, cores)
-        assert pauses.seen == list(range(250, 0, -step))
+        assert pauses.seen == list(range(400, 0, -step))
+        assert pauses.whole
         assert_same(unbroken, paused)
 
 
 @OPTIONS
-@pytest.mark.parametrize("left", [250, 179])
+@pytest.mark.parametrize("left", [400, 355, 330, 250, 179])
 def test_a_call_goes_on_in_its_middle_bit_for_bit(options, left):
     unbroken, pauses = drawn(sampler(**options), 1, keep_at=left)
     compiled, runners, out = chains(sampler(**options))
-    rows = (250 - left) // 3
+    rows = max(0, (250 - left) // 3)
     pauses.saved.restore(runners)
     out.numbers[:, :rows] = pauses.numbers[0][:, :rows]
     for mine, theirs in zip(out.labels.values(), pauses.numbers[1].values(), strict=True):
         mine[:, :rows] = theirs[:, :rows]
-    run(runners, out, *CALL, cores=1, progress_bar=False, done=400 - left)
+    run(runners, out, *CALL, cores=1, progress_bar=False, done=400 - left, meetings=pauses.meetings)
     assert [r.rows for r in runners] == [ROW_COUNT] * 3
     assert_same(unbroken, collected(compiled, out, ROW_COUNT))
 
@@ -108,7 +112,7 @@ def test_what_a_pause_raises_ends_the_run():
     compiled, runners, out = chains(sampler())
     with pytest.raises(mc.ModelError, match="the disk is full"):
         run(runners, out, *CALL, cores=2, progress_bar=False, pauses=Full(5))
-    assert all(r.team is None and r.left == 250 for r in runners)
+    assert all(r.team is None and r.left == 400 for r in runners)
 
 
 def test_a_chain_that_stops_early_ends_the_pauses():
