@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-FEWEST = 32  # batches of a chain, half as many as there can be; a chain has at least so many before anything is said
+FEWEST = 32  # batches of a chain, half as many as there can be; a chain has at least half of these before anything is said
+APART = 10.0  # times that means of chains may differ by more than batches do: an F ratio that chance does not reach
 
 
 class Running:
     """Means, standard deviations and effective draws of some numbers, of which draws come piece by piece.
 
     A chain's draws are cut into batches of equal length, which is doubled when they grow too many: of n draws with
-    variance s2 and batches of b draws whose means have variance v about the mean of all chains, n s2 / (b v) are worth
-    as many independent ones (batch means: Flegal and Jones 2010, "Batch means and spectral variance estimators in
-    Markov chain Monte Carlo", Annals of Statistics 38(2)). Chains that disagree have few.
+    variance s2 and batches of b draws whose means have variance v about their chain's, n s2 / (b v) are worth as many
+    independent ones (batch means: Flegal and Jones 2010, "Batch means and spectral variance estimators in Markov chain
+    Monte Carlo", Annals of Statistics 38(2)). Chains whose means are further apart than that explains have few.
 
     Parameters
     ----------
@@ -105,10 +106,13 @@ class Running:
         if n < FEWEST // 2:
             return np.full(len(self.names), np.nan)
         means = self.batches / self.length
-        between = np.square(means - means.mean(axis=(0, 1))).sum(axis=(0, 1)) / (n_chains * n - 1)
+        of_chains = means.mean(axis=1)
+        within = self.length * np.square(means - of_chains[:, None]).sum(axis=(0, 1)) / (n_chains * (n - 1))
+        between = n * self.length * of_chains.var(axis=0, ddof=1) if n_chains > 1 else within
+        worst = np.where(between > APART * within, between, within)
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = n_chains * self.count * self.deviations**2 / (self.length * between)
-        return np.asarray(np.where(between > 0, np.minimum(found, n_chains * self.count), np.nan))
+            found = n_chains * self.count * self.deviations**2 / worst
+        return np.asarray(np.where(worst > 0, np.minimum(found, n_chains * self.count), np.nan))
 
     @property
     def fewest(self) -> tuple[str, float] | None:
