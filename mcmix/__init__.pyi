@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from mcmix import errors as errors
 from mcmix import steps as steps
 from mcmix.api.compare import compare as compare
+from mcmix.api.destinations import Store as Store
 from mcmix.api.estimator import NormalMixture as NormalMixture
 from mcmix.api.evidence import evidence as evidence
 from mcmix.api.export import circ_var_names as circ_var_names
@@ -26,6 +27,8 @@ from mcmix.api.posterior import Posterior as Posterior
 from mcmix.api.predictive import predictive as predictive
 from mcmix.api.refit import refit as refit
 from mcmix.api.relabel import relabel as relabel
+from mcmix.api.resumed import load as load
+from mcmix.api.resumed import resume as resume
 from mcmix.api.sensitivity import sensitivity as sensitivity
 from mcmix.api.vb import VB as VB
 from mcmix.errors import ImproperPosterior as ImproperPosterior

@@ -23,13 +23,14 @@ from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.recording import is_log_kept
 from mcmix.traces.memory import Draws
 
+GLIMPSE = 2**23  # bytes of draws on disk that the word after a run is about
 SECOND_LOOKS = 400  # draws of all chains at which likelihood and predictive density are computed
 POINTS = 5  # rows of data at which the predictive density is
 
 
 def at_a_glance(m: PosteriorDraws, draws: Draws) -> Diagnosis:
     """The word after a run: what the kept draws say by themselves, in milliseconds."""
-    return diagnosed(draws, facts_of(m))
+    return diagnosed(draws.glimpse(GLIMPSE), facts_of(m))
 
 
 def in_full(m: PosteriorDraws, draws: Draws) -> Diagnosis:
@@ -40,8 +41,8 @@ def in_full(m: PosteriorDraws, draws: Draws) -> Diagnosis:
 # -------------------------------------------------------------------- facts
 
 
-def facts_of(m: PosteriorDraws) -> Facts:
-    """What is known of the model beside its draws."""
+def facts_of(m: PosteriorDraws, proposed: bool = True) -> Facts:
+    """What is known of the model beside its draws; of steps, those that have proposed something, or all."""
     compiled = m.assembled
     roles = roles_of(m)
     labels = {v.node.name: _label_facts(v, roles[v.node.name]) for v in _label_vectors(compiled)}
@@ -54,7 +55,7 @@ def facts_of(m: PosteriorDraws) -> Facts:
         continuous=frozenset(n.name for n in compiled.model.stochastics if _never_repeats(n)),
         held=frozenset(n.name for n in held),
         simplexes=frozenset(n.name for n in compiled.model.stochastics if is_log_kept(n)),
-        acceptance=_acceptance(compiled),
+        acceptance=_acceptance(compiled, proposed),
         thin=m.lengths[2],
     )
 
@@ -105,12 +106,12 @@ def _never_repeats(node: Stochastic) -> bool:
     return np.dtype(node.dtype).kind == "f" and not exact
 
 
-def _acceptance(compiled: CompiledModel) -> dict[str, str]:
-    """Steps that proposed something, but for those that may well be refused for ever with nothing wrong."""
+def _acceptance(compiled: CompiledModel, proposed: bool) -> dict[str, str]:
+    """Steps that have proposed something (or all), but for those that may be refused for ever with nothing wrong."""
     found = {}
     for step in compiled.steps:
-        proposed = any(chain.view(key)[0] > 0 for chain in step.chains for key in step.counters())
-        if proposed and not step.may_refuse_for_ever:
+        tried = any(chain.view(key)[0] > 0 for chain in step.chains for key in step.counters())
+        if step.counters() and (tried or not proposed) and not step.may_refuse_for_ever:
             found[f"acceptance {step.variables[0].name}"] = ", ".join(v.name for v in step.variables)
     return found
 

@@ -45,28 +45,10 @@ class Wanted:
 def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
     """Build the container; see :meth:`MCMC.to_arviz`."""
     compiled = m.assembled
-    groups: dict[str, dict[str, np.ndarray]] = {
-        "posterior": dict(draws.variables),
-        "sample_stats": dict(draws.statistics),
-        "observed_data": m.observed_data(),
-        "constant_data": {n.name: np.asarray(n.known) for n in m.model.variables if isinstance(n, Covariates)},
-    }
-    dims, coords = dimensions(compiled)
-    gaps, places = missing_dimensions(compiled)
-    coords |= places
-    own_dims: dict[str, dict[str, list[str]]] = {
-        "posterior": gaps,
-        "sample_stats": _permutation_dims(compiled, draws.statistics),
-    }
+    groups = {"posterior": dict(draws.variables), "sample_stats": dict(draws.statistics), **data_of(m)}
     own_coords: dict[str, dict[str, Any]] = {}
-    attributes: dict[str, Any] = {
-        "inference_library": "mcmix",
-        "inference_library_version": __version__,
-        "sampling_time": m.sampling_seconds,
-    }
     if wanted.log_likelihood:
         groups["log_likelihood"], own_coords["log_likelihood"] = _likelihood(compiled, draws, wanted.at_most)
-        own_dims["log_likelihood"] = _unit_dims(dims, groups["log_likelihood"], coords)
     if wanted.log_prior:
         groups["log_prior"] = replay.log_prior(compiled, draws)
     if wanted.posterior_predictive:
@@ -74,14 +56,52 @@ def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
         groups["posterior_predictive"] = found
     if wanted.prior:
         groups |= _prior(m, draws)
+    told = named(m, groups, m.seed_sequence, {"sampling_time": m.sampling_seconds})
+    return arviz_bridge.to_inference_data(
+        told.groups, told.dims, told.coords, told.attributes, told.own_dims, own_coords
+    )
+
+
+@dataclass(frozen=True)
+class Named:
+    """Arrays by group under names that files can hold, with the names of their axes and what is said beside them."""
+
+    groups: dict[str, dict[str, np.ndarray]]
+    dims: dict[str, list[str]]
+    coords: dict[str, Any]
+    attributes: dict[str, Any]
+    own_dims: dict[str, dict[str, list[str]]]
+    clashes: dict[str, str]
+
+
+def named(
+    m: PosteriorDraws,
+    groups: Mapping[str, Mapping[str, np.ndarray]],
+    seed: np.random.SeedSequence | None,
+    more: Mapping[str, Any],
+) -> Named:
+    """Arrays of draws, by group and name, with all that somebody needs who reads them without the model."""
+    compiled = m.assembled
+    dims, coords = dimensions(compiled)
+    gaps, places = missing_dimensions(compiled)
+    coords |= places
+    own_dims = {"posterior": gaps, "sample_stats": _permutation_dims(compiled, groups.get("sample_stats", {}))}
+    if "log_likelihood" in groups:
+        own_dims["log_likelihood"] = _unit_dims(dims, dict(groups["log_likelihood"]), coords)
     clashes = _clashes(groups, dims, coords)
     steps = {v.name: f"{s.name}: {s.reason}" for s in compiled.steps for v in s.nodes}
+    attributes: dict[str, Any] = {"inference_library": "mcmix", "inference_library_version": __version__, **more}
     attributes |= {f"step {name.replace('/', ' per ')}": what for name, what in _under(steps, clashes).items()}
     attributes |= {f"name {new}": f"stands for the variable {old!r}" for old, new in clashes.items()}
-    groups, own_dims = ({g: _under(x, clashes) for g, x in by_group.items()} for by_group in (groups, own_dims))
-    return arviz_bridge.to_inference_data(
-        groups, _under(dims, clashes), coords, attributes | _for_reading(m, clashes), own_dims, own_coords
-    )
+    attributes |= _for_reading(m, clashes, seed)
+    renamed, own_dims = ({g: _under(x, clashes) for g, x in by_group.items()} for by_group in (groups, own_dims))
+    return Named(renamed, _under(dims, clashes), coords, attributes, own_dims, clashes)
+
+
+def data_of(m: PosteriorDraws) -> dict[str, dict[str, np.ndarray]]:
+    """Groups of what is not drawn."""
+    known = {n.name: np.asarray(n.known) for n in m.model.variables if isinstance(n, Covariates)}
+    return {"observed_data": m.observed_data(), "constant_data": known}
 
 
 def circ_var_names(draws: Any) -> list[str]:
@@ -117,15 +137,14 @@ def circ_var_names(draws: Any) -> list[str]:
     return arviz_bridge.circ_var_names(opened(draws, "circ_var_names").container)
 
 
-def _for_reading(m: PosteriorDraws, clashes: Mapping[str, str]) -> dict[str, str]:
+def _for_reading(m: PosteriorDraws, clashes: Mapping[str, str], run: np.random.SeedSequence | None) -> dict[str, str]:
     """What somebody needs who has the draws alone: label vectors and their components, names, the seed."""
     found = {LABELS: to_text(roles_of(m).values(), clashes)}
-    angles = [clashes.get(n, n) for n in sorted(m.draws().angles)]
+    angles = [clashes.get(n, n) for n in sorted(m.assembled.model.angles)]
     if angles:
         found[arviz_bridge.ANGLES] = json.dumps(angles)
     if clashes:
         found[NAMES] = json.dumps({new: old for old, new in clashes.items()})
-    run = m.seed_sequence
     if run is not None and isinstance(run.entropy, int):
         found[SEED] = json.dumps(streams.written(run))
     return found

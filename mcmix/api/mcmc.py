@@ -10,43 +10,29 @@ from typing import Any
 import numpy as np
 
 from mcmix.api.alone import Alone
-from mcmix.api.arguments import (
-    at_least_one,
-    checked_lengths,
-    checked_start,
-    sequence_from,
-)
+from mcmix.api.arguments import at_least_one, checked_flag, checked_lengths
+from mcmix.api.destinations import Destination, store_from
 from mcmix.api.posterior import Posterior
-from mcmix.api.stored import Stored
+from mcmix.api.started import Started
 from mcmix.errors import ModelError
-from mcmix.kernels import streams
-from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.model import Model
-from mcmix.nodes.node import Node, short
-from mcmix.nodes.numbers import as_numbers
-from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.buffers import Buffers, buffers
+from mcmix.sampling.checkpoints import Length
+from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.ladder import Ladder, ladder_of
 from mcmix.sampling.progress import is_watched
-from mcmix.sampling.run import collected, run, runner
-from mcmix.sampling.runner import Runner, Tuning
-from mcmix.sampling.start import seeds_of
+from mcmix.sampling.run import run
+from mcmix.sampling.runner import Tuning
 from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL
 from mcmix.steps.explain import explanation
-from mcmix.steps.methods import NoStepper
 from mcmix.steps.renumbered import renumbered
 from mcmix.structure.rows import Rows
-from mcmix.structure.ties import warn_of_ties
 from mcmix.traces.memory import Draws
-
-MOST_CHAINS = 10_000
-_Begun = tuple[list[Runner], "np.random.SeedSequence | None", Buffers]
 
 LABEL_BUDGET = 256 * 2**20  # bytes of labels that one call keeps
 
 
-class MCMC(Stored):
+class MCMC(Started):
     """Markov chain Monte Carlo for a model; steps are chosen from the model's structure.
 
     Parameters
@@ -173,6 +159,8 @@ class MCMC(Stored):
         seed: Any = None,
         start: Mapping[Any, Any] | None = None,
         tempering: Any = None,
+        store: Any = None,
+        overwrite: bool = False,
         **unknown: Any,
     ) -> MCMC:
         """Sample from the posterior. Later calls resume the chains from their current state.
@@ -198,6 +186,13 @@ class MCMC(Stored):
             Start values of the first call; they win over the automatic start.
         tempering : int, sequence of float or Tempering, optional
             As for :class:`MCMC`; of the first call.
+        store : str, Path or Store, optional
+            A folder, named ``run.zarr`` say, into which draws go while the call goes on: memory holds a few of them,
+            whatever its length. :func:`load` reads it, also meanwhile and after a kill; :func:`resume` goes on with a
+            call that was cut, bit for bit. :class:`Store` says more: what is kept of labels, how often the chains'
+            state is. Needs ``pip install 'mcmix[store]'``.
+        overwrite : bool
+            Begin anew where `store` has draws already; refused without it.
         progress_bar : bool
             Show progress where there is a terminal or notebook.
         tune_interval : int
@@ -209,7 +204,7 @@ class MCMC(Stored):
             Put sweeps before burn-in until every step is tuned in this sense (at most 100 intervals).
         stop_tuning_after : int
         save_interval, verbose : optional
-            Accepted for PyMC 2's sake: draws stay in memory, and the progress bar says how far a run is.
+            Accepted for PyMC 2's sake; see `store`, and the progress bar says how far a run is.
 
         Returns
         -------
@@ -240,92 +235,82 @@ class MCMC(Stored):
             raise TypeError(
                 f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, "
                 "tune_interval, tune_throughout, save_interval, burn_till_tuned, stop_tuning_after, verbose, "
-                "progress_bar, chains, cores, seed, start, tempering"
+                "progress_bar, chains, cores, seed, start, tempering, store, overwrite"
             )
-        lengths = checked_lengths(iter, burn, thin)
+        length = Length(*checked_lengths(iter, burn, thin))
         cores = None if cores is None else at_least_one(cores, "cores")
         interval, enough = (
             at_least_one(tune_interval, "tune_interval"),
             at_least_one(stop_tuning_after, "stop_tuning_after"),
         )
         tuning = Tuning(interval, enough, bool(tune_throughout))
+        where = store_from(store, checked_flag(overwrite, "overwrite"))
+        if where is not None and (burn_till_tuned or tune_throughout):
+            raise ModelError(
+                "sample: store= expected a burn-in of a known length, got burn_till_tuned or tune_throughout"
+            )
         with Alone(self, "sample") as held:
-            begun = held.letting_through(lambda: self._begun(chains, seed, start, tempering, lengths))
-            out = self._go_on_from(begun)
-            self.interrupted = self._advance(out, lengths, cores, tuning, bool(burn_till_tuned), progress_bar)
-            self.interrupted |= bool(held.noted)  # a signal that came when all was drawn
-            rows = self._keep(out, lengths)
-            if self.interrupted:
-                self._say_interrupted(rows)
-            held.settle_ctrl_c()
-        if rows > 0:
-            self._say_ladder()
-            self._say_verdict(progress_bar)
+            begun = held.letting_through(lambda: self._begun(chains, seed, start, tempering, length, where))
+            self._runners, self.seed_sequence, to = begun
+            rows = self._draw(held, to, cores, tuning, bool(burn_till_tuned), progress_bar)
+        self._say_last(rows, progress_bar)
         return self
 
-    def _begun(
-        self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None, tempering: Any, lengths: Any
-    ) -> _Begun:
-        """All that a call needs before its first sweep. Nothing here is the sampler's yet, so it may be interrupted."""
-        iterations, burn_in, step = lengths
-        before = self._tempering, self._assembled, self._marginal_moves
-        try:
-            if tempering is not None:
-                self._temper(tempering)
-            self._decide(burn_in, step)
-            chosen = self._set_up(chains, seed, start)
-            out = buffers(self.assembled, len(chosen[0]), (iterations - burn_in) // step, self.label_budget)
-        except BaseException:
-            self._tempering, self._assembled, self._marginal_moves = before
-            raise
-        return *chosen, out
-
-    def _go_on_from(self, begun: _Begun) -> Buffers:
-        self._runners, self.seed_sequence, out = begun
-        return out
+    def _draw(
+        self, held: HeldBack, to: Destination, cores: int | None, tuning: Tuning, till_tuned: bool, progress_bar: bool
+    ) -> int:
+        """Advance the chains; returns how many draws of each there are."""
+        with to:
+            self.interrupted = self._advance(to, cores, tuning, till_tuned, progress_bar)
+            self.interrupted |= bool(held.noted)  # a signal that came when all was drawn
+            rows = self._keep(to)
+        if self.interrupted:
+            say(f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; {to.goes_on}", error=True)
+        held.settle_ctrl_c()
+        return rows
 
     def _advance(
-        self,
-        out: Buffers,
-        lengths: tuple[int, int, int],
-        cores: int | None,
-        tuning: Tuning,
-        till_tuned: bool,
-        progress_bar: bool,
+        self, to: Destination, cores: int | None, tuning: Tuning, till_tuned: bool, progress_bar: bool
     ) -> bool:
         """Run the chains; return whether that ended early."""
         before = time.perf_counter()
+        length, place = to.length, to.place
         try:
             return run(
                 self._runners,
-                out,
-                *lengths,
+                to.out,
+                length.iterations,
+                length.burn,
+                length.thin,
                 cores=cores,
                 tuning=tuning,
                 till_tuned=till_tuned,
                 progress_bar=progress_bar,
+                pauses=to.keeper,
+                done=place.done,
+                meetings=place.meetings,
             )
         finally:
             self._release_nodes()
             self.sampling_wall_seconds = time.perf_counter() - before
 
-    def _keep(self, out: Buffers, lengths: tuple[int, int, int]) -> int:
+    def _keep(self, to: Destination) -> int:
         """Take a call's draws as the last; return how many of each chain there are, which all chains have."""
-        self.lengths = lengths
-        self.sampling_seconds = max(r.sampled_seconds for r in self._runners)
-        rows = min(r.rows for r in self._runners)
-        if rows > 0:
-            self._calls.append(collected(self.assembled, out, rows))
-            for node in self.model.nodes:
-                node.sampler = weakref.ref(self)
-        return rows
+        self.lengths = (to.length.iterations, to.length.burn, to.length.thin)
+        self.sampling_seconds = max(r.sampled_seconds for r in self._runners) + to.place.seconds
+        draws = to.draws(self._runners)
+        if draws is None:
+            return 0
+        self._calls.append(draws)
+        for node in self.model.nodes:
+            node.sampler = weakref.ref(self)
+        return draws.n_draws
 
-    def _say_interrupted(self, rows: int) -> None:
-        say(
-            f"interrupted: kept {rows} draws of each of {len(self._runners)} chains; sample() resumes from here, "
-            "and calls='all' joins the draws of all calls",
-            error=True,
-        )
+    def _say_last(self, rows: int, progress_bar: bool) -> None:
+        """What is said after a call that left so many draws."""
+        if rows > 0:
+            self._say_ladder()
+            self._say_verdict(progress_bar)
 
     def halt(self) -> None:
         """End the run after the present sweep, keeping what was drawn: from another thread, or a step of yours."""
@@ -375,62 +360,6 @@ class MCMC(Stored):
             return
         if seen.wrong or (seen.ok and progress_bar and is_watched()):
             say(seen.verdict, error=True)
-
-    def _set_up(
-        self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None
-    ) -> tuple[list[Runner], np.random.SeedSequence | None]:
-        """The chains, made at the first call, and what seeds them."""
-        if self._runners:
-            if (chains is not None and chains != len(self._runners)) or seed is not None or start is not None:
-                raise ModelError(
-                    f"sample: the chains have started ({len(self._runners)} of them); chains, seed and start belong to "
-                    "the first call"
-                )
-            return self._runners, self.seed_sequence
-        if self._was_read:
-            raise ModelError("sample: this sampler holds draws that were read; make a new MCMC object to sample")
-        n_chains = at_least_one(4 if chains is None else chains, "chains")
-        if n_chains > MOST_CHAINS:
-            raise ModelError(f"sample: chains expected at most {MOST_CHAINS}, got {n_chains}")
-        sequence = sequence_from(seed)
-        compiled = self.assembled
-        warn_of_ties(compiled.structure)
-        if not self.model.holds_data and not self.model.potentials:
-            say("the model has no data: these are draws from the prior", error=True)
-        if self.model.left_out:
-            names = ", ".join(n.name for n in self.model.left_out)
-            say(
-                f"not in the model, though it depends on its unknowns (list it to include it): {names}",
-                error=True,
-            )
-        given = self._given(checked_start(start))
-        for step in compiled.steps:
-            step.unbind()
-        children = streams.of_chains(sequence, n_chains)
-        pools = seeds_of(compiled, sequence, given)
-        return [runner(compiled, i, child, given, pools, self._tempering) for i, child in enumerate(children)], sequence
-
-    def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
-        """Start values by node: what nodes were given as value=, then what the call says."""
-        found = {n: n.given for n in self.model.stochastics if n.given is not None}
-        held = [n for s in self.assembled.steps if isinstance(s, NoStepper) for n in s.nodes]
-        found |= {n: n.value for n in held}
-        for key, value in start.items():
-            node = key if isinstance(key, Node) else self._node(str(key), "start")
-            if not isinstance(node, Stochastic) or node not in self.model.stochastics:
-                raise ModelError(f"start: expected unknowns of the model, got {key!r}")
-            found[node] = self._start_value(node, value)
-        return found
-
-    def _start_value(self, node: Stochastic, value: Any) -> np.ndarray:
-        array = np.asarray(as_numbers(f"start: {node.name}", value))
-        if array.shape not in ((), node.shape):
-            raise ModelError(f"start: {node.name} expected shape {node.shape}, got {array.shape}")
-        if not np.isfinite(array).all():
-            raise ModelError(f"start: {node.name} expected finite numbers, got {short(array)}")
-        if isinstance(node, Distribution):
-            node.check_value(np.broadcast_to(array, node.shape))
-        return array
 
     # ---------------------------------------------------------------- draws
 

@@ -76,7 +76,7 @@ def is_sampler(given: Any) -> bool:
 
 
 def opened(given: Any, what: str) -> Source:
-    """Draws from a netCDF file, an ArviZ object, its posterior alone, or arrays by name.
+    """Draws from a netCDF file, a folder of draws, an ArviZ object, its posterior alone, or arrays by name.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def opened(given: Any, what: str) -> Source:
     """
     try:
         if isinstance(given, (str, Path)):
-            container = arviz_bridge.from_netcdf(given)
+            container = (arviz_bridge.from_zarr if Path(given).is_dir() else arviz_bridge.from_netcdf)(given)
         else:
             container = arviz_bridge.container_of(given)
         attributes = arviz_bridge.attributes_of(container)

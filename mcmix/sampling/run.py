@@ -32,7 +32,7 @@ from mcmix.steps.density import BlockMetropolis, DensityStep
 from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.plan import CompiledModel, recorded_from
 from mcmix.structure.tempering import POWER_KEY
-from mcmix.traces.memory import Draws
+from mcmix.traces.memory import Draws, accepted_share
 
 POLL = 0.05  # seconds between looks at the chains
 
@@ -154,7 +154,10 @@ def run(
         r.burn_left, r.left = max(0, burn - done), iterations - done
         r.tuning, r.waiting = replace(tuning or Tuning(), before={}), till_tuned
         every = _meetings(r.compiled, burn)
-        r.meetings, r.chain.planned = every[len(every) - meetings :] if meetings is not None else every, iterations - burn
+        r.meetings, r.chain.planned = (
+            every[len(every) - meetings :] if meetings is not None else every,
+            iterations - burn,
+        )
         r.chain.tune_interval = r.tuning.interval
     driver.make_ready()
     first = pauses.first(iterations - done) if pauses is not None else 0
@@ -243,7 +246,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def recorded(compiled: CompiledModel, out: Buffers, n_rows: int) -> tuple[Arrays, Arrays, Arrays]:
-    """By name, the first n_rows of each chain: variables, the log density, running (proposals, acceptances) of steps."""
+    """By name, the first n_rows of each chain: variables, log density, running (proposals, acceptances) of steps."""
     variables: Arrays = {}
     density: Arrays = {}
     counts: Arrays = {}
@@ -269,16 +272,6 @@ def _mean_and_sd(array: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray
     """Of all chains together, from each chain's running mean and squared distances."""
     means, squares = array[:, 0], array[:, 1]
     return means.mean(0), np.sqrt(squares.mean(0) / n_rows + means.var(0))
-
-
-def accepted_share(counts: np.ndarray) -> np.ndarray:
-    """Accepted share of the moves between one kept draw and the next, from running (proposals, acceptances)."""
-    moves = np.diff(counts, axis=1, prepend=counts[:, :1])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rate = np.where(moves[..., 0] > 0, moves[..., 1] / np.maximum(moves[..., 0], 1), 0.0)
-    if rate.shape[1] > 1:
-        rate[:, 0] = rate[:, 1]
-    return np.asarray(rate)
 
 
 def _refuse_failures(runners: Sequence[Runner]) -> None:

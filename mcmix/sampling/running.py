@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-FEWEST = 32  # batches of a chain, half as many as there can be; a chain has at least half of these before anything is said
+FEWEST = (
+    32  # batches of a chain, half as many as there can be; a chain has at least half of these before anything is said
+)
 APART = 10.0  # times that means of chains may differ by more than batches do: an F ratio that chance does not reach
 
 
@@ -99,9 +101,7 @@ class Running:
 
     @property
     def effective(self) -> np.ndarray:
-        """Effective draws of all chains together, shape (numbers,); NaN as long as there are too few to say, or where
-        nothing moves.
-        """
+        """Effective draws of all chains, shape (numbers,); NaN where draws are too few to say, or nothing moves."""
         n_chains, n = self.batches.shape[:2]
         if n < FEWEST // 2:
             return np.full(len(self.names), np.nan)

@@ -37,10 +37,10 @@ def signature(compiled: CompiledModel, n_chains: int) -> dict[str, Any]:
 def save(compiled: CompiledModel, runners: Sequence[Runner], path: Path) -> None:
     """Write the chains' state to an .npz file, whole or not at all."""
     said = np.array(json.dumps(signature(compiled, len(runners))))
-    write_arrays(path, {"signature": said, **_arrays(runners)})
+    write_arrays(path, {"signature": said, **arrays_of(runners)})
 
 
-def _arrays(runners: Sequence[Runner]) -> dict[str, np.ndarray]:
+def arrays_of(runners: Sequence[Runner]) -> dict[str, np.ndarray]:
     """Everything that makes up the chains' state, by name."""
     found: dict[str, np.ndarray] = {}
     for i, r in enumerate(runners):
@@ -73,7 +73,7 @@ class Saved:
     @classmethod
     def of(cls, runners: Sequence[Runner]) -> Saved:
         """That of chains as they stand."""
-        return cls({name: x.copy() for name, x in _arrays(runners).items()}, len(runners))
+        return cls({name: x.copy() for name, x in arrays_of(runners).items()}, len(runners))
 
     def _read(self, name: str, reader: Callable[[str], Any]) -> Any:
         try:
@@ -96,7 +96,7 @@ class Saved:
         """
         for i, r in enumerate(runners):
             _refuse_other_levels(f"level {i} ", list(self.arrays), r, self.name)
-        own = _arrays(runners)
+        own = arrays_of(runners)
         for name, array in own.items():
             came = self.arrays.get(name)
             text = name.startswith("stream ")

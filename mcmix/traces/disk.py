@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,11 @@ import numpy as np
 
 from mcmix._version import __version__
 from mcmix.errors import ModelError
+
+try:
+    import fcntl
+except ImportError:  # Windows: nobody is kept out
+    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
 CHUNK = 8 * 2**20  # bytes of all arrays together that are compressed at once, about
@@ -73,6 +79,8 @@ class Folder:
     Made by :meth:`made` and :meth:`opened`.
     """
 
+    _unlock: Any = None
+
     def __init__(self, path: Path, root: Any, said: dict[str, Any]):
         self.path, self._root, self.said = path, root, said
 
@@ -93,7 +101,12 @@ class Folder:
 
     @classmethod
     def made(
-        cls, path: str | Path, like: Arrays, about: About | None = None, rows: int | None = None, overwrite: bool = False
+        cls,
+        path: str | Path,
+        like: Arrays,
+        about: About | None = None,
+        rows: int | None = None,
+        overwrite: bool = False,
     ) -> Self:
         """A new folder for arrays like these (their draws are not written).
 
@@ -132,6 +145,7 @@ class Folder:
             said = {**about.attributes, "mcmix_format": FORMAT, "mcmix_version": __version__, "draws": 0}
             found = cls(target, root, {**said, "every": dict(about.every), "rows": rows})
             found._commit()
+        found._lock()
         return found
 
     @classmethod
@@ -157,7 +171,27 @@ class Folder:
                 f"{target} has format {said['mcmix_format']}, written by mcmix {said.get('mcmix_version')}; this mcmix "
                 f"({__version__}) reads formats up to {FORMAT}: update mcmix"
             )
-        return cls(target, root, said)
+        found = cls(target, root, said)
+        if to_append:
+            found._lock()
+        return found
+
+    def _lock(self) -> None:
+        """Let no other process write here as long as this one does; the system forgets it with the process."""
+        if fcntl is None:
+            return
+        handle = os.open(self.path, os.O_RDONLY)
+        self._unlock = weakref.finalize(self, os.close, handle)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._unlock()
+            raise ModelError(f"{self.path} is written to by another run: wait until it has ended") from error
+
+    def close(self) -> None:
+        """Let others write."""
+        if self._unlock is not None:
+            self._unlock()
 
     def __reduce__(self) -> Any:
         return type(self).opened, (self.path,)
@@ -231,6 +265,10 @@ class Folder:
         """Chains, whole draws and the variable's own shape."""
         n_chains, _, *shape = self._arrays[group][name].shape
         return (n_chains, self._held(group, self.n_draws), *shape)
+
+    def dims(self, group: str, name: str) -> tuple[str, ...]:
+        """Names of an array's axes."""
+        return tuple(str(d) for d in self._arrays[group][name].metadata.dimension_names or ())
 
     def dtype(self, group: str, name: str) -> np.dtype[Any]:
         """Of a group's array."""
@@ -401,7 +439,9 @@ def make_way(target: Path, overwrite: bool) -> None:
     if not target.exists():
         return
     if not overwrite:
-        raise ModelError(f"{target} exists: mc.resume({str(target)!r}, model) goes on with it, overwrite=True begins anew")
+        raise ModelError(
+            f"{target} exists: mc.resume({str(target)!r}, model) goes on with it, overwrite=True begins anew"
+        )
     Folder.opened(target)
     with _told("write", target):
         shutil.rmtree(target)

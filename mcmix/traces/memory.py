@@ -62,6 +62,10 @@ class Draws:
         """Memory that the arrays take, in bytes."""
         return sum(a.nbytes for a in (*self.variables.values(), *self.statistics.values()))
 
+    def glimpse(self, most: int) -> Draws:
+        """What is looked at where all draws would be too many: of draws on disk some, of those in memory all."""
+        return self
+
     def thinned(self, at_most: int) -> np.ndarray:
         """Evenly spaced positions in the (chain, draw) grid, at most so many in all.
 
@@ -74,6 +78,16 @@ class Draws:
         kept = np.unique(np.linspace(0, self.n_draws - 1, per_chain).round().astype(int))
         chains, draws = np.meshgrid(np.arange(self.n_chains), kept, indexing="ij")
         return np.column_stack([chains.ravel(), draws.ravel()])
+
+
+def accepted_share(counts: np.ndarray) -> np.ndarray:
+    """Accepted share of the moves between one kept draw and the next, from running (proposals, acceptances) last."""
+    moves = np.diff(counts, axis=1, prepend=counts[:, :1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = np.where(moves[..., 0] > 0, moves[..., 1] / np.maximum(moves[..., 0], 1), 0.0)
+    if rate.shape[1] > 1:
+        rate[:, 0] = rate[:, 1]
+    return np.asarray(rate)
 
 
 def read_only(values: np.ndarray) -> np.ndarray:

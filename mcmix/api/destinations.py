@@ -1,0 +1,341 @@
+"""Where the draws of a call go: memory, or a folder that grows while the call goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from mcmix.api.arguments import checked_flag
+from mcmix.api.diagnosis import facts_of
+from mcmix.api.export import Named, data_of, named
+from mcmix.api.posterior_alone import facts_to_text
+from mcmix.errors import ModelError
+from mcmix.kernels import streams
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling import state
+from mcmix.sampling.axes import labels_along
+from mcmix.sampling.buffers import Buffers, buffers, bytes_of_a_draw
+from mcmix.sampling.checkpoints import COUNTS, LABELS, Keeper, Kept, Length, Place, no_counts
+from mcmix.sampling.run import collected
+from mcmix.sampling.runner import Runner
+from mcmix.sampling.running import Running
+from mcmix.steps.plan import CompiledModel
+from mcmix.structure.fingerprint import fingerprint
+from mcmix.traces.disk import CHUNK, About, Folder, make_way
+from mcmix.traces.memory import Draws
+from mcmix.traces.stored import StoredDraws
+
+if TYPE_CHECKING:
+    from mcmix.api.started import Started
+
+SECONDS = 30.0  # between two states of the chains that are kept
+UNBOUNDED = 2**62
+FIXED = ("observed_data", "constant_data", COUNTS)  # groups without draws
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder for the draws of a call, and what is kept in it: ``m.sample(..., store=mc.Store("run.zarr", ...))``.
+
+    Parameters
+    ----------
+    path : str or Path
+    overwrite : bool
+        Begin anew where there are draws already.
+    labels : bool, int or "counts", optional
+        What is kept of labels. By default all draws of them where these fit the sampler's ``label_budget``; True for
+        all whatever they take, False for none; a number for one draw in so many (in the group ``labels``, with its draws'
+        numbers); ``"counts"`` for how often each unit had each label (in the group ``label_counts``, chain by chain, as
+        sampled: where labels switch, counts mix components).
+    seconds : float
+        Between two states of the chains that are kept, at most: what a kill costs.
+
+    Raises
+    ------
+    ModelError
+        If an argument is none of these.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> mc.Store("run.zarr", labels=10)
+    Store(path='run.zarr', overwrite=False, labels=10, seconds=30.0)
+    """
+
+    path: str | Path
+    overwrite: bool = False
+    labels: Any = None
+    seconds: float = SECONDS
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, (str, Path)) or not str(self.path):
+            raise ModelError(f"store: expected the path of a folder, got {self.path!r}")
+        checked_flag(self.overwrite, "overwrite")
+        whole = isinstance(self.labels, (int, np.integer)) and not isinstance(self.labels, bool) and self.labels >= 1
+        if not (self.labels in (None, "counts") or isinstance(self.labels, bool) or whole):
+            raise ModelError(
+                "store: labels expected None, True, False, 'counts' or every how many draws they are kept, got "
+                f"{self.labels!r}"
+            )
+        if not isinstance(self.seconds, (int, float)) or isinstance(self.seconds, bool) or not self.seconds > 0:
+            raise ModelError(f"store: seconds expected a number above 0, got {self.seconds!r}")
+
+
+def store_from(value: Any, overwrite: bool) -> Store | None:
+    """What a user may pass as ``store=``: nothing, a path or a Store.
+
+    Raises
+    ------
+    ModelError
+        For anything else, or if there are draws already, so that nothing is computed in vain.
+    """
+    if value is None:
+        if overwrite:
+            raise ModelError("sample: overwrite expected store= beside it")
+        return None
+    found = value if isinstance(value, Store) else Store(value)
+    found = replace(found, overwrite=found.overwrite or overwrite)
+    if not found.overwrite:
+        make_way(Path(found.path), False)
+    return found
+
+
+@dataclass
+class Destination:
+    """Where a call's draws go.
+
+    Attributes
+    ----------
+    compiled : CompiledModel
+    out : Buffers
+    length : Length
+    keeper : Keeper or None
+        Writes them to a folder.
+    place : Place
+        Where the call begins.
+    """
+
+    compiled: CompiledModel
+    out: Buffers
+    length: Length
+    keeper: Keeper | None = None
+    place: Place = field(default_factory=Place)
+
+    @property
+    def goes_on(self) -> str:
+        """How a call that was interrupted goes on."""
+        if self.keeper is None:
+            return "sample() resumes from here, and calls='all' joins the draws of all calls"
+        return f"mc.resume({str(self.keeper.folder.path)!r}, model) goes on from here"
+
+    def draws(self, runners: Sequence[Runner]) -> Draws | None:
+        """What all chains have; None where that is nothing."""
+        if self.keeper is not None:
+            return stored_draws(self.compiled, Folder.opened(self.keeper.folder.path))
+        rows = min(r.rows for r in runners)
+        return collected(self.compiled, self.out, rows) if rows else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.keeper is None:
+            return
+        folder = self.keeper.folder
+        folder.close()
+        if error is not None and folder.n_draws:
+            error.add_note(f"{folder.n_draws} draws of each chain are in {folder.path}: mc.load reads them")
+
+
+def destination(
+    m: Started,
+    runners: Sequence[Runner],
+    seed: np.random.SeedSequence | None,
+    length: Length,
+    store: Store | None,
+) -> Destination:
+    """Where the draws of a call go, made ready."""
+    compiled, n_chains = m.assembled, len(runners)
+    if store is None:
+        return Destination(compiled, buffers(compiled, n_chains, length.rows, m.label_budget), length)
+    in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
+    if in_python:
+        raise ModelError(
+            f"sample: store= expected compiled steps, whose state can be written down, got steps in Python for "
+            f"{', '.join(in_python)}"
+        )
+    budget, kept = _budget(store.labels, m.label_budget), _kept(store.labels)
+    out = _memory(compiled, n_chains, length, budget)
+    told, kept = _named(m, out, kept, n_chains, seed)
+    said = {
+        **told.attributes,
+        "call": _said_of_call(m, length, n_chains, store, seed),
+        "fingerprint": fingerprint(compiled.recording),
+        "signature": state.signature(compiled, n_chains),
+        "names": dict(kept.names),
+        "order": _order(compiled),
+        "labels": [n.name for n in compiled.labels],
+        "angles": sorted(compiled.model.angles),
+        "facts": facts_to_text(facts_of(m, proposed=False)),
+    }
+    folder = Folder.made(store.path, *_arrays(told, said, kept), len(out.numbers[0]), store.overwrite)
+    return Destination(compiled, out, length, keeper_of(m, runners, out, length, folder, kept))
+
+
+def again(m: Started, folder: Folder, length: Length, arrays: Mapping[str, np.ndarray], place: Place) -> Destination:
+    """Where the draws of a call go on going, from a checkpoint; its chains stand there."""
+    call = folder.said["call"]
+    out = _memory(m.assembled, int(call["chains"]), length, _budget(call["labels"], m.label_budget))
+    kept = replace(_kept(call["labels"]), names=folder.said["names"])
+    keeper = keeper_of(m, m._runners, out, length, folder, kept, place)
+    keeper.go_on_from(arrays)
+    return Destination(m.assembled, out, length, keeper, place)
+
+
+def _said_of_call(
+    m: Started, length: Length, n_chains: int, store: Store, seed: np.random.SeedSequence | None
+) -> dict[str, Any]:
+    """What is needed to go on with a call, as JSON takes it."""
+    whole = isinstance(store.labels, np.integer)
+    return {
+        **length.__dict__,
+        "chains": n_chains,
+        "labels": int(store.labels) if whole else store.labels,
+        "seconds": float(store.seconds),
+        "seed": None if seed is None or not isinstance(seed.entropy, int) else streams.written(seed),
+        **m.said_of_itself(),
+    }
+
+
+def _arrays(told: Named, said: Mapping[str, Any], kept: Kept) -> tuple[dict[str, Any], About]:
+    """What a folder begins with: draws of which there are none yet, and what stands beside them."""
+    fixed = {g: x for g, x in told.groups.items() if g in FIXED}
+    draws = {g: x for g, x in told.groups.items() if g not in fixed}
+    dims = {g: {**told.dims, **told.own_dims.get(g, {})} for g in told.groups}
+    leading = {g: 0 if g in fixed else 2 for g in dims}
+    fitting = {
+        g: {n: own[n] for n, x in told.groups[g].items() if len(own.get(n, "")) == np.ndim(x) - leading[g] > 0}
+        for g, own in dims.items()
+    }
+    if COUNTS in fixed:
+        fitting[COUNTS] = {n: ["chain", *dims[COUNTS].get(n, [f"{n}_dim_0"]), f"{n}_label"] for n in fixed[COUNTS]}
+    every = {LABELS: kept.every} if kept.every > 1 else {}
+    return draws, About(fitting, told.coords, fixed, dict(said), every)
+
+
+def _budget(labels: Any, budget: int) -> int:
+    """Bytes of labels that a call may record."""
+    if labels is None:
+        return budget
+    return 0 if labels is False else UNBOUNDED
+
+
+def _kept(labels: Any) -> Kept:
+    every = int(labels) if isinstance(labels, (int, np.integer)) and not isinstance(labels, bool) else 1
+    return Kept(every, labels == "counts")
+
+
+def _memory(compiled: CompiledModel, n_chains: int, length: Length, budget: int) -> Buffers:
+    """Room for a chunk of draws."""
+    wide = bytes_of_a_draw(compiled, n_chains, length.rows, budget)
+    held = max(1, min(CHUNK // max(wide, 1), length.rows))
+    return buffers(compiled, n_chains, length.rows, budget, held)
+
+
+def keeper_of(
+    m: Started,
+    runners: Sequence[Runner],
+    out: Buffers,
+    length: Length,
+    folder: Folder,
+    kept: Kept,
+    place: Place | None = None,
+) -> Keeper:
+    """Writes the draws of these chains to a folder."""
+    names, numbers = followed(m, out)
+    seconds = float(folder.said["call"]["seconds"])
+    return Keeper(
+        folder, m.assembled, runners, out, length, kept, Running(len(runners), names), numbers, seconds, place
+    )
+
+
+def _named(
+    m: Started, out: Buffers, kept: Kept, n_chains: int, seed: np.random.SeedSequence | None
+) -> tuple[Named, Kept]:
+    """What the folder is to hold, under names that files can hold."""
+    compiled = m.assembled
+    groups = kept.groups(compiled, out, 0) | {g: dict(x) for g, x in data_of(m).items() if x}
+    if kept.counted:
+        own = {n: x.shape[2] for n, x in out.labels.items()}
+        groups[COUNTS] = {n.name: no_counts(n, compiled, n_chains, wide) for n, wide in own.items()}
+    told = named(m, groups, seed, {})
+    return told, replace(kept, names=told.clashes)
+
+
+def stored_draws(compiled: CompiledModel, folder: Folder) -> StoredDraws | None:
+    """What a folder has so far, as draws of a model; None where that is nothing."""
+    if not folder.n_draws:
+        return None
+    names: Mapping[str, str] = folder.said["names"]
+    own = {n: names.get(n, n) for n in _order(compiled)}
+    labels = [n.name for n in compiled.labels]
+    return StoredDraws(folder, own, compiled.model.angles, labels_along(compiled), apart=labels)
+
+
+def _order(compiled: CompiledModel) -> list[str]:
+    """Variables in the order in which a sampler keeps them."""
+    names = [s.name for s in compiled.segments if s.kind == "variable"] + [n.name for n in compiled.labels]
+    return list(dict.fromkeys(names))
+
+
+# -------------------------------------------------------------------- what is followed while a run goes on
+
+
+MOST_FOLLOWED = 256  # numbers
+
+
+def followed(m: Started, out: Buffers) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]]:
+    """Numbers of each draw whose effective draws say how far a run is: what no name of a component enters.
+
+    The log density; variables under their names, where these mean something; numbers of exchangeable components, sorted
+    within each draw. Angles are left out.
+    """
+    facts, at = facts_of(m), _places(out)
+    left_out = facts.nameless | m.model.angles | facts.discrete
+    plain: list[tuple[str, int]] = [("log density", at["lp"][0])] if "lp" in at else []
+    for name, (first, size, kind) in at.items():
+        if kind == "variable" and name not in left_out:
+            plain += [(name if size == 1 else f"{name}[{i}]", first + i) for i in range(size)]
+    tables: list[tuple[str, list[int]]] = []
+    for label in facts.labels.values():
+        for table in label.tables:
+            if all(n in at and n not in m.model.angles for n, _ in table):
+                name = ", ".join(dict.fromkeys(n for n, _ in table))
+                tables.append((f"{name} (sorted)", [at[n][0] + element for n, element in table]))
+    plain, tables = plain[:MOST_FOLLOWED], tables[: MOST_FOLLOWED // max(1, len(tables[0][1])) if tables else 0]
+    columns = [i for _, i in plain]
+
+    def numbers(drawn: np.ndarray) -> np.ndarray:
+        return np.concatenate([drawn[..., columns], *[np.sort(drawn[..., own], axis=-1) for _, own in tables]], axis=-1)
+
+    return [*[n for n, _ in plain], *[name for name, own in tables for _ in own]], numbers
+
+
+def _places(out: Buffers) -> dict[str, tuple[int, int, str]]:
+    """First column, how many, and kind of what is recorded, by name; missing entries of data are not looked at."""
+    found: dict[str, tuple[int, int, str]] = {}
+    at = 0
+    for s in out.segments:
+        gaps = isinstance(s.key, Stochastic) and s.key.mask is not None
+        if s.kind != "counter" and not gaps:
+            found["lp" if s.kind == "log density" else s.name] = at, s.size, s.kind
+        at += s.size
+    return found
+
+
+__all__ = ["Destination", "Store", "again", "destination", "store_from", "stored_draws"]

@@ -1,0 +1,132 @@
+"""How chains start: how many, with which seed, where, and with room for their draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mcmix.api.arguments import at_least_one, checked_start, sequence_from
+from mcmix.api.destinations import Destination, Store, destination
+from mcmix.api.stored import Stored
+from mcmix.errors import ModelError
+from mcmix.kernels import streams
+from mcmix.nodes.distribution import Distribution
+from mcmix.nodes.node import Node, short
+from mcmix.nodes.numbers import as_numbers
+from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.checkpoints import Length
+from mcmix.sampling.run import runner
+from mcmix.sampling.runner import Runner
+from mcmix.sampling.start import seeds_of
+from mcmix.screen import say
+from mcmix.steps.marginal import MarginalMove
+from mcmix.steps.methods import NoStepper
+from mcmix.structure.ties import warn_of_ties
+
+MOST_CHAINS = 10_000
+
+
+class Begun(NamedTuple):
+    """A call before its first sweep."""
+
+    runners: list[Runner]
+    sequence: np.random.SeedSequence | None
+    to: Destination
+
+
+class Started(Stored):
+    """A sampler whose chains start at its first call."""
+
+    def _begun(
+        self,
+        chains: int | None,
+        seed: Any,
+        start: Mapping[Any, Any] | None,
+        tempering: Any,
+        length: Length,
+        store: Store | None,
+    ) -> Begun:
+        """All that a call needs before its first sweep. Nothing here is the sampler's yet, so it may be interrupted."""
+        before = self._tempering, self._assembled, self._marginal_moves
+        try:
+            if tempering is not None:
+                self._temper(tempering)
+            self._decide(length.burn, length.thin)
+            runners, sequence = self._set_up(chains, seed, start)
+            return Begun(runners, sequence, destination(self, runners, sequence, length, store))
+        except BaseException:
+            self._tempering, self._assembled, self._marginal_moves = before
+            raise
+
+    def said_of_itself(self) -> dict[str, Any]:
+        """How it samples, as JSON takes it: what another one must be told to sample likewise."""
+        tempering = self._tempering
+        return {
+            "trace": [str(n) for n in self._asked],
+            "label_budget": int(self.label_budget),
+            "marginal_moves": self._marginal_moves,
+            "lenient": any(s.lenient for s in self.assembled.steps if isinstance(s, MarginalMove)),
+            "tempering": None if tempering is None else {**tempering.__dict__, "fixed": list(tempering.fixed)},
+            "draw_from_prior": self._draw_from_prior,
+        }
+
+    def _set_up(
+        self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None
+    ) -> tuple[list[Runner], np.random.SeedSequence | None]:
+        """The chains, made at the first call, and what seeds them."""
+        if self._runners:
+            if (chains is not None and chains != len(self._runners)) or seed is not None or start is not None:
+                raise ModelError(
+                    f"sample: the chains have started ({len(self._runners)} of them); chains, seed and start belong to "
+                    "the first call"
+                )
+            return self._runners, self.seed_sequence
+        if self._was_read:
+            raise ModelError("sample: this sampler holds draws that were read; make a new MCMC object to sample")
+        n_chains = at_least_one(4 if chains is None else chains, "chains")
+        if n_chains > MOST_CHAINS:
+            raise ModelError(f"sample: chains expected at most {MOST_CHAINS}, got {n_chains}")
+        sequence = sequence_from(seed)
+        compiled = self.assembled
+        warn_of_ties(compiled.structure)
+        if not self.model.holds_data and not self.model.potentials:
+            say("the model has no data: these are draws from the prior", error=True)
+        if self.model.left_out:
+            names = ", ".join(n.name for n in self.model.left_out)
+            say(
+                f"not in the model, though it depends on its unknowns (list it to include it): {names}",
+                error=True,
+            )
+        given = self._given(checked_start(start))
+        for step in compiled.steps:
+            step.unbind()
+        children = streams.of_chains(sequence, n_chains)
+        pools = seeds_of(compiled, sequence, given)
+        return [runner(compiled, i, child, given, pools, self._tempering) for i, child in enumerate(children)], sequence
+
+    def _given(self, start: Mapping[Any, Any]) -> dict[Stochastic, Any]:
+        """Start values by node: what nodes were given as value=, then what the call says."""
+        found = {n: n.given for n in self.model.stochastics if n.given is not None}
+        held = [n for s in self.assembled.steps if isinstance(s, NoStepper) for n in s.nodes]
+        found |= {n: n.value for n in held}
+        for key, value in start.items():
+            node = key if isinstance(key, Node) else self._node(str(key), "start")
+            if not isinstance(node, Stochastic) or node not in self.model.stochastics:
+                raise ModelError(f"start: expected unknowns of the model, got {key!r}")
+            found[node] = self._start_value(node, value)
+        return found
+
+    def _start_value(self, node: Stochastic, value: Any) -> np.ndarray:
+        array = np.asarray(as_numbers(f"start: {node.name}", value))
+        if array.shape not in ((), node.shape):
+            raise ModelError(f"start: {node.name} expected shape {node.shape}, got {array.shape}")
+        if not np.isfinite(array).all():
+            raise ModelError(f"start: {node.name} expected finite numbers, got {short(array)}")
+        if isinstance(node, Distribution):
+            node.check_value(np.broadcast_to(array, node.shape))
+        return array
+
+
+__all__ = ["Begun", "Started"]
