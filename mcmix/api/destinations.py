@@ -49,9 +49,9 @@ class Store:
         Begin anew where there are draws already.
     labels : bool, int or "counts", optional
         What is kept of labels. By default all draws of them where these fit the sampler's ``label_budget``; True for
-        all whatever they take, False for none; a number for one draw in so many (in the group ``labels``, with its draws'
-        numbers); ``"counts"`` for how often each unit had each label (in the group ``label_counts``, chain by chain, as
-        sampled: where labels switch, counts mix components).
+        all whatever they take, False for none; a number for one draw in so many (in the group ``labels``, the first
+        draw and every so many-th from there); ``"counts"`` for how often each unit had each label (in the group
+        ``label_counts``, chain by chain, as sampled: where labels switch, counts mix components).
     seconds : float
         Between two states of the chains that are kept, at most: what a kill costs.
 

@@ -163,7 +163,7 @@ def facts_to_text(facts: Facts) -> dict[str, Any]:
 def facts_from(said: Mapping[str, Any]) -> Facts:
     """Back from JSON."""
     labels = {n: LabelFacts(**{**x, "known": np.array(x["known"], dtype=int)}) for n, x in said["labels"].items()}
-    rest = {n: frozenset(x) if isinstance(x, list) else x for n, x in said.items() if n != "labels"}
+    rest: dict[str, Any] = {n: frozenset(x) if isinstance(x, list) else x for n, x in said.items() if n != "labels"}
     return Facts(labels=labels, **rest)
 
 

@@ -205,7 +205,7 @@ def from_zarr(path: str | Path) -> Any:
         sizes = {d: groups[group].sizes[d] for d in ("chain", "draw") if d in groups[group].sizes}
         groups[group] = groups[group].assign_coords({d: range(n) for d, n in sizes.items()})
     groups["sample_stats"] = _with_rates(groups["sample_stats"])
-    plain = {n: x for n, x in tree.attrs.items() if isinstance(x, (str, int, float))}
+    plain = {str(n): x for n, x in tree.attrs.items() if isinstance(x, (str, int, float))}
     return _container(groups, plain)
 
 

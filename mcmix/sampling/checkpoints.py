@@ -161,6 +161,7 @@ class Keeper:
         self._flush(left)
         if whole:
             self._keep(left)
+            self.folder.trim()
             self.folder.note(finished=left == 0)
 
     @property

@@ -88,7 +88,7 @@ class Folder:
     def _arrays(self) -> dict[str, dict[str, Any]]:
         """All arrays by group and name, but for checkpoints."""
         groups = [(name, group) for name, group in self._root.groups() if name != CHECKPOINT]
-        return {name: dict(sorted(group.arrays())) for name, group in sorted(groups)}
+        return {g: {n: _whole(array) for n, array in sorted(group.arrays())} for g, group in sorted(groups)}
 
     @cached_property
     def _listed(self) -> dict[str, Any]:
@@ -236,10 +236,21 @@ class Folder:
             for group, arrays in draws.items():
                 at = self._held(group, before)
                 for name, values in arrays.items():
-                    array = self._arrays[group][name]
-                    array.resize((array.shape[0], at + values.shape[1], *array.shape[2:]))
-                    array[:, at:] = values
+                    self._with_room(self._arrays[group][name], at + values.shape[1])
+                    self._arrays[group][name][:, at : at + values.shape[1]] = values
             self.note(draws=before + count, **noted)
+
+    def _with_room(self, array: Any, n: int) -> None:
+        """Let an array be long enough: ahead of its draws, so that this is done now and then alone."""
+        if n > array.shape[1]:
+            array.resize((array.shape[0], max(n, 2 * array.shape[1]), *array.shape[2:]))
+
+    def trim(self) -> None:
+        """Let arrays be as long as their draws, for readers that look at them and not at the root."""
+        with _told("write", self.path):
+            for group in self._arrays:
+                for name in self.names(group):
+                    self._arrays[group][name].resize(self.shape(group, name))
 
     def _counted(self, draws: Arrays, before: int, count: int | None) -> int:
         groups = [g for g in self._arrays if self.names(g)]
@@ -368,7 +379,7 @@ def _create(into: Any, name: str, array: np.ndarray, rows: int, dims: Sequence[s
         shape=(n_chains, 0, *shape),
         chunks=(n_chains, rows, *[max(1, n) for n in shape]),
         dtype=array.dtype,
-        compressors=_codecs(),
+        compressors=_codecs(array.dtype),
         fill_value=np.nan if array.dtype.kind == "f" else 0,
         dimension_names=("chain", "draw", *(dims or _counted(name, len(shape)))),
     )
@@ -382,11 +393,11 @@ def _write(into: Any, name: str, values: np.ndarray, dims: Sequence[str], overwr
         shape=values.shape,
         chunks=tuple(max(1, n) for n in values.shape),
         dtype=_zarr().dtype.VariableLengthUTF8() if text else values.dtype,
-        compressors=_codecs(),
+        compressors=_codecs(values.dtype),
         dimension_names=tuple(dims),
         overwrite=overwrite,
     )
-    array[...] = values.astype(object) if text else values
+    _whole(array)[...] = values.astype(object) if text else values
 
 
 def _name_axes(group: Any, coords: Mapping[str, Any]) -> None:
@@ -402,9 +413,17 @@ def _counted(name: str, n_axes: int) -> list[str]:
     return [f"{name}_dim_{i}" for i in range(n_axes)]
 
 
-def _codecs() -> tuple[Any, ...]:
+def _codecs(dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    """The quickest that makes labels several times smaller, and a checksum; doubles of draws hardly get smaller."""
     codecs = _zarr().codecs
-    return codecs.ZstdCodec(level=1), codecs.Crc32cCodec()
+    shuffled = "shuffle" if dtype.kind == "f" else "bitshuffle"
+    packed = codecs.BloscCodec(cname="lz4", clevel=1, shuffle=shuffled, typesize=max(1, dtype.itemsize))
+    return packed, codecs.Crc32cCodec()
+
+
+def _whole(array: Any) -> Any:
+    """The array, which writes chunks of nothing but zeros too: one that is not there is a loss."""
+    return array.with_config({"write_empty_chunks": True})
 
 
 def _grows(array: Any) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 import mcmix as mc
 from mcmix.traces import disk
-from mcmix.traces.disk import Folder
+from mcmix.traces.disk import About, Folder
 
 RNG = np.random.default_rng(1)
 DRAWS = {
@@ -24,10 +24,11 @@ def part(start, stop):
 
 @pytest.fixture
 def folder(tmp_path):
-    made = Folder.made(tmp_path / "run.zarr", DRAWS)
+    made = Folder.made(tmp_path / "run.zarr", DRAWS, rows=32)
     for start, stop in ((0, 37), (37, 38), (38, 60)):
         made.append(part(start, stop))
-    return made
+    yield made
+    made.close()
 
 
 def assert_holds(folder, n):
@@ -42,8 +43,9 @@ def assert_holds(folder, n):
 
 def test_draws_come_back_as_they_went(folder):
     assert_holds(Folder.opened(folder.path), 60)
-    again = Folder.opened(folder.path, to_append=True)
-    again.append(part(60, 90))
+    folder.append(part(60, 90))
+    assert_holds(Folder.opened(folder.path), 90)
+    folder.trim()
     assert_holds(Folder.opened(folder.path), 90)
 
 
@@ -57,9 +59,61 @@ def test_chunks_that_are_small(tmp_path, monkeypatch):
 
 def test_xarray_reads_it(folder):
     xarray = pytest.importorskip("xarray")
-    with xarray.open_datatree(folder.path, engine="zarr", consolidated=False) as tree:
+    with xarray.open_datatree(folder.path, engine="zarr") as tree:
         assert tree["posterior"]["mu"].dims == ("chain", "draw", "mu_dim_0")
         np.testing.assert_array_equal(tree["posterior"]["mu"], DRAWS["posterior"]["mu"][:, :60])
+    folder.trim()
+    with xarray.open_datatree(folder.path, engine="zarr", consolidated=False) as tree:
+        np.testing.assert_array_equal(tree["posterior"]["mu"], DRAWS["posterior"]["mu"][:, :60])
+
+
+def test_axes_have_names_and_what_has_no_draws_stands_beside(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    about = About(
+        dims={"posterior": {"mu": ["place"], "z": ["row"]}, "observed_data": {"y": ["row"]}},
+        coords={"place": ["a", "b", "c"], "row": np.arange(50)},
+        fixed={"observed_data": {"y": np.arange(50.0)}},
+        attributes={"made": "here"},
+        every={"labels": 7},
+    )
+    some = {**DRAWS, "labels": {"z": DRAWS["posterior"]["z"]}}
+    made = Folder.made(tmp_path / "run.zarr", some, about)
+    for start, stop in ((0, 10), (10, 36)):
+        kept = [i for i in range(start, stop) if i % 7 == 0]
+        made.append({**part(start, stop), "labels": {"z": DRAWS["posterior"]["z"][:, kept]}}, stop - start)
+    made.close()
+    np.testing.assert_array_equal(Folder.opened(made.path).read("labels", "z"), DRAWS["posterior"]["z"][:, :36:7])
+    with xarray.open_datatree(made.path, engine="zarr") as tree:
+        assert tree["posterior"]["mu"].dims == ("chain", "draw", "place")
+        assert tree["posterior"]["place"].values.tolist() == ["a", "b", "c"]
+        np.testing.assert_array_equal(tree["observed_data"]["y"], np.arange(50.0))
+        assert tree.attrs["made"] == "here" and "checkpoint" not in tree.children
+
+
+def test_states_are_written_in_turn(folder):
+    assert folder.state() is None
+    for state in (b"one", b"two and more", b"three"):
+        folder.checkpoint(state, told=len(state))
+        again = Folder.opened(folder.path)
+        assert again.state() == (state, 60) and again.said["told"] == len(state)
+
+
+def test_zeros_are_written_and_what_is_not_there_is_missed(tmp_path):
+    nothing = {"posterior": {"z": np.zeros((2, 40, 3), np.uint8)}, "sample_stats": {"lp": np.zeros((2, 40))}}
+    made = Folder.made(tmp_path / "run.zarr", nothing, rows=10)
+    made.append(nothing)
+    made.close()
+    assert not Folder.opened(made.path).read("posterior", "z").any()
+    next(p for p in (made.path / "posterior" / "z" / "c").rglob("*") if p.is_file()).unlink()
+    with pytest.raises(mc.ModelError, match=r"z of posterior.*chunks are missing"):
+        Folder.opened(made.path).read("posterior", "z")
+
+
+def test_two_cannot_write_at_once(folder):
+    with pytest.raises(mc.ModelError, match="written to by another run"):
+        Folder.opened(folder.path, to_append=True)
+    folder.close()
+    Folder.opened(folder.path, to_append=True).close()
 
 
 def test_draws_that_are_half_written_are_not_seen_and_are_written_over(folder, monkeypatch):
@@ -76,9 +130,8 @@ def test_draws_that_are_half_written_are_not_seen_and_are_written_over(folder, m
         at.setattr(zarr.Array, "__setitem__", full)
         folder.append(part(60, 80))
     assert_holds(Folder.opened(folder.path), 60)
-    again = Folder.opened(folder.path, to_append=True)
-    again.append(part(60, 65))
-    assert_holds(again, 65)
+    folder.append(part(60, 65))
+    assert_holds(Folder.opened(folder.path), 65)
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut"])
