@@ -1,4 +1,4 @@
-"""The command line: ``python -m mcmix demo``, ``python -m mcmix fit`` and ``python -m mcmix warm``."""
+"""The command line: ``python -m mcmix demo``, ``fit``, ``watch`` and ``warm``."""
 
 from __future__ import annotations
 
@@ -80,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _demo(commands)
     _fit(commands)
+    _watch(commands)
     _warm(commands)
     return top
 
@@ -141,6 +142,18 @@ def _fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add("--thin", type=_at_least(1), default=5, help="sweeps for each draw that is kept (default: %(default)s)")
 
 
+def _watch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    watch = commands.add_parser(
+        "watch",
+        help="show how far a run is that writes its draws to a folder",
+        description="Shows iterations, draws, effective draws so far and the time left of a run of sample(..., "
+        "store=FOLDER), from another terminal, until it ends; and each quantity's mean, deviation and R-hat.",
+    )
+    watch.add_argument("store", type=Path, metavar="FOLDER", help="such as run.zarr")
+    watch.add_argument("--once", action="store_true", help="look once and end")
+    watch.add_argument("--every", type=_at_least(1), default=2, metavar="SECONDS", help="(default: %(default)s)")
+
+
 def _warm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     warm = commands.add_parser(
         "warm",
@@ -198,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 well, 1 refused, 3 fitted but not to be trusted, 130 stopped by Ctrl-C; wrong usage ends with 2, SIGTERM with 143.
     """
     options = parser().parse_args(arguments)
-    run = {"demo": _demonstrated, "fit": _fitted, "warm": _warmed}[options.command]
+    run = {"demo": _demonstrated, "fit": _fitted, "watch": _watched, "warm": _warmed}[options.command]
     try:
         return run(options)
     except (McmixError, OSError) as error:
@@ -223,6 +236,13 @@ def _fitted(options: argparse.Namespace) -> int:
 
     wishes = {name: value for name, value in vars(options).items() if name != "command"}
     return fit(Wish(**wishes))
+
+
+def _watched(options: argparse.Namespace) -> int:
+    from mcmix.api.watching import watch
+
+    watch(options.store, float(options.every), options.once)
+    return 0
 
 
 def _warmed(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +13,10 @@ import numpy as np
 from mcmix.api.arguments import checked_flag
 from mcmix.api.diagnosis import facts_of
 from mcmix.api.export import Named, data_of, named
+from mcmix.api.followed import followed
 from mcmix.api.posterior_alone import facts_to_text
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
-from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling import state
 from mcmix.sampling.axes import labels_along
 from mcmix.sampling.buffers import Buffers, buffers, bytes_of_a_draw
@@ -24,6 +24,7 @@ from mcmix.sampling.checkpoints import COUNTS, LABELS, Keeper, Kept, Length, Pla
 from mcmix.sampling.run import collected
 from mcmix.sampling.runner import Runner
 from mcmix.sampling.running import Running
+from mcmix.sampling.watch import Watch
 from mcmix.steps.plan import CompiledModel
 from mcmix.structure.fingerprint import fingerprint
 from mcmix.traces.disk import CHUNK, About, Folder, make_way
@@ -118,6 +119,8 @@ class Destination:
         Writes them to a folder.
     place : Place
         Where the call begins.
+    watch : Watch or None
+        Looks at the draws meanwhile, for who wants to know.
     """
 
     compiled: CompiledModel
@@ -125,6 +128,7 @@ class Destination:
     length: Length
     keeper: Keeper | None = None
     place: Place = field(default_factory=Place)
+    watch: Watch | None = None
 
     @property
     def goes_on(self) -> str:
@@ -163,12 +167,7 @@ def destination(
     compiled, n_chains = m.assembled, len(runners)
     if store is None:
         return Destination(compiled, buffers(compiled, n_chains, length.rows, m.label_budget), length)
-    in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
-    if in_python:
-        raise ModelError(
-            f"sample: store= expected compiled steps, whose state can be written down, got steps in Python for "
-            f"{', '.join(in_python)}"
-        )
+    _refuse_python(compiled)
     budget, kept = _budget(store.labels, m.label_budget), _kept(store.labels)
     out = _memory(compiled, n_chains, length, budget)
     told, kept = _named(m, out, kept, n_chains, seed)
@@ -187,11 +186,30 @@ def destination(
     return Destination(compiled, out, length, keeper_of(m, runners, out, length, folder, kept))
 
 
+def _refuse_python(compiled: CompiledModel) -> None:
+    in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
+    if in_python:
+        raise ModelError(
+            f"sample: store= expected compiled steps, whose state can be written down, got steps in Python for "
+            f"{', '.join(in_python)}"
+        )
+
+
+def watch_of(m: Started, to: Destination, file: Any, shown: bool) -> Watch | None:
+    """Looks at a call's draws where somebody sees it, or a file is to have it."""
+    if file is None and not shown:
+        return None
+    if to.keeper is not None:
+        return Watch(to.keeper.running, to.keeper.numbers, None, file)
+    names, numbers = followed(m, to.out)
+    return Watch(Running(len(to.out.numbers), names), numbers, to.out, file)
+
+
 def again(m: Started, folder: Folder, length: Length, arrays: Mapping[str, np.ndarray], place: Place) -> Destination:
     """Where the draws of a call go on going, from a checkpoint; its chains stand there."""
     call = folder.said["call"]
-    out = _memory(m.assembled, int(call["chains"]), length, _budget(call["labels"], m.label_budget))
     kept = replace(_kept(call["labels"]), names=folder.said["names"])
+    out = _memory_again(m.assembled, folder, kept)
     keeper = keeper_of(m, m._runners, out, length, folder, kept, place)
     keeper.go_on_from(arrays)
     return Destination(m.assembled, out, length, keeper, place)
@@ -247,6 +265,14 @@ def _memory(compiled: CompiledModel, n_chains: int, length: Length, budget: int)
     return buffers(compiled, n_chains, length.rows, budget, held)
 
 
+def _memory_again(compiled: CompiledModel, folder: Folder, kept: Kept) -> Buffers:
+    """Room for a chunk of the folder, and labels if it has them: whatever this sampler's budget would be."""
+    names = {*folder.names("posterior"), *folder.names(LABELS), *folder.group(COUNTS)}
+    labels = [n for n in compiled.labels if kept.names.get(n.name, n.name) in names]
+    n_chains = int(folder.said["call"]["chains"])
+    return buffers(compiled, n_chains, folder.rows, UNBOUNDED, folder.rows, labels)
+
+
 def keeper_of(
     m: Started,
     runners: Sequence[Runner],
@@ -293,49 +319,4 @@ def _order(compiled: CompiledModel) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-# -------------------------------------------------------------------- what is followed while a run goes on
-
-
-MOST_FOLLOWED = 256  # numbers
-
-
-def followed(m: Started, out: Buffers) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]]:
-    """Numbers of each draw whose effective draws say how far a run is: what no name of a component enters.
-
-    The log density; variables under their names, where these mean something; numbers of exchangeable components, sorted
-    within each draw. Angles are left out.
-    """
-    facts, at = facts_of(m), _places(out)
-    left_out = facts.nameless | m.model.angles | facts.discrete
-    plain: list[tuple[str, int]] = [("log density", at["lp"][0])] if "lp" in at else []
-    for name, (first, size, kind) in at.items():
-        if kind == "variable" and name not in left_out:
-            plain += [(name if size == 1 else f"{name}[{i}]", first + i) for i in range(size)]
-    tables: list[tuple[str, list[int]]] = []
-    for label in facts.labels.values():
-        for table in label.tables:
-            if all(n in at and n not in m.model.angles for n, _ in table):
-                name = ", ".join(dict.fromkeys(n for n, _ in table))
-                tables.append((f"{name} (sorted)", [at[n][0] + element for n, element in table]))
-    plain, tables = plain[:MOST_FOLLOWED], tables[: MOST_FOLLOWED // max(1, len(tables[0][1])) if tables else 0]
-    columns = [i for _, i in plain]
-
-    def numbers(drawn: np.ndarray) -> np.ndarray:
-        return np.concatenate([drawn[..., columns], *[np.sort(drawn[..., own], axis=-1) for _, own in tables]], axis=-1)
-
-    return [*[n for n, _ in plain], *[name for name, own in tables for _ in own]], numbers
-
-
-def _places(out: Buffers) -> dict[str, tuple[int, int, str]]:
-    """First column, how many, and kind of what is recorded, by name; missing entries of data are not looked at."""
-    found: dict[str, tuple[int, int, str]] = {}
-    at = 0
-    for s in out.segments:
-        gaps = isinstance(s.key, Stochastic) and s.key.mask is not None
-        if s.kind != "counter" and not gaps:
-            found["lp" if s.kind == "log density" else s.name] = at, s.size, s.kind
-        at += s.size
-    return found
-
-
-__all__ = ["Destination", "Store", "again", "destination", "store_from", "stored_draws"]
+__all__ = ["Destination", "Store", "again", "destination", "store_from", "stored_draws", "watch_of"]

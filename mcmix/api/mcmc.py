@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import weakref
 from collections.abc import Collection, Mapping
@@ -11,7 +12,7 @@ import numpy as np
 
 from mcmix.api.alone import Alone
 from mcmix.api.arguments import at_least_one, checked_flag, checked_lengths
-from mcmix.api.destinations import Destination, store_from
+from mcmix.api.destinations import Destination, store_from, watch_of
 from mcmix.api.posterior import Posterior
 from mcmix.api.started import Started
 from mcmix.errors import ModelError
@@ -29,6 +30,7 @@ from mcmix.steps.renumbered import renumbered
 from mcmix.structure.rows import Rows
 from mcmix.traces.memory import Draws
 
+LOG = logging.getLogger("mcmix")
 LABEL_BUDGET = 256 * 2**20  # bytes of labels that one call keeps
 
 
@@ -161,6 +163,7 @@ class MCMC(Started):
         tempering: Any = None,
         store: Any = None,
         overwrite: bool = False,
+        progress_file: Any = None,
         **unknown: Any,
     ) -> MCMC:
         """Sample from the posterior. Later calls resume the chains from their current state.
@@ -193,6 +196,9 @@ class MCMC(Started):
             state is. Needs ``pip install 'mcmix[store]'``.
         overwrite : bool
             Begin anew where `store` has draws already; refused without it.
+        progress_file : str or Path, optional
+            A file to which a line of JSON is added each second: iterations done, draws, draws a second, seconds left,
+            and the quantity with the fewest effective draws so far.
         progress_bar : bool
             Show progress where there is a terminal or notebook.
         tune_interval : int
@@ -235,7 +241,7 @@ class MCMC(Started):
             raise TypeError(
                 f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, "
                 "tune_interval, tune_throughout, save_interval, burn_till_tuned, stop_tuning_after, verbose, "
-                "progress_bar, chains, cores, seed, start, tempering, store, overwrite"
+                "progress_bar, chains, cores, seed, start, tempering, store, overwrite, progress_file"
             )
         length = Length(*checked_lengths(iter, burn, thin))
         cores = None if cores is None else at_least_one(cores, "cores")
@@ -252,6 +258,7 @@ class MCMC(Started):
         with Alone(self, "sample") as held:
             begun = held.letting_through(lambda: self._begun(chains, seed, start, tempering, length, where))
             self._runners, self.seed_sequence, to = begun
+            to.watch = held.letting_through(lambda: watch_of(self, to, progress_file, progress_bar and is_watched()))
             rows = self._draw(held, to, cores, tuning, bool(burn_till_tuned), progress_bar)
         self._say_last(rows, progress_bar)
         return self
@@ -275,6 +282,8 @@ class MCMC(Started):
         """Run the chains; return whether that ended early."""
         before = time.perf_counter()
         length, place = to.length, to.place
+        chains, of = len(self._runners), length.iterations
+        LOG.info("%s: %d chains x %d iterations, %d of them burn-in", self.name, chains, of, length.burn)
         try:
             return run(
                 self._runners,
@@ -289,10 +298,12 @@ class MCMC(Started):
                 pauses=to.keeper,
                 done=place.done,
                 meetings=place.meetings,
+                watch=to.watch,
             )
         finally:
             self._release_nodes()
             self.sampling_wall_seconds = time.perf_counter() - before
+            LOG.info("%s: %.3g seconds", self.name, self.sampling_wall_seconds)
 
     def _keep(self, to: Destination) -> int:
         """Take a call's draws as the last; return how many of each chain there are, which all chains have."""

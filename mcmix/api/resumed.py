@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mcmix._version import __version__
 from mcmix.api.alone import Alone
 from mcmix.api.arguments import at_least_one
-from mcmix.api.destinations import again, stored_draws
+from mcmix.api.destinations import again, stored_draws, watch_of
 from mcmix.api.posterior import Posterior
 from mcmix.api.posterior_alone import PosteriorAlone
 from mcmix.errors import ModelError
@@ -18,6 +18,7 @@ from mcmix.sampling import state
 from mcmix.sampling.checkpoints import Length, unpacked
 from mcmix.sampling.ladder import Tempering
 from mcmix.sampling.runner import Tuning
+from mcmix.screen import is_watched
 from mcmix.steps.plan import CompiledModel
 from mcmix.structure.fingerprint import differences, fingerprint
 from mcmix.traces.disk import Folder
@@ -155,6 +156,7 @@ def _resumed(folder: Folder, model: Any, more: int, cores: int | None, progress_
             folder.rewind(found[1])
             folder.note(call={**call, "iterations": length.iterations}, finished=False)
         to = again(m, folder, length, arrays, place)
+        to.watch = watch_of(m, to, None, progress_bar and is_watched())
         rows = m._draw(held, to, cores, Tuning(), False, progress_bar)
     m._say_last(rows, progress_bar)
     return m

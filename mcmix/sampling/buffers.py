@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,14 @@ class Buffers:
     moments: dict[Stochastic, np.ndarray]
 
 
-def buffers(compiled: CompiledModel, n_chains: int, n_rows: int, budget: int, held: int | None = None) -> Buffers:
+def buffers(
+    compiled: CompiledModel,
+    n_chains: int,
+    n_rows: int,
+    budget: int,
+    held: int | None = None,
+    only: Collection[Stochastic] | None = None,
+) -> Buffers:
     """Allocate a call's draws; labels only while they fit the budget in bytes.
 
     Parameters
@@ -50,8 +58,10 @@ def buffers(compiled: CompiledModel, n_chains: int, n_rows: int, budget: int, he
     held : int, optional
         Draws that are in memory at once, where these leave it while the run goes on: missing entries are then always
         kept, and labels where those of all draws fit the budget.
+    only : collection of Stochastic, optional
+        The label vectors that come into question.
     """
-    labels, budget = _labels_within(compiled, n_chains * n_rows, budget)
+    labels, budget = _labels_within(compiled, n_chains * n_rows, budget, only)
     rows = n_rows if held is None else held
     found = {n: np.zeros((n_chains, rows, width), dtype) for n, (width, dtype) in labels.items()}
     segments, moments = [], dict[Stochastic, np.ndarray]()
@@ -66,13 +76,15 @@ def buffers(compiled: CompiledModel, n_chains: int, n_rows: int, budget: int, he
     return Buffers(segments, _numbers(n_chains, rows, sum(s.size for s in segments)), found, moments)
 
 
-def _labels_within(compiled: CompiledModel, n_draws: int, budget: int) -> tuple[dict[Stochastic, Any], int]:
+def _labels_within(
+    compiled: CompiledModel, n_draws: int, budget: int, only: Collection[Stochastic] | None = None
+) -> tuple[dict[Stochastic, Any], int]:
     """Width and type of the label vectors that are kept, and what is left of the budget."""
     found: dict[Stochastic, Any] = {}
     for node in compiled.labels:
         size, width = per_label_bytes(node, compiled), compiled.recording.leaves[node].size
         needed = size * n_draws * width
-        if node.trace_by_default and needed <= budget:
+        if node.trace_by_default and needed <= budget and (only is None or node in only):
             budget -= needed
             found[node] = width, np.uint8 if size == 1 else np.uint16
     return found, budget

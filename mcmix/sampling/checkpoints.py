@@ -179,7 +179,7 @@ class Keeper:
         return (self.folder.n_draws // self.folder.rows + 1) * self.folder.rows
 
     def _following(self, left: int, now: float) -> int:
-        """Iterations left at the next pause: where memory is full, or when it is time to be seen, as far as is known."""
+        """Iterations left at the next pause: where memory is full, or when it is time to be seen, as far as known."""
         past = self._iterations - left  # iterations
         full = self.length.burn + self._next_full * self.length.thin - past
         pace = (self._before - left) / max(now - self._paused, 1e-9)  # iterations a second

@@ -47,6 +47,10 @@ class Progress:
         if self.tell is not None:
             self.tell(done, self.total)
 
+    def say(self, text: str) -> None:
+        """Show something beside the sweeps from now on."""
+        self._try(lambda bar: bar.set_postfix_str(text, refresh=False))
+
     def close(self) -> None:
         """Finish the bar."""
         self._try(lambda bar: bar.close())

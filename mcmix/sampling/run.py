@@ -26,6 +26,7 @@ from mcmix.sampling.seeding import Pool
 from mcmix.sampling.start import Seeds, start
 from mcmix.sampling.team import Team
 from mcmix.sampling.turns import Pauses, Turns, stop_all
+from mcmix.sampling.watch import Watch
 from mcmix.screen import say
 from mcmix.steps.base import Call, Chain
 from mcmix.steps.density import BlockMetropolis, DensityStep
@@ -133,6 +134,7 @@ def run(
     pauses: Pauses | None = None,
     done: int = 0,
     meetings: int | None = None,
+    watch: Watch | None = None,
 ) -> bool:
     """Advance all chains; return whether the run was interrupted (or halted by a step).
 
@@ -167,7 +169,7 @@ def run(
     work = Turns(runners, pauses)
     threads = 1 if any(s.in_python for s in runners[0].compiled.steps) else _threads(len(runners), cores)
     with HeldBack() as held:
-        _waited(runners, work.take, threads, held, before, iterations, progress_bar)
+        _waited(runners, work.take, threads, held, before, iterations, progress_bar, watch)
         halted = not held.noted and any(r.status == driver.STOPPED for r in runners)
         if halted or (pauses is not None and held.noted):
             _caught_up(runners)
@@ -209,6 +211,7 @@ def _waited(
     before: list[int],
     iterations: int,
     progress_bar: bool,
+    watch: Watch | None,
 ) -> None:
     """Run `work` on threads and wait for them, showing progress. No thread is left, whatever is raised."""
     progress = Progress(iterations * len(runners), progress_bar, f"{len(runners)} chain{'s' * (len(runners) > 1)}")
@@ -220,7 +223,9 @@ def _waited(
     try:
         team.start(n_threads)
         while team.busy:
-            team.wait(POLL if progress.bar is not None else 10 * POLL)
+            team.wait(POLL if progress.bar is not None or watch is not None else 10 * POLL)
+            if watch is not None and (said_so_far := watch.look(runners, iterations)):
+                progress.say(said_so_far)
             progress.at(sum(r.sweeps - b for r, b in zip(runners, before, strict=True)))
             if len(held.noted) > said:  # somebody grows impatient
                 said = len(held.noted)
@@ -230,6 +235,8 @@ def _waited(
         progress.close()
     for r in runners:
         r.team = None
+    if watch is not None:
+        watch.look(runners, iterations, last=True)
     if team.failed:
         raise team.failed[0]
 

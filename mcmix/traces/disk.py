@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -126,27 +127,16 @@ class Folder:
             If there is something at `path` already (with `overwrite`: something that is no such folder), it cannot be
             written, or zarr is not installed.
         """
-        zarr, target, about = _zarr(), Path(path), about or About()
+        target = Path(path)
         make_way(target, overwrite)
-        rows = rows or rows_of_chunk(like)
+        beside = target.with_name(f".{target.name}.{os.getpid()}-{time.monotonic_ns()}.partial")
         with _told("write", target):
-            root = zarr.open_group(str(target), mode="w-", zarr_format=3)
-            for group, arrays in like.items():
-                into, dims = root.create_group(group), about.dims.get(group, {})
-                for name, array in arrays.items():
-                    _create(into, name, array, rows, dims.get(name))
-            for group, arrays in about.fixed.items():
-                into, dims = root.create_group(group), about.dims.get(group, {})
-                for name, array in arrays.items():
-                    _write(into, name, np.asarray(array), dims.get(name) or _counted(name, np.ndim(array)))
-            for group in (*like, *about.fixed):
-                _name_axes(root[group], about.coords)
-            root.create_group(CHECKPOINT)
-            said = {**about.attributes, "mcmix_format": FORMAT, "mcmix_version": __version__, "draws": 0}
-            found = cls(target, root, {**said, "every": dict(about.every), "rows": rows})
-            found._commit()
-        found._lock()
-        return found
+            try:
+                _fill(beside, like, about or About(), rows or rows_of_chunk(like))
+                os.rename(beside, target)  # whole or absent
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
+        return cls.opened(target, to_append=True)
 
     @classmethod
     def opened(cls, path: str | Path, to_append: bool = False) -> Self:
@@ -369,6 +359,24 @@ def rows_of_chunk(like: Arrays, at_most: int | None = None) -> int:
     arrays = [x for group in like.values() for x in group.values()]
     of_a_draw = sum(x.shape[0] * int(np.prod(x.shape[2:], dtype=int)) * x.itemsize for x in arrays)
     return max(1, min(CHUNK // max(of_a_draw, 1), at_most or CHUNK))
+
+
+def _fill(path: Path, like: Arrays, about: About, rows: int) -> None:
+    """A folder without draws, as it is to be."""
+    root = _zarr().open_group(str(path), mode="w-", zarr_format=3)
+    for group, arrays in like.items():
+        into, dims = root.create_group(group), about.dims.get(group, {})
+        for name, array in arrays.items():
+            _create(into, name, array, rows, dims.get(name))
+    for group, arrays in about.fixed.items():
+        into, dims = root.create_group(group), about.dims.get(group, {})
+        for name, array in arrays.items():
+            _write(into, name, np.asarray(array), dims.get(name) or _counted(name, np.ndim(array)))
+    for group in (*like, *about.fixed):
+        _name_axes(root[group], about.coords)
+    root.create_group(CHECKPOINT)
+    said = {**about.attributes, "mcmix_format": FORMAT, "mcmix_version": __version__, "draws": 0}
+    Folder(path, root, {**said, "every": dict(about.every), "rows": rows})._commit()
 
 
 def _create(into: Any, name: str, array: np.ndarray, rows: int, dims: Sequence[str] | None) -> None:
