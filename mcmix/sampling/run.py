@@ -285,6 +285,7 @@ def _refuse_failures(runners: Sequence[Runner]) -> None:
     for r in runners:
         if r.chain.error is not None:
             error, r.chain.error = r.chain.error, None
+            error.add_note(f"chain {r.number}, sweep {r.sweeps + 1}")
             raise error
     for r in runners:
         if r.status > 0:

@@ -151,6 +151,7 @@ class PythonCall:
                 else:
                     answer[:] = np.asarray(found, dtype=float).reshape(-1)
             except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it
+                error.add_note(f"in the function of {self.label!r}")
                 watcher.report(error)
                 answer[:] = np.nan
                 return 1
