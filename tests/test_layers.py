@@ -41,7 +41,7 @@ HOMES = {
     "xarray": "report/arviz_",
     "pandas": "report/frames.py",
     "matplotlib": "report/plots/",
-    "zarr": "traces/disk.py",
+    "zarr": "traces/disk",
 }
 HEAVY = ["arviz", "arviz_base", "xarray", "pandas", "matplotlib", "zarr"]
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from mcmix.api.arguments import checked_flag
+from mcmix.api.configured import Configured
 from mcmix.api.diagnosis import facts_of
 from mcmix.api.export import Named, data_of, named
 from mcmix.api.followed import followed
@@ -25,14 +26,12 @@ from mcmix.sampling.run import collected
 from mcmix.sampling.runner import Runner
 from mcmix.sampling.running import Running
 from mcmix.sampling.watch import Watch
+from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.plan import CompiledModel
 from mcmix.structure.fingerprint import fingerprint
 from mcmix.traces.disk import CHUNK, About, Folder, make_way
 from mcmix.traces.memory import Draws
 from mcmix.traces.stored import StoredDraws
-
-if TYPE_CHECKING:
-    from mcmix.api.started import Started
 
 SECONDS = 30.0  # between two states of the chains that are kept
 UNBOUNDED = 2**62
@@ -157,7 +156,7 @@ class Destination:
 
 
 def destination(
-    m: Started,
+    m: Configured,
     runners: Sequence[Runner],
     seed: np.random.SeedSequence | None,
     length: Length,
@@ -195,7 +194,7 @@ def _refuse_python(compiled: CompiledModel) -> None:
         )
 
 
-def watch_of(m: Started, to: Destination, file: Any, shown: bool) -> Watch | None:
+def watch_of(m: Configured, to: Destination, file: Any, shown: bool) -> Watch | None:
     """Looks at a call's draws where somebody sees it, or a file is to have it."""
     if file is None and not shown:
         return None
@@ -205,7 +204,7 @@ def watch_of(m: Started, to: Destination, file: Any, shown: bool) -> Watch | Non
     return Watch(Running(len(to.out.numbers), names), numbers, to.out, file)
 
 
-def again(m: Started, folder: Folder, length: Length, arrays: Mapping[str, np.ndarray], place: Place) -> Destination:
+def again(m: Configured, folder: Folder, length: Length, arrays: Mapping[str, np.ndarray], place: Place) -> Destination:
     """Where the draws of a call go on going, from a checkpoint; its chains stand there."""
     call = folder.said["call"]
     kept = replace(_kept(call["labels"]), names=folder.said["names"])
@@ -216,7 +215,7 @@ def again(m: Started, folder: Folder, length: Length, arrays: Mapping[str, np.nd
 
 
 def _said_of_call(
-    m: Started, length: Length, n_chains: int, store: Store, seed: np.random.SeedSequence | None
+    m: Configured, length: Length, n_chains: int, store: Store, seed: np.random.SeedSequence | None
 ) -> dict[str, Any]:
     """What is needed to go on with a call, as JSON takes it."""
     whole = isinstance(store.labels, np.integer)
@@ -226,7 +225,20 @@ def _said_of_call(
         "labels": int(store.labels) if whole else store.labels,
         "seconds": float(store.seconds),
         "seed": None if seed is None or not isinstance(seed.entropy, int) else streams.written(seed),
-        **m.said_of_itself(),
+        **_said_of_sampler(m),
+    }
+
+
+def _said_of_sampler(m: Configured) -> dict[str, Any]:
+    """How it samples: what another one must be told to sample likewise."""
+    tempering = m._tempering
+    return {
+        "trace": [str(n) for n in m._asked],
+        "label_budget": int(m.label_budget),
+        "marginal_moves": m._marginal_moves,
+        "lenient": any(s.lenient for s in m.assembled.steps if isinstance(s, MarginalMove)),
+        "tempering": None if tempering is None else {**tempering.__dict__, "fixed": list(tempering.fixed)},
+        "draw_from_prior": m._draw_from_prior,
     }
 
 
@@ -274,7 +286,7 @@ def _memory_again(compiled: CompiledModel, folder: Folder, kept: Kept) -> Buffer
 
 
 def keeper_of(
-    m: Started,
+    m: Configured,
     runners: Sequence[Runner],
     out: Buffers,
     length: Length,
@@ -291,7 +303,7 @@ def keeper_of(
 
 
 def _named(
-    m: Started, out: Buffers, kept: Kept, n_chains: int, seed: np.random.SeedSequence | None
+    m: Configured, out: Buffers, kept: Kept, n_chains: int, seed: np.random.SeedSequence | None
 ) -> tuple[Named, Kept]:
     """What the folder is to hold, under names that files can hold."""
     compiled = m.assembled

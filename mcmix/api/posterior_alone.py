@@ -133,9 +133,9 @@ class PosteriorAlone(Posterior):
         """
         if any(groups.values()):
             raise self._needs()
-        from mcmix.report import arviz_bridge
+        from mcmix.report import arviz_zarr
 
-        return arviz_bridge.from_zarr(self._path)
+        return arviz_zarr.from_zarr(self._path)
 
     def observed_data(self) -> dict[str, np.ndarray]:
         """The data by node name; NaN where an entry is missing.

@@ -14,7 +14,7 @@ from mcmix.api.arguments import roles_from
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
 from mcmix.nodes.numbers import with_gaps
-from mcmix.report import arviz_bridge
+from mcmix.report import arviz_bridge, arviz_zarr
 from mcmix.report.labels.roles import LABELS, NAMES, LabelRoles, from_text, tables_of
 from mcmix.traces.memory import Draws
 
@@ -85,7 +85,7 @@ def opened(given: Any, what: str) -> Source:
     """
     try:
         if isinstance(given, (str, Path)):
-            container = (arviz_bridge.from_zarr if Path(given).is_dir() else arviz_bridge.from_netcdf)(given)
+            container = (arviz_zarr.from_zarr if Path(given).is_dir() else arviz_bridge.from_netcdf)(given)
         else:
             container = arviz_bridge.container_of(given)
         attributes = arviz_bridge.attributes_of(container)

@@ -21,7 +21,6 @@ from mcmix.sampling.run import runner
 from mcmix.sampling.runner import Runner
 from mcmix.sampling.start import seeds_of
 from mcmix.screen import say
-from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.methods import NoStepper
 from mcmix.structure.ties import warn_of_ties
 
@@ -59,18 +58,6 @@ class Started(Stored):
         except BaseException:
             self._tempering, self._assembled, self._marginal_moves = before
             raise
-
-    def said_of_itself(self) -> dict[str, Any]:
-        """How it samples, as JSON takes it: what another one must be told to sample likewise."""
-        tempering = self._tempering
-        return {
-            "trace": [str(n) for n in self._asked],
-            "label_budget": int(self.label_budget),
-            "marginal_moves": self._marginal_moves,
-            "lenient": any(s.lenient for s in self.assembled.steps if isinstance(s, MarginalMove)),
-            "tempering": None if tempering is None else {**tempering.__dict__, "fixed": list(tempering.fixed)},
-            "draw_from_prior": self._draw_from_prior,
-        }
 
     def _set_up(
         self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None

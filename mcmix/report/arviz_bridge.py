@@ -18,7 +18,6 @@ from mcmix.errors import ModelError
 from mcmix.files import written_beside
 from mcmix.nodes.names import only_count
 from mcmix.nodes.numbers import as_numbers
-from mcmix.traces.memory import accepted_share
 
 ANGLES = "mcmix_angles"  # the attribute that names variables and data on a circle
 
@@ -181,42 +180,7 @@ def from_netcdf(path: str | Path) -> Any:
     if "posterior" not in groups:
         raise ModelError(f"expected a file with a group 'posterior', got {target.name!r} with {sorted(groups)}")
     root = groups.pop("", None)
-    return _container({g: d for g, d in groups.items() if "/" not in g}, {} if root is None else root.attrs)
-
-
-def from_zarr(path: str | Path) -> Any:
-    """A container of the installed generation from a folder of draws; arrays are read when they are asked for.
-
-    Raises
-    ------
-    ModelError
-        If it cannot be read, or holds no posterior.
-    """
-    from xarray import open_datatree
-
-    try:
-        tree = open_datatree(str(path), engine="zarr")
-    except Exception as error:  # whatever the reader raises at what is no such folder
-        raise ModelError(f"expected a folder of draws, got {str(path)!r}, which cannot be read: {error}") from error
-    groups = {str(name): node.to_dataset(inherit=False) for name, node in tree.children.items()}
-    if "posterior" not in groups:
-        raise ModelError(f"expected a folder with a group 'posterior', got {str(path)!r} with {sorted(groups)}")
-    for group in ("posterior", "sample_stats"):
-        sizes = {d: groups[group].sizes[d] for d in ("chain", "draw") if d in groups[group].sizes}
-        groups[group] = groups[group].assign_coords({d: range(n) for d, n in sizes.items()})
-    groups["sample_stats"] = _with_rates(groups["sample_stats"])
-    plain = {str(n): x for n, x in tree.attrs.items() if isinstance(x, (str, int, float))}
-    return _container(groups, plain)
-
-
-def _with_rates(statistics: Any) -> Any:
-    """Accepted shares in the place of running counts of proposals and acceptances."""
-    moved = [str(n) for n in statistics.data_vars if str(n).startswith("moves ")]
-    rates = {
-        f"acceptance {n.removeprefix('moves ')}": (("chain", "draw"), accepted_share(statistics[n].values))
-        for n in moved
-    }
-    return statistics.drop_vars(moved).assign(rates)
+    return container({g: d for g, d in groups.items() if "/" not in g}, {} if root is None else root.attrs)
 
 
 def container_of(given: Any) -> Any:
@@ -232,7 +196,7 @@ def container_of(given: Any) -> Any:
     if hasattr(given, "data_vars"):
         if any({"chain", "draw"} <= {*given[n].dims} for n in given.data_vars):
             posterior = _dataset_of(given)
-            return _container({"posterior": posterior}, posterior.attrs)
+            return container({"posterior": posterior}, posterior.attrs)
     elif isinstance(given, Mapping) and given:
         arrays = {str(n): _by_draw(str(n), x) for n, x in given.items()}
         if len({x.shape[:2] for x in arrays.values()}) > 1:
@@ -421,10 +385,10 @@ def _dataset_of(group: Any) -> Any:
 def _replaced(data: Any, groups: Mapping[str, Any]) -> Any:
     """A copy of a container with some of its groups replaced."""
     present = {g: _dataset_of(data[g]) for g in _groups(data) if g}
-    return _container({**present, **groups}, data.attrs)
+    return container({**present, **groups}, data.attrs)
 
 
-def _container(groups: Mapping[str, Any], attributes: Mapping[str, Any]) -> Any:
+def container(groups: Mapping[str, Any], attributes: Mapping[str, Any]) -> Any:
     """Datasets by group as the container of the installed generation."""
     if generation() == 0:
         with warnings.catch_warnings():

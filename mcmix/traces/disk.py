@@ -16,8 +16,7 @@ import os
 import shutil
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 
 from mcmix._version import __version__
 from mcmix.errors import ModelError
+from mcmix.traces.disk_arrays import counted, create, grows, metadata, name_axes, told, whole, write, zarr_there
 
 try:
     import fcntl
@@ -89,15 +89,15 @@ class Folder:
     def _arrays(self) -> dict[str, dict[str, Any]]:
         """All arrays by group and name, but for checkpoints."""
         groups = [(name, group) for name, group in self._root.groups() if name != CHECKPOINT]
-        return {g: {n: _whole(array) for n, array in sorted(group.arrays())} for g, group in sorted(groups)}
+        return {g: {n: whole(array) for n, array in sorted(group.arrays())} for g, group in sorted(groups)}
 
     @cached_property
     def _listed(self) -> dict[str, Any]:
         """Metadata of groups and arrays by path, as they stand in their own files."""
         found: dict[str, Any] = {}
         for group, arrays in self._arrays.items():
-            found[group] = _metadata(self._root[group])
-            found |= {f"{group}/{name}": _metadata(array) for name, array in arrays.items()}
+            found[group] = metadata(self._root[group])
+            found |= {f"{group}/{name}": metadata(array) for name, array in arrays.items()}
         return found
 
     @classmethod
@@ -130,7 +130,7 @@ class Folder:
         target = Path(path)
         make_way(target, overwrite)
         beside = target.with_name(f".{target.name}.{os.getpid()}-{time.monotonic_ns()}.partial")
-        with _told("write", target):
+        with told("write", target):
             try:
                 _fill(beside, like, about or About(), rows or rows_of_chunk(like))
                 os.rename(beside, target)  # whole or absent
@@ -147,10 +147,10 @@ class Folder:
         ModelError
             If there is none, it is foreign or damaged, or a newer release wrote it.
         """
-        zarr, target = _zarr(), Path(path)
+        zarr, target = zarr_there(), Path(path)
         if not (target / "zarr.json").is_file():
             raise ModelError(f"expected a folder of draws written by mcmix, got {what_is(target)} at {target}")
-        with _told("read", target):
+        with told("read", target):
             said = json.loads((target / "zarr.json").read_text()).get("attributes", {})
             mode = "r+" if to_append else "r"
             root = zarr.open_group(str(target), mode=mode, use_consolidated=False if to_append else None)
@@ -222,7 +222,7 @@ class Folder:
         """
         before = self.n_draws
         count = self._counted(draws, before, count)
-        with _told("write", self.path):
+        with told("write", self.path):
             for group, arrays in draws.items():
                 at = self._held(group, before)
                 for name, values in arrays.items():
@@ -237,7 +237,7 @@ class Folder:
 
     def trim(self) -> None:
         """Let arrays be as long as their draws, for readers that look at them and not at the root."""
-        with _told("write", self.path):
+        with told("write", self.path):
             for group in self._arrays:
                 for name in self.names(group):
                     self._arrays[group][name].resize(self.shape(group, name))
@@ -255,12 +255,12 @@ class Folder:
 
     def rewind(self, n_draws: int) -> None:
         """Forget the draws behind so many: a run goes on from there and draws them again."""
-        with _told("write", self.path):
+        with told("write", self.path):
             self.note(draws=min(n_draws, self.n_draws))
 
     def names(self, group: str) -> Sequence[str]:
         """Names of a group's arrays of draws."""
-        return [name for name, array in self._arrays.get(group, {}).items() if _grows(array)]
+        return [name for name, array in self._arrays.get(group, {}).items() if grows(array)]
 
     def shape(self, group: str, name: str) -> tuple[int, ...]:
         """Chains, whole draws and the variable's own shape."""
@@ -283,7 +283,7 @@ class Folder:
         ModelError
             If a chunk fails its checksum, is cut or is not there: the variable is named, and the others can be read.
         """
-        with _told("read", self.path, f" ({name} of {group}; the other variables can be read)"):
+        with told("read", self.path, f" ({name} of {group}; the other variables can be read)"):
             array, n = self._arrays[group][name], self.shape(group, name)[1]
             if array.nchunks_initialized < -(-n // array.chunks[1]):
                 raise ValueError("chunks are missing")
@@ -299,17 +299,17 @@ class Folder:
         ModelError
             If one is damaged.
         """
-        with _told("read", self.path, f" ({group})"):
-            return {n: np.asarray(x[...]) for n, x in self._arrays.get(group, {}).items() if not _grows(x)}
+        with told("read", self.path, f" ({group})"):
+            return {n: np.asarray(x[...]) for n, x in self._arrays.get(group, {}).items() if not grows(x)}
 
     def put(self, group: str, name: str, values: np.ndarray) -> None:
         """Write new values into an array without draws."""
-        with _told("write", self.path):
+        with told("write", self.path):
             self._arrays[group][name][...] = values
 
     def note(self, **attributes: Any) -> None:
         """Let the root say something else, in one go."""
-        with _told("write", self.path):
+        with told("write", self.path):
             self.said |= attributes
             self._commit()
 
@@ -322,9 +322,9 @@ class Folder:
             If it cannot be written.
         """
         slot = (int(self.said.get(CHECKPOINT, {}).get("slot", -1)) + 1) % SLOTS
-        with _told("write", self.path):
+        with told("write", self.path):
             values = np.frombuffer(state, dtype=np.uint8)
-            _write(self._root[CHECKPOINT], f"state_{slot}", values, ["byte"], overwrite=True)
+            write(self._root[CHECKPOINT], f"state_{slot}", values, ["byte"], overwrite=True)
             self.note(**{CHECKPOINT: {"slot": slot, "draws": self.n_draws}}, **noted)
 
     def state(self) -> tuple[bytes, int] | None:
@@ -338,8 +338,8 @@ class Folder:
         at = self.said.get(CHECKPOINT)
         if at is None:
             return None
-        with _told("read", self.path, " (what a run goes on from; the draws can be read)"):
-            zarr = _zarr()
+        with told("read", self.path, " (what a run goes on from; the draws can be read)"):
+            zarr = zarr_there()
             array = zarr.open_array(str(self.path / CHECKPOINT / f"state_{int(at['slot'])}"), mode="r")
             return np.asarray(array[...]).tobytes(), int(at["draws"])
 
@@ -347,7 +347,7 @@ class Folder:
         """Replace the root: what it says, and the arrays inside, as long as the draws that are whole."""
         for group, arrays in self._arrays.items():
             for name, array in arrays.items():
-                if _grows(array):
+                if grows(array):
                     self._listed[f"{group}/{name}"]["shape"] = list(self.shape(group, name))
         said = {"zarr_format": 3, "node_type": "group", "attributes": self.said}
         listed = {"kind": "inline", "must_understand": False, "metadata": self._listed}
@@ -363,86 +363,20 @@ def rows_of_chunk(like: Arrays, at_most: int | None = None) -> int:
 
 def _fill(path: Path, like: Arrays, about: About, rows: int) -> None:
     """A folder without draws, as it is to be."""
-    root = _zarr().open_group(str(path), mode="w-", zarr_format=3)
+    root = zarr_there().open_group(str(path), mode="w-", zarr_format=3)
     for group, arrays in like.items():
         into, dims = root.create_group(group), about.dims.get(group, {})
         for name, array in arrays.items():
-            _create(into, name, array, rows, dims.get(name))
+            create(into, name, array, rows, dims.get(name))
     for group, arrays in about.fixed.items():
         into, dims = root.create_group(group), about.dims.get(group, {})
         for name, array in arrays.items():
-            _write(into, name, np.asarray(array), dims.get(name) or _counted(name, np.ndim(array)))
+            write(into, name, np.asarray(array), dims.get(name) or counted(name, np.ndim(array)))
     for group in (*like, *about.fixed):
-        _name_axes(root[group], about.coords)
+        name_axes(root[group], about.coords)
     root.create_group(CHECKPOINT)
     said = {**about.attributes, "mcmix_format": FORMAT, "mcmix_version": __version__, "draws": 0}
     Folder(path, root, {**said, "every": dict(about.every), "rows": rows})._commit()
-
-
-def _create(into: Any, name: str, array: np.ndarray, rows: int, dims: Sequence[str] | None) -> None:
-    """An array without draws; missing numbers stand where a kill came between its growing and its filling."""
-    n_chains, shape = array.shape[0], array.shape[2:]
-    into.create_array(
-        name,
-        shape=(n_chains, 0, *shape),
-        chunks=(n_chains, rows, *[max(1, n) for n in shape]),
-        dtype=array.dtype,
-        compressors=_codecs(array.dtype),
-        fill_value=np.nan if array.dtype.kind == "f" else 0,
-        dimension_names=("chain", "draw", *(dims or _counted(name, len(shape)))),
-    )
-
-
-def _write(into: Any, name: str, values: np.ndarray, dims: Sequence[str], overwrite: bool = False) -> None:
-    """An array that is whole at once."""
-    text = values.dtype.kind in "USO"
-    array = into.create_array(
-        name,
-        shape=values.shape,
-        chunks=tuple(max(1, n) for n in values.shape),
-        dtype=_zarr().dtype.VariableLengthUTF8() if text else values.dtype,
-        compressors=_codecs(values.dtype),
-        dimension_names=tuple(dims),
-        overwrite=overwrite,
-    )
-    _whole(array)[...] = values.astype(object) if text else values
-
-
-def _name_axes(group: Any, coords: Mapping[str, Any]) -> None:
-    """Labels along the axes that arrays of a group have."""
-    used = {d for _, x in group.arrays() for d in x.metadata.dimension_names or ()}
-    for axis in sorted(used & set(coords)):
-        labels = np.asarray(coords[axis])
-        if axis not in group and labels.ndim == 1:
-            _write(group, axis, labels if labels.dtype.kind in "iufb" else labels.astype(str), [axis])
-
-
-def _counted(name: str, n_axes: int) -> list[str]:
-    return [f"{name}_dim_{i}" for i in range(n_axes)]
-
-
-def _codecs(dtype: np.dtype[Any]) -> tuple[Any, ...]:
-    """The quickest that makes labels several times smaller, and a checksum; doubles of draws hardly get smaller."""
-    codecs = _zarr().codecs
-    shuffled = "shuffle" if dtype.kind == "f" else "bitshuffle"
-    packed = codecs.BloscCodec(cname="lz4", clevel=1, shuffle=shuffled, typesize=max(1, dtype.itemsize))
-    return packed, codecs.Crc32cCodec()
-
-
-def _whole(array: Any) -> Any:
-    """The array, which writes chunks of nothing but zeros too: one that is not there is a loss."""
-    return array.with_config({"write_empty_chunks": True})
-
-
-def _grows(array: Any) -> bool:
-    """Whether it holds draws."""
-    return tuple((array.metadata.dimension_names or ())[:2]) == ("chain", "draw")
-
-
-def _metadata(node: Any) -> dict[str, Any]:
-    """As it stands in the node's own file."""
-    path = Path(node.store.root) / node.path / "zarr.json"
-    return dict(json.loads(path.read_text()))
 
 
 def _replace(path: Path, text: str) -> None:
@@ -470,35 +404,13 @@ def make_way(target: Path, overwrite: bool) -> None:
             f"{target} exists: mc.resume({str(target)!r}, model) goes on with it, overwrite=True begins anew"
         )
     Folder.opened(target)
-    with _told("write", target):
+    with told("write", target):
         shutil.rmtree(target)
 
 
 def what_is(target: Path) -> str:
     """At a path where no draws are, in words."""
     return "a file" if target.is_file() else "a folder of something else" if target.is_dir() else "nothing"
-
-
-@contextmanager
-def _told(verb: str, path: Path, where: str = "") -> Iterator[None]:
-    """Say in a sentence what the disk, or the reader of chunks, does not like."""
-    try:
-        yield
-    except ModelError:
-        raise
-    except OSError as error:
-        raise ModelError(f"cannot {verb} {path}{where}: {error.strerror or error}") from error
-    except (ValueError, RuntimeError, KeyError, TypeError) as error:  # what zarr and its codecs raise at damage
-        raise ModelError(f"cannot {verb} {path}{where}: it is damaged: {error}") from error
-
-
-def _zarr() -> Any:
-    try:
-        import zarr
-        import zarr.dtype
-    except ImportError as error:
-        raise ModelError("draws on disk need zarr, which is not installed: pip install 'mcmix[store]'") from error
-    return zarr
 
 
 __all__ = ["CHECKPOINT", "About", "Folder", "make_way", "rows_of_chunk", "what_is"]

@@ -288,7 +288,7 @@ def test_a_full_disk_ends_the_run_and_leaves_what_is_there(path, small, monkeypa
     def full(folder, *given, **noted):
         calls.append(1)
         if len(calls) > 3:
-            with disk._told("write", folder.path):
+            with disk.told("write", folder.path):
                 raise OSError(28, "No space left on device")
         appended(folder, *given, **noted)
 

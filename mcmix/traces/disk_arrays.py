@@ -1,0 +1,112 @@
+"""Arrays in Zarr's format: how they are made, packed and named, and what is said where the disk refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcmix.errors import ModelError
+
+
+def create(into: Any, name: str, array: np.ndarray, rows: int, dims: Sequence[str] | None) -> None:
+    """An array without draws; missing numbers stand where a kill came between its growing and its filling."""
+    n_chains, shape = array.shape[0], array.shape[2:]
+    into.create_array(
+        name,
+        shape=(n_chains, 0, *shape),
+        chunks=(n_chains, rows, *[max(1, n) for n in shape]),
+        dtype=array.dtype,
+        compressors=_codecs(array.dtype),
+        fill_value=np.nan if array.dtype.kind == "f" else 0,
+        dimension_names=("chain", "draw", *(dims or counted(name, len(shape)))),
+    )
+
+
+def write(into: Any, name: str, values: np.ndarray, dims: Sequence[str], overwrite: bool = False) -> None:
+    """An array that is whole at once."""
+    text = values.dtype.kind in "USO"
+    array = into.create_array(
+        name,
+        shape=values.shape,
+        chunks=tuple(max(1, n) for n in values.shape),
+        dtype=zarr_there().dtype.VariableLengthUTF8() if text else values.dtype,
+        compressors=_codecs(values.dtype),
+        dimension_names=tuple(dims),
+        overwrite=overwrite,
+    )
+    whole(array)[...] = values.astype(object) if text else values
+
+
+def name_axes(group: Any, coords: Mapping[str, Any]) -> None:
+    """Labels along the axes that arrays of a group have."""
+    used = {d for _, x in group.arrays() for d in x.metadata.dimension_names or ()}
+    for axis in sorted(used & set(coords)):
+        labels = np.asarray(coords[axis])
+        if axis not in group and labels.ndim == 1:
+            write(group, axis, labels if labels.dtype.kind in "iufb" else labels.astype(str), [axis])
+
+
+def counted(name: str, n_axes: int) -> list[str]:
+    """Names of axes that nobody has named."""
+    return [f"{name}_dim_{i}" for i in range(n_axes)]
+
+
+def _codecs(dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    """The quickest that makes labels several times smaller, and a checksum; doubles of draws hardly get smaller."""
+    codecs = zarr_there().codecs
+    shuffled = "shuffle" if dtype.kind == "f" else "bitshuffle"
+    packed = codecs.BloscCodec(cname="lz4", clevel=1, shuffle=shuffled, typesize=max(1, dtype.itemsize))
+    return packed, codecs.Crc32cCodec()
+
+
+def whole(array: Any) -> Any:
+    """The array, which writes chunks of nothing but zeros too: one that is not there is a loss."""
+    return array.with_config({"write_empty_chunks": True})
+
+
+def grows(array: Any) -> bool:
+    """Whether it holds draws."""
+    return tuple((array.metadata.dimension_names or ())[:2]) == ("chain", "draw")
+
+
+def metadata(node: Any) -> dict[str, Any]:
+    """As it stands in the node's own file."""
+    path = Path(node.store.root) / node.path / "zarr.json"
+    return dict(json.loads(path.read_text()))
+
+
+@contextmanager
+def told(verb: str, path: Path, where: str = "") -> Iterator[None]:
+    """Say in a sentence what the disk, or the reader of chunks, does not like."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except OSError as error:
+        raise ModelError(f"cannot {verb} {path}{where}: {error.strerror or error}") from error
+    except (ValueError, RuntimeError, KeyError, TypeError) as error:  # what zarr and its codecs raise at damage
+        raise ModelError(f"cannot {verb} {path}{where}: it is damaged: {error}") from error
+
+
+def zarr_there() -> Any:
+    """The library.
+
+    Raises
+    ------
+    ModelError
+        If it is not installed.
+    """
+    try:
+        import zarr
+        import zarr.dtype
+    except ImportError as error:
+        raise ModelError("draws on disk need zarr, which is not installed: pip install 'mcmix[store]'") from error
+    return zarr
+
+
+__all__ = ["counted", "create", "grows", "metadata", "name_axes", "told", "whole", "write", "zarr_there"]
