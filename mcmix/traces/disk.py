@@ -287,7 +287,11 @@ class Folder:
             array, n = self._arrays[group][name], self.shape(group, name)[1]
             if array.nchunks_initialized < -(-n // array.chunks[1]):
                 raise ValueError("chunks are missing")
-            return np.asarray(array[:, :n:every])
+            if every == 1:
+                return np.asarray(array[:, :n])
+            starts = range(0, n, array.chunks[1])  # one chunk in memory at a time
+            parts = [np.asarray(array[:, a : min(a + array.chunks[1], n)])[:, -a % every :: every] for a in starts]
+            return np.concatenate(parts, axis=1)
 
     # ---------------------------------------------------------------- what has no draws
 

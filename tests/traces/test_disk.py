@@ -49,6 +49,13 @@ def test_draws_come_back_as_they_went(folder):
     assert_holds(Folder.opened(folder.path), 90)
 
 
+@pytest.mark.parametrize("every", [2, 7, 33, 100])
+def test_every_so_many_draws(folder, every):
+    for group, arrays in DRAWS.items():
+        for name, values in arrays.items():
+            np.testing.assert_array_equal(Folder.opened(folder.path).read(group, name, every), values[:, :60:every])
+
+
 def test_chunks_that_are_small(tmp_path, monkeypatch):
     monkeypatch.setattr(disk, "CHUNK", 2000)
     made = Folder.made(tmp_path / "run.zarr", DRAWS)
