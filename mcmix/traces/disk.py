@@ -36,6 +36,7 @@ except ImportError:  # Windows: nobody is kept out
 FORMAT = 1
 CHUNK = 8 * 2**20  # bytes of all arrays together that are compressed at once, about
 CHECKPOINT = "checkpoint"
+PARTIAL = ".partial"  # how names end of what is not whole yet
 SLOTS = 2  # states that are written in turn: the one that counts is never written over
 Arrays = Mapping[str, Mapping[str, np.ndarray]]  # by group and name, shape (chains, draws, *shape)
 
@@ -129,7 +130,7 @@ class Folder:
         """
         target = Path(path)
         make_way(target, overwrite)
-        beside = target.with_name(f".{target.name}.{os.getpid()}-{time.monotonic_ns()}.partial")
+        beside = target.with_name(f".{target.name}.{os.getpid()}-{time.monotonic_ns()}{PARTIAL}")
         with told("write", target):
             try:
                 _fill(beside, like, about or About(), rows or rows_of_chunk(like))
@@ -150,7 +151,11 @@ class Folder:
         zarr, target = zarr_there(), Path(path)
         if not (target / "zarr.json").is_file():
             raise ModelError(f"expected a folder of draws written by mcmix, got {what_is(target)} at {target}")
+        lock = _lock(target) if to_append else None
         with told("read", target):
+            if to_append:  # what a kill left of a root that was to replace the present one
+                for left in target.glob(f"*{PARTIAL}"):
+                    left.unlink()
             said = json.loads((target / "zarr.json").read_text()).get("attributes", {})
             mode = "r+" if to_append else "r"
             root = zarr.open_group(str(target), mode=mode, use_consolidated=False if to_append else None)
@@ -162,21 +167,8 @@ class Folder:
                 f"({__version__}) reads formats up to {FORMAT}: update mcmix"
             )
         found = cls(target, root, said)
-        if to_append:
-            found._lock()
+        found._unlock = lock
         return found
-
-    def _lock(self) -> None:
-        """Let no other process write here as long as this one does; the system forgets it with the process."""
-        if fcntl is None:
-            return
-        handle = os.open(self.path, os.O_RDONLY)
-        self._unlock = weakref.finalize(self, os.close, handle)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._unlock()
-            raise ModelError(f"{self.path} is written to by another run: wait until it has ended") from error
 
     def close(self) -> None:
         """Let others write."""
@@ -383,9 +375,41 @@ def _fill(path: Path, like: Arrays, about: About, rows: int) -> None:
     Folder(path, root, {**said, "every": dict(about.every), "rows": rows})._commit()
 
 
+def _lock(path: Path) -> Any:
+    """Let no other process write here as long as this one does; what is returned, called, lets others.
+
+    The system forgets it with the process.
+
+    Raises
+    ------
+    ModelError
+        If another one does.
+    """
+    if fcntl is None:
+        return None
+    held = _Held(path)
+    try:
+        fcntl.flock(held.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        held()
+        raise ModelError(f"{path} is written to by another run: wait until it has ended") from error
+    return held
+
+
+class _Held:
+    """An open folder, closed when it is called or nobody holds it any more."""
+
+    def __init__(self, path: Path):
+        self.handle = os.open(path, os.O_RDONLY)
+        self._close = weakref.finalize(self, os.close, self.handle)
+
+    def __call__(self) -> None:
+        self._close()
+
+
 def _replace(path: Path, text: str) -> None:
     """Write a file whole or not at all. A kill leaves the old one or the new one; a power cut may leave neither."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    beside = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     try:
         beside.write_text(text)
         os.replace(beside, path)

@@ -116,6 +116,18 @@ def test_zeros_are_written_and_what_is_not_there_is_missed(tmp_path):
         Folder.opened(made.path).read("posterior", "z")
 
 
+def test_what_a_kill_left_of_a_root_is_taken_away(folder):
+    folder.close()
+    left = folder.path / "zarr.json.123.partial"
+    left.write_text("{")
+    assert_holds(Folder.opened(folder.path), 60)
+    again = Folder.opened(folder.path, to_append=True)
+    again.append(part(60, 70))
+    again.close()
+    assert not left.exists()
+    assert_holds(Folder.opened(folder.path), 70)
+
+
 def test_two_cannot_write_at_once(folder):
     with pytest.raises(mc.ModelError, match="written to by another run"):
         Folder.opened(folder.path, to_append=True)
