@@ -49,6 +49,7 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.normal_pairs import NormalGamma, NormalWishart
 from mcmix.nodes.operators import Index
+from mcmix.nodes.stick_breaking import StickBreaking
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.nodes.wrapped import Censored, Truncated
 
@@ -205,7 +206,7 @@ __all__ = [
     "Mixture", "Model", "ModelError", "Multinomial", "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial",
     "NoStepper",
     "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "PDMatrixMetropolis", "Poisson", "Posterior",
-    "Potential", "SkewNormal", "Slicer", "StepMethod", "Stochastic",
+    "Potential", "SkewNormal", "Slicer", "StepMethod", "StickBreaking", "Stochastic",
     "Store", "StudentT", "SupportError", "Tempering",
     "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",

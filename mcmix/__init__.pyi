@@ -63,6 +63,7 @@ from mcmix.nodes.node import Node as Node
 from mcmix.nodes.normal_pairs import NormalGamma as NormalGamma
 from mcmix.nodes.normal_pairs import NormalWishart as NormalWishart
 from mcmix.nodes.operators import Index as Index
+from mcmix.nodes.stick_breaking import StickBreaking as StickBreaking
 from mcmix.nodes.stochastic import Stochastic as Stochastic
 from mcmix.nodes.wrapped import Censored as Censored
 from mcmix.nodes.wrapped import Truncated as Truncated

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from mcmix.distributions.family import Column, Family, Parameter, Statistics, Sums, Support
+from mcmix.distributions.family import Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.special import (
     is_shape,
     log_beta,
@@ -52,6 +52,16 @@ def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
     return sums.n * constant + (alpha - 1.0) * sums.total(0) + (beta - 1.0) * sums.total(1)
 
 
+def beta_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """To beta, alpha being 1: the density is beta (1 - x)**(beta - 1)."""
+    return sums.n, -sums.total(1)
+
+
+def alpha_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """To alpha, beta being 1: the density is alpha x**(alpha - 1)."""
+    return sums.n, -sums.total(0)
+
+
 def score(x: Any, alpha: Any, beta: Any) -> tuple[Any, ...]:
     """Derivatives of the log density by the value and by each parameter."""
     both = digamma(alpha + beta)
@@ -70,6 +80,13 @@ BETA = Family(
     smooth="logit",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
-    statistics=Statistics(columns=(Column(log_of), Column(log_complement_of)), log_likelihood=log_likelihood),
+    statistics=Statistics(
+        columns=(Column(log_of), Column(log_complement_of)),
+        log_likelihood=log_likelihood,
+        messages={
+            "alpha": Message("gamma", alpha_message, {"beta": 1.0}),
+            "beta": Message("gamma", beta_message, {"alpha": 1.0}),
+        },
+    ),
     summary="Beta distribution on [0, 1], density proportional to x**(alpha - 1) (1 - x)**(beta - 1).",
 )

@@ -105,10 +105,13 @@ class Message:
     natural : callable
         (sums, parameters) -> (first, second). `sums` is a :class:`Sums`, `parameters` maps canonical names to values
         (the entry of the target itself must not be read). Operators and NumPy functions only.
+    where : mapping of str to float
+        Values that other parameters must have for the likelihood to be of that kind.
     """
 
     kind: str
     natural: Callable[[Sums, Mapping[str, Any]], tuple[Any, Any]]
+    where: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

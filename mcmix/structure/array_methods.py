@@ -10,6 +10,7 @@ import numpy as np
 from mcmix.errors import TraceError
 from mcmix.structure.expression import (
     as_expression,
+    cumulative_product,
     cumulative_sum,
     density,
     elementwise,
@@ -55,6 +56,10 @@ class _Methods:
     def cumsum(self: Any, axis: int | None = None) -> Expression:
         """Running sum along an axis."""
         return cumulative_sum(self, axis)
+
+    def cumprod(self: Any, axis: int | None = None) -> Expression:
+        """Running product along an axis."""
+        return cumulative_product(self, axis)
 
     def dot(self: Any, other: Any) -> Expression:
         """Matrix product."""

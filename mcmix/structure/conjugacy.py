@@ -16,6 +16,7 @@ from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.links import Affine, affine, power
 from mcmix.structure.sources import derived
+from mcmix.structure.sticks import sticks
 from mcmix.structure.tempering import times_power
 
 
@@ -191,6 +192,9 @@ def _message(e: Contribution, kind: str, v: Expression, leaf: Expression) -> _Re
     message = statistics.messages.get(touching[0]) if statistics else None
     if message is None or message.kind != kind or e.sums is None:
         raise _NotConjugate(f"{e.factor.family.name} {name} has no {kind} message to its {touching[0]}", _NO_MESSAGE)
+    for other, needed in message.where.items():
+        if not ex.is_everywhere(e.parameters[other], needed):
+            raise _NotConjugate(f"{e.factor.family.name} {name} has a {kind} message where its {other} is {needed:g}")
     if any(not e.parameters[known].is_constant for known in statistics.known):  # type: ignore[union-attr]
         raise _NotConjugate(f"{name}: {statistics.known[0]} is not known")  # type: ignore[union-attr]
     others = {p: x for p, x in e.parameters.items() if p != touching[0]}
@@ -305,9 +309,13 @@ def _weights_message(e: Contribution, kind: str, v: Expression, leaf: Expression
         return _Read(counts, None)
     if kind != "beta":
         raise _NotConjugate(f"{name} is a label drawn with it")
+    powers = sticks(weights, v, leaf)
+    if powers is not None:
+        # w_k = c_k prod_j v_j**a_kj (1 - v_j)**b_kj: n_k labels k are a_kj n_k successes and b_kj n_k failures of v_j
+        return _Read(counts @ powers[0], counts @ powers[1])
     link = affine(weights, v, leaf)
     if link is None:
-        raise _NotConjugate(f"{name}'s weights are no look-up of it")
+        raise _NotConjugate(f"{name}'s weights are no look-up of it, and no products of it and its complement")
     same, opposite = _as_it_is_or_complement(link, name)
     return _Read(_collected(counts * same, link.index, v), _collected(counts * opposite, link.index, v))
 

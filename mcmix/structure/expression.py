@@ -29,6 +29,7 @@ from mcmix.structure.symbols import (  # noqa: F401  (who works with expressions
     leaf,
 )
 
+LONGEST_PRODUCT = 256  # factors of a running product
 DEEPEST = 64  # functions of functions of ... through which look-ups and lists are moved down when they are made
 
 
@@ -374,6 +375,25 @@ def cumulative_sum(value: Any, axis: int | None = None, **_: Any) -> Expression:
     axis = axis % x.ndim
     outer, inner = int(np.prod(x.shape[:axis], dtype=int)), int(np.prod(x.shape[axis + 1 :], dtype=int))
     return _make("cumsum", (x,), x.shape, (outer, x.shape[axis], inner), x.kind)
+
+
+def cumulative_product(value: Any, axis: int | None = None, **_: Any) -> Expression:
+    """Running product along an axis (of the flattened array without one), written out."""
+    x = as_expression(value)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    if x.is_constant:
+        again = partial(cumulative_product, axis=axis)
+        return derived(("cumprod", axis), again, np.cumprod(np.asarray(x.value), axis), [x])
+    axis = axis % x.ndim
+    if x.shape[axis] > LONGEST_PRODUCT:
+        raise TraceError(f"multiplies more than {LONGEST_PRODUCT} numbers one after another")
+    positions = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, 0)
+    parts: list[Expression] = []
+    for own in positions:
+        here = gather(x, own)
+        parts.append(elementwise("multiply", parts[-1], here) if parts else here)
+    return stack(parts, axis)
 
 
 def matmul(left: Any, right: Any, **_: Any) -> Expression:

@@ -128,7 +128,7 @@ def kind_of(family: Family, parameter: str) -> str:
     if family.name in ("Categorical", "Multinomial"):
         return "dirichlet" if parameter == "probabilities" else "known"
     message = statistics.messages.get(parameter) if statistics is not None else None
-    return "known" if message is None else message.kind
+    return "known" if message is None or message.where else message.kind
 
 
 def messages(family: Family, parameter: str, sums: Sums, m: Mapping[str, Moments]) -> tuple[Any, Any]:

@@ -421,6 +421,7 @@ def test_messages_are_the_likelihood_of_their_target(name: str, target: str, shi
         sums, named = sums_of(family, data, shift), by_name(family, parameters)
         message = family.statistics.messages[target]
         centre = named.pop(target)  # a message that read its own target would now fail
+        named |= message.where
         grid = np.array([0.1, 0.25, 0.5, 0.9]) if message.kind == "beta" else np.array([0.5, 0.9, 1.0, 1.7]) * centre
         order = [p.name for p in family.parameters]
         exact = np.array([np.sum(family.logpdf(data, *[{**named, target: v}[p] for p in order])) for v in grid])
