@@ -31,7 +31,15 @@ def read_block(block: LabelBlock, structure: Structure) -> tuple[Tables, str]:
         trouble += [looks.refusal] if looks.refusal else []
         for table in looks.tables:
             trouble += _tried(partial(read_table, table, n_labels, structure, found))
+    if found.counted and _made_of_components(block, found, structure):
+        trouble.append("weights are functions of what components have")
     return found, next(iter(trouble), "")
+
+
+def _made_of_components(block: LabelBlock, found: Tables, structure: Structure) -> bool:
+    """Whether weights that are to stay where they are would change with the components."""
+    leaves = {structure.recording.leaves[v] for v in found.variables}
+    return block.log_weights is not None and bool(block.log_weights.leaves & leaves)
 
 
 def _refusals(block: LabelBlock) -> list[str]:
@@ -144,7 +152,12 @@ def _read_weights(weights: Expression, n_labels: int, structure: Structure, foun
     elif complement is not None:
         found.complements.append(complement)
     else:
-        read_table(weights, n_labels, structure, found)
+        own = Tables()
+        try:
+            read_table(weights, n_labels, structure, own)
+            found.merge(own)
+        except Unreadable:
+            found.counted = True
 
 
 def complement_of(weights: Expression, structure: Structure) -> Stochastic | None:

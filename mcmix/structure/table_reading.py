@@ -37,8 +37,9 @@ class Tables:
     complements : list of Stochastic
         Scalar probabilities of component 0 of two.
     counted : bool
-        Whether labels have known weights that differ: numbers of units then change places with the components, and what
-        the weights say of these numbers is part of a ratio.
+        Whether weights stay where they are, because they are known and differ, or are made of other unknowns in a way
+        that is no table (sticks that are broken): numbers of units then change places with the components, and what the
+        weights say of these numbers is part of a ratio.
     known : list of ndarray, shape (K, n)
         Known numbers that differ between components.
     """
@@ -53,6 +54,14 @@ class Tables:
     def variables(self) -> list[Stochastic]:
         """Every variable that holds something of a component."""
         return list(dict.fromkeys([v for table in self.tables for v, _ in table] + self.complements))
+
+    def merge(self, other: Tables) -> None:
+        """Note all that was read elsewhere."""
+        for table in other.tables:
+            self.add(table)
+        self.shapes |= other.shapes
+        self.complements += other.complements
+        self.known += other.known
 
     def add(self, table: Table, shape: tuple[int, ...] = ()) -> None:
         """Note a table once, as a part of what its variables hold for one component."""

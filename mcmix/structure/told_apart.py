@@ -58,12 +58,20 @@ def differences(read: Tables, block: LabelBlock, structure: Structure) -> Differ
         found.note("a known table differs between components", [row.tobytes() for row in rows])
     _known_labels(found, block)
     if read.counted and block.log_weights is not None:
-        found.note("known weights differ", evaluate(block.log_weights, {}).tolist())
+        found.note(*_weights_apart(block.log_weights))
     _complements(found, beside, read, structure)
     places, n_components = _places(read, structure), block.label.n_labels
     for why, about in _grouped(beside, found, read, block, structure).items():
         found.note(why, _keys(about, places, n_components))
     return found
+
+
+def _weights_apart(weights: Expression) -> tuple[str, Sequence[Hashable]]:
+    """Weights that stay where they are when components change places."""
+    if not weights.leaves:
+        return "known weights differ", evaluate(weights, {}).tolist()
+    names = ", ".join(sorted(x.extra.name for x in weights.leaves))
+    return f"each weight is another function of {names}", range(weights.size)
 
 
 def beside_the_likelihood(read: Tables, block: LabelBlock, structure: Structure) -> list[Contribution]:
