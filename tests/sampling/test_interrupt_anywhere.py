@@ -294,9 +294,9 @@ def test_ctrl_c_in_a_finaliser_is_not_lost(whole, monkeypatch):
         Finalised()
         return seeds_of(*arguments)
 
-    seeds_of, m = mc.api.mcmc.seeds_of, sampler()
+    seeds_of, m = mc.api.started.seeds_of, sampler()
     with monkeypatch.context() as patched:
-        patched.setattr("mcmix.api.mcmc.seeds_of", with_rubbish)
+        patched.setattr("mcmix.api.started.seeds_of", with_rubbish)
         with pytest.raises(KeyboardInterrupt):
             m.sample(**CALL)
     assert not m._runners
