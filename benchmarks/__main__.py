@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import beside_bayespy, beside_numpyro, families, marginal, measure, race, written
+from benchmarks import beside_bayespy, beside_numpyro, families, marginal, measure, race, stored, written
 
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "scikit-learn")
 
@@ -32,6 +32,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "race": lambda: race.race(quick),
         "families": lambda: families.families(20_000 if quick else 100_000),
         "ten": lambda: measure.ten(2 if quick else 10),
+        "stored": lambda: stored.stored(quick),
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
     }
