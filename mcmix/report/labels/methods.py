@@ -19,6 +19,7 @@ from mcmix.report.labels.components import Components
 MOST_ROUNDS = 50
 FEW_ROUNDS = 10  # of what is moved by every row: it wanders where clusters overlap
 FINEST = 1e-6  # unit of a parameter that hardly varies within a name, in its spread over all names
+MOST_PROBABILITIES = 5 * 10**8  # rows x names x draws that are gone through without being asked for
 TINY = 1e-12  # probabilities are kept above this before their logarithm is taken
 
 
@@ -288,9 +289,17 @@ def chosen_for(c: Components) -> tuple[str, str]:
     """Which method serves these draws, and why."""
     if c.labels is not None:
         return "ecr-iterative-1", "labels were kept: it matches the partitions of the draws, whatever the parameters"
-    if c.probabilities is not None:
+    if c.probabilities is not None and not _are_many(c):
         return "stephens", "labels were not kept, but the model gives their probabilities"
+    if c.probabilities is not None and c.tables:
+        return "pra", "rows are many: parameters are matched, which needs no look at them in every draw"
     return "pra", "neither labels nor a model: parameters are matched with those of the most probable draw"
+
+
+def _are_many(c: Components) -> bool:
+    """Whether label probabilities of all rows in all draws would take minutes."""
+    assert c.probabilities is not None
+    return next(c.probabilities(np.array([c.pivot]))).size * c.n_draws > MOST_PROBABILITIES
 
 
 __all__ = ["CITED", "METHODS", "Permutations", "chosen_for", "settled", "to_points"]
