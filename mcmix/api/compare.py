@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CLOSE = 3.0  # nats of log evidence below which two models are about as good (Kass and Raftery 1995)
 STARTS, MORE_STARTS = 2, 12  # draws and seedings from which a mode is searched, at first and where it is too low
+MANY_ROWS = 200_000  # of which a draw near the mode is the start, and the search is a short one
+THOROUGH, BRIEF = Search("fmin_l_bfgs_b"), Search("fmin_l_bfgs_b", iterlim=10, order=3, rounds=2)
 SAME = 0.01  # nats between heights of one mode
 MOST_VISITS = 5 * 10**8  # rows x draws, beyond which scores are computed from fewer draws
 FEWEST_DRAWS, MANY = 400, 12  # but from so many, and so many for each unknown
@@ -159,10 +161,14 @@ def _left_out(m: Any, most: int, calls: str) -> tuple[UnitLogs, scores.Score]:
 
 def _affordable(m: Any, draws: int, calls: str) -> int:
     """How many draws each score looks at: of very many rows fewer, yet enough for its error to be small."""
-    rows = max((len(np.atleast_1d(x)) for x in m.observed_data().values()), default=1)
-    kept = m.draws(calls)
+    rows, kept = _rows(m), m.draws(calls)
     unknowns = sum(x[0, 0].size for x in kept.variables.values() if x[0, 0].size < rows)
     return min(draws, max(MOST_VISITS // rows, FEWEST_DRAWS, MANY * unknowns))
+
+
+def _rows(m: Any) -> int:
+    """The most rows of any data."""
+    return max((len(np.atleast_1d(x)) for x in m.observed_data().values()), default=1)
 
 
 def _row(
@@ -229,12 +235,14 @@ class _Mode:
 
 def _modes(models: Mapping[Any, Any], calls: str) -> dict[Any, _Mode]:
     """The mode of each model; where one with fewer components of the same kind is more likely, searched again."""
-    found = {name: _mode(m, Integrand(m, m.draws(calls)), calls, STARTS) for name, m in models.items()}
+    starts = 1 if _rows(next(iter(models.values()))) > MANY_ROWS else STARTS
+    found = {name: _mode(m, Integrand(m, m.draws(calls)), calls, starts) for name, m in models.items()}
     for name in sorted(found, key=lambda n: found[n].target.view.size):
         floor = max([found[n].height for n in found if _is_within(models[n], models[name])], default=-np.inf)
         if found[name].height < floor - SAME:
-            again = _mode(models[name], found[name].target, calls, MORE_STARTS)
-            found[name] = max(found[name], again, key=lambda mode: mode.density)
+            if starts > 1:
+                again = _mode(models[name], found[name].target, calls, MORE_STARTS)
+                found[name] = max(found[name], again, key=lambda mode: mode.density)
             found[name].below = found[name].height < floor - SAME
     return found
 
@@ -243,8 +251,9 @@ def _mode(m: Any, target: Integrand, calls: str, starts: int) -> _Mode:
     """Search from the best draws of the chains and from seedings; a draw where no search ends at a mode."""
     height, kept = Height(target.marginal, target.view), m.draws(calls)
     points = best_draws(height, kept.variables, starts)
-    points += starts_of(m.model, m.rows, height, starts, np.random.SeedSequence(starts), with_draws=False).points
-    end = highest_mode(height, points, Search("fmin_l_bfgs_b"))
+    if starts > 1 or not points:
+        points += starts_of(m.model, m.rows, height, starts, np.random.SeedSequence(starts), with_draws=False).points
+    end = highest_mode(height, points, THOROUGH if starts > 1 else BRIEF)
     free = end.free if end.stationary else max(points, key=height)
     target.marginal.put_kept(target.view.kept(free))
     return _Mode(target, free, end.stationary, float(height(free)), target.marginal.log_likelihood())

@@ -311,23 +311,27 @@ def _sample(job: Job, k: int) -> None:
     KeyboardInterrupt
         If it came before there was any draw.
     """
-    wish = job.wish
-    m = mc.MCMC(mixture(job.choice.parts, job.kept, k))
-    iterations = wish.burn + wish.draws * wish.thin
-    say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
     try:
-        with kept_back(), sweeps_told():  # the verdict is printed below, beside the number of components it is of
-            m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed)
+        _drawn(job, k)
     except KeyboardInterrupt:
         if not job.samplers:
             raise
         job.stopped = True
-        return
+
+
+def _drawn(job: Job, k: int) -> None:
+    """Draw, write, judge."""
+    wish = job.wish
+    iterations = wish.burn + wish.draws * wish.thin
+    say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
+    m = mc.MCMC(mixture(job.choice.parts, job.kept, k))
+    with kept_back(), sweeps_told():  # the verdict is printed below, beside the number of components it is of
+        m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed)
     job.stopped = m.interrupted
     if _n_draws(m) == 0:
         return
-    job.samplers[k] = m
     to_netcdf(m.to_arviz(), _draws_of(k, wish))
+    job.samplers[k] = m
     with alive("still judging the draws"):
         headline = m.diagnose().headline
     say(f"    {m.sampling_wall_seconds:.1f} s; {headline}")
