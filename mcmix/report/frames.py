@@ -142,7 +142,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> DataFrame:
     ModelError
         If the file cannot be read, is empty, lacks a column, or a column holds text (which is named) or infinities.
     """
-    frame = _parsed(path)
+    frame = parsed(path)
     if not len(frame.columns) or not len(frame):
         raise ModelError(f"{path}: expected a header line and rows of numbers, got {len(frame)} rows")
     if frame.columns[0].startswith(_NAMELESS):  # what a frame's index becomes in a file
@@ -171,7 +171,7 @@ _OTHERS = {  # how files of other kinds begin
 }  # fmt: skip
 
 
-def _parsed(path: Path) -> DataFrame:
+def parsed(path: Path) -> DataFrame:
     """All columns under their names, as they stand in the file."""
     import pandas
 
@@ -217,7 +217,7 @@ def _refuse_other_kinds(path: Path, kind: str) -> None:
             raise ModelError(f"{path}: expected a {kind} file, got {what}")
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def file_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line and fields of every row that is not blank."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=_separator(path), skipinitialspace=True)
@@ -234,7 +234,7 @@ def _header(path: Path) -> list[str]:
     ModelError
         If a row has more fields than there are names, or two columns have one name.
     """
-    rows = _rows(path)
+    rows = file_rows(path)
     _, names = next(rows, (0, []))
     header = [name.strip() for name in names]
     for line, row in rows:
@@ -252,7 +252,7 @@ def _header(path: Path) -> list[str]:
 
 
 def _filled(path: Path, column: int) -> bool:
-    return any(any(field.strip() for field in row[column:]) for _, row in _rows(path))
+    return any(any(field.strip() for field in row[column:]) for _, row in file_rows(path))
 
 
 def _is_number(text: str) -> bool:
@@ -311,5 +311,5 @@ def _place(path: Path, row: int) -> str:
     """Where a row of the frame stands."""
     if path.suffix.lower() == ".parquet":
         return f"row {row + 1}"
-    line = next((line for i, (line, _) in enumerate(_rows(path)) if i == row + 1), None)
+    line = next((line for i, (line, _) in enumerate(file_rows(path)) if i == row + 1), None)
     return f"row {row + 1}" if line is None else f"line {line}"

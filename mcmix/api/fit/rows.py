@@ -53,7 +53,7 @@ def _original(file: Path, raw: DataFrame) -> tuple[list[str], Iterator[Sequence[
     if file.suffix.lower() == ".parquet":
         return list(raw.columns), raw.itertuples(index=False, name=None)
     names = ["" if c.startswith("Unnamed: ") else c for c in raw.columns]
-    lines = frames._rows(file)
+    lines = frames.file_rows(file)
     next(lines)  # the header
     rows = [(row + [""] * len(names))[: len(names)] for _, row in lines]
     if len(rows) != len(raw):

@@ -60,7 +60,7 @@ def table_of(path: Path, columns: Sequence[str] | None) -> Table:
     ModelError
         If the file cannot be read, or holds no such column.
     """
-    raw = frames._parsed(path)
+    raw = frames.parsed(path)
     named = [c for c in raw.columns if not c.startswith(NAMELESS)]
     if columns is None and named and len(raw) and not any(map(_is_number, named)):
         aside = {c: why for c in named if (why := _why_aside(c, raw[c])) is not None}
