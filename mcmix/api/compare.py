@@ -97,9 +97,9 @@ def compare(models: Mapping[Any, Any], *, draws: int = 2000, calls: str = "last"
     DIC 2 is that with the likelihood at the mode in the place of the predictive density, and only as good as the mode.
     DIC 4 answers another question, how well rows can be told apart, as ICL does. DIC with the posterior mean of the
     parameters (DIC 1) means nothing where labels switch, and is not here. ``loo`` does what all of them aim at, and
-    says where it fails. Of more than 20,000 units, ``loo`` and ``waic`` are looked at in 5000, drawn evenly, and the rest
-    is told from the log likelihood of all (Magnusson, Vehtari, Jonasson and Andersen 2020). ``dic4`` and ``occupied`` are NaN with several label vectors, ``dic4``
-    of more than 200,000 units too.
+    says where it fails. Of more than 20,000 units, ``loo`` and ``waic`` are looked at in 5000, drawn evenly, and the
+    rest is told from the log likelihood of all (Magnusson, Vehtari, Jonasson and Andersen 2020). ``dic4`` and
+    ``occupied`` are NaN with several label vectors, ``dic4`` of more than 200,000 units too.
 
     Examples
     --------

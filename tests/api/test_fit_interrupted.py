@@ -1,4 +1,4 @@
-"""Commands as processes of their own: a real Ctrl-C while chains are drawn, and what is said before anything is slow."""
+"""Commands as processes of their own: a real Ctrl-C while chains are drawn, and what is said at first."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A whole page of a mixed table with missing cells: what its tables say, what its pictures are said to show, its styles."""
+"""A whole page of a mixed table with missing cells: its tables, what its pictures are said to show, its styles."""
 
 import re
 

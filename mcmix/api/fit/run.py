@@ -142,7 +142,8 @@ def _begun(wish: Wish) -> Job:
 def _finished(job: Job) -> int:
     """Compare, choose the number of components, write everything."""
     wish, samplers = job.wish, job.complete
-    diagnoses = {k: m.diagnose() for k, m in samplers.items()}
+    with alive("still judging the draws"):
+        diagnoses = {k: m.diagnose() for k, m in samplers.items()}
     comparison, best = None, next(iter(samplers))
     probability = None
     if len(samplers) > 1:
@@ -324,15 +325,15 @@ def _drawn(job: Job, k: int) -> None:
     wish = job.wish
     iterations = wish.burn + wish.draws * wish.thin
     say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
-    m = mc.MCMC(mixture(job.choice.parts, job.kept, k))
     with kept_back(), sweeps_told():  # the verdict is printed below, beside the number of components it is of
+        m = mc.MCMC(mixture(job.choice.parts, job.kept, k))
         m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed)
     job.stopped = m.interrupted
     if _n_draws(m) == 0:
         return
-    to_netcdf(m.to_arviz(), _draws_of(k, wish))
-    job.samplers[k] = m
-    with alive("still judging the draws"):
+    with alive("still writing and judging the draws"):
+        to_netcdf(m.to_arviz(), _draws_of(k, wish))
+        job.samplers[k] = m
         headline = m.diagnose().headline
     say(f"    {m.sampling_wall_seconds:.1f} s; {headline}")
 
