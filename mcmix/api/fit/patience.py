@@ -34,7 +34,8 @@ def sweeps_told(every: float = EVERY) -> Iterator[None]:
             listener(0, 1)
 
     def heard(done: int, total: int) -> None:
-        ended.set()
+        if done:
+            ended.set()
         listener(done, total)
 
     threading.Thread(target=waiting, daemon=True).start()

@@ -40,11 +40,14 @@ class UnitLogs:
     @classmethod
     def of(cls, by_draw: Iterable[np.ndarray], n_chains: int) -> UnitLogs:
         """From the log likelihood of all units, draw by draw."""
-        kept, totals, chosen, n_units = [], [], None, 0
+        kept: list[np.ndarray] = []
+        totals: list[float] = []
+        chosen: np.ndarray | slice | None = None
+        n_units = 0
         for logs in by_draw:
             chosen = _chosen(logs.size) if chosen is None else chosen
             kept.append(logs[chosen])
-            totals.append(logs.sum())
+            totals.append(float(logs.sum()))
             n_units = logs.size
         return cls(np.array(kept).reshape(n_chains, -1, kept[0].size), np.reshape(totals, (n_chains, -1)), n_units)
 
