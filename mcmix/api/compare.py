@@ -14,6 +14,7 @@ from mcmix.api.complete_data import complete_scores
 from mcmix.api.evidence import Integrand, evidence
 from mcmix.errors import ModelError
 from mcmix.report.evidence import scores
+from mcmix.report.evidence.unit_logs import UnitLogs
 from mcmix.report.frames import table_frame
 from mcmix.sampling import pointwise
 from mcmix.sampling.mode import Objective as Height
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 
 CLOSE = 3.0  # nats of log evidence below which two models are about as good (Kass and Raftery 1995)
 STARTS, MORE_STARTS = 2, 12  # draws and seedings from which a mode is searched, at first and where it is too low
+MANY_ROWS = 200_000  # of which a draw near the mode is the start, and the search is a short one
+THOROUGH, BRIEF = Search("fmin_l_bfgs_b"), Search("fmin_l_bfgs_b", iterlim=10, order=3, rounds=2)
 SAME = 0.01  # nats between heights of one mode
+MOST_VISITS = 5 * 10**8  # rows x draws, beyond which scores are computed from fewer draws
+FEWEST_DRAWS, MANY = 400, 12  # but from so many, and so many for each unknown
 SURE = CLOSE / 3.0  # nats of its error below which an evidence is read
 
 
@@ -60,10 +65,10 @@ def compare(
     models : mapping of name to MCMC
         Each after sampling; for numbers of components, ``{k: sampler_with(k) for k in range(1, 6)}``.
     draws : int
-        Draws of each that the scores are computed from.
+        Draws of each that the scores are computed from; fewer where there are more than 250,000 rows.
     calls : {"last", "all"}
     leave_one_out : bool
-        Whether to compute ``loo``, which takes about 0.1 ms for each unit; else its columns are NaN.
+        Whether to compute ``loo``, which takes up to 2 s for each model; else its columns are NaN.
 
     Returns
     -------
@@ -96,7 +101,9 @@ def compare(
     DIC 2 is that with the likelihood at the mode in the place of the predictive density, and only as good as the mode.
     DIC 4 answers another question, how well rows can be told apart, as ICL does. DIC with the posterior mean of the
     parameters (DIC 1) means nothing where labels switch, and is not here. ``loo`` does what all of them aim at, and
-    says where it fails. ``dic4`` and ``occupied`` are NaN with several label vectors.
+    says where it fails. Of more than 20,000 units, ``loo`` and ``waic`` are looked at in 5000, drawn evenly, and the
+    rest is told from the log likelihood of all (Magnusson, Vehtari, Jonasson and Andersen 2020). ``dic4`` and
+    ``occupied`` are NaN with several label vectors, ``dic4`` of more than 200,000 units too.
 
     Examples
     --------
@@ -115,11 +122,9 @@ def compare(
         came = "none" if isinstance(models, Mapping) else type(models).__name__
         raise ModelError(f"compare: expected models by name, got {came}")
     _refuse_other_data(models)
+    draws = min(_affordable(m, draws, calls) for m in models.values())
     left_out = {name: _left_out(m, draws, calls, leave_one_out) for name, m in models.items()}
-    behind = (
-        scores.behind([score for _, score in left_out.values()]) if leave_one_out else UNKNOWN * np.ones(len(models))
-    )
-    differences = zip(*behind, strict=True)
+    differences = zip(*_behind([score for _, score in left_out.values()], leave_one_out), strict=True)
     modes = _modes(models, calls)
     rows = {
         name: _row(models[name], draws, calls, logs, score, difference, modes[name])
@@ -152,27 +157,41 @@ def _refuse_other_data(models: Mapping[Any, Any]) -> None:
             raise ModelError(f"compare: expected models of the same data; {name!r} has other data than the first")
 
 
-UNKNOWN = np.full((2, 1), np.nan)
+def _left_out(m: Any, most: int, calls: str, wanted: bool) -> tuple[UnitLogs, scores.Score]:
+    """Log likelihood of each unit at draws, and the leave-one-out score where it is wanted."""
+    kept = m.draws(calls)
+    logs = UnitLogs.of(pointwise.unit_logs_by_draw(m.assembled, kept, most), kept.n_chains)
+    return logs, logs.leave_one_out() if wanted else scores.Score(np.nan, np.nan)
 
 
-def _left_out(m: Any, most: int, calls: str, wanted: bool) -> tuple[np.ndarray, scores.Score]:
-    """Log likelihood of each unit at draws (chains, draws, units), and the leave-one-out score where it is wanted."""
-    found, _ = pointwise.unit_log_likelihood(m.assembled, m.draws(calls), most)
-    logs = np.concatenate([x.reshape(*x.shape[:2], -1) for x in found.values()], axis=-1)
-    return logs, scores.leave_one_out(logs) if wanted else scores.Score(np.nan, np.nan)
+def _behind(found: list[scores.Score], wanted: bool) -> Any:
+    """By how much each is behind the best by leave-one-out, and the standard errors; NaN where it was not wanted."""
+    return scores.behind(found) if wanted else np.full((2, len(found)), np.nan)
+
+
+def _affordable(m: Any, draws: int, calls: str) -> int:
+    """How many draws each score looks at: of very many rows fewer, yet enough for its error to be small."""
+    rows, kept = _rows(m), m.draws(calls)
+    unknowns = sum(x[0, 0].size for x in kept.variables.values() if x[0, 0].size < rows)
+    return min(draws, max(MOST_VISITS // rows, FEWEST_DRAWS, MANY * unknowns))
+
+
+def _rows(m: Any) -> int:
+    """The most rows of any data."""
+    return max((len(np.atleast_1d(x)) for x in m.observed_data().values()), default=1)
 
 
 def _row(
-    m: Any, most: int, calls: str, logs: np.ndarray, left: scores.Score, difference: tuple[float, float], mode: _Mode
+    m: Any, most: int, calls: str, logs: UnitLogs, left: scores.Score, difference: tuple[float, float], mode: _Mode
 ) -> dict[str, float]:
     kept = m.draws(calls)
     proof = evidence(m, draws=most, calls=calls)
-    wide = scores.widely_applicable(logs)
+    wide = logs.widely_applicable()
     bic, icl = mode.criteria()
     complete, filled = complete_scores(m, kept, mode.target.marginal, most)
     criteria = {
-        "dic": scores.deviance_information(logs),
-        "dic2": scores.deviance_at_mode(logs, mode.height),
+        "dic": logs.deviance_information(),
+        "dic2": logs.deviance_at_mode(mode.height),
         "dic4": complete,
         "occupied": filled,
     }
@@ -226,12 +245,14 @@ class _Mode:
 
 def _modes(models: Mapping[Any, Any], calls: str) -> dict[Any, _Mode]:
     """The mode of each model; where one with fewer components of the same kind is more likely, searched again."""
-    found = {name: _mode(m, Integrand(m, m.draws(calls)), calls, STARTS) for name, m in models.items()}
+    starts = 1 if _rows(next(iter(models.values()))) > MANY_ROWS else STARTS
+    found = {name: _mode(m, Integrand(m, m.draws(calls)), calls, starts) for name, m in models.items()}
     for name in sorted(found, key=lambda n: found[n].target.view.size):
         floor = max([found[n].height for n in found if _is_within(models[n], models[name])], default=-np.inf)
         if found[name].height < floor - SAME:
-            again = _mode(models[name], found[name].target, calls, MORE_STARTS)
-            found[name] = max(found[name], again, key=lambda mode: mode.density)
+            if starts > 1:
+                again = _mode(models[name], found[name].target, calls, MORE_STARTS)
+                found[name] = max(found[name], again, key=lambda mode: mode.density)
             found[name].below = found[name].height < floor - SAME
     return found
 
@@ -240,8 +261,9 @@ def _mode(m: Any, target: Integrand, calls: str, starts: int) -> _Mode:
     """Search from the best draws of the chains and from seedings; a draw where no search ends at a mode."""
     height, kept = Height(target.marginal, target.view), m.draws(calls)
     points = best_draws(height, kept.variables, starts)
-    points += starts_of(m.model, m.rows, height, starts, np.random.SeedSequence(starts), with_draws=False).points
-    end = highest_mode(height, points, Search("fmin_l_bfgs_b"))
+    if starts > 1 or not points:
+        points += starts_of(m.model, m.rows, height, starts, np.random.SeedSequence(starts), with_draws=False).points
+    end = highest_mode(height, points, THOROUGH if starts > 1 else BRIEF)
     free = end.free if end.stationary else max(points, key=height)
     target.marginal.put_kept(target.view.kept(free))
     return _Mode(target, free, end.stationary, float(height(free)), target.marginal.log_likelihood())

@@ -33,6 +33,7 @@ MOST_SUMMARISED = 60  # elements of a variable in the table of the posterior
 MOST_PARTED = 20_000  # units of which a partition is searched: the search costs units times draws
 MOST_PANELS = 3  # columns of which there is a density each
 MOST_SHOWN = 12  # columns in the table of groups; all are in a folded one
+MOST_COMPARED = 100  # columns of data whose parameters are drawn from their prior
 MOST_CELLS = 2_000_000  # numbers in replicates of the data
 
 Words = str | Callable[[Any], str]
@@ -260,7 +261,7 @@ def _posterior(told: Told) -> Section:
     if others:
         caption = "Posterior of each, with mean and 95 % interval."
         attempts.append(Attempt(lambda: plots.facets(names, others), caption, words))
-    if m.model.data_nodes:
+    if m.model.data_nodes and all(x[:1].size <= MOST_COMPARED for x in told.data.values()):
         attempts.append(Attempt(lambda: plots.prior_posterior(m), "Prior (outlined) and posterior (filled).", words))
     pictures, missing = _tried(attempts)
     named = [Section("How components were named", [names.note])] if names.note else []

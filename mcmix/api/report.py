@@ -146,14 +146,17 @@ def _sections(told: Told, diagnosis: Diagnosis, why_none: str, notes: Sequence[s
         sure_section(told),
         missing_section(told),
         Section("Data and model", notes),
-        _diagnosis_section(diagnosis, told.is_relabelled),
+        _diagnosis_section(diagnosis, told.is_relabelled, tuple(told.data)),
         *depth(told),
     ]
 
 
-def _diagnosis_section(diagnosis: Diagnosis, relabelled: bool) -> Section:
+def _diagnosis_section(diagnosis: Diagnosis, relabelled: bool, data: tuple[str, ...]) -> Section:
+    """Findings, and the table of every quantity; missing cells of data have a section of their own."""
     found = [str(f) for f in diagnosis.findings if not (relabelled and f.kind.startswith("label switching"))]
-    table = Section("Every quantity: means, R-hat, effective sample sizes", table=diagnosis.table)
+    cells = [str(row).startswith(tuple(f"{name}[" for name in data)) for row in diagnosis.table.index]
+    shown = diagnosis.table[[not cell for cell in cells]]
+    table = Section("Every quantity: means, R-hat, effective sample sizes", table=shown)
     return Section("Diagnosis", [said for said in found if said not in diagnosis.verdict], details=[table])
 
 

@@ -144,13 +144,14 @@ class Search:
     tol: float = 1e-4
     eps: float = 1e-3
     order: int = 5
+    rounds: int = ROUNDS
 
 
 def run_from(target: Objective, begin: np.ndarray, search: Search) -> End:
     """The optimiser, then Newton steps."""
     free = _optimised(target, begin, search)
     free = free if target(free) >= target(begin) else begin
-    free, found, gain = climbed(target, free, target.view.bounded, search.eps, search.order)
+    free, found, gain = climbed(target, free, target.view.bounded, search.eps, search.order, search.rounds)
     stationary = gain < STATIONARY
     moved = np.abs(free - begin)[target.view.bounded]
     return End(free, found, stationary, not stationary and bool((moved > RAN).any()))
@@ -192,11 +193,11 @@ def scipy_method(method: str) -> str:
 
 
 def climbed(
-    target: Any, free: np.ndarray, bounded: np.ndarray, eps: float, order: int
+    target: Any, free: np.ndarray, bounded: np.ndarray, eps: float, order: int, rounds: int = ROUNDS
 ) -> tuple[np.ndarray, Curvature, float]:
     """Damped Newton steps until one would gain nothing; also the derivatives at the end, and what one would gain."""
     gain = np.inf
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         here = curvature(target, free, bounded, eps, order)
         if not here.finite:
             return free, here, np.inf

@@ -63,6 +63,17 @@ def unit_log_likelihood(
     return {n: x.reshape(draws.n_chains, -1, *x.shape[1:]) for n, x in found.items()}, positions
 
 
+def unit_logs_by_draw(compiled: CompiledModel, draws: Draws, at_most: int) -> Iterator[np.ndarray]:
+    """Log likelihood of every unit, all data nodes side by side, at evenly thinned draws, one after another.
+
+    Of so many draws at most, chain after chain, each chain as many; none is held, so rows may be many.
+    """
+    marginal = Marginal(record(compiled.model, rows=compiled.rows), compiled.model)
+    marginal.refuse_conditional("log_likelihood")
+    for _ in visited(marginal, draws, draws.thinned(at_most), "log_likelihood"):
+        yield np.concatenate([np.ravel(x) for x in marginal.pointwise().values()])
+
+
 def memberships(compiled: CompiledModel, draws: Draws, node: Stochastic, at_most: int) -> np.ndarray:
     """Posterior probability of each label for each unit, averaged over thinned draws (Rao-Blackwellised).
 

@@ -19,16 +19,31 @@ def sweeps_told(every: float = EVERY) -> Iterator[None]:
         yield
         return
     begun = last = time.perf_counter()
+    ended, lock = threading.Event(), threading.Lock()
 
     def listener(done: int, total: int) -> None:
         nonlocal last
         now = time.perf_counter()
-        if now - last >= every:
-            last = now
+        with lock:
+            due, last = now - last >= every, now if now - last >= every else last
+        if due:
             say(f"    {_so_far(done, total, now - begun)}")
 
-    with telling(listener):
-        yield
+    def waiting() -> None:  # the chains tell nothing while the model is compiled and starts are sought
+        while not ended.wait(every):
+            listener(0, 1)
+
+    def heard(done: int, total: int) -> None:
+        if done:
+            ended.set()
+        listener(done, total)
+
+    threading.Thread(target=waiting, daemon=True).start()
+    try:
+        with telling(heard):
+            yield
+    finally:
+        ended.set()
 
 
 def _so_far(done: int, total: int, seconds: float) -> str:

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 WELL, REFUSED, DOUBTFUL, STOPPED = 0, 1, 3, 130  # exit codes; 2 is the parser's
 CRITERIA = {"evidence": ("log_evidence", 1), "loo": ("loo", 1), "bic": ("bic", -1), "icl": ("icl", -1)}
 IN_WORDS = {"evidence": "the marginal likelihood", "loo": "leave-one-out", "bic": "BIC", "icl": "ICL"}
-MANY_ROWS = 20_000  # beyond which leave-one-out takes minutes
-FEWEST_DRAWS = 200
 SHOWN = ("log_evidence", "evidence_error", "loo", "loo_difference", "bic", "icl", "occupied")
 SMALLEST, LARGEST = 1e-100, 1e100  # of values whose squares are numbers still
 DRAWS, ROWS, COMPARISON = "draws.nc", "rows.csv", "comparison.csv"
@@ -144,13 +142,14 @@ def _begun(wish: Wish) -> Job:
 def _finished(job: Job) -> int:
     """Compare, choose the number of components, write everything."""
     wish, samplers = job.wish, job.complete
-    diagnoses = {k: m.diagnose() for k, m in samplers.items()}
+    with alive("still judging the draws"):
+        diagnoses = {k: m.diagnose() for k, m in samplers.items()}
     comparison, best = None, next(iter(samplers))
     probability = None
     if len(samplers) > 1:
         say("comparing them, of which the evidence takes longest")
         with alive("still comparing"):
-            comparison = _compared(job)
+            comparison = mc.compare(samplers)
         best, why = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()}, list(samplers))
         probability = _probability(comparison, wish, best, list(samplers))
         _write_table(comparison, wish.folder / COMPARISON)
@@ -161,16 +160,6 @@ def _finished(job: Job) -> int:
     if job.stopped:
         return STOPPED
     return WELL if diagnoses[best].ok else DOUBTFUL
-
-
-def _compared(job: Job) -> Comparison:
-    """The comparison; of many rows at fewer draws, whose errors rows make small, and without leave-one-out."""
-    rows = len(job.kept)
-    few = rows <= MANY_ROWS
-    if few or job.wish.choose == "loo":
-        return mc.compare(job.complete)
-    say(f"  more than {MANY_ROWS} rows: without leave-one-out (--choose loo asks for it)")
-    return mc.compare(job.complete, draws=max(2000 * MANY_ROWS // rows, FEWEST_DRAWS), leave_one_out=False)
 
 
 def _probability(comparison: Comparison, wish: Wish, best: int, numbers: Sequence[int]) -> float | None:
@@ -323,24 +312,28 @@ def _sample(job: Job, k: int) -> None:
     KeyboardInterrupt
         If it came before there was any draw.
     """
-    wish = job.wish
-    m = mc.MCMC(mixture(job.choice.parts, job.kept, k))
-    iterations = wish.burn + wish.draws * wish.thin
-    say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
     try:
-        with kept_back(), sweeps_told():  # the verdict is printed below, beside the number of components it is of
-            m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed)
+        _drawn(job, k)
     except KeyboardInterrupt:
         if not job.samplers:
             raise
         job.stopped = True
-        return
+
+
+def _drawn(job: Job, k: int) -> None:
+    """Draw, write, judge."""
+    wish = job.wish
+    iterations = wish.burn + wish.draws * wish.thin
+    say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
+    with kept_back(), sweeps_told():  # the verdict is printed below, beside the number of components it is of
+        m = mc.MCMC(mixture(job.choice.parts, job.kept, k))
+        m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed)
     job.stopped = m.interrupted
     if _n_draws(m) == 0:
         return
-    job.samplers[k] = m
-    to_netcdf(m.to_arviz(), _draws_of(k, wish))
-    with alive("still judging the draws"):
+    with alive("still writing and judging the draws"):
+        to_netcdf(m.to_arviz(), _draws_of(k, wish))
+        job.samplers[k] = m
         headline = m.diagnose().headline
     say(f"    {m.sampling_wall_seconds:.1f} s; {headline}")
 
