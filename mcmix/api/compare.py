@@ -14,7 +14,7 @@ from mcmix.api.complete_data import complete_scores
 from mcmix.api.evidence import Integrand, evidence
 from mcmix.errors import ModelError
 from mcmix.report.evidence import scores
-from mcmix.report.evidence.unit_logs import UnitLogs
+from mcmix.report.evidence.unit_logs import UnitLogs, units_looked_at
 from mcmix.report.frames import table_frame
 from mcmix.sampling import pointwise
 from mcmix.sampling.mode import Objective as Height
@@ -160,7 +160,7 @@ def _refuse_other_data(models: Mapping[Any, Any]) -> None:
 def _left_out(m: Any, most: int, calls: str, wanted: bool) -> tuple[UnitLogs, scores.Score]:
     """Log likelihood of each unit at draws, and the leave-one-out score where it is wanted."""
     kept = m.draws(calls)
-    logs = UnitLogs.of(pointwise.unit_logs_by_draw(m.assembled, kept, most), kept.n_chains)
+    logs = UnitLogs(*pointwise.unit_logs(m.assembled, kept, most, units_looked_at))
     return logs, logs.leave_one_out() if wanted else scores.Score(np.nan, np.nan)
 
 

@@ -22,7 +22,8 @@ from mcmix.report.evidence.bridge import Estimate, bridge, importance
 from mcmix.report.labels.domain import Domain
 from mcmix.report.labels.relabelled import exchanged
 from mcmix.report.labels.roles import LabelRoles
-from mcmix.sampling.marginal import Marginal, summable
+from mcmix.sampling.few_rows import FewRows
+from mcmix.sampling.marginal import summable
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.structure.component_tables import component_tables
 from mcmix.structure.recording import record
@@ -151,7 +152,7 @@ class Integrand:
     """Log density over free coordinates, times the number of alike parts, zero outside the chosen one."""
 
     def __init__(self, m: Any, draws: Draws):
-        self.marginal = Marginal(record(m.model, rows=m.rows), m.model)
+        self.marginal = FewRows(record(m.model, rows=m.rows), m.model)
         summable(self.marginal, "evidence")
         gone = [*self.marginal.labels, *self.marginal.left_out]
         self.view = Unconstrained([n for n in m.model.stochastics if n not in gone])
@@ -184,11 +185,7 @@ class Integrand:
         named = {n.name: x[None] for n, x in values.items()}
         for name, domain in self.domains.items():
             inside &= domain.holds(_tables(self.roles[name], named, domain))
-        found = np.full(len(free), -np.inf)
-        for i in np.flatnonzero(inside):
-            self.marginal.put_kept({n: x[i] for n, x in kept.items()})
-            found[i] = self.marginal.log_density()
-        return found + self.view.log_jacobian(free) + self.log_parts
+        return self.marginal.log_densities(kept, inside) + self.view.log_jacobian(free) + self.log_parts
 
 
 def _refuse_shared(m: Any) -> None:

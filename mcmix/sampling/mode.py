@@ -87,14 +87,9 @@ class Objective:
         """Log density at points (n, size): they are carried over to the unknowns' own scales all at once."""
         near = np.isfinite(points).all(axis=1) & (np.abs(points[:, self.view.bounded]) <= WALL).all(axis=1)
         found = np.full(len(points), -np.inf)
-        if not near.any():
-            return found
-        kept = self.view.kept(points[near])
-        inside = self.view.inside(kept)
-        for i, place in enumerate(np.flatnonzero(near)):
-            if inside[i]:
-                self.marginal.put_kept({n: x[i] for n, x in kept.items()})
-                found[place] = self.marginal.log_density()
+        if near.any():
+            kept = self.view.kept(points[near])
+            found[near] = self.marginal.log_densities(kept, self.view.inside(kept))
         return found
 
     def of_kept(self, kept: dict[Stochastic, np.ndarray]) -> float:

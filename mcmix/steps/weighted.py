@@ -136,6 +136,11 @@ class WeightedLevels:
             self._made[number] = self._binned(number)
         return self._made[number]
 
+    def some(self, chosen: np.ndarray) -> Weighted:
+        """Some rows alone, each of which stands for itself."""
+        values = self.x[chosen]
+        return Weighted(self.block.label, WeightedRows(values, np.ones(len(values)), False), values)
+
     def _binned(self, number: int) -> Weighted | None:
         low, high = np.quantile(self.scaled[:: max(1, len(self.scaled) // 10_000)], [0.01, 0.99])
         if not high > low:

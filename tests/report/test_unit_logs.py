@@ -13,10 +13,11 @@ def both(monkeypatch):
     rng = np.random.default_rng(1)
     x = rng.normal(0.0, 1.0, 800)
     logs = -0.5 * (x - rng.normal(x.mean(), 800**-0.5, 400)[:, None]) ** 2
-    whole = UnitLogs.of(iter(logs), 2)
+    logs = logs.reshape(2, 200, 800)
+    whole = UnitLogs(logs, logs.sum(axis=-1), 800)
     monkeypatch.setattr(unit_logs, "MOST_UNITS", 300)
     monkeypatch.setattr(unit_logs, "SOME_UNITS", 200)
-    return whole, UnitLogs.of(iter(logs), 2)
+    return whole, UnitLogs(logs[:, :, unit_logs.units_looked_at(800)], whole.total, 800)
 
 
 def test_few_units_are_all_kept(both):

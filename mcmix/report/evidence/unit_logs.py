@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,20 +35,6 @@ class UnitLogs:
     some: np.ndarray
     total: np.ndarray
     n_units: int
-
-    @classmethod
-    def of(cls, by_draw: Iterable[np.ndarray], n_chains: int) -> UnitLogs:
-        """From the log likelihood of all units, draw by draw."""
-        kept: list[np.ndarray] = []
-        totals: list[float] = []
-        chosen: np.ndarray | slice | None = None
-        n_units = 0
-        for logs in by_draw:
-            chosen = _chosen(logs.size) if chosen is None else chosen
-            kept.append(logs[chosen])
-            totals.append(float(logs.sum()))
-            n_units = logs.size
-        return cls(np.array(kept).reshape(n_chains, -1, kept[0].size), np.reshape(totals, (n_chains, -1)), n_units)
 
     @property
     def is_whole(self) -> bool:
@@ -98,11 +83,11 @@ class UnitLogs:
         )
 
 
-def _chosen(n_units: int) -> np.ndarray | slice:
+def units_looked_at(n_units: int) -> np.ndarray | slice:
     """The same units for every model of the same data, whatever their order says."""
     if n_units <= MOST_UNITS:
         return slice(None)
     return np.sort(np.random.default_rng(n_units).choice(n_units, SOME_UNITS, replace=False))
 
 
-__all__ = ["UnitLogs"]
+__all__ = ["UnitLogs", "units_looked_at"]
