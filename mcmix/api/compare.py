@@ -17,15 +17,16 @@ from mcmix.report.evidence import scores
 from mcmix.report.evidence.unit_logs import UnitLogs, units_looked_at
 from mcmix.report.frames import table_frame
 from mcmix.sampling import pointwise
+from mcmix.sampling.few_rows import FewRows
+from mcmix.sampling.mode import End, Search, best_draws, highest_mode, starts_of
 from mcmix.sampling.mode import Objective as Height
-from mcmix.sampling.mode import Search, best_draws, highest_mode, starts_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 CLOSE = 3.0  # nats of log evidence below which two models are about as good (Kass and Raftery 1995)
 STARTS, MORE_STARTS = 2, 12  # draws and seedings from which a mode is searched, at first and where it is too low
-MANY_ROWS = 200_000  # of which a draw near the mode is the start, and the search is a short one
+MANY_ROWS = 200_000  # of which draws alone are starts, and the search is a short one where no few rows stand for them
 THOROUGH, BRIEF = Search("fmin_l_bfgs_b"), Search("fmin_l_bfgs_b", iterlim=10, order=3, rounds=2)
 SAME = 0.01  # nats between heights of one mode
 MOST_VISITS = 5 * 10**8  # rows x draws, beyond which scores are computed from fewer draws
@@ -65,7 +66,8 @@ def compare(
     models : mapping of name to MCMC
         Each after sampling; for numbers of components, ``{k: sampler_with(k) for k in range(1, 6)}``.
     draws : int
-        Draws of each that the scores are computed from; fewer where there are more than 250,000 rows.
+        Draws of each that the scores are computed from; fewer of more than 250,000 rows that no few weighted rows stand
+        for.
     calls : {"last", "all"}
     leave_one_out : bool
         Whether to compute ``loo``, which takes up to 2 s for each model; else its columns are NaN.
@@ -122,14 +124,11 @@ def compare(
         came = "none" if isinstance(models, Mapping) else type(models).__name__
         raise ModelError(f"compare: expected models by name, got {came}")
     _refuse_other_data(models)
-    draws = min(_affordable(m, draws, calls) for m in models.values())
-    left_out = {name: _left_out(m, draws, calls, leave_one_out) for name, m in models.items()}
-    differences = zip(*_behind([score for _, score in left_out.values()], leave_one_out), strict=True)
     modes = _modes(models, calls)
-    rows = {
-        name: _row(models[name], draws, calls, logs, score, difference, modes[name])
-        for (name, (logs, score)), difference in zip(left_out.items(), differences, strict=True)
-    }
+    draws = min(_affordable(m, modes[name].target.marginal, draws, calls) for name, m in models.items())
+    found = {name: _row(m, draws, calls, leave_one_out, modes[name]) for name, m in models.items()}
+    rows = {name: row for name, (row, _) in found.items()}
+    _put_differences(rows, [score for _, score in found.values()], leave_one_out)
     columns = {c: np.array([row[c] for row in rows.values()]) for c in next(iter(rows.values()))}
     logs = columns["log_evidence"]
     columns["probability"] = np.exp(logs - logsumexp(logs))
@@ -157,20 +156,17 @@ def _refuse_other_data(models: Mapping[Any, Any]) -> None:
             raise ModelError(f"compare: expected models of the same data; {name!r} has other data than the first")
 
 
-def _left_out(m: Any, most: int, calls: str, wanted: bool) -> tuple[UnitLogs, scores.Score]:
-    """Log likelihood of each unit at draws, and the leave-one-out score where it is wanted."""
-    kept = m.draws(calls)
-    logs = UnitLogs(*pointwise.unit_logs(m.assembled, kept, most, units_looked_at))
-    return logs, logs.leave_one_out() if wanted else scores.Score(np.nan, np.nan)
-
-
-def _behind(found: list[scores.Score], wanted: bool) -> Any:
+def _put_differences(rows: dict[Any, dict[str, float]], left: list[scores.Score], wanted: bool) -> None:
     """By how much each is behind the best by leave-one-out, and the standard errors; NaN where it was not wanted."""
-    return scores.behind(found) if wanted else np.full((2, len(found)), np.nan)
+    behind, errors = scores.behind(left) if wanted else np.full((2, len(left)), np.nan)
+    for row, difference, error in zip(rows.values(), behind, errors, strict=True):
+        row |= {"loo_difference": float(difference), "loo_difference_error": float(error)}
 
 
-def _affordable(m: Any, draws: int, calls: str) -> int:
-    """How many draws each score looks at: of very many rows fewer, yet enough for its error to be small."""
+def _affordable(m: Any, marginal: FewRows, draws: int, calls: str) -> int:
+    """How many draws each score looks at: of very many rows for which no few stand, fewer, yet enough of them."""
+    if marginal.is_short:
+        return draws
     rows, kept = _rows(m), m.draws(calls)
     unknowns = sum(x[0, 0].size for x in kept.variables.values() if x[0, 0].size < rows)
     return min(draws, max(MOST_VISITS // rows, FEWEST_DRAWS, MANY * unknowns))
@@ -181,10 +177,11 @@ def _rows(m: Any) -> int:
     return max((len(np.atleast_1d(x)) for x in m.observed_data().values()), default=1)
 
 
-def _row(
-    m: Any, most: int, calls: str, logs: UnitLogs, left: scores.Score, difference: tuple[float, float], mode: _Mode
-) -> dict[str, float]:
+def _row(m: Any, most: int, calls: str, leave_one_out: bool, mode: _Mode) -> tuple[dict[str, float], scores.Score]:
+    """A model's line, and its leave-one-out score by unit; what was computed by draw and unit is let go."""
     kept = m.draws(calls)
+    logs = UnitLogs(*pointwise.unit_logs(m.assembled, kept, most, units_looked_at))
+    left = logs.leave_one_out() if leave_one_out else scores.Score(np.nan, np.nan)
     proof = evidence(m, draws=most, calls=calls)
     wide = logs.widely_applicable()
     bic, icl = mode.criteria()
@@ -196,13 +193,13 @@ def _row(
         "occupied": filled,
     }
     with_errors = {n: x for name, s in criteria.items() for n, x in ((name, s.value), (f"{name}_error", s.error))}
-    return {
+    row = {
         "log_evidence": proof.log,
         "evidence_error": proof.error if proof.agree else np.inf,
         "loo": left.value,
         "loo_error": left.error,
-        "loo_difference": difference[0],
-        "loo_difference_error": difference[1],
+        "loo_difference": np.nan,
+        "loo_difference_error": np.nan,
         "loo_unreliable": left.trouble,
         "waic": wide.value,
         "waic_error": wide.error,
@@ -212,6 +209,7 @@ def _row(
         "mode_unsure": float(mode.unsure),
         **with_errors,
     }
+    return row, left
 
 
 @dataclass
@@ -245,12 +243,11 @@ class _Mode:
 
 def _modes(models: Mapping[Any, Any], calls: str) -> dict[Any, _Mode]:
     """The mode of each model; where one with fewer components of the same kind is more likely, searched again."""
-    starts = 1 if _rows(next(iter(models.values()))) > MANY_ROWS else STARTS
-    found = {name: _mode(m, Integrand(m, m.draws(calls)), calls, starts) for name, m in models.items()}
+    found = {name: _mode(m, Integrand(m, m.draws(calls)), calls, STARTS) for name, m in models.items()}
     for name in sorted(found, key=lambda n: found[n].target.view.size):
         floor = max([found[n].height for n in found if _is_within(models[n], models[name])], default=-np.inf)
         if found[name].height < floor - SAME:
-            if starts > 1:
+            if _rows(models[name]) <= MANY_ROWS:
                 again = _mode(models[name], found[name].target, calls, MORE_STARTS)
                 found[name] = max(found[name], again, key=lambda mode: mode.density)
             found[name].below = found[name].height < floor - SAME
@@ -258,15 +255,29 @@ def _modes(models: Mapping[Any, Any], calls: str) -> dict[Any, _Mode]:
 
 
 def _mode(m: Any, target: Integrand, calls: str, starts: int) -> _Mode:
-    """Search from the best draws of the chains and from seedings; a draw where no search ends at a mode."""
-    height, kept = Height(target.marginal, target.view), m.draws(calls)
+    """Search from the best draws of the chains and from seedings; a draw where no search ends at a mode.
+
+    Of many rows draws alone are starts, and where no few rows stand for them the search is a short one from the best.
+    """
+    height, kept, many = Height(target.marginal, target.view), m.draws(calls), _rows(m) > MANY_ROWS
     points = best_draws(height, kept.variables, starts)
-    if starts > 1 or not points:
+    brief = many and not target.marginal.is_short
+    if brief:
+        points = points[:1]
+    if not many or not points:
         points += starts_of(m.model, m.rows, height, starts, np.random.SeedSequence(starts), with_draws=False).points
-    end = highest_mode(height, points, THOROUGH if starts > 1 else BRIEF)
+    end = _end(height, target.marginal, points, BRIEF if brief else THOROUGH)
     free = end.free if end.stationary else max(points, key=height)
     target.marginal.put_kept(target.view.kept(free))
     return _Mode(target, free, end.stationary, float(height(free)), target.marginal.log_likelihood())
+
+
+def _end(height: Height, marginal: FewRows, points: list[np.ndarray], search: Search) -> End:
+    """Where the search ends, with as many weighted rows as that takes, where few stand for all."""
+    level = marginal.level
+    found = highest_mode(height, points, search)
+    height.many(found.free[None])  # looks at all rows too
+    return found if marginal.level == level else _end(height, marginal, [found.free, *points], search)
 
 
 def _is_within(small: Any, large: Any) -> bool:

@@ -444,4 +444,6 @@ def _swapped(compiled: CompiledModel) -> list[ComponentTables]:
     return [t for t in found if t.swaps]
 
 
-__all__ = ["METHODS", "Found", "Search", "Starts", "Objective", "best_draws", "find_mode", "highest_mode", "starts_of"]
+__all__ = [
+    "METHODS", "End", "Found", "Objective", "Search", "Starts", "best_draws", "find_mode", "highest_mode", "starts_of",
+]  # fmt: skip
