@@ -276,7 +276,7 @@ def _end(height: Height, marginal: FewRows, points: list[np.ndarray], search: Se
     """Where the search ends, with as many weighted rows as that takes, where few stand for all."""
     level = marginal.level
     found = highest_mode(height, points, search)
-    height.many(found.free[None])  # looks at all rows too
+    height.many(found.free[None], compared=True)
     return found if marginal.level == level else _end(height, marginal, [found.free, *points], search)
 
 

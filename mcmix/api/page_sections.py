@@ -34,7 +34,11 @@ MOST_PARTED = 20_000  # units of which a partition is searched: the search costs
 MOST_PANELS = 3  # columns of which there is a density each
 MOST_SHOWN = 12  # columns in the table of groups; all are in a folded one
 MOST_COMPARED = 100  # columns of data whose parameters are drawn from their prior
-MOST_CELLS = 2_000_000  # numbers in replicates of the data
+MOST_CELLS = 2_000_000  # numbers in a replicate of the data
+REPLICATES, MOST_REPLICATED = (
+    (12, 60),
+    2 * 10**7,
+)  # fewest and most replicates, and numbers in them beyond which they are few
 
 Words = str | Callable[[Any], str]
 
@@ -281,8 +285,13 @@ def _checks(told: Told) -> Section:
         if data.size <= MOST_CELLS:
             caption = f"Data {name} beside replicates of them from the posterior."
             words = f"Histogram of {data.size} values of {name} among histograms of data that the model would draw."
+            copies = int(np.clip(MOST_REPLICATED // data.size, *REPLICATES))
             attempts.append(
-                Attempt(lambda name=name: plots.predictive_check(told.m, name), caption, words)  # type: ignore[misc]
+                Attempt(
+                    lambda name=name, n=copies: plots.predictive_check(told.m, name, draws=n),  # type: ignore[misc]
+                    caption,
+                    words,
+                )
             )
     pictures, missing = _tried(attempts)
     return Section("Check of the fit", missing, pictures=pictures, folded=True)

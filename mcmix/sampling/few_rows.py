@@ -28,9 +28,9 @@ NEAR = 30.0  # nats below the highest point, farther from which a difference cha
 class FewRows(Marginal):
     """A marginal whose log density and likelihood are told from few weighted rows, where these say what all say.
 
-    Which rows serve is settled where many points are asked about; single points are served by the same. All that is
-    asked about single units looks at all of them. Parameters and attributes are those of
-    :class:`mcmix.sampling.marginal.Marginal`.
+    Which rows serve is settled where many points are asked about; single points, and points that are not to be
+    compared, are served by the same. All that is asked about single units looks at all of them. Parameters and
+    attributes are those of :class:`mcmix.sampling.marginal.Marginal`.
 
     Attributes
     ----------
@@ -55,15 +55,19 @@ class FewRows(Marginal):
         return super().log_likelihood() if self._fewer is None else self._here(self._fewer, Marginal.log_likelihood)
 
     def _along(self, go: Callable[[int], None], count: int, asked: Callable[[Marginal], float]) -> np.ndarray:
+        few = self._fewer
+        return super()._along(go, count, asked if few is None else lambda whole: self._here(few, asked))
+
+    def _compared(self, go: Callable[[int], None], count: int, asked: Callable[[Marginal], float]) -> np.ndarray:
         if count and self._fewer is None:
             self._fewer = self._over_weighted(self.level)
-        while (few := self._fewer) is not None:
-            found = super()._along(go, count, lambda whole, few=few: whole._here(few, asked))  # type: ignore[misc]
+        while self._fewer is not None:
+            found = self._along(go, count, asked)
             if self._agrees(found, go, asked):
                 return found
             self.level += 1
             self._fewer = self._over_weighted(self.level)
-        return super()._along(go, count, asked)
+        return self._along(go, count, asked)
 
     def _agrees(self, found: np.ndarray, go: Callable[[int], None], asked: Callable[[Marginal], float]) -> bool:
         """Whether all rows say the same at the points that decide."""

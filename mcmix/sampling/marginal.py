@@ -133,7 +133,9 @@ class Marginal:
         total = self._run(self._prior, "log prior") + self._run(self._data, "log likelihood")
         return _plain(total + sum(group.joint(self) for group in self._groups))
 
-    def log_densities(self, kept: Mapping[Stochastic, np.ndarray], inside: np.ndarray) -> np.ndarray:
+    def log_densities(
+        self, kept: Mapping[Stochastic, np.ndarray], inside: np.ndarray, compared: bool = True
+    ) -> np.ndarray:
         """Log density at many points.
 
         Parameters
@@ -142,15 +144,18 @@ class Marginal:
             Values in the form in which a chain keeps them, one point after another.
         inside : ndarray of bool, shape (points,)
             Where to look; minus infinity elsewhere.
+        compared : bool
+            Whether few rows that stand for all are compared with all of them, where there are such.
         """
         found, where = np.full(len(inside), -np.inf), np.flatnonzero(inside)
-        found[where] = self._along(lambda i: self.put_kept(_at(kept, where[i])), len(where), Marginal.log_density)
+        along = self._compared if compared else self._along
+        found[where] = along(lambda i: self.put_kept(_at(kept, where[i])), len(where), Marginal.log_density)
         return found
 
     def log_likelihoods(self, values: Mapping[Stochastic, np.ndarray]) -> np.ndarray:
         """Log likelihood at many points, whose values (as users see them) stand one point after another."""
         count = len(next(iter(values.values()), ()))
-        return self._along(lambda i: self.put(_at(values, i)), count, Marginal.log_likelihood)
+        return self._compared(lambda i: self.put(_at(values, i)), count, Marginal.log_likelihood)
 
     def _along(self, go: Callable[[int], None], count: int, asked: Callable[[Marginal], float]) -> np.ndarray:
         """What is asked, at one point after another."""
@@ -159,6 +164,8 @@ class Marginal:
             go(i)
             found[i] = asked(self)
         return found
+
+    _compared = _along
 
     def log_likelihood(self) -> float:
         """Log likelihood of the data at the present point; unknowns that share labels with data are given."""

@@ -83,13 +83,16 @@ class Objective:
             return -np.inf
         return self.of_kept(self.view.kept(free))
 
-    def many(self, points: np.ndarray) -> np.ndarray:
-        """Log density at points (n, size): they are carried over to the unknowns' own scales all at once."""
+    def many(self, points: np.ndarray, compared: bool = False) -> np.ndarray:
+        """Log density at points (n, size): they are carried over to the unknowns' own scales all at once.
+
+        With `compared`, few rows that stand for all are compared with all of them.
+        """
         near = np.isfinite(points).all(axis=1) & (np.abs(points[:, self.view.bounded]) <= WALL).all(axis=1)
         found = np.full(len(points), -np.inf)
         if near.any():
             kept = self.view.kept(points[near])
-            found[near] = self.marginal.log_densities(kept, self.view.inside(kept))
+            found[near] = self.marginal.log_densities(kept, self.view.inside(kept), compared)
         return found
 
     def of_kept(self, kept: dict[Stochastic, np.ndarray]) -> float:
@@ -420,7 +423,7 @@ def best_draws(target: Objective, draws: Mapping[str, np.ndarray], most: int) ->
     length = draws[nodes[0].name].shape[1]
     some = np.unique(np.linspace(0, length - 1, min(length, LOOKED_AT)).astype(int))
     free = target.view.free({n: draws[n.name][:, some] for n in nodes})
-    heights = target.many(free.reshape(-1, free.shape[-1])).reshape(free.shape[:2])
+    heights = target.many(free.reshape(-1, free.shape[-1]), compared=True).reshape(free.shape[:2])
     order = np.argsort(-heights.max(axis=1))[:most]
     return [free[c, heights[c].argmax()] for c in order if np.isfinite(heights[c]).any()]
 

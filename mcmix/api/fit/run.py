@@ -349,9 +349,9 @@ def _write(job: Job, best: int, comparison: Comparison | None, probability: floa
         name: DEGREES for part, name in zip(job.choice.parts, names_of(job.choice.parts), strict=True)
         if part.unit == "degrees"
     }  # fmt: skip
-    with alive("still working out which row belongs where"):
+    with alive("still working out and writing which row belongs where"):
         groups, why_none = groups_or_reason(m, "last", units) if best > 1 else (one_group(m, units), "")
-    links = _tables(job, best, comparison, groups)
+        links = _tables(job, best, comparison, groups)
     if groups is None:
         say(f"no groups can be told: {why_none}")
     title = f"{_listed(job.kept.columns)}: {best} group{'s' if best > 1 else ''}"
