@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 
 from mcmix.api.arguments import checked_sampler, may_hold_draws
 from mcmix.api.complete_data import complete_scores
-from mcmix.api.evidence import Integrand, evidence
+from mcmix.api.evidence import Evidence, Integrand, draws_needed, evidence
 from mcmix.errors import ModelError
 from mcmix.report.evidence import scores
 from mcmix.report.evidence.unit_logs import UnitLogs, units_looked_at
@@ -28,6 +28,7 @@ CLOSE = 3.0  # nats of log evidence below which two models are about as good (Ka
 STARTS, MORE_STARTS = 2, 12  # draws and seedings from which a mode is searched, at first and where it is too low
 MANY_ROWS = 200_000  # of which draws alone are starts, and the search is a short one where no few rows stand for them
 THOROUGH, BRIEF = Search("fmin_l_bfgs_b"), Search("fmin_l_bfgs_b", iterlim=10, order=3, rounds=2)
+MOST_WORK, MIDDLE = 5 * 10**9, 2000  # densities for second derivatives beyond which no mode is searched; draws then
 SAME = 0.01  # nats between heights of one mode
 MOST_VISITS = 5 * 10**8  # rows x draws, beyond which scores are computed from fewer draws
 FEWEST_DRAWS, MANY = 400, 12  # but from so many, and so many for each unknown
@@ -96,7 +97,9 @@ def compare(
     depends on the prior; the predictive scores ask about one more unit, and tend to favour more components. BIC and ICL
     count units (a vector, all rows of one label and a row whose label is known are one each), and as parameters all
     continuous unknowns, hyperparameters too. Labels are summed out everywhere but in ``icl`` and ``dic4``, which count
-    the labels as data and so punish components that overlap.
+    the labels as data and so punish components that overlap. Where a search for the mode would take many minutes, as of
+    thousands of unknowns, BIC, ICL and DIC 2 are at the mean of the draws; ``log_evidence`` is NaN where it takes more
+    draws than there are, six for each unknown.
 
     Of the criteria for models with missing data (Celeux, Forbes, Robert and Titterington 2006), DIC 3 depends on no
     estimate of the parameters, hence on neither labels, parametrisation nor a search: of the three, trust ``dic``.
@@ -182,7 +185,7 @@ def _row(m: Any, most: int, calls: str, leave_one_out: bool, mode: _Mode) -> tup
     kept = m.draws(calls)
     logs = UnitLogs(*pointwise.unit_logs(m.assembled, kept, most, units_looked_at))
     left = logs.leave_one_out() if leave_one_out else scores.Score(np.nan, np.nan)
-    proof = evidence(m, draws=most, calls=calls)
+    proof = _proof(m, mode.target.view.size, most, calls)
     wide = logs.widely_applicable()
     bic, icl = mode.criteria()
     complete, filled = complete_scores(m, kept, mode.target.marginal, most)
@@ -194,8 +197,8 @@ def _row(m: Any, most: int, calls: str, leave_one_out: bool, mode: _Mode) -> tup
     }
     with_errors = {n: x for name, s in criteria.items() for n, x in ((name, s.value), (f"{name}_error", s.error))}
     row = {
-        "log_evidence": proof.log,
-        "evidence_error": proof.error if proof.agree else np.inf,
+        "log_evidence": np.nan if proof is None else proof.log,
+        "evidence_error": proof.error if proof is not None and proof.agree else np.inf,
         "loo": left.value,
         "loo_error": left.error,
         "loo_difference": np.nan,
@@ -210,6 +213,14 @@ def _row(m: Any, most: int, calls: str, leave_one_out: bool, mode: _Mode) -> tup
         **with_errors,
     }
     return row, left
+
+
+def _proof(m: Any, unknowns: int, most: int, calls: str) -> Evidence | None:
+    """The evidence, from as many draws as it takes; None where there are not so many."""
+    kept, needed = m.draws(calls), draws_needed(unknowns)
+    if kept.n_chains * kept.n_draws < needed:
+        return None
+    return evidence(m, draws=max(most, needed + kept.n_chains), calls=calls)
 
 
 @dataclass
@@ -259,6 +270,8 @@ def _mode(m: Any, target: Integrand, calls: str, starts: int) -> _Mode:
 
     Of many rows draws alone are starts, and where no few rows stand for them the search is a short one from the best.
     """
+    if _work(m, target) > MOST_WORK:
+        return _at_the_middle(m, target, calls)
     height, kept, many = Height(target.marginal, target.view), m.draws(calls), _rows(m) > MANY_ROWS
     points = best_draws(height, kept.variables, starts)
     brief = many and not target.marginal.is_short
@@ -270,6 +283,25 @@ def _mode(m: Any, target: Integrand, calls: str, starts: int) -> _Mode:
     free = end.free if end.stationary else max(points, key=height)
     target.marginal.put_kept(target.view.kept(free))
     return _Mode(target, free, end.stationary, float(height(free)), target.marginal.log_likelihood())
+
+
+def _work(m: Any, target: Integrand) -> float:
+    """Log densities of single numbers that second derivatives of the log density ask for; none where few rows serve."""
+    if target.marginal.is_short:
+        return 0.0
+    numbers = sum(np.size(x) for x in m.observed_data().values())
+    return float(target.view.size) ** 2 * numbers * max([1, *(b.label.n_labels for b in m.assembled.structure.blocks)])
+
+
+def _at_the_middle(m: Any, target: Integrand, calls: str) -> _Mode:
+    """The mean of the draws in the place of a mode that is dear to search; sure where it lies above the draws."""
+    draws = target.draws_at(m.draws(calls), MIDDLE)
+    middle = draws.reshape(-1, draws.shape[2]).mean(axis=0)
+    height = Height(target.marginal, target.view)
+    best = max(best_draws(height, m.draws(calls).variables, 1), key=height, default=middle)
+    free = max((middle, best), key=height)
+    target.marginal.put_kept(target.view.kept(free))
+    return _Mode(target, free, free is middle, float(height(free)), target.marginal.log_likelihood())
 
 
 def _end(height: Height, marginal: FewRows, points: list[np.ndarray], search: Search) -> End:
@@ -322,10 +354,14 @@ def _least(names: list[str], values: np.ndarray) -> str:
 
 def _doubt(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
     """The models whose evidence is not known well enough, in words; empty where there are none."""
-    unsure = [name for name, error in zip(names, columns["evidence_error"], strict=True) if not error < SURE]
-    if not unsure:
-        return ""
-    return f"the evidence of {', '.join(unsure)} is unsure (its two estimates differ, or its error is large): draw more"
+    absent = [name for name, log in zip(names, columns["log_evidence"], strict=True) if np.isnan(log)]
+    doubts = [(names[i], error) for i, error in enumerate(columns["evidence_error"]) if names[i] not in absent]
+    unsure = [name for name, error in doubts if not error < SURE]
+    said = [f"the evidence of {', '.join(absent)} takes more draws than there are, so many are its unknowns"] * bool(
+        absent
+    )
+    why = "(its two estimates differ, or its error is large): draw more"
+    return "; ".join(said + [f"the evidence of {', '.join(unsure)} is unsure {why}"] * bool(unsure))
 
 
 def _by_evidence(names: list[str], columns: Mapping[str, np.ndarray]) -> str:

@@ -127,7 +127,7 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     checked_sampler(m, "evidence")
     target = Integrand(m, m.draws(calls))
     own = target.draws_at(m.draws(calls), at_least_one(draws, "draws", "evidence"))
-    needed = max(2 * FEWEST, TIMES * own.shape[2])
+    needed = draws_needed(own.shape[2])
     if own.shape[1] < needed // max(1, own.shape[0]) or own.shape[0] * own.shape[1] < needed:
         raise ModelError(
             f"evidence: expected at least {needed} draws, got {own.shape[0] * own.shape[1]} ({own.shape[2]} free "
@@ -146,6 +146,11 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     seen = at_a_glance(m, m.draws(calls))
     verdict = seen.headline if seen.wrong else ""
     return Evidence(bridge(on_draws.reshape(met.shape[:2]), at[0]), importance(at[1]), verdict)
+
+
+def draws_needed(unknowns: int) -> int:
+    """How many draws the evidence takes at least, where so many numbers are unknown."""
+    return max(2 * FEWEST, TIMES * unknowns)
 
 
 class Integrand:
@@ -214,4 +219,4 @@ def _tables(roles: LabelRoles, values: Mapping[str, np.ndarray], domain: Domain)
     return dict(zip(domain.components.tables, found, strict=True))
 
 
-__all__ = ["Evidence", "Integrand", "evidence"]
+__all__ = ["Evidence", "Integrand", "draws_needed", "evidence"]

@@ -266,13 +266,14 @@ def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numb
     ModelError
         If nothing has a score.
     """
-    column, sign = CRITERIA[wish.choose]
+    by = _criterion(comparison, wish)
+    column, sign = CRITERIA[by]
     scores = sign * comparison.table[column].to_numpy(dtype=float)
     counted = np.isfinite(scores)
     if not counted.any():
         raise ModelError(f"--choose {wish.choose}: no number of components has a score; take more --draws, or another")
-    reasons = {k: f"no {wish.choose} (too few draws, or none that it can be told from)" for k in _of(numbers, ~counted)}
-    if wish.choose == "evidence":
+    reasons = {k: f"no {by} (too few draws, or none that it can be told from)" for k in _of(numbers, ~counted)}
+    if by == "evidence":
         errors = comparison.table["evidence_error"].to_numpy(dtype=float)
         fine = np.array([trusted[k] for k in numbers])
         better = [(errors < 1.0) & fine, errors < 1.0, np.isfinite(errors), counted]
@@ -282,7 +283,14 @@ def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numb
         counted = among
     best = numbers[int(np.argmax(np.where(counted, scores, -np.inf)))]
     aside = "; ".join(f"{k} has {reason}" for k, reason in sorted(reasons.items()))
-    return best, f"the best by {wish.choose}" + (f" of those that count; left aside: {aside}" if aside else "")
+    instead = ", as the evidence of so many unknowns takes more --draws" if by != wish.choose else ""
+    return best, f"the best by {by}{instead}" + (f" of those that count; left aside: {aside}" if aside else "")
+
+
+def _criterion(comparison: Comparison, wish: Wish) -> str:
+    """What decides: what was asked for, but BIC in the place of an evidence that is not known of every number."""
+    unknown = comparison.table["log_evidence"].isna().to_numpy().any()
+    return "bic" if wish.choose == "evidence" and unknown else wish.choose
 
 
 def _of(numbers: Sequence[int], mask: np.ndarray) -> list[int]:
@@ -356,6 +364,7 @@ def _write(job: Job, best: int, comparison: Comparison | None, probability: floa
         say(f"no groups can be told: {why_none}")
     title = f"{_listed(job.kept.columns)}: {best} group{'s' if best > 1 else ''}"
     numbers = list(job.complete) if comparison is not None else []
+    criterion = wish.choose if comparison is None else _criterion(comparison, wish)
     priors = [
         f"Prior of {', '.join(p.columns[:3])}{' ...' if len(p.columns) > 3 else ''}: {p.prior}."
         for p in job.choice.parts
@@ -364,7 +373,7 @@ def _write(job: Job, best: int, comparison: Comparison | None, probability: floa
     notes = [*stopped, *(f"{n[:1].upper()}{n[1:]}." for n in job.notes), *priors, "Weights ~ Dirichlet(1, ..., 1)."]
     about = About(
         title, comparison, wish.command, notes, groups=groups, data=_listed(job.kept.columns), numbers=numbers,
-        probability=probability, criterion=IN_WORDS[wish.choose], units=units, links=links,
+        probability=probability, criterion=IN_WORDS[criterion], units=units, links=links,
     )  # fmt: skip
     say("drawing the page")
     with alive("still drawing the page"):
