@@ -95,8 +95,8 @@ def compare(
     -----
     The marginal likelihood (evidence) measures how well the prior predictive distribution predicts the data, and so
     depends on the prior; the predictive scores ask about one more unit, and tend to favour more components. BIC and ICL
-    count units (a vector, all rows of one label and a row whose label is known are one each), and as parameters all
-    continuous unknowns, hyperparameters too. Labels are summed out everywhere but in ``icl`` and ``dic4``, which count
+    count units (a vector, all rows of one label and a row whose label is known are one each; where models part the data
+    differently, the fewest of any), and as parameters all continuous unknowns, hyperparameters too. Labels are summed out everywhere but in ``icl`` and ``dic4``, which count
     the labels as data and so punish components that overlap. Where a search for the mode would take many minutes, as of
     thousands of unknowns, BIC, ICL and DIC 2 are at the mean of the draws; ``log_evidence`` is NaN where it takes more
     draws than there are, six for each unknown.
@@ -108,7 +108,7 @@ def compare(
     parameters (DIC 1) means nothing where labels switch, and is not here. ``loo`` does what all of them aim at, and
     says where it fails. Of more than 20,000 units, ``loo`` and ``waic`` are looked at in 5000, drawn evenly, and the
     rest is told from the log likelihood of all (Magnusson, Vehtari, Jonasson and Andersen 2020). ``dic4`` and
-    ``occupied`` are NaN with several label vectors, ``dic4`` of more than 200,000 units too.
+    ``occupied`` are NaN with several label vectors, ``dic4`` of more than 200,000 units, or 500 unknowns, too.
 
     Examples
     --------
@@ -129,7 +129,8 @@ def compare(
     _refuse_other_data(models)
     modes = _modes(models, calls)
     draws = min(_affordable(m, modes[name].target.marginal, draws, calls) for name, m in models.items())
-    found = {name: _row(m, draws, calls, leave_one_out, modes[name]) for name, m in models.items()}
+    units = min(mode.target.marginal.n_units for mode in modes.values())
+    found = {name: _row(m, draws, calls, leave_one_out, modes[name], units) for name, m in models.items()}
     rows = {name: row for name, (row, _) in found.items()}
     _put_differences(rows, [score for _, score in found.values()], leave_one_out)
     columns = {c: np.array([row[c] for row in rows.values()]) for c in next(iter(rows.values()))}
@@ -180,14 +181,16 @@ def _rows(m: Any) -> int:
     return max((len(np.atleast_1d(x)) for x in m.observed_data().values()), default=1)
 
 
-def _row(m: Any, most: int, calls: str, leave_one_out: bool, mode: _Mode) -> tuple[dict[str, float], scores.Score]:
+def _row(
+    m: Any, most: int, calls: str, leave_one_out: bool, mode: _Mode, units: int
+) -> tuple[dict[str, float], scores.Score]:
     """A model's line, and its leave-one-out score by unit; what was computed by draw and unit is let go."""
     kept = m.draws(calls)
     logs = UnitLogs(*pointwise.unit_logs(m.assembled, kept, most, units_looked_at))
     left = logs.leave_one_out() if leave_one_out else scores.Score(np.nan, np.nan)
     proof = _proof(m, mode.target.view.size, most, calls)
     wide = logs.widely_applicable()
-    bic, icl = mode.criteria()
+    bic, icl = mode.criteria(units)
     complete, filled = complete_scores(m, kept, mode.target.marginal, most)
     criteria = {
         "dic": logs.deviance_information(),
@@ -239,11 +242,11 @@ class _Mode:
         """Whether a higher one may have been missed."""
         return self.below or not self.stationary
 
-    def criteria(self) -> tuple[float, float]:
-        """BIC and ICL."""
+    def criteria(self, n_units: int) -> tuple[float, float]:
+        """BIC and ICL, where so many units were observed."""
         marginal = self.target.marginal
         marginal.put_kept(self.target.view.kept(self.free))
-        bic = scores.bayesian_information(self.height, self.target.view.size, marginal.n_units)
+        bic = scores.bayesian_information(self.height, self.target.view.size, n_units)
         icl = bic
         for label in marginal.label_vectors:
             shares = np.zeros((label.n_units, label.n_labels))
