@@ -96,10 +96,10 @@ def compare(
     The marginal likelihood (evidence) measures how well the prior predictive distribution predicts the data, and so
     depends on the prior; the predictive scores ask about one more unit, and tend to favour more components. BIC and ICL
     count units (a vector, all rows of one label and a row whose label is known are one each; where models part the data
-    differently, the fewest of any), and as parameters all continuous unknowns, hyperparameters too. Labels are summed out everywhere but in ``icl`` and ``dic4``, which count
-    the labels as data and so punish components that overlap. Where a search for the mode would take many minutes, as of
-    thousands of unknowns, BIC, ICL and DIC 2 are at the mean of the draws; ``log_evidence`` is NaN where it takes more
-    draws than there are, six for each unknown.
+    differently, the fewest of any), and as parameters all continuous unknowns, hyperparameters too. Labels are summed
+    out everywhere but in ``icl`` and ``dic4``, which count the labels as data and so punish components that overlap.
+    Where a search for the mode would take many minutes, as of thousands of unknowns, BIC, ICL and DIC 2 are at the mean
+    of the draws; ``log_evidence`` is NaN where it takes more draws than there are, six for each unknown.
 
     Of the criteria for models with missing data (Celeux, Forbes, Robert and Titterington 2006), DIC 3 depends on no
     estimate of the parameters, hence on neither labels, parametrisation nor a search: of the three, trust ``dic``.

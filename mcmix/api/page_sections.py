@@ -103,15 +103,26 @@ def fit_section(told: Told) -> Section:
             caption = "The rows in the first two columns, and where the groups lie in some draws from the posterior."
             attempts.append(
                 Attempt(
-                    lambda name=name: plots.ellipses(told.m, node=name),  # type: ignore[misc]
+                    lambda name=name: plots.ellipses(told.m, node=name, like=_probabilities(told)),  # type: ignore[misc]
                     caption,
                     about_columns(told.groups, len(data)),
                 )
             )
-    if told.groups is not None and len(told.groups.columns) > 1:
+    if told.groups is not None and len(told.groups.columns) > 1 and _says_something(told.groups):
         attempts.append(_profile(told.groups))
     pictures, missing = _tried(attempts)
     return Section("Fit", missing, pictures=pictures)
+
+
+def _probabilities(told: Told) -> np.ndarray | None:
+    """Of the rows' groups, where there are several."""
+    several = told.groups is not None and len(told.groups.names) > 1
+    return told.groups.memberships.probabilities if several and told.groups is not None else None
+
+
+def _says_something(groups: Groups) -> bool:
+    """Whether places of groups in their columns are no zeros: of one group, means lie at the columns' means."""
+    return len(groups.names) > 1 or all(c.kind == "binary" for c in groups.columns)
 
 
 def _has_ellipses(told: Told, name: str) -> bool:
@@ -188,7 +199,9 @@ def sure_section(told: Told) -> Section:
         comparison = told.comparison
         said.append(f"{comparison.reading[:1].upper()}{comparison.reading[1:]}.")
         caption = "Each number of groups by several scores, as its distance from the best one, which is orange."
-        attempts.append(Attempt(lambda: plots.comparison(comparison), caption, comparison.reading))
+        numbers = all(str(name).isdigit() for name in comparison.table.index)
+        label = "groups" if numbers else "model"
+        attempts.append(Attempt(lambda: plots.comparison(comparison, label=label), caption, comparison.reading))
     if told.groups is not None and len(told.groups.names) > 1:
         found = told.groups.memberships
         caption = "Probabilities of the groups for each row, rows by group; below, the doubtful rows alone."
@@ -283,7 +296,8 @@ def _checks(told: Told) -> Section:
     attempts = []
     for name, data in list(told.data.items())[:MOST_PANELS]:
         if data.size <= MOST_CELLS:
-            caption = f"Data {name} beside replicates of them from the posterior."
+            called = "The data" if len(told.data) == 1 else f"The data {name}"
+            caption = f"{called} beside replicates of them from the posterior."
             words = f"Histogram of {data.size} values of {name} among histograms of data that the model would draw."
             copies = int(np.clip(MOST_REPLICATED // data.size, *REPLICATES))
             attempts.append(

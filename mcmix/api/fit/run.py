@@ -144,19 +144,18 @@ def _finished(job: Job) -> int:
     wish, samplers = job.wish, job.complete
     with alive("still judging the draws"):
         diagnoses = {k: m.diagnose() for k, m in samplers.items()}
-    comparison, best = None, next(iter(samplers))
-    probability = None
+    comparison, decided = None, Decided(next(iter(samplers)))
     if len(samplers) > 1:
         say("comparing them, of which the evidence takes longest")
         with alive("still comparing"):
             comparison = mc.compare(samplers)
-        best, why = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()}, list(samplers))
-        probability = _probability(comparison, wish, best, list(samplers))
+        decided = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()}, list(samplers))
         _write_table(comparison, wish.folder / COMPARISON)
         table = comparison.table[list(SHOWN)].round(2).to_string()  # the page has the rest
-        say(f"\n{table}\n{comparison.reading}\n\nreported: {best} components ({why})\n")
+        say(f"\n{table}\n{comparison.reading}\n\nreported: {decided.told}\n")
+    best = decided.number
     say(verdict_of(diagnoses[best], relabelled=best > 1))
-    _write(job, best, comparison, probability, diagnoses[best].ok)
+    _write(job, decided, comparison, diagnoses[best].ok)
     if job.stopped:
         return STOPPED
     return WELL if diagnoses[best].ok else DOUBTFUL
@@ -252,11 +251,37 @@ def _left_out(frame: DataFrame, missing: str) -> np.ndarray:
 def best_number(comparison: Comparison, wish: Wish, trusted: Sequence[bool] = ()) -> int:
     """The number of components that is best by the criterion; see :func:`choice`."""
     every = dict(zip(wish.components, trusted or [True] * len(wish.components), strict=True))
-    return choice(comparison, wish, every, wish.components)[0]
+    return choice(comparison, wish, every, wish.components).number
 
 
-def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numbers: Sequence[int]) -> tuple[int, str]:
-    """The number of components that is best by the criterion, and in words among which, and which were left aside.
+@dataclass(frozen=True)
+class Decided:
+    """The number of components that is reported.
+
+    Attributes
+    ----------
+    number : int
+    why : str
+    aside : str
+        Which numbers do not count, and why.
+    probability : float or None
+        Of the number among all; None where nothing was compared, or it is not known.
+    """
+
+    number: int
+    why: str = ""
+    aside: str = ""
+    probability: float | None = None
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        aside = f" of those that count; left aside: {self.aside}" if self.aside else ""
+        return f"{self.number} component{'s' if self.number > 1 else ''} ({self.why}{aside})"
+
+
+def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numbers: Sequence[int]) -> Decided:
+    """The number of components that is best by the criterion, and which were left aside.
 
     Of evidence, those count that are known to less than a nat from chains that agree, as long as there are such; else
     those that are known at all. What has no score is left aside, whatever the criterion.
@@ -284,7 +309,7 @@ def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numb
     best = numbers[int(np.argmax(np.where(counted, scores, -np.inf)))]
     aside = "; ".join(f"{k} has {reason}" for k, reason in sorted(reasons.items()))
     instead = ", as the evidence of so many unknowns takes more --draws" if by != wish.choose else ""
-    return best, f"the best by {by}{instead}" + (f" of those that count; left aside: {aside}" if aside else "")
+    return Decided(best, f"the best by {by}{instead}", aside, _probability(comparison, wish, best, numbers))
 
 
 def _criterion(comparison: Comparison, wish: Wish) -> str:
@@ -351,8 +376,9 @@ def _draws_of(k: int, wish: Wish) -> Path:
     return wish.folder / (DRAWS if len(wish.components) == 1 else f"draws-{k}.nc")
 
 
-def _write(job: Job, best: int, comparison: Comparison | None, probability: float | None, trusted: bool) -> None:
-    wish, m = job.wish, job.samplers[best]
+def _write(job: Job, decided: Decided, comparison: Comparison | None, trusted: bool) -> None:
+    wish, best = job.wish, decided.number
+    m = job.samplers[best]
     units = {
         name: DEGREES for part, name in zip(job.choice.parts, names_of(job.choice.parts), strict=True)
         if part.unit == "degrees"
@@ -373,13 +399,23 @@ def _write(job: Job, best: int, comparison: Comparison | None, probability: floa
     notes = [*stopped, *(f"{n[:1].upper()}{n[1:]}." for n in job.notes), *priors, "Weights ~ Dirichlet(1, ..., 1)."]
     about = About(
         title, comparison, wish.command, notes, groups=groups, data=_listed(job.kept.columns), numbers=numbers,
-        probability=probability, criterion=IN_WORDS[criterion], units=units, links=links,
+        probability=decided.probability, criterion=IN_WORDS[criterion], units=units, links=links, aside=decided.aside,
+        rows=ROWS if ROWS in dict(links) else "",
     )  # fmt: skip
     say("drawing the page")
     with alive("still drawing the page"):
         page = page_about(m, wish.folder, about)
     if groups is not None:
-        known = Known(about.data, best, probability, numbers, about.criterion, trusted=trusted)
+        known = Known(
+            about.data,
+            best,
+            about.probability,
+            numbers,
+            about.criterion,
+            trusted=trusted,
+            aside=about.aside,
+            rows=about.rows,
+        )
         say("\n".join(in_words(groups, known)))
     say("written: " + ", ".join(map(str, [page, *(wish.folder / name for name, _ in links)])))
 
