@@ -297,14 +297,15 @@ def _work(m: Any, target: Integrand) -> float:
 
 
 def _at_the_middle(m: Any, target: Integrand, calls: str) -> _Mode:
-    """The mean of the draws in the place of a mode that is dear to search; sure where it lies above the draws."""
+    """The mean of the draws in the place of a mode that is dear to search; sure where no draw lies far above."""
     draws = target.draws_at(m.draws(calls), MIDDLE)
     middle = draws.reshape(-1, draws.shape[2]).mean(axis=0)
     height = Height(target.marginal, target.view)
     best = max(best_draws(height, m.draws(calls).variables, 1), key=height, default=middle)
     free = max((middle, best), key=height)
+    density, at_middle = height(free), height(middle)
     target.marginal.put_kept(target.view.kept(free))
-    return _Mode(target, free, free is middle, float(height(free)), target.marginal.log_likelihood())
+    return _Mode(target, free, at_middle > density - SURE, float(density), target.marginal.log_likelihood())
 
 
 def _end(height: Height, marginal: FewRows, points: list[np.ndarray], search: Search) -> End:

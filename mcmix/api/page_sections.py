@@ -218,7 +218,9 @@ def _lettered(figure: Any, names: Sequence[str]) -> Any:
         if any(mark.partition(" ")[0].isdigit() for mark in marks):
             axes.set_xticks(axes.get_xticks(), [_letter(mark, names) for mark in marks])
         axes.set_xlabel(axes.get_xlabel().replace("class", "group"))
-        axes.set_title(axes.get_title(loc="left").replace("class", "group's probability"), fontsize=9, loc="left")
+        axes.set_title(
+            axes.get_title(loc="left").replace("class", "group's probability"), fontsize=9, loc="left", pad=10
+        )
         legends = [axes.get_legend()] if axes.get_legend() else []
         for legend in [*legends, *figure.legends]:
             legend.get_title().set_text("group")

@@ -152,9 +152,8 @@ class Marginal:
         found[where] = along(lambda i: self.put_kept(_at(kept, where[i])), len(where), Marginal.log_density)
         return found
 
-    def log_likelihoods(self, values: Mapping[Stochastic, np.ndarray]) -> np.ndarray:
-        """Log likelihood at many points, whose values (as users see them) stand one point after another."""
-        count = len(next(iter(values.values()), ()))
+    def log_likelihoods(self, values: Mapping[Stochastic, np.ndarray], count: int) -> np.ndarray:
+        """Log likelihood at so many points, whose values (as users see them) stand one point after another."""
         return self._compared(lambda i: self.put(_at(values, i)), count, Marginal.log_likelihood)
 
     def _along(self, go: Callable[[int], None], count: int, asked: Callable[[Marginal], float]) -> np.ndarray:

@@ -107,7 +107,8 @@ def _units_by_draw(marginal: Marginal, draws: Draws, positions: np.ndarray) -> I
 def _totals(marginal: Marginal, draws: Draws, positions: np.ndarray) -> np.ndarray:
     """Log likelihood of all units together at some kept draws."""
     chains, numbers = positions.T
-    return marginal.log_likelihoods({n: draws.variables[n.name][chains, numbers] for n in marginal.needed})
+    values = {n: draws.variables[n.name][chains, numbers] for n in marginal.needed}
+    return marginal.log_likelihoods(values, len(positions))
 
 
 def memberships(compiled: CompiledModel, draws: Draws, node: Stochastic, at_most: int) -> np.ndarray:

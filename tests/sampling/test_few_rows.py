@@ -6,6 +6,7 @@ import pytest
 import mcmix as mc
 from mcmix.sampling.few_rows import FewRows
 from mcmix.sampling.marginal import Marginal
+from mcmix.sampling.pointwise import deviance
 from mcmix.structure.recording import record
 
 ROWS = 12_000
@@ -105,3 +106,11 @@ def test_units_of_few_rows_are_those_of_all():
     for marginal in (few, whole):
         marginal.put_kept({n: x[0] for n, x in kept.items()})
     np.testing.assert_array_equal(few.pointwise()["y"], whole.pointwise()["y"])
+
+
+def test_data_that_depend_on_no_unknown_have_a_deviance_of_every_draw():
+    mu = mc.Normal("mu", 0.0, 1.0)
+    m = mc.MCMC([mu, mc.Normal("y", 0.0, 1.0, value=[0.5, 1.0], observed=True)]).sample(40, 20, chains=2, seed=1)
+    found = deviance(m.assembled, m.draws())
+    np.testing.assert_allclose(found, 2.0 * np.log(2.0 * np.pi) + 1.25)
+    assert found.shape == (2, 20)

@@ -127,7 +127,7 @@ def _begun(wish: Wish) -> Job:
     frame = table.frame
     used = ~_left_out(frame, wish.missing)
     kept, said = without_gaps(frame, wish.missing)
-    _refuse_constants(kept)
+    _refuse_constants(kept, said)
     _try_folder(wish.folder)
     say(f"{wish.file}: {len(kept)} rows of {_listed(frame.columns)}; {said}")
     if table.said:
@@ -322,10 +322,10 @@ def _of(numbers: Sequence[int], mask: np.ndarray) -> list[int]:
     return [k for k, yes in zip(numbers, mask, strict=True) if yes]
 
 
-def _refuse_constants(kept: DataFrame) -> None:
+def _refuse_constants(kept: DataFrame, said: str) -> None:
     values = kept.to_numpy()
     if len(kept) < 3:
-        raise ModelError(f"expected at least 3 rows of data, got {len(kept)}")
+        raise ModelError(f"{_listed(kept.columns)}: expected at least 3 rows of data, got {len(kept)}; {said}")
     for name, column in zip(kept.columns, values.T, strict=True):
         known = column[~np.isnan(column)]
         if known.size < 2 or np.ptp(known) == 0:
