@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,6 +150,7 @@ def _finished(job: Job) -> int:
         with alive("still comparing"):
             comparison = mc.compare(samplers)
         decided = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()}, list(samplers))
+        decided = replace(decided, probability=_probability(comparison, wish, decided.number, list(samplers)))
         _write_table(comparison, wish.folder / COMPARISON)
         table = comparison.table[list(SHOWN)].round(2).to_string()  # the page has the rest
         say(f"\n{table}\n{comparison.reading}\n\nreported: {decided.told}\n")
@@ -309,13 +310,15 @@ def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numb
     best = numbers[int(np.argmax(np.where(counted, scores, -np.inf)))]
     aside = "; ".join(f"{k} has {reason}" for k, reason in sorted(reasons.items()))
     instead = ", as the evidence of so many unknowns takes more --draws" if by != wish.choose else ""
-    return Decided(best, f"the best by {by}{instead}", aside, _probability(comparison, wish, best, numbers))
+    return Decided(best, f"the best by {by}{instead}", aside)
 
 
 def _criterion(comparison: Comparison, wish: Wish) -> str:
-    """What decides: what was asked for, but BIC in the place of an evidence that is not known of every number."""
-    unknown = comparison.table["log_evidence"].isna().to_numpy().any()
-    return "bic" if wish.choose == "evidence" and unknown else wish.choose
+    """What decides: what was asked for, but BIC in the place of an evidence that takes more draws than some have."""
+    if wish.choose != "evidence":
+        return wish.choose
+    absent, errors = comparison.table["log_evidence"].isna().to_numpy(), comparison.table["evidence_error"].to_numpy()
+    return "bic" if (absent & np.isinf(errors)).any() else "evidence"
 
 
 def _of(numbers: Sequence[int], mask: np.ndarray) -> list[int]:
