@@ -191,3 +191,9 @@ def test_many_rows_have_the_evidence_of_all_of_them(monkeypatch):
 def test_draws_and_proposals_that_have_nothing_in_common_have_no_error():
     found = bridge(np.zeros((2, 50)), np.full(100, -np.inf))
     assert found.error == np.inf
+
+
+def test_tiny_overlaps_have_an_error_that_is_a_number():
+    rng = np.random.default_rng(1)
+    found = bridge(rng.normal(0.0, 1.0, (2, 50)), np.where(np.arange(100) < 5, -500.0, -700.0))
+    assert found.error > 0.0 and not np.isnan(found.error)

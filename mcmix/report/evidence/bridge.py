@@ -84,9 +84,9 @@ def _variance(at_draws: np.ndarray, proposals: np.ndarray, log: float, share: fl
     below = np.exp(-np.logaddexp(first + at_draws - log, second))
     if not above.mean() > 0.0 or not below.mean() > 0.0:  # draws and proposals have nothing in common
         return np.inf
-    # Delta method: the variance of the log of a mean is that of the mean over its square.
-    relative = above.var() / above.mean() ** 2 / len(proposals)
-    return float(relative + below.var() / below.mean() ** 2 / _effective(below))
+    # Delta method: the variance of the log of a mean is that of the mean over its square (which may underflow).
+    relative = (above / above.mean()).var() / len(proposals)
+    return float(relative + (below / below.mean()).var() / _effective(below))
 
 
 def _effective(x: np.ndarray) -> float:
