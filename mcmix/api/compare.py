@@ -11,20 +11,27 @@ from scipy.special import logsumexp
 
 from mcmix.api.arguments import checked_sampler, may_hold_draws
 from mcmix.api.complete_data import complete_scores
-from mcmix.api.evidence import Integrand, evidence
+from mcmix.api.evidence import Evidence, Integrand, draws_needed, evidence
 from mcmix.errors import ModelError
 from mcmix.report.evidence import scores
+from mcmix.report.evidence.unit_logs import UnitLogs, units_looked_at
 from mcmix.report.frames import table_frame
 from mcmix.sampling import pointwise
+from mcmix.sampling.few_rows import FewRows
+from mcmix.sampling.mode import End, Search, best_draws, highest_mode, starts_of
 from mcmix.sampling.mode import Objective as Height
-from mcmix.sampling.mode import Search, best_draws, highest_mode, starts_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 CLOSE = 3.0  # nats of log evidence below which two models are about as good (Kass and Raftery 1995)
 STARTS, MORE_STARTS = 2, 12  # draws and seedings from which a mode is searched, at first and where it is too low
+MANY_ROWS = 200_000  # of which draws alone are starts, and the search is a short one where no few rows stand for them
+THOROUGH, BRIEF = Search("fmin_l_bfgs_b"), Search("fmin_l_bfgs_b", iterlim=10, order=3, rounds=2)
+MOST_WORK, MIDDLE = 5 * 10**9, 2000  # densities for second derivatives beyond which no mode is searched; draws then
 SAME = 0.01  # nats between heights of one mode
+MOST_VISITS = 5 * 10**8  # rows x draws, beyond which scores are computed from fewer draws
+FEWEST_DRAWS, MANY = 400, 12  # but from so many, and so many for each unknown
 SURE = CLOSE / 3.0  # nats of its error below which an evidence is read
 
 
@@ -60,10 +67,11 @@ def compare(
     models : mapping of name to MCMC
         Each after sampling; for numbers of components, ``{k: sampler_with(k) for k in range(1, 6)}``.
     draws : int
-        Draws of each that the scores are computed from.
+        Draws of each that the scores are computed from; fewer of more than 250,000 rows that no few weighted rows stand
+        for.
     calls : {"last", "all"}
     leave_one_out : bool
-        Whether to compute ``loo``, which takes about 0.1 ms for each unit; else its columns are NaN.
+        Whether to compute ``loo``, which takes up to 2 s for each model; else its columns are NaN.
 
     Returns
     -------
@@ -87,16 +95,20 @@ def compare(
     -----
     The marginal likelihood (evidence) measures how well the prior predictive distribution predicts the data, and so
     depends on the prior; the predictive scores ask about one more unit, and tend to favour more components. BIC and ICL
-    count units (a vector, all rows of one label and a row whose label is known are one each), and as parameters all
-    continuous unknowns, hyperparameters too. Labels are summed out everywhere but in ``icl`` and ``dic4``, which count
-    the labels as data and so punish components that overlap.
+    count units (a vector, all rows of one label and a row whose label is known are one each; where models part the data
+    differently, the fewest of any), and as parameters all continuous unknowns, hyperparameters too. Labels are summed
+    out everywhere but in ``icl`` and ``dic4``, which count the labels as data and so punish components that overlap.
+    Where a search for the mode would take many minutes, as of thousands of unknowns, BIC, ICL and DIC 2 are at the mean
+    of the draws; ``log_evidence`` is NaN where it takes more draws than there are, six for each unknown.
 
     Of the criteria for models with missing data (Celeux, Forbes, Robert and Titterington 2006), DIC 3 depends on no
     estimate of the parameters, hence on neither labels, parametrisation nor a search: of the three, trust ``dic``.
     DIC 2 is that with the likelihood at the mode in the place of the predictive density, and only as good as the mode.
     DIC 4 answers another question, how well rows can be told apart, as ICL does. DIC with the posterior mean of the
     parameters (DIC 1) means nothing where labels switch, and is not here. ``loo`` does what all of them aim at, and
-    says where it fails. ``dic4`` and ``occupied`` are NaN with several label vectors.
+    says where it fails. Of more than 20,000 units, ``loo`` and ``waic`` are looked at in 5000, drawn evenly, and the
+    rest is told from the log likelihood of all (Magnusson, Vehtari, Jonasson and Andersen 2020). ``dic4`` and
+    ``occupied`` are NaN with several label vectors, ``dic4`` of more than 200,000 units, or 500 unknowns, too.
 
     Examples
     --------
@@ -115,16 +127,12 @@ def compare(
         came = "none" if isinstance(models, Mapping) else type(models).__name__
         raise ModelError(f"compare: expected models by name, got {came}")
     _refuse_other_data(models)
-    left_out = {name: _left_out(m, draws, calls, leave_one_out) for name, m in models.items()}
-    behind = (
-        scores.behind([score for _, score in left_out.values()]) if leave_one_out else UNKNOWN * np.ones(len(models))
-    )
-    differences = zip(*behind, strict=True)
     modes = _modes(models, calls)
-    rows = {
-        name: _row(models[name], draws, calls, logs, score, difference, modes[name])
-        for (name, (logs, score)), difference in zip(left_out.items(), differences, strict=True)
-    }
+    draws = min(_affordable(m, modes[name].target.marginal, draws, calls) for name, m in models.items())
+    units = min(mode.target.marginal.n_units for mode in modes.values())
+    found = {name: _row(m, draws, calls, leave_one_out, modes[name], units) for name, m in models.items()}
+    rows = {name: row for name, (row, _) in found.items()}
+    _put_differences(rows, [score for _, score in found.values()], leave_one_out)
     columns = {c: np.array([row[c] for row in rows.values()]) for c in next(iter(rows.values()))}
     logs = columns["log_evidence"]
     columns["probability"] = np.exp(logs - logsumexp(logs))
@@ -152,38 +160,52 @@ def _refuse_other_data(models: Mapping[Any, Any]) -> None:
             raise ModelError(f"compare: expected models of the same data; {name!r} has other data than the first")
 
 
-UNKNOWN = np.full((2, 1), np.nan)
+def _put_differences(rows: dict[Any, dict[str, float]], left: list[scores.Score], wanted: bool) -> None:
+    """By how much each is behind the best by leave-one-out, and the standard errors; NaN where it was not wanted."""
+    behind, errors = scores.behind(left) if wanted else np.full((2, len(left)), np.nan)
+    for row, difference, error in zip(rows.values(), behind, errors, strict=True):
+        row |= {"loo_difference": float(difference), "loo_difference_error": float(error)}
 
 
-def _left_out(m: Any, most: int, calls: str, wanted: bool) -> tuple[np.ndarray, scores.Score]:
-    """Log likelihood of each unit at draws (chains, draws, units), and the leave-one-out score where it is wanted."""
-    found, _ = pointwise.unit_log_likelihood(m.assembled, m.draws(calls), most)
-    logs = np.concatenate([x.reshape(*x.shape[:2], -1) for x in found.values()], axis=-1)
-    return logs, scores.leave_one_out(logs) if wanted else scores.Score(np.nan, np.nan)
+def _affordable(m: Any, marginal: FewRows, draws: int, calls: str) -> int:
+    """How many draws each score looks at: of very many rows for which no few stand, fewer, yet enough of them."""
+    if marginal.is_short:
+        return draws
+    rows, kept = _rows(m), m.draws(calls)
+    unknowns = sum(x[0, 0].size for x in kept.variables.values() if x[0, 0].size < rows)
+    return min(draws, max(MOST_VISITS // rows, FEWEST_DRAWS, MANY * unknowns))
+
+
+def _rows(m: Any) -> int:
+    """The most rows of any data."""
+    return max((len(np.atleast_1d(x)) for x in m.observed_data().values()), default=1)
 
 
 def _row(
-    m: Any, most: int, calls: str, logs: np.ndarray, left: scores.Score, difference: tuple[float, float], mode: _Mode
-) -> dict[str, float]:
+    m: Any, most: int, calls: str, leave_one_out: bool, mode: _Mode, units: int
+) -> tuple[dict[str, float], scores.Score]:
+    """A model's line, and its leave-one-out score by unit; what was computed by draw and unit is let go."""
     kept = m.draws(calls)
-    proof = evidence(m, draws=most, calls=calls)
-    wide = scores.widely_applicable(logs)
-    bic, icl = mode.criteria()
+    logs = UnitLogs(*pointwise.unit_logs(m.assembled, kept, most, units_looked_at))
+    left = logs.leave_one_out() if leave_one_out else scores.Score(np.nan, np.nan)
+    proof = _proof(m, mode.target.view.size, most, calls)
+    wide = logs.widely_applicable()
+    bic, icl = mode.criteria(units)
     complete, filled = complete_scores(m, kept, mode.target.marginal, most)
     criteria = {
-        "dic": scores.deviance_information(logs),
-        "dic2": scores.deviance_at_mode(logs, mode.height),
+        "dic": logs.deviance_information(),
+        "dic2": logs.deviance_at_mode(mode.height),
         "dic4": complete,
         "occupied": filled,
     }
     with_errors = {n: x for name, s in criteria.items() for n, x in ((name, s.value), (f"{name}_error", s.error))}
-    return {
-        "log_evidence": proof.log,
-        "evidence_error": proof.error if proof.agree else np.inf,
+    row = {
+        "log_evidence": np.nan if proof is None else proof.log,
+        "evidence_error": proof.error if proof is not None and proof.agree else np.inf,
         "loo": left.value,
         "loo_error": left.error,
-        "loo_difference": difference[0],
-        "loo_difference_error": difference[1],
+        "loo_difference": np.nan,
+        "loo_difference_error": np.nan,
         "loo_unreliable": left.trouble,
         "waic": wide.value,
         "waic_error": wide.error,
@@ -193,6 +215,15 @@ def _row(
         "mode_unsure": float(mode.unsure),
         **with_errors,
     }
+    return row, left
+
+
+def _proof(m: Any, unknowns: int, most: int, calls: str) -> Evidence | None:
+    """The evidence, from as many draws as it takes; None where there are not so many."""
+    kept, needed = m.draws(calls), draws_needed(unknowns)
+    if kept.n_chains * kept.n_draws < needed:
+        return None
+    return evidence(m, draws=max(most, needed + kept.n_chains), calls=calls)
 
 
 @dataclass
@@ -211,11 +242,11 @@ class _Mode:
         """Whether a higher one may have been missed."""
         return self.below or not self.stationary
 
-    def criteria(self) -> tuple[float, float]:
-        """BIC and ICL."""
+    def criteria(self, n_units: int) -> tuple[float, float]:
+        """BIC and ICL, where so many units were observed."""
         marginal = self.target.marginal
         marginal.put_kept(self.target.view.kept(self.free))
-        bic = scores.bayesian_information(self.height, self.target.view.size, marginal.n_units)
+        bic = scores.bayesian_information(self.height, self.target.view.size, n_units)
         icl = bic
         for label in marginal.label_vectors:
             shares = np.zeros((label.n_units, label.n_labels))
@@ -230,21 +261,59 @@ def _modes(models: Mapping[Any, Any], calls: str) -> dict[Any, _Mode]:
     for name in sorted(found, key=lambda n: found[n].target.view.size):
         floor = max([found[n].height for n in found if _is_within(models[n], models[name])], default=-np.inf)
         if found[name].height < floor - SAME:
-            again = _mode(models[name], found[name].target, calls, MORE_STARTS)
-            found[name] = max(found[name], again, key=lambda mode: mode.density)
+            if _rows(models[name]) <= MANY_ROWS:
+                again = _mode(models[name], found[name].target, calls, MORE_STARTS)
+                found[name] = max(found[name], again, key=lambda mode: mode.density)
             found[name].below = found[name].height < floor - SAME
     return found
 
 
 def _mode(m: Any, target: Integrand, calls: str, starts: int) -> _Mode:
-    """Search from the best draws of the chains and from seedings; a draw where no search ends at a mode."""
-    height, kept = Height(target.marginal, target.view), m.draws(calls)
+    """Search from the best draws of the chains and from seedings; a draw where no search ends at a mode.
+
+    Of many rows draws alone are starts, and where no few rows stand for them the search is a short one from the best.
+    """
+    if _work(m, target) > MOST_WORK:
+        return _at_the_middle(m, target, calls)
+    height, kept, many = Height(target.marginal, target.view), m.draws(calls), _rows(m) > MANY_ROWS
     points = best_draws(height, kept.variables, starts)
-    points += starts_of(m.model, m.rows, height, starts, np.random.SeedSequence(starts), with_draws=False).points
-    end = highest_mode(height, points, Search("fmin_l_bfgs_b"))
+    brief = many and not target.marginal.is_short
+    if brief:
+        points = points[:1]
+    if not many or not points:
+        points += starts_of(m.model, m.rows, height, starts, np.random.SeedSequence(starts), with_draws=False).points
+    end = _end(height, target.marginal, points, BRIEF if brief else THOROUGH)
     free = end.free if end.stationary else max(points, key=height)
     target.marginal.put_kept(target.view.kept(free))
     return _Mode(target, free, end.stationary, float(height(free)), target.marginal.log_likelihood())
+
+
+def _work(m: Any, target: Integrand) -> float:
+    """Log densities of single numbers that second derivatives of the log density ask for; none where few rows serve."""
+    if target.marginal.is_short:
+        return 0.0
+    numbers = sum(np.size(x) for x in m.observed_data().values())
+    return float(target.view.size) ** 2 * numbers * max([1, *(b.label.n_labels for b in m.assembled.structure.blocks)])
+
+
+def _at_the_middle(m: Any, target: Integrand, calls: str) -> _Mode:
+    """The mean of the draws in the place of a mode that is dear to search; sure where no draw lies far above."""
+    draws = target.draws_at(m.draws(calls), MIDDLE)
+    middle = draws.reshape(-1, draws.shape[2]).mean(axis=0)
+    height = Height(target.marginal, target.view)
+    best = max(best_draws(height, m.draws(calls).variables, 1), key=height, default=middle)
+    free = max((middle, best), key=height)
+    density, at_middle = height(free), height(middle)
+    target.marginal.put_kept(target.view.kept(free))
+    return _Mode(target, free, at_middle > density - SURE, float(density), target.marginal.log_likelihood())
+
+
+def _end(height: Height, marginal: FewRows, points: list[np.ndarray], search: Search) -> End:
+    """Where the search ends, with as many weighted rows as that takes, where few stand for all."""
+    level = marginal.level
+    found = highest_mode(height, points, search)
+    height.many(found.free[None], compared=True)
+    return found if marginal.level == level else _end(height, marginal, [found.free, *points], search)
 
 
 def _is_within(small: Any, large: Any) -> bool:
@@ -289,10 +358,14 @@ def _least(names: list[str], values: np.ndarray) -> str:
 
 def _doubt(names: list[str], columns: Mapping[str, np.ndarray]) -> str:
     """The models whose evidence is not known well enough, in words; empty where there are none."""
-    unsure = [name for name, error in zip(names, columns["evidence_error"], strict=True) if not error < SURE]
-    if not unsure:
-        return ""
-    return f"the evidence of {', '.join(unsure)} is unsure (its two estimates differ, or its error is large): draw more"
+    absent = [name for name, log in zip(names, columns["log_evidence"], strict=True) if np.isnan(log)]
+    doubts = [(names[i], error) for i, error in enumerate(columns["evidence_error"]) if names[i] not in absent]
+    unsure = [name for name, error in doubts if not error < SURE]
+    said = [f"the evidence of {', '.join(absent)} takes more draws than there are, so many are its unknowns"] * bool(
+        absent
+    )
+    why = "(its two estimates differ, or its error is large): draw more"
+    return "; ".join(said + [f"the evidence of {', '.join(unsure)} is unsure {why}"] * bool(unsure))
 
 
 def _by_evidence(names: list[str], columns: Mapping[str, np.ndarray]) -> str:

@@ -25,6 +25,8 @@ from mcmix.traces.memory import Draws
 
 LABELLINGS = (10, 40)  # draws of all labels, fewest and most, each with a short run of the parameters given them
 MOST_ROWS = 3 * 10**7  # rows x sweeps in all these runs, beyond which labellings are fewer
+MOST_UNKNOWNS = 500  # that are drawn given each labelling
+MOST_LABELLED = 200_000  # units of which labellings are drawn: of more, a score of theirs would take minutes
 SWEEPS, SETTLING = (
     100,
     50,
@@ -39,6 +41,8 @@ NOTHING = Score(np.nan, np.nan)
 
 def complete_scores(m: Any, kept: Draws, marginal: Marginal, most: int) -> tuple[Score, Score]:
     """DIC 4, and the mean number of components that hold rows; NaN where labels cannot be read one by one.
+
+    DIC 4 is NaN of more than 200,000 units, or 500 unknowns, too.
 
     Parameters
     ----------
@@ -65,6 +69,9 @@ def complete_scores(m: Any, kept: Draws, marginal: Marginal, most: int) -> tuple
         3, kept.n_chains, -1
     )
     filled = Score(float(occupied.mean()), float(batch_error(occupied, BATCHES)))
+    unknowns = sum(kept.variables[n.name][0, 0].size for n in marginal.needed)
+    if label.n_units > MOST_LABELLED or unknowns > MOST_UNKNOWNS:
+        return NOTHING, filled
     try:
         gains = np.array(list(_gains(m, kept, marginal, label)))
     except McmixError:  # a model whose parameters cannot be sampled with labels held has no such score

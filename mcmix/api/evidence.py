@@ -22,7 +22,8 @@ from mcmix.report.evidence.bridge import Estimate, bridge, importance
 from mcmix.report.labels.domain import Domain
 from mcmix.report.labels.relabelled import exchanged
 from mcmix.report.labels.roles import LabelRoles
-from mcmix.sampling.marginal import Marginal, summable
+from mcmix.sampling.few_rows import FewRows
+from mcmix.sampling.marginal import summable
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.structure.component_tables import component_tables
 from mcmix.structure.recording import record
@@ -126,7 +127,7 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     checked_sampler(m, "evidence")
     target = Integrand(m, m.draws(calls))
     own = target.draws_at(m.draws(calls), at_least_one(draws, "draws", "evidence"))
-    needed = max(2 * FEWEST, TIMES * own.shape[2])
+    needed = draws_needed(own.shape[2])
     if own.shape[1] < needed // max(1, own.shape[0]) or own.shape[0] * own.shape[1] < needed:
         raise ModelError(
             f"evidence: expected at least {needed} draws, got {own.shape[0] * own.shape[1]} ({own.shape[2]} free "
@@ -147,11 +148,16 @@ def evidence(m: Any, *, draws: int = 4000, calls: str = "last", seed: Any = 0) -
     return Evidence(bridge(on_draws.reshape(met.shape[:2]), at[0]), importance(at[1]), verdict)
 
 
+def draws_needed(unknowns: int) -> int:
+    """How many draws the evidence takes at least, where so many numbers are unknown."""
+    return max(2 * FEWEST, TIMES * unknowns)
+
+
 class Integrand:
     """Log density over free coordinates, times the number of alike parts, zero outside the chosen one."""
 
     def __init__(self, m: Any, draws: Draws):
-        self.marginal = Marginal(record(m.model, rows=m.rows), m.model)
+        self.marginal = FewRows(record(m.model, rows=m.rows), m.model)
         summable(self.marginal, "evidence")
         gone = [*self.marginal.labels, *self.marginal.left_out]
         self.view = Unconstrained([n for n in m.model.stochastics if n not in gone])
@@ -184,11 +190,7 @@ class Integrand:
         named = {n.name: x[None] for n, x in values.items()}
         for name, domain in self.domains.items():
             inside &= domain.holds(_tables(self.roles[name], named, domain))
-        found = np.full(len(free), -np.inf)
-        for i in np.flatnonzero(inside):
-            self.marginal.put_kept({n: x[i] for n, x in kept.items()})
-            found[i] = self.marginal.log_density()
-        return found + self.view.log_jacobian(free) + self.log_parts
+        return self.marginal.log_densities(kept, inside) + self.view.log_jacobian(free) + self.log_parts
 
 
 def _refuse_shared(m: Any) -> None:
@@ -217,4 +219,4 @@ def _tables(roles: LabelRoles, values: Mapping[str, np.ndarray], domain: Domain)
     return dict(zip(domain.components.tables, found, strict=True))
 
 
-__all__ = ["Evidence", "Integrand", "evidence"]
+__all__ = ["Evidence", "Integrand", "draws_needed", "evidence"]

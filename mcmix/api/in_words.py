@@ -35,6 +35,10 @@ class Known:
         Share of draws in which every group has rows.
     trusted : bool
         What the diagnosis says.
+    aside : str
+        Which numbers of groups did not count, and why.
+    rows : str
+        The file that marks doubtful rows.
     """
 
     data: str
@@ -44,6 +48,8 @@ class Known:
     criterion: str = "the criterion that was chosen"
     occupied: float | None = None
     trusted: bool = True
+    aside: str = ""
+    rows: str = ""
 
 
 def in_words(groups: Groups, known: Known) -> list[str]:
@@ -69,7 +75,7 @@ def in_words(groups: Groups, known: Known) -> list[str]:
     said += [_group(groups, k) for k in order]
     if len(order) < len(groups.names):
         said.append(f"The other {len(groups.names) - len(order)} groups are in the table below.")
-    said += [doubtful(groups)] if len(groups.names) > 1 else []
+    said += [doubtful(groups, known.rows)] if len(groups.names) > 1 else []
     return said if known.trusted else [*said, "The chains are not to be trusted yet: see the warning."]
 
 
@@ -79,6 +85,11 @@ def _how_many(groups: Groups, known: Known) -> str:
     if len(known.numbers) > 1:
         listed = ", ".join(map(str, known.numbers))
         start = f"The {rows} rows of {known.data} {'fall into' if known.number > 1 else 'are best seen as'} {number}: "
+        if known.aside:
+            return (
+                f"{start}the best of {listed} groups by {known.criterion} among those that count. Left aside until "
+                f"more is drawn: {known.aside}."
+            )
         if known.probability is None:
             return f"{start}the best of {listed} groups by {known.criterion}."
         sure = percent(min(known.probability, 1.0 - 1e-9))
@@ -111,13 +122,14 @@ def _typical(column: Column, k: int) -> str:
     return f"mean {name} {mean} (standard deviation {deviation}{'°' if unit == 'degrees' else ''})"
 
 
-def doubtful(groups: Groups) -> str:
-    """How many rows are doubtful."""
+def doubtful(groups: Groups, file: str = "") -> str:
+    """How many rows are doubtful, and in which file they are marked."""
     n, rows = int(groups.doubtful.sum()), len(groups.doubtful)
     if not n:
         return f"None of the {rows} rows is doubtful: every group has a probability of {100 * (1 - DOUBT):g} % or more."
     verb, own = ("is", "its group has") if n == 1 else ("are", "their group has")
-    below = f"a probability below {100 * (1 - DOUBT):g} %"
+    marked = f"; {file} marks {'it' if n == 1 else 'them'}" if file else ""
+    below = f"a probability below {100 * (1 - DOUBT):g} %{marked}"
     return f"{n} of the {rows} rows ({percent(n / rows)}) {verb} doubtful: {own} {below}."
 
 

@@ -52,8 +52,9 @@ def _of_node(m: PosteriorDraws, node: Stochastic, absent: Any) -> MissingCells:
     titles = [title_of(node, node.name, j if len(node.shape) > 1 else None) for j in columns]
     names = np.arange(len(mask)) if node.index is None else np.asarray(node.index)
     n, rows = int(mask.sum()), int(mask.any(axis=1).sum())
+    whose = f"{node.name}: " if len(m.model.data_nodes) > 1 else ""
     said = (
-        f"{node.name}: {n} of {mask.size} cells are missing, in {rows} of {len(mask)} rows; they are unknowns of the "
+        f"{whose}{n} of {mask.size} cells are missing, in {rows} of {len(mask)} rows; they are unknowns of the "
         "model, taken as missing at random."
     )
     return MissingCells(said, _by_column(m, node, mask, titles), _by_row(mask, titles, names))

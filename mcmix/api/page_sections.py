@@ -33,7 +33,12 @@ MOST_SUMMARISED = 60  # elements of a variable in the table of the posterior
 MOST_PARTED = 20_000  # units of which a partition is searched: the search costs units times draws
 MOST_PANELS = 3  # columns of which there is a density each
 MOST_SHOWN = 12  # columns in the table of groups; all are in a folded one
-MOST_CELLS = 2_000_000  # numbers in replicates of the data
+MOST_COMPARED = 100  # columns of data whose parameters are drawn from their prior
+MOST_CELLS = 2_000_000  # numbers in a replicate of the data
+REPLICATES, MOST_REPLICATED = (
+    (12, 60),
+    2 * 10**7,
+)  # fewest and most replicates, and numbers in them beyond which they are few
 
 Words = str | Callable[[Any], str]
 
@@ -98,15 +103,26 @@ def fit_section(told: Told) -> Section:
             caption = "The rows in the first two columns, and where the groups lie in some draws from the posterior."
             attempts.append(
                 Attempt(
-                    lambda name=name: plots.ellipses(told.m, node=name),  # type: ignore[misc]
+                    lambda name=name: plots.ellipses(told.m, node=name, like=_probabilities(told)),  # type: ignore[misc]
                     caption,
                     about_columns(told.groups, len(data)),
                 )
             )
-    if told.groups is not None and len(told.groups.columns) > 1:
+    if told.groups is not None and len(told.groups.columns) > 1 and _says_something(told.groups):
         attempts.append(_profile(told.groups))
     pictures, missing = _tried(attempts)
     return Section("Fit", missing, pictures=pictures)
+
+
+def _probabilities(told: Told) -> np.ndarray | None:
+    """Of the rows' groups, where there are several."""
+    several = told.groups is not None and len(told.groups.names) > 1
+    return told.groups.memberships.probabilities if several and told.groups is not None else None
+
+
+def _says_something(groups: Groups) -> bool:
+    """Whether places of groups in their columns are no zeros: of one group, means lie at the columns' means."""
+    return len(groups.names) > 1 or all(c.kind == "binary" for c in groups.columns)
 
 
 def _has_ellipses(told: Told, name: str) -> bool:
@@ -183,7 +199,9 @@ def sure_section(told: Told) -> Section:
         comparison = told.comparison
         said.append(f"{comparison.reading[:1].upper()}{comparison.reading[1:]}.")
         caption = "Each number of groups by several scores, as its distance from the best one, which is orange."
-        attempts.append(Attempt(lambda: plots.comparison(comparison), caption, comparison.reading))
+        numbers = all(str(name).isdigit() for name in comparison.table.index)
+        label = "groups" if numbers else "model"
+        attempts.append(Attempt(lambda: plots.comparison(comparison, label=label), caption, comparison.reading))
     if told.groups is not None and len(told.groups.names) > 1:
         found = told.groups.memberships
         caption = "Probabilities of the groups for each row, rows by group; below, the doubtful rows alone."
@@ -200,7 +218,9 @@ def _lettered(figure: Any, names: Sequence[str]) -> Any:
         if any(mark.partition(" ")[0].isdigit() for mark in marks):
             axes.set_xticks(axes.get_xticks(), [_letter(mark, names) for mark in marks])
         axes.set_xlabel(axes.get_xlabel().replace("class", "group"))
-        axes.set_title(axes.get_title(loc="left").replace("class", "group's probability"), fontsize=9, loc="left")
+        axes.set_title(
+            axes.get_title(loc="left").replace("class", "group's probability"), fontsize=9, loc="left", pad=10
+        )
         legends = [axes.get_legend()] if axes.get_legend() else []
         for legend in [*legends, *figure.legends]:
             legend.get_title().set_text("group")
@@ -260,7 +280,7 @@ def _posterior(told: Told) -> Section:
     if others:
         caption = "Posterior of each, with mean and 95 % interval."
         attempts.append(Attempt(lambda: plots.facets(names, others), caption, words))
-    if m.model.data_nodes:
+    if m.model.data_nodes and all(x[:1].size <= MOST_COMPARED for x in told.data.values()):
         attempts.append(Attempt(lambda: plots.prior_posterior(m), "Prior (outlined) and posterior (filled).", words))
     pictures, missing = _tried(attempts)
     named = [Section("How components were named", [names.note])] if names.note else []
@@ -278,10 +298,16 @@ def _checks(told: Told) -> Section:
     attempts = []
     for name, data in list(told.data.items())[:MOST_PANELS]:
         if data.size <= MOST_CELLS:
-            caption = f"Data {name} beside replicates of them from the posterior."
+            called = "The data" if len(told.data) == 1 else f"The data {name}"
+            caption = f"{called} beside replicates of them from the posterior."
             words = f"Histogram of {data.size} values of {name} among histograms of data that the model would draw."
+            copies = int(np.clip(MOST_REPLICATED // data.size, *REPLICATES))
             attempts.append(
-                Attempt(lambda name=name: plots.predictive_check(told.m, name), caption, words)  # type: ignore[misc]
+                Attempt(
+                    lambda name=name, n=copies: plots.predictive_check(told.m, name, draws=n),  # type: ignore[misc]
+                    caption,
+                    words,
+                )
             )
     pictures, missing = _tried(attempts)
     return Section("Check of the fit", missing, pictures=pictures, folded=True)

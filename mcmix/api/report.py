@@ -56,6 +56,10 @@ class About:
         By data node: what its numbers are multiplied with on the page, and the unit they then have.
     links : sequence of (str, str)
         Files beside the page, each with what it holds.
+    aside : str
+        Which numbers of groups did not count, and why.
+    rows : str
+        The file beside the page that marks doubtful rows.
     """
 
     title: str | None = None
@@ -70,6 +74,8 @@ class About:
     criterion: str = "the criterion that was chosen"
     units: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     links: Sequence[tuple[str, str]] = ()
+    aside: str = ""
+    rows: str = ""
 
 
 def report(
@@ -146,14 +152,17 @@ def _sections(told: Told, diagnosis: Diagnosis, why_none: str, notes: Sequence[s
         sure_section(told),
         missing_section(told),
         Section("Data and model", notes),
-        _diagnosis_section(diagnosis, told.is_relabelled),
+        _diagnosis_section(diagnosis, told.is_relabelled, tuple(told.data)),
         *depth(told),
     ]
 
 
-def _diagnosis_section(diagnosis: Diagnosis, relabelled: bool) -> Section:
+def _diagnosis_section(diagnosis: Diagnosis, relabelled: bool, data: tuple[str, ...]) -> Section:
+    """Findings, and the table of every quantity; missing cells of data have a section of their own."""
     found = [str(f) for f in diagnosis.findings if not (relabelled and f.kind.startswith("label switching"))]
-    table = Section("Every quantity: means, R-hat, effective sample sizes", table=diagnosis.table)
+    cells = [str(row).startswith(tuple(f"{name}[" for name in data)) for row in diagnosis.table.index]
+    shown = diagnosis.table[[not cell for cell in cells]]
+    table = Section("Every quantity: means, R-hat, effective sample sizes", table=shown)
     return Section("Diagnosis", [said for said in found if said not in diagnosis.verdict], details=[table])
 
 
@@ -168,7 +177,9 @@ def _known(told: Told, about: About, trusted: bool) -> Known:
     number = len(told.groups.names)
     data = about.data or ", ".join(c.title for c in told.groups.columns[:3]) or told.m.name
     occupied_all = _all_occupied(told, number)
-    return Known(data, number, about.probability, about.numbers, about.criterion, occupied_all, trusted)
+    return Known(
+        data, number, about.probability, about.numbers, about.criterion, occupied_all, trusted, about.aside, about.rows
+    )
 
 
 def _all_occupied(told: Told, number: int) -> float | None:

@@ -19,7 +19,8 @@ from mcmix.kernels.random import (
 )
 from mcmix.kernels.records import RUN, record, record_at
 
-CONJUGATE = record(*RUN, "count", "first", "second", "lower", "upper", "out")
+# `alone`: whether nothing else depends on what is drawn.
+CONJUGATE = record(*RUN, "count", "first", "second", "lower", "upper", "out", "alone")
 WEIGHTS = record(*RUN, "count", "first", "out", "entries")  # of one simplex
 
 WELL, COLLAPSED, IMPOSSIBLE, NOT_A_NUMBER = 0, 10, 11, 12
@@ -92,7 +93,7 @@ def draw_gamma(words, reals, stream):
 
     Rejection from the gamma distribution where that distribution exists and the bounds hold most of it; else (a
     component with no or one row under a flat prior) a slice move over the bounded range. A scale that runs into the
-    floor stops the chain.
+    floor stops the chain; what nothing depends on (a missing entry, while its shape is tiny still) is kept off 0.
     """
     task = record_at(words, CONJUGATE)
     power = floats(reals, 1)[0]
@@ -120,7 +121,9 @@ def draw_gamma(words, reals, stream):
             if rate == 0.0 and shape * power < 0.0 and low[i] == 0.0:
                 return COLLAPSED
             out[i] = _flat_or_sliced(stream, out[i], shape, rate, power, low[i], high[i])
-        if not (out[i] > SMALLEST_SCALE and out[i] < 1.0 / SMALLEST_SCALE):
+        if task.alone != 0:
+            out[i] = min(max(out[i], SMALLEST_SCALE), 1.0 / SMALLEST_SCALE)
+        elif not (out[i] > SMALLEST_SCALE and out[i] < 1.0 / SMALLEST_SCALE):
             return COLLAPSED
     return status
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan
-from mcmix.steps.passes import Pass
+from mcmix.steps.passes import AllRows, Pass
 from mcmix.structure.cells import looked_up
 from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.evaluate import evaluate
@@ -20,6 +20,8 @@ from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import substitute
 from mcmix.structure.shown import shown_parts
+
+RowsOf = Callable[[LabelBlock], AllRows]
 
 
 class Point(Protocol):
@@ -76,9 +78,17 @@ def connected(blocks: Sequence[LabelBlock]) -> list[list[LabelBlock]]:
 
 
 class LabelSum:
-    """Label vectors that meet in a factor (mostly one), with all that depends on them."""
+    """Label vectors that meet in a factor (mostly one), with all that depends on them.
 
-    def __init__(self, blocks: list[LabelBlock], plan: Plan):
+    Parameters
+    ----------
+    blocks : list of LabelBlock
+    plan : Plan
+    rows_of : callable, optional
+        From the block of the only label vector to the rows that are gone over in the place of all.
+    """
+
+    def __init__(self, blocks: list[LabelBlock], plan: Plan, rows_of: RowsOf | None = None):
         self.blocks = blocks
         self.labels = [b.label for b in blocks]
         self.factors = list(dict.fromkeys(s for b in blocks for s in b.factors))
@@ -91,8 +101,8 @@ class LabelSum:
         self.observed = self._observed()
         given = [s for s in self.factors if not is_data(s.factor, recording)]
         needs_rest = self.has_data and any(s.factor not in own for s in given)  # label distributions alone sum to one
-        self._all = _summed(blocks, self.factors, plan)
-        self._given = _summed(blocks, given, plan) if needs_rest else None
+        self._all = _summed(blocks, self.factors, plan, rows_of)
+        self._given = _summed(blocks, given, plan, rows_of) if needs_rest else None
 
     @property
     def leaves(self) -> set[Expression]:
@@ -126,11 +136,11 @@ class LabelSum:
 
     def joint(self, at: Point) -> float:
         """Log density of all its factors, summed over labels."""
-        return float(self._all.unit_logs(at).sum())
+        return self._all.total(at)
 
     def likelihood(self, at: Point) -> float:
         """As above, of its data given the rest."""
-        return self.joint(at) - (0.0 if self._given is None else float(self._given.unit_logs(at).sum()))
+        return self.joint(at) - (0.0 if self._given is None else self._given.total(at))
 
     def most_probable(self, at: Point) -> dict[Stochastic, np.ndarray]:
         """The most probable labels of each unit, by label vector."""
@@ -159,9 +169,11 @@ def _observed_rows(s: SeparableFactor) -> np.ndarray:
     return np.flatnonzero(seen[rows].any(axis=1))
 
 
-def _summed(blocks: list[LabelBlock], factors: list[SeparableFactor], plan: Plan) -> _OneVector | _Product:
+def _summed(
+    blocks: list[LabelBlock], factors: list[SeparableFactor], plan: Plan, rows_of: RowsOf | None
+) -> _OneVector | _Product:
     if len(blocks) == 1:
-        return _OneVector(blocks[0], factors, plan)
+        return _OneVector(blocks[0], factors, plan, None if rows_of is None else rows_of(blocks[0]))
     chained = [b.label.node.name for b in blocks if b.distribution.ahead is not None]
     if chained:
         raise ModelError(
@@ -174,21 +186,25 @@ def _summed(blocks: list[LabelBlock], factors: list[SeparableFactor], plan: Plan
 class _OneVector:
     """The sum over one label vector, by the soft pass."""
 
-    def __init__(self, block: LabelBlock, factors: list[SeparableFactor], plan: Plan):
-        number = plan.structure.blocks.index(block)
-        self.compiled = Pass(replace(block, factors=factors, tempered=[], tables=None), number, integrated=True)
+    def __init__(self, block: LabelBlock, factors: list[SeparableFactor], plan: Plan, rows: AllRows | None):
+        number, own = plan.structure.blocks.index(block), replace(block, factors=factors, tempered=[], tables=None)
+        self.compiled = Pass(own, number, integrated=True, data=rows)
         self.compiled.place_sums(plan)
         self.compiled.compile(plan)
 
     def bind(self, chain: Chain) -> None:
-        label = self.compiled.label
-        self._logs, self._shares = np.zeros(label.n_units), np.zeros((label.n_units, label.n_labels))
+        n_units, label = self.compiled.data.n_units, self.compiled.label
+        self._logs, self._shares = np.zeros(n_units), np.zeros((n_units, label.n_labels))
         self._pass = self.compiled.bound(chain)
 
     def unit_logs(self, at: Point, shares: np.ndarray | None = None) -> np.ndarray:
         status = self._pass.weigh(self._logs, shares)
         at.check()
         return self._logs if status == 0 else np.full(1, -np.inf)
+
+    def total(self, at: Point) -> float:
+        """Log density of all units together; a row that stands for several counts as often."""
+        return float(self.unit_logs(at).sum())
 
     def add_shares(self, at: Point, node: Stochastic, out: np.ndarray) -> None:
         self.unit_logs(at, out)
@@ -237,6 +253,9 @@ class _Product:
         with np.errstate(invalid="ignore"):
             return np.logaddexp.reduce(self._logs(at), axis=0)
 
+    def total(self, at: Point) -> float:
+        return float(self.unit_logs(at).sum())
+
     def add_shares(self, at: Point, node: Stochastic, out: np.ndarray) -> None:
         j = [label.node for label in self.labels].index(node)  # type: ignore[arg-type]
         logs = self._logs(at)
@@ -269,4 +288,4 @@ def with_labels(s: SeparableFactor, values: Mapping[LabelVector, int]) -> Expres
     return substitute(s.rows, replacements)
 
 
-__all__ = ["LabelSum", "connected", "is_data", "observed_places", "with_labels"]
+__all__ = ["LabelSum", "RowsOf", "connected", "is_data", "observed_places", "with_labels"]

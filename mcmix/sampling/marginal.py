@@ -6,7 +6,7 @@ in one factor by a sum over the product of their values. Everything else is a pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.model import Model
 from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.sampling.label_sums import LabelSum, connected, is_data, observed_places
+from mcmix.sampling.label_sums import LabelSum, RowsOf, connected, is_data, observed_places
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.plan import log_density
 from mcmix.steps.targets import is_discrete
@@ -46,6 +46,8 @@ class Marginal:
     model : Model, optional
         Of the recording: labels that are known for some units then are labels like others, with a factor that allows
         the known ones alone.
+    rows_of : callable, optional
+        From the block of a label vector to the rows that are gone over in the place of all.
 
     Attributes
     ----------
@@ -61,7 +63,7 @@ class Marginal:
         Unknowns that the log likelihood depends on.
     """
 
-    def __init__(self, recording: Recording, model: Model | None = None):
+    def __init__(self, recording: Recording, model: Model | None = None, rows_of: RowsOf | None = None):
         self.recording = recording if model is None else _with_whole_labels(recording, model)
         self.recording = replace(gathered(self.recording, list(self.recording.leaves)))  # rows written as a loop
         structure = structure_of(self.recording)
@@ -77,7 +79,7 @@ class Marginal:
         plan = Plan(structure)
         for node, variable in recording.leaves.items():
             plan.layout.place(node, max(variable.size, 1))
-        self._groups = [LabelSum(blocks, plan) for blocks in connected(structure.blocks)]
+        self._groups = [LabelSum(blocks, plan, rows_of) for blocks in connected(structure.blocks)]
         served = set[Factor]().union(*[g.served for g in self._groups])
         rest = [e for e in structure.contributions if e.factor not in served]
         rest += [e for e in structure.forward_sampled if e.factor.node not in self.left_out]
@@ -130,6 +132,39 @@ class Marginal:
         # log p = log prior + log likelihood without labels + sum over units of log sum_k w_k f_k
         total = self._run(self._prior, "log prior") + self._run(self._data, "log likelihood")
         return _plain(total + sum(group.joint(self) for group in self._groups))
+
+    def log_densities(
+        self, kept: Mapping[Stochastic, np.ndarray], inside: np.ndarray, compared: bool = True
+    ) -> np.ndarray:
+        """Log density at many points.
+
+        Parameters
+        ----------
+        kept : mapping of Stochastic to ndarray
+            Values in the form in which a chain keeps them, one point after another.
+        inside : ndarray of bool, shape (points,)
+            Where to look; minus infinity elsewhere.
+        compared : bool
+            Whether few rows that stand for all are compared with all of them, where there are such.
+        """
+        found, where = np.full(len(inside), -np.inf), np.flatnonzero(inside)
+        along = self._compared if compared else self._along
+        found[where] = along(lambda i: self.put_kept(_at(kept, where[i])), len(where), Marginal.log_density)
+        return found
+
+    def log_likelihoods(self, values: Mapping[Stochastic, np.ndarray], count: int) -> np.ndarray:
+        """Log likelihood at so many points, whose values (as users see them) stand one point after another."""
+        return self._compared(lambda i: self.put(_at(values, i)), count, Marginal.log_likelihood)
+
+    def _along(self, go: Callable[[int], None], count: int, asked: Callable[[Marginal], float]) -> np.ndarray:
+        """What is asked, at one point after another."""
+        found = np.empty(count)
+        for i in range(count):
+            go(i)
+            found[i] = asked(self)
+        return found
+
+    _compared = _along
 
     def log_likelihood(self) -> float:
         """Log likelihood of the data at the present point; unknowns that share labels with data are given."""
@@ -253,6 +288,10 @@ class Marginal:
             error, self.chain.error = self.chain.error, None
             self.chain.stop[0] = 0
             raise error
+
+
+def _at(values: Mapping[Stochastic, np.ndarray], i: int) -> dict[Stochastic, np.ndarray]:
+    return {n: x[i] for n, x in values.items()}
 
 
 def _with_whole_labels(recording: Recording, model: Model) -> Recording:

@@ -83,18 +83,16 @@ class Objective:
             return -np.inf
         return self.of_kept(self.view.kept(free))
 
-    def many(self, points: np.ndarray) -> np.ndarray:
-        """Log density at points (n, size): they are carried over to the unknowns' own scales all at once."""
+    def many(self, points: np.ndarray, compared: bool = False) -> np.ndarray:
+        """Log density at points (n, size): they are carried over to the unknowns' own scales all at once.
+
+        With `compared`, few rows that stand for all are compared with all of them.
+        """
         near = np.isfinite(points).all(axis=1) & (np.abs(points[:, self.view.bounded]) <= WALL).all(axis=1)
         found = np.full(len(points), -np.inf)
-        if not near.any():
-            return found
-        kept = self.view.kept(points[near])
-        inside = self.view.inside(kept)
-        for i, place in enumerate(np.flatnonzero(near)):
-            if inside[i]:
-                self.marginal.put_kept({n: x[i] for n, x in kept.items()})
-                found[place] = self.marginal.log_density()
+        if near.any():
+            kept = self.view.kept(points[near])
+            found[near] = self.marginal.log_densities(kept, self.view.inside(kept), compared)
         return found
 
     def of_kept(self, kept: dict[Stochastic, np.ndarray]) -> float:
@@ -144,13 +142,14 @@ class Search:
     tol: float = 1e-4
     eps: float = 1e-3
     order: int = 5
+    rounds: int = ROUNDS
 
 
 def run_from(target: Objective, begin: np.ndarray, search: Search) -> End:
     """The optimiser, then Newton steps."""
     free = _optimised(target, begin, search)
     free = free if target(free) >= target(begin) else begin
-    free, found, gain = climbed(target, free, target.view.bounded, search.eps, search.order)
+    free, found, gain = climbed(target, free, target.view.bounded, search.eps, search.order, search.rounds)
     stationary = gain < STATIONARY
     moved = np.abs(free - begin)[target.view.bounded]
     return End(free, found, stationary, not stationary and bool((moved > RAN).any()))
@@ -192,11 +191,11 @@ def scipy_method(method: str) -> str:
 
 
 def climbed(
-    target: Any, free: np.ndarray, bounded: np.ndarray, eps: float, order: int
+    target: Any, free: np.ndarray, bounded: np.ndarray, eps: float, order: int, rounds: int = ROUNDS
 ) -> tuple[np.ndarray, Curvature, float]:
     """Damped Newton steps until one would gain nothing; also the derivatives at the end, and what one would gain."""
     gain = np.inf
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         here = curvature(target, free, bounded, eps, order)
         if not here.finite:
             return free, here, np.inf
@@ -424,7 +423,7 @@ def best_draws(target: Objective, draws: Mapping[str, np.ndarray], most: int) ->
     length = draws[nodes[0].name].shape[1]
     some = np.unique(np.linspace(0, length - 1, min(length, LOOKED_AT)).astype(int))
     free = target.view.free({n: draws[n.name][:, some] for n in nodes})
-    heights = target.many(free.reshape(-1, free.shape[-1])).reshape(free.shape[:2])
+    heights = target.many(free.reshape(-1, free.shape[-1]), compared=True).reshape(free.shape[:2])
     order = np.argsort(-heights.max(axis=1))[:most]
     return [free[c, heights[c].argmax()] for c in order if np.isfinite(heights[c]).any()]
 
@@ -448,4 +447,6 @@ def _swapped(compiled: CompiledModel) -> list[ComponentTables]:
     return [t for t in found if t.swaps]
 
 
-__all__ = ["METHODS", "Found", "Search", "Starts", "Objective", "best_draws", "find_mode", "highest_mode", "starts_of"]
+__all__ = [
+    "METHODS", "End", "Found", "Objective", "Search", "Starts", "best_draws", "find_mode", "highest_mode", "starts_of",
+]  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcmix.errors import ModelError
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.few_rows import FewRows
 from mcmix.sampling.marginal import Marginal
 from mcmix.sampling.replay import with_known_labels
 from mcmix.steps.plan import CompiledModel
@@ -33,11 +34,11 @@ def deviance(compiled: CompiledModel, draws: Draws) -> np.ndarray:
     """
     if not compiled.model.holds_data:
         raise ModelError("deviance: the model has no data, so there is no likelihood")
-    marginal = Marginal(record(compiled.model, rows=compiled.rows), compiled.model)
+    marginal = FewRows(record(compiled.model, rows=compiled.rows), compiled.model)
     marginal.refuse_conditional("deviance")
-    positions = draws.thinned(draws.n_chains * draws.n_draws)
-    found = [-2.0 * marginal.log_likelihood() for _ in visited(marginal, draws, positions, "deviance")]
-    return np.reshape(found, (draws.n_chains, draws.n_draws))
+    _refuse_unkept(marginal.needed, draws, "deviance")
+    found = -2.0 * _totals(marginal, draws, draws.thinned(draws.n_chains * draws.n_draws))
+    return found.reshape(draws.n_chains, draws.n_draws)
 
 
 def unit_log_likelihood(
@@ -61,6 +62,53 @@ def unit_log_likelihood(
     rows = [marginal.pointwise() for _ in visited(marginal, draws, positions, "log_likelihood")]
     found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return {n: x.reshape(draws.n_chains, -1, *x.shape[1:]) for n, x in found.items()}, positions
+
+
+def unit_logs(
+    compiled: CompiledModel, draws: Draws, at_most: int, chosen: Callable[[int], np.ndarray | slice]
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Log likelihood of some units at evenly thinned draws, and of all of them together.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+    draws : Draws
+    at_most : int
+        Draws of all chains that are looked at, of each as many.
+    chosen : callable
+        From the number of units to those whose own log likelihood is wanted, ascending: what else there is is not held.
+
+    Returns
+    -------
+    some : ndarray, shape (chains, draws, units chosen)
+        All data nodes side by side.
+    total : ndarray, shape (chains, draws)
+    n_units : int
+        Of all.
+    """
+    marginal = FewRows(record(compiled.model, rows=compiled.rows), compiled.model)
+    marginal.refuse_conditional("log_likelihood")
+    which, positions = chosen(marginal.n_units), draws.thinned(at_most)
+    apart = None if isinstance(which, slice) else marginal.some_units(which)
+    if apart is None:
+        every = [(x[which], x.sum()) for x in _units_by_draw(marginal, draws, positions)]
+        some, total = np.array([x for x, _ in every]), np.array([x for _, x in every])
+    else:
+        some, total = np.array(list(_units_by_draw(apart, draws, positions))), _totals(marginal, draws, positions)
+    return some.reshape(draws.n_chains, -1, some.shape[-1]), total.reshape(draws.n_chains, -1), marginal.n_units
+
+
+def _units_by_draw(marginal: Marginal, draws: Draws, positions: np.ndarray) -> Iterator[np.ndarray]:
+    """Log likelihood of every unit, all data nodes side by side, at one draw after another."""
+    for _ in visited(marginal, draws, positions, "log_likelihood"):
+        yield np.concatenate([np.ravel(x) for x in marginal.pointwise().values()])
+
+
+def _totals(marginal: Marginal, draws: Draws, positions: np.ndarray) -> np.ndarray:
+    """Log likelihood of all units together at some kept draws."""
+    chains, numbers = positions.T
+    values = {n: draws.variables[n.name][chains, numbers] for n in marginal.needed}
+    return marginal.log_likelihoods(values, len(positions))
 
 
 def memberships(compiled: CompiledModel, draws: Draws, node: Stochastic, at_most: int) -> np.ndarray:
@@ -135,15 +183,19 @@ def visited(
         If an unknown that is needed was not kept.
     """
     nodes = marginal.needed if needed is None else needed
+    _refuse_unkept(nodes, draws, what)
+    for chain, draw in positions:
+        marginal.put({n: np.asarray(draws.variables[n.name][chain, draw], dtype=float) for n in nodes})
+        yield
+
+
+def _refuse_unkept(nodes: Sequence[Stochastic], draws: Draws, what: str) -> None:
     missing = [n.name for n in nodes if n.name not in draws.variables]
     if missing:
         raise ModelError(
             f"{what} needs the draws of {', '.join(missing)}, which were not kept; sample with trace=[...], or raise "
             "label_budget="
         )
-    for chain, draw in positions:
-        marginal.put({n: np.asarray(draws.variables[n.name][chain, draw], dtype=float) for n in nodes})
-        yield
 
 
-__all__ = ["deviance", "memberships", "shares_of", "unit_log_likelihood", "visited"]
+__all__ = ["deviance", "memberships", "shares_of", "unit_log_likelihood", "unit_logs", "visited"]

@@ -36,6 +36,7 @@ class ConjugateGibbs(Step):
             raise TypeError(f"{variables[0].name}: no conjugate conditional ({found})")
         super().__init__(variables, found.reason)
         self.conditional = found
+        self.alone = structure.is_forward_sampled(variables[0])
 
     def compile(self, plan: Plan) -> None:
         """One program computes natural parameters and bounds."""
@@ -53,7 +54,7 @@ class ConjugateGibbs(Step):
         if self.conditional.kind == "dirichlet":
             fields["entries"] = node.shape[-1]
         else:
-            fields |= {"second": second, "lower": lower, "upper": upper}
+            fields |= {"second": second, "lower": lower, "upper": upper, "alone": int(self.alone)}
         return [kernel_call(self, KERNELS[self.conditional.kind], fields, np.array([self.conditional.exponent]))]
 
     @property

@@ -40,6 +40,7 @@ WANTED = 250.0  # effective draws of a chain
 KEPT = 0.1  # of the points that proposals are fitted to, from those before
 PRIOR_DRAWS, FEWEST_DRAWS = 200, 20  # of components, and of all unknowns
 FIRST_LEVEL = 2  # of weighted rows that is tried
+MOST_FREE = 500  # free coordinates that are moved at once without being asked to
 
 
 class MarginalMove(Step):
@@ -416,9 +417,13 @@ def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove
 
 
 def pays(move: MarginalMove) -> bool:
-    """Whether it is worth its price: where it moves all, and rows are few, or few weighted ones stand for them."""
+    """Whether it is worth its price: where it moves all, and rows are few, or few weighted ones stand for them.
+
+    Not where unknowns are so many that a search with second derivatives takes minutes, and moves of all at once are
+    small.
+    """
     label = move.density.block.label
-    if not move.moves_all:
+    if not move.moves_all or move.density.free > MOST_FREE:
         return False
     return label.n_units * label.n_labels <= BESIDE or not move.levels.why_not
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
+from mcmix.distributions.family import Family
 from mcmix.steps.passes import AllRows
 from mcmix.structure import expression as ex
 from mcmix.structure.cells import looked_up
@@ -76,6 +77,62 @@ def constant_of_all(x: Expression, count: int) -> Expression:
     return x if x.size == 1 or x.shape != (count,) else ex.gather(x, np.array(0))
 
 
+class Levels:
+    """How values of one distribution may be replaced by few weighted ones, from coarse to fine.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N,)
+    family : Family
+
+    Attributes
+    ----------
+    why_not : str
+        Why all values are used, or nothing.
+    exact : bool
+        Whether it is by distinct values: there is one level, and nothing to be checked.
+    """
+
+    def __init__(self, x: np.ndarray, family: Family):
+        self.x, self.exact, self.why_not = x, False, ""
+        self._made: dict[int, tuple[WeightedRows, np.ndarray] | None] = {}
+        if _is_tied(x, family.support.discrete):
+            rows = distinct(x)
+            if SAVING * rows.n_rows <= len(x):
+                self.exact, self._made[0] = True, (rows, rows.values)
+                return
+        if family.support.discrete:
+            self.why_not = "there are too many distinct values"
+        elif family.smooth is None:
+            self.why_not = f"the log density of {family.name} has kinks"
+        else:
+            self._to, self._back = _SCALES[family.smooth]
+            with np.errstate(all="ignore"):
+                self.scaled = np.asarray(self._to(x), dtype=float)
+            if not np.isfinite(self.scaled).all():
+                self.why_not = "values lie at an end of the support"
+
+    def level(self, number: int) -> tuple[WeightedRows, np.ndarray] | None:
+        """Weighted values with bins halved so often, and where they are on the scale on which the density is smooth.
+
+        None where they are hardly fewer, as from there on.
+        """
+        if self.why_not or number > FINEST:
+            return None
+        if number not in self._made:
+            self._made[number] = self._binned(number)
+        return self._made[number]
+
+    def _binned(self, number: int) -> tuple[WeightedRows, np.ndarray] | None:
+        low, high = np.quantile(self.scaled[:: max(1, len(self.scaled) // 10_000)], [0.01, 0.99])
+        if not high > low:
+            return None
+        rows = quadrature(self.scaled, float(high - low) / (BINS * 2**number))
+        if SAVING * rows.n_rows > len(self.x):
+            return None
+        return WeightedRows(np.asarray(self._back(rows.values), dtype=float), rows.weights, False), rows.values
+
+
 class WeightedLevels:
     """How the rows of a label block may be replaced by few, from coarse to fine.
 
@@ -96,7 +153,9 @@ class WeightedLevels:
         self._made: dict[int, Weighted | None] = {}
         self.why_not = self._obstacle()
         if not self.why_not:
-            self._look()
+            rows = block.factors[0].rows
+            self._values = Levels(np.asarray(rows.arguments[0].known, dtype=float), rows.extra)
+            self.why_not, self.exact = self._values.why_not, self._values.exact
 
     def _obstacle(self) -> str:
         if len(self.block.factors) != 1:
@@ -108,43 +167,19 @@ class WeightedLevels:
             return "some rows are unknown"
         return ""
 
-    def _look(self) -> None:
-        s = self.block.factors[0]
-        self.x = np.asarray(s.rows.arguments[0].known, dtype=float)
-        family = s.rows.extra
-        if _is_tied(self.x, family.support.discrete):
-            rows = distinct(self.x)
-            if SAVING * rows.n_rows <= len(self.x):
-                self.exact, self._made[0] = True, Weighted(self.block.label, rows, rows.values)
-                return
-        if family.support.discrete:
-            self.why_not = "there are too many distinct values"
-        elif family.smooth is None:
-            self.why_not = f"the log density of {family.name} has kinks"
-        else:
-            self._to, self._back = _SCALES[family.smooth]
-            with np.errstate(all="ignore"):
-                self.scaled = np.asarray(self._to(self.x), dtype=float)
-            if not np.isfinite(self.scaled).all():
-                self.why_not = "values lie at an end of the support"
-
     def level(self, number: int) -> Weighted | None:
         """Weighted rows with bins halved so often; None where they are hardly fewer, as from there on."""
-        if self.why_not or number > FINEST:
+        if self.why_not:
             return None
         if number not in self._made:
-            self._made[number] = self._binned(number)
+            found = self._values.level(number)
+            self._made[number] = None if found is None else Weighted(self.block.label, *found)
         return self._made[number]
 
-    def _binned(self, number: int) -> Weighted | None:
-        low, high = np.quantile(self.scaled[:: max(1, len(self.scaled) // 10_000)], [0.01, 0.99])
-        if not high > low:
-            return None
-        rows = quadrature(self.scaled, float(high - low) / (BINS * 2**number))
-        if SAVING * rows.n_rows > len(self.x):
-            return None
-        values = np.asarray(self._back(rows.values), dtype=float)
-        return Weighted(self.block.label, WeightedRows(values, rows.weights, False), rows.values)
+    def some(self, chosen: np.ndarray) -> Weighted:
+        """Some rows alone, each of which stands for itself."""
+        values = self._values.x[chosen]
+        return Weighted(self.block.label, WeightedRows(values, np.ones(len(values)), False), values)
 
 
 def _is_tied(x: np.ndarray, discrete: bool) -> bool:
@@ -155,4 +190,4 @@ def _is_tied(x: np.ndarray, discrete: bool) -> bool:
     return 2 * len(np.unique(some)) <= len(some)
 
 
-__all__ = ["WeightedLevels", "Weighted"]
+__all__ = ["Levels", "WeightedLevels", "Weighted"]

@@ -274,3 +274,37 @@ def test_reading_leaves_unsure_evidence_aside():
     assert "leave-one-out favours 2, not distinguished from 3 (within 2 standard errors); BIC favours 2, ICL 1" in read
     read = compare_module._read(["1", "2", "3"], columns | {"evidence_error": np.full(3, 2.0)})
     assert read.startswith("the evidence of 1, 2, 3 is unsure")
+
+
+def test_an_evidence_that_takes_more_draws_is_not_known():
+    x = np.random.default_rng(1).normal(0.0, 1.0, 30)
+    mu = mc.Normal("mu", 0.0, 0.01)
+    m = mc.MCMC([mc.Normal("y", mu, 1.0, value=x, observed=True)]).sample(60, 20, chains=2, seed=1)
+    table = mc.compare({"one": m}).table
+    assert np.isnan(table["log_evidence"]["one"]) and table["evidence_error"]["one"] == np.inf
+    assert np.isfinite(table["bic"]["one"])
+
+
+def test_units_are_the_same_for_every_model_of_the_data():
+    rng = np.random.default_rng(2)
+    x = rng.normal(np.repeat([0.0, 6.0], 20)[:, None], 1.0, (40, 3))
+
+    def sampler(k):
+        mu = mc.Normal("mu", 0.0, 0.01, size=(k, 3))
+        if k == 1:
+            return mc.MCMC([mc.Normal("y", mu[0], 1.0, value=x, observed=True)])
+        z = mc.Categorical("z", mc.Dirichlet("w", np.ones(k)), size=40)
+        return mc.MCMC([mc.Mixture("y", z, mc.Normal, mu, 1.0, value=x, observed=True)])
+
+    samplers = {k: sampler(k).sample(600, 200, chains=2, seed=1) for k in (1, 2)}
+    bic = mc.compare(samplers).table["bic"]
+    one = mc.NormApprox(samplers[1].model).fit(seed=1)
+    assert bic["1"] == pytest.approx(3 * np.log(40) - 2.0 * one.lnL, abs=0.01)  # rows, not numbers
+
+
+def test_many_unknowns_have_the_mean_of_the_draws_in_the_place_of_a_mode(monkeypatch):
+    searched = mc.compare({k: sampler(k) for k in (1, 2)}).table
+    monkeypatch.setattr(compare_module, "MOST_WORK", 0)
+    at_means = mc.compare({k: sampler(k) for k in (1, 2)}).table
+    assert not at_means["mode_unsure"].any()
+    np.testing.assert_allclose(at_means["bic"], searched["bic"], atol=1.0)

@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 import mcmix as mc
 from mcmix.errors import ModelError
 from mcmix.report.evidence.bridge import bridge, importance
+from mcmix.sampling import few_rows
 from tests import runs
 
 DATA = np.array([-1.9, -1.2, -0.4, 0.3, 1.4, 1.8, 2.2])
@@ -174,3 +175,25 @@ def test_chains_that_disagree_are_told():
     kept = m.draws().variables
     kept["mu"] = kept["mu"] + [[0.0], [1.0]]
     assert "but of the chains: chains disagree" in repr(mc.evidence(m))
+
+
+def test_many_rows_have_the_evidence_of_all_of_them(monkeypatch):
+    rng = np.random.default_rng(1)
+    x = rng.normal(np.where(rng.random(12_000) < 0.4, 0.0, 3.0), 1.0)
+    mu, w = mc.Normal("mu", 0.0, 0.05, size=2), mc.Dirichlet("w", [1.0, 1.0])
+    m = mc.MCMC([mc.Mixture("y", w, mc.Normal, mu, 1.0, value=x, observed=True)])
+    m.sample(600, 200, chains=2, seed=1)
+    by_few = mc.evidence(m, draws=400)
+    monkeypatch.setattr(few_rows, "MANY_UNITS", len(x) + 1)
+    assert by_few.log == pytest.approx(mc.evidence(m, draws=400).log, abs=1e-4)
+
+
+def test_draws_and_proposals_that_have_nothing_in_common_have_no_error():
+    found = bridge(np.zeros((2, 50)), np.full(100, -np.inf))
+    assert found.error == np.inf
+
+
+def test_tiny_overlaps_have_an_error_that_is_a_number():
+    rng = np.random.default_rng(1)
+    found = bridge(rng.normal(0.0, 1.0, (2, 50)), np.where(np.arange(100) < 5, -500.0, -700.0))
+    assert found.error > 0.0 and not np.isnan(found.error)

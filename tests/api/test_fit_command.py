@@ -14,7 +14,10 @@ from mcmix.api.command import DISTRIBUTIONS, _columns, components, main
 from mcmix.api.compare import Comparison
 from mcmix.api.fit.families import CHOICES
 from mcmix.api.fit.parts import Part, mixture
-from mcmix.api.fit.run import DOUBTFUL, REFUSED, STOPPED, WELL, Wish, best_number, without_gaps
+from mcmix.api.fit.run import DOUBTFUL, REFUSED, STOPPED, WELL, Wish, best_number, choice, without_gaps
+from mcmix.api.groups import Groups
+from mcmix.api.in_words import Known, in_words
+from mcmix.api.memberships import Memberships
 from mcmix.report.frames import read_table
 
 QUICK = ["--chains", "2", "--draws", "300", "--burn", "200", "--thin", "2"]
@@ -127,6 +130,43 @@ def test_unsure_evidence_is_not_chosen():
     )  # chains disagree in 2
 
 
+def test_an_evidence_that_takes_more_draws_leaves_the_choice_to_bic():
+    columns = {"log_evidence": [-9.0, np.nan], "evidence_error": [0.1, np.inf], "bic": [3.0, 2.0]}
+    comparison = Comparison(pd.DataFrame(columns), "")
+    found = choice(comparison, Wish(Path("f.csv"), None, (1, 2)), {1: True, 2: True}, (1, 2))
+    assert found.number == 2 and found.probability is None and not found.aside
+    assert found.told == "2 components (the best by bic, as the evidence of so many unknowns takes more --draws)"
+
+
+def test_what_was_left_aside_is_told():
+    columns = {
+        "log_evidence": [-9.0, -5.0],
+        "evidence_error": [0.1, 0.1],
+        "bic": [3.0, 2.0],
+        "probability": [0.02, 0.98],
+    }
+    comparison = Comparison(pd.DataFrame(columns), "")
+    found = choice(comparison, Wish(Path("f.csv"), None, (1, 2)), {1: True, 2: False}, (1, 2))
+    assert found.number == 1 and found.aside == "2 has chains that cannot be trusted"
+    groups = one_group_of_rows()
+    known = Known("speed", 1, found.probability, (1, 2), "the marginal likelihood", aside=found.aside)
+    assert in_words(groups, known)[0] == (
+        "The 4 rows of speed are best seen as 1 group: the best of 1, 2 groups by the marginal likelihood among those "
+        "that count. Left aside until more is drawn: 2 has chains that cannot be trusted."
+    )
+
+
+def one_group_of_rows():
+    every = np.ones((4, 1))
+    return Groups(np.ones((1, 1)), Memberships(every, 0 * every, "one"), [])
+
+
+def test_the_paragraph_names_the_file_that_marks_doubtful_rows():
+    p = np.repeat([[0.99, 0.01], [0.4, 0.6]], [3, 1], axis=0)
+    groups = Groups(np.array([[0.84, 0.16]]), Memberships(p, 0 * p, "ecr"), [])
+    assert in_words(groups, Known("speed", 2, rows="rows.csv"))[-1].endswith("below 95 %; rows.csv marks it.")
+
+
 BAD = {
     "text column": (
         b"speed,name\n1,a\n2,b\n3,c\n",
@@ -138,6 +178,11 @@ BAD = {
     "dates": (b"day\n2024-01-02\n2024-02-01\n", [], "no column to fit: 'day': dates"),
     "identifiers": (b"id\n11\n12\n13\n14\n", [], "no column to fit: 'id': identifiers"),
     "nearly empty": (b"a,b\n1,\n1,\n1,7\n" + b"1,\n" * 97 + b"1,8\n", [], "'b': 99 of 101 cells missing"),
+    "nearly empty, asked for": (
+        b"a,b\n1,\n1,\n1,7\n" + b"1,\n" * 97 + b"1,8\n",
+        ["--columns", "b"],
+        "b: expected at least 3 rows of data, got 2; missing cells: b 99 of 101",
+    ),
     "one item": (b"yes\n1\n0\n1\n0\n", ["--distribution", "auto"], "cannot be told apart by one yes/no item"),
     "one item, named": (b"yes\n1\n0\n1\n0\n", ["--distribution", "bernoulli"], "cannot be told apart by one yes/no"),
     "no angles": (

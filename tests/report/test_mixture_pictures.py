@@ -96,6 +96,18 @@ def test_ellipses_of_chains_are_those_of_draws(chains: Any):
     assert all((np.abs(means - p.center).max(1) < 1e-12).any() for p in drawn)
 
 
+def test_ellipses_take_the_colours_of_named_components(chains: Any):
+    named = mc.classify(chains).probabilities
+    colours = [p.get_edgecolor()[:3] for p in patches(mc.plots.ellipses(chains, draws=5, like=named))]
+    turned = [p.get_edgecolor()[:3] for p in patches(mc.plots.ellipses(chains, draws=5, like=named[:, ::-1]))]
+    assert len(set(colours)) == 2 and {*colours} == {*turned}
+    centres = [p.center[0] for p in patches(mc.plots.ellipses(chains, draws=5, like=named))]
+    others = [p.center[0] for p in patches(mc.plots.ellipses(chains, draws=5, like=named[:, ::-1]))]
+    first = {c > 4.0 for c, colour in zip(centres, colours, strict=True) if colour == colours[0]}
+    second = {c > 4.0 for c, colour in zip(others, turned, strict=True) if colour == colours[0]}
+    assert len(first) == len(second) == 1 and first != second
+
+
 def test_colours_do_not_depend_on_how_draws_name_their_components(chains: Any):
     plain = patches(mc.plots.ellipses(chains, draws=20))
     draws = chains.draws()

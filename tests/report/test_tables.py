@@ -11,7 +11,7 @@ import pytest
 
 import mcmix as mc
 from mcmix.api.command import main
-from mcmix.api.fit.run import Wish, choice
+from mcmix.api.fit.run import Decided, Wish, choice
 from mcmix.report.frames import read_table
 
 
@@ -88,17 +88,17 @@ def test_what_is_left_aside_is_named():
     wish = Wish(Path("a.csv"), None, (1, 2, 3))
     every = {1: True, 2: True, 3: True}
     table = compared(log_evidence=[-30.0, -10.0, -20.0], evidence_error=[0.1, 0.1, 0.1])
-    assert choice(table, wish, every, NUMBERS) == (2, "the best by evidence")
-    best, why = choice(table, wish, {**every, 2: False}, NUMBERS)
-    assert best == 3
-    assert "left aside: 2 has chains that cannot be trusted" in why
+    assert choice(table, wish, every, NUMBERS) == Decided(2, "the best by evidence")
+    found = choice(table, wish, {**every, 2: False}, NUMBERS)
+    assert found.number == 3
+    assert "left aside: 2 has chains that cannot be trusted" in found.told
     table = compared(log_evidence=[-30.0, np.nan, -20.0], evidence_error=[0.1, np.nan, 5.0])
-    best, why = choice(table, wish, every, NUMBERS)
-    assert best == 1
-    assert "2 has no evidence" in why
-    assert "3 has evidence known to no better than a nat" in why
+    found = choice(table, wish, every, NUMBERS)
+    assert found.number == 1
+    assert "2 has no evidence" in found.told
+    assert "3 has evidence known to no better than a nat" in found.told
     loo = Wish(Path("a.csv"), None, (1, 2, 3), choose="loo")
-    assert choice(compared(loo=[np.nan, -5.0, -9.0]), loo, every, NUMBERS)[0] == 2
+    assert choice(compared(loo=[np.nan, -5.0, -9.0]), loo, every, NUMBERS).number == 2
     with pytest.raises(mc.ModelError, match="no number of components has a score"):
         choice(compared(loo=[np.nan] * 3), loo, every, NUMBERS)
 

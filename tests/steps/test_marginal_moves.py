@@ -11,6 +11,7 @@ import mcmix as mc
 from mcmix.distributions.table import FAMILIES
 from mcmix.kernels import marginal as kernels
 from mcmix.kernels import marginal_moves as moves
+from mcmix.steps import marginal
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.basins import grouped
 from mcmix.steps.explain import explanation
@@ -654,6 +655,11 @@ def test_by_default_burn_in_to_learn_in_decides():
     assert not moves_summed_out(by_default(100, marginal_moves=False))
     assert not moves_summed_out(by_default(100, tempering=2))
     assert not moves_summed_out(by_default(100, thin=10))
+
+
+def test_by_default_very_many_unknowns_are_drawn_given_labels(monkeypatch):
+    monkeypatch.setattr(marginal, "MOST_FREE", 1)
+    assert not moves_summed_out(by_default(100))
 
 
 def test_by_default_steps_that_were_asked_for_stay_alone():

@@ -154,7 +154,8 @@ def best_of(name: str, frame: DataFrame, candidates: Sequence[str], asked: Quest
     if not np.isfinite(least):
         return candidates[0], f"so the distribution is {candidates[0]} (none could be tried)"
     best = next(c for c in candidates if found[c] <= least + CLOSE)
-    others = ", ".join(f"{c} {found[c] - found[best]:+.0f}" for c in candidates if c != best and np.isfinite(found[c]))
+    beside = {c: found[c] - found[best] for c in candidates if c != best and np.isfinite(found[c])}
+    others = ", ".join(f"{c} {round(points):+d}" for c, points in beside.items())
     with_k = " or ".join(map(str, numbers))
     return best, (
         f"of {len(rows)} rows with {with_k} component{'s' if numbers[-1] > 1 else ''}, {best} has the best BIC, or is "
@@ -224,7 +225,8 @@ def _of_counts(name: str, frame: DataFrame, x: np.ndarray, asked: Question, trie
 
 
 def _said_of_part(part: Part, frame: DataFrame, asked: Question) -> str:
-    listed = ", ".join(part.columns[:6]) + (f" and {len(part.columns) - 6} more" if len(part.columns) > 6 else "")
+    more = f" and {len(part.columns) - 6} more" if len(part.columns) > 6 else ""
+    listed = f"column{'s' if len(part.columns) > 1 else ''} {', '.join(part.columns[:6])}{more}"
     kinds = sorted({KINDS[kind_of(c, _known(frame, c))].words for c in part.columns})
     unit = f" in {part.unit}" if part.unit else ""
     said = f"{listed}: {' or '.join(kinds)}{unit}, so {part.words}"

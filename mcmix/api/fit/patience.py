@@ -18,17 +18,32 @@ def sweeps_told(every: float = EVERY) -> Iterator[None]:
     if is_watched():
         yield
         return
-    begun = last = time.perf_counter()
+    told = _Sweeps(every)
+    teller = threading.Thread(target=told.tell, daemon=True)
+    teller.start()
+    try:
+        with telling(told.heard):
+            yield
+    finally:
+        told.ended.set()
+        teller.join()
 
-    def listener(done: int, total: int) -> None:
-        nonlocal last
-        now = time.perf_counter()
-        if now - last >= every:
-            last = now
-            say(f"    {_so_far(done, total, now - begun)}")
 
-    with telling(listener):
-        yield
+class _Sweeps:
+    """How far chains are, said every so often, before the first sweep and after the last one too."""
+
+    def __init__(self, every: float):
+        self.every, self.ended = every, threading.Event()
+        self._done, self._total, self._begun = 0, 1, time.perf_counter()
+
+    def heard(self, done: int, total: int) -> None:
+        """So many sweeps of so many are done."""
+        self._done, self._total = done, total
+
+    def tell(self) -> None:
+        """Until it has ended."""
+        while not self.ended.wait(self.every):
+            say(f"    {_so_far(self._done, self._total, time.perf_counter() - self._begun)}")
 
 
 def _so_far(done: int, total: int, seconds: float) -> str:
@@ -38,7 +53,11 @@ def _so_far(done: int, total: int, seconds: float) -> str:
     --------
     >>> _so_far(250, 1000, 20.0), _so_far(0, 1000, 12.0)
     ('25 % of the sweeps after 20 s, about 60 s left', 'no sweep done after 12 s: compiling, or finding starts')
+    >>> _so_far(1000, 1000, 90.0)
+    'all sweeps done after 90 s: looking whether the chains agree'
     """
+    if done >= total:
+        return f"all sweeps done after {seconds:.0f} s: looking whether the chains agree"
     if not done:
         return f"no sweep done after {seconds:.0f} s: compiling, or finding starts"
     left = seconds * (total - done) / done

@@ -43,9 +43,18 @@ def write_rows(file: Path, raw: DataFrame, used: np.ndarray, groups: Groups, tar
     with written_beside(target) as beside, beside.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow([*names, *added])
-        for row, fitted in zip(rows, used, strict=True):
+        for fitted in used:
+            row = next(rows, None)
+            if row is None:
+                raise ModelError(_changed(file, len(used)))
             writer.writerow([*row, *(next(cells) if fitted else blank)])
+        if next(rows, None) is not None:
+            raise ModelError(_changed(file, len(used)))
     return target
+
+
+def _changed(file: Path, rows: int) -> str:
+    return f"{file}: expected {rows} rows, as when it was read; it has changed meanwhile: fit it again"
 
 
 def _original(file: Path, raw: DataFrame) -> tuple[list[str], Iterator[Sequence[Any]]]:
@@ -55,10 +64,7 @@ def _original(file: Path, raw: DataFrame) -> tuple[list[str], Iterator[Sequence[
     names = ["" if c.startswith("Unnamed: ") else c for c in raw.columns]
     lines = frames.file_rows(file)
     next(lines)  # the header
-    rows = [(row + [""] * len(names))[: len(names)] for _, row in lines]
-    if len(rows) != len(raw):
-        raise ModelError(f"{file}: expected {len(raw)} rows, got {len(rows)}: it has changed meanwhile")
-    return names, iter(rows)
+    return names, ((row + [""] * len(names))[: len(names)] for _, row in lines)
 
 
 def _more(groups: Groups) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 WELL, REFUSED, DOUBTFUL, STOPPED = 0, 1, 3, 130  # exit codes; 2 is the parser's
 CRITERIA = {"evidence": ("log_evidence", 1), "loo": ("loo", 1), "bic": ("bic", -1), "icl": ("icl", -1)}
 IN_WORDS = {"evidence": "the marginal likelihood", "loo": "leave-one-out", "bic": "BIC", "icl": "ICL"}
-MANY_ROWS = 20_000  # beyond which leave-one-out takes minutes
-FEWEST_DRAWS = 200
 SHOWN = ("log_evidence", "evidence_error", "loo", "loo_difference", "bic", "icl", "occupied")
 SMALLEST, LARGEST = 1e-100, 1e100  # of values whose squares are numbers still
 DRAWS, ROWS, COMPARISON = "draws.nc", "rows.csv", "comparison.csv"
@@ -129,7 +127,7 @@ def _begun(wish: Wish) -> Job:
     frame = table.frame
     used = ~_left_out(frame, wish.missing)
     kept, said = without_gaps(frame, wish.missing)
-    _refuse_constants(kept)
+    _refuse_constants(kept, said)
     _try_folder(wish.folder)
     say(f"{wish.file}: {len(kept)} rows of {_listed(frame.columns)}; {said}")
     if table.said:
@@ -144,33 +142,24 @@ def _begun(wish: Wish) -> Job:
 def _finished(job: Job) -> int:
     """Compare, choose the number of components, write everything."""
     wish, samplers = job.wish, job.complete
-    diagnoses = {k: m.diagnose() for k, m in samplers.items()}
-    comparison, best = None, next(iter(samplers))
-    probability = None
+    with alive("still judging the draws"):
+        diagnoses = {k: m.diagnose() for k, m in samplers.items()}
+    comparison, decided = None, Decided(next(iter(samplers)))
     if len(samplers) > 1:
         say("comparing them, of which the evidence takes longest")
         with alive("still comparing"):
-            comparison = _compared(job)
-        best, why = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()}, list(samplers))
-        probability = _probability(comparison, wish, best, list(samplers))
+            comparison = mc.compare(samplers)
+        decided = choice(comparison, wish, {k: d.ok for k, d in diagnoses.items()}, list(samplers))
+        decided = replace(decided, probability=_probability(comparison, wish, decided.number, list(samplers)))
         _write_table(comparison, wish.folder / COMPARISON)
         table = comparison.table[list(SHOWN)].round(2).to_string()  # the page has the rest
-        say(f"\n{table}\n{comparison.reading}\n\nreported: {best} components ({why})\n")
+        say(f"\n{table}\n{comparison.reading}\n\nreported: {decided.told}\n")
+    best = decided.number
     say(verdict_of(diagnoses[best], relabelled=best > 1))
-    _write(job, best, comparison, probability, diagnoses[best].ok)
+    _write(job, decided, comparison, diagnoses[best].ok)
     if job.stopped:
         return STOPPED
     return WELL if diagnoses[best].ok else DOUBTFUL
-
-
-def _compared(job: Job) -> Comparison:
-    """The comparison; of many rows at fewer draws, whose errors rows make small, and without leave-one-out."""
-    rows = len(job.kept)
-    few = rows <= MANY_ROWS
-    if few or job.wish.choose == "loo":
-        return mc.compare(job.complete)
-    say(f"  more than {MANY_ROWS} rows: without leave-one-out (--choose loo asks for it)")
-    return mc.compare(job.complete, draws=max(2000 * MANY_ROWS // rows, FEWEST_DRAWS), leave_one_out=False)
 
 
 def _probability(comparison: Comparison, wish: Wish, best: int, numbers: Sequence[int]) -> float | None:
@@ -263,11 +252,37 @@ def _left_out(frame: DataFrame, missing: str) -> np.ndarray:
 def best_number(comparison: Comparison, wish: Wish, trusted: Sequence[bool] = ()) -> int:
     """The number of components that is best by the criterion; see :func:`choice`."""
     every = dict(zip(wish.components, trusted or [True] * len(wish.components), strict=True))
-    return choice(comparison, wish, every, wish.components)[0]
+    return choice(comparison, wish, every, wish.components).number
 
 
-def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numbers: Sequence[int]) -> tuple[int, str]:
-    """The number of components that is best by the criterion, and in words among which, and which were left aside.
+@dataclass(frozen=True)
+class Decided:
+    """The number of components that is reported.
+
+    Attributes
+    ----------
+    number : int
+    why : str
+    aside : str
+        Which numbers do not count, and why.
+    probability : float or None
+        Of the number among all; None where nothing was compared, or it is not known.
+    """
+
+    number: int
+    why: str = ""
+    aside: str = ""
+    probability: float | None = None
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        aside = f" of those that count; left aside: {self.aside}" if self.aside else ""
+        return f"{self.number} component{'s' if self.number > 1 else ''} ({self.why}{aside})"
+
+
+def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numbers: Sequence[int]) -> Decided:
+    """The number of components that is best by the criterion, and which were left aside.
 
     Of evidence, those count that are known to less than a nat from chains that agree, as long as there are such; else
     those that are known at all. What has no score is left aside, whatever the criterion.
@@ -277,13 +292,14 @@ def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numb
     ModelError
         If nothing has a score.
     """
-    column, sign = CRITERIA[wish.choose]
+    by = _criterion(comparison, wish)
+    column, sign = CRITERIA[by]
     scores = sign * comparison.table[column].to_numpy(dtype=float)
     counted = np.isfinite(scores)
     if not counted.any():
         raise ModelError(f"--choose {wish.choose}: no number of components has a score; take more --draws, or another")
-    reasons = {k: f"no {wish.choose} (too few draws, or none that it can be told from)" for k in _of(numbers, ~counted)}
-    if wish.choose == "evidence":
+    reasons = {k: f"no {by} (too few draws, or none that it can be told from)" for k in _of(numbers, ~counted)}
+    if by == "evidence":
         errors = comparison.table["evidence_error"].to_numpy(dtype=float)
         fine = np.array([trusted[k] for k in numbers])
         better = [(errors < 1.0) & fine, errors < 1.0, np.isfinite(errors), counted]
@@ -293,17 +309,26 @@ def choice(comparison: Comparison, wish: Wish, trusted: Mapping[int, bool], numb
         counted = among
     best = numbers[int(np.argmax(np.where(counted, scores, -np.inf)))]
     aside = "; ".join(f"{k} has {reason}" for k, reason in sorted(reasons.items()))
-    return best, f"the best by {wish.choose}" + (f" of those that count; left aside: {aside}" if aside else "")
+    instead = ", as the evidence of so many unknowns takes more --draws" if by != wish.choose else ""
+    return Decided(best, f"the best by {by}{instead}", aside)
+
+
+def _criterion(comparison: Comparison, wish: Wish) -> str:
+    """What decides: what was asked for, but BIC in the place of an evidence that takes more draws than some have."""
+    if wish.choose != "evidence":
+        return wish.choose
+    absent, errors = comparison.table["log_evidence"].isna().to_numpy(), comparison.table["evidence_error"].to_numpy()
+    return "bic" if (absent & np.isinf(errors)).any() else "evidence"
 
 
 def _of(numbers: Sequence[int], mask: np.ndarray) -> list[int]:
     return [k for k, yes in zip(numbers, mask, strict=True) if yes]
 
 
-def _refuse_constants(kept: DataFrame) -> None:
+def _refuse_constants(kept: DataFrame, said: str) -> None:
     values = kept.to_numpy()
     if len(kept) < 3:
-        raise ModelError(f"expected at least 3 rows of data, got {len(kept)}")
+        raise ModelError(f"{_listed(kept.columns)}: expected at least 3 rows of data, got {len(kept)}; {said}")
     for name, column in zip(kept.columns, values.T, strict=True):
         known = column[~np.isnan(column)]
         if known.size < 2 or np.ptp(known) == 0:
@@ -323,24 +348,28 @@ def _sample(job: Job, k: int) -> None:
     KeyboardInterrupt
         If it came before there was any draw.
     """
-    wish = job.wish
-    m = mc.MCMC(mixture(job.choice.parts, job.kept, k))
-    iterations = wish.burn + wish.draws * wish.thin
-    say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
     try:
-        with kept_back(), sweeps_told():  # the verdict is printed below, beside the number of components it is of
-            m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed)
+        _drawn(job, k)
     except KeyboardInterrupt:
         if not job.samplers:
             raise
         job.stopped = True
-        return
+
+
+def _drawn(job: Job, k: int) -> None:
+    """Draw, write, judge."""
+    wish = job.wish
+    iterations = wish.burn + wish.draws * wish.thin
+    say(f"  {k} component{'s' if k > 1 else ''}: {wish.chains} chains of {iterations} sweeps")
+    with kept_back(), sweeps_told():  # the verdict is printed below, beside the number of components it is of
+        m = mc.MCMC(mixture(job.choice.parts, job.kept, k))
+        m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed)
     job.stopped = m.interrupted
     if _n_draws(m) == 0:
         return
-    job.samplers[k] = m
-    to_netcdf(m.to_arviz(), _draws_of(k, wish))
-    with alive("still judging the draws"):
+    with alive("still writing and judging the draws"):
+        to_netcdf(m.to_arviz(), _draws_of(k, wish))
+        job.samplers[k] = m
         headline = m.diagnose().headline
     say(f"    {m.sampling_wall_seconds:.1f} s; {headline}")
 
@@ -350,19 +379,21 @@ def _draws_of(k: int, wish: Wish) -> Path:
     return wish.folder / (DRAWS if len(wish.components) == 1 else f"draws-{k}.nc")
 
 
-def _write(job: Job, best: int, comparison: Comparison | None, probability: float | None, trusted: bool) -> None:
-    wish, m = job.wish, job.samplers[best]
+def _write(job: Job, decided: Decided, comparison: Comparison | None, trusted: bool) -> None:
+    wish, best = job.wish, decided.number
+    m = job.samplers[best]
     units = {
         name: DEGREES for part, name in zip(job.choice.parts, names_of(job.choice.parts), strict=True)
         if part.unit == "degrees"
     }  # fmt: skip
-    with alive("still working out which row belongs where"):
+    with alive("still working out and writing which row belongs where"):
         groups, why_none = groups_or_reason(m, "last", units) if best > 1 else (one_group(m, units), "")
-    links = _tables(job, best, comparison, groups)
+        links = _tables(job, best, comparison, groups)
     if groups is None:
         say(f"no groups can be told: {why_none}")
     title = f"{_listed(job.kept.columns)}: {best} group{'s' if best > 1 else ''}"
     numbers = list(job.complete) if comparison is not None else []
+    criterion = wish.choose if comparison is None else _criterion(comparison, wish)
     priors = [
         f"Prior of {', '.join(p.columns[:3])}{' ...' if len(p.columns) > 3 else ''}: {p.prior}."
         for p in job.choice.parts
@@ -371,13 +402,23 @@ def _write(job: Job, best: int, comparison: Comparison | None, probability: floa
     notes = [*stopped, *(f"{n[:1].upper()}{n[1:]}." for n in job.notes), *priors, "Weights ~ Dirichlet(1, ..., 1)."]
     about = About(
         title, comparison, wish.command, notes, groups=groups, data=_listed(job.kept.columns), numbers=numbers,
-        probability=probability, criterion=IN_WORDS[wish.choose], units=units, links=links,
+        probability=decided.probability, criterion=IN_WORDS[criterion], units=units, links=links, aside=decided.aside,
+        rows=ROWS if ROWS in dict(links) else "",
     )  # fmt: skip
     say("drawing the page")
     with alive("still drawing the page"):
         page = page_about(m, wish.folder, about)
     if groups is not None:
-        known = Known(about.data, best, probability, numbers, about.criterion, trusted=trusted)
+        known = Known(
+            about.data,
+            best,
+            about.probability,
+            numbers,
+            about.criterion,
+            trusted=trusted,
+            aside=about.aside,
+            rows=about.rows,
+        )
         say("\n".join(in_words(groups, known)))
     say("written: " + ", ".join(map(str, [page, *(wish.folder / name for name, _ in links)])))
 

@@ -55,6 +55,8 @@ def bridge(at_draws: np.ndarray, at_proposals: np.ndarray) -> Estimate:
     (0.918939, 0.918939)
     """
     draws, n = at_draws.ravel(), len(at_proposals)
+    if np.isneginf(at_proposals).all():
+        return Estimate(-np.inf, np.inf)
     effective = _effective(at_draws)
     # Correlated draws count as fewer: with the plain number the optimal bridge would lean on them too much.
     share = effective / (effective + n)
@@ -80,9 +82,11 @@ def _variance(at_draws: np.ndarray, proposals: np.ndarray, log: float, share: fl
     first, second = np.log(share), np.log1p(-share)
     above = np.exp(proposals - log - np.logaddexp(first + proposals - log, second))
     below = np.exp(-np.logaddexp(first + at_draws - log, second))
-    # Delta method: the variance of the log of a mean is that of the mean over its square.
-    relative = above.var() / above.mean() ** 2 / len(proposals)
-    return float(relative + below.var() / below.mean() ** 2 / _effective(below))
+    if not above.mean() > 0.0 or not below.mean() > 0.0:  # draws and proposals have nothing in common
+        return np.inf
+    # Delta method: the variance of the log of a mean is that of the mean over its square (which may underflow).
+    relative = (above / above.mean()).var() / len(proposals)
+    return float(relative + (below / below.mean()).var() / _effective(below))
 
 
 def _effective(x: np.ndarray) -> float:

@@ -24,13 +24,16 @@ class Score:
     trouble : int
         Units for which the score is unreliable.
     each : ndarray, shape (units,)
-        The terms of the sum, where it has such.
+        The terms of the sum, where it has such; of some units, where the sum is over more.
+    n_units : int
+        Of the sum; 0 where it is of the terms.
     """
 
     value: float
     error: float
     trouble: int = 0
     each: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    n_units: int = 0
 
 
 def leave_one_out(logs: np.ndarray) -> Score:
@@ -66,7 +69,8 @@ def behind(scores: Sequence[Score]) -> tuple[np.ndarray, np.ndarray]:
     for i, score in enumerate(scores):
         if score.each.size == best.each.size:
             gaps = best.each - score.each
-            found[:, i] = gaps.sum(), np.sqrt(gaps.size * gaps.var())
+            found[0, i] = best.value - score.value if score.n_units else gaps.sum()
+            found[1, i] = np.sqrt((score.n_units or gaps.size) * gaps.var())
     return found[0], found[1]
 
 
@@ -77,8 +81,14 @@ def widely_applicable(logs: np.ndarray) -> Score:
     """
     flat = logs.reshape(-1, logs.shape[-1])
     variance = flat.var(axis=0, ddof=1)
-    each = logsumexp(flat, axis=0) - np.log(len(flat)) - variance
-    return Score(float(each.sum()), float(np.sqrt(each.size * each.var())), int((variance > 0.4).sum()))
+    each = log_predictive(logs) - variance
+    return Score(float(each.sum()), float(np.sqrt(each.size * each.var())), int((variance > 0.4).sum()), each)
+
+
+def log_predictive(logs: np.ndarray) -> np.ndarray:
+    """Log of each unit's mean likelihood over draws, shape (units,)."""
+    flat = logs.reshape(-1, logs.shape[-1])
+    return np.asarray(logsumexp(flat, axis=0) - np.log(len(flat)))
 
 
 def deviance_information(logs: np.ndarray) -> Score:
@@ -96,8 +106,7 @@ def deviance_information(logs: np.ndarray) -> Score:
     Celeux, Forbes, Robert and Titterington (2006), "Deviance information criteria for missing data models", Bayesian
     Analysis 1(4), whose numbers the three criteria here bear.
     """
-    flat = logs.reshape(-1, logs.shape[-1])
-    predictive = logsumexp(flat, axis=0) - np.log(len(flat))
+    predictive = log_predictive(logs)
     total = logs.sum(axis=-1)
     with np.errstate(over="ignore"):  # the predictive densities move with the draws too
         moved = np.exp(logs - predictive).sum(axis=-1)

@@ -294,12 +294,18 @@ def chosen_for(c: Components) -> tuple[str, str]:
         return "ecr-iterative-1", "labels were kept: it matches the partitions of the draws, whatever the parameters"
     if c.probabilities is None:
         return "pra", "neither labels nor a model: parameters are matched with those of the most probable draw"
-    if c.data is not None and len(c.data) * c.n_draws * c.n_components > MOST_BY_PROBABILITIES:
+    if c.tables and _are_many(c):
         return (
             "pra",
             "labels were not kept and rows are many: parameters are matched with those of the most probable draw",
         )
     return "stephens", "labels were not kept, but the model gives their probabilities"
+
+
+def _are_many(c: Components) -> bool:
+    """Whether label probabilities of all rows in all draws would take minutes."""
+    assert c.probabilities is not None
+    return next(c.probabilities(np.array([c.pivot]))).size * c.n_draws > MOST_BY_PROBABILITIES
 
 
 __all__ = ["CITED", "METHODS", "Permutations", "chosen_for", "settled", "to_points"]

@@ -17,13 +17,15 @@ PANELS = (
 )
 
 
-def comparison(found: Any, *, figure: Any = None) -> Any:
+def comparison(found: Any, *, label: str = "model", figure: Any = None) -> Any:
     """Plot evidence, leave-one-out score, BIC and ICL of compared models, each below its best.
 
     Parameters
     ----------
     found : Comparison, or its table
         From ``mc.compare``.
+    label : str
+        What the models' names are, for the axis.
     figure : Figure, optional
         Where to draw; a new one by default.
 
@@ -59,7 +61,7 @@ def comparison(found: Any, *, figure: Any = None) -> Any:
         ax.plot(places[best], 0.0, marker="o", color=PALETTE[1], markersize=7, zorder=3)
         ax.set_title(title, fontsize=9, color=INK)
         ax.set_xticks(places, names, rotation=0 if max(map(len, names)) < 4 else 45)
-        ax.set_xlabel("model")
+        ax.set_xlabel(label)
         tidy(ax)
     axes[0].set_ylabel("distance to the best")
     if not np.isfinite(table["evidence_error"]).all():

@@ -30,6 +30,7 @@ def ellipses(
     dims: tuple[int, int] = (0, 1),
     draws: int = 50,
     *,
+    like: np.ndarray | None = None,
     ax: Axes | None = None,
     names: tuple[str, str] | None = None,
     **points: Any,
@@ -49,6 +50,9 @@ def ellipses(
         The columns to draw. Of components with more of them, the marginal distribution in these two.
     draws : int
         Of an MCMC, over how many kept draws the ellipses are taken.
+    like : ndarray, shape (rows, K), optional
+        Of an MCMC, probabilities of the rows' components under some names, such as ``mc.classify(m).probabilities``:
+        components then have these names' order and colours.
     ax : Axes, optional
         Where to draw; a new figure by default.
     names : pair of str, optional
@@ -83,10 +87,12 @@ def ellipses(
     chosen = _few(len(data))
     by_draw = _samples(result)
     drawn, shares = (
-        _by_draw(result, distribution, data[chosen], draws) if by_draw else _at_means(result, distribution, chosen)
+        _by_draw(result, distribution, data[chosen], draws, None if like is None else like[chosen])
+        if by_draw
+        else _at_means(result, distribution, chosen)
     )
     target = ax if ax is not None else canvas(None, 5.4).subplots()
-    colours = _colours(drawn[0].weights)
+    colours = _colours(drawn[0].weights if like is None else -np.arange(like.shape[1]))
     _points(target, data[chosen][:, pair], _mixed(shares, colours), points)
     least = 0.5 / len(data)
     for components in drawn:
@@ -94,8 +100,8 @@ def ellipses(
     _limits(target, data[:, pair], drawn, scale, pair)
     _named(target, distribution, pair, names)
     if by_draw:
-        note = f"{scale:g}-sigma ellipses of {len(drawn)} draws; colours follow the most probable one"
-        target.set_title(note, fontsize=9, color=INK)
+        followed = "; colours follow the most probable one" if like is None else ""
+        target.set_title(f"{scale:g}-sigma ellipses of {len(drawn)} draws{followed}", fontsize=9, color=INK)
     elif len(target.patches) <= MOST_NAMED:
         target.legend(frameon=False, fontsize=9)
     tidy(target)
@@ -201,7 +207,9 @@ def _at_means(result: Any, distribution: Stochastic, chosen: np.ndarray) -> tupl
     return [components.at({n: values[n] for n in components.needed})], shares
 
 
-def _by_draw(result: Any, distribution: Stochastic, x: np.ndarray, most: int) -> tuple[list[Components], np.ndarray]:
+def _by_draw(
+    result: Any, distribution: Stochastic, x: np.ndarray, most: int, like: np.ndarray | None = None
+) -> tuple[list[Components], np.ndarray]:
     """The components of thinned draws, named alike, the reference first; and the rows' mean memberships."""
     if isinstance(most, bool) or not isinstance(most, (int, np.integer)) or most < 1:
         raise ModelError(f"ellipses: draws expected a whole number of at least 1, got {most!r}")
@@ -217,7 +225,7 @@ def _by_draw(result: Any, distribution: Stochastic, x: np.ndarray, most: int) ->
 
     complete = ~np.isnan(x).any(axis=1)
     reference = at(best)
-    first = reference.shares(x[complete])
+    first = reference.shares(x[complete]) if like is None else like[complete]
     drawn, total = [], np.zeros((len(x), components.n_components))
     for position in positions:
         own = at(position)

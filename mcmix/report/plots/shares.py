@@ -79,7 +79,9 @@ def memberships(
     grid = made.subplots(1 + some, 1, squeeze=False)[:, 0]
     _stacked(grid[0], shares[order], style)
     _classes(grid[0], shares[order])
-    grid[0].set_title(_told(doubtful, doubt), fontsize=9, color=INK, loc="left")
+    grid[0].set_title(
+        _told(doubtful, doubt), fontsize=9, color=INK, loc="left", pad=10 if some else None
+    )  # above marks
     if some:
         chosen = order[doubtful[order]]
         _marks(grid[0], np.flatnonzero(doubtful[order]) + 0.5)
