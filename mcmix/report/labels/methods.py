@@ -305,6 +305,8 @@ def chosen_for(c: Components) -> tuple[str, str]:
 def _are_many(c: Components) -> bool:
     """Whether label probabilities of all rows in all draws would take minutes."""
     assert c.probabilities is not None
+    if c.data is not None:
+        return len(c.data) * c.n_components * c.n_draws > MOST_BY_PROBABILITIES
     return next(c.probabilities(np.array([c.pivot]))).size * c.n_draws > MOST_BY_PROBABILITIES
 
 
