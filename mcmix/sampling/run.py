@@ -175,6 +175,8 @@ def run(
             _caught_up(runners)
         if pauses is not None:
             pauses.last(all(r.status == 0 and r.chain.error is None and r.left == runners[0].left for r in runners))
+        if watch is not None:
+            watch.look(runners, iterations, last=True)
         for r in runners:
             r.tune(False)
             _with_labels(r)
@@ -235,8 +237,6 @@ def _waited(
         progress.close()
     for r in runners:
         r.team = None
-    if watch is not None:
-        watch.look(runners, iterations, last=True)
     if team.failed:
         raise team.failed[0]
 
