@@ -21,7 +21,7 @@ from mcmix.kernels import streams
 from mcmix.sampling import state
 from mcmix.sampling.axes import labels_along
 from mcmix.sampling.buffers import Buffers, buffers, bytes_of_a_draw
-from mcmix.sampling.checkpoints import COUNTS, LABELS, Keeper, Kept, Length, Place, no_counts
+from mcmix.sampling.checkpoints import COUNTS, Keeper, Kept, Length, Place, no_counts
 from mcmix.sampling.run import collected
 from mcmix.sampling.runner import Runner
 from mcmix.sampling.running import Running
@@ -31,7 +31,7 @@ from mcmix.steps.plan import CompiledModel
 from mcmix.structure.fingerprint import fingerprint
 from mcmix.traces.disk import CHUNK, About, Folder, make_way
 from mcmix.traces.memory import Draws
-from mcmix.traces.stored import StoredDraws
+from mcmix.traces.stored import LABELS, StoredDraws, draws_by_name
 
 SECONDS = 30.0  # between two states of the chains that are kept
 UNBOUNDED = 2**62
@@ -315,14 +315,12 @@ def _named(
     return told, replace(kept, names=told.clashes)
 
 
-def stored_draws(compiled: CompiledModel, folder: Folder) -> StoredDraws | None:
+def stored_draws(compiled: CompiledModel, folder: Folder, labelled: bool = False) -> StoredDraws | None:
     """What a folder has so far, as draws of a model; None where that is nothing."""
     if not folder.n_draws:
         return None
-    names: Mapping[str, str] = folder.said["names"]
-    own = {n: names.get(n, n) for n in _order(compiled)}
     labels = [n.name for n in compiled.labels]
-    return StoredDraws(folder, own, compiled.model.angles, labels_along(compiled), apart=labels)
+    return draws_by_name(folder, _order(compiled), labels, compiled.model.angles, labels_along(compiled), labelled)
 
 
 def _order(compiled: CompiledModel) -> list[str]:

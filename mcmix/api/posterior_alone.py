@@ -15,7 +15,7 @@ from mcmix.report.diagnosis.facts import Facts, LabelFacts
 from mcmix.report.diagnosis.result import Diagnosis, diagnosed
 from mcmix.traces.disk import Folder
 from mcmix.traces.memory import Draws
-from mcmix.traces.stored import StoredDraws
+from mcmix.traces.stored import draws_by_name
 
 GLIMPSE = 2**23  # bytes of draws that the word after a run is about
 
@@ -28,22 +28,17 @@ class PosteriorAlone(Posterior):
     Parameters
     ----------
     folder : Folder
+    labelled : bool
+        The draws at which labels were kept.
     """
 
-    def __init__(self, folder: Folder):
+    def __init__(self, folder: Folder, labelled: bool = False):
         said = folder.said
-        call, names = said["call"], said["names"]
-        back = {theirs: ours for ours, theirs in names.items()}
-        there = {back.get(n, n): n for n in folder.names("posterior")}
-        order = [n for n in said["order"] if n in there]
+        call, labels = said["call"], said["labels"]
+        there = {n: said["names"].get(n, n) for n in said["order"]}
+        along = _labels(folder, {n: x for n, x in there.items() if x in folder.names("posterior")})
         self._facts = facts_from(said["facts"])
-        draws = StoredDraws(
-            folder,
-            {n: there[n] for n in order},
-            frozenset(said["angles"]),
-            _labels(folder, there),
-            apart=said["labels"],
-        )
+        draws = draws_by_name(folder, list(there), labels, frozenset(said["angles"]), along, labelled)
         self._path, self._labels = folder.path, frozenset(said["labels"])
         self.seed_sequence = streams.read(call["seed"] or {})
         self.lengths = call["iterations"], call["burn"], call["thin"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcmix._version import __version__
 from mcmix.api.alone import Alone
-from mcmix.api.arguments import at_least_one
+from mcmix.api.arguments import at_least_one, checked_flag
 from mcmix.api.destinations import again, stored_draws, watch_of
 from mcmix.api.posterior import Posterior
 from mcmix.api.posterior_alone import PosteriorAlone
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mcmix.api.mcmc import MCMC
 
 
-def load(path: str | Path, model: Any = None) -> Posterior:
+def load(path: str | Path, model: Any = None, *, labelled: bool = False) -> Posterior:
     """Draws that ``sample(..., store=path)`` has written so far, read when they are asked for.
 
     Parameters
@@ -37,6 +37,9 @@ def load(path: str | Path, model: Any = None) -> Posterior:
     model : Model, MCMC, or anything a Model takes, optional
         That the draws are of. Everything that works after a run then works on them. Without it, what needs no more
         than draws and data: traces, summaries, the verdict, relabelling, partitions, ArviZ.
+    labelled : bool
+        Where labels of every so many-th draw were kept (``mc.Store(path, labels=10)``): these draws alone, with their
+        labels, for what needs labels.
 
     Returns
     -------
@@ -64,11 +67,11 @@ def load(path: str | Path, model: Any = None) -> Posterior:
     if not folder.n_draws:
         raise ModelError(f"load: {path} holds no draws yet: its run is in burn-in, or ended there")
     if model is None:
-        return PosteriorAlone(folder)
+        return PosteriorAlone(folder, checked_flag(labelled, "labelled"))
     found = Posterior(_model_of(model))
     compiled = found.assembled
     _refuse_other_model(folder, compiled, "load")
-    draws = stored_draws(compiled, folder)
+    draws = stored_draws(compiled, folder, checked_flag(labelled, "labelled"))
     assert draws is not None
     return _told(found, folder, draws)
 

@@ -21,11 +21,12 @@ from mcmix.sampling.runner import Runner
 from mcmix.sampling.running import Running
 from mcmix.steps.plan import CompiledModel, recorded_from
 from mcmix.traces.disk import Folder
+from mcmix.traces.stored import LABELS
 
 SHOWN = 5.0  # seconds after which draws are on disk at the latest, for who looks at them meanwhile
 FASTER = 4  # times as far apart as before pauses may be: how long a sweep takes is learned on the way
 LOG = logging.getLogger("mcmix")
-COUNTS, LABELS = "label_counts", "labels"
+COUNTS = "label_counts"
 
 
 @dataclass(frozen=True)
@@ -282,4 +283,4 @@ def unpacked(held: bytes) -> tuple[dict[str, np.ndarray], Place]:
         raise ModelError(f"what the run goes on from is damaged: {error}") from error
 
 
-__all__ = ["COUNTS", "LABELS", "Keeper", "Kept", "Length", "Place", "no_counts", "unpacked"]
+__all__ = ["COUNTS", "Keeper", "Kept", "Length", "Place", "no_counts", "unpacked"]

@@ -137,7 +137,13 @@ def test_what_is_kept_of_labels(path, small):
     np.testing.assert_array_equal(thinned.trace("mu")[:], whole.trace("mu")[:])
     with pytest.raises(mc.ModelError, match="labels of 'z' were not kept"):
         thinned.trace("z")
+    for found in (mc.load(path, build(), labelled=True), mc.load(path, labelled=True)):
+        np.testing.assert_array_equal(found.draws().variables["z"], drawn[:, ::7])
+        np.testing.assert_array_equal(found.trace("mu")[:], whole.draws().variables["mu"][:, ::7].reshape(-1, 2))
+    assert mc.partition(mc.load(path, build(), labelled=True)).labels.shape == (60,)
     build().sample(**CALL, store=mc.Store(path, overwrite=True, labels="counts"))
+    with pytest.raises(mc.ModelError, match="labelled expected labels of every so many-th draw"):
+        mc.load(path, labelled=True)
     counts = disk.Folder.opened(path).group("label_counts")["z"]
     np.testing.assert_array_equal(counts, np.stack([(drawn == k).sum(1) for k in range(2)], axis=-1))
 
