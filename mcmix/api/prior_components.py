@@ -245,7 +245,7 @@ def prior_components(
         probabilities, beyond = probabilities / probabilities.sum(), 0.0
     return PriorComponents(
         units, np.arange(1, len(probabilities) + 1), probabilities, beyond, _number(prior), error,
-        _in_words(prior, concentration),
+        _in_words(prior, components, concentration),
     )  # fmt: skip
 
 
@@ -388,7 +388,7 @@ def _number(prior: Process | Finite) -> np.ndarray | None:
     return found
 
 
-def _in_words(prior: Process | Finite, concentration: Any) -> str:
+def _in_words(prior: Process | Finite, components: Any, concentration: Any) -> str:
     by = f"{concentration:.6g}" if _is_number(concentration) else _name(concentration)
     if isinstance(prior, Process):
         if prior.discount:
@@ -399,7 +399,8 @@ def _in_words(prior: Process | Finite, concentration: Any) -> str:
         count = int(prior.numbers[0])
         return f"{count} component{'s' if count > 1 else ''} with concentration {by}"
     kind = "dynamic" if prior.dynamic else "static"
-    return f"{kind} mixture of finite mixtures with concentration {by}"
+    of = _name(components) if hasattr(components, "pmf") else f"with a prior on 1 to {prior.numbers[-1]}"
+    return f"{kind} mixture of finite mixtures, components {of}, concentration {by}"
 
 
 def _units(n: int) -> str:

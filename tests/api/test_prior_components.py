@@ -256,7 +256,9 @@ def test_as_many_clusters_as_matter():
 
 def test_what_is_said():
     found = mc.prior_components(100, components=st.geom(0.2), concentration=st.gamma(2, scale=0.5), dynamic=True)
-    assert "dynamic mixture of finite mixtures with concentration gamma(2, scale=0.5) / K" in repr(found)
+    assert "dynamic mixture of finite mixtures, components geom(0.2), concentration gamma(2, scale=0.5) / K:" in repr(
+        found
+    )
     np.testing.assert_allclose(found.number[:3], [0.2, 0.16, 0.128], rtol=1e-11)
     low, high = found.interval(0.9)
     inside = found.probabilities[low - 1 : high].sum()
