@@ -203,12 +203,12 @@ def prior_components(
 
     Notes
     -----
-    All five priors are of Gibbs type given K: Gnedin and Pitman (2006), "Exchangeable Gibbs partitions and Stirling
-    triangles", theorem 12. Summed over K they are the mixtures of finite mixtures of Miller and Harrison (2018),
-    "Mixture models with a prior on the number of components", and, dynamic, of Fruehwirth-Schnatter, Malsiner-Walli and
-    Gruen (2021), "Generalized mixtures of finite mixtures and telescoping sampling". How to choose by them: Greve,
-    Gruen, Malsiner-Walli and Fruehwirth-Schnatter (2022), "Spying on the prior of the number of data clusters and the
-    partition distribution in Bayesian cluster analysis".
+    Given K and the concentration, all of these priors are of Gibbs type: Gnedin and Pitman (2006), "Exchangeable Gibbs
+    partitions and Stirling triangles". Summed over K they are the mixtures of finite mixtures of Miller and Harrison
+    (2018), "Mixture models with a prior on the number of components", and, dynamic, of Fruehwirth-Schnatter,
+    Malsiner-Walli and Gruen (2021), "Generalized mixtures of finite mixtures and telescoping sampling". How to choose
+    by them: Greve, Gruen, Malsiner-Walli and Fruehwirth-Schnatter (2022), "Spying on the prior of the number of data
+    clusters and the partition distribution in Bayesian cluster analysis".
 
     Nothing is drawn. Probabilities are sums of positive terms, with relative errors near 1e-15 n. A prior on the
     concentration is integrated over its quantiles by the tanh-sinh rule, refined until no probability changes by more
@@ -297,6 +297,8 @@ def _average(concentration: Any) -> Callable[[Any], tuple[np.ndarray, float]]:
 def _checked_prior(n: int, components: Any, discount: Any, dynamic: Any) -> Process | Finite:
     if not (_is_number(discount) and 0.0 <= discount < 1.0):
         raise ModelError(f"{WHAT}: discount expected a number in [0, 1), got {discount!r}")
+    if not isinstance(dynamic, (bool, np.bool_)):
+        raise ModelError(f"{WHAT}: dynamic expected True or False, got {dynamic!r}")
     if components is None:
         if dynamic:
             raise ModelError(f"{WHAT}: dynamic=True expected components= (a number, or a prior on it), got None")
@@ -350,8 +352,6 @@ def _of_distribution(components: Any) -> np.ndarray:
             f"{WHAT}: components expected a prior on 1, 2, .., got {name} with probability {below:.3g} at or below 0; "
             f"shift it with loc=1, as in scipy.stats.poisson(3, loc=1)"
         )
-    if abs(float(np.sum(components.pmf(np.arange(1, 65) - 0.5)))) > 0.0:
-        raise ModelError(f"{WHAT}: components expected a prior on whole numbers, got {name}")
     last = FIRST_LOOK
     while True:
         weights = np.asarray(components.pmf(np.arange(1, last + 1)), dtype=float)
@@ -366,7 +366,9 @@ def _of_distribution(components: Any) -> np.ndarray:
             )
         last = min(4 * last, MOST_COMPONENTS)
     if not (weights >= 0.0).all() or abs(total - 1.0) > 1e-6:
-        raise ModelError(f"{WHAT}: components expected probabilities that sum to 1, {name} has a sum of {total:.6g}")
+        raise ModelError(
+            f"{WHAT}: components expected probabilities of 1, 2, .. that sum to 1, got {name} with {total:.6g}"
+        )
     needed = 1 + int(np.argmax(weights.cumsum() >= total - TAIL))
     return weights[:needed] / weights[:needed].sum()
 

@@ -184,6 +184,24 @@ def test_mean_of_a_finite_mixture(n, k, gamma):
     assert 1.0 <= found.mean <= min(n, k) * (1 + 1e-12)
 
 
+@pytest.mark.parametrize(
+    "given", [{"discount": 0.3}, {}, {"components": 7}, {"components": 300, "dynamic": True}], ids=str
+)
+def test_units_that_come_one_by_one(given):
+    """The number of clusters is a Markov chain: its probabilities after 3000 units, forwards."""
+    n, alpha, k = 3000, 0.6, given.get("components")
+    sigma = given.get("discount", 0.0) if k is None else -(alpha / k if "dynamic" in given else alpha)
+    theta = alpha if k is None else -sigma * k
+    t, chain = np.arange(1, 401), np.zeros(400)
+    chain[0] = 1.0
+    for seated in range(1, n):
+        new = np.clip(theta + sigma * t, 0.0, None) / (theta + seated) * chain
+        chain = chain - new + np.r_[0.0, new[:-1]]
+    found = mc.prior_components(n, concentration=alpha, **given).probabilities
+    both = min(len(found), len(chain))
+    np.testing.assert_allclose(found[:both], chain[:both], rtol=3e-11, atol=1e-15)  # n roundings of both
+
+
 def test_limits():
     assert mc.prior_components(500, components=1, concentration=2.0).probabilities.tolist() == [1.0]
     assert mc.prior_components(1, concentration=2.0).probabilities.tolist() == [1.0]
@@ -299,9 +317,21 @@ REFUSED = {
     "at least 0, got -0.5 for 2": {"components": [1.5, -0.5]},
     "at least 0, got nan for 1": {"components": [np.nan, 1.0]},
     "with probability 0.0498 at or below 0; shift it with loc=1": {"components": st.poisson(3)},
+    "probabilities of 1, 2, .. that sum to 1, got poisson": {"components": st.poisson(3, loc=1.5)},
+    "dynamic expected True or False, got 'static'": {"components": 3, "dynamic": "static"},
+    "concentration expected a positive number or a frozen continuous .*, got": {"concentration": mc.Gamma("a", 2, 2)},
     "beyond; pass an array": {"components": st.zipf(2.0)},
     "probabilities of 1, 2, .. components or a frozen discrete": {"components": st.gamma(2)},
-    "expected at most 2e\\+10 steps, got .* pass most=": {"n": 10**6, "most": 10**5},
+    "expected at most 2e\\+10 steps, got 1e\\+11 for 1000000 units in up to 100000 clusters; pass most=": {
+        "n": 10**6,
+        "most": 10**5,
+    },
+    "expected at most 2e\\+10 steps, got .* in up to 90000 clusters": {
+        "n": 10**5,
+        "components": np.full(10**5, 1e-5),
+        "concentration": st.f(6, 3),
+        "most": 90_000,
+    },
 }
 
 

@@ -1,7 +1,8 @@
 """The number of blocks of an exchangeable partition: exact probabilities of Gibbs-type priors, sums over K, quadrature.
 
-With n units, discount sigma and concentration theta of all components together (Gnedin and Pitman, 2006, "Exchangeable
-Gibbs partitions and Stirling triangles", theorem 12)
+A partition of n units into blocks of sizes n_1 .. n_t has probability V(n, t) W(n_1) .. W(n_t), so that the number of
+blocks has V(n, t) times a generalised Stirling number (Gnedin and Pitman, 2006, "Exchangeable Gibbs partitions and
+Stirling triangles"). With discount sigma and concentration theta, that of all components together,
 
     P(K+ = t) = prod_(s < t) (theta + sigma s) / (theta + 1)_(n - 1) * S(n, t; sigma).
 
@@ -25,6 +26,7 @@ from mcmix.kernels.block_numbers import combined, log_block_numbers
 LEAST, LARGEST = 1e-100, 1e100  # concentrations: beyond, nothing changes any more
 CHEAP, MANY = 2e8, 200  # steps of the recursion, tables: with more of both, tables are interpolated
 MOST_STEPS = 2e10  # half a minute
+STEPS_OF_A_TERM = 10  # of the sum over the number of components: it takes as long as so many
 CELLS = 100_000  # numbers worked on at once: they fit a cache
 FINEST = 6  # halvings of the quadrature's step
 CLOSE = 1e-11  # the change of a probability at which halving stops
@@ -66,16 +68,15 @@ def log_numbers(n: int, most: int, discounts: np.ndarray) -> np.ndarray:
     >>> np.exp(log_numbers(4, 4, np.zeros(1)) + log_rising(1.0, 3)).round(9).tolist()
     [[6.0, 11.0, 6.0, 1.0]]
     """
-    refuse_long(n, most, len(discounts))
+    refuse_long(float(n) * most * len(discounts), n, most)
     tables = np.empty((len(discounts), most))
     for discount, row in zip(discounts, tables, strict=True):
         log_block_numbers(n, float(discount), row)
     return tables
 
 
-def refuse_long(n: int, most: int, tables: int) -> None:
+def refuse_long(steps: float, n: int, most: int) -> None:
     """Refuse what would take longer than about half a minute."""
-    steps = float(n) * most * tables
     if steps > MOST_STEPS:
         raise ModelError(
             f"prior_components: expected at most {MOST_STEPS:.0g} steps, got {steps:.1g} for {n} units in up to {most} "
@@ -86,9 +87,8 @@ def refuse_long(n: int, most: int, tables: int) -> None:
 class Interpolated:
     """Tables for discounts -gamma, by polynomials in log(gamma + 1 / log n) on stretches of length 1.
 
-    The logarithms are analytic in a strip about the real line whose half width is near pi / 2: S has zeros in gamma at
-    distances of 2 pi / log n or more. Twenty Chebyshev points are enough for 1e-10; two further tables in each stretch
-    say so, or the stretch is cut in two. A first stretch begins at discounts a little above zero.
+    The logarithms are smooth on this scale: twenty Chebyshev points are enough for 1e-10. Two further tables in each
+    stretch say whether they are, or the stretch is cut in two. The first one begins at discounts a little above zero.
     """
 
     def __init__(self, n: int, most: int) -> None:
@@ -120,7 +120,7 @@ class Interpolated:
         if (low, length) not in self.pieces:
             points = np.concatenate([NODES, [-0.95, 0.03]])
             at = low + 0.5 * length * (1.0 + points)
-            refuse_long(self.n, self.most, len(points) * (len(self.pieces) + 1))
+            refuse_long(float(self.n) * self.most * len(points) * (len(self.pieces) + 1), self.n, self.most)
             tables = log_numbers(self.n, self.most, self.offset - np.exp(at))
             values, seen = tables[: len(NODES)], tables[len(NODES) :]
             apart = np.abs(_between(points[len(NODES) :]) @ values - seen).max()
@@ -176,9 +176,9 @@ class Process:
 class Finite:
     """Finite mixtures with symmetric Dirichlet weights: a prior on K, or one K with probability 1.
 
-    Static: Miller and Harrison (2018), "Mixture models with a prior on the number of components", eqs. 3.2, 3.3.
+    Static: Miller and Harrison (2018), "Mixture models with a prior on the number of components", section 3.
     Dynamic, where a component's concentration is alpha / K: Fruehwirth-Schnatter, Malsiner-Walli and Gruen (2021),
-    "Generalized mixtures of finite mixtures and telescoping sampling", theorem 3.1.
+    "Generalized mixtures of finite mixtures and telescoping sampling", section 2.
     """
 
     n: int
@@ -205,9 +205,11 @@ class Finite:
 
     def _tables(self, concentrations: int, most: int) -> Callable[[np.ndarray], np.ndarray]:
         """What makes tables for values of gamma: one by one, or between others where it takes many."""
+        refuse_long(STEPS_OF_A_TERM * float(concentrations) * len(self.numbers) * most, self.n, most)
         count = concentrations * (len(self.numbers) if self.dynamic else 1)
         if count > MANY and count * float(self.n) * most > CHEAP:
             return _interpolated(self.n, most)
+        refuse_long(float(self.n) * most * count, self.n, most)
         return lambda gammas: log_numbers(self.n, most, -gammas)
 
     def _given(self, numbers: np.ndarray, gammas: np.ndarray, falling: np.ndarray, logs: np.ndarray) -> np.ndarray:
