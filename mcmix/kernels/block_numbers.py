@@ -34,7 +34,7 @@ def log_block_numbers(n, discount, out):
             for t in range(1, min(m + 1, most)):
                 mantissa[t], power = math.frexp(mantissa[t])
                 exponent[t] += power
-                shift[t] = math.ldexp(1.0, max(min(exponent[t - 1] - exponent[t], 900), -900))
+                shift[t] = math.ldexp(1.0, int(max(min(exponent[t - 1] - exponent[t], 900), -900)))
     out[:] = -np.inf
     for t in range(most):
         out[t] = math.log(mantissa[t]) + exponent[t] * math.log(2.0)
