@@ -160,6 +160,7 @@ _LATER = {
     "evidence": ("mcmix.api.evidence", "evidence"),
     "from_draws": ("mcmix.api.from_draws", "from_draws"),
     "predictive": ("mcmix.api.predictive", "predictive"),
+    "prior_components": ("mcmix.api.prior_components", "prior_components"),
     "refit": ("mcmix.api.refit", "refit"),
     "relabel": ("mcmix.api.relabel", "relabel"),
     "sensitivity": ("mcmix.api.sensitivity", "sensitivity"),
@@ -213,6 +214,6 @@ __all__ = [
     "adjusted_rand", "circ_var_names", "classify", "compare", "deterministic", "equal", "errors", "evidence",
     "from_draws", "from_scipy", "load",
     "observed", "occupied", "partition", "pfunc", "plots", "potential", "predictive",
-    "refit", "relabel", "resume",
+    "prior_components", "refit", "relabel", "resume",
     "robust_init", "sensitivity", "similarity", "steps", "stochastic", "variation_of_information",
 ]  # fmt: skip

@@ -25,6 +25,7 @@ from mcmix.api.partitions import similarity as similarity
 from mcmix.api.partitions import variation_of_information as variation_of_information
 from mcmix.api.posterior import Posterior as Posterior
 from mcmix.api.predictive import predictive as predictive
+from mcmix.api.prior_components import prior_components as prior_components
 from mcmix.api.refit import refit as refit
 from mcmix.api.relabel import relabel as relabel
 from mcmix.api.resumed import load as load

@@ -76,7 +76,7 @@ def _columns(part: Elements, alpha: float) -> dict[str, np.ndarray]:
     }
 
 
-def table_frame(columns: Mapping[str, np.ndarray], labels: Sequence[str]) -> DataFrame:
+def table_frame(columns: Mapping[str, np.ndarray], labels: Sequence[object]) -> DataFrame:
     """Columns under row labels."""
     from pandas import DataFrame
 

@@ -17,6 +17,7 @@ from mcmix.report.plots.partitions import occupied, similarity
 from mcmix.report.plots.plane import density2d, ellipses
 from mcmix.report.plots.predictive import cumulative
 from mcmix.report.plots.prior import prior_posterior
+from mcmix.report.plots.prior_components import prior_components
 from mcmix.report.plots.rank_bars import ranks
 from mcmix.report.plots.relabelled import components
 from mcmix.report.plots.sensitivity import refits
@@ -26,5 +27,6 @@ from mcmix.report.plots.variational import bound
 
 __all__ = [
     "bound", "comparison", "components", "cumulative", "density", "density2d", "ellipses", "facets", "hinton",
-    "memberships", "occupied", "predictive_check", "prior_posterior", "ranks", "refits", "similarity", "trace",
+    "memberships", "occupied", "predictive_check", "prior_components", "prior_posterior", "ranks", "refits",
+    "similarity", "trace",
 ]  # fmt: skip
