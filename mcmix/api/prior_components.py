@@ -213,7 +213,10 @@ def prior_components(
     Nothing is drawn. Probabilities are sums of positive terms, with relative errors near 1e-15 n. A prior on the
     concentration is integrated over its quantiles by the tanh-sinh rule, refined until no probability changes by more
     than 1e-11; ``error`` says how far that came, for it is slow where a density has steps. Time grows with n times the
-    number of clusters looked at: milliseconds for most priors at n = 10,000.
+    number of clusters looked at: milliseconds for most priors at n = 10,000, seconds for a dynamic mixture with priors
+    on both K and the concentration, for which `most` is worth stating.
+
+    The posterior of the same number is :func:`mcmix.occupied`, whose first entry is for no cluster at all.
 
     Examples
     --------
