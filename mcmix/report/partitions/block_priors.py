@@ -136,7 +136,7 @@ NODES = np.cos(np.pi * (np.arange(POINTS) + 0.5) / POINTS)
 def _between(at: np.ndarray) -> np.ndarray:
     """Weights of values at Chebyshev points of the first kind, shape (at, points).
 
-    Berrut and Trefethen (2004), "Barycentric Lagrange interpolation", eqs. 4.2 and 5.3.
+    Berrut and Trefethen (2004), "Barycentric Lagrange interpolation".
     """
     weights = np.where(np.arange(POINTS) % 2, -1.0, 1.0) * np.sqrt(1.0 - NODES**2)
     gaps = at[:, None] - NODES
@@ -176,9 +176,9 @@ class Process:
 class Finite:
     """Finite mixtures with symmetric Dirichlet weights: a prior on K, or one K with probability 1.
 
-    Static: Miller and Harrison (2018), "Mixture models with a prior on the number of components", section 3.
+    Static: Miller and Harrison (2018), "Mixture models with a prior on the number of components".
     Dynamic, where a component's concentration is alpha / K: Fruehwirth-Schnatter, Malsiner-Walli and Gruen (2021),
-    "Generalized mixtures of finite mixtures and telescoping sampling", section 2.
+    "Generalized mixtures of finite mixtures and telescoping sampling".
     """
 
     n: int
