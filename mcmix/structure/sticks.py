@@ -1,9 +1,9 @@
 """Weights that are products of probabilities and their complements: sticks that are broken, branches of a tree.
 
 Of w_k = v_k (1 - v_1) ... (1 - v_{k-1}), and of any weights w_k = c_k prod_j v_j**a_kj (1 - v_j)**b_kj that sum to one,
-labels tell each v_j how often it came true and how often it did not: with a beta prior it is drawn exactly (Ishwaran
-and James 2001, "Gibbs sampling methods for stick-breaking priors", JASA 96: the blocked sampler). How the weights are written,
-by products, a list or a loop, does not matter: exponents are read off their values.
+labels tell each v_j how often it came true and how often it did not: with a beta prior it is drawn exactly (the blocked
+sampler of Ishwaran and James 2001, "Gibbs sampling methods for stick-breaking priors", JASA 96). How the weights are
+written, by products, a list or a loop, does not matter: exponents are read off their values.
 """
 
 from __future__ import annotations
