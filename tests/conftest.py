@@ -7,9 +7,12 @@ to exact ones.
 
 import gc
 import os
+import signal
 
 import pytest
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are small: threads would only fight over the cores
 os.environ["MPLBACKEND"] = "Agg"  # figures are drawn, and shown to nobody
 
@@ -20,10 +23,10 @@ PLAIN = {
 }  # fmt: skip
 
 PORTABLE = {
-    "test_arviz_bridge", "test_arviz_plots", "test_caches_and_terminals", "test_copies", "test_docstrings",
+    "test_arviz_bridge", "test_arviz_plots", "test_caches_and_terminals", "test_copies", "test_disk", "test_docstrings",
     "test_execution_modes", "test_first_steps", "test_frames", "test_from_scipy", "test_interrupt", "test_layers",
     "test_nodes", "test_page", "test_plots", "test_posterior", "test_project", "test_pymc2", "test_pymc2_surface",
-    "test_mixture_model", "test_names", "test_names_travel", "test_sources",
+    "test_mixture_model", "test_names", "test_names_travel", "test_sources", "test_watch",
 }  # fmt: skip
 
 
