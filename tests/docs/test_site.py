@@ -24,7 +24,7 @@ WORDS = {
     "responsibilities": "howto/classify",
     "label switching": "howto/relabel",
     "Dirichlet process": "roadmap",
-    "stick-breaking": "roadmap",
+    "stick-breaking": "models/dirichlet-process",
     "hidden Markov": "models/hidden-states",
     "mixture of regressions": "models/mixture-of-regressions",
     "prior predictive": "howto/predict",
