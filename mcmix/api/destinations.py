@@ -15,7 +15,7 @@ from mcmix.api.configured import Configured
 from mcmix.api.diagnosis import facts_of
 from mcmix.api.export import Named, data_of, named
 from mcmix.api.followed import followed
-from mcmix.api.posterior_alone import facts_to_text
+from mcmix.api.posterior_without_model import facts_to_text
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
 from mcmix.sampling import state
@@ -204,7 +204,9 @@ def watch_of(m: Configured, to: Destination, file: Any, shown: bool) -> Watch | 
     return Watch(Running(len(to.out.numbers), names), numbers, to.out, file)
 
 
-def again(m: Configured, folder: Folder, length: Length, arrays: Mapping[str, np.ndarray], place: Place) -> Destination:
+def continued(
+    m: Configured, folder: Folder, length: Length, arrays: Mapping[str, np.ndarray], place: Place
+) -> Destination:
     """Where the draws of a call go on going, from a checkpoint; its chains stand there."""
     call = folder.said["call"]
     kept = replace(_kept(call["labels"]), names=folder.said["names"])
@@ -329,4 +331,4 @@ def _order(compiled: CompiledModel) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-__all__ = ["Destination", "Store", "again", "destination", "store_from", "stored_draws", "watch_of"]
+__all__ = ["Destination", "Store", "continued", "destination", "store_from", "stored_draws", "watch_of"]

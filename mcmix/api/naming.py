@@ -58,7 +58,7 @@ def draws_for_tables(m: PosteriorDraws, draws: Draws) -> tuple[Draws, str]:
     functions: list[Node] = [n for n in m.model.deterministics if n.name in mixed]
     again = functions_of(m.assembled, found, functions) if functions else {}
     left = sorted(n.name for n in functions if n.name not in again)
-    return replace(found, variables={**found.variables, **_as_kept(again, draws)}), _said(how, left)
+    return found.changed({**found.variables, **_as_kept(again, draws)}), _said(how, left)
 
 
 def _switched(m: PosteriorDraws, draws: Draws) -> bool:

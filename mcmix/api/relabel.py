@@ -209,14 +209,14 @@ def renamed(
     variables, statistics = dict(draws.variables), dict(draws.statistics)
     found = []
     for own in chosen:
-        current = replace(draws, variables=variables)
+        current = draws.changed(variables)
         c = with_the_model(m, current, own) if looked_at is None else looked_at(with_the_model(m, current, own))
         how = names_in(c, own, (draws.n_chains, draws.n_draws), wish)
         variables |= _renamed(variables, own, how.order)
         statistics[_permutation(own, chosen)] = how.order
         found.append(how)
     changed = [n for n, x in variables.items() if x is not draws.variables[n]]
-    return replace(draws, variables=variables, statistics=statistics), found, changed
+    return draws.changed(variables, statistics), found, changed
 
 
 def _chosen(
@@ -282,7 +282,7 @@ def _of_source(source: Source, wish: Wish, label: str | None, vars: Mapping[str,
     draws = source.draws
 
     def components(r: LabelRoles) -> Components:
-        found = r.components(replace(draws, variables=variables), rows.get(r.name))
+        found = r.components(draws.changed(variables), rows.get(r.name))
         return replace(found, missing=_with_missing(source.observed, roles))
 
     variables, statistics = dict(draws.variables), {}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from mcmix._version import __version__
 from mcmix.api.alone import Alone
 from mcmix.api.arguments import at_least_one, checked_flag
-from mcmix.api.destinations import again, stored_draws, watch_of
+from mcmix.api.destinations import continued, stored_draws, watch_of
 from mcmix.api.posterior import Posterior
-from mcmix.api.posterior_alone import PosteriorAlone
+from mcmix.api.posterior_without_model import PosteriorWithoutModel
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
 from mcmix.nodes.model import Model
@@ -67,7 +67,7 @@ def load(path: str | Path, model: Any = None, *, labelled: bool = False) -> Post
     if not folder.n_draws:
         raise ModelError(f"load: {path} holds no draws yet: its run is in burn-in, or ended there")
     if model is None:
-        return PosteriorAlone(folder, checked_flag(labelled, "labelled"))
+        return PosteriorWithoutModel(folder, checked_flag(labelled, "labelled"))
     found = Posterior(_model_of(model))
     compiled = found.assembled
     _refuse_other_model(folder, compiled, "load")
@@ -158,7 +158,7 @@ def _resumed(folder: Folder, model: Any, more: int, cores: int | None, progress_
         if place.done < length.iterations:
             folder.rewind(found[1])
             folder.note(call={**call, "iterations": length.iterations}, finished=False)
-        to = again(m, folder, length, arrays, place)
+        to = continued(m, folder, length, arrays, place)
         to.watch = watch_of(m, to, None, progress_bar and is_watched())
         rows = m._draw(held, to, cores, Tuning(), False, progress_bar)
     m._say_last(rows, progress_bar)

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mcmix.api.diagnosis import GLIMPSE
 from mcmix.api.resumed import load
 from mcmix.errors import ModelError
 from mcmix.report import frames
@@ -13,7 +14,6 @@ from mcmix.screen import say
 from mcmix.traces.disk import Folder
 
 MOST_ROWS = 30
-GLIMPSE = 2**23  # bytes of draws that are looked at
 SILENT = 120.0  # seconds without a word after which a run is said to be silent
 
 

@@ -62,6 +62,11 @@ class Draws:
         """Memory that the arrays take, in bytes."""
         return sum(a.nbytes for a in (*self.variables.values(), *self.statistics.values()))
 
+    def changed(self, variables: dict[str, np.ndarray], statistics: dict[str, np.ndarray] | None = None) -> Draws:
+        """The same draws in memory, with these variables, and statistics if they are given, in the place of theirs."""
+        told = dict(self.statistics) if statistics is None else statistics
+        return Draws(variables, told, dict(self.moments), self.angles, self.labels)
+
     def glimpse(self, most: int) -> Draws:
         """What is looked at where all draws would be too many: of draws on disk some, of those in memory all."""
         return self

@@ -125,6 +125,26 @@ def test_components_have_one_name_without_the_model_too(path):
     assert set(mc.relabel(path)["posterior"].data_vars) == {"mu", "w", "z"}
 
 
+def regressions():
+    t = np.linspace(0, 1, len(ROWS))
+    w, a, b = mc.Dirichlet("w/a", [1.0, 1.0]), mc.Normal("a b", 0, 0.1, size=2), mc.Normal("b/", 0, 0.1, size=2)
+    z = mc.Categorical("z/z", w, size=len(ROWS))
+    return mc.MCMC([mc.Normal("y", a[z] + b[z] * t, 1.0, value=ROWS, observed=True)])
+
+
+@pytest.mark.parametrize("labels", [True, 7])
+def test_names_that_files_cannot_hold_and_tables_under_one_name(path, labels):
+    m = regressions().sample(600, 100, chains=2, seed=2, progress_bar=False, store=mc.Store(path, labels=labels))
+    means = regressions().sample(600, 100, chains=2, seed=2, progress_bar=False).summary()["mean"]
+    for found in (m, mc.load(path, regressions()), mc.load(path)):
+        if labels is True:
+            assert found.summary()["mean"].values == pytest.approx(means.values)
+        assert list(found.summary().index) == list(means.index)
+    if labels == 7:
+        assert len(mc.load(path, regressions(), labelled=True).summary()) == len(means)
+        assert len(mc.load(path, labelled=True).summary()) == len(means)
+
+
 def test_what_is_kept_of_labels(path, small):
     whole = build().sample(**CALL)
     drawn = whole.draws().variables["z"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.api.diagnosis import GLIMPSE
 from mcmix.api.posterior import Posterior
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
@@ -17,10 +18,8 @@ from mcmix.traces.disk import Folder
 from mcmix.traces.memory import Draws
 from mcmix.traces.stored import draws_by_name
 
-GLIMPSE = 2**23  # bytes of draws that the word after a run is about
 
-
-class PosteriorAlone(Posterior):
+class PosteriorWithoutModel(Posterior):
     """Draws that :func:`load` has read without their model.
 
     Traces, statistics, summaries, the verdict, relabelling and ArviZ need no more; what does says so.
@@ -93,7 +92,8 @@ class PosteriorAlone(Posterior):
         from mcmix.report import arviz_bridge
 
         variables, statistics = arviz_bridge.draws_of(self.relabel())
-        renamed = Draws(variables, statistics, {}, draws.angles, draws.labels)
+        back = {theirs: ours for ours, theirs in draws.folder.said["names"].items()}  # type: ignore[attr-defined]
+        renamed = draws.changed({back.get(n, n): x for n, x in variables.items()}, statistics)
         return renamed, "components have one name in all draws (mc.relabel); relabel=False shows them as sampled"
 
     def relabel(self, method: str = "auto", **options: Any) -> Any:
@@ -170,4 +170,4 @@ def _labels(folder: Folder, there: Mapping[str, str]) -> dict[str, tuple[Any, ..
     return {n: own for n, own in found.items() if any(x is not None for x in own)}
 
 
-__all__ = ["PosteriorAlone", "facts_to_text"]
+__all__ = ["PosteriorWithoutModel", "facts_to_text"]
