@@ -350,11 +350,11 @@ class Folder:
         _replace(self.path / "zarr.json", json.dumps(said | {"consolidated_metadata": listed}))
 
 
-def rows_of_chunk(like: Arrays, at_most: int | None = None) -> int:
+def rows_of_chunk(like: Arrays) -> int:
     """How many draws make a chunk of about CHUNK bytes."""
     arrays = [x for group in like.values() for x in group.values()]
     of_a_draw = sum(x.shape[0] * int(np.prod(x.shape[2:], dtype=int)) * x.itemsize for x in arrays)
-    return max(1, min(CHUNK // max(of_a_draw, 1), at_most or CHUNK))
+    return max(1, CHUNK // max(of_a_draw, 1))
 
 
 def _fill(path: Path, like: Arrays, about: About, rows: int) -> None:
