@@ -20,6 +20,8 @@ from mcmix.structure.component_tables import ComponentTables, component_tables
 WIDEST = 25.0  # variance of a free coordinate that is taken from curvature
 MOST_CLIMBING = 300  # evaluations on the way to a mode
 DEAR = 2_000_000  # densities of rows for second derivatives, from which on these are not asked for
+MANY = 40  # free coordinates, from which on the search does without second derivatives
+EVALUATIONS = 12  # in the place of a Newton step there
 FEW = 5  # Newton steps of a try, before it is seen whether it leads anywhere
 PROMISING = 30.0  # nats below the best from where a try goes on
 TRIES, MOST_TRIES = 2, 10  # for each component: one after another without success, and in all
@@ -120,6 +122,12 @@ def risen(ask: Ask, start: np.ndarray, most: int = NEWTON, nats: float = BETTER)
     return here, height
 
 
+def _up(ask: Ask, start: np.ndarray, scale: np.ndarray, most: int = NEWTON) -> tuple[np.ndarray, float]:
+    """Where so many Newton steps lead to, or what stands for them where free coordinates are many."""
+    few = start.size <= MANY
+    return risen(ask, start, most) if few else climbed(ask, start, scale, EVALUATIONS * most)
+
+
 def basin_of(bound: BoundDensity, near: np.ndarray) -> Basin | None:
     """The mode next to a point, and the normal approximation there; None where there is no finite curvature."""
     ask: Ask = bound
@@ -131,6 +139,40 @@ def basin_of(bound: BoundDensity, near: np.ndarray) -> Basin | None:
     variance = 1.0 / np.maximum(bend[0], 1.0 / WIDEST)
     factor = np.linalg.cholesky((bend[1] * variance) @ bend[1].T)
     return Basin(mode, height, factor, int((bend[0] < 1.0 / WIDEST).sum()))
+
+
+def sweeps_given_labels(bound: BoundDensity, near: np.ndarray) -> float:
+    """Sweeps of updates given labels that an effective draw takes near a mode, by the normal approximation there.
+
+    Such a chain keeps of where it is the largest share of the information that labels would add to that of the data
+    (Liu, Wong and Kong 1994, "Covariance structure of the Gibbs sampler", section 3), which is also the rate at which
+    EM converges (Dempster, Laird and Rubin 1977, section 3). With r that share, draws have an autocorrelation time of
+    (1 + r) / (1 - r) sweeps.
+
+    Parameters
+    ----------
+    bound : BoundDensity
+    near : ndarray, shape (d,)
+        Free coordinates from where the mode is climbed to.
+
+    Returns
+    -------
+    float
+        Infinite where the density does not bend down.
+    """
+    from scipy import linalg  # few models come here
+
+    mode, height = climbed(bound, near, scales(bound, near))
+    seen = _bend(bound, mode)
+    if not np.isfinite(bound(mode)[0]) or seen is None:
+        return np.inf
+    complete = _bend(bound.given_sums, mode)
+    if complete is None or not (complete[0] > 0.0).all():
+        return np.inf
+    scale, axes = seen
+    root = complete[1] / np.sqrt(complete[0])
+    kept = float(linalg.eigvalsh(root.T @ (axes * scale) @ axes.T @ root)[0])
+    return (2.0 - kept) / kept if kept > 0.0 else np.inf
 
 
 def is_dear(bound: BoundDensity) -> bool:
@@ -183,16 +225,17 @@ def searched(bound: BoundDensity, parts: Components | None, start: np.ndarray, r
     if parts is None or is_dear(bound):
         return climbed(bound, start, scales(bound, start))[0]
     seeded = _seeded(bound, parts.alike(start), rng)
-    found = sorted((risen(bound, s, FEW) for s in [start, *seeded]), key=lambda one: -one[1])
-    ends = [risen(bound, one) for one, _ in found[:KEPT]]
+    scale = scales(bound, start) if start.size > MANY else np.ones_like(start)
+    found = sorted((_up(bound, s, scale, FEW) for s in [start, *seeded]), key=lambda one: -one[1])
+    ends = [_up(bound, one, scale) for one, _ in found[:KEPT]]
     best, height = max(ends, key=lambda one: one[1])
     if sum(end > height - GAIN for _, end in ends) >= AGREED and not parts.named:
         return best
     failed = 0
     for _ in range(MOST_TRIES * parts.n_components):
-        tried, reached = risen(bound, parts.changed(best, rng), FEW)
+        tried, reached = _up(bound, parts.changed(best, rng), scale, FEW)
         if reached > height - PROMISING:
-            tried, reached = risen(bound, tried)
+            tried, reached = _up(bound, tried, scale)
         failed += 1
         if reached > height + GAIN:
             best, height, failed = tried, reached, 0
@@ -223,7 +266,7 @@ def emptied(bound: BoundDensity, parts: Components, found: Basin) -> list[tuple[
             value, slope = bound(whole)
             return value, slope[moved]
 
-        others, reached = risen(ask, start[moved])
+        others, reached = _up(ask, start[moved], np.sqrt(np.diagonal(found.factor @ found.factor.T))[moved])
         if reached > height:
             height, best = reached, [(k, start)]
             start[moved] = others
@@ -358,7 +401,10 @@ def components_of(density: MarginalDensity) -> Components | None:
             continue
         if len(transforms) > 1 and not transforms <= {IDENTITY, LOG, UPPER}:
             return None
-        places = np.array([first[v] + i for v, i in table])
+        known = [density.pieces[density.nodes.index(v)].place(i) for v, i in table]
+        if None in known:  # the same number as one below the diagonal, or none
+            continue
+        places = np.array([first[v] + int(i or 0) for (v, _), i in zip(table, known, strict=True)])
         (parts.lines if transforms == {IDENTITY} else parts.bounded).append(places)
     return parts
 
@@ -367,4 +413,7 @@ def _all_moved(found: ComponentTables, density: MarginalDensity) -> bool:
     return set(found.variables) <= set(density.nodes)
 
 
-__all__ = ["Basin", "Components", "basin_of", "climbed", "components_of", "emptied", "scales", "searched"]
+__all__ = [
+    "Basin", "Components", "basin_of", "climbed", "components_of", "emptied", "scales", "searched",
+    "sweeps_given_labels",
+]  # fmt: skip

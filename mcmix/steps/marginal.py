@@ -19,7 +19,7 @@ from mcmix.nodes.ancestral import drawn_forward
 from mcmix.nodes.node import short
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step
-from mcmix.steps.basins import Basin, basin_of, components_of, emptied, searched
+from mcmix.steps.basins import Basin, basin_of, components_of, emptied, searched, sweeps_given_labels
 from mcmix.steps.groups import Groups
 from mcmix.steps.learned import Learned, Sizes, sweeps_of_a_draw
 from mcmix.steps.marginal_density import BoundDensity, MarginalDensity, has_slopes
@@ -35,6 +35,7 @@ ROUGH = 1.0  # nats by which they may differ while a mode is looked for
 ROUNDING = 1e-12  # nats for each row: what adding up so many may lose
 EXACT = 1e-6  # nats by which weighted rows may differ from all of them where a chain starts
 BESIDE = 60_000  # densities of a label update up to which moves given labels are made too: they leave narrow places
+OF_VECTORS = 3  # as dear is the density of a vector as that of a number
 MOST_REPEATS, REPEATED = 30.0, 400_000  # label updates of a sweep, and densities of these
 WANTED = 250.0  # effective draws of a chain
 KEPT = 0.1  # of the points that proposals are fitted to, from those before
@@ -56,7 +57,7 @@ class MarginalMove(Step):
     Parameters
     ----------
     variables : sequence of Stochastic
-        Continuous, and not matrices.
+        Continuous.
 
     Raises
     ------
@@ -192,6 +193,16 @@ class MarginalMove(Step):
             own.propose(self._about_mode(found))
         bound.move(start)
 
+    def sweeps_given_labels(self, chain: Chain) -> float:
+        """Sweeps of updates given labels that an effective draw would take, near the mode above where a chain is."""
+        bound = self._over(self.density, chain)
+        return sweeps_given_labels(bound, bound.where())
+
+    @property
+    def of_vectors(self) -> bool:
+        """Whether rows of vectors are weighed."""
+        return _has_vectors(self.density.block)
+
     def _first_point(self, bound: BoundDensity, found: Basin, chain: Chain) -> np.ndarray:
         """Where a chain starts: about the mode, or, every other one, where a component has hardly any units."""
         if self._without is None:
@@ -255,8 +266,9 @@ class MarginalMove(Step):
     @property
     def moves_all(self) -> bool:
         """Whether nothing but labels is unknown beside what it moves, in what data depend on."""
-        structure, label = self.density.structure, self.density.block.label.node
-        others = {n for n in structure.recording.leaves if not structure.is_forward_sampled(n)} - {label}
+        structure, block = self.density.structure, self.density.block
+        drawn = {block.label.node, *(s.factor.node for s in block.factors if s.gaps is not None)}
+        others = {n for n in structure.recording.leaves if not structure.is_forward_sampled(n)} - drawn
         return others <= set(self.variables)
 
     def resume(self, chain: Chain) -> None:
@@ -404,7 +416,7 @@ def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove
     if not nodes:
         return "no continuous unknown is left to be moved with the labels summed out"
     block = summed_out(structure)
-    beside = not isinstance(block, str) and block.label.n_units * block.label.n_labels <= BESIDE
+    beside = not isinstance(block, str) and _is_cheap(block)
     why = "all continuous unknowns at once" + (", beside their own steps" if beside else "")
     try:
         return MarginalMove(nodes, structure, why, beside)
@@ -422,10 +434,19 @@ def pays(move: MarginalMove) -> bool:
     Not where unknowns are so many that a search with second derivatives takes minutes, and moves of all at once are
     small.
     """
-    label = move.density.block.label
     if not move.moves_all or move.density.free > MOST_FREE:
         return False
-    return label.n_units * label.n_labels <= BESIDE or not move.levels.why_not
+    return _is_cheap(move.density.block) or not move.levels.why_not
+
+
+def _is_cheap(block: LabelBlock) -> bool:
+    """Whether weighing all rows costs little."""
+    dearer = OF_VECTORS if _has_vectors(block) else 1
+    return dearer * block.label.n_units * block.label.n_labels <= BESIDE
+
+
+def _has_vectors(block: LabelBlock) -> bool:
+    return any(s.rows.op == "events" for s in block.factors)
 
 
 def _moves_alone(node: Stochastic, structure: Structure) -> bool:

@@ -18,6 +18,7 @@ from mcmix.kernels import marginal as kernels
 from mcmix.kernels.base import address_of, ready
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.machine import MACHINE
+from mcmix.kernels.matrix_pieces import MATRICES, matrices_from_free, matrices_pulled_back, matrices_to_free
 from mcmix.kernels.records import made, table
 from mcmix.kernels.soft import soft_pass
 from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, SIMPLEX, UPPER
@@ -33,7 +34,7 @@ from mcmix.structure.gradients import NoDerivative, gradient
 from mcmix.structure.label_vectors import SeparableFactor
 
 FEWEST_MOVES = 100  # between two checks of weighted rows
-_MOVED = (IDENTITY, LOG, UPPER, LOGIT, CIRCLE, SIMPLEX)  # transforms whose derivatives the kernels know
+_MOVED = (IDENTITY, LOG, UPPER, LOGIT, CIRCLE, SIMPLEX, *MATRICES)  # transforms whose derivatives the kernels know
 
 
 class MarginalDensity:
@@ -183,8 +184,19 @@ class MarginalDensity:
             redraws=0,
             history=0,
             lenient=0,
+            **self._of_matrices(),
         )
         return BoundDensity(self, record, workspace, own, [copies, pieces, weighing, program])
+
+    def _of_matrices(self) -> dict[str, int]:
+        """Kernels for matrices, where there are any: others need not compile them."""
+        some = any(p.transform in MATRICES for p in self.pieces)
+        kernels_of = {
+            "matrices_to_free": matrices_to_free,
+            "matrices_from_free": matrices_from_free,
+            "matrices_pulled_back": matrices_pulled_back,
+        }
+        return {name: kernel.address if some else 0 for name, kernel in kernels_of.items()}
 
     def _copies(self, chain: Chain, own: Chain, workspace: np.ndarray) -> np.ndarray:
         seen = address_of(workspace) + 8 * (kernels.WORKSPACE_ROWS * self.free + kernels.NUMBERS + self.entries)
