@@ -59,7 +59,10 @@ def by_degrees(degrees: Any, d: int, log_roots: Any) -> Any:
 
 
 def score(x: Any, degrees: Any, inverse_scale: Any) -> tuple[Any, ...]:
-    """Derivatives by value, degrees n and inverse scale T; by the matrices ((n - d - 1) X**-1 - T) / 2, (n T**-1 - X) / 2."""
+    """Derivatives by value, degrees of freedom n and inverse scale T.
+
+    By value ((n - d - 1) X**-1 - T) / 2, by inverse scale (n T**-1 - X) / 2.
+    """
     d = x.shape[-1]
     n = degrees[..., None, None]
     logs = log_root_determinant(x) + log_root_determinant(inverse_scale)

@@ -28,6 +28,7 @@ TRIES, MOST_TRIES = 2, 10  # for each component: one after another without succe
 BETTER = 1e-2  # nats with which a climb ends
 GAIN = 0.5  # nats that are a success
 SEEDINGS = 20
+VECTOR_SEEDINGS, GROUPED = 8, 2000  # of vectors, of which so many are grouped
 SWAPPED = 0.4  # of the tries, where it matters which component is which
 KEPT = 4  # seedings from which the way is climbed to its end
 AGREED = 3  # of these, with which the search ends
@@ -128,6 +129,12 @@ def _up(ask: Ask, start: np.ndarray, scale: np.ndarray, most: int = NEWTON) -> t
     return risen(ask, start, most) if few else climbed(ask, start, scale, EVALUATIONS * most)
 
 
+def _climbed_twice(ask: Ask, start: np.ndarray) -> np.ndarray:
+    """Where quasi-Newton steps lead to: near the top, scales are others than where the way began."""
+    near = climbed(ask, start, scales(ask, start))[0]
+    return climbed(ask, near, scales(ask, near))[0]
+
+
 def basin_of(bound: BoundDensity, near: np.ndarray) -> Basin | None:
     """The mode next to a point, and the normal approximation there; None where there is no finite curvature."""
     ask: Ask = bound
@@ -162,7 +169,9 @@ def sweeps_given_labels(bound: BoundDensity, near: np.ndarray) -> float:
     """
     from scipy import linalg  # few models come here
 
-    mode, height = climbed(bound, near, scales(bound, near))
+    mode = _climbed_twice(bound, near)
+    if mode.size <= MANY:
+        mode, _ = risen(bound, mode)
     seen = _bend(bound, mode)
     if not np.isfinite(bound(mode)[0]) or seen is None:
         return np.inf
@@ -177,7 +186,8 @@ def sweeps_given_labels(bound: BoundDensity, near: np.ndarray) -> float:
 
 def is_dear(bound: BoundDensity) -> bool:
     """Whether second derivatives cost too much to be asked for at every step."""
-    return bound.density.evaluations * bound.density.free > DEAR
+    free = bound.density.free
+    return bound.density.evaluations * (free if free <= MANY else EVALUATIONS) > DEAR
 
 
 def _bend(ask: Ask, at: np.ndarray, slope: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray] | None:
@@ -223,7 +233,7 @@ def searched(bound: BoundDensity, parts: Components | None, start: np.ndarray, r
     rng : numpy.random.Generator
     """
     if parts is None or is_dear(bound):
-        return climbed(bound, start, scales(bound, start))[0]
+        return _climbed_twice(bound, start)
     seeded = _seeded(bound, parts.alike(start), rng)
     scale = scales(bound, start) if start.size > MANY else np.ones_like(start)
     found = sorted((_up(bound, s, scale, FEW) for s in [start, *seeded]), key=lambda one: -one[1])
@@ -275,14 +285,48 @@ def emptied(bound: BoundDensity, parts: Components, found: Basin) -> list[tuple[
 
 def _seeded(bound: BoundDensity, start: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Points where parameters fit groups of weighted rows, which k-means made from seedings of its own."""
-    data = bound.density.fewer
+    data, n_labels = bound.density.fewer, bound.density.block.label.n_labels
+    vectors = bound.density.vectors
+    if vectors is not None:
+        some = vectors[np.linspace(0, len(vectors) - 1, min(len(vectors), GROUPED)).astype(int)]
+        for _ in range(VECTOR_SEEDINGS):
+            bound.counted_vectors(some, grouped_vectors(some, n_labels, rng))
+            fitted = _climbed_twice(bound.given_sums, start)
+            if np.isfinite(bound.given_sums(fitted)[0]):
+                yield fitted
+        return
     if data is None or bound.density.scores[data]:
         return
     for _ in range(SEEDINGS):
-        bound.counted(grouped(data.places, data.rows.weights, bound.density.block.label.n_labels, rng))
+        bound.counted(grouped(data.places, data.rows.weights, n_labels, rng))
         fitted, height = risen(bound.given_sums, start)
         if np.isfinite(height):
             yield fitted
+
+
+def grouped_vectors(x: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Group of each vector (m, d) by k-means from a seeding as of :func:`grouped`, columns on one scale."""
+    scaled = (x - x.mean(0)) / np.maximum(x.std(0), 1e-300)
+    centres = scaled[rng.integers(len(scaled), size=1)]
+    for _ in range(n - 1):
+        near = _squares(scaled, centres).min(1)
+        chance = near / near.sum() if near.sum() > 0.0 else None
+        tried = scaled[rng.choice(len(scaled), 2, p=chance)]
+        left = [np.minimum(near, _squares(scaled, t[None])[:, 0]).sum() for t in tried]
+        centres = np.vstack([centres, tried[int(np.argmin(left))]])
+    for _ in range(LLOYD):
+        group = _squares(scaled, centres).argmin(1)
+        members = [scaled[group == k] for k in range(n)]
+        moved = np.array([m.mean(0) if len(m) else c for m, c in zip(members, centres, strict=True)])
+        if np.allclose(moved, centres, rtol=1e-6, atol=1e-9):
+            break
+        centres = moved
+    return group
+
+
+def _squares(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Squared distances (m, n)."""
+    return np.stack([((x - c) ** 2).sum(1) for c in centres], axis=1)
 
 
 def grouped(x: np.ndarray, weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -33,14 +33,13 @@ SPREAD = 1.5  # of starts about a mode, in standard deviations
 HALVINGS = 12  # of the spread of a start, until its density is a number
 ROUGH = 1.0  # nats by which they may differ while a mode is looked for
 ROUNDING = 1e-12  # nats for each row: what adding up so many may lose
-EXACT = 1e-6  # nats by which weighted rows may differ from all of them where a chain starts
 BESIDE = 60_000  # densities of a label update up to which moves given labels are made too: they leave narrow places
+MUCH = 10  # times fewer rows
 OF_VECTORS = 3  # as dear is the density of a vector as that of a number
 MOST_REPEATS, REPEATED = 30.0, 400_000  # label updates of a sweep, and densities of these
 WANTED = 250.0  # effective draws of a chain
 KEPT = 0.1  # of the points that proposals are fitted to, from those before
 PRIOR_DRAWS, FEWEST_DRAWS = 200, 20  # of components, and of all unknowns
-FIRST_LEVEL = 2  # of weighted rows that is tried
 MOST_FREE = 500  # free coordinates that are moved at once without being asked to
 
 
@@ -176,7 +175,8 @@ class MarginalMove(Step):
         here = self._bound[id(chain)].density.where()
         stays = bool(set(given) & set(self.variables))
         # A start that is given as a whole may be a draw already: what is done with it must not depend on it.
-        level, found = (FIRST_LEVEL, None) if set(self.variables) <= set(given) else self._basin(chain, here, stays)
+        whole = set(self.variables) <= set(given)
+        level, found = (self.levels.first, None) if whole else self._basin(chain, here, stays)
         own = self._bound[id(chain)].learned
         self._tell_of_one(chain, own)
         if found is None:
@@ -195,7 +195,7 @@ class MarginalMove(Step):
 
     def sweeps_given_labels(self, chain: Chain) -> float:
         """Sweeps of updates given labels that an effective draw would take, near the mode above where a chain is."""
-        bound = self._over(self.density, chain)
+        bound = self._over(self._density_at(self.levels.first) or self.density, chain)
         return sweeps_given_labels(bound, bound.where())
 
     @property
@@ -248,8 +248,12 @@ class MarginalMove(Step):
         """
         if self._found is not None and not stays and self.moves_all:
             return self._found
-        level, bound = self._fit(chain, here, FIRST_LEVEL, ROUGH)
-        near = searched(bound, None if stays else components_of(self.density), here, chain.rng)
+        parts = None if stays else components_of(self.density)
+        level, bound = self._fit(chain, here, self.levels.first, np.inf if self.of_vectors else ROUGH)
+        near = searched(bound, parts, here, chain.rng)
+        while bound.difference(near) > ROUGH:
+            level, bound = self._fit(chain, near, level + 1, ROUGH)
+            near = searched(bound, parts, near, chain.rng)
         level, bound = self._fit(chain, near, level, self.exact)
         found = basin_of(bound, near)
         while found is not None and bound.difference(found.mode) > self.exact:
@@ -261,7 +265,7 @@ class MarginalMove(Step):
     @property
     def exact(self) -> float:
         """Nats by which weighted rows may differ from all of them where a chain starts."""
-        return max(EXACT, ROUNDING * self.density.block.label.n_units)
+        return max(self.levels.nats, ROUNDING * self.density.block.label.n_units)
 
     @property
     def moves_all(self) -> bool:
@@ -436,7 +440,15 @@ def pays(move: MarginalMove) -> bool:
     """
     if not move.moves_all or move.density.free > MOST_FREE:
         return False
-    return _is_cheap(move.density.block) or not move.levels.why_not
+    if _is_cheap(move.density.block):
+        return True
+    return not move.levels.why_not and (not move.of_vectors or _saves_much(move))
+
+
+def _saves_much(move: MarginalMove) -> bool:
+    """Whether so few rows stand for vectors that a gradient of these costs less than a few label updates."""
+    few = move.levels.level(move.levels.first + 2)
+    return few is not None and MUCH * few.n_units <= move.density.units
 
 
 def _is_cheap(block: LabelBlock) -> bool:

@@ -208,6 +208,10 @@ class AllRows:
         assert s.cells is not None
         return [np.asarray(c.value) for c in s.cells.columns]
 
+    def centred(self, s: SeparableFactor) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of vectors as columns about the mean of all that is known; and that mean."""
+        return columns_about(s)
+
     def under(self, s: SeparableFactor, slot: Expression) -> Expression:
         """Log density of a factor's rows under the one label that stands at a leaf."""
         variable = self.label.variable
@@ -259,7 +263,7 @@ class Pass:
 
     def renumber(self) -> None:
         """What all chains share of the rows' numbers: those of vectors about their mean."""
-        self.centred = {s: columns_about(s) for s in self.block.factors if s.rows.op == "events"}
+        self.centred = {s: self.data.centred(s) for s in self.block.factors if s.rows.op == "events"}
 
     def compile(self, plan: Plan) -> None:
         """The prelude (tables and whatever rows share) and one row program per factor that needs it."""
