@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import beside_bayespy, beside_numpyro, families, marginal, measure, race, stored, written
+from benchmarks import beside_bayespy, beside_numpyro, families, marginal, measure, plane, race, stored, written
 
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "scikit-learn")
 
@@ -28,6 +28,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "regressions": written.regressions,
         "bayespy": lambda: beside_bayespy.beside_bayespy(20_000 if quick else 200_000),
         "marginal": lambda: marginal.marginal(quick),
+        "plane": lambda: plane.plane(quick),
         "numpyro": lambda: beside_numpyro.beside_numpyro(quick),
         "race": lambda: race.race(quick),
         "families": lambda: families.families(20_000 if quick else 100_000),
