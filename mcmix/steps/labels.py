@@ -11,6 +11,7 @@ from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.passes import Pass
+from mcmix.steps.weighted import distinct_rows
 from mcmix.structure.by_component import few_values_of
 from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.structure.contributions import LabelBlock, Structure
@@ -39,10 +40,14 @@ class LabelGibbs(Step):
         self.tables = component_tables(block, structure)
         self.names_may_stick = self.tables.names_may_stick
         self.note = _said_of_components(self.tables)
+        values = None if self.tables.swaps else distinct_rows(block)
+        self.by_counts = None if values is None else Pass(block, self.label_pass.number, data=values)
 
     def compile(self, plan: Plan) -> None:
         """The pass, and the ratio of the label permutation move."""
         self.label_pass.compile(plan)
+        if self.by_counts is not None:
+            self.by_counts.compile(plan)
         if self.tables.swaps:
             self.ratio_program = plan.compiled([(self.tables.target, None)])
             plan.layout.place(("exchange", self), 2)
@@ -50,7 +55,10 @@ class LabelGibbs(Step):
     def bind(self, chain: Chain) -> list[Call]:
         """The label permutation move first (the pass must follow it at once), then the pass."""
         calls = [self._permutation_move(chain)] if self.tables.swaps else []
-        return [*calls, self.label_pass.bound(chain).call(self)]
+        own = self.label_pass.bound(chain).call(self)
+        if self.by_counts is not None and self.by_counts.data.weights is not None:
+            own.by_counts = self.by_counts.bound(chain).counting(self.by_counts.data.weights, self)
+        return [*calls, own]
 
     def _permutation_move(self, chain: Chain) -> Call:
         tables, n_labels = self.tables, self.tables.capacity

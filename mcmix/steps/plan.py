@@ -118,6 +118,26 @@ class CompiledModel:
         """The compiled passes over the data that draw labels, in the order of a sweep."""
         return [s.label_pass for s in self.steps if s.label_pass is not None]
 
+    def counted(self, recorded: Collection[Stochastic]) -> list[Step]:
+        """Label updates of which only numbers of rows by label are asked in a sweep.
+
+        Parameters
+        ----------
+        recorded : collection of Stochastic
+            Labels of which every draw is kept.
+        """
+        found = [s for s in self.steps if s.label_pass is not None and s.label_vector is not None]
+        asked = {v for x in self._asked_in_a_sweep for v in x.leaves}
+        return [s for s in found if s.label_vector.variable not in asked and not set(s.variables) & set(recorded)]
+
+    @property
+    def _asked_in_a_sweep(self) -> list[Expression]:
+        """Everything that steps or records evaluate, label updates apart."""
+        kept = [self.recording.values[f] for f in self.kept_functions]
+        forward = [e.factor.elements for e in self.structure.forward_sampled]
+        said = [x for c in self.structure.contributions for x in (c.elements, c.exact)]
+        return [*kept, *forward, *said]
+
     def marginal_alone(self, recorded: Collection[Stochastic]) -> MarginalMove | None:
         """The step that needs no labels drawn in a sweep, where nothing else does, nor what is recorded.
 
