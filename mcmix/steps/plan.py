@@ -126,9 +126,9 @@ class CompiledModel:
         recorded : collection of Stochastic
             Labels of which every draw is kept.
         """
-        found = [s for s in self.steps if s.label_pass is not None and s.label_vector is not None]
         asked = {v for x in self._asked_in_a_sweep for v in x.leaves}
-        return [s for s in found if s.label_vector.variable not in asked and not set(s.variables) & set(recorded)]
+        found = [s for s in self.steps if s.label_pass is not None and not set(s.variables) & set(recorded)]
+        return [s for s in found if s.label_vector is not None and s.label_vector.variable not in asked]
 
     @property
     def _asked_in_a_sweep(self) -> list[Expression]:
