@@ -24,7 +24,8 @@ from mcmix.steps.table import Choice
 from mcmix.structure.recording import Recording
 from mcmix.structure.rows import Rows
 
-SLOW = 25.0  # sweeps of label updates that an effective draw takes, from which on moves of vectors are worth theirs
+SLOW = 10.0  # sweeps of label updates that an effective draw takes, up to which moves of vectors are not worth theirs
+ENOUGH_DRAWS = 100  # effective draws of a chain, with which label updates serve
 
 
 class Configured(Posterior):
@@ -87,7 +88,7 @@ class Configured(Posterior):
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
         return compiled
 
-    def _decide(self, burn: int, thin: int) -> None:
+    def _decide(self, iterations: int, burn: int, thin: int) -> None:
         """Before the first sweep: whether to move continuous unknowns with the labels summed out, if nobody said so."""
         if self._marginal_moves is not None or self._runners:
             return
@@ -96,7 +97,9 @@ class Configured(Posterior):
         before, self._marginal_moves = self.assembled, True
         compiled = self._made(self._choices)
         move = next((s for s in compiled.steps if isinstance(s, MarginalMove)), None)
-        self._marginal_moves = move is not None and pays(move) and _mixes_slowly(compiled, move)
+        self._marginal_moves = (
+            move is not None and pays(move, iterations) and _mixes_slowly(compiled, move, iterations - burn)
+        )
         self._assembled = compiled if self._marginal_moves else before
         self._nobody_asked_for_them()
 
@@ -287,12 +290,12 @@ def _names_nodes(value: Any) -> bool:
     return all(isinstance(n, (Node, str)) for n in named)
 
 
-def _mixes_slowly(compiled: CompiledModel, move: MarginalMove) -> bool:
-    """Whether label updates alone would take long: of numbers that is not asked, since few rows stand for all there.
+def _mixes_slowly(compiled: CompiledModel, move: MarginalMove, sweeps: int) -> bool:
+    """Whether so many label updates give few effective draws.
 
-    A gradient of rows of vectors costs some three label updates, and an effective draw some ten gradients.
+    Of numbers that is not asked, since few rows stand for all. A gradient of rows of vectors costs some three label updates, and an effective draw some ten gradients.
     """
-    return not move.of_vectors or sweeps_given_labels(compiled, move) > SLOW
+    return not move.of_vectors or sweeps_given_labels(compiled, move) > max(SLOW, sweeps / ENOUGH_DRAWS)
 
 
 __all__ = ["Configured"]

@@ -35,6 +35,8 @@ ROUGH = 1.0  # nats by which they may differ while a mode is looked for
 ROUNDING = 1e-12  # nats for each row: what adding up so many may lose
 BESIDE = 60_000  # densities of a label update up to which moves given labels are made too: they leave narrow places
 MUCH = 10  # times fewer rows
+MOST_PLANNED = 4e8  # densities of vectors that gradients of a chain may cost by default: some six seconds
+OF_PRIORS = 500.0  # densities that cost as much as priors and their derivatives
 OF_VECTORS = 3  # as dear is the density of a vector as that of a number
 MOST_REPEATS, REPEATED = 30.0, 400_000  # label updates of a sweep, and densities of these
 WANTED = 250.0  # effective draws of a chain
@@ -432,17 +434,24 @@ def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove
         return MarginalMove(rest, structure, why, beside)
 
 
-def pays(move: MarginalMove) -> bool:
+def pays(move: MarginalMove, iterations: int) -> bool:
     """Whether it is worth its price: where it moves all, and rows are few, or few weighted ones stand for them.
 
     Not where unknowns are so many that a search with second derivatives takes minutes, and moves of all at once are
-    small.
+    small. Moves of vectors must not take long over so many iterations.
     """
     if not move.moves_all or move.density.free > MOST_FREE:
         return False
     if _is_cheap(move.density.block):
-        return True
+        return not move.of_vectors or _planned(move, iterations) <= MOST_PLANNED
     return not move.levels.why_not and (not move.of_vectors or _saves_much(move))
+
+
+def _planned(move: MarginalMove, iterations: int) -> float:
+    """What gradients over so many iterations cost, in densities of vectors: rows, the metric, priors."""
+    density = move.density
+    each = density.units * density.block.label.n_labels + 0.25 * density.free**2 + OF_PRIORS
+    return float(iterations * moves.GRADIENTS * each)
 
 
 def _saves_much(move: MarginalMove) -> bool:
