@@ -35,6 +35,7 @@ from mcmix.kernels.soft import soft_pass
 from mcmix.report.arviz_bridge import draws_of
 from mcmix.report.arviz_measures import ess, rhat
 from mcmix.steps.base import Chain
+from mcmix.steps.crew import CREW
 
 Row = dict[str, Any]
 ROOT = Path(__file__).parent.parent
@@ -86,7 +87,8 @@ def passes(sizes: list[int], labels: list[int]) -> Iterator[Row]:
                     for _ in range(repeats):
                         run_step(kernel, descriptor, np.zeros(1), chain.stream)
 
-                return median_seconds(run) / repeats
+                with CREW.at_most(1):
+                    return median_seconds(run) / repeats
 
             for name, seconds in (
                 ("hard pass", repeated(kernels.hard_pass)),

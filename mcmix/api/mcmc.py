@@ -25,6 +25,7 @@ from mcmix.sampling.run import run
 from mcmix.sampling.runner import Tuning
 from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL
+from mcmix.steps.crew import CREW
 from mcmix.steps.explain import explanation
 from mcmix.steps.renumbered import renumbered
 from mcmix.structure.rows import Rows
@@ -255,7 +256,7 @@ class MCMC(Started):
             raise ModelError(
                 "sample: store= expected a burn-in of a known length, got burn_till_tuned or tune_throughout"
             )
-        with Alone(self, "sample") as held:
+        with Alone(self, "sample") as held, CREW.at_most(cores):
             begun = held.letting_through(lambda: self._begun(chains, seed, start, tempering, length, where))
             self._runners, self.seed_sequence, to = begun
             to.watch = held.letting_through(lambda: watch_of(self, to, progress_file, progress_bar and is_watched()))

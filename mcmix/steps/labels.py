@@ -84,7 +84,9 @@ class LabelGibbs(Step):
         """Cost of one sweep."""
         label = self.block.label
         rows = sum(s.rows.size for s in self.block.factors)
-        return f"{max(rows, label.n_units)} rows x {label.n_labels} labels"
+        parts = self.label_pass.n_parts
+        shared = f", in {parts} parts that threads share out" if parts > 1 else ""
+        return f"{max(rows, label.n_units)} rows x {label.n_labels} labels{shared}"
 
 
 def _why(block: LabelBlock) -> str:

@@ -88,7 +88,7 @@ class MarginalDensity:
         for data, label_pass in self.passes.items():
             label_pass.place_sums(plan)
             label_pass.compile(plan)
-            plan.layout.place(("unit logs", data), data.n_units)
+            plan.layout.place(("unit logs", data), label_pass.n_logs)
             for one in self.scores[data]:
                 one.compile(plan)
         sizes: dict[Hashable, int] = {("slope", n): p.size for n, p in zip(self.nodes, self.pieces, strict=True)}
@@ -140,7 +140,7 @@ class MarginalDensity:
 
     def bound(self, chain: Chain, workspace: np.ndarray, counters: int) -> BoundDensity:
         """For one chain: `workspace` is part of the chain's own memory, `counters` the address of two numbers."""
-        own = Chain(self.plan.layout, chain.sequence)
+        own = Chain(self.plan.layout, chain.sequence, chain)
         for i, p in enumerate(self.pieces):
             own.view(("lower", i))[:], own.view(("upper", i))[:] = p.lower, p.upper
         copies, pieces = self._copies(chain, own, workspace), self._pieces(own)
@@ -162,10 +162,10 @@ class MarginalDensity:
             soft=soft_pass.address,
             weighing=address_of(weighing[self.data]),
             unit_logs=own.address(("unit logs", self.data)),
-            units=self.data.n_units,
+            units=self.passes[self.data].n_logs,
             whole=address_of(weighing[whole]),
             whole_logs=own.address(("unit logs", whole)),
-            whole_units=whole.n_units,
+            whole_units=self.passes[whole].n_logs,
             check=self.check,
             evaluate=kernels.evaluate_marginal.address,
             locate=kernels.where_the_chain_is.address,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.kernels import gaps as gap_kernels
-from mcmix.kernels import independent_labels, tiles, vectors
+from mcmix.kernels import independent_labels, streams, tiles, vectors
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
 from mcmix.kernels.driver import run_step
@@ -17,21 +17,23 @@ from mcmix.kernels.records import partly, table
 from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.numbers import shared_doubles
 from mcmix.steps.accumulators import UNITS, Accumulator, Sums
+from mcmix.steps.all_rows import AllRows
 from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.gaps import GapLayout, columns_about
+from mcmix.steps.parts import Hand, InParts, n_parts
 from mcmix.steps.row_factors import ColumnSums, RowFactor
 from mcmix.steps.rows_by_label import OrderedRows, ValueCounts
 from mcmix.structure.by_component import FewValues, RowsByLabel, few_values_of, under_values
-from mcmix.structure.cells import Cells, looked_up, missing_in
+from mcmix.structure.cells import Cells, missing_in
 from mcmix.structure.contributions import LabelBlock
-from mcmix.structure.expression import Expression, broadcast_to, leaf
-from mcmix.structure.label_vectors import LabelVector, SeparableFactor
+from mcmix.structure.expression import Expression, leaf
+from mcmix.structure.label_vectors import SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import row_by_row, substitute
 from mcmix.structure.tempering import POWER_KEY
 
-_UNIT_LOGS, _SHARES, _COLLECT, _EVERY = map(
-    (tiles.PASS.names or ()).index, ("unit_logs", "memberships", "collect", "every")
+_UNIT_LOGS, _SHARES, _COLLECT, _EVERY, _PARTS = map(
+    (tiles.PASS.names or ()).index, ("unit_logs", "memberships", "collect", "every", "parts")
 )
 
 
@@ -54,6 +56,7 @@ class BoundPass:
         self.record = record
         self._kept, self._zeroed = kept, zeroed
         self._reals, self._stream = np.zeros(1), stream
+        self._parts: InParts | None = None
 
     @classmethod
     def made(
@@ -170,49 +173,26 @@ class BoundPass:
         self.record[_COLLECT] = True  # as a sweep draws labels
         return status
 
-    def weighing(self, unit_logs: np.ndarray) -> np.ndarray:
-        """The record of a soft pass that collects, for a kernel that asks for many: :data:`kernels.tiles.PASS`."""
-        self.record[_UNIT_LOGS], self.record[_SHARES], self.record[_COLLECT] = address_of(unit_logs), 0, True
+    def weighing(self, logs: np.ndarray) -> np.ndarray:
+        """The record of a soft pass that collects, for a kernel that asks for many: :data:`kernels.tiles.PASS`.
+
+        Parameters
+        ----------
+        logs : ndarray, shape (:attr:`Pass.n_logs`,)
+            Become the log densities of units, or of parts of the rows.
+        """
+        self.record[_UNIT_LOGS], self.record[_SHARES], self.record[_COLLECT] = address_of(logs), 0, True
+        if self._parts is not None:
+            self._parts.totals = logs
         return self.record
+
+    def divide(self, parts: InParts) -> None:
+        """Let the kernels share the rows out."""
+        self._parts, self.record[_PARTS] = parts, parts.address
 
     def _zero(self) -> None:
         for sums in self._zeroed:
             sums[...] = 0.0
-
-
-class AllRows:
-    """The rows that a pass goes over: those of the model, one by one.
-
-    Attributes
-    ----------
-    weights : ndarray, shape (units,), or None
-        How many rows each stands for, in passes that weigh labels instead of drawing them.
-    """
-
-    weights: np.ndarray | None = None
-
-    def __init__(self, label: LabelVector):
-        self.label = label
-
-    @property
-    def n_units(self) -> int:
-        """Number of rows, or of groups of rows with a label each."""
-        return self.label.n_units
-
-    def values(self, s: SeparableFactor) -> Expression:
-        """What a family's density is asked about, row by row."""
-        return s.rows.arguments[0]
-
-    def columns(self, s: SeparableFactor) -> list[np.ndarray]:
-        """The statistic's columns of a factor."""
-        assert s.cells is not None
-        return [np.asarray(c.value) for c in s.cells.columns]
-
-    def under(self, s: SeparableFactor, slot: Expression) -> Expression:
-        """Log density of a factor's rows under the one label that stands at a leaf."""
-        variable = self.label.variable
-        x = substitute(s.rows, {variable: slot, **dict.fromkeys(looked_up(s.rows, variable), slot)})
-        return x if x.ndim else broadcast_to(x, s.rows.shape)  # a single row, in which nothing else has one
 
 
 class Pass:
@@ -239,6 +219,8 @@ class Pass:
             s: parameter_tables(s, block.label) for s in block.factors
         }
         self.programs: dict[SeparableFactor, Any] = {}
+        self.n_parts = 1  # stretches of the rows that threads may share out among themselves
+        self._told: list[Any] = []
         self.centred: dict[SeparableFactor, tuple[np.ndarray, np.ndarray]] = {}
         self.renumber()
 
@@ -290,6 +272,25 @@ class Pass:
         self.prelude = plan.compiled(prelude, private=True)
         for s, x in row_expressions.items():
             self.programs[s] = plan.compiled([(x, None)], tile_rows=x.shape[0])
+        self._see_parts(plan, [key for _, key in prelude], list(row_expressions.values()))
+
+    def _see_parts(self, plan: Plan, computed: Sequence[Any], rows: Sequence[Expression]) -> None:
+        """What parts of the rows are told: what the prelude computes, and unknowns that row programs look up."""
+        read = dict.fromkeys(x.extra for rows_of in rows for x in rows_of.leaves)
+        read.pop(("component", self), None)  # the kernels say which label it is
+        read |= dict.fromkeys(key for one in self.others for key in one.reads())
+        read |= {POWER_KEY: None} if self.block.tempered else {}
+        self._told = list(dict.fromkeys([*computed, *read]))
+        small = all(plan.layout.places[key][1] < self.data.n_units for key in read)
+        plain = self.block.distribution.expect is None and not self.block.given_others
+        complete = not any(s.gaps is not None for s in self.block.factors)
+        compiled = not any(program.python for program in self.programs.values())
+        self.n_parts = n_parts(self.data.n_units) if small and plain and complete and compiled else 1
+
+    @property
+    def n_logs(self) -> int:
+        """Numbers that add up to the log density of all units in a pass that weighs: one for each unit, or part."""
+        return self.data.n_units if self.n_parts == 1 else self.n_parts
 
     def _hoisted(self, s: SeparableFactor, prelude: list[tuple[Expression, Any]]) -> Expression:
         """The rows' log density as a function of one label, with all that rows share moved to the prelude."""
@@ -324,37 +325,61 @@ class Pass:
 
     def bound(self, chain: Chain) -> BoundPass:
         """The pass over one chain's memory."""
-        hot = self.block.tempered  # the kernel takes these first
-        factors = [self._factor(s, chain) for s in [*hot, *(s for s in self.block.factors if s not in hot)]]
         prelude, length = chain.bound(self.prelude).words
-        units = self.data.n_units
-        streams = chain.row_streams(self.label.node, self.number, units)
-        found = BoundPass.made(
-            factors,
-            self.sums.stretch(chain, self.sums.units),
-            self._others(chain),
-            stream=chain.stream,
-            prelude=prelude,
-            prelude_length=length,
-            units=units,
-            active=0 if self.data.weights is None else address_of(self.data.weights),
-            log_weights=chain.address(("log weights", self)) if self.block.log_weights is not None else 0,
-            out=chain.address(self.label.node),
-            lowest=self.label.lowest,
-            streams=address_of(streams),
-            workspace=chain.address(("workspace", self)),
-            **self._distribution(chain),
-            tempered=len(hot),
-            temperature=chain.address(POWER_KEY) if hot else 0,
-        )
+        labels = {
+            "out": chain.address(self.label.node),
+            "streams": address_of(chain.row_streams(self.label.node, self.number, self.data.n_units)),
+        }
+        found = self._bound(chain, self.others, prelude=prelude, prelude_length=length, **labels)
+        if self.n_parts > 1:
+            rest = [one for one in self.others if not one.places()]
+            found.divide(
+                InParts(
+                    found.record,
+                    chain,
+                    self.data.n_units,
+                    self._told,
+                    list(self.sums.parts()),
+                    lambda: self._hand(chain, labels),
+                    [(one.kernels.finish.address, self._kept_by(chain, one)) for one in rest if one.kernels.finish],
+                )
+            )
         chain.kept.append(found)
         return found
 
-    def _others(self, chain: Chain) -> list[np.ndarray]:
-        """What else is added up."""
-        found = [(one, one.told(chain)) for one in self.others]
-        chain.kept += [told for _, told in found]
-        return [one.kernels.record(address_of(told), self.sums.stretch(chain, one)) for one, told in found]
+    def _hand(self, chain: Chain, labels: dict[str, int]) -> Hand:
+        """What a thread goes over parts of the rows with; labels stay where the chain has them."""
+        own = Chain(chain.layout, streams.nobody(), chain)
+        adding = [one for one in self.others if one.places()]  # the others look at all labels at once
+        return Hand(self._bound(own, adding, **labels).record, own, self._told, list(self.sums.parts()))
+
+    def _bound(self, memory: Chain, others: Sequence[Accumulator], **fields: int) -> BoundPass:
+        """All that is told of rows, parameters and sums in one memory."""
+        hot = self.block.tempered  # the kernel takes these first
+        factors = [self._factor(s, memory) for s in [*hot, *(s for s in self.block.factors if s not in hot)]]
+        found = BoundPass.made(
+            factors,
+            self.sums.stretch(memory, self.sums.units),
+            [one.kernels.record(self._kept_by(memory, one), self.sums.stretch(memory, one)) for one in others],
+            stream=memory.stream,
+            units=self.data.n_units,
+            active=0 if self.data.weights is None else address_of(self.data.weights),
+            log_weights=memory.address(("log weights", self)) if self.block.log_weights is not None else 0,
+            lowest=self.label.lowest,
+            workspace=memory.address(("workspace", self)),
+            **self._distribution(memory),
+            **fields,
+            tempered=len(hot),
+            temperature=memory.address(POWER_KEY) if hot else 0,
+        )
+        memory.kept.append(found)
+        return found
+
+    def _kept_by(self, memory: Chain, one: Accumulator) -> int:
+        """Address of what an accumulator's kernels are told, which the memory keeps."""
+        told = one.told(memory)
+        memory.kept.append(told)
+        return address_of(told)
 
     def _distribution(self, chain: Chain) -> dict[str, int]:
         """The kernels of the labels' distribution, and what they are told."""
