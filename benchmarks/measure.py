@@ -30,12 +30,12 @@ from benchmarks.cases import (
 )
 from mcmix.api.relabel import relabel
 from mcmix.kernels import labels as kernels
+from mcmix.kernels.crew import CREW
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
 from mcmix.report.arviz_bridge import draws_of
 from mcmix.report.arviz_measures import ess, rhat
 from mcmix.steps.base import Chain
-from mcmix.steps.crew import CREW
 
 Row = dict[str, Any]
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.cases import many_components, many_rows
 from benchmarks.measure import Row, row
-from mcmix.steps.crew import CREW
+from mcmix.kernels.crew import CREW
 
 
 def threads(quick: bool) -> Iterator[Row]:

@@ -60,6 +60,10 @@ class Configured(Posterior):
         self._before: Recording | None = None  # on some rows, so that others need no new recording
         if not self.model.stochastics:
             raise ModelError("the model has nothing to sample: every random node is observed")
+        self._summed_out = [n.name for n in self.model.data_nodes if n.row_weights is not None]
+        if self._summed_out and (self._marginal_moves is False or tempering is not None):
+            raise self._whole_rows_needed("marginal_moves=False and tempering= draw a label for each row")
+        self._marginal_moves = True if self._summed_out else self._marginal_moves
 
     @property
     def assembled(self) -> CompiledModel:
@@ -79,10 +83,18 @@ class Configured(Posterior):
     def _made(self, choices: Sequence[Choice]) -> CompiledModel:
         tempered, draw, marginal = self._tempering is not None, self._draw_from_prior, bool(self._marginal_moves)
         compiled = assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
+        if self._summed_out and compiled.marginal_alone(()) is None:
+            raise self._whole_rows_needed(compiled.why_not_marginal or "other steps look at the labels")
         in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
         return compiled
+
+    def _whole_rows_needed(self, why: str) -> ModelError:
+        return ModelError(
+            f"{', '.join(self._summed_out)}: expected a model whose labels are summed out, as few weighted rows stand "
+            f"for those on disk; {why}. To have all rows read, pass OnDisk(..., weighted=False)"
+        )
 
     def _decide(self, burn: int, thin: int) -> None:
         """Before the first sweep: whether to move continuous unknowns with the labels summed out, if nobody said so."""

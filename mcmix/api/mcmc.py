@@ -16,6 +16,7 @@ from mcmix.api.destinations import Destination, store_from, watch_of
 from mcmix.api.posterior import Posterior
 from mcmix.api.started import Started
 from mcmix.errors import ModelError
+from mcmix.kernels.crew import CREW
 from mcmix.nodes.model import Model
 from mcmix.sampling.checkpoints import Length
 from mcmix.sampling.interrupts import HeldBack
@@ -25,7 +26,6 @@ from mcmix.sampling.run import run
 from mcmix.sampling.runner import Tuning
 from mcmix.screen import say
 from mcmix.steps.base import TUNE_INTERVAL
-from mcmix.steps.crew import CREW
 from mcmix.steps.explain import explanation
 from mcmix.steps.renumbered import renumbered
 from mcmix.structure.rows import Rows

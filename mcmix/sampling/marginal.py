@@ -182,6 +182,7 @@ class Marginal:
         ModelError
             If labels of units are not summed out, or missing entries cannot be: entries would be conditional on them.
         """
+        self.recording.rows.refuse_weighted("log_likelihood")
         self.refuse_conditional("log_likelihood")
         found = {g.name: g.pointwise(self) for g in self._groups if g.has_data}
         parts: dict[str, list[tuple[Factor, np.ndarray, np.ndarray]]] = {}
@@ -249,6 +250,7 @@ class Marginal:
 
     def most_probable_labels(self) -> dict[Stochastic, np.ndarray]:
         """The most probable labels of each unit at the present point, by label vector."""
+        self.recording.rows.refuse_weighted("labels of units")
         found: dict[Stochastic, np.ndarray] = {}
         for group in self._groups:
             found |= group.most_probable(self)
@@ -263,11 +265,13 @@ class Marginal:
 
         The array is filled anew by the next call.
         """
+        self.recording.rows.refuse_weighted("log densities of units")
         (group,) = self._groups
         return group.unit_logs(self)
 
     def add_shares(self, node: Stochastic, out: np.ndarray) -> None:
         """Add each unit's label probabilities at the present point to `out`, shape (all units, K)."""
+        self.recording.rows.refuse_weighted("label probabilities of units")
         label = self.label_of(node)
         if out.shape != (label.n_units, label.n_labels):  # the kernel trusts it
             raise ValueError(f"expected an array of shape {(label.n_units, label.n_labels)}, got {out.shape}")

@@ -11,6 +11,7 @@ import numpy as np
 from mcmix.errors import ImproperPosterior, McmixError, ZeroProbability
 from mcmix.kernels import density_steps, driver, gibbs, labels, marginal_moves, streams
 from mcmix.kernels.base import address_of, apart
+from mcmix.kernels.crew import CREW, available_cores
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.kernels.records import width
 from mcmix.nodes.stochastic import Stochastic
@@ -28,7 +29,6 @@ from mcmix.sampling.turns import Pauses, Turns, stop_all
 from mcmix.sampling.watch import Watch
 from mcmix.screen import say
 from mcmix.steps.base import Call, Chain
-from mcmix.steps.crew import CREW, available_cores
 from mcmix.steps.density import BlockMetropolis, DensityStep
 from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.plan import CompiledModel, recorded_from

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mcmix.structure.cells import looked_up
+from mcmix.structure.columns import Column
+from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.expression import Expression, broadcast_to
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.rewrite import substitute
@@ -17,12 +19,25 @@ class AllRows:
     ----------
     weights : ndarray, shape (units,), or None
         How many rows each stands for, in passes that weigh labels instead of drawing them.
+    counted : bool
+        Whether these are numbers of equal rows.
     """
 
-    weights: np.ndarray | None = None
-
-    def __init__(self, label: LabelVector):
+    def __init__(self, label: LabelVector, column: Column | None = None):
         self.label = label
+        self.weights = None if column is None else column.weights
+        self.counted: bool = self.weights is not None and column.node.rows_counted  # type: ignore[union-attr]
+
+    @classmethod
+    def of(cls, block: LabelBlock) -> AllRows:
+        """Those of a label block."""
+        columns = [s.factor.column for s in block.factors if s.factor.column is not None]
+        return cls(block.label, next((c for c in columns if c.weights is not None), None))
+
+    @property
+    def total(self) -> float:
+        """Rows that are stood for."""
+        return float(self.n_units) if self.weights is None else float(self.weights.sum())
 
     @property
     def n_units(self) -> int:

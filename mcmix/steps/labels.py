@@ -39,6 +39,7 @@ class LabelGibbs(Step):
         self.tables = component_tables(block, structure)
         self.names_may_stick = self.tables.names_may_stick
         self.note = _said_of_components(self.tables)
+        self.is_drawn = block.label.node.row_weights is None
 
     def compile(self, plan: Plan) -> None:
         """The pass, and the ratio of the label permutation move."""
@@ -83,6 +84,8 @@ class LabelGibbs(Step):
     def cost(self) -> str:
         """Cost of one sweep."""
         label = self.block.label
+        if not self.is_drawn:
+            return "nothing: few weighted rows stand for those on disk, and labels are summed out"
         rows = sum(s.rows.size for s in self.block.factors)
         parts = self.label_pass.n_parts
         shared = f", in {parts} parts that threads share out" if parts > 1 else ""

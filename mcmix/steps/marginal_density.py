@@ -61,7 +61,7 @@ class MarginalDensity:
         self.structure, self.block, self.nodes = structure, block, list(nodes)
         self.pieces = [_piece(n) for n in self.nodes]
         self.free = sum(p.free for p in self.pieces)
-        self.fewer, whole = fewer, AllRows(block.label)
+        self.fewer, whole = fewer, AllRows.of(block)
         self.data: AllRows = whole if fewer is None else fewer
         self.variables = [structure.recording.leaves[n] for n in self.nodes]
         said = [c for c in structure.contributions if any(c.touches(v) for v in self.variables)]
@@ -111,7 +111,7 @@ class MarginalDensity:
     @property
     def units(self) -> int:
         """Units whose labels are summed out, however few rows stand for them."""
-        return self.block.label.n_units
+        return round(next(iter(self.passes)).total)
 
     @property
     def check(self) -> int:

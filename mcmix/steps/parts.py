@@ -14,11 +14,11 @@ import numpy as np
 
 from mcmix.kernels import tiles
 from mcmix.kernels.base import AddressedKernel, address_of, python_callback, ready, run
+from mcmix.kernels.crew import CREW
 from mcmix.kernels.labels import BLOCK, count_labels, hard_pass
 from mcmix.kernels.machine import PYTHON_FAILED
 from mcmix.kernels.soft import soft_pass
 from mcmix.steps.base import Chain
-from mcmix.steps.crew import CREW
 
 PART = 8 * BLOCK  # rows of a part
 UNDIVIDED = 2 * PART  # rows up to which a pass is one part

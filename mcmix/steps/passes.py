@@ -207,7 +207,7 @@ class Pass:
         data: AllRows | None = None,
     ):
         self.block = block
-        self.data = data if data is not None else AllRows(block.label)
+        self.data = data if data is not None else AllRows.of(block)
         self.number = number
         self.others = [*block.distribution.accumulators(), *others]
         self.sums = Sums(block.label, block.factors, self.others)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from scipy.special import expit, logit
 
 from mcmix.distributions.family import Family
-from mcmix.steps.passes import AllRows
+from mcmix.steps.all_rows import AllRows
 from mcmix.structure import expression as ex
 from mcmix.structure.cells import looked_up
 from mcmix.structure.contributions import LabelBlock
@@ -17,13 +13,9 @@ from mcmix.structure.expression import Expression, constant
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import substitute
-from mcmix.structure.weighted_rows import SAMPLE, WeightedRows, distinct, quadrature
+from mcmix.structure.streamed import SCALES
+from mcmix.structure.weighted_rows import MOST_VALUES, SAMPLE, WeightedRows, distinct, quadrature
 
-_SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "line": (np.asarray, np.asarray),
-    "log": (np.log, np.exp),
-    "logit": (logit, expit),
-}
 SAVING = 2  # so many times fewer rows are worth it
 FINEST = 10  # halvings of the widest bins
 BINS = 8  # of the widest kind, in the middle of the data
@@ -84,6 +76,10 @@ class Levels:
     ----------
     x : ndarray, shape (N,)
     family : Family
+    weights : ndarray, shape (N,), optional
+        How many rows each stands for, where it is not one.
+    counted : bool
+        Whether these are numbers of equal rows.
 
     Attributes
     ----------
@@ -93,20 +89,23 @@ class Levels:
         Whether it is by distinct values: there is one level, and nothing to be checked.
     """
 
-    def __init__(self, x: np.ndarray, family: Family):
-        self.x, self.exact, self.why_not = x, False, ""
+    def __init__(self, x: np.ndarray, family: Family, weights: np.ndarray | None = None, counted: bool = False):
+        self.x, self.weights, self.exact, self.why_not = x, weights, False, ""
         self._made: dict[int, tuple[WeightedRows, np.ndarray] | None] = {}
-        if _is_tied(x, family.support.discrete):
+        rows = None
+        if weights is not None and counted and (family.smooth is None or len(x) <= MOST_VALUES):
+            rows = WeightedRows(x, weights, True)
+        elif weights is None and _is_tied(x, family.support.discrete):
             rows = distinct(x)
-            if SAVING * rows.n_rows <= len(x):
-                self.exact, self._made[0] = True, (rows, rows.values)
-                return
+        if rows is not None and (counted or SAVING * rows.n_rows <= len(x)):
+            self.exact, self._made[0] = True, (rows, rows.values)
+            return
         if family.support.discrete:
             self.why_not = "there are too many distinct values"
         elif family.smooth is None:
             self.why_not = f"the log density of {family.name} has kinks"
         else:
-            self._to, self._back = _SCALES[family.smooth]
+            self._to, self._back = SCALES[family.smooth]
             with np.errstate(all="ignore"):
                 self.scaled = np.asarray(self._to(x), dtype=float)
             if not np.isfinite(self.scaled).all():
@@ -124,13 +123,23 @@ class Levels:
         return self._made[number]
 
     def _binned(self, number: int) -> tuple[WeightedRows, np.ndarray] | None:
-        low, high = np.quantile(self.scaled[:: max(1, len(self.scaled) // 10_000)], [0.01, 0.99])
+        low, high = self._spread()
         if not high > low:
             return None
-        rows = quadrature(self.scaled, float(high - low) / (BINS * 2**number))
+        rows = quadrature(self.scaled, float(high - low) / (BINS * 2**number), weights=self.weights)
         if SAVING * rows.n_rows > len(self.x):
             return None
         return WeightedRows(np.asarray(self._back(rows.values), dtype=float), rows.weights, False), rows.values
+
+    def _spread(self) -> tuple[float, float]:
+        """Between what values 98 of 100 rows lie, from some of them."""
+        if self.weights is None:
+            low, high = np.quantile(self.scaled[:: max(1, len(self.scaled) // 10_000)], [0.01, 0.99])
+            return float(low), float(high)
+        order = np.argsort(self.scaled)
+        share = np.cumsum(self.weights[order]) / self.weights.sum()
+        low, high = self.scaled[order][np.searchsorted(share, [0.01, 0.99])]
+        return float(low), float(high)
 
 
 class WeightedLevels:
@@ -154,7 +163,9 @@ class WeightedLevels:
         self.why_not = self._obstacle()
         if not self.why_not:
             rows = block.factors[0].rows
-            self._values = Levels(np.asarray(rows.arguments[0].known, dtype=float), rows.extra)
+            whole = AllRows.of(block)
+            values = np.asarray(rows.arguments[0].known, dtype=float)
+            self._values = Levels(values, rows.extra, whole.weights, whole.counted)
             self.why_not, self.exact = self._values.why_not, self._values.exact
 
     def _obstacle(self) -> str:

@@ -76,6 +76,11 @@ class Column:
         return self.values is self.node.held  # type: ignore[attr-defined]
 
     @property
+    def weights(self) -> np.ndarray | None:
+        """How many rows on disk each value stands for, shape (rows,); None where it is one."""
+        return self.node.row_weights if self.is_own and isinstance(self.node, Stochastic) else None
+
+    @property
     def known(self) -> Any:
         """The values as everything computes with them: doubles, or whole numbers as they are.
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import mcmix as mc
+from mcmix.kernels.crew import CREW, Crew
 from mcmix.kernels.labels import BLOCK
 from mcmix.steps import parts
-from mcmix.steps.crew import CREW, Crew
 
 N = 5 * BLOCK + 300  # six parts of a block, the last one short
 
