@@ -60,10 +60,10 @@ class Configured(Posterior):
         self._before: Recording | None = None  # on some rows, so that others need no new recording
         if not self.model.stochastics:
             raise ModelError("the model has nothing to sample: every random node is observed")
-        self._summed_out = [n.name for n in self.model.data_nodes if n.row_weights is not None]
-        if self._summed_out and (self._marginal_moves is False or tempering is not None):
-            raise self._whole_rows_needed("marginal_moves=False and tempering= draw a label for each row")
-        self._marginal_moves = True if self._summed_out else self._marginal_moves
+        stood_for = [n for n in self.model.data_nodes if n.row_weights is not None]
+        self._from_disk = [n.name for n in stood_for if n.on_disk is not None]
+        self._summed_out = [n.name for n in stood_for if n.on_disk is None]
+        self._marginal_moves = self._labels_on_disk(tempering)
 
     @property
     def assembled(self) -> CompiledModel:
@@ -85,15 +85,38 @@ class Configured(Posterior):
         compiled = assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
         if self._summed_out and compiled.marginal_alone(()) is None:
             raise self._whole_rows_needed(compiled.why_not_marginal or "other steps look at the labels")
+        if self._from_disk and (why := compiled.why_in_memory):
+            raise self._memory_needed(why)
         in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
         return compiled
 
+    def _labels_on_disk(self, tempering: Any) -> bool | None:
+        """Whether labels are summed out, which data on disk decide.
+
+        Raises
+        ------
+        ModelError
+            If something else was asked for.
+        """
+        if self._summed_out and (self._marginal_moves is False or tempering is not None):
+            raise self._whole_rows_needed("marginal_moves=False and tempering= draw a label for each row")
+        if self._from_disk and (self._marginal_moves or tempering is not None):
+            raise self._memory_needed("marginal_moves=True and tempering= go over the rows many times")
+        return True if self._summed_out else False if self._from_disk else self._marginal_moves
+
+    def _memory_needed(self, why: str) -> ModelError:
+        return ModelError(
+            f"{', '.join(self._from_disk)}: expected a model that needs of its rows on disk counts and sums by label "
+            f"alone; {why}. Pass value=mc.OnDisk(...).read() to have the rows in memory"
+        )
+
     def _whole_rows_needed(self, why: str) -> ModelError:
         return ModelError(
             f"{', '.join(self._summed_out)}: expected a model whose labels are summed out, as few weighted rows stand "
-            f"for those on disk; {why}. To have all rows read, pass OnDisk(..., weighted=False)"
+            f"for those on disk; {why}. To have labels drawn from the file in each iteration, pass OnDisk(..., "
+            "weighted=False)"
         )
 
     def _decide(self, burn: int, thin: int) -> None:

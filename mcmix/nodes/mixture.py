@@ -120,7 +120,7 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     looked_up = _looked_up(name, distribution.family, given, z, n_labels)
     found = distribution(name, **looked_up, value=value, observed=observed, size=size, **common)
     if few is not None:
-        found.row_weights, found.rows_counted = few.weights, few.exact
+        found.row_weights, found.rows_counted, found.on_disk = few.weights, few.exact, few.on_disk
         z.row_weights = few.weights
     return found
 
@@ -128,12 +128,12 @@ def Mixture(  # noqa: N802  (a class to those who use it)
 def _few_rows(name: str, labels: Any, distribution: Any, value: Any, size: Any) -> Any:
     """Weighted rows in the place of those on disk; None where all rows are data, on disk or not."""
     plain = isinstance(distribution, type) and issubclass(distribution, Distribution)
-    if not (plain and hasattr(value, "weighted_rows") and hasattr(distribution, "family") and _are_weights(labels)):
+    if not (plain and hasattr(value, "rows_for") and hasattr(distribution, "family") and _are_weights(labels)):
         return None
     if size is not None and tuple(np.atleast_1d(size)) != value.shape:
         wanted = tuple(np.atleast_1d(size).tolist())
         raise ModelError(f"{name}: expected a value of shape {wanted}, got shape {value.shape}")
-    return value.weighted_rows(name, distribution.family)
+    return value.rows_for(name, distribution.family)
 
 
 def _nested(

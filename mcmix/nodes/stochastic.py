@@ -60,6 +60,8 @@ class Stochastic(Node):
         How many rows on disk each element stands for, of data that :class:`OnDisk` brought and of their labels.
     rows_counted : bool
         Whether these are numbers of equal rows.
+    on_disk : OnDisk or None
+        All rows, where the elements are some of them, to begin with: labels are drawn from the file.
     index, columns, units : optional
         Row labels, names of columns and their units, where data came as a frame, series or labelled array.
 
@@ -82,6 +84,7 @@ class Stochastic(Node):
     held: Any = None
     row_weights: np.ndarray | None = None
     rows_counted = False
+    on_disk: Any = None
 
     def __init__(
         self,

@@ -64,6 +64,7 @@ class Marginal:
     """
 
     def __init__(self, recording: Recording, model: Model | None = None, rows_of: RowsOf | None = None):
+        recording.rows.refuse_on_disk("the likelihood")
         self.recording = recording if model is None else _with_whole_labels(recording, model)
         self.recording = replace(gathered(self.recording, list(self.recording.leaves)))  # rows written as a loop
         structure = structure_of(self.recording)

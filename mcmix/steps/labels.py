@@ -10,6 +10,7 @@ from mcmix.kernels import label_moves as exchange_kernels
 from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
+from mcmix.steps.from_disk import bound_to_disk, on_disk_of
 from mcmix.steps.passes import Pass
 from mcmix.structure.by_component import few_values_of
 from mcmix.structure.component_tables import ComponentTables, component_tables
@@ -39,7 +40,8 @@ class LabelGibbs(Step):
         self.tables = component_tables(block, structure)
         self.names_may_stick = self.tables.names_may_stick
         self.note = _said_of_components(self.tables)
-        self.is_drawn = block.label.node.row_weights is None
+        self.on_disk = on_disk_of(block)
+        self.is_drawn = self.on_disk is not None or block.label.node.row_weights is None
 
     def compile(self, plan: Plan) -> None:
         """The pass, and the ratio of the label permutation move."""
@@ -51,6 +53,8 @@ class LabelGibbs(Step):
     def bind(self, chain: Chain) -> list[Call]:
         """The label permutation move first (the pass must follow it at once), then the pass."""
         calls = [self._permutation_move(chain)] if self.tables.swaps else []
+        if self.on_disk is not None:
+            return [*calls, bound_to_disk(self.label_pass, chain, self.on_disk).call(self)]
         return [*calls, self.label_pass.bound(chain).call(self)]
 
     def _permutation_move(self, chain: Chain) -> Call:
@@ -87,6 +91,8 @@ class LabelGibbs(Step):
         if not self.is_drawn:
             return "nothing: few weighted rows stand for those on disk, and labels are summed out"
         rows = sum(s.rows.size for s in self.block.factors)
+        if self.on_disk is not None:
+            return f"{len(self.on_disk)} rows x {label.n_labels} labels, read from {self.on_disk.name}"
         parts = self.label_pass.n_parts
         shared = f", in {parts} parts that threads share out" if parts > 1 else ""
         return f"{max(rows, label.n_units)} rows x {label.n_labels} labels{shared}"

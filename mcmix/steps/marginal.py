@@ -283,8 +283,8 @@ class MarginalMove(Step):
             names = ", ".join(s.factor.node.name for s in self.density.block.factors)
             raise ModelError(
                 f"{names}: expected components of some width, got ones so narrow where a chain starts that weighted "
-                "rows cannot stand for those on disk; OnDisk(..., weighted=False) has all rows read, and priors may "
-                "keep scales from such values"
+                "rows cannot stand for those on disk; with OnDisk(..., weighted=False) labels are drawn from the file "
+                "in each iteration, and priors may keep scales from such values"
             )
 
     def _numbers(self, chain: Chain) -> np.ndarray:

@@ -17,6 +17,7 @@ from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
+from mcmix.steps.from_disk import why_in_memory
 from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.layout import Program
 from mcmix.steps.marginal import MarginalMove, offered
@@ -112,6 +113,20 @@ class CompiledModel:
     def label_blocks(self) -> list[LabelBlock]:
         """Blocks of labels that are one node of the user's: what reports speak of by name."""
         return [b for b in self.structure.blocks if not isinstance(b.label.node, Plate)]
+
+    @property
+    def why_in_memory(self) -> str:
+        """Why rows that stay on disk would have to be in memory; nothing where they need not."""
+        steps = [s for s in self.steps if isinstance(s, LabelGibbs)]
+        known = {c.node for c in self.recording.rows.values() if c.on_disk is not None}
+        served = [s for s in steps if s.on_disk is not None]
+        if len(served) < len(known):
+            return "their labels are not drawn all at once"
+        functions = [self.recording.values[f] for f in self.kept_functions]
+        if any(s.block.label.variable in x.leaves for s in served for x in functions):
+            return "a function that is recorded looks at labels"
+        found = [why_in_memory(s.block, self.structure, s.label_pass.others) for s in served]
+        return next((why for why in found if why), "")
 
     @property
     def label_passes(self) -> list[Pass]:
@@ -347,12 +362,16 @@ def _left_out_by_sums(e: Contribution) -> Expression:
     family, x = e.factor.family, e.factor.x
     if family is not None and family.vectors is not None:
         return constant(0.0)  # theirs are complete
+    rows = None if e.factor.column is None else e.factor.column.on_disk
     assert family is not None and family.statistics is not None and x is not None
     known = family.statistics.known
     values = {
         p.name: float(np.unique(e.parameters[p.name].known)[0]) if p.name in known else _ANYWHERE[p.constraint]
         for p in family.parameters
     }
+    if rows is not None:
+        parts = (_left_out(family, values, constant(block.astype(float))) for block in rows.blocks())
+        return constant(sum(float(part.known) for part in parts))
     return _left_out(family, values, x)
 
 

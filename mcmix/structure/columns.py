@@ -81,6 +81,11 @@ class Column:
         return self.node.row_weights if self.is_own and isinstance(self.node, Stochastic) else None
 
     @property
+    def on_disk(self) -> Any:
+        """All rows, where the values are some of them to begin with; else None."""
+        return self.node.on_disk if self.is_own and isinstance(self.node, Stochastic) else None
+
+    @property
     def known(self) -> Any:
         """The values as everything computes with them: doubles, or whole numbers as they are.
 

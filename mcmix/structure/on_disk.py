@@ -9,11 +9,12 @@ import numpy as np
 
 from mcmix.distributions.family import Family
 from mcmix.errors import ModelError
+from mcmix.structure import streamed as streaming
 from mcmix.structure.row_sources import Source, source_of
-from mcmix.structure.streamed import streamed
 from mcmix.structure.weighted_rows import WeightedRows
 
 BLOCK = 2**21  # rows that are in memory at a time
+STAND_INS = 2**16  # rows that chains whose labels are drawn from the file begin with
 
 
 class OnDisk:
@@ -21,8 +22,10 @@ class OnDisk:
 
     Of a :func:`Mixture` with weights, whose rows are single numbers, one pass over the file makes few weighted rows:
     the distinct values, or Gauss quadratures of narrow bins. They are the node's data from then on, labels are summed
-    out, and the file is not read again until :meth:`blocks` is asked for. Elsewhere, and of up to 262,144 rows, the
-    file is read into memory, in the type that it has on disk; of an ``.npy`` file it is a memory map.
+    out, and the file is not read again until :meth:`blocks` is asked for. Of vectors, and with ``weighted=False``, the
+    labels of all rows are drawn from the file in each iteration, block by block, where parameters need counts and sums
+    alone. Elsewhere, and of up to 262,144 rows, the file is read into memory, in the type that it has on disk; of an
+    ``.npy`` file it is a memory map.
 
     Parameters
     ----------
@@ -124,8 +127,8 @@ class OnDisk:
         found = self.read()
         return found if dtype is None else found.astype(dtype, copy=bool(copy))
 
-    def weighted_rows(self, name: str, family: Family) -> WeightedRows | None:
-        """Few rows that say of a family's parameters what all rows say; None where all rows are to be read.
+    def rows_for(self, name: str, family: Family) -> WeightedRows | None:
+        """What stands for all rows of a mixture's component family; None where they are read into memory.
 
         Parameters
         ----------
@@ -140,14 +143,24 @@ class OnDisk:
         SupportError
             If a row lies outside the support.
         """
-        if self.weighted is False:
-            return None
-        found = "rows are vectors" if len(self.shape) > 1 else streamed(name, self, family)
-        if isinstance(found, WeightedRows):
-            return found
+        found: WeightedRows | str = "labels are to be drawn"
+        if self.weighted is not False:
+            found = "rows are vectors" if len(self.shape) > 1 else streaming.streamed(name, self, family)
+            if isinstance(found, WeightedRows):
+                return found
         if self.weighted:
             raise ModelError(f"{name}: weighted rows cannot stand for those of {self.name}: {found}")
-        return None
+        return self._some_of_all(name, family)
+
+    def _some_of_all(self, name: str, family: Family) -> WeightedRows | None:
+        """Rows to begin with, where sums of rows are all that is needed and there are many rows."""
+        vectors = family.vectors is not None and len(self.shape) == 2
+        sums = family.statistics is not None and not family.event_ndim and len(self.shape) == 1
+        if len(self) <= streaming.FEW or not (vectors or sums):
+            return None
+        streaming.refuse_wrong(name, self, family)
+        some = np.ascontiguousarray(self.some(STAND_INS), dtype=float)
+        return WeightedRows(some, np.full(len(some), len(self) / len(some)), False, self)
 
 
 __all__ = ["BLOCK", "OnDisk"]

@@ -213,7 +213,21 @@ class Rows(Mapping[Node, Column]):
             raise ModelError(
                 f"{what}: expected data row by row, got few weighted rows that stand for those on disk "
                 f"({', '.join(names)}); mc.classify and mc.predictive take the blocks of a file as new rows, and "
-                "OnDisk(..., weighted=False) has all rows read"
+                "value=mc.OnDisk(...).read() has all rows in memory"
+            )
+
+    def refuse_on_disk(self, what: str) -> None:
+        """Refuse rows that are read from a file in each iteration, where sums over all of them are needed afterwards.
+
+        Raises
+        ------
+        ModelError
+        """
+        names = [c.name for c in self.values() if c.on_disk is not None]
+        if names:
+            raise ModelError(
+                f"{what}: expected data in memory, got rows that stay on disk ({', '.join(names)}); pass "
+                "value=mc.OnDisk(...).read() to have them in memory"
             )
 
     # ---------------------------------------------------------------- what a model asks

@@ -116,8 +116,21 @@ class _Checked:
             self._refuse(SupportError, "whole numbers", first, x, x != np.round(x))
 
     def _refuse(self, kind: type[Exception], wanted: str, first: int, x: np.ndarray, wrong: np.ndarray) -> None:
-        at = int(np.argmax(wrong))
-        raise kind(f"{self._name}: expected {wanted}, got {x[at]:g} in row {first + at} of {self._source}")
+        at = tuple(np.argwhere(wrong)[0])
+        raise kind(f"{self._name}: expected {wanted}, got {x[at]:g} in row {first + at[0]} of {self._source}")
+
+
+def refuse_wrong(name: str, rows: Blocks, family: Family) -> None:
+    """Go over all rows to see that they are numbers that a family can produce.
+
+    Raises
+    ------
+    ModelError
+        If a row is no finite number: its number is said.
+    SupportError
+        If a row lies outside the support.
+    """
+    _summed(rows, _Nothing(_Checked(name, rows.name, family)))
 
 
 class _Sums(ABC):
@@ -130,6 +143,21 @@ class _Sums(ABC):
     @abstractmethod
     def add(self, found: Any) -> None:
         """Take what a block has said, in the order of the blocks."""
+
+
+class _Nothing(_Sums):
+    """No sums: rows are looked at alone."""
+
+    def __init__(self, check: _Checked):
+        self._check = check
+
+    def of(self, first: int, x: np.ndarray) -> None:
+        """Refuse wrong rows of a block."""
+        self._check(first, x)
+
+    def add(self, found: None) -> None:
+        """Nothing to be added."""
+        return
 
 
 class _Distinct(_Sums):

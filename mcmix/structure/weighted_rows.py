@@ -10,6 +10,7 @@ every polynomial of degree 2 q - 1 over the bin, and so that of a smooth functio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,11 +34,14 @@ class WeightedRows:
     values, weights : ndarray, shape (rows,)
     exact : bool
         Whether they are the data's distinct values: sums of any function are kept.
+    on_disk : OnDisk or None
+        All rows, where these are but some of them.
     """
 
     values: np.ndarray
     weights: np.ndarray
     exact: bool
+    on_disk: Any = None
 
     @property
     def n_rows(self) -> int:

@@ -281,7 +281,7 @@ def test_few_rows_are_read_as_they_are(tmp_path, monkeypatch):
 def test_vectors_are_read_from_their_columns(tmp_path):
     from pyarrow import parquet
 
-    x = np.random.default_rng(8).normal(size=(5000, 2)).astype(np.float32)
+    x = np.random.default_rng(8).normal(size=(900, 2)).astype(np.float32)
     parquet.write_table(pa.table({"a": x[:, 0], "b": x[:, 1]}), tmp_path / "two.parquet")
     mu = mc.Normal("mu", 0.0, 1.0, size=(2, 2))
     value = mc.OnDisk(tmp_path / "two.parquet", ["a", "b"])
