@@ -211,9 +211,9 @@ class Rows(Mapping[Node, Column]):
         names = [c.name for c in self.values() if c.weights is not None]
         if names:
             raise ModelError(
-                f"{what}: expected data row by row, got few weighted rows that stand for those on disk "
-                f"({', '.join(names)}); mc.classify and mc.predictive take the blocks of a file as new rows, and "
-                "value=mc.OnDisk(...).read() has all rows in memory"
+                f"{what}: expected data row by row, got rows that stand for those on disk ({', '.join(names)}); "
+                "mc.classify and mc.predictive take the blocks of a file as new rows, and value=mc.OnDisk(...).read() "
+                "has all rows in memory"
             )
 
     def refuse_on_disk(self, what: str) -> None:

@@ -27,6 +27,7 @@ SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 }  # on which a family's log density is smooth
 FEW = 2**18  # rows, up to which all are read
 BLOCK = 2**21  # rows that one thread adds up at a time
+HELD = 8  # blocks that are looked at, or wait for one before them
 SEEN = 2**17  # rows from all over the file, by which bins are chosen
 SAVING = 2  # so many rows of each distinct value are worth counting
 FINEST = 8192  # bins where 98 % of the rows lie
@@ -242,26 +243,46 @@ Summed = TypeVar("Summed", bound=_Sums)
 
 def _summed(rows: Blocks, sums: Summed) -> Summed:
     """Blocks added up: each thread reads the next one while the others add up what they have read."""
-    blocks, lock, merging = rows.blocks(BLOCK), threading.Lock(), threading.Lock()
-    found: dict[int, Any] = {}
-    begun, merged = 0, 0
-
-    def one(_: int) -> None:
-        nonlocal begun, merged
-        with lock:
-            number, x = begun, next(blocks, None)
-            begun += 1
-        if x is None:  # reading has failed on another thread
-            return
-        own = sums.of(number * BLOCK, x)
-        with merging:
-            found[number] = own
-            while merged in found:
-                sums.add(found.pop(merged))
-                merged += 1
-
-    CREW.share_out(-(-len(rows) // BLOCK), [one] * (CREW.spare + 1))
+    adding, hands = _Adding(rows, sums), CREW.spare + 1
+    CREW.share_out(-(-len(rows) // BLOCK), [adding.one] * hands)
     return sums
+
+
+class _Adding:
+    """Blocks that several threads read in turn, look at side by side, and add in their order."""
+
+    def __init__(self, rows: Blocks, sums: _Sums):
+        self._blocks, self._sums = enumerate(rows.blocks(BLOCK)), sums
+        self._reading, self._merging = threading.Lock(), threading.Lock()
+        self._room = threading.Semaphore(HELD)  # a thread that is slow must not let the others fill the memory
+        self._found: dict[int, Any] = {}
+        self._merged, self._failed = 0, False
+
+    def one(self, _: int) -> None:
+        """Read a block and add it, with whatever waited for it."""
+        self._room.acquire()
+        try:
+            if not self._failed:
+                self._read_and_add()
+        except BaseException:
+            self._failed = True
+            raise
+        finally:
+            if self._failed:
+                self._room.release(HELD)  # whoever waits, ends
+
+    def _read_and_add(self) -> None:
+        with self._reading:
+            number, x = next(self._blocks, (0, None))
+        if x is None:
+            return
+        own = self._sums.of(number * BLOCK, x)
+        with self._merging:
+            self._found[number] = own
+            while self._merged in self._found:
+                self._sums.add(self._found.pop(self._merged))
+                self._merged += 1
+                self._room.release()
 
 
 __all__ = ["streamed"]

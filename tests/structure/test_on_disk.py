@@ -1,6 +1,8 @@
 """Data on disk: few weighted rows from one pass, the same whatever the file and the threads, and what is refused."""
 
 import pickle
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -130,6 +132,33 @@ def test_weighted_rows_do_not_depend_on_the_number_of_threads(tmp_path):
     assert all(np.array_equal(a, b) for other in found[1:] for a, b in zip(found[0], other, strict=True))
 
 
+def test_a_slow_thread_holds_the_others_up_before_memory_is_full(tmp_path, monkeypatch):
+    """No more blocks are in memory than are let in, whatever the threads do."""
+    monkeypatch.setattr(streamed, "BLOCK", 500)
+    of, lock, held = streamed._Bins.of, threading.Lock(), [0, 0]
+
+    def slow(sums, first, x):
+        with lock:
+            held[0] += 1
+            held[1] = max(held)
+        if first == 0:
+            time.sleep(0.3)
+        return of(sums, first, x)
+
+    def added(sums, found):
+        with lock:
+            held[0] -= 1
+        return add(sums, found)
+
+    add = streamed._Bins.add
+    monkeypatch.setattr(streamed._Bins, "of", slow)
+    monkeypatch.setattr(streamed._Bins, "add", added)
+    with CREW.at_most(3):
+        y = normals(mc.OnDisk(saved(tmp_path, reals())))[0]
+    assert held[0] == 0 and 1 < held[1] <= streamed.HELD
+    assert y.row_weights.sum() == pytest.approx(N, rel=1e-12)
+
+
 @pytest.mark.parametrize("order", ["sorted", "far out"])
 def test_no_order_of_the_rows_and_no_far_rows_mislead(tmp_path, order):
     x = np.sort(reals())
@@ -238,7 +267,7 @@ def test_a_stored_run_knows_its_weights(tmp_path):
      lambda m: mc.VB(m.model), lambda m: mc.compare({"a": m})],
 )  # fmt: skip
 def test_what_needs_rows_one_by_one_is_refused(runs, asked):
-    with pytest.raises(mc.ModelError, match="row by row.*few weighted rows that stand for those on disk"):
+    with pytest.raises(mc.ModelError, match="row by row.*rows that stand for those on disk"):
         asked(runs[0])
 
 
@@ -306,6 +335,15 @@ def test_a_number_that_is_none_is_named_by_its_row_in_the_file(tmp_path):
     x = reals()
     x[33_333] = np.nan
     with pytest.raises(mc.ModelError, match="y: expected finite values, got nan in row 33333 of rows.npy"):
+        normals(mc.OnDisk(saved(tmp_path, x)))
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_a_file_that_fails_ends_all_threads(tmp_path, cores):
+    """Many blocks behind the wrong one: nobody waits for room that is never made."""
+    x = reals()
+    x[8000] = np.inf
+    with CREW.at_most(cores), pytest.raises(mc.ModelError, match="got inf in row 8000"):
         normals(mc.OnDisk(saved(tmp_path, x)))
 
 
