@@ -208,6 +208,7 @@ class Marginal:
     @property
     def n_units(self) -> int:
         """Number of units of which something was observed: the n of information criteria."""
+        self.recording.rows.refuse_weighted("the number of units")
         grouped = sum(int(g.observed.sum()) for g in self._groups if g.has_data)
         return grouped + sum(len(observed_places(f)) for f in self._by_row)
 

@@ -94,6 +94,12 @@ def test_draws_do_not_depend_on_the_number_of_threads(name):
     assert all(np.array_equal(found[0].draws().statistics["lp"], m.draws().statistics["lp"]) for m in found[1:])
 
 
+def test_nor_do_those_of_a_tempered_chain():
+    """Each level tells its hands its own power."""
+    found = [drawn(normal, cores, marginal_moves=False, tempering=2) for cores in (1, 2)]
+    assert np.array_equal(found[0].trace("mu")[:], found[1].trace("mu")[:])
+
+
 def test_nor_do_they_with_the_labels_summed_out():
     """All rows are gone over, as densities with kinks have no few rows that stand for them."""
     found = [drawn(kinks, cores, marginal_moves=True) for cores in (1, 2, 3)]
