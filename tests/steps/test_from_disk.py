@@ -124,6 +124,27 @@ def test_a_chain_goes_on_as_if_it_had_not_been_cut(tmp_path):
     assert np.array_equal(whole.trace("mu")[3:], again.trace("mu")[:])
 
 
+def test_a_stored_run_goes_on_bit_for_bit(tmp_path):
+    """Resumed from its folder, where half of the iterations were done, by a model made anew."""
+    path = saved(tmp_path, data(vectors))
+    whole = mc.MCMC(vectors(mc.OnDisk(path))).sample(12, 4, chains=1, seed=1, progress_bar=False)
+    cut, run = mc.MCMC(vectors(mc.OnDisk(path))), parts.InParts._all
+    done = []
+
+    def stops(own, kind):
+        done.append(kind)
+        if len(done) == 9:
+            cut.halt()
+        return run(own, kind)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(parts.InParts, "_all", stops)
+        cut.sample(12, 4, chains=1, seed=1, store=tmp_path / "run.zarr", progress_bar=False)
+    assert cut.interrupted and cut.draws().n_draws < 8
+    again = mc.resume(tmp_path / "run.zarr", mc.MCMC(vectors(mc.OnDisk(path))), progress_bar=False)
+    assert np.array_equal(whole.trace("mu")[:], again.trace("mu")[:])
+
+
 def test_the_log_density_is_that_of_all_rows(tmp_path):
     """At kept draws: log p(parameters, labels, data) of a run differs from its in-memory one by labels alone."""
     m, other = mc.MCMC(on_file(tmp_path, counts)), mc.MCMC(counts(data(counts)), marginal_moves=False)

@@ -271,6 +271,13 @@ def test_what_needs_rows_one_by_one_is_refused(runs, asked):
         asked(runs[0])
 
 
+@pytest.mark.parametrize("labels", [True, 5, "counts"])
+def test_labels_cannot_be_kept(tmp_path, labels):
+    m = mc.MCMC(normals(mc.OnDisk(saved(tmp_path, reals())))[:1])
+    with pytest.raises(mc.ModelError, match=f"store: labels={labels!r}: expected data row by row"):
+        m.sample(20, 10, chains=1, seed=1, store=mc.Store(tmp_path / "run.zarr", labels=labels), progress_bar=False)
+
+
 @pytest.mark.parametrize("options", [{"marginal_moves": False}, {"tempering": 3}])
 def test_samplers_that_draw_labels_are_refused(tmp_path, options):
     with pytest.raises(mc.ModelError, match=r"y: .*labels are summed out.*weighted=False"):
