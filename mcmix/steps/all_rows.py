@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mcmix.steps.gaps import columns_about
 from mcmix.structure.cells import looked_up
 from mcmix.structure.columns import Column
 from mcmix.structure.contributions import LabelBlock
@@ -52,6 +53,10 @@ class AllRows:
         """The statistic's columns of a factor."""
         assert s.cells is not None
         return [np.asarray(c.value) for c in s.cells.columns]
+
+    def centred(self, s: SeparableFactor) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of vectors as columns about the mean of all that is known; and that mean."""
+        return columns_about(s)
 
     def under(self, s: SeparableFactor, slot: Expression) -> Expression:
         """Log density of a factor's rows under the one label that stands at a leaf."""

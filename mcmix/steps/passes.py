@@ -20,7 +20,7 @@ from mcmix.steps.accumulators import UNITS, Accumulator, Sums
 from mcmix.steps.all_rows import AllRows
 from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.from_disk import Window
-from mcmix.steps.gaps import GapLayout, columns_about
+from mcmix.steps.gaps import GapLayout
 from mcmix.steps.parts import Hand, InParts, n_parts
 from mcmix.steps.row_factors import ColumnSums, RowFactor
 from mcmix.steps.rows_by_label import OrderedRows, ValueCounts
@@ -242,7 +242,7 @@ class Pass:
 
     def renumber(self) -> None:
         """What all chains share of the rows' numbers: those of vectors about their mean."""
-        self.centred = {s: columns_about(s) for s in self.block.factors if s.rows.op == "events"}
+        self.centred = {s: self.data.centred(s) for s in self.block.factors if s.rows.op == "events"}
 
     def compile(self, plan: Plan) -> None:
         """The prelude (tables and whatever rows share) and one row program per factor that needs it."""

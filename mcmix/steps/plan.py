@@ -250,6 +250,7 @@ def _planned(
         _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables))), structure
     )
     _place_sums(compiled)
+    _leave_no_gaps(compiled)
     for step in compiled.steps:
         step.compile(plan)
     if tempered:
@@ -269,6 +270,16 @@ def _place_sums(compiled: CompiledModel) -> None:
                 passes[one.label].also(one)
     for label_pass in passes.values():
         label_pass.place_sums(compiled.plan)
+
+
+def _leave_no_gaps(compiled: CompiledModel) -> None:
+    """Where parameters move with labels and missing coordinates summed out, labels must not be drawn given the latter.
+
+    They would be draws given what was missing at the parameters before.
+    """
+    if any(isinstance(step, MarginalMove) for step in compiled.steps):
+        for label_pass in compiled.label_passes:
+            label_pass.integrated = True
 
 
 def _recording(model: Model, rows: Rows | None, before: Recording | None) -> Recording:

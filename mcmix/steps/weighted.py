@@ -5,20 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from mcmix.distributions.family import Family
+from mcmix.kernels.base import apart
 from mcmix.steps.all_rows import AllRows
 from mcmix.structure import expression as ex
-from mcmix.structure.cells import looked_up
+from mcmix.structure.cells import known_mean, looked_up, rows_with_gaps
 from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.expression import Expression, constant
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import substitute
 from mcmix.structure.streamed import SCALES
+from mcmix.structure.weighted_cells import by_cells
 from mcmix.structure.weighted_rows import MOST_VALUES, SAMPLE, WeightedRows, distinct, quadrature
 
+NATS, IN_THE_PLANE = 1e-6, 5e-4  # that few rows may be off
+FIRST_LEVEL = 2
 SAVING = 2  # so many times fewer rows are worth it
 FINEST = 10  # halvings of the widest bins
 BINS = 8  # of the widest kind, in the middle of the data
+FEWEST_POINTS = 50_000  # of the plane, of which few could stand for all
 
 
 class Weighted(AllRows):
@@ -29,7 +34,7 @@ class Weighted(AllRows):
     label : LabelVector
     rows : WeightedRows
         On the scale of the data.
-    places : ndarray, shape (rows,)
+    places : ndarray, shape (rows,) or (rows, 2)
         The values on a scale on which the density is smooth.
     """
 
@@ -53,6 +58,13 @@ class Weighted(AllRows):
         assert s.factor.family is not None and s.factor.family.statistics is not None
         columns = s.factor.family.statistics.columns
         return [np.ascontiguousarray(c.transform(self.rows.values), dtype=float) for c in columns]
+
+    def centred(self, s: SeparableFactor) -> tuple[np.ndarray, np.ndarray]:
+        """Weighted rows of vectors as columns about the mean of all rows; and that mean."""
+        shift = np.ascontiguousarray(known_mean(*rows_with_gaps(s)))
+        columns = apart((len(shift), self.n_units))
+        np.subtract(self.rows.values.T, shift[:, None], out=columns)
+        return columns, shift
 
     def under(self, s: SeparableFactor, slot: Expression) -> Expression:
         """Log density of the weighted rows under the one label that stands at a leaf."""
@@ -142,6 +154,38 @@ class Levels:
         return float(low), float(high)
 
 
+class PlaneLevels:
+    """How points of the plane may be replaced by few weighted ones, from coarse to fine.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, 2)
+
+    Attributes
+    ----------
+    why_not : str
+        Why all of them are used, or nothing.
+    exact : bool
+        Never: nodes stand for points near them.
+    """
+
+    def __init__(self, x: np.ndarray):
+        self.x, self.exact, self.why_not = x, False, ""
+        if len(x) < FEWEST_POINTS:
+            self.why_not = "of points in the plane weighted ones are hardly fewer"
+        some = x[:: max(1, len(x) // 10_000)]
+        self._widths = (np.quantile(some, 0.99, axis=0) - np.quantile(some, 0.01, axis=0)) / BINS
+        if not (self._widths > 0.0).all():
+            self.why_not = "points lie on a line"
+
+    def level(self, number: int) -> tuple[WeightedRows, np.ndarray] | None:
+        """As of :class:`Levels`: cells with half the area of those of the level before."""
+        if self.why_not or number > FINEST:
+            return None
+        rows = by_cells(self.x, self._widths / 2.0 ** (0.5 * number))
+        return (rows, rows.values) if SAVING * rows.n_rows <= len(self.x) else None
+
+
 class WeightedLevels:
     """How the rows of a label block may be replaced by few, from coarse to fine.
 
@@ -155,28 +199,39 @@ class WeightedLevels:
         Why all rows are used, or nothing.
     exact : bool
         Whether it is by distinct values: there is one level, and nothing to be checked.
+    nats : float
+        By how many the log likelihood of few rows may differ from that of all where a chain starts.
+    first : int
+        Level that is tried first.
     """
 
     def __init__(self, block: LabelBlock):
-        self.block, self.exact = block, False
+        self.block, self.exact, self.nats, self.first = block, False, NATS, FIRST_LEVEL
         self._made: dict[int, Weighted | None] = {}
         self.why_not = self._obstacle()
         if not self.why_not:
             rows = block.factors[0].rows
             whole = AllRows.of(block)
-            values = np.asarray(rows.arguments[0].known, dtype=float)
-            self._values = Levels(values, rows.extra, whole.weights, whole.counted)
+            x = np.asarray(rows.arguments[0].known, dtype=float)
+            self._values: Levels | PlaneLevels = (
+                PlaneLevels(x) if rows.op == "events" else Levels(x, rows.extra, whole.weights, whole.counted)
+            )
             self.why_not, self.exact = self._values.why_not, self._values.exact
+            if rows.op == "events":
+                self.nats, self.first = IN_THE_PLANE, 0
 
     def _obstacle(self) -> str:
         if len(self.block.factors) != 1:
             return "several things are observed of a unit"
         s = self.block.factors[0]
-        if s.units is not None or parameter_tables(s, self.block.label) is None or s.rows.op != "density":
+        x = s.rows.arguments[0]
+        if s.units is not None or parameter_tables(s, self.block.label) is None:
             return "parameters vary by row"
-        if not s.rows.arguments[0].is_constant:
+        if not x.is_constant or s.gaps is not None:
             return "some rows are unknown"
-        return ""
+        if s.rows.op == "events" and (s.cells is None or x.shape[1:] != (2,)):
+            return "rows of vectors are replaced in the plane alone"
+        return "" if s.rows.op in ("density", "events") else "parameters vary by row"
 
     def level(self, number: int) -> Weighted | None:
         """Weighted rows with bins halved so often; None where they are hardly fewer, as from there on."""
