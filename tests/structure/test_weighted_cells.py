@@ -84,8 +84,8 @@ def test_weighted_points_say_what_all_points_say():
     free[:2] = 1.0
     for at in (free, free + 0.3 * np.random.default_rng(2).standard_normal(free.size)):
         (exact, slope), (found, own) = whole(at), fewer(at)
-        assert found == pytest.approx(exact, abs=1e-3)
-        np.testing.assert_allclose(own, slope, atol=1e-2)
+        assert found == pytest.approx(exact, abs=3e-3)
+        np.testing.assert_allclose(own, slope, rtol=0, atol=2e-6 * np.abs(slope).max())
         assert fewer.difference(at) == pytest.approx(abs(exact - found), abs=1e-8)
 
 
