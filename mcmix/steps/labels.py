@@ -92,7 +92,7 @@ class LabelGibbs(Step):
             return "nothing: few weighted rows stand for those on disk, and labels are summed out"
         rows = sum(s.rows.size for s in self.block.factors)
         if self.on_disk is not None:
-            return f"{len(self.on_disk)} rows x {label.n_labels} labels, read from {self.on_disk.name}"
+            return f"{len(self.on_disk)} rows x {label.n_labels} labels, read from {self.on_disk.source}"
         parts = self.label_pass.n_parts
         shared = f", in {parts} parts that threads share out" if parts > 1 else ""
         return f"{max(rows, label.n_units)} rows x {label.n_labels} labels{shared}"

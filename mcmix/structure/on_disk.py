@@ -78,15 +78,15 @@ class OnDisk:
         return self._source.dtype
 
     @property
-    def name(self) -> str:
-        """The file, and the column where there are several."""
+    def source(self) -> str:
+        """The file, and the column where there are several, in words."""
         return self._source.name
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        return f"<OnDisk {self.name} ({' x '.join(map(str, self.shape))}) {self.dtype}>"
+        return f"<OnDisk {self.source} ({' x '.join(map(str, self.shape))}) {self.dtype}>"
 
     def blocks(self, rows: int = BLOCK) -> Iterator[np.ndarray]:
         """All rows in their order, so many at a time, read when they are asked for.
@@ -97,7 +97,7 @@ class OnDisk:
             If the file is not what it was, or what it holds are no numbers.
         """
         if not (isinstance(rows, (int, np.integer)) and rows >= 1):
-            raise ModelError(f"{self.name}: blocks expected a whole number of rows of at least 1, got {rows!r}")
+            raise ModelError(f"{self.source}: blocks expected a whole number of rows of at least 1, got {rows!r}")
         self.refuse_changed()
         return self._source.blocks(int(rows))
 
@@ -114,7 +114,7 @@ class OnDisk:
         """
         if self._source.fingerprint() != self._print:
             raise ModelError(
-                f"{self.name}: the file has changed since it was opened; make the model anew, with mc.OnDisk(...) of "
+                f"{self.source}: the file has changed since it was opened; make the model anew, with mc.OnDisk(...) of "
                 "the file as it is"
             )
 
@@ -149,7 +149,7 @@ class OnDisk:
             if isinstance(found, WeightedRows):
                 return found
         if self.weighted:
-            raise ModelError(f"{name}: weighted rows cannot stand for those of {self.name}: {found}")
+            raise ModelError(f"{name}: weighted rows cannot stand for those of {self.source}: {found}")
         return self._some_of_all(name, family)
 
     def _some_of_all(self, name: str, family: Family) -> WeightedRows | None:

@@ -39,8 +39,8 @@ class Blocks(Protocol):
     """Rows on disk."""
 
     @property
-    def name(self) -> str:
-        """What they are called."""
+    def source(self) -> str:
+        """Where they come from, in words."""
         ...
 
     def __len__(self) -> int:
@@ -78,7 +78,7 @@ def streamed(name: str, rows: Blocks, family: Family) -> WeightedRows | str:
     if len(rows) <= FEW:
         return f"they are no more than {FEW}"
     seen = rows.some(SEEN)
-    check = _Checked(name, rows.name, family)
+    check = _Checked(name, rows.source, family)
     if family.support.discrete or SAVING * len(np.unique(seen)) <= len(seen):
         found = _summed(rows, _Distinct(check)).weighted()
         if found is not None:
@@ -131,7 +131,7 @@ def refuse_wrong(name: str, rows: Blocks, family: Family) -> None:
     SupportError
         If a row lies outside the support.
     """
-    _summed(rows, _Nothing(_Checked(name, rows.name, family)))
+    _summed(rows, _Nothing(_Checked(name, rows.source, family)))
 
 
 class _Sums(ABC):

@@ -76,10 +76,13 @@ def pass_of(m):
     return next(s.label_pass for s in m.step_methods if s.label_pass is not None)
 
 
-def drawn(model, cores, **options):
+def drawn(model, cores, start=None, **options):
     m = mc.MCMC(model(), label_budget=0, **options)
-    m.sample(24, 12, chains=1, cores=cores, seed=1, progress_bar=False)
+    m.sample(24, 12, chains=1, cores=cores, seed=1, start=start, progress_bar=False)
     return m
+
+
+NO_SEARCH = {"mu": [0.0, 4.0], "tau": 1.0, "w": [0.5, 0.5]}  # all unknowns of `kinks` are given
 
 
 # -------------------------------------------------------------------- the same draws
@@ -102,11 +105,24 @@ def test_nor_do_those_of_a_tempered_chain():
 
 def test_nor_do_they_with_the_labels_summed_out():
     """All rows are gone over, as densities with kinks have no few rows that stand for them."""
-    found = [drawn(kinks, cores, marginal_moves=True) for cores in (1, 2, 3)]
+    found = [drawn(kinks, cores, NO_SEARCH, marginal_moves=True) for cores in (1, 2, 3)]
     move = found[0].step_methods[0]
     assert isinstance(move, mc.MarginalMove) and move.levels.why_not
     assert next(iter(move.density.passes.values())).n_parts == 6
     assert all(np.array_equal(found[0].trace("mu")[:], m.trace("mu")[:]) for m in found[1:])
+
+
+def space():
+    """Vectors that no few ones stand for."""
+    mu = mc.Normal("mu", [[0.0] * 3, [2.0] * 3], 1.0, size=(2, 3))
+    value = np.random.default_rng(10).normal(2.0 * labels_of(N)[:, None], size=(N, 3))
+    return [mixture(mc.MvNormal, mu, np.eye(3), value=value)]
+
+
+def test_nor_do_those_of_vectors():
+    found = [drawn(space, cores, marginal_moves=True) for cores in (1, 2)]
+    assert isinstance(found[0].step_methods[0], mc.MarginalMove) and pass_of(found[0]).n_parts == 6
+    assert np.array_equal(found[0].trace("mu")[:], found[1].trace("mu")[:])
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -138,7 +154,7 @@ def test_the_likelihood_with_labels_summed_out_is_that_of_the_whole_pass(monkeyp
     found = []
     for undivided in (N, 2 * BLOCK):
         monkeypatch.setattr(parts, "UNDIVIDED", undivided)
-        m = drawn(kinks, 2, marginal_moves=True)
+        m = drawn(kinks, 2, NO_SEARCH, marginal_moves=True)
         move, chain = m.step_methods[0], m._runners[0].chain
         found.append(move._over(move.density, chain)(at[: move.density.free]))
     (whole, slope), (parted, other_slope) = found

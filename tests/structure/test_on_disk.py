@@ -312,6 +312,7 @@ def test_few_rows_are_read_as_they_are(tmp_path, monkeypatch):
     monkeypatch.setattr(streamed, "FEW", N)
     y = normals(mc.OnDisk(saved(tmp_path, reals())))[0]
     assert y.row_weights is None and y.held.dtype == np.float32 and is_mapped(y.held)
+    assert not y.data_names.columns  # a file's name is none of a column's
 
 
 def test_vectors_are_read_from_their_columns(tmp_path):
