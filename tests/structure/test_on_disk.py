@@ -264,7 +264,7 @@ def test_a_stored_run_knows_its_weights(tmp_path):
 @pytest.mark.parametrize(
     "asked",
     [lambda m: m.memberships(), lambda m: m.posterior_predictive(2), lambda m: mc.partition(m),
-     lambda m: mc.VB(m.model), lambda m: mc.compare({"a": m})],
+     lambda m: mc.VB(m.model), lambda m: mc.plots.density(m), lambda m: mc.compare({"a": m})],
 )  # fmt: skip
 def test_what_needs_rows_one_by_one_is_refused(runs, asked):
     with pytest.raises(mc.ModelError, match="row by row.*rows that stand for those on disk"):
