@@ -17,6 +17,7 @@ from mcmix.sampling.ladder import tempering_from
 from mcmix.sampling.runner import Runner
 from mcmix.steps.base import Step
 from mcmix.steps.explain import Explanation, explanation
+from mcmix.steps.from_disk import why_in_memory
 from mcmix.steps.marginal import MarginalMove, pays
 from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import CompiledModel, assemble
@@ -88,7 +89,7 @@ class Configured(Posterior):
         compiled = assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
         if self._summed_out and compiled.marginal_alone(()) is None:
             raise self._whole_rows_needed(compiled.why_not_marginal or "other steps look at the labels")
-        if self._from_disk and (why := compiled.why_in_memory):
+        if self._from_disk and (why := why_in_memory(compiled)):
             raise self._memory_needed(why)
         in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:

@@ -188,16 +188,25 @@ def on_disk_of(block: LabelBlock) -> Any:
     return next((c.on_disk for c in columns if c.on_disk is not None), None)
 
 
-def why_in_memory(block: LabelBlock, structure: Structure, others: Sequence[Any]) -> str:
-    """Why rows must be in memory; nothing where counts and sums of each label's rows are all that is needed.
+def why_in_memory(compiled: Any) -> str:
+    """Why rows that stay on disk would have to be in memory; nothing where they need not.
 
     Parameters
     ----------
-    block : LabelBlock
-    structure : Structure
-    others : sequence of Accumulator
-        What else its pass adds up.
+    compiled : CompiledModel
     """
+    served = [s for s in compiled.steps if getattr(s, "on_disk", None) is not None]
+    if len(served) < sum(c.on_disk is not None for c in compiled.rows.values()):
+        return "their labels are not drawn all at once"
+    functions = [compiled.recording.values[f] for f in compiled.kept_functions]
+    if any(s.label_vector.variable in x.leaves for s in served for x in functions):
+        return "a function that is recorded looks at labels"
+    found = [_why_of(s.label_pass.block, compiled.structure, s.label_pass.others) for s in served]
+    return next((why for why in found if why), "")
+
+
+def _why_of(block: LabelBlock, structure: Structure, others: Sequence[Any]) -> str:
+    """The same, of the pass that draws the labels of a block and adds up something else."""
     if len(block.factors) != 1 or block.given_others or block.log_weights is None:
         return "labels have weights by row, or belong to several data"
     (s,) = block.factors

@@ -12,6 +12,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.from_disk import bound_to_disk, on_disk_of
 from mcmix.steps.passes import Pass
+from mcmix.steps.weighted import distinct_rows
 from mcmix.structure.by_component import few_values_of
 from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.structure.contributions import LabelBlock, Structure
@@ -42,10 +43,14 @@ class LabelGibbs(Step):
         self.note = _said_of_components(self.tables)
         self.on_disk = on_disk_of(block)
         self.is_drawn = self.on_disk is not None or block.label.node.row_weights is None
+        values = None if self.tables.swaps else distinct_rows(block)
+        self.by_counts = None if values is None else Pass(block, self.label_pass.number, data=values)
 
     def compile(self, plan: Plan) -> None:
         """The pass, and the ratio of the label permutation move."""
         self.label_pass.compile(plan)
+        if self.by_counts is not None:
+            self.by_counts.compile(plan)
         if self.tables.swaps:
             self.ratio_program = plan.compiled([(self.tables.target, None)])
             plan.layout.place(("exchange", self), 2)
@@ -55,7 +60,10 @@ class LabelGibbs(Step):
         calls = [self._permutation_move(chain)] if self.tables.swaps else []
         if self.on_disk is not None:
             return [*calls, bound_to_disk(self.label_pass, chain, self.on_disk).call(self)]
-        return [*calls, self.label_pass.bound(chain).call(self)]
+        own = self.label_pass.bound(chain).call(self)
+        if self.by_counts is not None and self.by_counts.data.weights is not None:
+            own.by_counts = self.by_counts.bound(chain).counting(self.by_counts.data.weights, self)
+        return [*calls, own]
 
     def _permutation_move(self, chain: Chain) -> Call:
         tables, n_labels = self.tables, self.tables.capacity

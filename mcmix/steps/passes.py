@@ -11,9 +11,10 @@ from mcmix.kernels import gaps as gap_kernels
 from mcmix.kernels import independent_labels, streams, tiles, vectors
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
+from mcmix.kernels.counted_labels import COUNTED, draw_counts
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.machine import MACHINE
-from mcmix.kernels.records import partly, table
+from mcmix.kernels.records import made, partly, seen, table
 from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.numbers import shared_doubles
 from mcmix.steps.accumulators import UNITS, Accumulator, Sums
@@ -133,6 +134,14 @@ class BoundPass:
     def call(self, step: Step) -> Call:
         """Drawing all labels, as a call of a sweep."""
         return Call(kernels.hard_pass.address, self.record, self._reals, step)
+
+    def counting(self, weights: np.ndarray, step: Step) -> Call:
+        """Drawing how many of equal rows get which label, as a call of a sweep; weights: how many rows a value has."""
+        own, told = made(COUNTED, stream=self._stream, weights=address_of(weights)), seen(tiles.PASS, self.record)
+        self._kept = [*self._kept, own, weights]
+        told.expect, told.distribution = draw_counts.address, address_of(own)
+        told.active, told.unit_logs, told.memberships, told.collect = 0, 0, 0, True
+        return Call(soft_pass.address, self.record, self._reals, step)
 
     def draw(self) -> int:
         """Draw all labels and collect what they add up to; returns the status, 0 where all went well."""

@@ -17,7 +17,6 @@ from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
-from mcmix.steps.from_disk import why_in_memory
 from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.layout import Program
 from mcmix.steps.marginal import MarginalMove, offered
@@ -115,23 +114,29 @@ class CompiledModel:
         return [b for b in self.structure.blocks if not isinstance(b.label.node, Plate)]
 
     @property
-    def why_in_memory(self) -> str:
-        """Why rows that stay on disk would have to be in memory; nothing where they need not."""
-        steps = [s for s in self.steps if isinstance(s, LabelGibbs)]
-        known = {c.node for c in self.recording.rows.values() if c.on_disk is not None}
-        served = [s for s in steps if s.on_disk is not None]
-        if len(served) < len(known):
-            return "their labels are not drawn all at once"
-        functions = [self.recording.values[f] for f in self.kept_functions]
-        if any(s.block.label.variable in x.leaves for s in served for x in functions):
-            return "a function that is recorded looks at labels"
-        found = [why_in_memory(s.block, self.structure, s.label_pass.others) for s in served]
-        return next((why for why in found if why), "")
-
-    @property
     def label_passes(self) -> list[Pass]:
         """The compiled passes over the data that draw labels, in the order of a sweep."""
         return [s.label_pass for s in self.steps if s.label_pass is not None]
+
+    def counted(self, recorded: Collection[Stochastic]) -> list[Step]:
+        """Label updates of which only numbers of rows by label are asked in a sweep.
+
+        Parameters
+        ----------
+        recorded : collection of Stochastic
+            Labels of which every draw is kept.
+        """
+        asked = {v for x in self._asked_in_a_sweep for v in x.leaves}
+        found = [s for s in self.steps if s.label_pass is not None and not set(s.variables) & set(recorded)]
+        return [s for s in found if s.label_vector is not None and s.label_vector.variable not in asked]
+
+    @property
+    def _asked_in_a_sweep(self) -> list[Expression]:
+        """Everything that steps or records evaluate, label updates apart."""
+        kept = [self.recording.values[f] for f in self.kept_functions]
+        forward = [e.factor.elements for e in self.structure.forward_sampled]
+        said = [x for c in self.structure.contributions for x in (c.elements, c.exact)]
+        return [*kept, *forward, *said]
 
     def marginal_alone(self, recorded: Collection[Stochastic]) -> MarginalMove | None:
         """The step that needs no labels drawn in a sweep, where nothing else does, nor what is recorded.

@@ -8,6 +8,7 @@ from mcmix.distributions.family import Family
 from mcmix.kernels.base import apart
 from mcmix.steps.all_rows import AllRows
 from mcmix.structure import expression as ex
+from mcmix.structure.by_component import few_values_of
 from mcmix.structure.cells import known_mean, looked_up, rows_with_gaps
 from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.expression import Expression, constant
@@ -23,6 +24,7 @@ FIRST_LEVEL = 2
 SAVING = 2  # so many times fewer rows are worth it
 FINEST = 10  # halvings of the widest bins
 BINS = 8  # of the widest kind, in the middle of the data
+ROWS_OF_A_VALUE = 100  # on average, from which on numbers of rows are drawn at once
 FEWEST_POINTS = 50_000  # of the plane, of which few could stand for all
 
 
@@ -248,6 +250,26 @@ class WeightedLevels:
         return Weighted(self.block.label, WeightedRows(values, np.ones(len(values)), False), values)
 
 
+def distinct_rows(block: LabelBlock) -> Weighted | None:
+    """Distinct values in the place of rows, where these are many times as many and nothing else tells rows apart.
+
+    Numbers of rows by label can then be drawn value by value.
+    """
+    s = block.factors[0] if len(block.factors) == 1 else None
+    if AllRows.of(block).weights is not None:  # rows on disk are many more than these
+        return None
+    if s is None or block.tempered or block.distribution.by_row or block.log_weights is None:
+        return None
+    plain = s.rows.op == "density" and s.units is None and s.rows.arguments[0].is_constant
+    few = few_values_of(s) if plain and parameter_tables(s, block.label) is not None else None
+    if few is None or s.cells is None or s.cells.groups is not None or list(s.cells.strides) != [block.label]:
+        return None
+    if block.label.n_units < ROWS_OF_A_VALUE * len(few.values):
+        return None
+    counts = np.bincount(few.numbers, minlength=len(few.values)).astype(float)
+    return Weighted(block.label, WeightedRows(few.values.astype(float), counts, True), few.values)
+
+
 def _is_tied(x: np.ndarray, discrete: bool) -> bool:
     """Whether values repeat so much that one of each may stand for many: seen on some of them where they are reals."""
     if discrete:
@@ -256,4 +278,4 @@ def _is_tied(x: np.ndarray, discrete: bool) -> bool:
     return 2 * len(np.unique(some)) <= len(some)
 
 
-__all__ = ["Levels", "WeightedLevels", "Weighted"]
+__all__ = ["Levels", "PlaneLevels", "Weighted", "WeightedLevels", "distinct_rows"]
