@@ -10,7 +10,19 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import beside_bayespy, beside_numpyro, families, marginal, measure, plane, race, stored, written
+from benchmarks import (
+    beside_bayespy,
+    beside_numpyro,
+    families,
+    marginal,
+    measure,
+    on_disk,
+    plane,
+    race,
+    stored,
+    threads,
+    written,
+)
 
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "scikit-learn")
 
@@ -34,6 +46,8 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "families": lambda: families.families(20_000 if quick else 100_000),
         "ten": lambda: measure.ten(2 if quick else 10),
         "stored": lambda: stored.stored(quick),
+        "on_disk": lambda: on_disk.on_disk(quick),
+        "threads": lambda: threads.threads(quick),
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
     }

@@ -10,6 +10,7 @@ from mcmix.kernels import label_moves as exchange_kernels
 from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
+from mcmix.steps.from_disk import bound_to_disk, on_disk_of
 from mcmix.steps.passes import Pass
 from mcmix.steps.weighted import distinct_rows
 from mcmix.structure.by_component import few_values_of
@@ -40,6 +41,8 @@ class LabelGibbs(Step):
         self.tables = component_tables(block, structure)
         self.names_may_stick = self.tables.names_may_stick
         self.note = _said_of_components(self.tables)
+        self.on_disk = on_disk_of(block)
+        self.is_drawn = self.on_disk is not None or block.label.node.row_weights is None
         values = None if self.tables.swaps else distinct_rows(block)
         self.by_counts = None if values is None else Pass(block, self.label_pass.number, data=values)
 
@@ -55,6 +58,8 @@ class LabelGibbs(Step):
     def bind(self, chain: Chain) -> list[Call]:
         """The label permutation move first (the pass must follow it at once), then the pass."""
         calls = [self._permutation_move(chain)] if self.tables.swaps else []
+        if self.on_disk is not None:
+            return [*calls, bound_to_disk(self.label_pass, chain, self.on_disk).call(self)]
         own = self.label_pass.bound(chain).call(self)
         if self.by_counts is not None and self.by_counts.data.weights is not None:
             own.by_counts = self.by_counts.bound(chain).counting(self.by_counts.data.weights, self)
@@ -91,8 +96,14 @@ class LabelGibbs(Step):
     def cost(self) -> str:
         """Cost of one sweep."""
         label = self.block.label
+        if not self.is_drawn:
+            return "nothing: few weighted rows stand for those on disk, and labels are summed out"
         rows = sum(s.rows.size for s in self.block.factors)
-        return f"{max(rows, label.n_units)} rows x {label.n_labels} labels"
+        if self.on_disk is not None:
+            return f"{len(self.on_disk)} rows x {label.n_labels} labels, read from {self.on_disk.source}"
+        parts = self.label_pass.n_parts
+        shared = f", in {parts} parts that threads share out" if parts > 1 else ""
+        return f"{max(rows, label.n_units)} rows x {label.n_labels} labels{shared}"
 
 
 def _why(block: LabelBlock) -> str:
