@@ -18,7 +18,8 @@ from mcmix.sampling.runner import Runner
 from mcmix.steps.base import Step
 from mcmix.steps.explain import Explanation, explanation
 from mcmix.steps.from_disk import why_in_memory
-from mcmix.steps.marginal import MarginalMove, pays
+from mcmix.steps.marginal import MarginalMove
+from mcmix.steps.offers import pays
 from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import CompiledModel, assemble
 from mcmix.steps.table import Choice

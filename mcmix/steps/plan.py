@@ -19,7 +19,8 @@ from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.labels import LabelGibbs
 from mcmix.steps.layout import Program
-from mcmix.steps.marginal import MarginalMove, offered
+from mcmix.steps.marginal import MarginalMove
+from mcmix.steps.offers import offered
 from mcmix.steps.own import fittest_own
 from mcmix.steps.passes import Pass
 from mcmix.steps.permutation import SharedPermutation

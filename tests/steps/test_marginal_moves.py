@@ -11,7 +11,7 @@ import mcmix as mc
 from mcmix.distributions.table import FAMILIES
 from mcmix.kernels import marginal as kernels
 from mcmix.kernels import marginal_moves as moves
-from mcmix.steps import marginal
+from mcmix.steps import marginal, offers
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.basins import grouped
 from mcmix.steps.explain import explanation
@@ -645,7 +645,7 @@ def test_by_default_burn_in_to_learn_in_decides():
 
 
 def test_by_default_very_many_unknowns_are_drawn_given_labels(monkeypatch):
-    monkeypatch.setattr(marginal, "MOST_FREE", 1)
+    monkeypatch.setattr(offers, "MOST_FREE", 1)
     assert not moves_summed_out(by_default(100))
 
 
