@@ -11,7 +11,7 @@ import mcmix as mc
 from mcmix.distributions.table import FAMILIES
 from mcmix.kernels import marginal as kernels
 from mcmix.kernels import marginal_moves as moves
-from mcmix.steps import marginal, offers
+from mcmix.steps import offers
 from mcmix.steps.base import Chain, Plan
 from mcmix.steps.basins import grouped
 from mcmix.steps.explain import explanation
