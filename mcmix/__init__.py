@@ -48,6 +48,7 @@ from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.normal_pairs import NormalGamma, NormalWishart
+from mcmix.nodes.number_of_components import NumberOfComponents
 from mcmix.nodes.operators import Index
 from mcmix.nodes.stick_breaking import StickBreaking
 from mcmix.nodes.stochastic import Stochastic
@@ -206,7 +207,7 @@ __all__ = [
     "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "MarginalMove", "McmixError", "Metropolis",
     "Mixture", "Model", "ModelError", "Multinomial", "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial",
     "NoStepper",
-    "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "PDMatrixMetropolis", "Poisson", "Posterior",
+    "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "NumberOfComponents", "PDMatrixMetropolis", "Poisson", "Posterior",
     "Potential", "SkewNormal", "Slicer", "StepMethod", "StickBreaking", "Stochastic",
     "Store", "StudentT", "SupportError", "Tempering",
     "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",

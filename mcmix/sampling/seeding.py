@@ -52,7 +52,7 @@ class Pool:
 
 def share_of(p: Pass) -> float:
     """Rows of a subsample as a fraction of all."""
-    return _share(p.label.n_labels, p.label.n_units)
+    return _share(p.block.n_seeds, p.label.n_units)
 
 
 def _share(n_labels: int, n_units: int) -> float:
@@ -74,7 +74,7 @@ def non_factorising_pool(
 def pool(p: Pass, sequence: np.random.SeedSequence) -> Pool | None:
     """Seedings for a label vector, or None where no data column depends on it."""
     x = features(p)
-    return None if x is None else pool_from(x, p.label.n_labels, share_of(p), sequence)
+    return None if x is None else pool_from(x, p.block.n_seeds, share_of(p), sequence)
 
 
 def pool_from(x: Features, n_labels: int, share: float, sequence: np.random.SeedSequence) -> Pool:

@@ -25,6 +25,7 @@ from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.failure import impossible_rows
+from mcmix.sampling.numbers import put_numbers
 from mcmix.sampling.seeding import Pool, non_factorising_pool, pool, share_of
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.accumulators import Accumulator
@@ -92,6 +93,7 @@ def start(
     for _ in range(TRIES):
         for node, value in {**compiled.model.draw_with(chain.rng, compiled.rows.others), **given}.items():
             chain.put(node, value)
+        put_numbers(compiled, chain, given, seeds.chain)
         _seed_labels(chain, calls, given, seeds)
         _seed_non_factorising(chain, calls, given, seeds)
         _restore_members(chain, calls, given)
@@ -186,6 +188,7 @@ def _possible(
     for drawn in (True, False) if passes else (False,):
         for node, value in values.items():
             chain.put(node, value)
+        put_numbers(compiled, chain, given, 0)
         for node, one in passes.items():
             if drawn and node not in given:
                 one.draw()
@@ -229,7 +232,7 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
 
 def _is_given_labels(step: Step) -> bool:
     """Whether it moves parameters given labels, or sums that stand for them."""
-    return step.label_pass is None and not step.before_labels
+    return step.label_pass is None and not step.before_labels and not step.needs_labels
 
 
 def _shrink(p: Pass, chain: Chain, whole: Sequence[tuple[Accumulator, np.ndarray]]) -> None:
@@ -277,8 +280,12 @@ def _rounds(parameters: Sequence[Call], chain: Chain, n: int) -> None:
 def _put_labels(p: Pass, chain: Chain, given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
     """Give every unit a label from the chain's seeding (the prior's labels stay where no data depend on them)."""
     found = seeds.pools.get(p.label.node)
-    if p.label.node not in given and found is not None:
-        chain.view(p.label.node)[:] = p.label.values[found.labels(seeds.chain, chain.rng)]
+    if p.label.node in given or found is None:
+        return
+    numbers = found.labels(seeds.chain, chain.rng)
+    if p.block.number is not None:  # as many components as the chain starts with
+        numbers = numbers % int(chain.get(p.block.number))
+    chain.view(p.label.node)[:] = p.label.values[numbers]
 
 
 __all__ = ["Seeds", "log_density_now", "seeds_of", "start"]

@@ -11,11 +11,13 @@ from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.passes import Pass
+from mcmix.steps.telescope import limited
 from mcmix.structure.by_component import few_values_of
 from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce, reshape
 from mcmix.structure.label_vectors import LabelVector
+from mcmix.structure.unknown_number import number_of
 
 
 class LabelGibbs(Step):
@@ -37,6 +39,7 @@ class LabelGibbs(Step):
         self.label_vector = block.label
         self.label_pass = Pass(block, structure.blocks.index(block))
         self.tables = component_tables(block, structure)
+        self.number = number_of(block, structure)
         self.names_may_stick = self.tables.names_may_stick
         self.note = _said_of_components(self.tables)
 
@@ -49,8 +52,9 @@ class LabelGibbs(Step):
 
     def bind(self, chain: Chain) -> list[Call]:
         """The label permutation move first (the pass must follow it at once), then the pass."""
-        calls = [self._permutation_move(chain)] if self.tables.swaps else []
-        return [*calls, self.label_pass.bound(chain).call(self)]
+        calls, bound = [self._permutation_move(chain)] if self.tables.swaps else [], self.label_pass.bound(chain)
+        calls += [] if self.number is None else [limited(self, self.number, bound.record, chain)]
+        return [*calls, bound.call(self)]
 
     def _permutation_move(self, chain: Chain) -> Call:
         tables, n_labels = self.tables, self.tables.capacity

@@ -39,6 +39,7 @@ from mcmix.structure.recording import Recording, is_log_kept, record
 from mcmix.structure.rows import Rows
 from mcmix.structure.sources import derived
 from mcmix.structure.tempering import POWER_KEY, times_power
+from mcmix.structure.unknown_number import with_unknown_numbers
 from mcmix.structure.walks import ordered
 
 LOG_DENSITY = "log density"
@@ -252,6 +253,8 @@ def _place_sums(compiled: CompiledModel) -> None:
         for one in step.accumulators():
             if one not in passes[one.label].others:
                 passes[one.label].also(one)
+    for step in compiled.steps:
+        step.given_passes(passes)
     for label_pass in passes.values():
         label_pass.place_sums(compiled.plan)
 
@@ -284,7 +287,7 @@ def _structure(
         if not any(c.node in stuck for c in whole.non_factorising):
             recording, found = other, whole
     cut(recording)
-    return recording, found
+    return recording, with_unknown_numbers(found)
 
 
 def _own_labels(recording: Recording) -> list[Node]:
