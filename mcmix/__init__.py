@@ -161,6 +161,7 @@ _LATER = {
     "evidence": ("mcmix.api.evidence", "evidence"),
     "from_draws": ("mcmix.api.from_draws", "from_draws"),
     "predictive": ("mcmix.api.predictive", "predictive"),
+    "posterior_components": ("mcmix.api.posterior_components", "posterior_components"),
     "prior_components": ("mcmix.api.prior_components", "prior_components"),
     "refit": ("mcmix.api.refit", "refit"),
     "relabel": ("mcmix.api.relabel", "relabel"),
@@ -214,7 +215,7 @@ __all__ = [
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
     "adjusted_rand", "circ_var_names", "classify", "compare", "deterministic", "equal", "errors", "evidence",
     "from_draws", "from_scipy", "load",
-    "observed", "occupied", "partition", "pfunc", "plots", "potential", "predictive",
+    "observed", "occupied", "partition", "pfunc", "plots", "posterior_components", "potential", "predictive",
     "prior_components", "refit", "relabel", "resume",
     "robust_init", "sensitivity", "similarity", "steps", "stochastic", "variation_of_information",
 ]  # fmt: skip
