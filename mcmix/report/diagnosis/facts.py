@@ -25,6 +25,8 @@ class LabelFacts:
         Scalar probabilities of one of two exchangeable components.
     classes : sequence of sequence of int
         Components that may change places, class by class; all of them in one class where none is given.
+    number : str
+        The unknown that says how many of the components there are; empty where there are always all of them.
     """
 
     lowest: int
@@ -32,6 +34,7 @@ class LabelFacts:
     tables: Sequence[Sequence[tuple[str, int]]] = ()
     complements: Sequence[str] = ()
     classes: Sequence[Sequence[int]] = ()
+    number: str = ""
 
     @property
     def n_components(self) -> int:
@@ -84,3 +87,8 @@ class Facts:
     simplexes: frozenset[str] = frozenset()
     acceptance: dict[str, str] = field(default_factory=dict)
     thin: int = 1
+
+    @property
+    def come_and_go(self) -> set[str]:
+        """Variables by component of which there is no fixed number: no entry of them keeps a meaning."""
+        return {n for label in self.labels.values() if label.number for table in label.tables for n, _ in table}

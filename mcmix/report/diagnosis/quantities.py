@@ -199,7 +199,7 @@ def groups_of(draws: Draws, facts: Facts, occupancies: Mapping[str, Occupancy]) 
             found.append(_plain(labels, values, thinned=occupancy.thinned, counted=True))
     found += _sorted_groups(draws, facts)
     for name, values in draws.variables.items():
-        if name not in facts.labels and values.dtype.kind in "fiub" and values[0, 0].size:
+        if name not in {*facts.labels, *facts.come_and_go} and values.dtype.kind in "fiub" and values[0, 0].size:
             shape = values.shape[2:]
             labels, flat = (
                 element_labels(name, shape, draws.labels.get(name, ())),
@@ -234,7 +234,7 @@ def _columns(values: np.ndarray, i: np.ndarray) -> np.ndarray:
 def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
     """Tables over exchangeable components, each sorted within every draw; those of one origin together."""
     found = []
-    for label in facts.labels.values():
+    for label in [one for one in facts.labels.values() if not one.number]:
         tables: dict[str, list[Sequence[tuple[str, int]]]] = {}
         for table in label.tables:
             if all(name in draws.variables for name, _ in table):
