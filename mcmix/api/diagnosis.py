@@ -57,6 +57,7 @@ def facts_of(m: PosteriorDraws, proposed: bool = True) -> Facts:
         simplexes=frozenset(n.name for n in compiled.model.stochastics if is_log_kept(n)),
         acceptance=_acceptance(compiled, proposed),
         thin=m.lengths[2],
+        come_and_go=of_no_fixed_number(m),
     )
 
 

@@ -1,4 +1,4 @@
-"""Draws with a given number of clusters: the components that hold units, each under one axis, so that they can be named."""
+"""Draws with a given number of clusters: the components that hold units side by side, so that they can be named."""
 
 from __future__ import annotations
 
@@ -65,21 +65,21 @@ INSTEAD = (
 )
 
 
-def left_out(m: PosteriorDraws, names: Collection[str], asked: bool, what: str) -> frozenset[str]:
-    """Those of some variables that belong to components of which there is no fixed number; what is left out is said.
+def with_a_meaning(names: Collection[str], come_and_go: Collection[str], asked: bool, what: str) -> list[str]:
+    """Variables without those of components of which there is no fixed number; what is left out is said.
 
     Raises
     ------
     ModelError
-        If they were asked for by name.
+        If such variables were asked for by name.
     """
-    gone = of_no_fixed_number(m) & {n.partition("[")[0] for n in names}
+    gone = [n for n in names if n.partition("[")[0] in come_and_go]
+    listed = ", ".join(gone)
     if gone and asked:
-        refuse_varying(roles_of(m).values(), f"{what}: {', '.join(sorted(gone))}", INSTEAD)
+        raise ModelError(f"{what}: components of an unknown number have no names, and so {listed} none; {INSTEAD}")
     if gone:
-        listed = ", ".join(n for n in names if n in gone)
         say(f"{what}: left out, since components of an unknown number have no names: {listed}; {INSTEAD}", error=True)
-    return gone
+    return [n for n in names if n not in gone]
 
 
 def numbers_of_clusters(m: PosteriorDraws, draws: Draws) -> dict[str, np.ndarray]:
@@ -160,5 +160,5 @@ def _renumbered(labels: np.ndarray, inside: np.ndarray, k: int) -> np.ndarray:
 
 
 __all__ = [
-    "INSTEAD", "GivenClusters", "given_clusters", "left_out", "numbers_of_clusters", "refuse_varying", "varying",
+    "INSTEAD", "GivenClusters", "given_clusters", "numbers_of_clusters", "refuse_varying", "varying", "with_a_meaning",
 ]  # fmt: skip

@@ -272,28 +272,16 @@ class Posterior(PosteriorDraws):
         )
         if not names:
             raise ModelError("summary: only labels were sampled; look at memberships()")
-        if relabel:
-            names = self._with_a_meaning(names, variables is not None, "summary")
-        shown, said = self._named(draws, names) if checked_flag(relabel, "relabel") else (draws, "")
+        if checked_flag(relabel, "relabel"):
+            from mcmix.api.given_clusters import with_a_meaning  # it loads what exports draws
+
+            names = with_a_meaning(names, self._come_and_go, variables is not None, "summary")
+        shown, said = self._named(draws, names) if relabel else (draws, "")
         table = frames.summary_frame(shown, names, alpha=alpha)
         if said:
             table.attrs["relabelling"] = said
             say(f"summary: {said}", error=True)
         return table
-
-    def _with_a_meaning(self, names: Sequence[str], asked: bool, what: str) -> list[str]:
-        """Variables without those of components of which there is no fixed number: left out, or refused if asked for."""
-        from mcmix.api.given_clusters import left_out
-
-        gone = left_out(self, names, asked, what)
-        return [name for name in names if name not in gone]
-
-    def _refuse_varying(self, label: Any, what: str) -> None:
-        """Refuse to tell components by name where there is no fixed number of them."""
-        from mcmix.api.given_clusters import INSTEAD, refuse_varying
-        from mcmix.api.symmetries import roles_of
-
-        refuse_varying([r for r in roles_of(self).values() if label is None or r.name == label.name], what, INSTEAD)
 
     def _named(self, draws: Draws, names: Sequence[str]) -> tuple[Draws, str]:
         """Draws under one name for each component, where some of these variables have none, and what to say of it."""
@@ -346,7 +334,7 @@ class Posterior(PosteriorDraws):
         if isinstance(new, (str, Node)):
             new, label = None, new
         node = self._label(name if label is None else label, "memberships")
-        self._refuse_varying(node, "memberships")
+        self._refuse_names(node, "memberships")
         if new is not None:
             return predictive_density.memberships(self.assembled, self.draws(), new, node, at_most)
         nodes = self.assembled.labels

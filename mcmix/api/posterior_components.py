@@ -181,7 +181,9 @@ def posterior_components(draws: Any, *, label: str | None = None, calls: str = "
 def number_of_labels(m: Any, label: str | None) -> UnknownNumber:
     """The unknown number of components of a label vector, or a refusal."""
     numbers: Sequence[UnknownNumber] = m.assembled.structure.numbers
-    named = {n.block.label.node.name: n for n in numbers}
+    named: dict[str, UnknownNumber] = {}
+    for n in numbers:
+        named[n.block.label.node.name] = n
     if not numbers:
         raise ModelError(
             f"{WHAT}: expected a model with an unknown number of components (mc.NumberOfComponents), got one where it "

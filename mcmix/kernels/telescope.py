@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.base import call, floats, inline, integers, step_of
+from mcmix.kernels.gibbs import NOT_A_NUMBER
 from mcmix.kernels.label_moves import swap
 from mcmix.kernels.random import log_gamma_draw, uniform
 from mcmix.kernels.records import RUN, STEP, record, record_at
@@ -25,8 +26,6 @@ TELESCOPE = record(
 )  # fmt: skip
 # The program leaves the concentration; units by label, K, and where log weights go, `capacity` of them.
 WEIGHTS_IN_USE = record(*RUN, "capacity", "number", "counts", "concentration", "out")
-
-NO_NUMBER = 12
 
 
 @step_of(LIMIT)
@@ -136,7 +135,7 @@ def telescope(words, reals, stream):
         occupied += 1 if counts[k] > 0.0 else 0
     chosen = _drawn_number(task, counts, occupied, work, stream)
     if chosen == 0:
-        return NO_NUMBER
+        return NOT_A_NUMBER
     moved = _renamed(task, counts, content, int(number[0]), chosen, stream)
     number[0] = chosen
     if moved == 0:

@@ -43,7 +43,7 @@ class Distribution(Stochastic):
 
     def __new__(cls, *given: Any, **keywords: Any) -> Any:
         """Itself, or weights of an unknown number of components: a Dirichlet distribution of such a size."""
-        size = keywords.get("size", keywords.get("plates"))
+        size: Any = keywords.get("size", keywords.get("plates"))
         if not hasattr(size, "weights_or_none") or cls.__dict__.get("family") is not KNOWN["Dirichlet"]:
             return super().__new__(cls)
         weights = size.weights_or_none(*given, **{k: v for k, v in keywords.items() if k not in ("size", "plates")})

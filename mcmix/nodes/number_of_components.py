@@ -120,7 +120,9 @@ class NumberOfComponents(Distribution):
         ModelError
             Always.
         """
-        raise ModelError(f"{self.name}: expected an unknown number of components; where it is known, write size={value}")
+        raise ModelError(
+            f"{self.name}: expected an unknown number of components; where it is known, write size={value}"
+        )
 
 
 class ComponentWeights(Distribution):

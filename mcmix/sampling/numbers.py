@@ -68,7 +68,7 @@ def _number(unknown: UnknownNumber, given: Mapping[Stochastic, Any], number: int
 def nearest_possible(node: NumberOfComponents, wanted: int) -> int:
     """The least number with a prior probability from a wanted one on, or the greatest there is."""
     possible = np.flatnonzero(node.probabilities) + 1
-    return int(possible[min(np.searchsorted(possible, wanted), len(possible) - 1)])
+    return int(possible[min(int(np.searchsorted(possible, wanted)), len(possible) - 1)])
 
 
 __all__ = ["nearest_possible", "put_numbers"]

@@ -23,6 +23,7 @@ from scipy.special import gammaln
 from mcmix.distributions.family import Sums
 from mcmix.errors import ModelError
 from mcmix.nodes.number_of_components import ComponentWeights, NumberOfComponents
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.structure.conjugacy import Conjugate, conjugate
@@ -32,7 +33,6 @@ from mcmix.structure.joint_priors import joint_of
 from mcmix.structure.recording import Factor
 from mcmix.structure.rewrite import NotSeparable, substitute
 from mcmix.structure.vector_conjugacy import VectorConjugate, vector_conjugate
-
 
 MOST_SEEDS = 10  # components that a start gives rows to
 
@@ -140,6 +140,7 @@ def _weights_of(node: NumberOfComponents, structure: Structure) -> ComponentWeig
 def _labels_of(node: NumberOfComponents, weights: ComponentWeights, structure: Structure) -> LabelBlock:
     """The label vector that is drawn with the weights; nothing else may depend on these."""
     below = [e.factor for e in structure.about(weights) if e.factor.node is not weights]
+    _refuse_known(weights, below)
     blocks = [b for b in structure.blocks if any(f.node is b.label.node for f in below)]
     variable = structure.recording.leaves[weights]
     if len(below) != 1 or len(blocks) != 1 or blocks[0].log_weights is not variable:
@@ -149,12 +150,21 @@ def _labels_of(node: NumberOfComponents, weights: ComponentWeights, structure: S
             f"{weights.name}, size=n), each of whose rows depends on its own label, and nothing else below it; got "
             f"{told}{_why_not(below, structure)}"
         )
-    if blocks[0].label.column is not None:
-        raise ModelError(
-            f"{blocks[0].label.node.name}: labels that are known name components, and those of an unknown number have "
-            f"no names; leave the labels unknown, or give {weights.name} a known size"
-        )
     return blocks[0]
+
+
+def _refuse_known(weights: ComponentWeights, below: list[Factor]) -> None:
+    """Refuse labels that are data, if only in part; where they exceed the number, that is said too."""
+    found = next((f for f in below if f.column is not None), None)
+    if found is None or found.column is None:
+        return
+    capacity, known = weights.number.capacity, found.column.seen
+    more = known[known >= capacity]
+    beyond = f", and {int(more[0])} is none of 0 to {capacity - 1}" if more.size else ""
+    raise ModelError(
+        f"{found.node.name}: labels that are known name components, and those of an unknown number have no names"
+        f"{beyond}; leave the labels unknown, or give {weights.name} a known size"
+    )
 
 
 def _why_not(below: list[Factor], structure: Structure) -> str:
@@ -202,7 +212,7 @@ def _sum_out(number: UnknownNumber, structure: Structure) -> None:
     structure.contributions = [*rest, *_dirichlet_multinomial(number, structure)]
 
 
-def _drawn_exactly(number: UnknownNumber, structure: Structure) -> list[object]:
+def _drawn_exactly(number: UnknownNumber, structure: Structure) -> list[Stochastic]:
     """Variables of components that are drawn from their conditional: without units, from their prior."""
     variables = [v for v in number.tables(structure).variables if v is not number.weights]
     return [

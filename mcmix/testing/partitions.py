@@ -145,7 +145,7 @@ def _all_partitions(n: int) -> np.ndarray:
 
 
 def _blocks(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which units are in each cluster, as bits, and how many, shape (partitions, units); 0 for clusters there are not."""
+    """Which units are in each cluster, as bits, and how many, shape (partitions, units); 0 where there is none."""
     inside = labels[:, None, :] == np.arange(labels.shape[1])[None, :, None]
     return inside @ (1 << np.arange(labels.shape[1])), inside.sum(2)
 

@@ -76,6 +76,8 @@ class Facts:
         Statistics of steps that have proposed something: whom the step moves, in words.
     thin : int
         Sweeps between two kept draws.
+    come_and_go : set of str
+        Variables by component of which there is no fixed number, and functions of these: no entry keeps a meaning.
     """
 
     labels: dict[str, LabelFacts] = field(default_factory=dict)
@@ -87,8 +89,4 @@ class Facts:
     simplexes: frozenset[str] = frozenset()
     acceptance: dict[str, str] = field(default_factory=dict)
     thin: int = 1
-
-    @property
-    def come_and_go(self) -> set[str]:
-        """Variables by component of which there is no fixed number: no entry of them keeps a meaning."""
-        return {n for label in self.labels.values() if label.number for table in label.tables for n, _ in table}
+    come_and_go: frozenset[str] = frozenset()

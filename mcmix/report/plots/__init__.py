@@ -28,6 +28,6 @@ from mcmix.report.plots.variational import bound
 
 __all__ = [
     "bound", "comparison", "components", "cumulative", "density", "density2d", "ellipses", "facets", "hinton",
-    "memberships", "occupied", "posterior_components", "predictive_check", "prior_components", "prior_posterior", "ranks", "refits",
-    "similarity", "trace",
+    "memberships", "occupied", "posterior_components", "predictive_check", "prior_components", "prior_posterior",
+    "ranks", "refits", "similarity", "trace",
 ]  # fmt: skip

@@ -70,7 +70,9 @@ def _last(found: Any) -> int:
     return min(last + 1 + BESIDE, len(found.components))
 
 
-def _beside(target: Axes, posterior: np.ndarray, prior: np.ndarray, look: tuple[str, str], bars: dict[str, Any]) -> None:
+def _beside(
+    target: Axes, posterior: np.ndarray, prior: np.ndarray, look: tuple[str, str], bars: dict[str, Any]
+) -> None:
     """Bars of a posterior, and the line of its prior."""
     from matplotlib.ticker import MaxNLocator
 
