@@ -12,6 +12,7 @@ from mcmix.api.diagnosis import of_no_fixed_number
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.symmetries import roles_of, rows_in
 from mcmix.errors import ModelError
+from mcmix.nodes.node import Node
 from mcmix.report.labels.roles import LabelRoles
 from mcmix.screen import say
 from mcmix.traces.memory import Draws
@@ -57,6 +58,12 @@ def refuse_varying(roles: Collection[LabelRoles], what: str, instead: str) -> No
             f"{what}: expected components with names, but the number {found.number} of those of {found.name} varies "
             f"between draws, and none keeps its name; {instead}"
         )
+
+
+def refuse_names(m: PosteriorDraws, label: Node | None, what: str) -> None:
+    """Refuse to tell components of a label vector, or of all, by name where there is no fixed number of them."""
+    roles = varying(m, None if label is None else label.name)
+    refuse_varying([] if roles is None else [roles], what, INSTEAD)
 
 
 INSTEAD = (
@@ -160,5 +167,6 @@ def _renumbered(labels: np.ndarray, inside: np.ndarray, k: int) -> np.ndarray:
 
 
 __all__ = [
-    "INSTEAD", "GivenClusters", "given_clusters", "numbers_of_clusters", "refuse_varying", "varying", "with_a_meaning",
+    "INSTEAD", "GivenClusters", "given_clusters", "numbers_of_clusters", "refuse_names", "refuse_varying", "varying",
+    "with_a_meaning",
 ]  # fmt: skip

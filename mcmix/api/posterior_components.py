@@ -112,7 +112,7 @@ class PosteriorComponents:
         kept = np.flatnonzero(np.maximum(self.components, self.clusters) >= SHOWN)
         rows = slice(0, int(kept.max()) + 1 if kept.size else 1)
         frame = self.to_frame().iloc[rows]
-        return shown(f"Number of components {self.name}", {c: frame[c].tolist() for c in frame}, self._said())
+        return shown(f"Number of components {self.name}", {str(c): frame[c].tolist() for c in frame}, self._said())
 
 
 def posterior_components(draws: Any, *, label: str | None = None, calls: str = "last") -> PosteriorComponents:
@@ -181,9 +181,7 @@ def posterior_components(draws: Any, *, label: str | None = None, calls: str = "
 def number_of_labels(m: Any, label: str | None) -> UnknownNumber:
     """The unknown number of components of a label vector, or a refusal."""
     numbers: Sequence[UnknownNumber] = m.assembled.structure.numbers
-    named: dict[str, UnknownNumber] = {}
-    for n in numbers:
-        named[n.block.label.node.name] = n
+    named = {n.block.label.node.name: n for n in numbers}
     if not numbers:
         raise ModelError(
             f"{WHAT}: expected a model with an unknown number of components (mc.NumberOfComponents), got one where it "

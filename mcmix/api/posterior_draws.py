@@ -273,20 +273,6 @@ class PosteriorDraws(Observed):
             raise ModelError(f"{what}: expected a label vector or its name, got {given!r}")
         return node
 
-    @property
-    def _come_and_go(self) -> frozenset[str]:
-        """Variables by component of which there is no fixed number, and functions of these."""
-        from mcmix.api.diagnosis import of_no_fixed_number  # which needs this module
-
-        return of_no_fixed_number(self)
-
-    def _refuse_names(self, label: Stochastic | None, what: str) -> None:
-        """Refuse to tell components of a label vector by name where there is no fixed number of them."""
-        from mcmix.api.given_clusters import INSTEAD, refuse_varying, varying
-
-        roles = varying(self, None if label is None else label.name)
-        refuse_varying([] if roles is None else [roles], what, INSTEAD)
-
     def _reported(self, draws: Draws) -> list[str]:
         labels = {n.name for n in self.assembled.labels}
         return [name for name in draws.variables if name not in labels]
