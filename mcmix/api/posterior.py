@@ -493,8 +493,7 @@ class Posterior(PosteriorDraws):
             return shown(self)
         seen = self._at_a_glance()
         table = seen.table.iloc[:MOST_SHOWN, 1:]
-        columns: dict[str, list[Any]] = {"quantity": table.index.tolist()}
-        columns |= {str(name): table[name].tolist() for name in table}
+        columns = {"quantity": table.index.tolist(), **{str(name): table[name].tolist() for name in table}}
         return shown(self, columns, *seen.verdict.splitlines())
 
 
