@@ -149,10 +149,10 @@ def posterior_components(draws: Any, *, label: str | None = None, calls: str = "
     Examples
     --------
     >>> import numpy as np, mcmix as mc
-    >>> x = np.random.default_rng(1).normal(np.repeat([-4.0, 4.0], 20), 1.0)
+    >>> x = np.random.default_rng(1).normal(np.repeat([-40.0, 40.0], 20), 1.0)
     >>> K = mc.NumberOfComponents("K", most=8)
     >>> z = mc.Categorical("z", mc.Dirichlet("w", 1.0, size=K), size=40)
-    >>> mu = mc.Normal("mu", 0, sigma=4, size=K)
+    >>> mu = mc.Normal("mu", 0, sigma=40, size=K)
     >>> m = mc.MCMC([mc.Mixture("y", z, mc.Normal, mu, 1.0, value=x, observed=True)])
     >>> found = mc.posterior_components(m.sample(2000, 500, seed=1))
     >>> found.mode, found.most_clusters, found.log_evidence.round(1)[1].item()

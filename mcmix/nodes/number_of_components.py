@@ -63,10 +63,10 @@ class NumberOfComponents(Distribution):
     Examples
     --------
     >>> import numpy as np, mcmix as mc
-    >>> x = np.random.default_rng(1).normal(np.repeat([-4.0, 0.0, 4.0], 20), 0.5)
+    >>> x = np.random.default_rng(1).normal(np.repeat([-40.0, 0.0, 40.0], 20), 0.5)
     >>> K = mc.NumberOfComponents("K", most=10)
     >>> w = mc.Dirichlet("w", 1.0, size=K)
-    >>> z, mu = mc.Categorical("z", w, size=60), mc.Normal("mu", 0, sigma=4, size=K)
+    >>> z, mu = mc.Categorical("z", w, size=60), mc.Normal("mu", 0, sigma=40, size=K)
     >>> y = mc.Mixture("y", z, mc.Normal, mu, 4.0, value=x, observed=True)
     >>> m = mc.MCMC([y]).sample(2000, 500, seed=1)
     >>> int(np.bincount(m.trace("K")[:]).argmax())

@@ -41,7 +41,7 @@ class PartitionPosterior:
     >>> import numpy as np
     >>> exact = enumerated_partitions(3, lambda units: 2.0 * (units == [0, 1]), components=[0, 0, 1], concentration=1.0)
     >>> exact.similarity.round(2).tolist()
-    [[1.0, 0.82, 0.38], [0.82, 1.0, 0.38], [0.38, 0.38, 1.0]]
+    [[1.0, 0.78, 0.22], [0.78, 1.0, 0.22], [0.22, 0.22, 1.0]]
     """
 
     labels: np.ndarray
