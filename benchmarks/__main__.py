@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import beside_bayespy, beside_numpyro, families, marginal, measure, race, stored, written
+from benchmarks import (
+    beside_bayespy,
+    beside_numpyro,
+    families,
+    marginal,
+    measure,
+    race,
+    stored,
+    unknown_number,
+    written,
+)
 
 PACKAGES = ("numpy", "scipy", "numba", "arviz", "scikit-learn")
 
@@ -33,6 +43,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "families": lambda: families.families(20_000 if quick else 100_000),
         "ten": lambda: measure.ten(2 if quick else 10),
         "stored": lambda: stored.stored(quick),
+        "unknown": lambda: unknown_number.unknown_number(quick),
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
     }

@@ -6,6 +6,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import mcmix as mc
+from benchmarks.unknown_number import galaxies
 from mcmix.testing import enumerated_partitions, joint_test
 from tests import runs
 from tests.harness import levels
@@ -89,6 +90,21 @@ def test_an_unknown_concentration(dynamic):
     assert_like(m, each[0].numbers, *expected, similarity)
     assert_mean(chains_of(m, "alpha"), share @ nodes, "alpha")
     assert_mean(chains_of(m, "alpha") ** 2, share @ nodes**2, "alpha squared")
+
+
+# -------------------------------------------------------------------- what others found
+
+# Richardson and Green (1997), "On Bayesian analysis of mixtures with an unknown number of components", table 1: the
+# galaxies; their reversible jump sampler has errors of some 0.01.
+PUBLISHED = {3: 0.061, 4: 0.128, 5: 0.182, 6: 0.199, 7: 0.160, 8: 0.109, 9: 0.071, 10: 0.040, 11: 0.023, 12: 0.013}
+
+
+def test_the_galaxies():
+    m = galaxies().sample(300_000, 10_000, thin=50, seed=15, progress_bar=False)
+    found = mc.posterior_components(m)
+    for k, published in PUBLISHED.items():
+        assert found.components[k - 1] == pytest.approx(published, abs=0.015 + 6 * found.errors[k - 1])
+    assert found.components[:2].sum() < 1e-3
 
 
 # -------------------------------------------------------------------- the joint test
