@@ -216,6 +216,7 @@ def _planned(
     recording, structure = _structure(model, recording, apart, taken, draw_from_prior, tempered)
     unknowns = list(structure.recording.leaves)
     structure.held = {n for c in choices for n in c.nodes if getattr(c.step, "holds", False)}
+    with_unknown_numbers(structure)
     plan = Plan(structure)
     if tempered:
         plan.layout.place(POWER_KEY, 1)
@@ -287,7 +288,7 @@ def _structure(
         if not any(c.node in stuck for c in whole.non_factorising):
             recording, found = other, whole
     cut(recording)
-    return recording, with_unknown_numbers(found)
+    return recording, found
 
 
 def _own_labels(recording: Recording) -> list[Node]:

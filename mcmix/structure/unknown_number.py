@@ -88,10 +88,26 @@ def with_unknown_numbers(structure: Structure) -> Structure:
     nodes = [n for n in structure.recording.leaves if isinstance(n, NumberOfComponents) and n not in resting]
     structure.numbers = [_found(node, structure) for node in nodes]
     for number in structure.numbers:
+        _refuse_own_steps(number, structure)
         number.block.number, number.block.n_seeds = number.node, min(number.capacity, MOST_SEEDS)
         _sum_out(number, structure)
     structure.conjugates.clear()  # messages were those of all components
     return structure
+
+
+def _refuse_own_steps(number: UnknownNumber, structure: Structure) -> None:
+    """Refuse steps that a user asked for where number, weights and labels are drawn by steps that know of one another.
+
+    A number that is held where it is stays one of components that are known to be so many.
+    """
+    nodes = {number.node, number.weights, number.block.label.node} & structure.apart
+    nodes -= {number.node} & structure.held
+    if nodes:
+        names = ", ".join(sorted(n.name for n in nodes))
+        raise ModelError(
+            f"use_step_method: expected no step of yours for {names}: with an unknown number of components, number, "
+            "weights and labels are drawn by steps that belong together"
+        )
 
 
 def number_of(block: LabelBlock, structure: Structure) -> UnknownNumber | None:
