@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,22 @@ from mcmix.errors import ModelError
 from mcmix.nodes.number_of_components import NumberOfComponents
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
+from mcmix.steps.passes import BoundPass
 from mcmix.steps.plan import CompiledModel
 from mcmix.structure.unknown_number import UnknownNumber
 
 FEWER = 5  # times as few components in every other chain
+APART = (1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64)  # numbers that a search begins with
+LOOKED_AT, EM_STEPS = 20_000, 4  # rows of a search, and its steps for each number
 
 
-def put_numbers(compiled: CompiledModel, chain: Chain, given: Mapping[Stochastic, Any], number: int) -> None:
+def put_numbers(
+    compiled: CompiledModel,
+    chain: Chain,
+    given: Mapping[Stochastic, Any],
+    number: int,
+    wanted: Mapping[Stochastic, int] = MappingProxyType({}),
+) -> None:
     """Put a chain's unknown numbers of components, and weights of as many, where these were not given.
 
     Parameters
@@ -29,6 +39,8 @@ def put_numbers(compiled: CompiledModel, chain: Chain, given: Mapping[Stochastic
         Start values that win.
     number : int
         The chain's; those with even numbers start with many components.
+    wanted : mapping of Stochastic to int
+        Numbers of components to start with, where they are known better.
 
     Raises
     ------
@@ -37,7 +49,7 @@ def put_numbers(compiled: CompiledModel, chain: Chain, given: Mapping[Stochastic
     """
     for unknown in compiled.structure.numbers:
         least = _least(unknown, given)
-        k = _number(unknown, given, number, least)
+        k = _number(unknown, given, wanted.get(unknown.node, 0) or _by_chain(unknown, number), least)
         if k < least:
             raise ModelError(
                 f"start: {unknown.node.name} expected at least {least}, the components that start values of "
@@ -55,14 +67,19 @@ def _least(unknown: UnknownNumber, given: Mapping[Stochastic, Any]) -> int:
     return max(1, of_weights, 0 if labels is None else 1 + int(np.max(labels)))
 
 
-def _number(unknown: UnknownNumber, given: Mapping[Stochastic, Any], number: int, least: int) -> int:
+def _by_chain(unknown: UnknownNumber, number: int) -> int:
+    """Many components, or few."""
+    many = unknown.block.n_seeds
+    return many if number % 2 == 0 else max(1, many // FEWER)
+
+
+def _number(unknown: UnknownNumber, given: Mapping[Stochastic, Any], wanted: int, least: int) -> int:
     """The number that was given, that of weights that were given, or a possible one near the one that is wanted."""
     if unknown.node in given:
         return int(given[unknown.node])
     if unknown.weights in given:
         return least
-    many = unknown.block.n_seeds
-    return nearest_possible(unknown.node, max(least, many if number % 2 == 0 else max(1, many // FEWER)))
+    return nearest_possible(unknown.node, max(least, wanted))
 
 
 def nearest_possible(node: NumberOfComponents, wanted: int) -> int:
@@ -71,4 +88,56 @@ def nearest_possible(node: NumberOfComponents, wanted: int) -> int:
     return int(possible[min(int(np.searchsorted(possible, wanted)), len(possible) - 1)])
 
 
-__all__ = ["nearest_possible", "put_numbers"]
+# -------------------------------------------------------------------- a search, where units are many
+
+
+def searched(unknown: UnknownNumber, settle: Callable[[int], BoundPass], draw: Callable[[], None]) -> int:
+    """The number of components with the best Bayesian information criterion, after a few steps of EM with draws.
+
+    Parameters
+    ----------
+    unknown : UnknownNumber
+    settle : callable
+        Puts the chain where a seeding of so many components leads; its pass over the rows.
+    draw : callable
+        Draws parameters given the sums that the pass has left.
+
+    Notes
+    -----
+    Some 20,000 rows are looked at. First numbers that are some way apart are tried, then those between the best one's
+    neighbours.
+    """
+    scores: dict[int, float] = {}
+    every = max(1, unknown.block.label.n_units // LOOKED_AT)
+
+    def tried(k: int) -> None:
+        k = nearest_possible(unknown.node, k)
+        if k not in scores:
+            scores[k] = _criterion(unknown, k, settle(k), draw, every)
+
+    for k in sorted({min(k, unknown.block.n_seeds) for k in APART}):
+        tried(k)
+    best = max(scores, key=scores.__getitem__)
+    below, above = (
+        max((k for k in scores if k < best), default=best),
+        min((k for k in scores if k > best), default=best),
+    )
+    for k in range(below + 1, above):
+        tried(k)
+    return max(scores, key=scores.__getitem__)
+
+
+def _criterion(unknown: UnknownNumber, k: int, rows: BoundPass, draw: Callable[[], None], every: int) -> float:
+    """Log likelihood of some rows with labels summed out, less the price of the parameters."""
+    logs = np.zeros(unknown.block.label.n_units)
+    for _ in range(EM_STEPS):
+        rows.weigh(collect=True, every=every)
+        draw()
+    rows.weigh(logs, every=every)
+    looked_at = int(np.count_nonzero(logs))
+    assert unknown.block.tables is not None
+    own = len(unknown.block.tables.tables)  # the weight among them
+    return float(logs.sum()) - 0.5 * k * own * float(np.log(max(looked_at, 2)))
+
+
+__all__ = ["nearest_possible", "put_numbers", "searched"]

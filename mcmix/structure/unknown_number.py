@@ -34,7 +34,8 @@ from mcmix.structure.recording import Factor
 from mcmix.structure.rewrite import NotSeparable, substitute
 from mcmix.structure.vector_conjugacy import VectorConjugate, vector_conjugate
 
-MOST_SEEDS = 10  # components that a start gives rows to
+FEW_UNITS = 2000  # up to which chains find their number by themselves wherever they start
+SEEDS_OF_FEW, SEEDS_OF_MANY = 10, 64  # components, at most, that a start gives rows to
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,11 @@ class UnknownNumber:
         return self.node.capacity
 
     @property
+    def has_few_units(self) -> bool:
+        """Whether units are so few that labels drawn one by one soon change the number."""
+        return bool(self.block.label.n_units <= FEW_UNITS)
+
+    @property
     def is_dynamic(self) -> bool:
         """Whether a component's concentration depends on the number of components."""
         return self.concentrations.size > 1
@@ -89,7 +95,8 @@ def with_unknown_numbers(structure: Structure) -> Structure:
     structure.numbers = [_found(node, structure) for node in nodes]
     for number in structure.numbers:
         _refuse_own_steps(number, structure)
-        number.block.number, number.block.n_seeds = number.node, min(number.capacity, MOST_SEEDS)
+        most = SEEDS_OF_FEW if number.has_few_units else SEEDS_OF_MANY
+        number.block.number, number.block.n_seeds = number.node, min(number.capacity, most)
         _sum_out(number, structure)
     structure.conjugates.clear()  # messages were those of all components
     return structure

@@ -101,6 +101,16 @@ def test_starts_that_contradict_one_another_are_refused():
         first({"K": 40})
 
 
+def test_many_rows_start_with_the_number_that_fits_them():
+    """Labels that are drawn one by one would keep wrong components for long."""
+    truth = np.random.default_rng(5).integers(0, 4, 6000)
+    rows = np.random.default_rng(6).normal(8.0 * truth, 1.0)
+    m = mc.MCMC(nodes(rows=rows)).sample(30, 0, chains=3, seed=7, progress_bar=False)
+    assert (m.trace("K")[:] >= 4).all()
+    for labels in m.draws().variables["z"][:, -1]:
+        assert mc.adjusted_rand(labels, truth) > 0.99
+
+
 # -------------------------------------------------------------------- what is said
 
 
