@@ -41,7 +41,7 @@ class LabelGibbs(Step):
         self.tables = component_tables(block, structure)
         self.number = number_of(block, structure)
         self.names_may_stick = self.tables.names_may_stick
-        self.note = _said_of_components(self.tables)
+        self.note = _said_of_components(self.tables) if self.number is None else "components that there are alone"
 
     def compile(self, plan: Plan) -> None:
         """The pass, and the ratio of the label permutation move."""
@@ -88,7 +88,8 @@ class LabelGibbs(Step):
         """Cost of one sweep."""
         label = self.block.label
         rows = sum(s.rows.size for s in self.block.factors)
-        return f"{max(rows, label.n_units)} rows x {label.n_labels} labels"
+        labels = label.n_labels if self.number is None else f"{self.number.node.name} of {label.n_labels}"
+        return f"{max(rows, label.n_units)} rows x {labels} labels"
 
 
 def _why(block: LabelBlock) -> str:

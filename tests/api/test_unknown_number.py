@@ -186,6 +186,12 @@ def test_pictures(m, no_open_figures):
         mc.plots.posterior_components(mc.posterior_components(m), ax=clusters)
 
 
+def test_the_page(m, tmp_path):
+    page = m.report(tmp_path).read_text()
+    assert "Their number is an unknown of the model. Most often 3 of them hold rows" in page
+    assert "mu[0]" not in page and "Groups are not told" not in page and "Left out" not in page
+
+
 def test_the_verdict_looks_at_what_has_no_names(m):
     labels = m.diagnose().table.index
     assert {"log density", "K", "spread", "occupied components of z", "entropy of z"} <= set(labels)
@@ -196,6 +202,7 @@ def test_the_verdict_looks_at_what_has_no_names(m):
 
 def test_explained(m):
     steps = {c.variables: c for c in m.explain().steps}
+    assert "components that there are alone" in steps["z",].reason and "45 rows x K of 12 labels" in steps["z",].cost
     assert steps["K",].step == "telescoping" and "given how z parts the rows" in steps["K",].reason
     assert "prior randint" in steps["K",].reason
     assert steps["w",].reason == "conjugate: Dirichlet prior of K weights"
