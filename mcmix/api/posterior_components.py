@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-from mcmix.api.partitions import labels_of
+from mcmix.api.partitions import kept_or_drawn
 from mcmix.api.sources import is_sampler
 from mcmix.errors import ModelError
 from mcmix.nodes.stochastic import Stochastic
@@ -19,12 +19,14 @@ from mcmix.report.frames import table_frame
 from mcmix.report.partitions.block_priors import Finite
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.unknown_number import UnknownNumber
+from mcmix.traces.memory import Draws
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 WHAT = "posterior_components"
-MOST_DRAWS = 10_000  # at which the posterior of the number given the partition is looked at
+FEWEST_DRAWS, MOST_DRAWS = 400, 10_000  # at which the posterior of the number given the partition is looked at
+MOST_LABELS = 2 * 10**8  # units times draws, from which on draws are fewer
 PRIOR_DRAWS = 1000  # of an unknown concentration
 SHOWN = 5e-4  # probability from which a number has a row in a notebook
 AT_THE_END = 0.001  # posterior probability of the largest number, where the prior was cut, that is worth a word
@@ -138,7 +140,8 @@ def posterior_components(draws: Any, *, label: str | None = None, calls: str = "
     Notes
     -----
     Probabilities of K are means of those given the partition of each draw (weights and empty components integrated
-    out; Rao-Blackwell), at 10,000 evenly spaced draws at most; those of K+ are shares of the same draws. Errors are
+    out; Rao-Blackwell), at 10,000 evenly spaced draws at most (of 20,000 units or more, as many as have 2e8 labels, and
+    400 at least); those of K+ are shares of the same draws. Labels that were not kept are drawn again. Errors are
     standard deviations over the square root of effective draws.
 
     The evidence of K is its posterior probability over its prior one, up to a constant. It needs no other run, and is
@@ -161,10 +164,9 @@ def posterior_components(draws: Any, *, label: str | None = None, calls: str = "
     if not is_sampler(draws):
         raise ModelError(f"{WHAT}: expected a sampler or its posterior, got {type(draws).__name__}")
     unknown = number_of_labels(draws, label)
-    kept = draws.draws(calls)
-    at = kept.thinned(MOST_DRAWS)
-    sizes = _sizes(labels_of(draws, unknown.block.label.node.name, None, calls, WHAT), kept.n_draws, at)
-    masses = _given_partitions(unknown, sizes, _values(unknown, kept, at, draws))
+    kept = _some(draws.draws(calls), unknown)
+    sizes = _sizes(kept_or_drawn(draws, kept, unknown.block.label.node, WHAT))
+    masses = _given_partitions(unknown, sizes, _values(unknown, kept))
     by_chain = (kept.n_chains, -1)
     occupied = (sizes > 0).sum(1)[:, None] == np.arange(1, unknown.capacity + 1)
     (components, errors), (clusters, cluster_errors) = (
@@ -195,13 +197,21 @@ def number_of_labels(m: Any, label: str | None) -> UnknownNumber:
 # -------------------------------------------------------------------- at draws
 
 
-def _sizes(labels: np.ndarray, n_draws: int, at: np.ndarray) -> np.ndarray:
-    """Sizes of clusters at some draws, shape (draws, clusters), empty ones last or anywhere."""
-    rows = labels[at[:, 0] * n_draws + at[:, 1]]
-    return np.array([np.bincount(row, minlength=int(rows.max()) + 1) for row in rows])
+def _some(draws: Draws, unknown: UnknownNumber) -> Draws:
+    """Evenly spaced draws, as many as are looked at: fewer where units are many."""
+    most = int(np.clip(MOST_LABELS // unknown.block.label.n_units, FEWEST_DRAWS, MOST_DRAWS))
+    positions = draws.thinned(most)
+    kept = positions[positions[:, 0] == 0, 1]
+    return Draws({name: x[:, kept] for name, x in draws.variables.items()}, angles=draws.angles, labels=draws.labels)
 
 
-def _values(unknown: UnknownNumber, kept: Any, at: np.ndarray, m: Any) -> list[dict[Stochastic, np.ndarray]]:
+def _sizes(labels: np.ndarray) -> np.ndarray:
+    """Sizes of clusters at each draw, shape (draws, clusters), empty ones among them."""
+    width = int(labels.max()) + 1
+    return np.array([np.bincount(row, minlength=width) for row in labels])
+
+
+def _values(unknown: UnknownNumber, kept: Draws) -> list[dict[Stochastic, np.ndarray]]:
     """What concentration and prior masses are made of, at each draw; one of them where that is nothing."""
     nodes = _parents(unknown)
     missing = [n.name for n in nodes if n.name not in kept.variables]
@@ -209,7 +219,8 @@ def _values(unknown: UnknownNumber, kept: Any, at: np.ndarray, m: Any) -> list[d
         raise ModelError(f"{WHAT}: draws of {', '.join(missing)} were not kept; expected trace=True for them")
     if not nodes:
         return [{}]
-    return [{n: kept.variables[n.name][c, d] for n in nodes} for c, d in at]
+    places = np.ndindex(kept.n_chains, kept.n_draws)
+    return [{n: kept.variables[n.name][place] for n in nodes} for place in places]
 
 
 def _parents(unknown: UnknownNumber) -> list[Stochastic]:
