@@ -12,7 +12,7 @@ import numpy as np
 
 from mcmix._version import __version__
 from mcmix.api.diagnosis import of_no_fixed_number
-from mcmix.api.given_clusters import numbers_of_clusters, with_a_meaning
+from mcmix.api.given_clusters import with_a_meaning
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.sources import NAMES, SEED, is_sampler, opened
 from mcmix.api.symmetries import roles_of
@@ -68,13 +68,12 @@ def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
 
 
 def _with_a_meaning(m: PosteriorDraws, draws: Draws, groups: Groups) -> Groups:
-    """Groups without variables of components of which there is no fixed number, and with numbers of clusters."""
+    """Groups without variables of components of which there is no fixed number."""
     gone = of_no_fixed_number(m)
     if not gone:
         return groups
     with_a_meaning(list(draws.variables), gone, False, "to_arviz")
-    kept = {g: {n: x for n, x in arrays.items() if n not in gone} for g, arrays in groups.items()}
-    return {**kept, "sample_stats": {**kept["sample_stats"], **numbers_of_clusters(m, draws)}}
+    return {g: {n: x for n, x in arrays.items() if n not in gone} for g, arrays in groups.items()}
 
 
 @dataclass(frozen=True)

@@ -89,16 +89,6 @@ def with_a_meaning(names: Collection[str], come_and_go: Collection[str], asked: 
     return [n for n in names if n not in gone]
 
 
-def numbers_of_clusters(m: PosteriorDraws, draws: Draws) -> dict[str, np.ndarray]:
-    """The number of clusters in each draw, shape (chains, draws), where labels were kept."""
-    found = {}
-    for roles in roles_of(m).values():
-        if roles.number and roles.name in draws.variables:
-            counts = _counts(draws.variables[roles.name].astype(np.int64) - roles.lowest, roles.n_components)
-            found[f"clusters of {roles.name}"] = (counts > 0).sum(-1)
-    return found
-
-
 def given_clusters(m: PosteriorDraws, draws: Draws, roles: LabelRoles, clusters: int) -> GivenClusters:
     """The draws that have so many clusters.
 
@@ -167,6 +157,6 @@ def _renumbered(labels: np.ndarray, inside: np.ndarray, k: int) -> np.ndarray:
 
 
 __all__ = [
-    "INSTEAD", "GivenClusters", "given_clusters", "numbers_of_clusters", "refuse_names", "refuse_varying", "varying",
+    "INSTEAD", "GivenClusters", "given_clusters", "refuse_names", "refuse_varying", "varying",
     "with_a_meaning",
 ]  # fmt: skip

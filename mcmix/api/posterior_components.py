@@ -18,7 +18,7 @@ from mcmix.report.diagnosis.mixing import effective_for_mean
 from mcmix.report.frames import table_frame
 from mcmix.report.partitions.block_priors import Finite
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.unknown_number import UnknownNumber
+from mcmix.structure.unknown_number import UnknownNumber, clusters_of
 from mcmix.traces.memory import Draws
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WHAT = "posterior_components"
 FEWEST_DRAWS, MOST_DRAWS = 400, 10_000  # at which the posterior of the number given the partition is looked at
-MOST_LABELS = 2 * 10**8  # units times draws, from which on draws are fewer
+MOST_LABELS = 2 * 10**7  # units times draws, from which on draws are fewer
 PRIOR_DRAWS = 1000  # of an unknown concentration
 SHOWN = 5e-4  # probability from which a number has a row in a notebook
 AT_THE_END = 0.001  # posterior probability of the largest number, where the prior was cut, that is worth a word
@@ -140,8 +140,9 @@ def posterior_components(draws: Any, *, label: str | None = None, calls: str = "
     Notes
     -----
     Probabilities of K are means of those given the partition of each draw (weights and empty components integrated
-    out; Rao-Blackwell), at 10,000 evenly spaced draws at most (of 20,000 units or more, as many as have 2e8 labels, and
-    400 at least); those of K+ are shares of the same draws. Labels that were not kept are drawn again. Errors are
+    out; Rao-Blackwell), at 10,000 evenly spaced draws at most; those of K+ are shares of the same draws. Where the
+    concentration depends on K, sizes of clusters matter, too: of many units, draws are as few as have 2e7 labels, and
+    400 at least, and labels that were not kept are drawn again. Errors are
     standard deviations over the square root of effective draws.
 
     The evidence of K is its posterior probability over its prior one, up to a constant. It needs no other run, and is
@@ -165,10 +166,13 @@ def posterior_components(draws: Any, *, label: str | None = None, calls: str = "
         raise ModelError(f"{WHAT}: expected a sampler or its posterior, got {type(draws).__name__}")
     unknown = number_of_labels(draws, label)
     kept = _some(draws.draws(calls), unknown)
-    sizes = _sizes(kept_or_drawn(draws, kept, unknown.block.label.node, WHAT))
-    masses = _given_partitions(unknown, sizes, _values(unknown, kept))
+    numbers = kept.statistics.get(clusters_of(unknown.block.label.node.name))
+    needed = numbers is None or unknown.is_dynamic
+    sizes = _sizes(kept_or_drawn(draws, kept, unknown.block.label.node, WHAT)) if needed else None
+    counted = (sizes > 0).sum(1) if sizes is not None else np.ravel(np.asarray(numbers))
+    masses = _given_partitions(unknown, counted, sizes, _values(unknown, kept))
     by_chain = (kept.n_chains, -1)
-    occupied = (sizes > 0).sum(1)[:, None] == np.arange(1, unknown.capacity + 1)
+    occupied = counted[:, None] == np.arange(1, unknown.capacity + 1)
     (components, errors), (clusters, cluster_errors) = (
         _mean_and_error(x.reshape(*by_chain, unknown.capacity)) for x in (masses, occupied.astype(float))
     )
@@ -198,11 +202,13 @@ def number_of_labels(m: Any, label: str | None) -> UnknownNumber:
 
 
 def _some(draws: Draws, unknown: UnknownNumber) -> Draws:
-    """Evenly spaced draws, as many as are looked at: fewer where units are many."""
-    most = int(np.clip(MOST_LABELS // unknown.block.label.n_units, FEWEST_DRAWS, MOST_DRAWS))
+    """Evenly spaced draws, as many as are looked at: fewer where the labels of many units are needed."""
+    many = unknown.is_dynamic or clusters_of(unknown.block.label.node.name) not in draws.statistics
+    most = int(np.clip(MOST_LABELS // unknown.block.label.n_units, FEWEST_DRAWS, MOST_DRAWS)) if many else MOST_DRAWS
     positions = draws.thinned(most)
     kept = positions[positions[:, 0] == 0, 1]
-    return Draws({name: x[:, kept] for name, x in draws.variables.items()}, angles=draws.angles, labels=draws.labels)
+    variables, told = ({n: x[:, kept] for n, x in part.items()} for part in (draws.variables, draws.statistics))
+    return Draws(variables, told, angles=draws.angles, labels=draws.labels)
 
 
 def _sizes(labels: np.ndarray) -> np.ndarray:
@@ -227,10 +233,13 @@ def _parents(unknown: UnknownNumber) -> list[Stochastic]:
     return [leaf.extra for leaf in sorted(unknown.log_masses.leaves, key=lambda x: x.extra.name)]
 
 
-def _given_partitions(unknown: UnknownNumber, sizes: np.ndarray, values: Any) -> np.ndarray:
-    """Probability of each number of components given the partition of each draw, shape (draws, capacity)."""
+def _given_partitions(unknown: UnknownNumber, counted: np.ndarray, sizes: Any, values: Any) -> np.ndarray:
+    """Probability of each number of components given the partition of each draw, shape (draws, capacity).
+
+    Sizes of clusters matter where the concentration depends on the number, else how many there are.
+    """
     k = np.arange(1, unknown.capacity + 1)
-    occupied = (sizes > 0).sum(1)[:, None]
+    occupied = counted[:, None]
     names = gammaln(k + 1.0) - gammaln(np.maximum(k - occupied, 0) + 1.0)
     logs = np.where(k >= occupied, names, -np.inf) + np.array([evaluate(unknown.log_masses, v) for v in values])
     if unknown.is_dynamic:  # else the same for every number

@@ -19,10 +19,11 @@ from mcmix.kernels.records import RUN, STEP, record, record_at
 LIMIT = record(*STEP, "number", "labels")
 # The program leaves log p(K) Gamma(K a_K) / Gamma(n + K a_K) for K = 1 .. capacity, and a_K: one, or one for each K.
 # Units by label; labels of so many units from the lowest up; of each family of parameters the addresses of its entries;
-# the kernel and the record that collect sums for labels as they stand; the workspace has 2 x capacity doubles.
+# the kernel and the record that collect sums for labels as they stand; the workspace has 2 x capacity doubles; where
+# the number of occupied components goes.
 TELESCOPE = record(
     *RUN, "capacity", "number", "counts", "log_masses", "concentrations", "n_concentrations", "out", "units", "lowest",
-    "families", "n_families", "collect", "collected", "workspace",
+    "families", "n_families", "collect", "collected", "workspace", "clusters",
 )  # fmt: skip
 # The program leaves the concentration; units by label, K, and where log weights go, `capacity` of them.
 WEIGHTS_IN_USE = record(*RUN, "capacity", "number", "counts", "concentration", "out")
@@ -133,6 +134,7 @@ def telescope(words, reals, stream):
     for k in range(capacity):
         content[k] = k
         occupied += 1 if counts[k] > 0.0 else 0
+    floats(task.clusters, 1)[0] = occupied
     chosen = _drawn_number(task, counts, occupied, work, stream)
     if chosen == 0:
         return NOT_A_NUMBER

@@ -287,6 +287,10 @@ class Step(ABC):
         """Keys of places with (proposals, acceptances), for steps that may reject."""
         return []
 
+    def statistics(self) -> Mapping[str, Any]:
+        """Whole numbers that are recorded with each draw: keys of their places by name."""
+        return {}
+
     def __repr__(self) -> str:
         return f"<{self.name} step for {', '.join(v.name for v in self.variables)}: {self.reason}>"
 

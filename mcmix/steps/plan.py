@@ -411,6 +411,8 @@ def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:
     for step in compiled.steps:
         for key in step.counters():
             compiled.segments.append(Segment(step.variables[0].name, key, (2,), kind="counter"))
+        for name, key in step.statistics().items():
+            compiled.segments.append(Segment(name, key, (), dtype=int, kind="statistic"))
     compiled.record = compiled.plan.compiled(outputs)
 
 

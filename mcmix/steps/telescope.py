@@ -15,7 +15,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.structure.contributions import Structure
 from mcmix.structure.label_vectors import LabelVector
-from mcmix.structure.unknown_number import UnknownNumber
+from mcmix.structure.unknown_number import UnknownNumber, clusters_of
 
 _LABELS = (PASS.names or ()).index("labels")
 
@@ -64,6 +64,7 @@ class Telescoping(Step):
             [(number.log_masses, ("log masses", self)), (number.concentrations, ("concentrations", self))]
         )
         plan.layout.place(("work", self), 2 * number.capacity)
+        plan.layout.place(("clusters", self), 1)
 
     def bind(self, chain: Chain) -> list[Call]:
         """One call."""
@@ -88,8 +89,13 @@ class Telescoping(Step):
             "collect": label_kernels.count_labels.address,
             "collected": address_of(counted),
             "workspace": chain.address(("work", self)),
+            "clusters": chain.address(("clusters", self)),
         }
         return [kernel_call(self, kernels.telescope, fields)]
+
+    def statistics(self) -> dict[str, Any]:
+        """The number of clusters."""
+        return {clusters_of(self.number.block.label.node.name): ("clusters", self)}
 
     @property
     def cost(self) -> str:

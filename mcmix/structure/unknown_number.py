@@ -117,6 +117,11 @@ def _refuse_own_steps(number: UnknownNumber, structure: Structure) -> None:
         )
 
 
+def clusters_of(label: str) -> str:
+    """What the number of clusters of a label vector is called among statistics of draws."""
+    return f"clusters of {label}"
+
+
 def number_of(block: LabelBlock, structure: Structure) -> UnknownNumber | None:
     """The unknown number of components that a label vector names, if it is one."""
     found: UnknownNumber | None = next((n for n in structure.numbers if n.block is block), None)
@@ -280,4 +285,4 @@ def _dirichlet_multinomial(number: UnknownNumber, structure: Structure) -> list[
     ]
 
 
-__all__ = ["UnknownNumber", "number_of", "with_unknown_numbers"]
+__all__ = ["UnknownNumber", "clusters_of", "number_of", "with_unknown_numbers"]

@@ -133,6 +133,18 @@ def test_posteriors_beside_priors(m):
     assert "3 components with probability" in repr(found) and "K" in found._repr_html_()
 
 
+def test_without_labels():
+    """The number of clusters is recorded beside the draws, also where labels are not."""
+    whole = sampled(nodes(), iterations=600, burn=100)
+    without = mc.MCMC(nodes(), label_budget=0).sample(600, 100, chains=2, seed=1, progress_bar=False)
+    assert "z" not in without.draws().variables
+    for what in ("components", "clusters", "errors"):
+        assert np.array_equal(
+            getattr(mc.posterior_components(without), what), getattr(mc.posterior_components(whole), what)
+        )
+    assert "occupied components of z" in without.diagnose().table.index
+
+
 def test_the_prior_of_clusters_under_an_unknown_concentration():
     alpha = mc.Gamma("alpha", 3.0, 3.0)
     number = mc.NumberOfComponents("K", stats.geom(0.3), most=15)
@@ -269,6 +281,8 @@ def test_arviz_gets_what_has_a_meaning(m, tmp_path):
     assert set(data["log_prior"].data_vars) == {"K", "spread"}
     clusters = data["sample_stats"]["clusters of z"].values
     assert (clusters <= data["posterior"]["K"].values).all() and clusters.min() >= 1
+    labels = m.draws().variables["z"]
+    assert clusters[1].tolist() == [len(set(row)) for row in labels[1].tolist()]
     assert data["log_likelihood"]["y"].shape[-1] == N
     data.to_netcdf(tmp_path / "run.nc")
     assert mc.partition(tmp_path / "run.nc").labels.tolist() == mc.partition(m).labels.tolist()
@@ -280,6 +294,7 @@ def test_a_folder_of_draws(tmp_path):
     model = nodes()
     run = mc.MCMC(model).sample(400, 100, chains=2, seed=1, store=tmp_path / "draws", progress_bar=False)
     again = mc.load(tmp_path / "draws", model)
+    assert np.array_equal(again.draws().statistics["clusters of z"], run.draws().statistics["clusters of z"])
     assert mc.posterior_components(again).components.tolist() == mc.posterior_components(run).components.tolist()
     alone = mc.load(tmp_path / "draws")
     assert set(alone.summary().index) == {"K", "spread"}

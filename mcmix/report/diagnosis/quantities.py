@@ -197,6 +197,10 @@ def groups_of(draws: Draws, facts: Facts, occupancies: Mapping[str, Occupancy]) 
             values = np.stack([occupancy.occupied, occupancy.entropy], axis=-1)
             labels = [f"occupied components of {name}", f"entropy of {name}"]
             found.append(_plain(labels, values, thinned=occupancy.thinned, counted=True))
+    for name, label in facts.labels.items():
+        clusters = draws.statistics.get(f"clusters of {name}")
+        if label.number and name not in occupancies and clusters is not None:
+            found.append(_plain([f"occupied components of {name}"], clusters[..., None], counted=True))
     found += _sorted_groups(draws, facts)
     for name, values in draws.variables.items():
         if name not in {*facts.labels, *facts.come_and_go} and values.dtype.kind in "fiub" and values[0, 0].size:
