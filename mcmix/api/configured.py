@@ -12,6 +12,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.sampling.label_mixing import sweeps_given_labels
 from mcmix.sampling.ladder import tempering_from
 from mcmix.sampling.runner import Runner
 from mcmix.steps.base import Step
@@ -22,6 +23,8 @@ from mcmix.steps.plan import CompiledModel, assemble
 from mcmix.steps.table import Choice
 from mcmix.structure.recording import Recording
 from mcmix.structure.rows import Rows
+
+SLOW = 25.0  # sweeps of label updates that an effective draw takes, from which on moves of vectors are worth theirs
 
 
 class Configured(Posterior):
@@ -93,7 +96,7 @@ class Configured(Posterior):
         before, self._marginal_moves = self.assembled, True
         compiled = self._made(self._choices)
         move = next((s for s in compiled.steps if isinstance(s, MarginalMove)), None)
-        self._marginal_moves = move is not None and pays(move)
+        self._marginal_moves = move is not None and pays(move) and _mixes_slowly(compiled, move)
         self._assembled = compiled if self._marginal_moves else before
         self._nobody_asked_for_them()
 
@@ -282,6 +285,14 @@ def _names_nodes(value: Any) -> bool:
     """Whether it is a node, a name, or a list of these."""
     named = value if isinstance(value, (list, tuple)) and value else [value]
     return all(isinstance(n, (Node, str)) for n in named)
+
+
+def _mixes_slowly(compiled: CompiledModel, move: MarginalMove) -> bool:
+    """Whether label updates alone would take long: of numbers that is not asked, since few rows stand for all there.
+
+    A gradient of rows of vectors costs some three label updates, and an effective draw some ten gradients.
+    """
+    return not move.of_vectors or sweeps_given_labels(compiled, move) > SLOW
 
 
 __all__ = ["Configured"]

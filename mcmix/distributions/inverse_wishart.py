@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Event, Family, Parameter, Support
-from mcmix.distributions.wishart import bartlett, enough_degrees
+from mcmix.distributions.matrices import inverse, product
+from mcmix.distributions.mv_normal import log_root_determinant
+from mcmix.distributions.wishart import bartlett, by_degrees, enough_degrees
 from mcmix.kernels.events import cholesky, solved_below, wishart_constant
 
 
@@ -30,6 +32,21 @@ def logpdf(x, degrees, scale, unused, d, work):  # type: ignore[no-untyped-def]
         for i in range(d):
             trace += column[i] * column[i]
     return work[2 * d * d] - (degrees[0] + d + 1.0) * logs - 0.5 * trace
+
+
+def score(x: Any, degrees: Any, scale: Any) -> tuple[Any, ...]:
+    """Derivatives by value, degrees of freedom n and scale S.
+
+    By value (X**-1 S X**-1 - (n + d + 1) X**-1) / 2, by scale (n S**-1 - X**-1) / 2.
+    """
+    d, back = x.shape[-1], inverse(x)
+    n = degrees[..., None, None]
+    logs = log_root_determinant(scale) - log_root_determinant(x)
+    return (
+        0.5 * (product(product(back, scale), back) - (n + d + 1.0) * back),
+        by_degrees(degrees, d, logs),
+        0.5 * (n * inverse(scale) - back),
+    )
 
 
 def draw(rng: np.random.Generator, size: Any, degrees: Any, scale: Any) -> np.ndarray:
@@ -55,6 +72,7 @@ INVERSE_WISHART = Family(
     support=Support(positive_definite=True),
     draw=draw,
     event=Event(prepare, logpdf),
+    score=score,
     check=enough_degrees,
     event_ndim=2,
     summary=(

@@ -11,8 +11,11 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.special import digamma
 
 from mcmix.distributions.family import Event, Family, Parameter, Support
+from mcmix.distributions.matrices import inverse
+from mcmix.distributions.mv_normal import log_root_determinant
 from mcmix.kernels.events import cholesky
 
 LOG_TWO = 0.6931471805599453
@@ -43,6 +46,17 @@ def logpdf(x, concentration, dimension, unused, d, work):  # type: ignore[no-unt
         if abs(x[i * d + i] - 1.0) > OFF_DIAGONAL:
             return -math.inf
     return work[2 * d * d] + 2.0 * (concentration[0] - 1.0) * logs
+
+
+def score(x: Any, concentration: Any, dimension: Any) -> tuple[Any, ...]:
+    """Derivatives by value, as if all its entries could change, and by concentration."""
+    d = x.shape[-1]
+    constant: Any = 0.0
+    for i in range(d - 1):
+        shape = concentration + 0.5 * (d - 2 - i)
+        constant = constant + (d - 1 - i) * 2.0 * (LOG_TWO + digamma(shape) - digamma(2.0 * shape))
+    by_value = (concentration - 1.0)[..., None, None] * inverse(x)
+    return by_value, 2.0 * log_root_determinant(x) - constant, 0.0
 
 
 def from_partial(partial: np.ndarray, rest: np.ndarray, d: int) -> np.ndarray:
@@ -103,6 +117,7 @@ LKJ = Family(
     support=Support(correlation=True),
     draw=draw,
     event=Event(prepare, logpdf),
+    score=score,
     event_ndim=2,
     dimension="dimension",
     summary=(

@@ -1,4 +1,4 @@
-"""Inverses of symmetric positive definite matrices, for arrays and for symbolic values."""
+"""Inverses and products of matrices in stacks, for arrays and for symbolic values."""
 
 from __future__ import annotations
 
@@ -32,6 +32,42 @@ def inverse(matrix: Any, from_factor: bool = False) -> Any:
     """
     record = getattr(matrix, "_inverse_of", None)
     return positive_inverse(np.asarray(matrix, float), from_factor) if record is None else record(from_factor)
+
+
+def product(left: Any, right: Any) -> Any:
+    """Matrix products, stack by stack; either may be one matrix for all.
+
+    Parameters
+    ----------
+    left, right : array_like or symbolic, shapes (..., d, d)
+
+    Examples
+    --------
+    >>> product(np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [3.0, 1.0]]))
+    array([[7., 2.],
+           [3., 1.]])
+    """
+    return np.sum(left[..., :, :, None] * right[..., None, :, :], axis=-2)
+
+
+def turned_product(left: Any, right: Any) -> Any:
+    """As :func:`product`, with each of the left matrices transposed."""
+    return np.sum(left[..., :, :, None] * right[..., :, None, :], axis=-3)
+
+
+def applied(matrix: Any, vector: Any) -> Any:
+    """Matrices times vectors, stack by stack: shapes (..., d, d) and (..., d)."""
+    return np.sum(matrix * vector[..., None, :], axis=-1)
+
+
+def outer(left: Any, right: Any) -> Any:
+    """All products of the entries of two vectors, stack by stack: shapes (..., d), answer (..., d, d)."""
+    return left[..., :, None] * right[..., None, :]
+
+
+def below(matrix: Any) -> Any:
+    """Matrices with zeros above the diagonal."""
+    return matrix * np.tri(matrix.shape[-1])
 
 
 def positive_inverse(matrices: np.ndarray, from_factor: bool = False) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 
 from mcmix.distributions.family import Event, Family, Message, Parameter, Statistics, Sums, Support
-from mcmix.distributions.matrices import inverse
+from mcmix.distributions.matrices import applied, below, inverse, outer
 from mcmix.kernels.events import cholesky, solved_below
 from mcmix.kernels.vectors import BY_COVARIANCE, BY_FACTOR, BY_PRECISION
 
@@ -84,17 +84,35 @@ def draw_by_factor(rng: np.random.Generator, size: Any, mean: Any, factor: Any) 
     return np.asarray(mean + np.einsum("...ij,...j->...i", factor, rng.standard_normal(size)))
 
 
-def _row(x: Any) -> Any:
-    return x[..., None, :]
+def log_root_determinant(matrix: Any) -> Any:
+    """Half the log determinant of each matrix in a stack: a log density at the mean without its constant."""
+    mean = np.zeros(matrix.shape[-1])
+    return MV_NORMAL.log_density(mean, mean, matrix) + matrix.shape[-1] * HALF_LOG_TWO_PI
 
 
-def _column(x: Any) -> Any:
-    return x[..., :, None]
+def score(x: Any, mean: Any, precision: Any) -> tuple[Any, ...]:
+    """Derivatives by value, mean and precision: with u = x - mean, -P u, P u and (P**-1 - u u') / 2.
+
+    By a symmetric matrix they are so that the change of the density is the sum of all products with entries' changes.
+    """
+    about = x - mean
+    pull = applied(precision, about)
+    return -pull, pull, 0.5 * (inverse(precision) - outer(about, about))
 
 
-def _product(matrix: Any, vector: Any) -> Any:
-    """Matrix times vector, for stacks of both."""
-    return np.sum(matrix * _row(vector), axis=-1)
+def covariance_score(x: Any, mean: Any, covariance: Any) -> tuple[Any, ...]:
+    """Derivatives by value, mean and covariance: with v = C**-1 (x - mean), -v, v and (v v' - C**-1) / 2."""
+    precision = inverse(covariance)
+    pull = applied(precision, x - mean)
+    return -pull, pull, 0.5 * (outer(pull, pull) - precision)
+
+
+def factor_score(x: Any, mean: Any, factor: Any) -> tuple[Any, ...]:
+    """Derivatives by value, mean and factor L: with v = (L L')**-1 (x - mean), -v, v and tril(v v' L) - diag(1 / L)."""
+    pull = applied(inverse(factor, from_factor=True), x - mean)
+    own = np.eye(factor.shape[-1])
+    whitened = np.sum(factor * pull[..., :, None], axis=-2)
+    return -pull, pull, below(outer(pull, whitened)) - own / (factor * own + (1.0 - own))
 
 
 def _from_sums(sums: Sums, mean: Any, precision: Any, at_mean: Any) -> Any:
@@ -103,7 +121,7 @@ def _from_sums(sums: Sums, mean: Any, precision: Any, at_mean: Any) -> Any:
     With m the mean about the shift: n times the log density at the mean, minus half of tr(P S) - 2 (P m)' s + n m' P m.
     """
     about = mean - sums.shifts[0]
-    weighted = _product(precision, about)
+    weighted = applied(precision, about)
     # tr(P S) as the sum of all products of entries: both matrices are symmetric.
     trace = np.sum(np.sum(precision * sums.squares[0], axis=-1), axis=-1)
     rest = np.sum(weighted * (sums.n[..., None] * about - 2.0 * sums.sums[0]), axis=-1)
@@ -134,7 +152,7 @@ def factor_log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
 def _to_mean(sums: Sums, precision: Any) -> tuple[Any, Any]:
     """Vector message to the mean: n P, and P times the sum of the rows."""
     total = sums.sums[0] + sums.n[..., None] * sums.shifts[0]
-    return sums.n[..., None, None] * precision, _product(precision, total)
+    return sums.n[..., None, None] * precision, applied(precision, total)
 
 
 def mean_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -155,9 +173,9 @@ def mean_message_by_factor(sums: Sums, parameters: Mapping[str, Any]) -> tuple[A
 def matrix_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
     """Half the count, and products of the rows about the mean: to a precision (Wishart) or covariance (inverse)."""
     about = parameters["mean"] - sums.shifts[0]
-    cross = _column(sums.sums[0]) * _row(about)
-    turned = _row(sums.sums[0]) * _column(about)
-    own = sums.n[..., None, None] * (_column(about) * _row(about))
+    cross = outer(sums.sums[0], about)
+    turned = outer(about, sums.sums[0])
+    own = sums.n[..., None, None] * outer(about, about)
     return 0.5 * sums.n, sums.squares[0] - cross - turned + own
 
 
@@ -167,6 +185,7 @@ def _family(
     event: Event,
     draw: Any,
     vectors: int,
+    score: Any,
     summary: str,
     statistics: Statistics | None = None,
 ) -> Family:
@@ -176,6 +195,7 @@ def _family(
         support=Support(),
         draw=draw,
         event=event,
+        score=score,
         vectors=vectors,
         statistics=statistics,
         event_ndim=1,
@@ -189,6 +209,7 @@ MV_NORMAL = _family(
     Event(prepare_precision, precision_logpdf),
     draw_by_precision,
     BY_PRECISION,
+    score,
     "Multivariate normal distribution with a mean vector and a precision matrix (the inverse of the covariance).",
     Statistics(
         columns=(),
@@ -202,6 +223,7 @@ MV_NORMAL_COV = _family(
     Event(prepare_covariance, factor_logpdf),
     draw_by_covariance,
     BY_COVARIANCE,
+    covariance_score,
     "Multivariate normal distribution with a mean vector and a covariance matrix.",
     Statistics(
         columns=(),
@@ -218,6 +240,7 @@ MV_NORMAL_CHOL = _family(
     Event(prepare_factor, factor_logpdf),
     draw_by_factor,
     BY_FACTOR,
+    factor_score,
     "Multivariate normal distribution with a mean vector and the lower Cholesky factor of its covariance.",
     Statistics(
         columns=(),

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import digamma
 
 from mcmix.distributions.family import Event, Family, Parameter, Support
+from mcmix.distributions.matrices import inverse, product
+from mcmix.distributions.mv_normal import log_root_determinant
 from mcmix.kernels.events import cholesky, solved_below, wishart_constant
 
 
@@ -49,6 +52,39 @@ def scale_logpdf(x, degrees, scale, unused, d, work):  # type: ignore[no-untyped
     return work[2 * d * d] + (degrees[0] - d - 1.0) * logs - 0.5 * trace
 
 
+def by_degrees(degrees: Any, d: int, log_roots: Any) -> Any:
+    """Derivative by the degrees of freedom, `log_roots` the logs of the roots of the determinants that count them."""
+    constant = np.sum(digamma(0.5 * (degrees[..., None] - np.arange(float(d)))), axis=-1)
+    return log_roots - 0.5 * d * math.log(2.0) - 0.5 * constant
+
+
+def score(x: Any, degrees: Any, inverse_scale: Any) -> tuple[Any, ...]:
+    """Derivatives by value, degrees of freedom n and inverse scale T.
+
+    By value ((n - d - 1) X**-1 - T) / 2, by inverse scale (n T**-1 - X) / 2.
+    """
+    d = x.shape[-1]
+    n = degrees[..., None, None]
+    logs = log_root_determinant(x) + log_root_determinant(inverse_scale)
+    return (
+        0.5 * ((n - d - 1.0) * inverse(x) - inverse_scale),
+        by_degrees(degrees, d, logs),
+        0.5 * (n * inverse(inverse_scale) - x),
+    )
+
+
+def scale_score(x: Any, degrees: Any, scale: Any) -> tuple[Any, ...]:
+    """Derivatives by value, degrees of freedom n and scale C; by the last (C**-1 X C**-1 - n C**-1) / 2."""
+    d, back = x.shape[-1], inverse(scale)
+    n = degrees[..., None, None]
+    logs = log_root_determinant(x) - log_root_determinant(scale)
+    return (
+        0.5 * ((n - d - 1.0) * inverse(x) - back),
+        by_degrees(degrees, d, logs),
+        0.5 * (product(product(back, x), back) - n * back),
+    )
+
+
 def bartlett(rng: np.random.Generator, batch: tuple[int, ...], degrees: Any, d: int) -> np.ndarray:
     """Lower factors A of Bartlett's decomposition, shape (*batch, d, d): A A' is Wishart with the identity as scale."""
     factor = np.zeros((*batch, d, d))
@@ -85,13 +121,14 @@ def enough_degrees(known: Mapping[str, np.ndarray]) -> str | None:
     )
 
 
-def _family(name: str, matrix: Parameter, event: Event, draw: Any, summary: str) -> Family:
+def _family(name: str, matrix: Parameter, event: Event, draw: Any, score: Any, summary: str) -> Family:
     return Family(
         name=name,
         parameters=(Parameter("degrees_of_freedom", "positive", alias="n"), matrix),
         support=Support(positive_definite=True),
         draw=draw,
         event=event,
+        score=score,
         check=enough_degrees,
         event_ndim=2,
         summary=summary,
@@ -103,6 +140,7 @@ WISHART = _family(
     Parameter("inverse_scale", "positive definite", alias="Tau"),
     Event(prepare_inverse_scale, inverse_scale_logpdf),
     draw_by_inverse_scale,
+    score,
     "Wishart distribution of a precision matrix X with n degrees of freedom and an inverse scale T: "
     "density proportional to "
     "``|X|**((n - d - 1) / 2) exp(-tr(T X) / 2)``, mean n T**-1.",
@@ -112,6 +150,7 @@ WISHART_COV = _family(
     Parameter("scale", "positive definite", alias="C"),
     Event(prepare_scale, scale_logpdf),
     draw_by_scale,
+    scale_score,
     "Wishart distribution of a matrix X with n degrees of freedom and a scale C: density proportional to "
     "``|X|**((n - d - 1) / 2) exp(-tr(C**-1 X) / 2)``, mean n C.",
 )

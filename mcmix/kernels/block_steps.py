@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 from mcmix.kernels.base import call, floats, inline, step_of
 from mcmix.kernels.density_steps import LOST, NOT_A_NUMBER
@@ -21,40 +19,33 @@ PIECE = record("variable", "count", "transform", "entries", "lower", "upper")
 LARGEST_LOG_SCALE = 10.0  # of proposals that go round a circle: where it is flat, nothing else would hold them
 
 
-def over_pieces(to_free: Callable[..., None], from_free: Callable[..., float]) -> tuple[Any, Any]:
-    """Maps of several variables, one after another, made of those of one: without matrices these need no code."""
-
-    @inline
-    def block_to_free(pieces, n_pieces, free, kept):
-        """Free coordinates of several variables, one after another; their entries are copied to `kept`."""
-        at, entry = 0, 0
-        for j in range(n_pieces):
-            piece = record_in(pieces, j, PIECE)
-            n = piece.count
-            variable = floats(piece.variable, n)
-            for i in range(n):
-                kept[entry + i] = variable[i]
-            lows, highs = floats(piece.lower, n), floats(piece.upper, n)
-            to_free(piece.transform, variable, free[at:], lows, highs, n, piece.entries)
-            at += free_size(piece.transform, n, piece.entries)
-            entry += n
-
-    @inline
-    def block_from_free(pieces, n_pieces, free):
-        """Set several variables from free coordinates; return the log-Jacobian of all."""
-        at, total = 0, 0.0
-        for j in range(n_pieces):
-            piece = record_in(pieces, j, PIECE)
-            n = piece.count
-            lows, highs = floats(piece.lower, n), floats(piece.upper, n)
-            total += from_free(piece.transform, floats(piece.variable, n), free[at:], lows, highs, n, piece.entries)
-            at += free_size(piece.transform, n, piece.entries)
-        return total
-
-    return block_to_free, block_from_free
+@inline
+def _block_to_free(pieces, n_pieces, free, kept):
+    """Free coordinates of several variables, one after another; their entries are copied to `kept`."""
+    at, entry = 0, 0
+    for j in range(n_pieces):
+        piece = record_in(pieces, j, PIECE)
+        n = piece.count
+        variable = floats(piece.variable, n)
+        for i in range(n):
+            kept[entry + i] = variable[i]
+        lows, highs = floats(piece.lower, n), floats(piece.upper, n)
+        all_to_free(piece.transform, variable, free[at:], lows, highs, n, piece.entries)
+        at += free_size(piece.transform, n, piece.entries)
+        entry += n
 
 
-_block_to_free, _block_from_free = over_pieces(all_to_free, all_from_free)
+@inline
+def _block_from_free(pieces, n_pieces, free):
+    """Set several variables from free coordinates; return the log-Jacobian of all."""
+    at, total = 0, 0.0
+    for j in range(n_pieces):
+        piece = record_in(pieces, j, PIECE)
+        n = piece.count
+        lows, highs = floats(piece.lower, n), floats(piece.upper, n)
+        total += all_from_free(piece.transform, floats(piece.variable, n), free[at:], lows, highs, n, piece.entries)
+        at += free_size(piece.transform, n, piece.entries)
+    return total
 
 
 @inline

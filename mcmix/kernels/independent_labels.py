@@ -73,14 +73,13 @@ def draw(told, words, first, m):
     return _draw_many(scratch_of(task), uniforms, label, lane(task, CELL), m, task.labels)
 
 
-@tile_of(PASS)
-def expect(told, words, first, m):
+@inline
+def responsibilities(task, m):
     """Turn log densities into responsibilities; the units' total is their sum before that (highest taken out).
 
     A unit that no label explains gets equal ones: nothing that is no number may enter sums, out of which a start could
     not come any more. The highest log density tells such units.
     """
-    task = record_at(words, PASS)
     scratch, highest, total, n_labels = scratch_of(task), lane(task, HIGHEST), lane(task, TOTAL), task.labels
     first_row = scratch[:m]
     for i in range(m):
@@ -99,7 +98,13 @@ def expect(told, words, first, m):
         row = scratch[k * TILE : k * TILE + m]
         for i in range(m):
             row[i] /= total[i]
+
+
+@tile_of(PASS)
+def expect(told, words, first, m):
+    """Responsibilities of a tile's units."""
+    responsibilities(record_at(words, PASS), m)
     return 0
 
 
-__all__ = ["draw", "expect"]
+__all__ = ["draw", "expect", "responsibilities"]

@@ -10,9 +10,18 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.base import call, floats, inline, step_of
-from mcmix.kernels.block_steps import PIECE, over_pieces
-from mcmix.kernels.records import RUN, record, record_at, record_in
-from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, SIMPLEX, numbers_from_free, numbers_to_free
+from mcmix.kernels.block_steps import PIECE
+from mcmix.kernels.records import RUN, record, record_at, record_in, width
+from mcmix.kernels.transforms import (
+    CIRCLE,
+    IDENTITY,
+    LOG,
+    LOGIT,
+    SIMPLEX,
+    free_size,
+    numbers_from_free,
+    numbers_to_free,
+)
 
 # The program leaves what it says of priors at `answer`, of counts and sums at `complete`, and derivatives by all
 # entries of all pieces, one after another, at `slopes`. `soft` is the kernel of the pass `weighing`, which leaves so
@@ -22,12 +31,13 @@ from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, SIMPLEX, numb
 # moves (`check`, 0: never). `evaluate` and `locate` are the kernels that evaluate, and that find the chain's free
 # coordinates, for moves. `groups` say where those of `components` are (0: it is not known), of simplexes last. So many
 # numbers of the tables of proposals, for all unknowns and for one component's, and so many points of burn-in, are kept.
-# `lenient`: where the chain's own point has no finite gradient, other steps move it on.
+# `lenient`: where the chain's own point has no finite gradient, other steps move it on. Matrices have kernels of their
+# own; their numbers are 0 where there are none.
 TARGET = record(
     *RUN, "answer", "complete", "slopes", "pieces", "n_pieces", "free", "count", "soft", "weighing", "unit_logs",
     "units", "whole", "whole_logs", "whole_units", "check", "evaluate", "locate", "copies", "n_copies", "moved",
     "counters", "workspace", "told", "groups", "n_groups", "components", "exchangeable", "proposals", "redraws",
-    "history", "lenient",
+    "history", "lenient", "matrices_to_free", "matrices_from_free", "matrices_pulled_back",
 )  # fmt: skip
 COPIED = record("source", "target", "seen", "count")  # `seen`: the values that were copied last, part of a saved state
 
@@ -36,12 +46,58 @@ WORKSPACE_ROWS = 9  # of d numbers: see `room_of`, and `_more_room` of the moves
 # weighed, the largest difference between the two that was seen, in nats, the log density by the variables, not by their
 # free coordinates, where the chain is and where it was asked for last, which weighted rows these are (0: all rows), and
 # the log density that was asked for last.
-DENSITY, KNOWN, SINCE, WHOLE, DIFFERENCE, POSTERIOR, TRIED, LEVEL, ASKED = range(9)
-NUMBERS = 9
+DENSITY, KNOWN, SINCE, WHOLE, DIFFERENCE, POSTERIOR, TRIED, LEVEL, ASKED, JACOBIAN = range(10)
+NUMBERS = 10
+POSITION, SLOPE = 2, 3  # rows of the workspace
+_PIECE_WIDTH = width(PIECE)
 
 
-# labels are not summed out around matrices
-_block_to_free, _block_from_free = over_pieces(numbers_to_free, numbers_from_free)
+@inline
+def _row(task, number, at):
+    """Address of a place in a row of the workspace."""
+    return task.workspace + 8 * (number * task.free + at)
+
+
+@inline
+def _is_matrix(kind):
+    return kind > SIMPLEX and kind != CIRCLE
+
+
+@inline
+def _block_to_free(task, kept):
+    """Free coordinates of all unknowns, into the trajectory's position; their entries are copied to `kept`."""
+    at, entry, free = 0, 0, floats(_row(task, POSITION, 0), task.free)
+    for j in range(task.n_pieces):
+        piece = record_in(task.pieces, j, PIECE)
+        n, k, kind = piece.count, piece.entries, piece.transform
+        variable = floats(piece.variable, n)
+        for i in range(n):
+            kept[entry + i] = variable[i]
+        if _is_matrix(kind):
+            call(task.matrices_to_free, (task.pieces + 8 * _PIECE_WIDTH * j, _row(task, POSITION, at)))
+        else:
+            numbers_to_free(kind, variable, free[at:], floats(piece.lower, n), floats(piece.upper, n), n, k)
+        at += free_size(kind, n, k)
+        entry += n
+
+
+@inline
+def _block_from_free(task):
+    """Set all unknowns from the trajectory's position; return the log-Jacobian of all."""
+    at, total, free = 0, 0.0, floats(_row(task, POSITION, 0), task.free)
+    for j in range(task.n_pieces):
+        piece = record_in(task.pieces, j, PIECE)
+        n, k, kind = piece.count, piece.entries, piece.transform
+        if _is_matrix(kind):
+            found = _row(task, WORKSPACE_ROWS, JACOBIAN)
+            told = task.pieces + 8 * _PIECE_WIDTH * j
+            call(task.matrices_from_free, (told, _row(task, POSITION, at), found))
+            total += floats(found, 1)[0]
+        else:
+            lows, highs = floats(piece.lower, n), floats(piece.upper, n)
+            total += numbers_from_free(kind, floats(piece.variable, n), free[at:], lows, highs, n, k)
+        at += free_size(kind, n, k)
+    return total
 
 
 @inline
@@ -79,9 +135,10 @@ def _slope(kind, y, by_x, low, high):
 
 
 @inline
-def _pull_back(task, free, gradient):
-    """Derivatives by free coordinates from those by all entries, which stand at `slopes`."""
+def _pull_back(task):
+    """Derivatives by the trajectory's free coordinates from those by all entries, which stand at `slopes`."""
     at, entry, slopes = 0, 0, floats(task.slopes, task.count)
+    free, gradient = floats(_row(task, POSITION, 0), task.free), floats(_row(task, SLOPE, 0), task.free)
     for j in range(task.n_pieces):
         piece = record_in(task.pieces, j, PIECE)
         n, k, kind = piece.count, piece.entries, piece.transform
@@ -96,6 +153,10 @@ def _pull_back(task, free, gradient):
                 for i in range(k - 1):
                     gradient[at] = slopes[entry + start + i] + 1.0 - math.exp(variable[start + i]) * total
                     at += 1
+        elif _is_matrix(kind):
+            told, own = task.pieces + 8 * _PIECE_WIDTH * j, task.slopes + 8 * entry
+            call(task.matrices_pulled_back, (told, _row(task, POSITION, at), own, _row(task, SLOPE, at)))
+            at += free_size(kind, n, k)
         else:
             lows, highs = floats(piece.lower, n), floats(piece.upper, n)
             for i in range(n):
@@ -123,9 +184,9 @@ def weighed(task, whole):
 
 
 @inline
-def _evaluate(task, free, gradient):
-    """Log density of free coordinates, labels summed out; its gradient. Minus infinity where it cannot be."""
-    jacobian = _block_from_free(task.pieces, task.n_pieces, free)
+def _evaluate(task):
+    """Log density where the trajectory is, labels summed out; its gradient. Minus infinity where it cannot be."""
+    jacobian = _block_from_free(task)
     if not jacobian > -math.inf:
         return -math.inf
     total = weighed(task, numbers_of(task)[WHOLE] != 0.0)
@@ -136,7 +197,8 @@ def _evaluate(task, free, gradient):
     total += floats(task.answer, 1)[0]
     numbers_of(task)[TRIED] = total
     total += jacobian
-    _pull_back(task, free, gradient)
+    _pull_back(task)
+    gradient = floats(_row(task, SLOPE, 0), task.free)
     for i in range(task.free):
         if not abs(gradient[i]) < math.inf:
             return -math.inf
@@ -157,9 +219,8 @@ def room_of(task):
 def compare_rows(words, reals, stream):
     """By how many nats weighted rows differ from all of them where trajectories are, into `reals`."""
     task = record_at(words, TARGET)
-    _, _, position, _, _, _ = room_of(task)
     floats(reals, 1)[0] = math.inf
-    if _block_from_free(task.pieces, task.n_pieces, position) > -math.inf:
+    if _block_from_free(task) > -math.inf:
         floats(reals, 1)[0] = abs(weighed(task, True) - weighed(task, False))
     return 0
 
@@ -171,8 +232,7 @@ def evaluate_marginal(words, reals, stream):
     The log density is left at the first place of `reals`.
     """
     task = record_at(words, TARGET)
-    _, _, position, gradient, _, _ = room_of(task)
-    floats(reals, 1)[0] = _evaluate(task, position, gradient)
+    floats(reals, 1)[0] = _evaluate(task)
     return 0
 
 
@@ -180,12 +240,11 @@ def evaluate_marginal(words, reals, stream):
 def evaluate_complete(words, reals, stream):
     """As `evaluate_marginal`, of the complete-data log density at the counts and sums as they stand."""
     task = record_at(words, TARGET)
-    _, _, position, gradient, _, _ = room_of(task)
     answer = floats(reals, 1)
-    answer[0] = _block_from_free(task.pieces, task.n_pieces, position)
+    answer[0] = _block_from_free(task)
     if answer[0] > -math.inf and call(task.machine, (task.program, task.length, 0, 1)) == 0:
         answer[0] += floats(task.answer, 1)[0] + floats(task.complete, 1)[0]
-        _pull_back(task, position, gradient)
+        _pull_back(task)
     return 0
 
 
@@ -193,9 +252,8 @@ def evaluate_complete(words, reals, stream):
 def where_the_chain_is(words, reals, stream):
     """Copy the chain's values; their free coordinates are left where those of trajectories are."""
     task = record_at(words, TARGET)
-    _, _, position, _, _, work = room_of(task)
     bring(task)
-    _block_to_free(task.pieces, task.n_pieces, position, floats(task.told, task.count))
+    _block_to_free(task, floats(task.told, task.count))
     return 0
 
 
@@ -203,8 +261,7 @@ def where_the_chain_is(words, reals, stream):
 def give_to_the_chain(words, reals, stream):
     """Give the chain the values at the free coordinates where those of trajectories are."""
     task = record_at(words, TARGET)
-    _, _, position, _, _, _ = room_of(task)
-    _block_from_free(task.pieces, task.n_pieces, position)
+    _block_from_free(task)
     take(task)
     return 0
 

@@ -102,7 +102,9 @@ def soft_pass(words, reals, stream):
         status = _logs(task, words, space, first, m) if again else 0
         if status != 0:
             return status
-        call(task.expect, (task.distribution, words, first, m))
+        status = call(task.expect, (task.distribution, words, first, m))
+        if status != 0:
+            return status
         _report(task, space, highest, total, first, m)
         if task.active != 0:
             _leave_out(task, space, first, m)

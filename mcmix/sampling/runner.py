@@ -168,6 +168,8 @@ def tell_calls(r: Runner, out: Buffers) -> None:
     """Point a chain's frame to the calls of a sweep."""
     alone = r.compiled.marginal_alone(out.labels) is not None
     once = [c for c in r.calls if not alone or c.step.label_pass is None]
+    counted = r.compiled.counted(out.labels)
+    once = [c.by_counts if c.by_counts is not None and c.step in counted else c for c in once]
     again = [c for c in once if not c.step.before_labels and not isinstance(c.step, DrawFromPrior)]
     repeats = max([s.repeats(r.chain) for s in r.compiled.steps], default=1)
     last = [c for c in once if isinstance(c.step, DrawFromPrior)]

@@ -172,7 +172,10 @@ def _from_plain_draws(compiled: CompiledModel, chain: Chain, given: Mapping[Stoc
 def _beside_own_values(compiled: CompiledModel, chain: Chain, given: Mapping[Stochastic, Any], number: int) -> bool:
     """Start at the nodes' own values (the first chain) or around them; whether that is possible."""
     own = {node: np.array(node.value) for node in compiled.model.stochastics}
-    view = Unconstrained([n for n in own if n not in given and n.mask is None and not is_discrete(n)])
+    moved_nodes = [n for n in own if n not in given and n.mask is None and not is_discrete(n)]
+    if not moved_nodes:
+        return _possible(compiled, chain, {**own, **given}, given)
+    view = Unconstrained(moved_nodes)
     free = view.free(own)
     for width in (0.0,) if number == 0 else SPREADS:
         moved = view.values(np.where(np.isfinite(free), free + width * chain.rng.standard_normal(free.size), free))

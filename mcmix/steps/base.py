@@ -135,6 +135,7 @@ class Call:
     step: Step
     tuned: bool = False
     reads_labels: bool = False  # as they were drawn last, with parameters that have not moved since
+    by_counts: Call | None = None  # what stands for it where nobody asks which row has which label
 
     def tune(self, on: bool) -> None:
         """Switch adaptation on or off, where there is any."""

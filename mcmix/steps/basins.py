@@ -20,12 +20,15 @@ from mcmix.structure.component_tables import ComponentTables, component_tables
 WIDEST = 25.0  # variance of a free coordinate that is taken from curvature
 MOST_CLIMBING = 300  # evaluations on the way to a mode
 DEAR = 2_000_000  # densities of rows for second derivatives, from which on these are not asked for
+MANY = 40  # free coordinates, from which on the search does without second derivatives
+EVALUATIONS = 12  # in the place of a Newton step there
 FEW = 5  # Newton steps of a try, before it is seen whether it leads anywhere
 PROMISING = 30.0  # nats below the best from where a try goes on
 TRIES, MOST_TRIES = 2, 10  # for each component: one after another without success, and in all
 BETTER = 1e-2  # nats with which a climb ends
 GAIN = 0.5  # nats that are a success
 SEEDINGS = 20
+VECTOR_SEEDINGS, GROUPED = 8, 2000  # of vectors, of which so many are grouped
 SWAPPED = 0.4  # of the tries, where it matters which component is which
 KEPT = 4  # seedings from which the way is climbed to its end
 AGREED = 3  # of these, with which the search ends
@@ -120,6 +123,18 @@ def risen(ask: Ask, start: np.ndarray, most: int = NEWTON, nats: float = BETTER)
     return here, height
 
 
+def _up(ask: Ask, start: np.ndarray, scale: np.ndarray, most: int = NEWTON) -> tuple[np.ndarray, float]:
+    """Where so many Newton steps lead to, or what stands for them where free coordinates are many."""
+    few = start.size <= MANY
+    return risen(ask, start, most) if few else climbed(ask, start, scale, EVALUATIONS * most)
+
+
+def _climbed_twice(ask: Ask, start: np.ndarray) -> np.ndarray:
+    """Where quasi-Newton steps lead to: near the top, scales are others than where the way began."""
+    near = climbed(ask, start, scales(ask, start))[0]
+    return climbed(ask, near, scales(ask, near))[0]
+
+
 def basin_of(bound: BoundDensity, near: np.ndarray) -> Basin | None:
     """The mode next to a point, and the normal approximation there; None where there is no finite curvature."""
     ask: Ask = bound
@@ -133,9 +148,46 @@ def basin_of(bound: BoundDensity, near: np.ndarray) -> Basin | None:
     return Basin(mode, height, factor, int((bend[0] < 1.0 / WIDEST).sum()))
 
 
+def sweeps_given_labels(bound: BoundDensity, near: np.ndarray) -> float:
+    """Sweeps of updates given labels that an effective draw takes near a mode, by the normal approximation there.
+
+    Such a chain keeps of where it is the largest share of the information that labels would add to that of the data
+    (Liu, Wong and Kong 1994, "Covariance structure of the Gibbs sampler", section 3), which is also the rate at which
+    EM converges (Dempster, Laird and Rubin 1977, section 3). With r that share, draws have an autocorrelation time of
+    (1 + r) / (1 - r) sweeps.
+
+    Parameters
+    ----------
+    bound : BoundDensity
+    near : ndarray, shape (d,)
+        Free coordinates from where the mode is climbed to.
+
+    Returns
+    -------
+    float
+        Infinite where the density does not bend down.
+    """
+    from scipy import linalg  # few models come here
+
+    mode = _climbed_twice(bound, near)
+    if mode.size <= MANY:
+        mode, _ = risen(bound, mode)
+    seen = _bend(bound, mode)
+    if not np.isfinite(bound(mode)[0]) or seen is None:
+        return np.inf
+    complete = _bend(bound.given_sums, mode)
+    if complete is None or not (complete[0] > 0.0).all():
+        return np.inf
+    scale, axes = seen
+    root = complete[1] / np.sqrt(complete[0])
+    kept = float(linalg.eigvalsh(root.T @ (axes * scale) @ axes.T @ root)[0])
+    return (2.0 - kept) / kept if kept > 0.0 else np.inf
+
+
 def is_dear(bound: BoundDensity) -> bool:
     """Whether second derivatives cost too much to be asked for at every step."""
-    return bound.density.evaluations * bound.density.free > DEAR
+    free = bound.density.free
+    return bound.density.evaluations * (free if free <= MANY else EVALUATIONS) > DEAR
 
 
 def _bend(ask: Ask, at: np.ndarray, slope: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray] | None:
@@ -181,18 +233,19 @@ def searched(bound: BoundDensity, parts: Components | None, start: np.ndarray, r
     rng : numpy.random.Generator
     """
     if parts is None or is_dear(bound):
-        return climbed(bound, start, scales(bound, start))[0]
+        return _climbed_twice(bound, start)
     seeded = _seeded(bound, parts.alike(start), rng)
-    found = sorted((risen(bound, s, FEW) for s in [start, *seeded]), key=lambda one: -one[1])
-    ends = [risen(bound, one) for one, _ in found[:KEPT]]
+    scale = scales(bound, start) if start.size > MANY else np.ones_like(start)
+    found = sorted((_up(bound, s, scale, FEW) for s in [start, *seeded]), key=lambda one: -one[1])
+    ends = [_up(bound, one, scale) for one, _ in found[:KEPT]]
     best, height = max(ends, key=lambda one: one[1])
     if sum(end > height - GAIN for _, end in ends) >= AGREED and not parts.named:
         return best
     failed = 0
     for _ in range(MOST_TRIES * parts.n_components):
-        tried, reached = risen(bound, parts.changed(best, rng), FEW)
+        tried, reached = _up(bound, parts.changed(best, rng), scale, FEW)
         if reached > height - PROMISING:
-            tried, reached = risen(bound, tried)
+            tried, reached = _up(bound, tried, scale)
         failed += 1
         if reached > height + GAIN:
             best, height, failed = tried, reached, 0
@@ -223,7 +276,7 @@ def emptied(bound: BoundDensity, parts: Components, found: Basin) -> list[tuple[
             value, slope = bound(whole)
             return value, slope[moved]
 
-        others, reached = risen(ask, start[moved])
+        others, reached = _up(ask, start[moved], np.sqrt(np.diagonal(found.factor @ found.factor.T))[moved])
         if reached > height:
             height, best = reached, [(k, start)]
             start[moved] = others
@@ -232,14 +285,48 @@ def emptied(bound: BoundDensity, parts: Components, found: Basin) -> list[tuple[
 
 def _seeded(bound: BoundDensity, start: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Points where parameters fit groups of weighted rows, which k-means made from seedings of its own."""
-    data = bound.density.fewer
+    data, n_labels = bound.density.fewer, bound.density.block.label.n_labels
+    vectors = bound.density.vectors
+    if vectors is not None:
+        some = vectors[np.linspace(0, len(vectors) - 1, min(len(vectors), GROUPED)).astype(int)]
+        for _ in range(VECTOR_SEEDINGS):
+            bound.counted_vectors(some, grouped_vectors(some, n_labels, rng))
+            fitted = _climbed_twice(bound.given_sums, start)
+            if np.isfinite(bound.given_sums(fitted)[0]):
+                yield fitted
+        return
     if data is None or bound.density.scores[data]:
         return
     for _ in range(SEEDINGS):
-        bound.counted(grouped(data.places, data.rows.weights, bound.density.block.label.n_labels, rng))
+        bound.counted(grouped(data.places, data.rows.weights, n_labels, rng))
         fitted, height = risen(bound.given_sums, start)
         if np.isfinite(height):
             yield fitted
+
+
+def grouped_vectors(x: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Group of each vector (m, d) by k-means from a seeding as of :func:`grouped`, columns on one scale."""
+    scaled = (x - x.mean(0)) / np.maximum(x.std(0), 1e-300)
+    centres = scaled[rng.integers(len(scaled), size=1)]
+    for _ in range(n - 1):
+        near = _squares(scaled, centres).min(1)
+        chance = near / near.sum() if near.sum() > 0.0 else None
+        tried = scaled[rng.choice(len(scaled), 2, p=chance)]
+        left = [np.minimum(near, _squares(scaled, t[None])[:, 0]).sum() for t in tried]
+        centres = np.vstack([centres, tried[int(np.argmin(left))]])
+    for _ in range(LLOYD):
+        group = _squares(scaled, centres).argmin(1)
+        members = [scaled[group == k] for k in range(n)]
+        moved = np.array([m.mean(0) if len(m) else c for m, c in zip(members, centres, strict=True)])
+        if np.allclose(moved, centres, rtol=1e-6, atol=1e-9):
+            break
+        centres = moved
+    return group
+
+
+def _squares(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Squared distances (m, n)."""
+    return np.stack([((x - c) ** 2).sum(1) for c in centres], axis=1)
 
 
 def grouped(x: np.ndarray, weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -358,7 +445,10 @@ def components_of(density: MarginalDensity) -> Components | None:
             continue
         if len(transforms) > 1 and not transforms <= {IDENTITY, LOG, UPPER}:
             return None
-        places = np.array([first[v] + i for v, i in table])
+        known = [density.pieces[density.nodes.index(v)].place(i) for v, i in table]
+        if None in known:  # the same number as one below the diagonal, or none
+            continue
+        places = np.array([first[v] + int(i or 0) for (v, _), i in zip(table, known, strict=True)])
         (parts.lines if transforms == {IDENTITY} else parts.bounded).append(places)
     return parts
 
@@ -367,4 +457,7 @@ def _all_moved(found: ComponentTables, density: MarginalDensity) -> bool:
     return set(found.variables) <= set(density.nodes)
 
 
-__all__ = ["Basin", "Components", "basin_of", "climbed", "components_of", "emptied", "scales", "searched"]
+__all__ = [
+    "Basin", "Components", "basin_of", "climbed", "components_of", "emptied", "scales", "searched",
+    "sweeps_given_labels",
+]  # fmt: skip

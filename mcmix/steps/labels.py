@@ -12,6 +12,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.passes import Pass
 from mcmix.steps.telescope import limited
+from mcmix.steps.weighted import distinct_rows
 from mcmix.structure.by_component import few_values_of
 from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.structure.contributions import LabelBlock, Structure
@@ -42,10 +43,14 @@ class LabelGibbs(Step):
         self.number = number_of(block, structure)
         self.names_may_stick = self.tables.names_may_stick
         self.note = _said_of_components(self.tables) if self.number is None else "components that there are alone"
+        values = None if self.tables.swaps or self.number is not None else distinct_rows(block)
+        self.by_counts = None if values is None else Pass(block, self.label_pass.number, data=values)
 
     def compile(self, plan: Plan) -> None:
         """The pass, and the ratio of the label permutation move."""
         self.label_pass.compile(plan)
+        if self.by_counts is not None:
+            self.by_counts.compile(plan)
         if self.tables.swaps:
             self.ratio_program = plan.compiled([(self.tables.target, None)])
             plan.layout.place(("exchange", self), 2)
@@ -54,7 +59,10 @@ class LabelGibbs(Step):
         """The label permutation move first (the pass must follow it at once), then the pass."""
         calls, bound = [self._permutation_move(chain)] if self.tables.swaps else [], self.label_pass.bound(chain)
         calls += [] if self.number is None else [limited(self, self.number, bound.record, chain)]
-        return [*calls, bound.call(self)]
+        own = bound.call(self)
+        if self.by_counts is not None and self.by_counts.data.weights is not None:
+            own.by_counts = self.by_counts.bound(chain).counting(self.by_counts.data.weights, self)
+        return [*calls, own]
 
     def _permutation_move(self, chain: Chain) -> Call:
         tables, n_labels = self.tables, self.tables.capacity

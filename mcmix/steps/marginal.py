@@ -19,7 +19,7 @@ from mcmix.nodes.ancestral import drawn_forward
 from mcmix.nodes.node import short
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step
-from mcmix.steps.basins import Basin, basin_of, components_of, emptied, searched
+from mcmix.steps.basins import Basin, basin_of, components_of, emptied, searched, sweeps_given_labels
 from mcmix.steps.groups import Groups
 from mcmix.steps.learned import Learned, Sizes, sweeps_of_a_draw
 from mcmix.steps.marginal_density import BoundDensity, MarginalDensity, has_slopes
@@ -33,13 +33,13 @@ SPREAD = 1.5  # of starts about a mode, in standard deviations
 HALVINGS = 12  # of the spread of a start, until its density is a number
 ROUGH = 1.0  # nats by which they may differ while a mode is looked for
 ROUNDING = 1e-12  # nats for each row: what adding up so many may lose
-EXACT = 1e-6  # nats by which weighted rows may differ from all of them where a chain starts
 BESIDE = 60_000  # densities of a label update up to which moves given labels are made too: they leave narrow places
+MUCH = 10  # times fewer rows
+OF_VECTORS = 3  # as dear is the density of a vector as that of a number
 MOST_REPEATS, REPEATED = 30.0, 400_000  # label updates of a sweep, and densities of these
 WANTED = 250.0  # effective draws of a chain
 KEPT = 0.1  # of the points that proposals are fitted to, from those before
 PRIOR_DRAWS, FEWEST_DRAWS = 200, 20  # of components, and of all unknowns
-FIRST_LEVEL = 2  # of weighted rows that is tried
 MOST_FREE = 500  # free coordinates that are moved at once without being asked to
 
 
@@ -56,7 +56,7 @@ class MarginalMove(Step):
     Parameters
     ----------
     variables : sequence of Stochastic
-        Continuous, and not matrices.
+        Continuous.
 
     Raises
     ------
@@ -175,7 +175,8 @@ class MarginalMove(Step):
         here = self._bound[id(chain)].density.where()
         stays = bool(set(given) & set(self.variables))
         # A start that is given as a whole may be a draw already: what is done with it must not depend on it.
-        level, found = (FIRST_LEVEL, None) if set(self.variables) <= set(given) else self._basin(chain, here, stays)
+        whole = set(self.variables) <= set(given)
+        level, found = (self.levels.first, None) if whole else self._basin(chain, here, stays)
         own = self._bound[id(chain)].learned
         self._tell_of_one(chain, own)
         if found is None:
@@ -191,6 +192,16 @@ class MarginalMove(Step):
         if self._sizes.proposals:
             own.propose(self._about_mode(found))
         bound.move(start)
+
+    def sweeps_given_labels(self, chain: Chain) -> float:
+        """Sweeps of updates given labels that an effective draw would take, near the mode above where a chain is."""
+        bound = self._over(self._density_at(self.levels.first) or self.density, chain)
+        return sweeps_given_labels(bound, bound.where())
+
+    @property
+    def of_vectors(self) -> bool:
+        """Whether rows of vectors are weighed."""
+        return _has_vectors(self.density.block)
 
     def _first_point(self, bound: BoundDensity, found: Basin, chain: Chain) -> np.ndarray:
         """Where a chain starts: about the mode, or, every other one, where a component has hardly any units."""
@@ -237,8 +248,12 @@ class MarginalMove(Step):
         """
         if self._found is not None and not stays and self.moves_all:
             return self._found
-        level, bound = self._fit(chain, here, FIRST_LEVEL, ROUGH)
-        near = searched(bound, None if stays else components_of(self.density), here, chain.rng)
+        parts = None if stays else components_of(self.density)
+        level, bound = self._fit(chain, here, self.levels.first, np.inf if self.of_vectors else ROUGH)
+        near = searched(bound, parts, here, chain.rng)
+        while bound.difference(near) > ROUGH:
+            level, bound = self._fit(chain, near, level + 1, ROUGH)
+            near = searched(bound, parts, near, chain.rng)
         level, bound = self._fit(chain, near, level, self.exact)
         found = basin_of(bound, near)
         while found is not None and bound.difference(found.mode) > self.exact:
@@ -250,13 +265,14 @@ class MarginalMove(Step):
     @property
     def exact(self) -> float:
         """Nats by which weighted rows may differ from all of them where a chain starts."""
-        return max(EXACT, ROUNDING * self.density.block.label.n_units)
+        return max(self.levels.nats, ROUNDING * self.density.block.label.n_units)
 
     @property
     def moves_all(self) -> bool:
         """Whether nothing but labels is unknown beside what it moves, in what data depend on."""
-        structure, label = self.density.structure, self.density.block.label.node
-        others = {n for n in structure.recording.leaves if not structure.is_forward_sampled(n)} - {label}
+        structure, block = self.density.structure, self.density.block
+        drawn = {block.label.node, *(s.factor.node for s in block.factors if s.gaps is not None)}
+        others = {n for n in structure.recording.leaves if not structure.is_forward_sampled(n)} - drawn
         return others <= set(self.variables)
 
     def resume(self, chain: Chain) -> None:
@@ -406,7 +422,7 @@ def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove
     if not nodes:
         return "no continuous unknown is left to be moved with the labels summed out"
     block = summed_out(structure)
-    beside = not isinstance(block, str) and block.label.n_units * block.label.n_labels <= BESIDE
+    beside = not isinstance(block, str) and _is_cheap(block)
     why = "all continuous unknowns at once" + (", beside their own steps" if beside else "")
     try:
         return MarginalMove(nodes, structure, why, beside)
@@ -424,10 +440,27 @@ def pays(move: MarginalMove) -> bool:
     Not where unknowns are so many that a search with second derivatives takes minutes, and moves of all at once are
     small.
     """
-    label = move.density.block.label
     if not move.moves_all or move.density.free > MOST_FREE:
         return False
-    return label.n_units * label.n_labels <= BESIDE or not move.levels.why_not
+    if _is_cheap(move.density.block):
+        return True
+    return not move.levels.why_not and (not move.of_vectors or _saves_much(move))
+
+
+def _saves_much(move: MarginalMove) -> bool:
+    """Whether so few rows stand for vectors that a gradient of these costs less than a few label updates."""
+    few = move.levels.level(move.levels.first + 2)
+    return few is not None and MUCH * few.n_units <= move.density.units
+
+
+def _is_cheap(block: LabelBlock) -> bool:
+    """Whether weighing all rows costs little."""
+    dearer = OF_VECTORS if _has_vectors(block) else 1
+    return dearer * block.label.n_units * block.label.n_labels <= BESIDE
+
+
+def _has_vectors(block: LabelBlock) -> bool:
+    return any(s.rows.op == "events" for s in block.factors)
 
 
 def _moves_alone(node: Stochastic, structure: Structure) -> bool:

@@ -18,6 +18,7 @@ from mcmix.kernels import marginal as kernels
 from mcmix.kernels.base import address_of, ready
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.machine import MACHINE
+from mcmix.kernels.matrix_pieces import MATRICES, matrices_from_free, matrices_pulled_back, matrices_to_free
 from mcmix.kernels.records import made, table
 from mcmix.kernels.soft import soft_pass
 from mcmix.kernels.transforms import CIRCLE, IDENTITY, LOG, LOGIT, SIMPLEX, UPPER
@@ -33,7 +34,7 @@ from mcmix.structure.gradients import NoDerivative, gradient
 from mcmix.structure.label_vectors import SeparableFactor
 
 FEWEST_MOVES = 100  # between two checks of weighted rows
-_MOVED = (IDENTITY, LOG, UPPER, LOGIT, CIRCLE, SIMPLEX)  # transforms whose derivatives the kernels know
+_MOVED = (IDENTITY, LOG, UPPER, LOGIT, CIRCLE, SIMPLEX, *MATRICES)  # transforms whose derivatives the kernels know
 
 
 class MarginalDensity:
@@ -114,6 +115,14 @@ class MarginalDensity:
         return self.block.label.n_units
 
     @property
+    def vectors(self) -> np.ndarray | None:
+        """The rows (N, d), where these are vectors of one factor that are known and have sums; else None."""
+        s = self.block.factors[0] if len(self.block.factors) == 1 else None
+        if s is None or s.rows.op != "events" or s.cells is None or s.gaps is not None or s.units is not None:
+            return None
+        return np.asarray(s.rows.arguments[0].known, dtype=float)
+
+    @property
     def check(self) -> int:
         """Moves after which weighted rows are compared with all of them: as many as cost about as much; 0 for never."""
         if self.fewer is None or self.fewer.rows.exact:
@@ -183,8 +192,19 @@ class MarginalDensity:
             redraws=0,
             history=0,
             lenient=0,
+            **self._of_matrices(),
         )
         return BoundDensity(self, record, workspace, own, [copies, pieces, weighing, program])
+
+    def _of_matrices(self) -> dict[str, int]:
+        """Kernels for matrices, where there are any: others need not compile them."""
+        some = any(p.transform in MATRICES for p in self.pieces)
+        kernels_of = {
+            "matrices_to_free": matrices_to_free,
+            "matrices_from_free": matrices_from_free,
+            "matrices_pulled_back": matrices_pulled_back,
+        }
+        return {name: kernel.address if some else 0 for name, kernel in kernels_of.items()}
 
     def _copies(self, chain: Chain, own: Chain, workspace: np.ndarray) -> np.ndarray:
         seen = address_of(workspace) + 8 * (kernels.WORKSPACE_ROWS * self.free + kernels.NUMBERS + self.entries)
@@ -260,6 +280,18 @@ class BoundDensity:
                 self._memory.view(("sum", s.factor, j))[:] = np.bincount(labels, weights * about, n)
                 if s.cells.squares[j]:
                     self._memory.view(("square", s.factor, j))[:] = np.bincount(labels, weights * about * about, n)
+
+    def counted_vectors(self, some: np.ndarray, labels: np.ndarray) -> None:
+        """Leave counts and sums as if all rows were as some (m, d) with these labels are: see :meth:`given_sums`."""
+        [s], n = self.density.block.factors, self.density.block.label.n_labels
+        assert s.cells is not None
+        each, about = self.density.units / len(some), some - self.density.passes[self.density.data].centred[s][1]
+        counts = each * np.bincount(labels, minlength=n)
+        self._memory.view(("units", self.density.block.label.node))[:] = counts
+        self._memory.view(("count", s.factor))[:] = counts
+        groups = [about[labels == k] for k in range(n)]
+        self._memory.view(("sum", s.factor, 0))[:] = each * np.ravel([g.sum(0) for g in groups])
+        self._memory.view(("square", s.factor, 0))[:] = each * np.ravel([g.T @ g for g in groups])
 
     def given_sums(self, free: np.ndarray) -> tuple[float, np.ndarray]:
         """As a call, of the complete-data log density at the counts and sums as they stand."""

@@ -11,9 +11,10 @@ from mcmix.kernels import gaps as gap_kernels
 from mcmix.kernels import independent_labels, tiles, vectors
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
+from mcmix.kernels.counted_labels import COUNTED, draw_counts
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.machine import MACHINE
-from mcmix.kernels.records import partly, table
+from mcmix.kernels.records import made, partly, seen, table
 from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.numbers import shared_doubles
 from mcmix.steps.accumulators import UNITS, Accumulator, Sums
@@ -130,6 +131,14 @@ class BoundPass:
         """Drawing all labels, as a call of a sweep."""
         return Call(kernels.hard_pass.address, self.record, self._reals, step)
 
+    def counting(self, weights: np.ndarray, step: Step) -> Call:
+        """Drawing how many of equal rows get which label, as a call of a sweep; weights: how many rows a value has."""
+        own, told = made(COUNTED, stream=self._stream, weights=address_of(weights)), seen(tiles.PASS, self.record)
+        self._kept = [*self._kept, own, weights]
+        told.expect, told.distribution = draw_counts.address, address_of(own)
+        told.active, told.unit_logs, told.memberships, told.collect = 0, 0, 0, True
+        return Call(soft_pass.address, self.record, self._reals, step)
+
     def draw(self) -> int:
         """Draw all labels and collect what they add up to; returns the status, 0 where all went well."""
         self._zero()
@@ -208,6 +217,10 @@ class AllRows:
         assert s.cells is not None
         return [np.asarray(c.value) for c in s.cells.columns]
 
+    def centred(self, s: SeparableFactor) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of vectors as columns about the mean of all that is known; and that mean."""
+        return columns_about(s)
+
     def under(self, s: SeparableFactor, slot: Expression) -> Expression:
         """Log density of a factor's rows under the one label that stands at a leaf."""
         variable = self.label.variable
@@ -259,7 +272,7 @@ class Pass:
 
     def renumber(self) -> None:
         """What all chains share of the rows' numbers: those of vectors about their mean."""
-        self.centred = {s: columns_about(s) for s in self.block.factors if s.rows.op == "events"}
+        self.centred = {s: self.data.centred(s) for s in self.block.factors if s.rows.op == "events"}
 
     def compile(self, plan: Plan) -> None:
         """The prelude (tables and whatever rows share) and one row program per factor that needs it."""

@@ -119,6 +119,26 @@ class CompiledModel:
         """The compiled passes over the data that draw labels, in the order of a sweep."""
         return [s.label_pass for s in self.steps if s.label_pass is not None]
 
+    def counted(self, recorded: Collection[Stochastic]) -> list[Step]:
+        """Label updates of which only numbers of rows by label are asked in a sweep.
+
+        Parameters
+        ----------
+        recorded : collection of Stochastic
+            Labels of which every draw is kept.
+        """
+        asked = {v for x in self._asked_in_a_sweep for v in x.leaves}
+        found = [s for s in self.steps if s.label_pass is not None and not set(s.variables) & set(recorded)]
+        return [s for s in found if s.label_vector is not None and s.label_vector.variable not in asked]
+
+    @property
+    def _asked_in_a_sweep(self) -> list[Expression]:
+        """Everything that steps or records evaluate, label updates apart."""
+        kept = [self.recording.values[f] for f in self.kept_functions]
+        forward = [e.factor.elements for e in self.structure.forward_sampled]
+        said = [x for c in self.structure.contributions for x in (c.elements, c.exact)]
+        return [*kept, *forward, *said]
+
     def marginal_alone(self, recorded: Collection[Stochastic]) -> MarginalMove | None:
         """The step that needs no labels drawn in a sweep, where nothing else does, nor what is recorded.
 
@@ -237,6 +257,7 @@ def _planned(
         _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables))), structure
     )
     _place_sums(compiled)
+    _leave_no_gaps(compiled)
     for step in compiled.steps:
         step.compile(plan)
     if tempered:
@@ -258,6 +279,16 @@ def _place_sums(compiled: CompiledModel) -> None:
         step.given_passes(passes)
     for label_pass in passes.values():
         label_pass.place_sums(compiled.plan)
+
+
+def _leave_no_gaps(compiled: CompiledModel) -> None:
+    """Where parameters move with labels and missing coordinates summed out, labels must not be drawn given the latter.
+
+    They would be draws given what was missing at the parameters before.
+    """
+    if any(isinstance(step, MarginalMove) for step in compiled.steps):
+        for label_pass in compiled.label_passes:
+            label_pass.integrated = True
 
 
 def _recording(model: Model, rows: Rows | None, before: Recording | None) -> Recording:

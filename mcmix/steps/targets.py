@@ -201,6 +201,19 @@ class Piece:
         size = getattr(kernels.free_size, "py_func", kernels.free_size)  # as plain Python: nothing to compile here
         return int(size(self.transform, self.size, self.entries))
 
+    def place(self, entry: int) -> int | None:
+        """Which free coordinate is an entry's own, of numbers and of matrices: row by row below the diagonal there.
+
+        None for entries above a diagonal, and for that of a correlation matrix.
+        """
+        if self.transform not in (kernels.POSITIVE_DEFINITE, kernels.CORRELATION):
+            return entry
+        d, beside = self.entries, int(self.transform == kernels.CORRELATION)
+        matrix, within = divmod(entry, d * d)
+        i, j = divmod(within, d)
+        own = self.free // (self.size // (d * d))
+        return matrix * own + (i - beside) * (i - beside + 1) // 2 + j if j <= i - beside else None
+
 
 def piece_of(node: Stochastic, own_scale: bool = False) -> Piece:
     """How a variable takes part in a block; on its own scale or in free coordinates."""

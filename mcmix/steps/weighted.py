@@ -9,14 +9,17 @@ import numpy as np
 from scipy.special import expit, logit
 
 from mcmix.distributions.family import Family
+from mcmix.kernels.base import apart
 from mcmix.steps.passes import AllRows
 from mcmix.structure import expression as ex
-from mcmix.structure.cells import looked_up
+from mcmix.structure.by_component import few_values_of
+from mcmix.structure.cells import known_mean, looked_up, rows_with_gaps
 from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.expression import Expression, constant
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import substitute
+from mcmix.structure.weighted_cells import by_cells
 from mcmix.structure.weighted_rows import SAMPLE, WeightedRows, distinct, quadrature
 
 _SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
@@ -24,9 +27,13 @@ _SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "log": (np.log, np.exp),
     "logit": (logit, expit),
 }
+NATS, IN_THE_PLANE = 1e-6, 5e-4  # that few rows may be off
+FIRST_LEVEL = 2
 SAVING = 2  # so many times fewer rows are worth it
 FINEST = 10  # halvings of the widest bins
 BINS = 8  # of the widest kind, in the middle of the data
+ROWS_OF_A_VALUE = 100  # on average, from which on numbers of rows are drawn at once
+FEWEST_POINTS = 50_000  # of the plane, of which few could stand for all
 
 
 class Weighted(AllRows):
@@ -37,7 +44,7 @@ class Weighted(AllRows):
     label : LabelVector
     rows : WeightedRows
         On the scale of the data.
-    places : ndarray, shape (rows,)
+    places : ndarray, shape (rows,) or (rows, 2)
         The values on a scale on which the density is smooth.
     """
 
@@ -61,6 +68,13 @@ class Weighted(AllRows):
         assert s.factor.family is not None and s.factor.family.statistics is not None
         columns = s.factor.family.statistics.columns
         return [np.ascontiguousarray(c.transform(self.rows.values), dtype=float) for c in columns]
+
+    def centred(self, s: SeparableFactor) -> tuple[np.ndarray, np.ndarray]:
+        """Weighted rows of vectors as columns about the mean of all rows; and that mean."""
+        shift = np.ascontiguousarray(known_mean(*rows_with_gaps(s)))
+        columns = apart((len(shift), self.n_units))
+        np.subtract(self.rows.values.T, shift[:, None], out=columns)
+        return columns, shift
 
     def under(self, s: SeparableFactor, slot: Expression) -> Expression:
         """Log density of the weighted rows under the one label that stands at a leaf."""
@@ -133,6 +147,38 @@ class Levels:
         return WeightedRows(np.asarray(self._back(rows.values), dtype=float), rows.weights, False), rows.values
 
 
+class PlaneLevels:
+    """How points of the plane may be replaced by few weighted ones, from coarse to fine.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, 2)
+
+    Attributes
+    ----------
+    why_not : str
+        Why all of them are used, or nothing.
+    exact : bool
+        Never: nodes stand for points near them.
+    """
+
+    def __init__(self, x: np.ndarray):
+        self.x, self.exact, self.why_not = x, False, ""
+        if len(x) < FEWEST_POINTS:
+            self.why_not = "of points in the plane weighted ones are hardly fewer"
+        some = x[:: max(1, len(x) // 10_000)]
+        self._widths = (np.quantile(some, 0.99, axis=0) - np.quantile(some, 0.01, axis=0)) / BINS
+        if not (self._widths > 0.0).all():
+            self.why_not = "points lie on a line"
+
+    def level(self, number: int) -> tuple[WeightedRows, np.ndarray] | None:
+        """As of :class:`Levels`: cells with half the area of those of the level before."""
+        if self.why_not or number > FINEST:
+            return None
+        rows = by_cells(self.x, self._widths / 2.0 ** (0.5 * number))
+        return (rows, rows.values) if SAVING * rows.n_rows <= len(self.x) else None
+
+
 class WeightedLevels:
     """How the rows of a label block may be replaced by few, from coarse to fine.
 
@@ -146,26 +192,36 @@ class WeightedLevels:
         Why all rows are used, or nothing.
     exact : bool
         Whether it is by distinct values: there is one level, and nothing to be checked.
+    nats : float
+        By how many the log likelihood of few rows may differ from that of all where a chain starts.
+    first : int
+        Level that is tried first.
     """
 
     def __init__(self, block: LabelBlock):
-        self.block, self.exact = block, False
+        self.block, self.exact, self.nats, self.first = block, False, NATS, FIRST_LEVEL
         self._made: dict[int, Weighted | None] = {}
         self.why_not = self._obstacle()
         if not self.why_not:
             rows = block.factors[0].rows
-            self._values = Levels(np.asarray(rows.arguments[0].known, dtype=float), rows.extra)
+            x = np.asarray(rows.arguments[0].known, dtype=float)
+            self._values: Levels | PlaneLevels = PlaneLevels(x) if rows.op == "events" else Levels(x, rows.extra)
             self.why_not, self.exact = self._values.why_not, self._values.exact
+            if rows.op == "events":
+                self.nats, self.first = IN_THE_PLANE, 0
 
     def _obstacle(self) -> str:
         if len(self.block.factors) != 1:
             return "several things are observed of a unit"
         s = self.block.factors[0]
-        if s.units is not None or parameter_tables(s, self.block.label) is None or s.rows.op != "density":
+        x = s.rows.arguments[0]
+        if s.units is not None or parameter_tables(s, self.block.label) is None:
             return "parameters vary by row"
-        if not s.rows.arguments[0].is_constant:
+        if not x.is_constant or s.gaps is not None:
             return "some rows are unknown"
-        return ""
+        if s.rows.op == "events" and (s.cells is None or x.shape[1:] != (2,)):
+            return "rows of vectors are replaced in the plane alone"
+        return "" if s.rows.op in ("density", "events") else "parameters vary by row"
 
     def level(self, number: int) -> Weighted | None:
         """Weighted rows with bins halved so often; None where they are hardly fewer, as from there on."""
@@ -182,6 +238,24 @@ class WeightedLevels:
         return Weighted(self.block.label, WeightedRows(values, np.ones(len(values)), False), values)
 
 
+def distinct_rows(block: LabelBlock) -> Weighted | None:
+    """Distinct values in the place of rows, where these are many times as many and nothing else tells rows apart.
+
+    Numbers of rows by label can then be drawn value by value.
+    """
+    s = block.factors[0] if len(block.factors) == 1 else None
+    if s is None or block.tempered or block.distribution.by_row or block.log_weights is None:
+        return None
+    plain = s.rows.op == "density" and s.units is None and s.rows.arguments[0].is_constant
+    few = few_values_of(s) if plain and parameter_tables(s, block.label) is not None else None
+    if few is None or s.cells is None or s.cells.groups is not None or list(s.cells.strides) != [block.label]:
+        return None
+    if block.label.n_units < ROWS_OF_A_VALUE * len(few.values):
+        return None
+    counts = np.bincount(few.numbers, minlength=len(few.values)).astype(float)
+    return Weighted(block.label, WeightedRows(few.values.astype(float), counts, True), few.values)
+
+
 def _is_tied(x: np.ndarray, discrete: bool) -> bool:
     """Whether values repeat so much that one of each may stand for many: seen on some of them where they are reals."""
     if discrete:
@@ -190,4 +264,4 @@ def _is_tied(x: np.ndarray, discrete: bool) -> bool:
     return 2 * len(np.unique(some)) <= len(some)
 
 
-__all__ = ["Levels", "WeightedLevels", "Weighted"]
+__all__ = ["Levels", "PlaneLevels", "Weighted", "WeightedLevels", "distinct_rows"]

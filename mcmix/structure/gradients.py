@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from mcmix.distributions import matrices
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import Expression, as_expression, constant, gather, reduce, reshape
 from mcmix.structure.walks import ordered
@@ -99,10 +100,28 @@ def _summed_to(adjoint: Expression, argument: Expression) -> Expression:
 
 def _of_density(part: Expression, adjoint: Expression) -> Sequence[Any]:
     """By the family's own derivatives."""
-    score = part.extra.score if part.op == "density" else None
-    if score is None:
-        raise NoDerivative(f"the density of {part.extra.name} has no derivative here")
-    return [None if isinstance(d, float) and d == 0.0 else adjoint * d for d in score(*part.arguments)]
+    family = part.extra
+    if family.score is None:
+        raise NoDerivative(f"the density of {family.name} has no derivative here")
+    axes = [family.event_ndim, *(p.event_ndim for p in family.parameters)]
+    above = _whole(part, adjoint) if any(axes) else adjoint
+    slopes = zip(family.score(*part.arguments), axes, strict=True)
+    return [None if isinstance(d, float) and d == 0.0 else _beside(above, n) * d for d, n in slopes]
+
+
+def _beside(adjoint: Expression, axes: int) -> Expression:
+    """The adjoint of events, to be multiplied by derivatives by all of an event's entries."""
+    return reshape(adjoint, (*adjoint.shape, *[1] * axes)) if axes else adjoint
+
+
+def _of_inverse(part: Expression, adjoint: Expression) -> Sequence[Any]:
+    """By a symmetric matrix -Y A Y, Y the inverse and A the adjoint; by the factor L of one, its product with 2 L."""
+    above = _whole(part, adjoint)
+    own = -matrices.product(matrices.product(part, above), part)
+    if not part.extra:
+        return (own,)
+    factor = part.arguments[0]
+    return (matrices.below(matrices.product(own, factor) + matrices.turned_product(own, factor)),)
 
 
 # -------------------------------------------------------------------- operations that move entries
@@ -227,6 +246,7 @@ _RULES: dict[str, Rule] = {
     "scatter": _scattered,
     "cumsum": _accumulated,
     "matmul": _product_of_matrices,
+    "inverse": _of_inverse,
     "where": _chosen,
     "power": _power,
     "add": lambda part, adjoint: (adjoint, adjoint),

@@ -26,7 +26,9 @@ class WeightedRows:
 
     Attributes
     ----------
-    values, weights : ndarray, shape (rows,)
+    values : ndarray, shape (rows,) or (rows, 2)
+    weights : ndarray, shape (rows,)
+        Negative ones may be among them where rows are points of the plane.
     exact : bool
         Whether they are the data's distinct values: sums of any function are kept.
     """

@@ -25,7 +25,7 @@ GAPS = np.array([[True, False], [False, True], [True, True], [False, False]])
 
 
 def joint_test(
-    nodes: Any, replications: int, false_alarm: float, seed: int, sweeps: int = 10, direct: int = 7
+    nodes: Any, replications: int, false_alarm: float, seed: int, sweeps: int = 10, direct: int = 7, prepare: Any = None
 ) -> testing.HarnessResult:
     """As :func:`mcmix.testing.joint_test`, for one model with missing entries."""
     model = mc.Model(nodes)
@@ -44,6 +44,8 @@ def joint_test(
         for node in model.data_nodes:
             node.observe(values[node.name], mask=masks.get(node))
         m = mc.MCMC(model)
+        if prepare is not None:
+            prepare(m)
         start = {n.name: values[n.name] for n in model.stochastics}
         m.sample(sweeps, 0, sweeps, chains=1, seed=child, start=start, progress_bar=False)
         values |= {n.name: m._runners[0].chain.get(n)[()] for n in model.stochastics}

@@ -584,19 +584,6 @@ def test_without_labels_there_is_nothing_to_sum_out():
     assert "one label vector" in m.assembled.why_not_marginal
 
 
-def test_parameters_of_vectors_keep_gibbs_while_weights_move():
-    rng = np.random.default_rng(12)
-    mu = mc.MvNormal("mu", np.zeros(2), np.eye(2), size=2)
-    y = mc.Mixture("y", mc.Dirichlet("w", [1.0, 1.0]), mc.MvNormal, mu, np.eye(2), value=rng.normal(size=(20, 2)),
-                   observed=True)  # fmt: skip
-    m = mc.MCMC([y], marginal_moves=True)
-    assert [v.name for v in move_of(m).variables] == ["w"]
-    assert "derivative" in move_of(m).reason
-    assert "conjugate" in step_of(m, "mu").name
-    ask, _ = bound(m)
-    gradient_is_right(ask, ask.where() + 0.3)
-
-
 def test_flags_are_true_or_false():
     with pytest.raises(mc.ModelError, match="marginal_moves: expected True or False, got 'yes'"):
         pair_with("yes")
