@@ -16,9 +16,11 @@ from benchmarks import (
     families,
     marginal,
     measure,
+    on_disk,
     plane,
     race,
     stored,
+    threads,
     unknown_number,
     written,
 )
@@ -46,6 +48,8 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "ten": lambda: measure.ten(2 if quick else 10),
         "stored": lambda: stored.stored(quick),
         "unknown": lambda: unknown_number.unknown_number(quick),
+        "on_disk": lambda: on_disk.on_disk(quick),
+        "threads": lambda: threads.threads(quick),
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
     }

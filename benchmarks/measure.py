@@ -30,6 +30,7 @@ from benchmarks.cases import (
 )
 from mcmix.api.relabel import relabel
 from mcmix.kernels import labels as kernels
+from mcmix.kernels.crew import CREW
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.soft import soft_pass
 from mcmix.report.arviz_bridge import draws_of
@@ -86,7 +87,8 @@ def passes(sizes: list[int], labels: list[int]) -> Iterator[Row]:
                     for _ in range(repeats):
                         run_step(kernel, descriptor, np.zeros(1), chain.stream)
 
-                return median_seconds(run) / repeats
+                with CREW.at_most(1):
+                    return median_seconds(run) / repeats
 
             for name, seconds in (
                 ("hard pass", repeated(kernels.hard_pass)),

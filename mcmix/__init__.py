@@ -53,6 +53,7 @@ from mcmix.nodes.operators import Index
 from mcmix.nodes.stick_breaking import StickBreaking
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.nodes.wrapped import Censored, Truncated
+from mcmix.structure.on_disk import OnDisk
 
 Bernoulli = node_class(FAMILIES["Bernoulli"])
 Beta = node_class(FAMILIES["Beta"])
@@ -208,7 +209,7 @@ __all__ = [
     "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "MarginalMove", "McmixError", "Metropolis",
     "Mixture", "Model", "ModelError", "Multinomial", "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial",
     "NoStepper",
-    "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "NumberOfComponents",
+    "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "NumberOfComponents", "OnDisk",
     "PDMatrixMetropolis", "Poisson", "Posterior",
     "Potential", "SkewNormal", "Slicer", "StepMethod", "StickBreaking", "Stochastic",
     "Store", "StudentT", "SupportError", "Tempering",

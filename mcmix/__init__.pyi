@@ -82,6 +82,7 @@ from mcmix.steps.methods import NoStepper as NoStepper
 from mcmix.steps.methods import PDMatrixMetropolis as PDMatrixMetropolis
 from mcmix.steps.methods import Slicer as Slicer
 from mcmix.steps.own import StepMethod as StepMethod
+from mcmix.structure.on_disk import OnDisk as OnDisk
 
 Parameter: TypeAlias = Node | ArrayLike | Sequence[Any]
 Size: TypeAlias = int | Sequence[int]
@@ -1076,7 +1077,6 @@ class ZeroInflatedPoisson(Distribution):
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
     ) -> None: ...
-
 def sum(*arguments: Any, **keywords: Any) -> Any: ...
 def any(*arguments: Any, **keywords: Any) -> Any: ...
 def all(*arguments: Any, **keywords: Any) -> Any: ...

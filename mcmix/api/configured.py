@@ -17,6 +17,7 @@ from mcmix.sampling.ladder import tempering_from
 from mcmix.sampling.runner import Runner
 from mcmix.steps.base import Step
 from mcmix.steps.explain import Explanation, explanation
+from mcmix.steps.from_disk import why_in_memory
 from mcmix.steps.marginal import MarginalMove, pays
 from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import CompiledModel, assemble
@@ -24,7 +25,8 @@ from mcmix.steps.table import Choice
 from mcmix.structure.recording import Recording
 from mcmix.structure.rows import Rows
 
-SLOW = 25.0  # sweeps of label updates that an effective draw takes, from which on moves of vectors are worth theirs
+SLOW = 10.0  # sweeps of label updates that an effective draw takes, up to which moves of vectors are not worth theirs
+ENOUGH_DRAWS = 100  # effective draws of a chain, with which label updates serve
 
 
 class Configured(Posterior):
@@ -63,6 +65,10 @@ class Configured(Posterior):
         self._before: Recording | None = None  # on some rows, so that others need no new recording
         if not self.model.stochastics:
             raise ModelError("the model has nothing to sample: every random node is observed")
+        stood_for = [n for n in self.model.data_nodes if n.row_weights is not None]
+        self._from_disk = [n.name for n in stood_for if n.on_disk is not None]
+        self._summed_out = [n.name for n in stood_for if n.on_disk is None]
+        self._marginal_moves = self._labels_on_disk(tempering)
 
     @property
     def assembled(self) -> CompiledModel:
@@ -82,12 +88,43 @@ class Configured(Posterior):
     def _made(self, choices: Sequence[Choice]) -> CompiledModel:
         tempered, draw, marginal = self._tempering is not None, self._draw_from_prior, bool(self._marginal_moves)
         compiled = assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
+        if self._summed_out and compiled.marginal_alone(()) is None:
+            raise self._whole_rows_needed(compiled.why_not_marginal or "other steps look at the labels")
+        if self._from_disk and (why := why_in_memory(compiled)):
+            raise self._memory_needed(why)
         in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
         return compiled
 
-    def _decide(self, burn: int, thin: int) -> None:
+    def _labels_on_disk(self, tempering: Any) -> bool | None:
+        """Whether labels are summed out, which data on disk decide.
+
+        Raises
+        ------
+        ModelError
+            If something else was asked for.
+        """
+        if self._summed_out and (self._marginal_moves is False or tempering is not None):
+            raise self._whole_rows_needed("marginal_moves=False and tempering= draw a label for each row")
+        if self._from_disk and (self._marginal_moves or tempering is not None):
+            raise self._memory_needed("marginal_moves=True and tempering= go over the rows many times")
+        return True if self._summed_out else False if self._from_disk else self._marginal_moves
+
+    def _memory_needed(self, why: str) -> ModelError:
+        return ModelError(
+            f"{', '.join(self._from_disk)}: expected a model that needs of its rows on disk counts and sums by label "
+            f"alone; {why}. Pass value=mc.OnDisk(...).read() to have the rows in memory"
+        )
+
+    def _whole_rows_needed(self, why: str) -> ModelError:
+        return ModelError(
+            f"{', '.join(self._summed_out)}: expected a model whose labels are summed out, as few weighted rows stand "
+            f"for those on disk; {why}. To have labels drawn from the file in each iteration, pass OnDisk(..., "
+            "weighted=False)"
+        )
+
+    def _decide(self, iterations: int, burn: int, thin: int) -> None:
         """Before the first sweep: whether to move continuous unknowns with the labels summed out, if nobody said so."""
         if self._marginal_moves is not None or self._runners:
             return
@@ -96,7 +133,9 @@ class Configured(Posterior):
         before, self._marginal_moves = self.assembled, True
         compiled = self._made(self._choices)
         move = next((s for s in compiled.steps if isinstance(s, MarginalMove)), None)
-        self._marginal_moves = move is not None and pays(move) and _mixes_slowly(compiled, move)
+        self._marginal_moves = (
+            move is not None and pays(move, iterations) and _mixes_slowly(compiled, move, iterations - burn)
+        )
         self._assembled = compiled if self._marginal_moves else before
         self._nobody_asked_for_them()
 
@@ -287,12 +326,13 @@ def _names_nodes(value: Any) -> bool:
     return all(isinstance(n, (Node, str)) for n in named)
 
 
-def _mixes_slowly(compiled: CompiledModel, move: MarginalMove) -> bool:
-    """Whether label updates alone would take long: of numbers that is not asked, since few rows stand for all there.
+def _mixes_slowly(compiled: CompiledModel, move: MarginalMove, sweeps: int) -> bool:
+    """Whether so many label updates give few effective draws.
 
-    A gradient of rows of vectors costs some three label updates, and an effective draw some ten gradients.
+    Of numbers that is not asked, since few rows stand for all. A gradient of rows of vectors costs some three label
+    updates, and an effective draw some ten gradients.
     """
-    return not move.of_vectors or sweeps_given_labels(compiled, move) > SLOW
+    return not move.of_vectors or sweeps_given_labels(compiled, move) > max(SLOW, sweeps / ENOUGH_DRAWS)
 
 
 __all__ = ["Configured"]

@@ -167,6 +167,8 @@ def destination(
     if store is None:
         return Destination(compiled, buffers(compiled, n_chains, length.rows, m.label_budget), length)
     _refuse_python(compiled)
+    if store.labels not in (None, False):
+        m.rows.refuse_weighted(f"store: labels={store.labels!r}")
     budget, kept = _budget(store.labels, m.label_budget), _kept(store.labels)
     out = _memory(compiled, n_chains, length, budget)
     told, kept = _named(m, out, kept, n_chains, seed)

@@ -16,6 +16,7 @@ from mcmix.api.destinations import Destination, store_from, watch_of
 from mcmix.api.posterior import Posterior
 from mcmix.api.started import Started
 from mcmix.errors import ModelError
+from mcmix.kernels.crew import CREW
 from mcmix.nodes.model import Model
 from mcmix.sampling.checkpoints import Length
 from mcmix.sampling.interrupts import HeldBack
@@ -255,7 +256,7 @@ class MCMC(Started):
             raise ModelError(
                 "sample: store= expected a burn-in of a known length, got burn_till_tuned or tune_throughout"
             )
-        with Alone(self, "sample") as held:
+        with Alone(self, "sample") as held, CREW.at_most(cores):
             begun = held.letting_through(lambda: self._begun(chains, seed, start, tempering, length, where))
             self._runners, self.seed_sequence, to = begun
             to.watch = held.letting_through(lambda: watch_of(self, to, progress_file, progress_bar and is_watched()))

@@ -358,6 +358,7 @@ def kept_or_drawn(m: Any, kept: Draws, node: Stochastic, what: str) -> np.ndarra
     """Draws of the unknown labels; where they were not kept, drawn again given all else."""
     if node.name in kept.variables:
         return kept.variables[node.name].reshape(-1, kept.variables[node.name].shape[-1])
+    m.rows.refuse_weighted(what)
     if not can_draw_labels(m.assembled, kept, node):
         raise ModelError(
             f"{what}: {node.name}: draws of the labels were not kept, nor of all that they depend on; raise "

@@ -235,14 +235,14 @@ class PosteriorDraws(Observed):
         return column.completed(self.moments(node)[0])
 
     def observed_data(self) -> dict[str, np.ndarray]:
-        """The data by node name; NaN where an entry is missing.
+        """The data by node name; NaN where an entry is missing. Data that stay on disk are left out.
 
         Returns
         -------
         dict of str to ndarray
         """
         rows = self.rows
-        return {n.name: rows[n].shown() for n in self.model.data_nodes}
+        return {n.name: rows[n].shown() for n in self.model.data_nodes if rows[n].weights is None}
 
     def is_discrete(self, name: str) -> bool:
         """Whether a data node takes whole numbers only.

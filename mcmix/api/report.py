@@ -126,6 +126,7 @@ def report(
 
 def page_about(m: PosteriorDraws, folder: str | Path, about: About) -> Path:
     """Write the page; see :func:`report`."""
+    m.rows.refuse_weighted("report")
     kept = m.draws(about.calls)
     target = _checked_folder(folder) / PAGE
     diagnosis = in_full(m, kept)

@@ -52,7 +52,7 @@ class Started(Stored):
         try:
             if tempering is not None:
                 self._temper(tempering)
-            self._decide(length.burn, length.thin)
+            self._decide(length.iterations, length.burn, length.thin)
             runners, sequence = self._set_up(chains, seed, start)
             return Begun(runners, sequence, destination(self, runners, sequence, length, store))
         except BaseException:

@@ -17,6 +17,8 @@ from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import STREAM_WORDS, fill_uniforms
 from mcmix.kernels.records import record_at, record_in
 from mcmix.kernels.tiles import (
+    COUNT,
+    DRAW,
     FACTOR,
     LABEL,
     PASS,
@@ -102,6 +104,8 @@ def hard_pass(words, reals, stream):
     status = call(task.machine, (task.prelude, task.prelude_length, 0, 0))
     if status != 0:
         return status
+    if task.parts != 0:
+        return call(task.parts, (DRAW, 0, 0))
     space = scratch_of(task)
     prepare(task, words)
     clear(task)
@@ -109,11 +113,11 @@ def hard_pass(words, reals, stream):
         status = _look_ahead(task, words, space)
         if status != 0:
             return status
-    n_tiles = (task.units + TILE - 1) // TILE
+    n_tiles = (task.units - task.begin + TILE - 1) // TILE
     for number in range(n_tiles):
         # Labels that depend on one another: filter forward (`ahead`), then draw backward (Chib 1996, "Calculating
         # posterior distributions and modal estimates in Markov mixture models").
-        first = TILE * (number if task.ahead == 0 else n_tiles - 1 - number)
+        first = task.begin + TILE * (number if task.ahead == 0 else n_tiles - 1 - number)
         # A block's stream depends on its number alone, not on how many blocks there are.
         stream = task.streams + 8 * STREAM_WORDS * (first // BLOCK)
         status = _draw_tile(task, words, stream, space, first, min(TILE, task.units - first))
@@ -128,9 +132,11 @@ def count_labels(words, reals, stream):
     """Collect counts and sums for the labels as they stand, without drawing."""
     task = record_at(words, PASS)
     n_units = task.units
+    if task.parts != 0:
+        return call(task.parts, (COUNT, 0, 0))
     label, drawn = lane(task, LABEL), floats(task.out, n_units)
     clear(task)
-    for first in range(0, n_units, TILE):
+    for first in range(task.begin, n_units, TILE):
         m = min(TILE, n_units - first)
         for i in range(m):
             label[i] = drawn[first + i] - task.lowest

@@ -12,6 +12,7 @@ from mcmix.kernels.tiles import (
     HIGHEST,
     PASS,
     TOTAL,
+    WEIGH,
     has_gaps,
     lane,
     prepare,
@@ -82,14 +83,16 @@ def soft_pass(words, reals, stream):
     status = call(task.machine, (task.prelude, task.prelude_length, 0, 0))
     if status != 0:
         return status
+    if task.parts != 0:
+        return call(task.parts, (WEIGH, 0, 0))
     space, highest, total = scratch_of(task), lane(task, HIGHEST), lane(task, TOTAL)
     prepare(task, words)
     if task.collect != 0:
         clear(task)
-    n_tiles = (n_units + TILE - 1) // TILE
+    n_tiles = (n_units - task.begin + TILE - 1) // TILE
     if task.ahead != 0:
         for number in range(n_tiles):
-            first = TILE * number
+            first = task.begin + TILE * number
             m = min(TILE, n_units - first)
             status = _logs(task, words, space, first, m)
             if status != 0:
@@ -97,7 +100,7 @@ def soft_pass(words, reals, stream):
             call(task.ahead, (task.distribution, words, first, m))
     again = task.ahead == 0 or has_gaps(task)
     for number in range(0, n_tiles, max(1, task.every) if task.ahead == 0 else 1):
-        first = TILE * (number if task.ahead == 0 else n_tiles - 1 - number)
+        first = task.begin + TILE * (number if task.ahead == 0 else n_tiles - 1 - number)
         m = min(TILE, n_units - first)
         status = _logs(task, words, space, first, m) if again else 0
         if status != 0:

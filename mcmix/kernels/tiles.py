@@ -15,12 +15,16 @@ from mcmix.kernels.records import STEP, record, record_in, width
 # no first look in their order) and its own record; accumulators; where numbers of units, log densities of units and
 # label probabilities go; whether anything is collected; addresses of the power of a soft pass and of the units that
 # count in it; so many factors come first and count a temperature; a soft pass over independent labels may look at
-# every so-manieth tile alone (0: at all).
+# every so-manieth tile alone (0: at all). A pass over a part of the rows begins at a unit (`begin`, that of a tile) and
+# ends at `units`; one that is shared out in parts calls `parts` with what it is (DRAW, COUNT, WEIGH) in the place of
+# going over rows itself.
 PASS = record(
     *STEP, "prelude", "prelude_length", "units", "labels", "log_weights", "out", "lowest", "factors", "n_factors",
     "streams", "workspace", "ahead", "draw", "expect", "distribution", "accumulators", "n_accumulators", "counts",
-    "unit_logs", "memberships", "collect", "power", "active", "tempered", "temperature", "every",
+    "unit_logs", "memberships", "collect", "power", "active", "tempered", "temperature", "every", "begin", "parts",
 )  # fmt: skip
+
+DRAW, COUNT, WEIGH = range(3)
 
 # Kernels of its kind (`row_factors`): `weigh` adds log densities of a tile under every label, with `soft` as a fifth
 # argument; `prepare` is called once a pass, `load`, `complete` and `expect_gaps` where coordinates are missing (0:

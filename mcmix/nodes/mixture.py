@@ -55,7 +55,7 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         axis in front a parameter belongs to the inner label, with ``(K, 1, ...)`` to the outer one.
     value, observed, size, dims, coords
         As for every distribution (``plates`` is another word for `size`). With weights, the number of rows comes from
-        `value` or `size`.
+        `value` or `size`. Data in a file: :class:`OnDisk`.
 
     Returns
     -------
@@ -88,6 +88,10 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         raise TypeError(f"{name}: each distribution of the list has its own parameters; got more beside the list")
     common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
     rows = common.get("plates") if size is None else size
+    few = _few_rows(name, labels, distribution, value, rows) if observed else None
+    if few is not None:  # the number of rows is theirs
+        value, size, rows = few.values, None, None
+        common.pop("plates", None)
     z, n_labels = _labels(name, labels, value, rows, None if several is None else len(several))
     if distribution is Mixture:
         return _nested(name, z, n_labels, parameters, keywords, value, observed, size, common)
@@ -114,7 +118,22 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         )
     given = parents_of(distribution.family, name, parameters, keywords)
     looked_up = _looked_up(name, distribution.family, given, z, n_labels)
-    return distribution(name, **looked_up, value=value, observed=observed, size=size, **common)
+    found = distribution(name, **looked_up, value=value, observed=observed, size=size, **common)
+    if few is not None:
+        found.row_weights, found.rows_counted, found.on_disk = few.weights, few.exact, few.on_disk
+        z.row_weights = few.weights
+    return found
+
+
+def _few_rows(name: str, labels: Any, distribution: Any, value: Any, size: Any) -> Any:
+    """Weighted rows in the place of those on disk; None where all rows are data, on disk or not."""
+    plain = isinstance(distribution, type) and issubclass(distribution, Distribution)
+    if not (plain and hasattr(value, "rows_for") and hasattr(distribution, "family") and _are_weights(labels)):
+        return None
+    if size is not None and tuple(np.atleast_1d(size)) != value.shape:
+        wanted = tuple(np.atleast_1d(size).tolist())
+        raise ModelError(f"{name}: expected a value of shape {wanted}, got shape {value.shape}")
+    return value.rows_for(name, distribution.family)
 
 
 def _nested(

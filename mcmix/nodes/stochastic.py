@@ -56,6 +56,12 @@ class Stochastic(Node):
         not copied, so that its file must not change while they are in use. Other arrays are copied once.
     last_value : array
         The value before the last change.
+    row_weights : ndarray, shape (rows,), or None
+        How many rows on disk each element stands for, of data that :class:`OnDisk` brought and of their labels.
+    rows_counted : bool
+        Whether these are numbers of equal rows.
+    on_disk : OnDisk or None
+        All rows, where the elements are some of them, to begin with: labels are drawn from the file.
     index, columns, units : optional
         Row labels, names of columns and their units, where data came as a frame, series or labelled array.
 
@@ -76,6 +82,9 @@ class Stochastic(Node):
     family: Any = None
     mask: np.ndarray | None = None
     held: Any = None
+    row_weights: np.ndarray | None = None
+    rows_counted = False
+    on_disk: Any = None
 
     def __init__(
         self,

@@ -84,7 +84,8 @@ def _labels_within(
     for node in compiled.labels:
         size, width = per_label_bytes(node, compiled), compiled.recording.leaves[node].size
         needed = size * n_draws * width
-        if node.trace_by_default and needed <= budget and (only is None or node in only):
+        kept = node.trace_by_default and node.row_weights is None  # what stands for many rows has many labels
+        if kept and needed <= budget and (only is None or node in only):
             budget -= needed
             found[node] = width, np.uint8 if size == 1 else np.uint16
     return found, budget

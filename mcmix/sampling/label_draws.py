@@ -31,6 +31,7 @@ def probabilities_at(
     numbers : ndarray of int
         Draws, counted through all chains.
     """
+    compiled.rows.refuse_weighted("labels of units")
     replay = Replay(
         compiled, Draws({n.name: draws.variables[n.name] for n in _needed(compiled, label_pass.label.node)})
     )
@@ -50,6 +51,8 @@ def n_unknown(label_pass: Pass) -> int:
 def can_draw_labels(compiled: CompiledModel, draws: Draws, node: Stochastic) -> bool:
     """Whether labels depend on nothing but what was kept."""
     label_pass = next((p for p in compiled.label_passes if p.label.node is node), None)
+    if node.row_weights is not None:
+        return False
     return label_pass is not None and all(n.name in draws.variables for n in _needed(compiled, node))
 
 

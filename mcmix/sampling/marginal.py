@@ -65,6 +65,7 @@ class Marginal:
     """
 
     def __init__(self, recording: Recording, model: Model | None = None, rows_of: RowsOf | None = None):
+        recording.rows.refuse_on_disk("the likelihood")
         self.recording = recording if model is None else _with_whole_labels(recording, model)
         self.recording = replace(gathered(self.recording, list(self.recording.leaves)))  # rows written as a loop
         structure = structure_of(self.recording)
@@ -183,6 +184,7 @@ class Marginal:
         ModelError
             If labels of units are not summed out, or missing entries cannot be: entries would be conditional on them.
         """
+        self.recording.rows.refuse_weighted("log_likelihood")
         self.refuse_conditional("log_likelihood")
         found = {g.name: g.pointwise(self) for g in self._groups if g.has_data}
         parts: dict[str, list[tuple[Factor, np.ndarray, np.ndarray]]] = {}
@@ -207,6 +209,7 @@ class Marginal:
     @property
     def n_units(self) -> int:
         """Number of units of which something was observed: the n of information criteria."""
+        self.recording.rows.refuse_weighted("the number of units")
         grouped = sum(int(g.observed.sum()) for g in self._groups if g.has_data)
         return grouped + sum(len(observed_places(f)) for f in self._by_row)
 
@@ -250,6 +253,7 @@ class Marginal:
 
     def most_probable_labels(self) -> dict[Stochastic, np.ndarray]:
         """The most probable labels of each unit at the present point, by label vector."""
+        self.recording.rows.refuse_weighted("labels of units")
         found: dict[Stochastic, np.ndarray] = {}
         for group in self._groups:
             found |= group.most_probable(self)
@@ -264,11 +268,13 @@ class Marginal:
 
         The array is filled anew by the next call.
         """
+        self.recording.rows.refuse_weighted("log densities of units")
         (group,) = self._groups
         return group.unit_logs(self)
 
     def add_shares(self, node: Stochastic, out: np.ndarray) -> None:
         """Add each unit's label probabilities at the present point to `out`, shape (all units, K)."""
+        self.recording.rows.refuse_weighted("label probabilities of units")
         label = self.label_of(node)
         if out.shape != (label.n_units, label.n_labels):  # the kernel trusts it
             raise ValueError(f"expected an array of shape {(label.n_units, label.n_labels)}, got {out.shape}")

@@ -134,10 +134,10 @@ def _criterion(unknown: UnknownNumber, k: int, rows: BoundPass, draw: Callable[[
         rows.weigh(collect=True, every=every)
         draw()
     rows.weigh(logs, every=every)
-    looked_at = int(np.count_nonzero(logs))
+    looked_at = len(logs) // every
     assert unknown.block.tables is not None
     own = len(unknown.block.tables.tables)  # the weight among them
-    return float(logs.sum()) - 0.5 * k * own * float(np.log(max(looked_at, 2)))
+    return float(logs.sum()) - 0.5 * k * own * float(np.log(looked_at))
 
 
 __all__ = ["nearest_possible", "put_numbers", "searched"]

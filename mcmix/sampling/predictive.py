@@ -40,6 +40,7 @@ def posterior_predictive(
     """
     if not compiled.model.data_nodes:
         raise ModelError(f"{WHAT}: the model has no data to replicate; look at the draws themselves")
+    compiled.rows.refuse_weighted(WHAT)
     chosen = compiled.model.data_nodes if names is None else chosen_nodes(compiled.model.data_nodes, names, WHAT)
     kept = _kept(compiled, draws)
     fixed = [n for n in compiled.model.data_nodes if n.observed and n not in chosen]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from mcmix.errors import ImproperPosterior, McmixError, ZeroProbability
 from mcmix.kernels import density_steps, driver, gibbs, labels, marginal_moves, streams
 from mcmix.kernels.base import address_of, apart
+from mcmix.kernels.crew import CREW, available_cores
 from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.kernels.records import width
 from mcmix.nodes.stochastic import Stochastic
@@ -23,7 +23,7 @@ from mcmix.sampling.ladder import Tempering
 from mcmix.sampling.progress import Progress
 from mcmix.sampling.runner import Runner, Tuning, tell_calls
 from mcmix.sampling.seeding import Pool
-from mcmix.sampling.start import Seeds, start
+from mcmix.sampling.start import Seeds, raise_reported, start
 from mcmix.sampling.team import Team
 from mcmix.sampling.turns import Pauses, Turns, stop_all
 from mcmix.sampling.watch import Watch
@@ -61,6 +61,7 @@ def runner(
         start(compiled, chain, calls, given, Seeds(pools, number))
         for step in compiled.steps:
             step.settle(chain, given)
+        raise_reported(chain)
     hotter: list[Chain] = []
     swaps: Call | None = None
     if tempering is not None and compiled.swaps is not None:
@@ -168,7 +169,7 @@ def run(
     before = [r.sweeps for r in runners]
     work = Turns(runners, pauses)
     threads = 1 if any(s.in_python for s in runners[0].compiled.steps) else _threads(len(runners), cores)
-    with HeldBack() as held:
+    with HeldBack() as held, CREW.at_most(cores), CREW.beside(threads):
         _waited(runners, work.take, threads, held, before, iterations, progress_bar, watch)
         halted = not held.noted and any(r.status == driver.STOPPED for r in runners)
         if halted or (pauses is not None and held.noted):
@@ -201,8 +202,7 @@ def _caught_up(runners: Sequence[Runner]) -> None:
 
 
 def _threads(n_chains: int, cores: int | None) -> int:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    return max(1, min(n_chains, cores if cores is not None else available))
+    return max(1, min(n_chains, cores if cores is not None else available_cores()))
 
 
 def _waited(

@@ -120,11 +120,16 @@ def log_density_now(compiled: CompiledModel, chain: Chain) -> float:
     bound = chain.bound(compiled.record)
     status = run_machine(MACHINE, *bound.words)
     chain.kept.pop()
+    raise_reported(chain)
+    return compiled.log_density_of(chain) if status == 0 else -np.inf
+
+
+def raise_reported(chain: Chain) -> None:
+    """Raise what was raised below compiled code: by a user's function, or by a signal."""
     if chain.error is not None:
         error, chain.error = chain.error, None
         chain.stop[0] = 0
         raise error
-    return compiled.log_density_of(chain) if status == 0 else -np.inf
 
 
 def _explained(compiled: CompiledModel, chain: Chain) -> str:
@@ -321,4 +326,4 @@ def _put_labels(p: Pass, chain: Chain, given: Mapping[Stochastic, Any], seeds: S
     chain.view(p.label.node)[:] = p.label.values[numbers]
 
 
-__all__ = ["Seeds", "log_density_now", "seeds_of", "start"]
+__all__ = ["Seeds", "log_density_now", "raise_reported", "seeds_of", "start"]

@@ -107,6 +107,10 @@ class Accumulator(ABC):
         """Keys of what it keeps beside sums, which is neither zeroed nor scaled, and how many doubles each takes."""
         return {}
 
+    def reads(self) -> Sequence[Hashable]:
+        """Keys of places that its kernels read beside rows, labels and what the pass computes."""
+        return ()
+
     @abstractmethod
     def told(self, memory: Memory) -> np.ndarray:
         """A record (whole numbers) for its kernels, with addresses in this memory."""

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.errors import ModelError
 from mcmix.kernels import label_moves as exchange_kernels
 from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
+from mcmix.steps.from_disk import bound_to_disk, on_disk_of
 from mcmix.steps.passes import Pass
 from mcmix.steps.telescope import limited
 from mcmix.steps.weighted import distinct_rows
@@ -43,6 +45,9 @@ class LabelGibbs(Step):
         self.number = number_of(block, structure)
         self.names_may_stick = self.tables.names_may_stick
         self.note = _said_of_components(self.tables) if self.number is None else "components that there are alone"
+        self.on_disk = on_disk_of(block)
+        self.is_drawn = self.on_disk is not None or block.label.node.row_weights is None
+        _refuse_rows_elsewhere(self)
         values = None if self.tables.swaps or self.number is not None else distinct_rows(block)
         self.by_counts = None if values is None else Pass(block, self.label_pass.number, data=values)
 
@@ -57,7 +62,10 @@ class LabelGibbs(Step):
 
     def bind(self, chain: Chain) -> list[Call]:
         """The label permutation move first (the pass must follow it at once), then the pass."""
-        calls, bound = [self._permutation_move(chain)] if self.tables.swaps else [], self.label_pass.bound(chain)
+        calls = [self._permutation_move(chain)] if self.tables.swaps else []
+        if self.on_disk is not None:
+            return [*calls, bound_to_disk(self.label_pass, chain, self.on_disk).call(self)]
+        bound = self.label_pass.bound(chain)
         calls += [] if self.number is None else [limited(self, self.number, bound.record, chain)]
         own = bound.call(self)
         if self.by_counts is not None and self.by_counts.data.weights is not None:
@@ -95,9 +103,24 @@ class LabelGibbs(Step):
     def cost(self) -> str:
         """Cost of one sweep."""
         label = self.block.label
+        if not self.is_drawn:
+            return "nothing: few weighted rows stand for those on disk, and labels are summed out"
         rows = sum(s.rows.size for s in self.block.factors)
+        if self.on_disk is not None:
+            return f"{len(self.on_disk)} rows x {label.n_labels} labels, read from {self.on_disk.source}"
         labels = label.n_labels if self.number is None else f"{self.number.node.name} of {label.n_labels}"
-        return f"{max(rows, label.n_units)} rows x {labels} labels"
+        parts = self.label_pass.n_parts
+        shared = f", in {parts} parts that threads share out" if parts > 1 else ""
+        return f"{max(rows, label.n_units)} rows x {labels} labels{shared}"
+
+
+def _refuse_rows_elsewhere(step: LabelGibbs) -> None:
+    """Refuse an unknown number of components of rows that are not all in memory: names of components are drawn."""
+    if step.number is not None and (step.on_disk is not None or not step.is_drawn):
+        raise ModelError(
+            f"{step.number.node.name}: an unknown number of components expected all rows, and their labels, in memory; "
+            "take a known number for rows on disk"
+        )
 
 
 def _why(block: LabelBlock) -> str:

@@ -18,6 +18,7 @@ from mcmix.kernels.transforms import CIRCLE
 from mcmix.nodes.ancestral import drawn_forward
 from mcmix.nodes.node import short
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.all_rows import AllRows
 from mcmix.steps.base import Call, Chain, Plan, Step
 from mcmix.steps.basins import Basin, basin_of, components_of, emptied, searched, sweeps_given_labels
 from mcmix.steps.groups import Groups
@@ -35,6 +36,8 @@ ROUGH = 1.0  # nats by which they may differ while a mode is looked for
 ROUNDING = 1e-12  # nats for each row: what adding up so many may lose
 BESIDE = 60_000  # densities of a label update up to which moves given labels are made too: they leave narrow places
 MUCH = 10  # times fewer rows
+MOST_PLANNED = 4e8  # densities of vectors that gradients of a chain may cost by default: some six seconds
+OF_PRIORS = 500.0  # densities that cost as much as priors and their derivatives
 OF_VECTORS = 3  # as dear is the density of a vector as that of a number
 MOST_REPEATS, REPEATED = 30.0, 400_000  # label updates of a sweep, and densities of these
 WANTED = 250.0  # effective draws of a chain
@@ -265,7 +268,7 @@ class MarginalMove(Step):
     @property
     def exact(self) -> float:
         """Nats by which weighted rows may differ from all of them where a chain starts."""
-        return max(self.levels.nats, ROUNDING * self.density.block.label.n_units)
+        return max(self.levels.nats, ROUNDING * self.density.units)
 
     @property
     def moves_all(self) -> bool:
@@ -282,8 +285,25 @@ class MarginalMove(Step):
         self._bound[id(chain)].go_over(self._over(density or self.density, chain))
 
     def _go_over(self, chain: Chain, level: int, bound: BoundDensity) -> None:
+        self._refuse_too_narrow(bound)
         self._bound[id(chain)].go_over(bound)
         self._numbers(chain)[kernels.LEVEL] = 0 if bound.density.fewer is None else level + 1
+
+    def _refuse_too_narrow(self, bound: BoundDensity) -> None:
+        """Refuse weighted rows in the place of those on disk where bins of twice the width say something else.
+
+        Raises
+        ------
+        ModelError
+        """
+        rows = next(iter(self.density.passes))
+        if bound.density.fewer is None and rows.weights is not None and not rows.counted and not self.levels.why_not:
+            names = ", ".join(s.factor.node.name for s in self.density.block.factors)
+            raise ModelError(
+                f"{names}: expected components of some width, got ones so narrow where a chain starts that weighted "
+                "rows cannot stand for those on disk; with OnDisk(..., weighted=False) labels are drawn from the file "
+                "in each iteration, and priors may keep scales from such values"
+            )
 
     def _numbers(self, chain: Chain) -> np.ndarray:
         """What the kernels note of a chain."""
@@ -353,7 +373,7 @@ class MarginalMove(Step):
 
     def _rows_of(self, chain: Chain) -> str:
         numbers = self._numbers(chain)
-        level, units = int(numbers[kernels.LEVEL]) - 1, self.density.block.label.n_units
+        level, units = int(numbers[kernels.LEVEL]) - 1, self.density.units
         if self.levels.why_not:
             return f"all rows: {self.levels.why_not}"
         if level < 0 or numbers[kernels.WHOLE]:
@@ -434,17 +454,24 @@ def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove
         return MarginalMove(rest, structure, why, beside)
 
 
-def pays(move: MarginalMove) -> bool:
+def pays(move: MarginalMove, iterations: int) -> bool:
     """Whether it is worth its price: where it moves all, and rows are few, or few weighted ones stand for them.
 
     Not where unknowns are so many that a search with second derivatives takes minutes, and moves of all at once are
-    small.
+    small. Moves of vectors must not take long over so many iterations.
     """
     if not move.moves_all or move.density.free > MOST_FREE:
         return False
     if _is_cheap(move.density.block):
-        return True
+        return not move.of_vectors or _planned(move, iterations) <= MOST_PLANNED
     return not move.levels.why_not and (not move.of_vectors or _saves_much(move))
+
+
+def _planned(move: MarginalMove, iterations: int) -> float:
+    """What gradients over so many iterations cost, in densities of vectors: rows, the metric, priors."""
+    density = move.density
+    each = density.units * density.block.label.n_labels + 0.25 * density.free**2 + OF_PRIORS
+    return float(iterations * moves.GRADIENTS * each)
 
 
 def _saves_much(move: MarginalMove) -> bool:
@@ -454,9 +481,9 @@ def _saves_much(move: MarginalMove) -> bool:
 
 
 def _is_cheap(block: LabelBlock) -> bool:
-    """Whether weighing all rows costs little."""
+    """Whether weighing all rows costs little, and each has a label: those that stand for many on disk have none."""
     dearer = OF_VECTORS if _has_vectors(block) else 1
-    return dearer * block.label.n_units * block.label.n_labels <= BESIDE
+    return dearer * block.label.n_units * block.label.n_labels <= BESIDE and AllRows.of(block).weights is None
 
 
 def _has_vectors(block: LabelBlock) -> bool:

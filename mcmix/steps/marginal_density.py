@@ -62,7 +62,7 @@ class MarginalDensity:
         self.structure, self.block, self.nodes = structure, block, list(nodes)
         self.pieces = [_piece(n) for n in self.nodes]
         self.free = sum(p.free for p in self.pieces)
-        self.fewer, whole = fewer, AllRows(block.label)
+        self.fewer, whole = fewer, AllRows.of(block)
         self.data: AllRows = whole if fewer is None else fewer
         self.variables = [structure.recording.leaves[n] for n in self.nodes]
         said = [c for c in structure.contributions if any(c.touches(v) for v in self.variables)]
@@ -89,7 +89,7 @@ class MarginalDensity:
         for data, label_pass in self.passes.items():
             label_pass.place_sums(plan)
             label_pass.compile(plan)
-            plan.layout.place(("unit logs", data), data.n_units)
+            plan.layout.place(("unit logs", data), label_pass.n_logs)
             for one in self.scores[data]:
                 one.compile(plan)
         sizes: dict[Hashable, int] = {("slope", n): p.size for n, p in zip(self.nodes, self.pieces, strict=True)}
@@ -112,7 +112,7 @@ class MarginalDensity:
     @property
     def units(self) -> int:
         """Units whose labels are summed out, however few rows stand for them."""
-        return self.block.label.n_units
+        return round(next(iter(self.passes)).total)
 
     @property
     def vectors(self) -> np.ndarray | None:
@@ -149,7 +149,7 @@ class MarginalDensity:
 
     def bound(self, chain: Chain, workspace: np.ndarray, counters: int) -> BoundDensity:
         """For one chain: `workspace` is part of the chain's own memory, `counters` the address of two numbers."""
-        own = Chain(self.plan.layout, chain.sequence)
+        own = Chain(self.plan.layout, chain.sequence, chain)
         for i, p in enumerate(self.pieces):
             own.view(("lower", i))[:], own.view(("upper", i))[:] = p.lower, p.upper
         copies, pieces = self._copies(chain, own, workspace), self._pieces(own)
@@ -171,10 +171,10 @@ class MarginalDensity:
             soft=soft_pass.address,
             weighing=address_of(weighing[self.data]),
             unit_logs=own.address(("unit logs", self.data)),
-            units=self.data.n_units,
+            units=self.passes[self.data].n_logs,
             whole=address_of(weighing[whole]),
             whole_logs=own.address(("unit logs", whole)),
-            whole_units=whole.n_units,
+            whole_units=self.passes[whole].n_logs,
             check=self.check,
             evaluate=kernels.evaluate_marginal.address,
             locate=kernels.where_the_chain_is.address,

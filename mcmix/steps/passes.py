@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.kernels import gaps as gap_kernels
-from mcmix.kernels import independent_labels, tiles, vectors
+from mcmix.kernels import independent_labels, streams, tiles, vectors
 from mcmix.kernels import labels as kernels
 from mcmix.kernels.base import address_of
 from mcmix.kernels.counted_labels import COUNTED, draw_counts
@@ -18,21 +18,24 @@ from mcmix.kernels.records import made, partly, seen, table
 from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.numbers import shared_doubles
 from mcmix.steps.accumulators import UNITS, Accumulator, Sums
+from mcmix.steps.all_rows import AllRows
 from mcmix.steps.base import Call, Chain, Plan, Step
-from mcmix.steps.gaps import GapLayout, columns_about
+from mcmix.steps.from_disk import Window
+from mcmix.steps.gaps import GapLayout
+from mcmix.steps.parts import Hand, InParts, n_parts
 from mcmix.steps.row_factors import ColumnSums, RowFactor
 from mcmix.steps.rows_by_label import OrderedRows, ValueCounts
 from mcmix.structure.by_component import FewValues, RowsByLabel, few_values_of, under_values
-from mcmix.structure.cells import Cells, looked_up, missing_in
+from mcmix.structure.cells import Cells, missing_in
 from mcmix.structure.contributions import LabelBlock
-from mcmix.structure.expression import Expression, broadcast_to, leaf
-from mcmix.structure.label_vectors import LabelVector, SeparableFactor
+from mcmix.structure.expression import Expression, leaf
+from mcmix.structure.label_vectors import SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import row_by_row, substitute
 from mcmix.structure.tempering import POWER_KEY
 
-_UNIT_LOGS, _SHARES, _COLLECT, _EVERY = map(
-    (tiles.PASS.names or ()).index, ("unit_logs", "memberships", "collect", "every")
+_UNIT_LOGS, _SHARES, _COLLECT, _EVERY, _PARTS = map(
+    (tiles.PASS.names or ()).index, ("unit_logs", "memberships", "collect", "every", "parts")
 )
 
 
@@ -55,6 +58,7 @@ class BoundPass:
         self.record = record
         self._kept, self._zeroed = kept, zeroed
         self._reals, self._stream = np.zeros(1), stream
+        self._parts: InParts | None = None
 
     @classmethod
     def made(
@@ -179,53 +183,26 @@ class BoundPass:
         self.record[_COLLECT] = True  # as a sweep draws labels
         return status
 
-    def weighing(self, unit_logs: np.ndarray) -> np.ndarray:
-        """The record of a soft pass that collects, for a kernel that asks for many: :data:`kernels.tiles.PASS`."""
-        self.record[_UNIT_LOGS], self.record[_SHARES], self.record[_COLLECT] = address_of(unit_logs), 0, True
+    def weighing(self, logs: np.ndarray) -> np.ndarray:
+        """The record of a soft pass that collects, for a kernel that asks for many: :data:`kernels.tiles.PASS`.
+
+        Parameters
+        ----------
+        logs : ndarray, shape (:attr:`Pass.n_logs`,)
+            Become the log densities of units, or of parts of the rows.
+        """
+        self.record[_UNIT_LOGS], self.record[_SHARES], self.record[_COLLECT] = address_of(logs), 0, True
+        if self._parts is not None:
+            self._parts.totals = logs
         return self.record
+
+    def divide(self, parts: InParts) -> None:
+        """Let the kernels share the rows out."""
+        self._parts, self.record[_PARTS] = parts, parts.address
 
     def _zero(self) -> None:
         for sums in self._zeroed:
             sums[...] = 0.0
-
-
-class AllRows:
-    """The rows that a pass goes over: those of the model, one by one.
-
-    Attributes
-    ----------
-    weights : ndarray, shape (units,), or None
-        How many rows each stands for, in passes that weigh labels instead of drawing them.
-    """
-
-    weights: np.ndarray | None = None
-
-    def __init__(self, label: LabelVector):
-        self.label = label
-
-    @property
-    def n_units(self) -> int:
-        """Number of rows, or of groups of rows with a label each."""
-        return self.label.n_units
-
-    def values(self, s: SeparableFactor) -> Expression:
-        """What a family's density is asked about, row by row."""
-        return s.rows.arguments[0]
-
-    def columns(self, s: SeparableFactor) -> list[np.ndarray]:
-        """The statistic's columns of a factor."""
-        assert s.cells is not None
-        return [np.asarray(c.value) for c in s.cells.columns]
-
-    def centred(self, s: SeparableFactor) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of vectors as columns about the mean of all that is known; and that mean."""
-        return columns_about(s)
-
-    def under(self, s: SeparableFactor, slot: Expression) -> Expression:
-        """Log density of a factor's rows under the one label that stands at a leaf."""
-        variable = self.label.variable
-        x = substitute(s.rows, {variable: slot, **dict.fromkeys(looked_up(s.rows, variable), slot)})
-        return x if x.ndim else broadcast_to(x, s.rows.shape)  # a single row, in which nothing else has one
 
 
 class Pass:
@@ -240,7 +217,7 @@ class Pass:
         data: AllRows | None = None,
     ):
         self.block = block
-        self.data = data if data is not None else AllRows(block.label)
+        self.data = data if data is not None else AllRows.of(block)
         self.number = number
         self.others = [*block.distribution.accumulators(), *others]
         self.sums = Sums(block.label, block.factors, self.others)
@@ -252,6 +229,8 @@ class Pass:
             s: parameter_tables(s, block.label) for s in block.factors
         }
         self.programs: dict[SeparableFactor, Any] = {}
+        self.n_parts = 1  # stretches of the rows that threads may share out among themselves
+        self.told: list[Any] = []  # keys of what these parts are told
         self.centred: dict[SeparableFactor, tuple[np.ndarray, np.ndarray]] = {}
         self.renumber()
 
@@ -303,6 +282,25 @@ class Pass:
         self.prelude = plan.compiled(prelude, private=True)
         for s, x in row_expressions.items():
             self.programs[s] = plan.compiled([(x, None)], tile_rows=x.shape[0])
+        self._see_parts(plan, [key for _, key in prelude], list(row_expressions.values()))
+
+    def _see_parts(self, plan: Plan, computed: Sequence[Any], rows: Sequence[Expression]) -> None:
+        """What parts of the rows are told: what the prelude computes, and unknowns that row programs look up."""
+        read = dict.fromkeys(x.extra for rows_of in rows for x in rows_of.leaves)
+        read.pop(("component", self), None)  # the kernels say which label it is
+        read |= dict.fromkeys(key for one in self.others for key in one.reads())
+        read |= {POWER_KEY: None} if self.block.tempered else {}
+        self.told = list(dict.fromkeys([*computed, *read]))
+        small = all(plan.layout.places[key][1] < self.data.n_units for key in read)
+        plain = self.block.distribution.expect is None and not self.block.given_others
+        complete = not any(s.gaps is not None for s in self.block.factors)
+        compiled = not any(program.python for program in self.programs.values())
+        self.n_parts = n_parts(self.data.n_units) if small and plain and complete and compiled else 1
+
+    @property
+    def n_logs(self) -> int:
+        """Numbers that add up to the log density of all units in a pass that weighs: one for each unit, or part."""
+        return self.data.n_units if self.n_parts == 1 else self.n_parts
 
     def _hoisted(self, s: SeparableFactor, prelude: list[tuple[Expression, Any]]) -> Expression:
         """The rows' log density as a function of one label, with all that rows share moved to the prelude."""
@@ -337,37 +335,63 @@ class Pass:
 
     def bound(self, chain: Chain) -> BoundPass:
         """The pass over one chain's memory."""
-        hot = self.block.tempered  # the kernel takes these first
-        factors = [self._factor(s, chain) for s in [*hot, *(s for s in self.block.factors if s not in hot)]]
         prelude, length = chain.bound(self.prelude).words
-        units = self.data.n_units
-        streams = chain.row_streams(self.label.node, self.number, units)
-        found = BoundPass.made(
-            factors,
-            self.sums.stretch(chain, self.sums.units),
-            self._others(chain),
-            stream=chain.stream,
-            prelude=prelude,
-            prelude_length=length,
-            units=units,
-            active=0 if self.data.weights is None else address_of(self.data.weights),
-            log_weights=chain.address(("log weights", self)) if self.block.log_weights is not None else 0,
-            out=chain.address(self.label.node),
-            lowest=self.label.lowest,
-            streams=address_of(streams),
-            workspace=chain.address(("workspace", self)),
-            **self._distribution(chain),
-            tempered=len(hot),
-            temperature=chain.address(POWER_KEY) if hot else 0,
-        )
+        labels = {
+            "out": chain.address(self.label.node),
+            "streams": address_of(chain.row_streams(self.label.node, self.number, self.data.n_units)),
+        }
+        found = self.bound_over(chain, self.others, None, prelude=prelude, prelude_length=length, **labels)
+        if self.n_parts > 1:
+            rest = [one for one in self.others if not one.places()]
+            found.divide(
+                InParts(
+                    found.record,
+                    chain,
+                    self.data.n_units,
+                    self.told,
+                    list(self.sums.parts()),
+                    lambda: self._hand(chain, labels),
+                    [(one.kernels.finish.address, self._kept_by(chain, one)) for one in rest if one.kernels.finish],
+                )
+            )
         chain.kept.append(found)
         return found
 
-    def _others(self, chain: Chain) -> list[np.ndarray]:
-        """What else is added up."""
-        found = [(one, one.told(chain)) for one in self.others]
-        chain.kept += [told for _, told in found]
-        return [one.kernels.record(address_of(told), self.sums.stretch(chain, one)) for one, told in found]
+    def _hand(self, chain: Chain, labels: dict[str, int]) -> Hand:
+        """What a thread goes over parts of the rows with; labels stay where the chain has them."""
+        own = Chain(chain.layout, streams.nobody(), chain)
+        adding = [one for one in self.others if one.places()]  # the others look at all labels at once
+        return Hand(self.bound_over(own, adding, None, **labels).record, own, self.told, list(self.sums.parts()))
+
+    def bound_over(
+        self, memory: Chain, others: Sequence[Accumulator], window: Window | None = None, **fields: int
+    ) -> BoundPass:
+        """All that is told of rows, parameters and sums in one memory; rows are the model's, or those in a window."""
+        hot = self.block.tempered  # the kernel takes these first
+        factors = [self._factor(s, memory, window) for s in [*hot, *(s for s in self.block.factors if s not in hot)]]
+        found = BoundPass.made(
+            factors,
+            self.sums.stretch(memory, self.sums.units),
+            [one.kernels.record(self._kept_by(memory, one), self.sums.stretch(memory, one)) for one in others],
+            stream=memory.stream,
+            units=self.data.n_units,
+            active=0 if self.data.weights is None else address_of(self.data.weights),
+            log_weights=memory.address(("log weights", self)) if self.block.log_weights is not None else 0,
+            lowest=self.label.lowest,
+            workspace=memory.address(("workspace", self)),
+            **self._distribution(memory),
+            **fields,
+            tempered=len(hot),
+            temperature=memory.address(POWER_KEY) if hot else 0,
+        )
+        memory.kept.append(found)
+        return found
+
+    def _kept_by(self, memory: Chain, one: Accumulator) -> int:
+        """Address of what an accumulator's kernels are told, which the memory keeps."""
+        told = one.told(memory)
+        memory.kept.append(told)
+        return address_of(told)
 
     def _distribution(self, chain: Chain) -> dict[str, int]:
         """The kernels of the labels' distribution, and what they are told."""
@@ -378,29 +402,30 @@ class Pass:
         kernels = {name: k.address for name in ("ahead", "draw", "expect") if (k := getattr(found, name)) is not None}
         return kernels | ({} if told is None else {"distribution": address_of(told)})
 
-    def _factor(self, s: SeparableFactor, chain: Chain) -> RowFactor:
+    def _factor(self, s: SeparableFactor, chain: Chain, window: Window | None) -> RowFactor:
         """What one factor weighs and adds, in one chain's memory."""
-        found = self._weighed(s, chain).of_units(s.units, self.data.n_units)
+        found = self._weighed(s, chain, window).of_units(s.units, self.data.n_units)
         if s.cells is not None:
-            self._collected(found, s, s.cells, chain)
+            self._collected(found, s, s.cells, chain, window)
         chain.kept += found.kept
         return found
 
-    def _weighed(self, s: SeparableFactor, chain: Chain) -> RowFactor:
+    def _weighed(self, s: SeparableFactor, chain: Chain, window: Window | None) -> RowFactor:
         tables = self.tables[s]
         if tables is None:
             bound = chain.bound(self.programs[s])
             found = RowFactor().by_program(bound.named, chain.address(("component", self)), bound.answer)
             return self._over_values(found, s, chain)
         if s.rows.op == "events":
-            return self._vectors(s, tables, chain)
+            return self._vectors(s, tables, chain, window)
         of_each = (self.label.n_labels,)
         steps = [t.size > 1 or t.shape == of_each for t in tables]
         parameters = [(chain.address(("table", self, s, i)), int(step)) for i, step in enumerate(steps)]
         density = s.rows.extra.density.address
         if self._few(s) is not None:
             return self._over_values(RowFactor().by_density(density, 0, parameters), s, chain)
-        return RowFactor().by_density(density, self._column(self.data.values(s), chain), parameters)
+        x = self._column(self.data.values(s), chain) if window is None else address_of(window.values)
+        return RowFactor().by_density(density, x, parameters)
 
     def _few(self, s: SeparableFactor) -> FewValues | None:
         """The rows' distinct values, where log densities are looked up."""
@@ -412,9 +437,10 @@ class Pass:
             return found
         return found.over_values(few.values, few.numbers, chain.address(("values", self, s)))
 
-    def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain) -> RowFactor:
+    def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain, window: Window | None) -> RowFactor:
         """Rows of vectors: data column by column about a shift, means, matrices, room for the whitened ones."""
         columns, shift = self.centred[s]
+        columns = columns if window is None else window.values
         d = len(columns)
         steps = [size if t.size > size else 0 for t, size in zip(tables, (d, d * d), strict=True)]
         parameters = [(chain.address(("table", self, s, i)), step) for i, step in enumerate(steps)]
@@ -436,14 +462,16 @@ class Pass:
         chain.kept.append(array)
         return address_of(array)
 
-    def _collected(self, found: RowFactor, s: SeparableFactor, cells: Cells, chain: Chain) -> None:
+    def _collected(
+        self, found: RowFactor, s: SeparableFactor, cells: Cells, chain: Chain, window: Window | None
+    ) -> None:
         """Where counts and sums go, and how a row's cell is found."""
         node = s.factor
         vectors = cells.width > 1 or s.rows.op == "events"  # one column, whose sums of squares are products
         if vectors:
             columns = [ColumnSums(chain.view(("sum", node, 0)), chain.view(("square", node, 0)))]
         else:
-            columns = self._columns(s, cells, chain)
+            columns = self._columns(s, cells, chain, self.data.columns(s) if window is None else window.columns)
         found.collects(chain.view(("count", node)), columns, cells.strides[self.label], self.sums.stretch(chain, node))
         if cells.groups is not None and not vectors:
             found.in_groups(cells.groups)
@@ -451,7 +479,9 @@ class Pass:
             if other is not self.label and not vectors:
                 found.beside(chain.address(other.node), stride, other.lowest)
 
-    def _columns(self, s: SeparableFactor, cells: Cells, chain: Chain) -> list[ColumnSums]:
+    def _columns(
+        self, s: SeparableFactor, cells: Cells, chain: Chain, columns: Sequence[np.ndarray]
+    ) -> list[ColumnSums]:
         node, shifts = s.factor, chain.view(("shifts", s.factor))
         shifts[: len(cells.columns)] = [shift.value for shift in cells.sums.shifts]
         return [
@@ -461,7 +491,7 @@ class Pass:
                 column,
                 shifts[j : j + 1],
             )
-            for j, column in enumerate(self.data.columns(s))
+            for j, column in enumerate(columns)
         ]
 
 

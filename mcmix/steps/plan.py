@@ -382,12 +382,16 @@ def _left_out_by_sums(e: Contribution) -> Expression:
     family, x = e.factor.family, e.factor.x
     if family is not None and family.vectors is not None:
         return constant(0.0)  # theirs are complete
+    rows = None if e.factor.column is None else e.factor.column.on_disk
     assert family is not None and family.statistics is not None and x is not None
     known = family.statistics.known
     values = {
         p.name: float(np.unique(e.parameters[p.name].known)[0]) if p.name in known else _ANYWHERE[p.constraint]
         for p in family.parameters
     }
+    if rows is not None:
+        parts = (_left_out(family, values, constant(block.astype(float))) for block in rows.blocks())
+        return constant(sum(float(part.known) for part in parts))
     return _left_out(family, values, x)
 
 

@@ -73,6 +73,10 @@ class Scores(Accumulator):
         """Sums by label, for each number that rows depend on."""
         return {("score", self.s.factor, j): self.label.n_labels for j in range(len(self.entries))}
 
+    def reads(self) -> list[Hashable]:
+        """The unknowns that tell the rows' parameters."""
+        return list(dict.fromkeys(x.extra for own in self.slopes for x in own.leaves if x is not self.slot))
+
     def compile(self, plan: Plan) -> None:
         """The row program of the derivatives."""
         plan.layout.place(self.slot.extra, 1)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from scipy.special import expit, logit
 
 from mcmix.distributions.family import Family
 from mcmix.kernels.base import apart
-from mcmix.steps.passes import AllRows
+from mcmix.steps.all_rows import AllRows
 from mcmix.structure import expression as ex
 from mcmix.structure.by_component import few_values_of
 from mcmix.structure.cells import known_mean, looked_up, rows_with_gaps
@@ -19,14 +15,10 @@ from mcmix.structure.expression import Expression, constant
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import substitute
+from mcmix.structure.streamed import SCALES
 from mcmix.structure.weighted_cells import by_cells
-from mcmix.structure.weighted_rows import SAMPLE, WeightedRows, distinct, quadrature
+from mcmix.structure.weighted_rows import MOST_VALUES, SAMPLE, WeightedRows, distinct, quadrature
 
-_SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "line": (np.asarray, np.asarray),
-    "log": (np.log, np.exp),
-    "logit": (logit, expit),
-}
 NATS, IN_THE_PLANE = 1e-6, 5e-4  # that few rows may be off
 FIRST_LEVEL = 2
 SAVING = 2  # so many times fewer rows are worth it
@@ -98,6 +90,10 @@ class Levels:
     ----------
     x : ndarray, shape (N,)
     family : Family
+    weights : ndarray, shape (N,), optional
+        How many rows each stands for, where it is not one.
+    counted : bool
+        Whether these are numbers of equal rows.
 
     Attributes
     ----------
@@ -107,20 +103,23 @@ class Levels:
         Whether it is by distinct values: there is one level, and nothing to be checked.
     """
 
-    def __init__(self, x: np.ndarray, family: Family):
-        self.x, self.exact, self.why_not = x, False, ""
+    def __init__(self, x: np.ndarray, family: Family, weights: np.ndarray | None = None, counted: bool = False):
+        self.x, self.weights, self.exact, self.why_not = x, weights, False, ""
         self._made: dict[int, tuple[WeightedRows, np.ndarray] | None] = {}
-        if _is_tied(x, family.support.discrete):
+        rows = None
+        if weights is not None and counted and (family.smooth is None or len(x) <= MOST_VALUES):
+            rows = WeightedRows(x, weights, True)
+        elif weights is None and _is_tied(x, family.support.discrete):
             rows = distinct(x)
-            if SAVING * rows.n_rows <= len(x):
-                self.exact, self._made[0] = True, (rows, rows.values)
-                return
+        if rows is not None and (counted or SAVING * rows.n_rows <= len(x)):
+            self.exact, self._made[0] = True, (rows, rows.values)
+            return
         if family.support.discrete:
             self.why_not = "there are too many distinct values"
         elif family.smooth is None:
             self.why_not = f"the log density of {family.name} has kinks"
         else:
-            self._to, self._back = _SCALES[family.smooth]
+            self._to, self._back = SCALES[family.smooth]
             with np.errstate(all="ignore"):
                 self.scaled = np.asarray(self._to(x), dtype=float)
             if not np.isfinite(self.scaled).all():
@@ -138,13 +137,23 @@ class Levels:
         return self._made[number]
 
     def _binned(self, number: int) -> tuple[WeightedRows, np.ndarray] | None:
-        low, high = np.quantile(self.scaled[:: max(1, len(self.scaled) // 10_000)], [0.01, 0.99])
+        low, high = self._spread()
         if not high > low:
             return None
-        rows = quadrature(self.scaled, float(high - low) / (BINS * 2**number))
+        rows = quadrature(self.scaled, float(high - low) / (BINS * 2**number), weights=self.weights)
         if SAVING * rows.n_rows > len(self.x):
             return None
         return WeightedRows(np.asarray(self._back(rows.values), dtype=float), rows.weights, False), rows.values
+
+    def _spread(self) -> tuple[float, float]:
+        """Between what values 98 of 100 rows lie, from some of them."""
+        if self.weights is None:
+            low, high = np.quantile(self.scaled[:: max(1, len(self.scaled) // 10_000)], [0.01, 0.99])
+            return float(low), float(high)
+        order = np.argsort(self.scaled)
+        share = np.cumsum(self.weights[order]) / self.weights.sum()
+        low, high = self.scaled[order][np.searchsorted(share, [0.01, 0.99])]
+        return float(low), float(high)
 
 
 class PlaneLevels:
@@ -204,8 +213,11 @@ class WeightedLevels:
         self.why_not = self._obstacle()
         if not self.why_not:
             rows = block.factors[0].rows
+            whole = AllRows.of(block)
             x = np.asarray(rows.arguments[0].known, dtype=float)
-            self._values: Levels | PlaneLevels = PlaneLevels(x) if rows.op == "events" else Levels(x, rows.extra)
+            self._values: Levels | PlaneLevels = (
+                PlaneLevels(x) if rows.op == "events" else Levels(x, rows.extra, whole.weights, whole.counted)
+            )
             self.why_not, self.exact = self._values.why_not, self._values.exact
             if rows.op == "events":
                 self.nats, self.first = IN_THE_PLANE, 0
@@ -244,6 +256,8 @@ def distinct_rows(block: LabelBlock) -> Weighted | None:
     Numbers of rows by label can then be drawn value by value.
     """
     s = block.factors[0] if len(block.factors) == 1 else None
+    if AllRows.of(block).weights is not None:  # rows on disk are many more than these
+        return None
     if s is None or block.tempered or block.distribution.by_row or block.log_weights is None:
         return None
     plain = s.rows.op == "density" and s.units is None and s.rows.arguments[0].is_constant

@@ -76,6 +76,16 @@ class Column:
         return self.values is self.node.held  # type: ignore[attr-defined]
 
     @property
+    def weights(self) -> np.ndarray | None:
+        """How many rows on disk each value stands for, shape (rows,); None where it is one."""
+        return self.node.row_weights if self.is_own and isinstance(self.node, Stochastic) else None
+
+    @property
+    def on_disk(self) -> Any:
+        """All rows, where the values are some of them to begin with; else None."""
+        return self.node.on_disk if self.is_own and isinstance(self.node, Stochastic) else None
+
+    @property
     def known(self) -> Any:
         """The values as everything computes with them: doubles, or whole numbers as they are.
 

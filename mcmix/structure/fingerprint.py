@@ -106,7 +106,8 @@ def _of_column(column: Column) -> dict[str, Any]:
         values = np.where(missing, np.zeros((), values.dtype), values)
     marks = b"" if missing is None else _of_array(missing)
     gaps = "" if missing is None else f", {int(np.sum(missing))} missing"
-    return {"hash": _hash(_of_array(values), marks).hex(), "is": f"shape {column.shape}{gaps}"}
+    weights = [] if column.weights is None else [_of_array(column.weights)]
+    return {"hash": _hash(_of_array(values), marks, *weights).hex(), "is": f"shape {column.shape}{gaps}"}
 
 
 def _of_expression(x: Expression, hashes: dict[Expression, bytes]) -> bytes:

@@ -139,6 +139,7 @@ class Rows(Mapping[Node, Column]):
         """
         if not isinstance(values, Mapping):
             raise ModelError(f"rows: expected values by name, {{name: array}}, got {type(values).__name__}")
+        self.refuse_weighted("rows")
         changed = {self[key].node: value for key, value in values.items() if self._is_asked(key)}
         return Rows(with_values(c, changed[n]) if n in changed else c for n, c in self.items())
 
@@ -199,6 +200,35 @@ class Rows(Mapping[Node, Column]):
         if not -len(blocks) <= number < len(blocks):
             raise ModelError(f"rows: expected the number of one of {len(blocks)} blocks, got {number}")
         return self.taken(blocks[number])
+
+    def refuse_weighted(self, what: str) -> None:
+        """Refuse rows that stand for many on disk, where rows are needed one by one.
+
+        Raises
+        ------
+        ModelError
+        """
+        names = [c.name for c in self.values() if c.weights is not None]
+        if names:
+            raise ModelError(
+                f"{what}: expected data row by row, got rows that stand for those on disk ({', '.join(names)}); "
+                "mc.classify and mc.predictive take the blocks of a file as new rows, and value=mc.OnDisk(...).read() "
+                "has all rows in memory"
+            )
+
+    def refuse_on_disk(self, what: str) -> None:
+        """Refuse rows that are read from a file in each iteration, where sums over all of them are needed afterwards.
+
+        Raises
+        ------
+        ModelError
+        """
+        names = [c.name for c in self.values() if c.on_disk is not None]
+        if names:
+            raise ModelError(
+                f"{what}: expected data in memory, got rows that stay on disk ({', '.join(names)}); pass "
+                "value=mc.OnDisk(...).read() to have them in memory"
+            )
 
     # ---------------------------------------------------------------- what a model asks
 

@@ -46,6 +46,9 @@ def _look_at(evidence: Contribution, n_labels: int, structure: Structure) -> Non
     if not location.leaves:  # a known location is met by no value by chance alone
         return
     values, counts = np.unique(x.known, return_counts=True)
+    column = evidence.factor.column
+    if column is not None and column.weights is not None and column.node.rows_counted:  # type: ignore[attr-defined]
+        counts = column.weights[np.argsort(x.known)].astype(int)
     for node, leaf in structure.recording.leaves.items():
         link = power(parameter, structure.recording.values[node], leaf)
         if link is None or not isinstance(node, Distribution):

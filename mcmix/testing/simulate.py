@@ -108,6 +108,7 @@ def refuse_model(model: Model) -> None:
     if model.potentials:
         names = ", ".join(p.name for p in model.potentials)
         raise ModelError(f"the test expects a model without potentials (they cannot be drawn from), got {names}")
+    Rows.of(model).refuse_weighted("the test")
     gaps = [n.name for n in model.data_nodes if n.mask is not None]
     if gaps:
         raise ModelError(f"the test expects data without missing entries, got some in {', '.join(gaps)}")

@@ -103,6 +103,7 @@ def label_twin(m: MCMC, model: Any = None) -> TwinResult:
     >>> mcmix.testing.label_twin(m)
     <label twin: passed, 0 of 8 labels differ, 0 near a boundary>
     """
+    m.rows.refuse_weighted("the twin")
     steps = [s for s in m.assembled.steps if s.label_pass is not None]
     if not steps:
         raise ModelError("the twin expects a sampler with a label update, got none; m.explain() says how labels move")

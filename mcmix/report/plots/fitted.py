@@ -85,6 +85,8 @@ def density(
 
 
 def _observed(m: Any, name: str | None) -> tuple[str, np.ndarray]:
+    if (rows := getattr(m, "rows", None)) is not None:  # what only looks like a sampler has none
+        rows.refuse_weighted("a picture of the data")
     observed = m.observed_data()
     if name is None and len(observed) != 1:
         raise ModelError(f"say which observed node to draw: expected one of {', '.join(observed) or 'nothing'}")
