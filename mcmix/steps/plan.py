@@ -272,11 +272,10 @@ def _place_sums(compiled: CompiledModel) -> None:
     """Before any program is compiled: conjugate steps read what the label updates leave here."""
     passes = {p.label: p for p in compiled.label_passes}
     for step in compiled.steps:
+        step.given_passes(passes)
         for one in step.accumulators():
             if one not in passes[one.label].others:
                 passes[one.label].also(one)
-    for step in compiled.steps:
-        step.given_passes(passes)
     for label_pass in passes.values():
         label_pass.place_sums(compiled.plan)
 
@@ -446,8 +445,7 @@ def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:
     for step in compiled.steps:
         for key in step.counters():
             compiled.segments.append(Segment(step.variables[0].name, key, (2,), kind="counter"))
-        for name, key in step.statistics().items():
-            compiled.segments.append(Segment(name, key, (), dtype=int, kind="statistic"))
+        compiled.segments += [Segment(n, key, (), dtype=int, kind="statistic") for n, key in step.statistics().items()]
     compiled.record = compiled.plan.compiled(outputs)
 
 
