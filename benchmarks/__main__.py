@@ -21,6 +21,7 @@ from benchmarks import (
     race,
     stored,
     threads,
+    unknown_number,
     written,
 )
 
@@ -46,6 +47,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "families": lambda: families.families(20_000 if quick else 100_000),
         "ten": lambda: measure.ten(2 if quick else 10),
         "stored": lambda: stored.stored(quick),
+        "unknown": lambda: unknown_number.unknown_number(quick),
         "on_disk": lambda: on_disk.on_disk(quick),
         "threads": lambda: threads.threads(quick),
         "starts": measure.starts,

@@ -48,6 +48,7 @@ from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.normal_pairs import NormalGamma, NormalWishart
+from mcmix.nodes.number_of_components import NumberOfComponents
 from mcmix.nodes.operators import Index
 from mcmix.nodes.stick_breaking import StickBreaking
 from mcmix.nodes.stochastic import Stochastic
@@ -161,6 +162,7 @@ _LATER = {
     "evidence": ("mcmix.api.evidence", "evidence"),
     "from_draws": ("mcmix.api.from_draws", "from_draws"),
     "predictive": ("mcmix.api.predictive", "predictive"),
+    "posterior_components": ("mcmix.api.posterior_components", "posterior_components"),
     "prior_components": ("mcmix.api.prior_components", "prior_components"),
     "refit": ("mcmix.api.refit", "refit"),
     "relabel": ("mcmix.api.relabel", "relabel"),
@@ -207,15 +209,15 @@ __all__ = [
     "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "MarginalMove", "McmixError", "Metropolis",
     "Mixture", "Model", "ModelError", "Multinomial", "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial",
     "NoStepper",
-    "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "OnDisk", "PDMatrixMetropolis", "Poisson",
-    "Posterior",
+    "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "NumberOfComponents", "OnDisk",
+    "PDMatrixMetropolis", "Poisson", "Posterior",
     "Potential", "SkewNormal", "Slicer", "StepMethod", "StickBreaking", "Stochastic",
     "Store", "StudentT", "SupportError", "Tempering",
     "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
     "adjusted_rand", "circ_var_names", "classify", "compare", "deterministic", "equal", "errors", "evidence",
     "from_draws", "from_scipy", "load",
-    "observed", "occupied", "partition", "pfunc", "plots", "potential", "predictive",
+    "observed", "occupied", "partition", "pfunc", "plots", "posterior_components", "potential", "predictive",
     "prior_components", "refit", "relabel", "resume",
     "robust_init", "sensitivity", "similarity", "steps", "stochastic", "variation_of_information",
 ]  # fmt: skip

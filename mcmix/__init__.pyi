@@ -24,6 +24,7 @@ from mcmix.api.partitions import partition as partition
 from mcmix.api.partitions import similarity as similarity
 from mcmix.api.partitions import variation_of_information as variation_of_information
 from mcmix.api.posterior import Posterior as Posterior
+from mcmix.api.posterior_components import posterior_components as posterior_components
 from mcmix.api.predictive import predictive as predictive
 from mcmix.api.prior_components import prior_components as prior_components
 from mcmix.api.refit import refit as refit
@@ -63,6 +64,7 @@ from mcmix.nodes.model import Model as Model
 from mcmix.nodes.node import Node as Node
 from mcmix.nodes.normal_pairs import NormalGamma as NormalGamma
 from mcmix.nodes.normal_pairs import NormalWishart as NormalWishart
+from mcmix.nodes.number_of_components import NumberOfComponents as NumberOfComponents
 from mcmix.nodes.operators import Index as Index
 from mcmix.nodes.stick_breaking import StickBreaking as StickBreaking
 from mcmix.nodes.stochastic import Stochastic as Stochastic
@@ -80,6 +82,7 @@ from mcmix.steps.methods import NoStepper as NoStepper
 from mcmix.steps.methods import PDMatrixMetropolis as PDMatrixMetropolis
 from mcmix.steps.methods import Slicer as Slicer
 from mcmix.steps.own import StepMethod as StepMethod
+from mcmix.structure.on_disk import OnDisk as OnDisk
 
 Parameter: TypeAlias = Node | ArrayLike | Sequence[Any]
 Size: TypeAlias = int | Sequence[int]

@@ -57,6 +57,7 @@ def facts_of(m: PosteriorDraws, proposed: bool = True) -> Facts:
         simplexes=frozenset(n.name for n in compiled.model.stochastics if is_log_kept(n)),
         acceptance=_acceptance(compiled, proposed),
         thin=m.lengths[2],
+        come_and_go=of_no_fixed_number(m),
     )
 
 
@@ -66,8 +67,16 @@ def _label_vectors(compiled: CompiledModel) -> list[LabelVector]:
 
 def _label_facts(label: LabelVector, roles: LabelRoles) -> LabelFacts:
     if not roles.permutable:
-        return LabelFacts(label.lowest, label.known_counts)
-    return LabelFacts(label.lowest, label.known_counts, roles.tables, roles.complements, roles.classes)
+        return LabelFacts(label.lowest, label.known_counts, number=roles.number)
+    return LabelFacts(label.lowest, label.known_counts, roles.tables, roles.complements, roles.classes, roles.number)
+
+
+def of_no_fixed_number(m: PosteriorDraws) -> frozenset[str]:
+    """Variables by component of which there is no fixed number, and functions of these: no entry keeps a meaning."""
+    roles = roles_of(m)
+    vectors = [v for v in _label_vectors(m.assembled) if roles[v.node.name].number]
+    labels = {v.node.name: _label_facts(v, roles[v.node.name]) for v in vectors}
+    return frozenset(_nameless(m.assembled, labels) - set(labels))
 
 
 def _nameless(compiled: CompiledModel, labels: dict[str, LabelFacts]) -> set[str]:

@@ -11,6 +11,8 @@ from unicodedata import category, normalize
 import numpy as np
 
 from mcmix._version import __version__
+from mcmix.api.diagnosis import of_no_fixed_number
+from mcmix.api.given_clusters import with_a_meaning
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.sources import NAMES, SEED, is_sampler, opened
 from mcmix.api.symmetries import roles_of
@@ -26,6 +28,8 @@ from mcmix.traces.memory import Draws
 
 PRIOR_DRAWS = 500
 
+
+Groups = dict[str, dict[str, np.ndarray]]
 
 REPLICATES = 1000  # of the data, unless the caller says how many
 MOST_BYTES = 2**30  # of a log likelihood that nobody gave a size to
@@ -56,10 +60,20 @@ def exported(m: PosteriorDraws, draws: Draws, wanted: Wanted) -> Any:
         groups["posterior_predictive"] = found
     if wanted.prior:
         groups |= _prior(m, draws)
+    groups = _with_a_meaning(m, draws, groups)
     told = named(m, groups, m.seed_sequence, {"sampling_time": m.sampling_seconds})
     return arviz_bridge.to_inference_data(
         told.groups, told.dims, told.coords, told.attributes, told.own_dims, own_coords
     )
+
+
+def _with_a_meaning(m: PosteriorDraws, draws: Draws, groups: Groups) -> Groups:
+    """Groups without variables of components of which there is no fixed number."""
+    gone = of_no_fixed_number(m)
+    if not gone:
+        return groups
+    with_a_meaning(list(draws.variables), gone, False, "to_arviz")
+    return {g: {n: x for n, x in arrays.items() if n not in gone} for g, arrays in groups.items()}
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def _places(out: Buffers) -> dict[str, tuple[int, int, str]]:
     at = 0
     for s in out.segments:
         gaps = isinstance(s.key, Stochastic) and s.key.mask is not None
-        if s.kind != "counter" and not gaps:
+        if s.kind in ("log density", "variable") and not gaps:
             found["lp" if s.kind == "log density" else s.name] = at, s.size, s.kind
         at += s.size
     return found

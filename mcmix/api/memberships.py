@@ -11,6 +11,7 @@ from scipy.special import xlogy
 
 from mcmix.api.arguments import at_least_one, roles_from
 from mcmix.api.foreign import posterior_of
+from mcmix.api.given_clusters import INSTEAD, refuse_varying
 from mcmix.api.partitions import row_labels, row_labels_in
 from mcmix.api.relabel import (
     MOST_TOLD,
@@ -212,6 +213,7 @@ def _of_sampler(
 ) -> Memberships:
     kept = m.draws(calls)
     vector = _vector(m, label)
+    refuse_varying([roles_of(m)[vector.node.name]], "classify", INSTEAD)
     roles = wished(roles_of(m)[vector.node.name], over_all)
     shape = (kept.n_chains, kept.n_draws)
     order, how = _names(_components(m, kept, roles), roles, shape, method, _pinned(vector.known_counts))

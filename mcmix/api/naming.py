@@ -61,6 +61,20 @@ def draws_for_tables(m: PosteriorDraws, draws: Draws) -> tuple[Draws, str]:
     return found.changed({**found.variables, **_as_kept(again, draws)}), _said(how, left)
 
 
+Renamed = tuple[Draws, Draws, str]  # draws, the same under one name for each component, how
+
+
+def named_once(
+    m: PosteriorDraws, draws: Draws, names: Iterable[str], before: Renamed | None
+) -> tuple[Renamed | None, tuple[Draws, str]]:
+    """Draws in which some variables have one name throughout, and how; what was found before is not sought again."""
+    if not nameless(m, draws, names):
+        return before, (draws, "")
+    if before is None or before[0] is not draws:
+        before = draws, *draws_for_tables(m, draws)
+    return before, before[1:]
+
+
 def _switched(m: PosteriorDraws, draws: Draws) -> bool:
     """Whether labels switched, or whether that cannot be seen: the test of the verdict."""
     labels = [label for label in facts_of(m).labels.values() if label.exchangeable]
@@ -91,4 +105,4 @@ def _said(how: Sequence[Named], left: Sequence[str]) -> str:
     return told + (f"; as sampled: {', '.join(left)}" if left else "")
 
 
-__all__ = ["draws_for_tables", "nameless"]
+__all__ = ["draws_for_tables", "named_once", "nameless"]

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from mcmix.api.compare import Comparison
+from mcmix.api.diagnosis import of_no_fixed_number
 from mcmix.api.groups import Groups
-from mcmix.api.in_words import MOST_COLUMNS, doubtful, groups_table, profile_table
+from mcmix.api.in_words import MOST_COLUMNS, doubtful, groups_table, percent, profile_table
 from mcmix.api.missing_cells import missing_cells
 from mcmix.api.partitions import Partition, occupied, partition, similarity
 from mcmix.api.picture_words import about_columns, about_density, about_occupied, about_partition, about_posterior
+from mcmix.api.posterior_components import posterior_components
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.relabelled_draws import Named
 from mcmix.api.symmetries import roles_of
@@ -31,6 +33,7 @@ SMALL_DOTS = 160  # for each inch, of small figures
 MOST_ROWS = 400  # in the picture of similarities; more are thinner than a dot
 MOST_SUMMARISED = 60  # elements of a variable in the table of the posterior
 MOST_PARTED = 20_000  # units of which a partition is searched: the search costs units times draws
+SEEN = 0.0005  # probability from which a number of groups has a row
 MOST_PANELS = 3  # columns of which there is a density each
 MOST_SHOWN = 12  # columns in the table of groups; all are in a folded one
 MOST_COMPARED = 100  # columns of data whose parameters are drawn from their prior
@@ -171,6 +174,8 @@ def _profile(groups: Groups) -> Attempt:
 def groups_section(told: Told, why_none: str) -> Section:
     """Shares, typical values and spreads."""
     groups = told.groups
+    if groups is None and told.m.assembled.structure.numbers:
+        return _numbers(told)
     if groups is None:
         return Section("Groups", [f"Groups are not told: {why_none}"] if why_none else [])
     said = []
@@ -189,6 +194,22 @@ def groups_section(told: Told, why_none: str) -> Section:
     rest = [Section("All columns", table=frame)] if len(frame) > MOST_SHOWN else []
     by_column = Section(several if rest else several.replace(" that tell the groups apart best", ""), table=shown)
     return Section("Groups", said, table, details=rest, below=by_column)
+
+
+def _numbers(told: Told) -> Section:
+    """How many groups there are, where that is an unknown of the model."""
+    found = posterior_components(told.m, calls=told.calls)
+    kept = np.flatnonzero(np.maximum(found.components, found.clusters) >= SEEN)
+    frame = found.to_frame()[["number", "clusters", "clusters_prior", "components", "prior", "log_evidence"]]
+    said = (
+        f"Their number is an unknown of the model. Most often {found.most_clusters} of them hold rows "
+        f"({percent(found.clusters.max())} of the draws). Groups of a varying number have no names that last; which "
+        "rows belong together is below, under Partition."
+    )
+    caption = "The number of groups with rows, and that of the model's components: bars after the data, lines before."
+    words = about_occupied(np.concatenate([[0.0], found.clusters]))
+    pictures, missing = _tried([Attempt(lambda: plots.posterior_components(found), caption, words)])
+    return Section("Groups", [said, *missing], frame.iloc[: int(kept.max()) + 1].set_index("number"), pictures)
 
 
 def sure_section(told: Told) -> Section:
@@ -269,6 +290,7 @@ def _posterior(told: Told) -> Section:
     """The table of the parameters, under one name for each component, then how they were named."""
     m, names = told.m, told.names
     apart = {n.name for n in m.assembled.labels} | set(told.data)  # labels, and missing entries of data
+    apart |= of_no_fixed_number(m)  # such components have no names
     reported = [n for n, x in names.kept.variables.items() if n not in apart and x[0, 0].size <= MOST_SUMMARISED]
     table = summary_frame(names.kept, reported) if reported else None
     attempts: list[Attempt] = []

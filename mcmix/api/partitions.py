@@ -347,14 +347,14 @@ def _of_sampler(m: Any, label: str | None, calls: str, what: str) -> np.ndarray:
     node = nodes[0] if label is None else named.get(label)
     if node is None:
         raise ModelError(f"{what}: label= expected one of {', '.join(map(repr, named))}, got {label!r}")
-    found = _kept_or_drawn(m, kept, node, what)
+    found = kept_or_drawn(m, kept, node, what)
     if node.mask is None:
         return compact(found)
     column = m.rows[node]
     return _completed(found, np.ravel(column.known), np.ravel(column.missing))
 
 
-def _kept_or_drawn(m: Any, kept: Draws, node: Stochastic, what: str) -> np.ndarray:
+def kept_or_drawn(m: Any, kept: Draws, node: Stochastic, what: str) -> np.ndarray:
     """Draws of the unknown labels; where they were not kept, drawn again given all else."""
     if node.name in kept.variables:
         return kept.variables[node.name].reshape(-1, kept.variables[node.name].shape[-1])

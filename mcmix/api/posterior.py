@@ -10,6 +10,7 @@ import numpy as np
 
 from mcmix.api import diagnosis
 from mcmix.api.arguments import at_least_one, checked_flag, listed
+from mcmix.api.given_clusters import refuse_names, with_a_meaning
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.errors import ModelError
 from mcmix.nodes.node import Node
@@ -49,6 +50,7 @@ class Posterior(PosteriorDraws):
     """
 
     _kind = "Posterior"
+    _come_and_go = property(diagnosis.of_no_fixed_number)
     _seen: tuple[Draws, Diagnosis] | None = None
     _renamed: tuple[Draws, Draws, str] | None = None  # draws, the same under one name for each component, how
 
@@ -253,7 +255,7 @@ class Posterior(PosteriorDraws):
         Raises
         ------
         ModelError
-            If a variable is not there, or its draws were not kept.
+            If a variable is not there, its draws were not kept, or it is of components of an unknown number.
 
         Examples
         --------
@@ -271,7 +273,10 @@ class Posterior(PosteriorDraws):
         )
         if not names:
             raise ModelError("summary: only labels were sampled; look at memberships()")
-        shown, said = self._named(draws, names) if checked_flag(relabel, "relabel") else (draws, "")
+        if not checked_flag(relabel, "relabel"):
+            return frames.summary_frame(draws, names, alpha=alpha)
+        names = with_a_meaning(names, self._come_and_go, variables is not None, "summary")
+        shown, said = self._named(draws, names)
         table = frames.summary_frame(shown, names, alpha=alpha)
         if said:
             table.attrs["relabelling"] = said
@@ -280,13 +285,10 @@ class Posterior(PosteriorDraws):
 
     def _named(self, draws: Draws, names: Sequence[str]) -> tuple[Draws, str]:
         """Draws under one name for each component, where some of these variables have none, and what to say of it."""
-        from mcmix.api.naming import draws_for_tables, nameless
+        from mcmix.api.naming import named_once
 
-        if not nameless(self, draws, names):
-            return draws, ""
-        if self._renamed is None or self._renamed[0] is not draws:
-            self._renamed = draws, *draws_for_tables(self, draws)
-        return self._renamed[1:]
+        self._renamed, found = named_once(self, draws, names, self._renamed)
+        return found
 
     def memberships(self, new: Any = None, at_most: int = 1000, *, label: Any = None, name: Any = None) -> np.ndarray:
         """Posterior probability of each component for each unit, or for new rows.
@@ -329,6 +331,7 @@ class Posterior(PosteriorDraws):
         if isinstance(new, (str, Node)):
             new, label = None, new
         node = self._label(name if label is None else label, "memberships")
+        refuse_names(self, node, "memberships")
         if new is not None:
             return predictive_density.memberships(self.assembled, self.draws(), new, node, at_most)
         nodes = self.assembled.labels
@@ -490,8 +493,7 @@ class Posterior(PosteriorDraws):
             return shown(self)
         seen = self._at_a_glance()
         table = seen.table.iloc[:MOST_SHOWN, 1:]
-        columns: dict[str, list[Any]] = {"quantity": table.index.tolist()}
-        columns |= {str(name): table[name].tolist() for name in table}
+        columns = {"quantity": table.index.tolist(), **{str(name): table[name].tolist() for name in table}}
         return shown(self, columns, *seen.verdict.splitlines())
 
 

@@ -85,6 +85,10 @@ class PosteriorWithoutModel(Posterior):
         """
         return diagnosed(self.draws(calls), self._facts, in_full=True)
 
+    @property
+    def _come_and_go(self) -> frozenset[str]:
+        return self._facts.come_and_go
+
     def _named(self, draws: Draws, names: Sequence[str]) -> tuple[Draws, str]:
         """Draws under one name for each component, where some of these variables have none, and what to say of it."""
         if not set(names) & self._facts.nameless or not set(draws.variables) & self._labels:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mcmix.api.arguments import at_least_one
 from mcmix.errors import ModelError
+from mcmix.nodes.component_priors import at_or_below_zero, is_number, named, prior_on_number, shown_in_short
 from mcmix.notebook import MOST_SHOWN, shown
 from mcmix.report.frames import table_frame
 from mcmix.report.partitions.block_priors import LARGEST, LEAST, Finite, Process, averaged
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 WHAT = "prior_components"
-TAIL = 1e-12  # of a prior on the number of components, that is left out
-MOST_COMPONENTS = 100_000
 FIRST_LOOK = 64  # clusters, where nobody says how many
 
 
@@ -89,7 +88,7 @@ class PriorComponents:
         >>> prior_components(100, concentration=1.0).quantile(0.5)
         5
         """
-        if not (_is_number(probability) and 0.0 < probability < 1.0):
+        if not (is_number(probability) and 0.0 < probability < 1.0):
             raise ModelError(f"quantile: expected a probability in (0, 1), got {probability!r}")
         at = int(np.searchsorted(self.probabilities.cumsum(), probability * (1.0 - 1e-14)))
         if at == len(self.clusters) and self.beyond:
@@ -120,7 +119,7 @@ class PriorComponents:
         >>> prior_components(100, concentration=1.0).interval(0.9)
         (2, 8)
         """
-        if not (_is_number(probability) and 0.0 < probability < 1.0):
+        if not (is_number(probability) and 0.0 < probability < 1.0):
             raise ModelError(f"interval: expected a probability in (0, 1), got {probability!r}")
         return self.quantile(0.5 - 0.5 * probability), self.quantile(0.5 + 0.5 * probability)
 
@@ -269,7 +268,7 @@ def _negligible(n: int) -> float:
 
 def _average(concentration: Any) -> Callable[[Any], tuple[np.ndarray, float]]:
     """What makes probabilities of those under each concentration, with an error."""
-    if _is_number(concentration):
+    if is_number(concentration):
         if not 0.0 < concentration < np.inf:
             raise ModelError(f"{WHAT}: concentration expected a positive finite number, got {concentration!r}")
         value = np.clip([float(concentration)], LEAST, LARGEST)
@@ -277,12 +276,12 @@ def _average(concentration: Any) -> Callable[[Any], tuple[np.ndarray, float]]:
     if not all(hasattr(concentration, name) for name in ("ppf", "isf", "cdf", "pdf")):
         raise ModelError(
             f"{WHAT}: concentration expected a positive number or a frozen continuous scipy.stats distribution, such "
-            f"as scipy.stats.gamma(2, scale=0.5), got {_shown(concentration)}"
+            f"as scipy.stats.gamma(2, scale=0.5), got {shown_in_short(concentration)}"
         )
-    below = _at_or_below_zero(concentration, "concentration")
+    below = at_or_below_zero(concentration, f"{WHAT}: concentration")
     if not below <= 1e-12:
         raise ModelError(
-            f"{WHAT}: concentration expected a prior on the positive numbers, got {_name(concentration)} with "
+            f"{WHAT}: concentration expected a prior on the positive numbers, got {named(concentration)} with "
             f"probability {below:.3g} at or below 0; choose one on (0, inf), such as scipy.stats.gamma"
         )
 
@@ -291,14 +290,14 @@ def _average(concentration: Any) -> Callable[[Any], tuple[np.ndarray, float]]:
         found = np.empty(len(lower))
         found[left], found[~left] = concentration.ppf(lower[left]), concentration.isf(upper[~left])
         if not (found >= -1e-12).all():
-            raise ModelError(f"{WHAT}: concentration expected a prior with quantiles, {_name(concentration)} has none")
+            raise ModelError(f"{WHAT}: concentration expected a prior with quantiles, {named(concentration)} has none")
         return found
 
     return lambda probabilities: averaged(probabilities, quantile)
 
 
 def _checked_prior(n: int, components: Any, discount: Any, dynamic: Any) -> Process | Finite:
-    if not (_is_number(discount) and 0.0 <= discount < 1.0):
+    if not (is_number(discount) and 0.0 <= discount < 1.0):
         raise ModelError(f"{WHAT}: discount expected a number in [0, 1), got {discount!r}")
     if not isinstance(dynamic, (bool, np.bool_)):
         raise ModelError(f"{WHAT}: dynamic expected True or False, got {dynamic!r}")
@@ -311,78 +310,8 @@ def _checked_prior(n: int, components: Any, discount: Any, dynamic: Any) -> Proc
             f"{WHAT}: expected discount=0 where components are counted, got {discount!r}; leave components= out for a "
             "Pitman-Yor process"
         )
-    numbers, weights = _prior_on_number(components)
+    numbers, weights = prior_on_number(components, f"{WHAT}: components")
     return Finite(n, numbers, weights, bool(dynamic))
-
-
-def _prior_on_number(components: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of components that have a probability, and these."""
-    if isinstance(components, (int, np.integer)) and not isinstance(components, bool):
-        return np.array([at_least_one(components, "components", WHAT)]), np.ones(1)
-    weights = _of_distribution(components) if hasattr(components, "pmf") else _of_sequence(components)
-    kept = np.flatnonzero(weights)
-    return kept + 1, weights[kept]
-
-
-def _of_sequence(components: Any) -> np.ndarray:
-    try:
-        weights = np.asarray(components, dtype=float)
-    except (TypeError, ValueError):
-        weights = np.zeros(())
-    if weights.ndim != 1 or not weights.size:
-        raise ModelError(
-            f"{WHAT}: components expected a whole number, probabilities of 1, 2, .. components or a frozen discrete "
-            f"scipy.stats distribution, got {_shown(components)}"
-        )
-    if not (np.isfinite(weights) & (weights >= 0.0)).all():
-        bad = int(np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))[0])
-        raise ModelError(
-            f"{WHAT}: components expected finite probabilities of at least 0, got {weights[bad]} for {bad + 1}"
-        )
-    total = float(weights.sum())
-    if abs(total - 1.0) > 1e-9:
-        advice = "divide them by their sum" if total > 0.0 else "give some number a probability"
-        raise ModelError(f"{WHAT}: components expected probabilities that sum to 1, got a sum of {total:.6g}; {advice}")
-    return weights / total
-
-
-def _of_distribution(components: Any) -> np.ndarray:
-    """Probabilities of 1, 2, .. but for the last 1e-12."""
-    name = _name(components)
-    below = _at_or_below_zero(components, "components")
-    if not below <= TAIL:
-        raise ModelError(
-            f"{WHAT}: components expected a prior on 1, 2, .., got {name} with probability {below:.3g} at or below 0; "
-            f"shift it with loc=1, as in scipy.stats.poisson(3, loc=1)"
-        )
-    last = FIRST_LOOK
-    while True:
-        weights = np.asarray(components.pmf(np.arange(1, last + 1)), dtype=float)
-        total = float(weights.sum())
-        if 1.0 - total < TAIL or components.sf(last) < TAIL:
-            break
-        if last >= MOST_COMPONENTS:
-            raise ModelError(
-                f"{WHAT}: components expected a prior with all but 1e-12 of its probability on up to "
-                f"{MOST_COMPONENTS} components, got {name} with {1.0 - total:.3g} beyond; pass an array of "
-                "probabilities of 1, 2, .. that ends where you want, divided by its sum"
-            )
-        last = min(4 * last, MOST_COMPONENTS)
-    if not (weights >= 0.0).all() or abs(total - 1.0) > 1e-6:
-        raise ModelError(
-            f"{WHAT}: components expected probabilities of 1, 2, .. that sum to 1, got {name} with {total:.6g}"
-        )
-    needed = 1 + int(np.argmax(weights.cumsum() >= total - TAIL))
-    return weights[:needed] / weights[:needed].sum()
-
-
-def _at_or_below_zero(distribution: Any, role: str) -> float:
-    """The probability of what cannot be, or a refusal of what is not one distribution."""
-    below = np.asarray(distribution.cdf(0), dtype=float)
-    if below.ndim or np.isnan(below):
-        came = "parameters that it does not take" if not below.ndim else f"an array of them, of shape {below.shape}"
-        raise ModelError(f"{WHAT}: {role} expected one distribution, got {_name(distribution)} with {came}")
-    return float(below)
 
 
 def _number(prior: Process | Finite) -> np.ndarray | None:
@@ -394,7 +323,7 @@ def _number(prior: Process | Finite) -> np.ndarray | None:
 
 
 def _in_words(prior: Process | Finite, components: Any, concentration: Any) -> str:
-    by = f"{concentration:.6g}" if _is_number(concentration) else _name(concentration)
+    by = f"{concentration:.6g}" if is_number(concentration) else named(concentration)
     if isinstance(prior, Process):
         if prior.discount:
             return f"Pitman-Yor process with concentration {by} and discount {prior.discount:.6g}"
@@ -404,30 +333,12 @@ def _in_words(prior: Process | Finite, components: Any, concentration: Any) -> s
         count = int(prior.numbers[0])
         return f"{count} component{'s' if count > 1 else ''} with concentration {by}"
     kind = "dynamic" if prior.dynamic else "static"
-    of = _name(components) if hasattr(components, "pmf") else f"with a prior on 1 to {prior.numbers[-1]}"
+    of = named(components) if hasattr(components, "pmf") else f"with a prior on 1 to {prior.numbers[-1]}"
     return f"{kind} mixture of finite mixtures, components {of}, concentration {by}"
 
 
 def _units(n: int) -> str:
     return f"{n} unit{'s' if n > 1 else ''}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
-def _name(distribution: Any) -> str:
-    """How a frozen distribution was written, as far as it says."""
-    family = getattr(getattr(distribution, "dist", None), "name", None)
-    if not isinstance(family, str):
-        return type(distribution).__name__
-    keywords = [f"{k}={v!r}" for k, v in getattr(distribution, "kwds", {}).items()]
-    return f"{family}({', '.join([*map(repr, getattr(distribution, 'args', ())), *keywords])})"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else type(value).__name__
 
 
 __all__ = ["PriorComponents", "prior_components"]

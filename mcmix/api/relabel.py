@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.api.arguments import at_least_one
 from mcmix.api.export import Wanted, exported
+from mcmix.api.given_clusters import INSTEAD, given_clusters, refuse_varying, varying
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.sources import Source, elsewhere, is_sampler, names_in_container, opened, roles_elsewhere
 from mcmix.api.symmetries import roles_of, rows_in
@@ -22,6 +24,7 @@ from mcmix.report.labels.roles import LabelRoles
 from mcmix.report.labels.trading import trades
 from mcmix.sampling.label_draws import BUDGET, can_draw_labels, drawn_labels, label_bytes
 from mcmix.sampling.pointwise import shares_of
+from mcmix.screen import say
 from mcmix.steps.plan import CompiledModel
 from mcmix.traces.memory import Draws
 
@@ -40,6 +43,7 @@ def relabel(
     label: str | None = None,
     compare: Sequence[str] = (),
     within: str = "classes",
+    clusters: int | None = None,
     vars: Mapping[str, Any] | None = None,
     calls: str = "last",
 ) -> Any:
@@ -65,6 +69,9 @@ def relabel(
     within : {"classes", "all"}
         Where likelihood and priors treat only some components alike (differing priors, labels known for some units),
         these change places among themselves; with ``"all"``, any with any.
+    clusters : int, optional
+        Where the number of components is unknown, and only then: look at the draws with so many clusters, and at the
+        components that hold units in these. Without it such draws are refused: of a varying number none keeps its name.
     vars : mapping, optional
         For draws from elsewhere: ``"labels"``, the name of the labels, or None; ``"components"``, names of variables
         whose first axis is the component; ``"weights"``, theirs; ``"data"``, rows that the labels part; and
@@ -103,6 +110,8 @@ def relabel(
     [0, 9]
     """
     known_method(method)
+    if clusters is not None:
+        at_least_one(clusters, "clusters", "relabel")
     compare = [compare] if isinstance(compare, str) else list(compare)
     unknown = [m for m in compare if m not in METHODS]
     if unknown:
@@ -113,7 +122,11 @@ def relabel(
     if is_sampler(draws):
         if vars is not None:
             raise ModelError("relabel: vars= is for draws without a model; a sampler knows its own, expected none")
+        if clusters is not None:
+            return _of_clusters(draws, draws.draws(calls), wanted, label, clusters)
         return _of_sampler(draws, draws.draws(calls), wanted, label)
+    if clusters is not None:
+        raise ModelError("relabel: clusters= is for a sampler whose number of components is unknown, expected none")
     return _of_source(opened(draws, "relabel"), wanted, label, vars)
 
 
@@ -157,6 +170,7 @@ def chosen_roles(roles: Mapping[str, LabelRoles], label: str | None, over_all: b
         listed = ", ".join(map(repr, roles)) or "no label vector"
         raise ModelError(f"{what}: label= expected one of {listed}, got {label!r}")
     asked = [wished(r, over_all) for r in roles.values() if label in (None, r.name)]
+    refuse_varying(asked, what, INSTEAD)
     found = [r for r in asked if r.permutable]
     if not found:
         raise ModelError(f"{what}: {why_none(asked)}")
@@ -178,6 +192,20 @@ def names_in(c: Components, roles: LabelRoles, shape: tuple[int, int], wish: Wis
 
 
 # -------------------------------------------------------------------- a sampler's own draws
+
+
+def _of_clusters(m: PosteriorDraws, draws: Draws, wish: Wish, label: str | None, clusters: int) -> Any:
+    """The clusters of the draws that have so many, under one name each."""
+    roles = varying(m, label)
+    if roles is None:
+        raise ModelError(
+            "relabel: clusters= is for an unknown number of components (mc.NumberOfComponents); here it is known, "
+            "expected none"
+        )
+    found = given_clusters(m, draws, roles, clusters)
+    say(f"relabel: {found.share:.1%} of the draws have {clusters} clusters", error=True)
+    source = opened(found.variables, "relabel")
+    return source.container if clusters == 1 else _of_source(source, wish, roles.name, found.roles)
 
 
 def _of_sampler(m: PosteriorDraws, draws: Draws, wish: Wish, label: str | None) -> Any:

@@ -19,10 +19,12 @@ def roles_of(m: Any) -> dict[str, LabelRoles]:
     compiled: CompiledModel = m.assembled
     blocks = {b.label.node.name: b for b in compiled.label_blocks}
     data = {name: [n.name for n in _data_nodes(b, compiled)] for name, b in blocks.items()}
-    return {name: _roles(t, data.get(name, [])) for name, t in compiled.component_tables.items()}
+    numbers = {n.block.label.node.name: n.node.name for n in compiled.structure.numbers}
+    tables = compiled.component_tables
+    return {name: _roles(t, data.get(name, []), numbers.get(name, "")) for name, t in tables.items()}
 
 
-def _roles(tables: ComponentTables, data: list[str]) -> LabelRoles:
+def _roles(tables: ComponentTables, data: list[str], number: str) -> LabelRoles:
     """Component tables by name; what could be read where nothing could be shown is of no use without the model."""
     shown = not tables.unseen
     return LabelRoles(
@@ -35,6 +37,7 @@ def _roles(tables: ComponentTables, data: list[str]) -> LabelRoles:
         tables.told_apart,
         tables.shared_with,
         data,
+        number,
     )
 
 

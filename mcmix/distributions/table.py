@@ -30,6 +30,7 @@ from mcmix.distributions.multinomial import MULTINOMIAL
 from mcmix.distributions.mv_normal import MV_NORMAL, MV_NORMAL_CHOL, MV_NORMAL_COV
 from mcmix.distributions.negative_binomial import NEGATIVE_BINOMIAL
 from mcmix.distributions.normal import NORMAL
+from mcmix.distributions.number_of_components import COMPONENT_WEIGHTS, NUMBER_OF_COMPONENTS
 from mcmix.distributions.poisson import POISSON
 from mcmix.distributions.skew_normal import SKEW_NORMAL
 from mcmix.distributions.student_t import STUDENT_T
@@ -88,3 +89,4 @@ _ALL = (
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 KNOWN.update(FAMILIES)
+KNOWN.update({family.name: family for family in (NUMBER_OF_COMPONENTS, COMPONENT_WEIGHTS)})  # with nodes of their own

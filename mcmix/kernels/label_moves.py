@@ -23,7 +23,7 @@ NOT_A_NUMBER = 20
 
 
 @inline
-def _swap(families, n_families, n_labels, j, k):
+def swap(families, n_families, n_labels, j, k):
     """Exchange entries j and k of every family: a table of addresses, one row of K per family."""
     for f in range(n_families):
         first, second = floats(families[f * n_labels + j], 1), floats(families[f * n_labels + k], 1)
@@ -55,13 +55,13 @@ def transpose_components(words, reals, stream):
     k += 1 if k >= j else 0
     status = call(task.machine, (task.program, task.length, 0, 1))
     before = answer[0]
-    _swap(families, task.n_families, n_labels, j, k)
+    swap(families, task.n_families, n_labels, j, k)
     _complement(complements, task.n_complements, kept)
     status = max(status, call(task.machine, (task.program, task.length, 0, 1)))
     # Only what changes under the exchange is in the answer: likelihood and label prior of the block do not.
     accepted = status == 0 and answer[0] - before > -standard_exponential(stream)
     if not accepted:
-        _swap(families, task.n_families, n_labels, j, k)
+        swap(families, task.n_families, n_labels, j, k)
         for i in range(task.n_complements):  # as it was: 1 - (1 - p) is p only but for rounding
             floats(complements[i], 1)[0] = kept[i]
     counter[0] += 1.0

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.distributions.family import Family, Parameter
+from mcmix.distributions.family import KNOWN, Family, Parameter
 from mcmix.errors import ModelError, SupportError
 from mcmix.nodes.axes import axes_from, check_axes, size_from
 from mcmix.nodes.component import Component
@@ -41,6 +41,14 @@ class Distribution(Stochastic):
 
     family: Family
 
+    def __new__(cls, *given: Any, **keywords: Any) -> Any:
+        """Itself, or weights of an unknown number of components: a Dirichlet distribution of such a size."""
+        size: Any = keywords.get("size", keywords.get("plates"))
+        if not hasattr(size, "weights_or_none") or cls.__dict__.get("family") is not KNOWN["Dirichlet"]:
+            return super().__new__(cls)
+        weights = size.weights_or_none(*given, **{k: v for k, v in keywords.items() if k not in ("size", "plates")})
+        return super().__new__(cls) if weights is None else weights
+
     def __init__(
         self,
         name: str,
@@ -60,6 +68,7 @@ class Distribution(Stochastic):
         coords: Mapping[str, Any] | None = None,
         **keywords: Any,
     ):
+        size, plates = _with_room(size), _with_room(plates)
         parents = parents_of(self.family, name, positional, keywords)
         Node.__init__(self, name, parents, doc or "", trace)
         self.axes = axes_from(name, dims, coords)
@@ -360,6 +369,13 @@ class Distribution(Stochastic):
         """What to do about values outside of the support, where that can be said."""
         turn = "; these are angles in radians: turn degrees with np.radians, wrap with np.angle(np.exp(1j * x))"
         return turn if self.is_circular else ""
+
+
+def _with_room(size: Any) -> Any:
+    """Room for as many as there may be, where a size is an unknown number of components."""
+    if isinstance(size, (tuple, list)):
+        return type(size)(_with_room(n) for n in size)
+    return getattr(size, "capacity", size)
 
 
 # -------------------------------------------------------------------- names and positions

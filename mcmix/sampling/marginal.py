@@ -17,6 +17,7 @@ from mcmix.kernels import streams
 from mcmix.kernels.driver import run_machine
 from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.model import Model
+from mcmix.nodes.number_of_components import NumberOfComponents
 from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.label_sums import LabelSum, RowsOf, connected, is_data, observed_places
@@ -365,6 +366,12 @@ def summable(marginal: Marginal, what: str) -> None:
             reasons.append(f"{node.name} ({marginal.non_factorising[node]})")
         elif is_discrete(node) and node not in marginal.labels + marginal.left_out:
             reasons.append(f"{node.name} (a discrete unknown that is no vector of labels)")
+    numbers = [n.name for n in marginal.recording.leaves if isinstance(n, NumberOfComponents)]
+    if numbers:
+        raise ModelError(
+            f"{what}: expected a known number of components, got {numbers[0]}, which is unknown; sample with MCMC, "
+            "whose mc.posterior_components(m) has the posterior and the evidence of each number"
+        )
     if reasons:
         raise ModelError(
             f"{what}: expected continuous unknowns, and labels that can be summed out, got {'; '.join(reasons)}; fix "

@@ -243,9 +243,9 @@ def _waited(
 
 def collected(compiled: CompiledModel, out: Buffers, n_rows: int) -> Draws:
     """The call's draws by name, the first n_rows of each chain."""
-    variables, density, counts = recorded(compiled, out, n_rows)
+    variables, told, counts = recorded(compiled, out, n_rows)
     moments = {n.name: _mean_and_sd(array, n_rows) for n, array in out.moments.items()}
-    statistics = {**density, **{f"acceptance {name}": accepted_share(x) for name, x in counts.items()}}
+    statistics = {**told, **{f"acceptance {name}": accepted_share(x) for name, x in counts.items()}}
     return Draws(variables, statistics, moments, compiled.model.angles, labels_along(compiled))
 
 
@@ -253,16 +253,18 @@ Arrays = dict[str, np.ndarray]
 
 
 def recorded(compiled: CompiledModel, out: Buffers, n_rows: int) -> tuple[Arrays, Arrays, Arrays]:
-    """By name, the first n_rows of each chain: variables, log density, running (proposals, acceptances) of steps."""
+    """By name, the first n_rows of each chain: variables, what is told of draws, running (proposals, acceptances)."""
     variables: Arrays = {}
-    density: Arrays = {}
+    told: Arrays = {}
     counts: Arrays = {}
     at = 0
     for segment in out.segments:
         values = out.numbers[:, :n_rows, at : at + segment.size].reshape(out.numbers.shape[0], n_rows, *segment.shape)
         at += segment.size
         if segment.kind == "log density":
-            density["lp"] = values
+            told["lp"] = values
+        elif segment.kind == "statistic":
+            told[segment.name] = values.astype(segment.dtype)
         elif segment.kind == "counter":
             counts[segment.name] = values
         else:
@@ -272,7 +274,7 @@ def recorded(compiled: CompiledModel, out: Buffers, n_rows: int) -> tuple[Arrays
         if node.mask is not None and array.shape[2] > node.state_shape[0]:  # known labels stand among them
             drawn = np.ascontiguousarray(drawn[..., np.ravel(node.mask)])
         variables[node.name] = drawn if lowest == 0 else drawn.astype(np.int32) + lowest
-    return variables, density, counts
+    return variables, told, counts
 
 
 def _mean_and_sd(array: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray]:

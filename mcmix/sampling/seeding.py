@@ -9,7 +9,7 @@ before it. Chain i takes seeding i: on a posterior with several modes, chains st
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,17 @@ class Pool:
     features: Features
     centres: list[np.ndarray]
     share: float
+    _groups: dict[int, tuple[np.ndarray, list[np.ndarray]]] = field(default_factory=dict, repr=False)
+
+    def grouped(self, chain: int, k: int, rng: np.random.Generator) -> np.ndarray:
+        """Label numbers 0 .. k-1 of all units: those of the chain's seeding, the nearest joined until k are left."""
+        number = chain % len(self.centres)
+        if number not in self._groups:
+            closest = nearest(self.features, self.centres[number])
+            counts = np.bincount(closest, minlength=len(self.centres[number]))
+            self._groups[number] = closest, joined(self.centres[number], counts)
+        closest, groups = self._groups[number]
+        return rng.permutation(k)[groups[min(k, len(groups)) - 1][closest]]
 
     def labels(self, chain: int, rng: np.random.Generator) -> np.ndarray:
         """Label numbers 0 .. K-1 of all units for a chain: its seeding, components in random order."""
@@ -52,7 +63,7 @@ class Pool:
 
 def share_of(p: Pass) -> float:
     """Rows of a subsample as a fraction of all."""
-    return _share(p.label.n_labels, p.label.n_units)
+    return _share(p.block.n_seeds, p.label.n_units)
 
 
 def _share(n_labels: int, n_units: int) -> float:
@@ -74,7 +85,7 @@ def non_factorising_pool(
 def pool(p: Pass, sequence: np.random.SeedSequence) -> Pool | None:
     """Seedings for a label vector, or None where no data column depends on it."""
     x = features(p)
-    return None if x is None else pool_from(x, p.label.n_labels, share_of(p), sequence)
+    return None if x is None else pool_from(x, p.block.n_seeds, share_of(p), sequence)
 
 
 def pool_from(x: Features, n_labels: int, share: float, sequence: np.random.SeedSequence) -> Pool:
@@ -191,6 +202,30 @@ def _seeds(x: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarray
         centres.append(candidates[best])
         distance = reduced[best]
     return np.array(centres)
+
+
+def joined(centres: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
+    """Which of 1, 2, .. groups each centre is in, where the two are joined that cost the least squared distance.
+
+    Ward (1963), "Hierarchical grouping to optimize an objective function", JASA 58.
+
+    Examples
+    --------
+    >>> joined(np.array([[0.0], [9.0], [0.1]]), np.array([5, 5, 5]))[1].tolist()
+    [0, 1, 0]
+    """
+    points, sizes, group = centres.astype(float), counts + 1e-9, np.arange(len(centres))
+    found = [group]
+    while len(points) > 1:
+        squared = ((points[:, None] - points[None]) ** 2).sum(2) * sizes[:, None] * sizes / (sizes[:, None] + sizes)
+        squared[np.tril_indices(len(points))] = np.inf
+        i, j = np.unravel_index(squared.argmin(), squared.shape)
+        points[i] = (sizes[i] * points[i] + sizes[j] * points[j]) / (sizes[i] + sizes[j])
+        sizes[i] += sizes[j]
+        points, sizes = np.delete(points, j, axis=0), np.delete(sizes, j)
+        group = np.where(group == j, i, group - (group > j))
+        found.append(group)
+    return found[::-1]
 
 
 def nearest(points: np.ndarray | Features, centres: np.ndarray) -> np.ndarray:

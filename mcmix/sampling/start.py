@@ -25,13 +25,15 @@ from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.plate import members_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.failure import impossible_rows
+from mcmix.sampling.numbers import put_numbers, searched
 from mcmix.sampling.seeding import Pool, non_factorising_pool, pool, share_of
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.accumulators import Accumulator
 from mcmix.steps.base import Call, Chain, Step
-from mcmix.steps.passes import Pass
+from mcmix.steps.passes import BoundPass, Pass
 from mcmix.steps.plan import CompiledModel
 from mcmix.steps.targets import is_discrete
+from mcmix.structure.unknown_number import UnknownNumber
 
 TRIES = 100
 ROUNDS = 5  # sweeps over the parameters at each stage
@@ -88,10 +90,12 @@ def start(
     """
     wanted = NAMED_STARTS if any(c.step.names_may_stick for c in calls) else 1
     widths = [call.reals.copy() for call in calls]
+    searched = _searched_numbers(compiled, chain, calls, given, seeds)
     found: list[tuple[float, np.ndarray]] = []
     for _ in range(TRIES):
         for node, value in {**compiled.model.draw_with(chain.rng, compiled.rows.others), **given}.items():
             chain.put(node, value)
+        put_numbers(compiled, chain, given, seeds.chain, searched)
         _seed_labels(chain, calls, given, seeds)
         _seed_non_factorising(chain, calls, given, seeds)
         _restore_members(chain, calls, given)
@@ -194,6 +198,7 @@ def _possible(
     for drawn in (True, False) if passes else (False,):
         for node, value in values.items():
             chain.put(node, value)
+        put_numbers(compiled, chain, given, 0)
         for node, one in passes.items():
             if drawn and node not in given:
                 one.draw()
@@ -205,6 +210,33 @@ def _possible(
 
 
 # -------------------------------------------------------------------- labels
+
+
+def _searched_numbers(
+    compiled: CompiledModel, chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds
+) -> dict[Stochastic, int]:
+    """Numbers of components to start with where units are many, for labels that change little then."""
+    found: dict[Stochastic, int] = {}
+    parameters = [c for c in calls if _is_given_labels(c.step) and not set(c.step.variables) & set(given)]
+    for unknown in compiled.structure.numbers:
+        p = next(p for p in compiled.label_passes if p.block is unknown.block)
+        pool_of = seeds.pools.get(p.label.node)
+        settled = {unknown.node, unknown.weights, p.label.node} & set(given)
+        if pool_of is not None and not settled and not unknown.has_few_units:
+
+            def settle(k: int, p: Pass = p, unknown: UnknownNumber = unknown) -> BoundPass:
+                for node, value in {**compiled.model.draw_with(chain.rng, compiled.rows.others), **given}.items():
+                    chain.put(node, value)
+                put_numbers(compiled, chain, given, seeds.chain, {unknown.node: k})
+                for other in compiled.label_passes:
+                    _put_labels(other, chain, given, seeds)
+                    other.bound(chain).collect()
+                    other.sums.scale(chain, share_of(other))
+                _rounds(parameters, chain, ROUNDS)
+                return p.bound(chain)
+
+            found[unknown.node] = searched(unknown, settle, lambda: _rounds(parameters, chain, 1))
+    return found
 
 
 def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
@@ -237,7 +269,7 @@ def _seed_labels(chain: Chain, calls: Sequence[Call], given: Mapping[Stochastic,
 
 def _is_given_labels(step: Step) -> bool:
     """Whether it moves parameters given labels, or sums that stand for them."""
-    return step.label_pass is None and not step.before_labels
+    return step.label_pass is None and not step.before_labels and not step.needs_labels
 
 
 def _shrink(p: Pass, chain: Chain, whole: Sequence[tuple[Accumulator, np.ndarray]]) -> None:
@@ -285,8 +317,13 @@ def _rounds(parameters: Sequence[Call], chain: Chain, n: int) -> None:
 def _put_labels(p: Pass, chain: Chain, given: Mapping[Stochastic, Any], seeds: Seeds) -> None:
     """Give every unit a label from the chain's seeding (the prior's labels stay where no data depend on them)."""
     found = seeds.pools.get(p.label.node)
-    if p.label.node not in given and found is not None:
-        chain.view(p.label.node)[:] = p.label.values[found.labels(seeds.chain, chain.rng)]
+    if p.label.node in given or found is None:
+        return
+    if p.block.number is None:
+        numbers = found.labels(seeds.chain, chain.rng)
+    else:
+        numbers = found.grouped(seeds.chain, int(chain.get(p.block.number)), chain.rng)
+    chain.view(p.label.node)[:] = p.label.values[numbers]
 
 
 __all__ = ["Seeds", "log_density_now", "raise_reported", "seeds_of", "start"]

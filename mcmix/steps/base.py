@@ -207,6 +207,8 @@ class Step(ABC):
         Whether its variables are moved by the steps of the table as well.
     repeats_at_start : int
         How often it moves in one round of a start: those that adapt and move little at a time need many to arrive.
+    needs_labels : bool
+        Whether it moves labels or what they are counted by, so that sums that only stand for labels are not enough.
     meetings : tuple of float
         Parts of burn-in after which it learns from all chains together.
     """
@@ -220,6 +222,7 @@ class Step(ABC):
     before_labels = False
     beside_others = False
     repeats_at_start = 1
+    needs_labels = False
     meetings: tuple[float, ...] = ()
     verbose = -1  # PyMC 2's level of talk, for programs that read it
     in_python = False  # whether a sweep calls Python with the nodes showing one chain's values
@@ -253,6 +256,10 @@ class Step(ABC):
         """How often the steps that move the same unknowns given the labels are to be made in a sweep."""
         return 1
 
+    def given_passes(self, passes: Mapping[LabelVector, Any]) -> None:
+        """Learn, before anything is compiled, which passes draw the labels. Most need not know."""
+        return
+
     def accumulators(self) -> Sequence[Any]:
         """What the passes over its labels are to add up for it (:class:`mcmix.steps.accumulators.Accumulator`)."""
         return ()
@@ -280,6 +287,10 @@ class Step(ABC):
     def counters(self) -> list[Any]:
         """Keys of places with (proposals, acceptances), for steps that may reject."""
         return []
+
+    def statistics(self) -> Mapping[str, Any]:
+        """Whole numbers that are recorded with each draw: keys of their places by name."""
+        return {}
 
     def __repr__(self) -> str:
         return f"<{self.name} step for {', '.join(v.name for v in self.variables)}: {self.reason}>"

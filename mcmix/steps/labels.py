@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.errors import ModelError
 from mcmix.kernels import label_moves as exchange_kernels
 from mcmix.kernels.base import address_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.from_disk import bound_to_disk, on_disk_of
 from mcmix.steps.passes import Pass
+from mcmix.steps.telescope import limited
 from mcmix.steps.weighted import distinct_rows
 from mcmix.structure.by_component import few_values_of
 from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce, reshape
 from mcmix.structure.label_vectors import LabelVector
+from mcmix.structure.unknown_number import number_of
 
 
 class LabelGibbs(Step):
@@ -39,11 +42,13 @@ class LabelGibbs(Step):
         self.label_vector = block.label
         self.label_pass = Pass(block, structure.blocks.index(block))
         self.tables = component_tables(block, structure)
+        self.number = number_of(block, structure)
         self.names_may_stick = self.tables.names_may_stick
-        self.note = _said_of_components(self.tables)
+        self.note = _said_of_components(self.tables) if self.number is None else "components that there are alone"
         self.on_disk = on_disk_of(block)
         self.is_drawn = self.on_disk is not None or block.label.node.row_weights is None
-        values = None if self.tables.swaps else distinct_rows(block)
+        _refuse_rows_elsewhere(self)
+        values = None if self.tables.swaps or self.number is not None else distinct_rows(block)
         self.by_counts = None if values is None else Pass(block, self.label_pass.number, data=values)
 
     def compile(self, plan: Plan) -> None:
@@ -60,7 +65,9 @@ class LabelGibbs(Step):
         calls = [self._permutation_move(chain)] if self.tables.swaps else []
         if self.on_disk is not None:
             return [*calls, bound_to_disk(self.label_pass, chain, self.on_disk).call(self)]
-        own = self.label_pass.bound(chain).call(self)
+        bound = self.label_pass.bound(chain)
+        calls += [] if self.number is None else [limited(self, self.number, bound.record, chain)]
+        own = bound.call(self)
         if self.by_counts is not None and self.by_counts.data.weights is not None:
             own.by_counts = self.by_counts.bound(chain).counting(self.by_counts.data.weights, self)
         return [*calls, own]
@@ -101,9 +108,19 @@ class LabelGibbs(Step):
         rows = sum(s.rows.size for s in self.block.factors)
         if self.on_disk is not None:
             return f"{len(self.on_disk)} rows x {label.n_labels} labels, read from {self.on_disk.source}"
+        labels = label.n_labels if self.number is None else f"{self.number.node.name} of {label.n_labels}"
         parts = self.label_pass.n_parts
         shared = f", in {parts} parts that threads share out" if parts > 1 else ""
-        return f"{max(rows, label.n_units)} rows x {label.n_labels} labels{shared}"
+        return f"{max(rows, label.n_units)} rows x {labels} labels{shared}"
+
+
+def _refuse_rows_elsewhere(step: LabelGibbs) -> None:
+    """Refuse an unknown number of components of rows that are not all in memory: names of components are drawn."""
+    if step.number is not None and (step.on_disk is not None or not step.is_drawn):
+        raise ModelError(
+            f"{step.number.node.name}: an unknown number of components expected all rows, and their labels, in memory; "
+            "take a known number for rows on disk"
+        )
 
 
 def _why(block: LabelBlock) -> str:

@@ -419,6 +419,8 @@ def summed_out(structure: Structure) -> LabelBlock | str:
     if len(structure.blocks) != 1 or structure.non_factorising:
         return "labels can be summed out where there is one label vector, and its rows separate"
     block = structure.blocks[0]
+    if structure.numbers:
+        return f"labels are not summed out where the number of components, {structure.numbers[0].node.name}, is unknown"
     if block.given_others or block.tempered:
         return "labels that are drawn given others, or at a temperature, are not summed out"
     if block.distribution.expect is not None:

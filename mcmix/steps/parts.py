@@ -27,7 +27,9 @@ KERNELS: dict[int, AddressedKernel] = {tiles.DRAW: hard_pass, tiles.COUNT: count
 _FIELDS = tiles.PASS.names or ()
 _BEGIN, _UNITS, _UNIT_LOGS, _COLLECT, _PARTS = map(_FIELDS.index, ("begin", "units", "unit_logs", "collect", "parts"))
 _NOTHING = np.zeros(0)
-_ASKED = list(map(_FIELDS.index, ("unit_logs", "memberships", "collect", "every")))  # what differs from call to call
+_ASKED = list(
+    map(_FIELDS.index, ("unit_logs", "memberships", "collect", "every", "labels"))
+)  # what differs from call to call
 
 
 def n_parts(n_units: int) -> int:

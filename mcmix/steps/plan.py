@@ -40,6 +40,7 @@ from mcmix.structure.recording import Recording, is_log_kept, record
 from mcmix.structure.rows import Rows
 from mcmix.structure.sources import derived
 from mcmix.structure.tempering import POWER_KEY, times_power
+from mcmix.structure.unknown_number import with_unknown_numbers
 from mcmix.structure.walks import ordered
 
 LOG_DENSITY = "log density"
@@ -236,6 +237,7 @@ def _planned(
     recording, structure = _structure(model, recording, apart, taken, draw_from_prior, tempered)
     unknowns = list(structure.recording.leaves)
     structure.held = {n for c in choices for n in c.nodes if getattr(c.step, "holds", False)}
+    with_unknown_numbers(structure)
     plan = Plan(structure)
     if tempered:
         plan.layout.place(POWER_KEY, 1)
@@ -271,6 +273,7 @@ def _place_sums(compiled: CompiledModel) -> None:
     """Before any program is compiled: conjugate steps read what the label updates leave here."""
     passes = {p.label: p for p in compiled.label_passes}
     for step in compiled.steps:
+        step.given_passes(passes)
         for one in step.accumulators():
             if one not in passes[one.label].others:
                 passes[one.label].also(one)
@@ -443,6 +446,7 @@ def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:
     for step in compiled.steps:
         for key in step.counters():
             compiled.segments.append(Segment(step.variables[0].name, key, (2,), kind="counter"))
+        compiled.segments += [Segment(n, key, (), dtype=int, kind="statistic") for n, key in step.statistics().items()]
     compiled.record = compiled.plan.compiled(outputs)
 
 

@@ -25,6 +25,7 @@ from mcmix.steps import (
     joint_gibbs,
     linked,
     targets,
+    telescope,
     vector_gibbs,
     windows,
 )
@@ -142,6 +143,8 @@ ITERATIVE = 2
 TABLE: list[Row] = [
     Row(DrawFromPrior, _idle, lambda n, s, why: DrawFromPrior([n], s, why)),
     Row(LabelGibbs, _label_pass, lambda n, s, why: LabelGibbs([n], s)),
+    Row(telescope.Telescoping, telescope.number_drawn, lambda n, s, why: telescope.Telescoping([n], s, why)),
+    Row(telescope.WeightsInUse, telescope.weights_drawn, lambda n, s, why: telescope.WeightsInUse([n], s, why)),
     Row(joint_gibbs.DrawnAlong, gaps.competence, lambda n, s, why: joint_gibbs.DrawnAlong([n], s, why)),
     Row(joint_gibbs.DrawnAlong, joint_gibbs.with_precision, lambda n, s, why: joint_gibbs.DrawnAlong([n], s, why)),
     Row(joint_gibbs.JointGibbs, joint_gibbs.competence, lambda n, s, why: joint_gibbs.JointGibbs([n], s, why)),

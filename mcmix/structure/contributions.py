@@ -49,6 +49,8 @@ class Contribution:
         What an element stands for: cells of rows, the possible values of a label, rows, or everything at once.
     plain : Expression or None
         The elements at power one, where `elements` and `sums` count the power of a tempered chain.
+    whole : Contribution or None
+        What the factor's own variable sees, where others see the prior of occupied components alone.
     """
 
     factor: Factor
@@ -57,6 +59,7 @@ class Contribution:
     parameters: Mapping[str, Expression]
     over: str
     plain: Expression | None = None
+    whole: Contribution | None = None
 
     @property
     def tempered(self) -> bool:
@@ -97,6 +100,10 @@ class LabelBlock:
         Leaf that the hard pass fills with the number of units per label.
     tempered : list of SeparableFactor
         Those of `factors` that count the power of a tempered chain.
+    n_seeds : int
+        Components that a start gives rows to.
+    number : Node or None
+        How many components there are, where that is unknown.
     tables : Any
         What :func:`mcmix.structure.component_tables.component_tables` found, once it was asked.
     """
@@ -106,7 +113,12 @@ class LabelBlock:
     factors: list[SeparableFactor]
     counts: Expression
     tempered: list[SeparableFactor] = field(default_factory=list)
+    n_seeds: int = 0
+    number: Any = None
     tables: Any = None
+
+    def __post_init__(self) -> None:
+        self.n_seeds = self.n_seeds or self.label.n_labels
 
     @property
     def log_weights(self) -> Expression | None:
@@ -136,6 +148,8 @@ class Structure:
         Variables that get a step of the user's choice, and so are no part of a joint draw.
     held : set of Node
         Variables that stay where they are: nothing may move them along.
+    numbers : list of Any
+        Unknown numbers of components: :class:`mcmix.structure.unknown_number.UnknownNumber`.
     coefficients : Any
         What :func:`mcmix.structure.coefficients.coefficients_of` found, once it was asked.
     conjugates : dict of Node to Any
@@ -151,6 +165,7 @@ class Structure:
     forward_sampled: list[Contribution] = field(default_factory=list)
     apart: set[Node] = field(default_factory=set)
     held: set[Node] = field(default_factory=set)
+    numbers: list[Any] = field(default_factory=list)
     coefficients: Any = None
     conjugates: dict[Node, Any] = field(default_factory=dict)
     by_label: dict[Factor, Any] = field(default_factory=dict)
@@ -161,7 +176,8 @@ class Structure:
         variable = self.recording.leaves[node]  # type: ignore[index]
         by_leaf, by_forward = self._found()
         own = [e for e in by_forward.get(node, []) if e.touches(variable)]
-        return own or list(by_leaf.get(variable, []))
+        found = own or by_leaf.get(variable, [])
+        return [e if e.whole is None or e.factor.node is not node else e.whole for e in found]
 
     def is_forward_sampled(self, node: Node) -> bool:
         """Whether no data depend on what is sampled of a node."""

@@ -23,6 +23,7 @@ from mcmix.steps import table
 from mcmix.steps.base import Step
 from mcmix.structure.contributions import structure_of
 from mcmix.structure.recording import record
+from mcmix.structure.unknown_number import with_unknown_numbers
 from mcmix.testing import HarnessResult, joint_test
 from tests.harness import gaps, grammar, structures
 from tests.harness.grammar import Small
@@ -75,7 +76,7 @@ def assigned(small: Small) -> Found:
     nodes, prepare = small.make()
     model = mc.Model(nodes)
     if prepare is None:
-        structure = structure_of(record(model))
+        structure = with_unknown_numbers(structure_of(record(model)))
         steps: Sequence[Step] = [table.step_for(n, structure) for n in model.stochastics]
     else:
         m = mc.MCMC(model)

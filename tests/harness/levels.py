@@ -19,6 +19,7 @@ SHARES = {
     "rows by label": 1e-6,
     "samplers": 5e-6,
     "tempering": 2e-6,
+    "unknown number": 1e-6,
 }
 
 BY_DEFAULT = 1e-5  # of the functions in mcmix.testing

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import mcmix as mc
 from tests.harness.features import UNITS, Built, Reference
@@ -63,6 +64,8 @@ def classify(b: Built, m: mc.MCMC, r: Reference, folder: Path) -> None:
 
 def partition(b: Built, m: mc.MCMC, r: Reference, folder: Path) -> None:
     assert mc.partition(m, label="z").labels.shape == (UNITS,)
+    with pytest.raises(mc.ModelError, match="mc.occupied"):  # the number of components is known
+        mc.posterior_components(m)
 
 
 def evidence(b: Built, m: mc.MCMC, r: Reference, folder: Path) -> None:

@@ -258,6 +258,15 @@ def correlations_and_scales() -> Any:
     return mc.Mixture("data", grammar.labels((2.0, 2.0)), mc.MvNormalCov, centres, cover, value=POINTS, observed=True)
 
 
+def unknown_number() -> Any:
+    """A hierarchy of as many components as there are, rates that are drawn exactly and shapes that are not."""
+    number = mc.NumberOfComponents("number", [0.3, 0.3, 0.2, 0.2])
+    z = mc.Categorical("z", mc.Dirichlet("w", mc.Gamma("a", 3.0, 3.0) / number, size=number), size=ROWS)
+    spread = mc.Gamma("spread", 3.0, 2.0)
+    shape, rate = mc.Gamma("shape", 3.0, spread, size=number), mc.Gamma("rate", 3.0, spread, size=number)
+    return mc.Mixture("data", z, mc.Gamma, shape, rate, value=ZEROS + 1.0, observed=True)
+
+
 MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "normal-gamma pairs": ("Normal", joint_prior_of_numbers),
     "normal-Wishart pairs": ("MvNormal", joint_prior_of_vectors),
@@ -288,6 +297,7 @@ MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "a truncated prior": ("Poisson", a_truncated_prior),
     "a distribution of SciPy": ("Normal", a_law_of_scipy),
     "a distribution of the user's": ("Normal", a_law_of_the_users),
+    "an unknown number of components": ("Gamma", unknown_number),
     "correlations and scales": ("MvNormalCov", correlations_and_scales),
 }
 

@@ -58,8 +58,8 @@ OF_LAWS = {"value", "observed", "size", "trace"}
 ASKED = {  # functions of the package that take a run, by what asks them here
     "classify": "classify", "compare": "compare", "evidence": "evidence", "partition": "partition",
     "predictive": "predictive", "relabel": "relabel", "sensitivity": "sensitivity",
-    "similarity": "partition", "occupied": "partition", "from_draws": "there_and_back", "refit": "sensitivity",
-    "circ_var_names": "there_and_back",
+    "similarity": "partition", "occupied": "partition", "posterior_components": "partition",
+    "from_draws": "there_and_back", "refit": "sensitivity", "circ_var_names": "there_and_back",
 }  # fmt: skip
 METHODS_ASKED = {  # public methods of a sampler, by what asks them here (or, of others, which test)
     "deviance": "deviance", "memberships": "memberships", "trace": "labels_follow_them", "draws": "there_and_back",

@@ -55,7 +55,7 @@ def collapsed_weights(draws: Draws, facts: Facts, occupancies: Mapping[str, Occu
 
 def _weights(draws: Draws, facts: Facts) -> dict[str, np.ndarray]:
     """Simplexes of two components or more, shape (chains, draws, K); of several side by side the least even one."""
-    found = {n: draws.variables[n] for n in draws.variables if n in facts.simplexes}
+    found = {n: draws.variables[n] for n in draws.variables if n in facts.simplexes - facts.come_and_go}
     found = {n: w.reshape(*w.shape[:2], -1, w.shape[-1]).min(axis=2) if w.ndim > 3 else w for n, w in found.items()}
     for name in {c for label in facts.labels.values() for c in label.complements} & set(draws.variables):
         share = draws.variables[name].reshape(draws.n_chains, draws.n_draws, -1)[..., 0]
@@ -76,7 +76,7 @@ def empty(occupancies: Mapping[str, Occupancy]) -> Iterator[Finding]:
 def names(draws: Draws, facts: Facts) -> Iterator[Finding]:
     """Label switching, present or absent, where components are exchangeable."""
     for name, label in facts.labels.items():
-        seen = switching(draws, label) if label.exchangeable else None
+        seen = switching(draws, label) if label.exchangeable and not label.number else None
         if seen is None:
             continue
         if not seen.present:

@@ -25,6 +25,8 @@ class LabelFacts:
         Scalar probabilities of one of two exchangeable components.
     classes : sequence of sequence of int
         Components that may change places, class by class; all of them in one class where none is given.
+    number : str
+        The unknown that says how many of the components there are; empty where there are always all of them.
     """
 
     lowest: int
@@ -32,6 +34,7 @@ class LabelFacts:
     tables: Sequence[Sequence[tuple[str, int]]] = ()
     complements: Sequence[str] = ()
     classes: Sequence[Sequence[int]] = ()
+    number: str = ""
 
     @property
     def n_components(self) -> int:
@@ -73,6 +76,8 @@ class Facts:
         Statistics of steps that have proposed something: whom the step moves, in words.
     thin : int
         Sweeps between two kept draws.
+    come_and_go : set of str
+        Variables by component of which there is no fixed number, and functions of these: no entry keeps a meaning.
     """
 
     labels: dict[str, LabelFacts] = field(default_factory=dict)
@@ -84,3 +89,4 @@ class Facts:
     simplexes: frozenset[str] = frozenset()
     acceptance: dict[str, str] = field(default_factory=dict)
     thin: int = 1
+    come_and_go: frozenset[str] = frozenset()

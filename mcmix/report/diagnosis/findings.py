@@ -17,16 +17,17 @@ def all_findings(
 ) -> list[Finding]:
     """Everything to know: the worst first, causes before what they lead to."""
     refused = list(moves.acceptance(draws, facts))
+    fixed = {name: o for name, o in occupancies.items() if not facts.labels[name].number}
     found: list[Finding] = [
         *chains.impossible(draws),
         *refused,
         *moves.stillness(draws, facts, told=[f.what for f in refused]),
         *chains.disagreement(draws, quantities),
         *components.numbers_of_components(occupancies),
-        *components.collapsed_weights(draws, facts, occupancies),
+        *components.collapsed_weights(draws, facts, fixed),
         *chains.few(draws, facts, quantities),
         *components.names(draws, facts),
-        *components.empty(occupancies),
+        *components.empty(fixed),
         *chains.one_chain(draws),
         *moves.held(facts),
     ]

@@ -197,9 +197,13 @@ def groups_of(draws: Draws, facts: Facts, occupancies: Mapping[str, Occupancy]) 
             values = np.stack([occupancy.occupied, occupancy.entropy], axis=-1)
             labels = [f"occupied components of {name}", f"entropy of {name}"]
             found.append(_plain(labels, values, thinned=occupancy.thinned, counted=True))
+    for name, label in facts.labels.items():
+        clusters = draws.statistics.get(f"clusters of {name}")
+        if label.number and name not in occupancies and clusters is not None:
+            found.append(_plain([f"occupied components of {name}"], clusters[..., None], counted=True))
     found += _sorted_groups(draws, facts)
     for name, values in draws.variables.items():
-        if name not in facts.labels and values.dtype.kind in "fiub" and values[0, 0].size:
+        if name not in {*facts.labels, *facts.come_and_go} and values.dtype.kind in "fiub" and values[0, 0].size:
             shape = values.shape[2:]
             labels, flat = (
                 element_labels(name, shape, draws.labels.get(name, ())),
@@ -234,7 +238,7 @@ def _columns(values: np.ndarray, i: np.ndarray) -> np.ndarray:
 def _sorted_groups(draws: Draws, facts: Facts) -> list[Group]:
     """Tables over exchangeable components, each sorted within every draw; those of one origin together."""
     found = []
-    for label in facts.labels.values():
+    for label in [one for one in facts.labels.values() if not one.number]:
         tables: dict[str, list[Sequence[tuple[str, int]]]] = {}
         for table in label.tables:
             if all(name in draws.variables for name, _ in table):

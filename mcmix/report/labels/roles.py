@@ -42,6 +42,8 @@ class LabelRoles:
         Other label vectors that look up the same components.
     data : sequence of str
         Data nodes whose rows the labels part, one for each unit.
+    number : str
+        The unknown that says how many of the components there are; empty where there are always all of them.
     """
 
     name: str
@@ -53,6 +55,7 @@ class LabelRoles:
     why: str = ""
     shared_with: Sequence[str] = ()
     data: Sequence[str] = field(default_factory=tuple)
+    number: str = ""
 
     @property
     def permutable(self) -> bool:
@@ -166,6 +169,7 @@ def _plain(r: LabelRoles, names: Mapping[str, str]) -> dict[str, Any]:
         "why": r.why,
         "shared with": list(r.shared_with),
         "data": [names.get(d, d) for d in r.data],
+        "number": names.get(r.number, r.number),
     }
 
 
@@ -180,6 +184,7 @@ def _restored(entry: Mapping[str, Any]) -> LabelRoles:
         str(entry["why"]),
         list(entry["shared with"]),
         list(entry["data"]),
+        str(entry.get("number", "")),
     )
 
 

@@ -15,6 +15,7 @@ from mcmix.report.plots.fitted import density
 from mcmix.report.plots.histograms import facets
 from mcmix.report.plots.partitions import occupied, similarity
 from mcmix.report.plots.plane import density2d, ellipses
+from mcmix.report.plots.posterior_components import posterior_components
 from mcmix.report.plots.predictive import cumulative
 from mcmix.report.plots.prior import prior_posterior
 from mcmix.report.plots.prior_components import prior_components
@@ -27,6 +28,6 @@ from mcmix.report.plots.variational import bound
 
 __all__ = [
     "bound", "comparison", "components", "cumulative", "density", "density2d", "ellipses", "facets", "hinton",
-    "memberships", "occupied", "predictive_check", "prior_components", "prior_posterior", "ranks", "refits",
-    "similarity", "trace",
+    "memberships", "occupied", "posterior_components", "predictive_check", "prior_components", "prior_posterior",
+    "ranks", "refits", "similarity", "trace",
 ]  # fmt: skip

@@ -56,7 +56,8 @@ def named(m: Any, method: str, *, needed: bool) -> Any:
     if needed:
         return m.relabel(method=method)
     found = m.to_arviz()
-    return m.relabel(method=method) if any(r.permutable for r in roles_in(found).values()) else found
+    some = any(r.permutable and not r.number for r in roles_in(found).values())
+    return m.relabel(method=method) if some else found
 
 
 def own_names(m: Any, found: Any) -> dict[str, str]:
