@@ -174,7 +174,7 @@ def moderate_covariances():
 JOINT = {"Wishart": moderate, "LKJ": moderate_correlations, "inverse Wishart": moderate_covariances}
 
 
-@pytest.mark.parametrize("name", ["Wishart", "inverse Wishart", pytest.param("LKJ", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", [j if j == "Wishart" else pytest.param(j, marks=pytest.mark.slow) for j in JOINT])
 def test_the_joint_distribution_stays(name):
     level = levels.each("samplers", 100)
     result = joint_test(
@@ -183,7 +183,9 @@ def test_the_joint_distribution_stays(name):
     assert result.passed, result
 
 
-@pytest.mark.parametrize("times", [0.0, 1e9], ids=["dear to integrate out", "cheap"])
+@pytest.mark.parametrize(
+    "times", [0.0, pytest.param(1e9, marks=pytest.mark.slow)], ids=["dear to integrate out", "cheap"]
+)
 def test_the_joint_distribution_stays_where_coordinates_are_missing(times, monkeypatch):
     """Labels are drawn with missing coordinates integrated out, whatever that costs, as parameters were moved."""
     monkeypatch.setattr(gaps, "MOST_TIMES", times)
