@@ -181,12 +181,18 @@ MODELS = [hierarchy, slices, pairs, vectors, regressions, categories, mixed_colu
 LEVEL = levels.each("unknown number", len(MODELS))
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
+SLOW = ("regressions", "slices")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(m, marks=pytest.mark.slow if m.__name__ in SLOW else (), id=m.__name__) for m in MODELS],
+)
 def test_sweeps_leave_the_joint_distribution_as_it_is(model):
     assert joint_test(model(), sweeps=10, replications=100, false_alarm=LEVEL, seed=13).passed
 
 
-@pytest.mark.parametrize("fault", ["another prior", "another concentration"])
+@pytest.mark.parametrize("fault", ["another prior", pytest.param("another concentration", marks=pytest.mark.slow)])
 def test_a_fault_is_seen(fault):
     prior, a = ((0.1, 0.2, 0.3, 0.4), 1.0) if fault == "another prior" else ((0.3, 0.3, 0.2, 0.2), 0.3)
 

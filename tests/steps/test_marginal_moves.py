@@ -353,7 +353,10 @@ def on_the_marginal(m):
     m.use_step_method(mc.MarginalMove, names)
 
 
-@pytest.mark.parametrize("name", MODELS)
+IN_EVERY_RUN = ("exchangeable hierarchy", "normal", "angles")  # of the joint tests; the others are slow
+
+
+@pytest.mark.parametrize("name", [n if n in IN_EVERY_RUN else pytest.param(n, marks=pytest.mark.slow) for n in MODELS])
 def test_the_joint_distribution_stays(name):
     model = mc.Model(MODELS[name]())
     level = levels.each("samplers", 100)
@@ -375,7 +378,12 @@ class Proposing(MarginalMove):
         learned.array[moves.TRIES] = 3.0
 
 
-@pytest.mark.parametrize("name", ["normal", "hierarchy", "counts", "exchangeable hierarchy", "known weights"])
+PROPOSED = ["normal", "hierarchy", "counts", "exchangeable hierarchy", "known weights"]
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in IN_EVERY_RUN else pytest.param(n, marks=pytest.mark.slow) for n in PROPOSED]
+)
 def test_the_joint_distribution_stays_with_independent_proposals(name):
     def prepare(m):
         names = [n.name for n in m.model.stochastics if np.dtype(n.dtype).kind == "f"]

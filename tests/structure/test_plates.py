@@ -268,7 +268,7 @@ def test_components_of_a_hidden_chain_change_names_as_often_as_their_priors_say(
 
 
 @pytest.mark.parametrize("sweeps", [4000, pytest.param(20_000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("power", [0.25, 2.0])
+@pytest.mark.parametrize("power", [0.25, pytest.param(2.0, marks=pytest.mark.slow)])
 def test_names_of_a_hidden_chain_at_a_power(power: float, sweeps: int):
     """Components that known errors tell apart, so that the data's power counts in their exchange."""
     n = 44

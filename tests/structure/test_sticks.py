@@ -111,7 +111,7 @@ def test_the_concentration_is_that_of_a_textbook_sampler():
     assert 0.05 > error
 
 
-@pytest.mark.parametrize("discount", [0.0, 0.3])
+@pytest.mark.parametrize("discount", [0.0, pytest.param(0.3, marks=pytest.mark.slow)])
 def test_the_joint_distribution_stays(discount):
     alpha = mc.Gamma("alpha", 3, 2)
     w = mc.StickBreaking("w", alpha, discount, size=3)
