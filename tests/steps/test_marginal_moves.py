@@ -356,7 +356,12 @@ def on_the_marginal(m):
 IN_EVERY_RUN = ("exchangeable hierarchy", "normal", "angles")  # of the joint tests; the others are slow
 
 
-@pytest.mark.parametrize("name", [n if n in IN_EVERY_RUN else pytest.param(n, marks=pytest.mark.slow) for n in MODELS])
+def sometimes(names):
+    """As parameters: those that are not for every run are slow."""
+    return [n if n in IN_EVERY_RUN else pytest.param(n, marks=pytest.mark.slow) for n in names]
+
+
+@pytest.mark.parametrize("name", sometimes(MODELS))
 def test_the_joint_distribution_stays(name):
     model = mc.Model(MODELS[name]())
     level = levels.each("samplers", 100)
