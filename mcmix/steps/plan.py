@@ -128,8 +128,11 @@ class CompiledModel:
         recorded : collection of Stochastic
             Labels of which every draw is kept.
         """
+        if any(s.in_python for s in self.steps):  # these may look at anything
+            return []
         asked = {v for x in self._asked_in_a_sweep for v in x.leaves}
         found = [s for s in self.steps if s.label_pass is not None and not set(s.variables) & set(recorded)]
+        found = [s for s in found if not s.label_pass.others]  # what is added up for other steps asks for rows
         return [s for s in found if s.label_vector is not None and s.label_vector.variable not in asked]
 
     @property

@@ -136,6 +136,20 @@ def test_labels_that_somebody_asks_for_are_drawn_row_by_row():
     assert not in_a_sweep(sampled(mc.MCMC([y, beside], marginal_moves=False), 1))
 
 
+class Looking(mc.StepMethod):
+    """In Python, where it may look at labels."""
+
+    def step(self):
+        self.stochastic.value = self.stochastic.value
+
+
+def test_steps_in_python_see_labels_that_were_drawn():
+    y = poisson(counts())
+    m = mc.MCMC([y], marginal_moves=False)
+    m.use_step_method(Looking, "rate")
+    assert not in_a_sweep(sampled(m, 1, 20, 10, chains=1, quiet=True))
+
+
 def test_the_same_seed_gives_the_same_draws_on_any_number_of_cores():
     one, two = (sampled(mc.MCMC([poisson(counts())], marginal_moves=False), 3, cores=c) for c in (1, 2))
     assert in_a_sweep(one) and np.array_equal(one.trace("rate")[:], two.trace("rate")[:])
