@@ -100,6 +100,7 @@ def component(shape: float, rate: float) -> Component:
     return Component(log_evidence, {"mean": a / b})
 
 
+@pytest.mark.slow
 def test_components_of_a_mixture() -> None:
     """Two gamma components through SciPy's gengamma against all 64 label vectors."""
     z = mc.Categorical("z", mc.Dirichlet("w", [1.0, 2.0]), size=len(ROWS))

@@ -400,6 +400,7 @@ def test_the_joint_distribution_stays_with_independent_proposals(name):
     assert result.passed, result
 
 
+@pytest.mark.slow
 def test_an_enumerated_posterior_is_reached():
     w = mc.Dirichlet("w", [2.0, 2.0])
     mu = mc.Normal("mu", 0.0, 0.25, size=2)
@@ -630,6 +631,7 @@ def test_a_gradient_that_is_not_finite_names_node_chain_and_values():
         sampled(m, seed=1, iterations=5, burn=0, chains=1, start=start)
 
 
+@pytest.mark.slow
 def test_known_unequal_weights_keep_their_labels():
     """Label permutation moves must see labels that belong to the parameters."""
     x, weights = [-1.2, -0.8, 0.9, 1.4, 2.2], [0.2, 0.5, 0.3]

@@ -282,6 +282,7 @@ def small_models():
             yield features.title(pair), mc.MCMC(b.nodes, **b.options)
 
 
+@pytest.mark.slow
 def test_everybody_states_the_same_verdict_for_every_small_model():
     verdicts = set()
     for name, m in small_models():
