@@ -47,7 +47,7 @@ def plane(quick: bool) -> Iterator[Row]:
 
 
 def _pair(seeds: int) -> Iterator[Row]:
-    for name, moves, length in (("labels summed out", None, 2000), ("label updates", False, 20_000)):
+    for name, moves, length in (("labels summed out", True, 2000), ("label updates", False, 20_000)):
         found = np.array(
             [_sampled(mc.MCMC([in_the_plane(1000, 2, 1.0, s)[1]], marginal_moves=moves), 1000 + length, 1000)
              for s in range(seeds)]

@@ -134,9 +134,7 @@ class Configured(Posterior):
         before, self._marginal_moves = self.assembled, True
         compiled = self._made(self._choices)
         move = next((s for s in compiled.steps if isinstance(s, MarginalMove)), None)
-        self._marginal_moves = (
-            move is not None and pays(move, iterations) and _mixes_slowly(compiled, move, iterations - burn)
-        )
+        self._marginal_moves = move is not None and pays(move) and _mixes_slowly(compiled, move, iterations - burn)
         self._assembled = compiled if self._marginal_moves else before
         self._nobody_asked_for_them()
 

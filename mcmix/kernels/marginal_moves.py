@@ -395,7 +395,7 @@ def marginal_move(words, reals, stream):
 
 
 __all__ = [
-    "ACCEPTED", "ANCHOR", "BY_PROPOSALS", "BY_TRAJECTORIES", "ENOUGH", "FIXED", "GOOD", "GRADIENTS", "LEARNED",
-    "LOG_STEP", "MEAN_LOG_STEP", "MOVES", "NOT_FINITE", "OFTEN", "POINTS", "POINTS_KEPT", "REPEATS", "STATE", "STRIDE",
+    "ACCEPTED", "ANCHOR", "BY_PROPOSALS", "BY_TRAJECTORIES", "ENOUGH", "FIXED", "GOOD", "LEARNED", "LOG_STEP",
+    "MEAN_LOG_STEP", "MOVES", "NOT_FINITE", "OFTEN", "POINTS", "POINTS_KEPT", "REPEATS", "STATE", "STRIDE",
     "SWEEPS", "TRIES", "marginal_move",
 ]  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from mcmix.kernels import marginal_moves as moves
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.marginal import MarginalMove, has_vectors, summed_out
 from mcmix.steps.marginal_density import has_slopes
@@ -16,8 +15,6 @@ BESIDE = 60_000  # densities of a label update up to which moves given labels ar
 OF_VECTORS = 3  # as dear is the density of a vector as that of a number
 MOST_FREE = 500  # free coordinates that are moved at once without being asked to
 MUCH = 10  # times fewer rows
-MOST_PLANNED = 4e8  # densities of vectors that gradients of a chain may cost by default: some six seconds
-OF_PRIORS = 500.0  # densities that cost as much as priors and their derivatives
 
 
 def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove | str:
@@ -38,24 +35,18 @@ def offered(structure: Structure, taken: Collection[Stochastic]) -> MarginalMove
         return MarginalMove(rest, structure, why, beside)
 
 
-def pays(move: MarginalMove, iterations: int) -> bool:
+def pays(move: MarginalMove) -> bool:
     """Whether it is worth its price: where it moves all, and rows are few, or few weighted ones stand for them.
 
     Not where unknowns are so many that a search with second derivatives takes minutes, and moves of all at once are
-    small. Moves of vectors must not take long over so many iterations.
+    small. Where all rows of vectors are weighed, label updates go on as they are unless moves are asked for: these
+    take many times as long.
     """
     if not move.moves_all or move.density.free > MOST_FREE:
         return False
     if _is_cheap(move.density.block):
-        return not move.of_vectors or _planned(move, iterations) <= MOST_PLANNED
+        return not move.of_vectors
     return not move.levels.why_not and (not move.of_vectors or _saves_much(move))
-
-
-def _planned(move: MarginalMove, iterations: int) -> float:
-    """What gradients over so many iterations cost, in densities of vectors: rows, the metric, priors."""
-    density = move.density
-    each = density.units * density.block.label.n_labels + 0.25 * density.free**2 + OF_PRIORS
-    return float(iterations * moves.GRADIENTS * each)
 
 
 def _saves_much(move: MarginalMove) -> bool:

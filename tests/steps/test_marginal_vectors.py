@@ -11,6 +11,7 @@ import mcmix as mc
 from mcmix.kernels.transforms import CORRELATION, POSITIVE_DEFINITE
 from mcmix.sampling.label_mixing import sweeps_given_labels
 from mcmix.steps import gaps
+from mcmix.steps.offers import pays
 from mcmix.steps.targets import Piece
 from mcmix.testing import joint_test
 from tests.harness import gaps as with_gaps
@@ -226,11 +227,14 @@ def is_marginal(m):
     return any(s.name == "labels summed out" for s in m.step_methods)
 
 
-def test_components_that_overlap_get_them_by_default_and_others_keep_label_updates():
-    assert is_marginal(chosen(rows(400, apart=1.0)))
-    assert not is_marginal(chosen(rows(400, apart=9.0)))
-    assert not is_marginal(chosen(rows(400, apart=1.0), marginal_moves=False))
-    assert not is_marginal(chosen(rows(12_000, apart=1.0)))  # all rows would be gone over at each gradient
+def test_by_default_label_updates_go_on_unless_few_points_stand_for_many():
+    assert is_marginal(chosen(rows(400, apart=1.0), marginal_moves=True))
+    assert not is_marginal(chosen(rows(400, apart=1.0)))
+    assert not is_marginal(chosen(rows(30_000, apart=1.0)))
+    many, fewer = (
+        mc.MCMC([of(np.eye(2), mc.MvNormal, rows(n, apart=1.3))], marginal_moves=True) for n in (1_000_000, 60_000)
+    )
+    assert pays(move_of(many)) and not pays(move_of(fewer))
 
 
 @pytest.mark.parametrize("apart", [2.5, 4.0])
@@ -251,7 +255,13 @@ def test_how_slowly_label_updates_move_is_known_before(apart):
 def test_the_same_seed_gives_the_same_draws_on_any_number_of_cores():
     x = rows(100, apart=1.5)
     one, two = (
-        sampled(mc.MCMC([of(mc.Wishart("T", 4.0, 4.0 * np.eye(D), size=2), mc.MvNormal, x)]), 6, 300, 200, cores=c)
+        sampled(
+            mc.MCMC([of(mc.Wishart("T", 4.0, 4.0 * np.eye(D), size=2), mc.MvNormal, x)], marginal_moves=True),
+            6,
+            300,
+            200,
+            cores=c,
+        )
         for c in (1, 2)
     )
     assert is_marginal(one)
