@@ -123,6 +123,13 @@ def enumerated_partitions(
     -----
     Nothing of what samples is used. Given K, a partition into t clusters of sizes n_1 .. n_t has probability
     K! / (K - t)! Gamma(K a) / Gamma(n + K a) prod_j Gamma(n_j + a) / Gamma(a) (Miller and Harrison 2018).
+
+    Examples
+    --------
+    Three units about which the data say nothing, in at most two clusters: the prior.
+
+    >>> enumerated_partitions(3, lambda units: 0.0, components=[0.0, 1.0], concentration=1.0).occupied.round(2).tolist()
+    [0.5, 0.5, 0.0]
     """
     if not 1 <= n <= MOST_UNITS:
         raise ModelError(f"{WHAT}: n expected from 1 to {MOST_UNITS} units, got {n!r}")
