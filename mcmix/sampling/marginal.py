@@ -22,7 +22,7 @@ from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.label_sums import LabelSum, RowsOf, connected, is_data, observed_places
 from mcmix.steps.base import Chain, Plan
-from mcmix.steps.plan import log_density
+from mcmix.steps.log_density import log_density
 from mcmix.steps.targets import is_discrete
 from mcmix.structure.contributions import Structure, structure_of
 from mcmix.structure.evaluate import evaluate
