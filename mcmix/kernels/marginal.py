@@ -14,9 +14,11 @@ from mcmix.kernels.block_steps import PIECE
 from mcmix.kernels.records import RUN, record, record_at, record_in, width
 from mcmix.kernels.transforms import (
     CIRCLE,
+    CORRELATION,
     IDENTITY,
     LOG,
     LOGIT,
+    POSITIVE_DEFINITE,
     SIMPLEX,
     free_size,
     numbers_from_free,
@@ -60,7 +62,7 @@ def _row(task, number, at):
 
 @inline
 def _is_matrix(kind):
-    return kind > SIMPLEX and kind != CIRCLE
+    return kind == POSITIVE_DEFINITE or kind == CORRELATION
 
 
 @inline

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.steps.k_means import k_means, nearest
 from mcmix.steps.passes import Pass
 from mcmix.structure.cells import rows_with_gaps
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
@@ -22,9 +23,7 @@ from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 POOL = 8
 PER_LABEL = 25  # rows of a subsample per label
 FEWEST = 50
-LLOYD_ROUNDS = 5
 JUDGED_ON = 4000  # rows on which seedings are compared
-AT_ONCE = 65_536  # rows whose distances are looked at together
 TOLERATED = 1.25  # times the best within-cluster sum of squares
 
 
@@ -175,35 +174,6 @@ def _of_units(values: np.ndarray, s: SeparableFactor, p: Pass) -> np.ndarray:
     return np.asarray(np.bincount(s.units, values, p.label.n_units) / np.maximum(counts, 1))
 
 
-def k_means(x: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarray:
-    """Centres of a few rounds of k-means from greedy k-means++ seeds, shape (K, columns)."""
-    centres = _seeds(x, n_labels, rng)
-    for _ in range(LLOYD_ROUNDS):
-        closest = nearest(x, centres)
-        counts = np.bincount(closest, minlength=n_labels)
-        for column in range(x.shape[1]):
-            sums = np.bincount(closest, x[:, column], n_labels)
-            centres[counts > 0, column] = sums[counts > 0] / counts[counts > 0]
-    return centres
-
-
-def _seeds(x: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarray:
-    """Each next centre is the best of a few rows drawn with probability proportional to squared distance."""
-    # 2 + log K candidates are usual for the greedy rule.
-    tries = 2 + int(np.log(n_labels))
-    centres = [x[rng.integers(len(x))]]
-    distance = ((x - centres[0]) ** 2).sum(1)
-    for _ in range(n_labels - 1):
-        total = distance.sum()
-        weights = distance / total if total > 0.0 else None
-        candidates = x[rng.choice(len(x), tries, p=weights)]
-        reduced = np.minimum(distance, ((x[None] - candidates[:, None]) ** 2).sum(2))
-        best = int(reduced.sum(1).argmin())
-        centres.append(candidates[best])
-        distance = reduced[best]
-    return np.array(centres)
-
-
 def joined(centres: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
     """Which of 1, 2, .. groups each centre is in, where the two are joined that cost the least squared distance.
 
@@ -226,23 +196,6 @@ def joined(centres: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
         group = np.where(group == j, i, group - (group > j))
         found.append(group)
     return found[::-1]
-
-
-def nearest(points: np.ndarray | Features, centres: np.ndarray) -> np.ndarray:
-    """Number of the nearest centre for each point; some rows and one centre at a time."""
-    found = np.zeros(len(points), np.int64)
-    for start in range(0, len(points), AT_ONCE):
-        found[start : start + AT_ONCE] = _nearest(points[start : start + AT_ONCE], centres)
-    return found
-
-
-def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    best, found = np.full(len(points), np.inf), np.zeros(len(points), np.int64)
-    for k, centre in enumerate(centres):
-        distance = ((points - centre) ** 2).sum(1)
-        closer = distance < best
-        best[closer], found[closer] = distance[closer], k
-    return found
 
 
 def _cost(x: np.ndarray, centres: np.ndarray) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.kernels.transforms import IDENTITY, LOG, SIMPLEX, UPPER
+from mcmix.steps.k_means import k_means, nearest
 from mcmix.steps.marginal_density import BoundDensity, MarginalDensity
 from mcmix.structure.component_tables import ComponentTables, component_tables
 
@@ -305,28 +306,9 @@ def _seeded(bound: BoundDensity, start: np.ndarray, rng: np.random.Generator) ->
 
 
 def grouped_vectors(x: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Group of each vector (m, d) by k-means from a seeding as of :func:`grouped`, columns on one scale."""
+    """Group of each vector (m, d) by k-means, columns on one scale."""
     scaled = (x - x.mean(0)) / np.maximum(x.std(0), 1e-300)
-    centres = scaled[rng.integers(len(scaled), size=1)]
-    for _ in range(n - 1):
-        near = _squares(scaled, centres).min(1)
-        chance = near / near.sum() if near.sum() > 0.0 else None
-        tried = scaled[rng.choice(len(scaled), 2, p=chance)]
-        left = [np.minimum(near, _squares(scaled, t[None])[:, 0]).sum() for t in tried]
-        centres = np.vstack([centres, tried[int(np.argmin(left))]])
-    for _ in range(LLOYD):
-        group = _squares(scaled, centres).argmin(1)
-        members = [scaled[group == k] for k in range(n)]
-        moved = np.array([m.mean(0) if len(m) else c for m, c in zip(members, centres, strict=True)])
-        if np.allclose(moved, centres, rtol=1e-6, atol=1e-9):
-            break
-        centres = moved
-    return group
-
-
-def _squares(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Squared distances (m, n)."""
-    return np.stack([((x - c) ** 2).sum(1) for c in centres], axis=1)
+    return nearest(scaled, k_means(scaled, n, rng))
 
 
 def grouped(x: np.ndarray, weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

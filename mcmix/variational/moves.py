@@ -15,7 +15,7 @@ from itertools import combinations, islice
 import numpy as np
 
 from mcmix.kernels import streams
-from mcmix.sampling.seeding import k_means, nearest
+from mcmix.steps.k_means import k_means, nearest
 from mcmix.structure.component_tables import component_tables
 from mcmix.structure.contributions import Structure
 from mcmix.variational.ascent import tried

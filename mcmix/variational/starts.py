@@ -19,7 +19,8 @@ import numpy as np
 
 from mcmix.nodes.model import Model
 from mcmix.sampling.seeding import FEWEST as FEWEST_ROWS
-from mcmix.sampling.seeding import PER_LABEL, features, k_means, nearest
+from mcmix.sampling.seeding import PER_LABEL, features
+from mcmix.steps.k_means import k_means, nearest
 from mcmix.steps.passes import Pass
 from mcmix.structure.contributions import Structure
 from mcmix.variational.convergence import NATS, Tolerance

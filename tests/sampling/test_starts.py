@@ -7,7 +7,7 @@ import pytest
 from scipy.special import log_ndtr
 
 import mcmix as mc
-from mcmix.sampling.seeding import k_means, nearest
+from mcmix.steps.k_means import k_means, nearest
 
 
 def three_clusters_two_components(seed: int) -> mc.MCMC:
