@@ -73,12 +73,12 @@ class ChainLabels(LabelDistribution):
     def places(self) -> Mapping[Hashable, int]:
         """Filtered and smoothed probabilities."""
         n, k = self.label.n_units, self.label.n_labels
-        sizes = {"filtered": n * k, "highest": n, "grown": n, "behind": k, "behind_tile": k}
+        sizes = {"filtered": n * k, "highest": n, "totals": n, "behind": k, "behind_tile": k}
         return {(name, self): size for name, size in sizes.items()}
 
     def record(self, address: Callable[[Hashable], int]) -> np.ndarray:
         """Addresses by name."""
-        own = ("initial", "transitions", "filtered", "highest", "grown", "behind", "behind_tile")
+        own = ("initial", "transitions", "filtered", "highest", "totals", "behind", "behind_tile")
         counts = {name: address((name, self.label.node)) for name in ("pairs", "firsts")}
         places = {name: address((name, self)) for name in own}
         return made(kernels.CHAIN, begins=address_of(self._begins), **places, **counts)

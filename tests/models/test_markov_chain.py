@@ -146,6 +146,20 @@ def test_long_chains_are_found_again():
     assert np.mean(chain.view(compiled.label.node) == z) > 0.95
 
 
+@pytest.mark.parametrize("k", [2, 3])
+def test_what_is_impossible_stays_so(k):
+    """A way through states that no data allow has no probability, however small: the soft pass says minus infinity."""
+    p = np.r_[0.0, 1.0, np.ones(k - 2)]
+    start, stay = np.eye(k)[0], np.eye(k)
+    z = mc.MarkovChain("z", start, stay, size=4)
+    m = mc.MCMC([mc.Bernoulli("y", mc.Lambda("p", lambda z=z: p[z]), value=[0, 0, 0, 0], observed=True), z])
+    m.sample(5, chains=1, seed=1, progress_bar=False)
+    (compiled,), chain = m.assembled.label_passes, m._runners[0].chain
+    shares = np.zeros((4, k))
+    assert compiled.bound(chain).weigh(np.zeros(4), shares, collect=True) == 0
+    assert np.array_equal(shares, np.tile(start, (4, 1))) and (m.trace("z")[:] == 0).all()
+
+
 def test_data_that_no_state_explains_are_told():
     z = mc.MarkovChain("z", [1.0, 0.0], [[1.0, 0.0], [0.0, 1.0]], size=3)
     y = mc.Bernoulli("y", mc.Lambda("p", lambda z=z: np.array([0.0, 1.0])[z]), value=[0, 1, 0], observed=True)
