@@ -28,8 +28,8 @@ from mcmix.kernels.tiles import (
 
 # Addresses: probabilities of the first state and of the next one (K, K); 1 for the first unit of each sequence, else 0;
 # filtered probabilities (units, K), and for each unit the highest of its log densities and the total of its filtered
-# probabilities before they were brought back; smoothed probabilities of the unit behind this one, and behind the tile; counts of pairs (K, K) and of
-# first states (K).
+# probabilities before they were brought back; smoothed probabilities of the unit behind this one, and behind the tile;
+# counts of pairs (K, K) and of first states (K).
 CHAIN = record(
     "initial", "transitions", "begins", "filtered", "highest", "totals", "behind", "behind_tile", "pairs", "firsts",
 )  # fmt: skip

@@ -108,6 +108,7 @@ class LabelSum:
     def leaves(self) -> set[Expression]:
         """Leaves that its factors and weights depend on."""
         weights = [b.log_weights.leaves for b in self.blocks if b.log_weights is not None]
+        weights += [x.leaves for b in self.blocks for x, _ in b.distribution.prelude()]
         return set[Expression]().union(*weights, *[s.rows.leaves for s in self.factors])
 
     def _named(self) -> list[SeparableFactor]:

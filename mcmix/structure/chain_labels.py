@@ -48,12 +48,12 @@ class ChainLabels(LabelDistribution):
     """
 
     ahead, draw, expect = kernels.ahead, kernels.draw, kernels.expect
-    why_not_exchanged = "states follow one another"
 
     def __init__(self, factor: Factor, label: LabelVector):
         self.factor, self.label = factor, label
         k = label.n_labels
         self.pairs, self.firsts = leaf(("pairs", label.node), (k, k)), leaf(("firsts", label.node), (k,))
+        self.tables, self.squares = [factor.parameters["initial"]], [factor.parameters["transitions"]]
         self._begins = np.zeros(label.n_units)
         self._begins[first_units(factor.parameters["lengths"])] = 1.0
 
