@@ -89,8 +89,8 @@ class ChainLabels(LabelDistribution):
 
 
 def chain_labels(own: Factor, label: LabelVector) -> LabelDistribution | None:
-    """The labels of a Markov chain."""
-    return ChainLabels(own, label) if own.family is MARKOV_CHAIN else None
+    """The labels of a Markov chain, all of them unknown or recorded so."""
+    return ChainLabels(own, label) if own.family is MARKOV_CHAIN and own.x is label.variable else None
 
 
 __all__ = ["ChainLabels", "chain_labels"]
