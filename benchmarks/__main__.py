@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import (
     beside_bayespy,
     beside_numpyro,
+    chains,
     families,
     marginal,
     measure,
@@ -42,6 +43,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "bayespy": lambda: beside_bayespy.beside_bayespy(20_000 if quick else 200_000),
         "marginal": lambda: marginal.marginal(quick),
         "plane": lambda: plane.plane(quick),
+        "chains": lambda: chains.chains(quick),
         "numpyro": lambda: beside_numpyro.beside_numpyro(quick),
         "race": lambda: race.race(quick),
         "families": lambda: families.families(20_000 if quick else 100_000),
