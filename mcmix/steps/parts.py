@@ -36,6 +36,12 @@ _ASKED = list(
 Node = tuple[int, int, np.ndarray]  # of the tree of sums: its level, its place there, what its parts add up to
 
 
+def asked_of_a_draw(labels: int) -> np.ndarray:
+    """What is asked of rows whose labels are drawn, so many of them in question, in the place of a chain's record."""
+    asked = {"unit_logs": 0, "memberships": 0, "collect": 1, "every": 0, "labels": labels}
+    return np.array([asked[_FIELDS[i]] for i in _ASKED], dtype=np.int64)
+
+
 def n_parts(n_units: int) -> int:
     """Parts that so many units are cut into."""
     return 1 if n_units <= UNDIVIDED else -(-n_units // PART)
@@ -171,7 +177,8 @@ class Parts:
 
     def nodes(self, first: int, n: int) -> list[Node]:
         """What these parts have found, the first of which is number `first` of n, merged as far as that goes."""
-        return merged(((0, first + i, sums) for i, sums in enumerate(self.found)), n)
+        found = merged(((0, first + i, sums) for i, sums in enumerate(self.found)), n)
+        return [(level, place, sums.copy()) for level, place, sums in found]  # the next pass writes over a part's own
 
 
 class Elsewhere(Protocol):
@@ -249,4 +256,4 @@ class InParts:
         return next((status for kernel, told in self._last if (status := run(kernel, told, 0, 0, 0)) != 0), 0)
 
 
-__all__ = ["PART", "UNDIVIDED", "Elsewhere", "Hand", "InParts", "Node", "Parts", "merged", "n_parts"]
+__all__ = ["PART", "UNDIVIDED", "Elsewhere", "Hand", "InParts", "Node", "Parts", "asked_of_a_draw", "merged", "n_parts"]

@@ -133,7 +133,7 @@ class BoundPass:
 
     def call(self, step: Step) -> Call:
         """Drawing all labels, as a call of a sweep."""
-        return Call(kernels.hard_pass.address, self.record, self._reals, step)
+        return Call(kernels.hard_pass.address, self.record, self._reals, step, parts=self._parts)
 
     def counting(self, weights: np.ndarray, step: Step) -> Call:
         """Drawing how many of equal rows get which label, as a call of a sweep; weights: how many rows a value has."""

@@ -88,8 +88,13 @@ class OnDisk:
     def __repr__(self) -> str:
         return f"<OnDisk {self.source} ({' x '.join(map(str, self.shape))}) {self.dtype}>"
 
-    def blocks(self, rows: int = BLOCK) -> Iterator[np.ndarray]:
-        """All rows in their order, so many at a time, read when they are asked for.
+    @property
+    def lazy(self) -> Any:
+        """The Dask array that the rows are in; None where they are in something else."""
+        return self._source.lazy
+
+    def blocks(self, rows: int = BLOCK, first: int = 0, end: int | None = None) -> Iterator[np.ndarray]:
+        """All rows in their order, so many at a time, read when they are asked for; or those from `first` to `end`.
 
         Raises
         ------
@@ -99,7 +104,7 @@ class OnDisk:
         if not (isinstance(rows, (int, np.integer)) and rows >= 1):
             raise ModelError(f"{self.source}: blocks expected a whole number of rows of at least 1, got {rows!r}")
         self.refuse_changed()
-        return self._source.blocks(int(rows))
+        return self._source.blocks(int(rows), first, len(self) if end is None else end)
 
     def some(self, rows: int) -> np.ndarray:
         """About so many rows from all over the file."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,9 +32,11 @@ class Source(ABC):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
+    lazy: Any = None  # the Dask array that it is
+
     @abstractmethod
-    def blocks(self, rows: int) -> Iterator[np.ndarray]:
-        """All rows in their order, so many at a time; the last block may be shorter."""
+    def blocks(self, rows: int, first: int, end: int) -> Iterator[np.ndarray]:
+        """Rows from `first` to before `end` in their order, so many at a time; the last block may be shorter."""
 
     @abstractmethod
     def some(self, rows: int) -> np.ndarray:
@@ -47,7 +50,7 @@ class Source(ABC):
         """All rows at once."""
         found = np.empty(self.shape, self.dtype)
         first = 0
-        for block in self.blocks(2**20):
+        for block in self.blocks(2**20, 0, len(found)):
             found[first : first + len(block)] = block
             first += len(block)
         return found
@@ -98,6 +101,13 @@ def _stamp(path: Path) -> tuple[str, int, int]:
     return path.name, found.st_size, found.st_mtime_ns
 
 
+class _Mapped(NamedTuple):
+    """Where in a file the rows of a memory map begin."""
+
+    path: str
+    start: int
+
+
 class Sliced(Source):
     """Anything that gives rows when it is sliced: a Zarr array, an HDF5 dataset, a memory map."""
 
@@ -107,10 +117,25 @@ class Sliced(Source):
         self.shape, self.dtype = tuple(map(int, array.shape)), np.dtype(array.dtype)
         _refuse_kind(self.name, self.dtype)
 
-    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+    def __getstate__(self) -> dict[str, Any]:
+        """A memory map goes along as its file, of which another process maps the same rows."""
+        held, array = self.__dict__.copy(), self._array
+        if isinstance(array, np.memmap) and array.filename is not None and array.flags.c_contiguous:
+            start = np.frombuffer(array._mmap, np.uint8).ctypes.data  # type: ignore[attr-defined]
+            mapped = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
+            held["_array"] = _Mapped(str(array.filename), mapped + array.ctypes.data - start)
+        return held
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        self.__dict__.update(held)
+        if isinstance(self._array, _Mapped):
+            path, start = self._array
+            self._array = np.memmap(path, self.dtype, "r", start, self.shape)
+
+    def blocks(self, rows: int, first: int, end: int) -> Iterator[np.ndarray]:
         """Slices."""
-        for first in range(0, self.shape[0], rows):
-            yield np.asarray(self._array[first : first + rows])
+        for start in range(first, end, rows):
+            yield np.asarray(self._array[start : min(start + rows, end)])
 
     def some(self, rows: int) -> np.ndarray:
         """Short slices, evenly spaced."""
@@ -140,13 +165,13 @@ class NumpyFile(Source):
             raise ModelError(f"{self.name}: expected numbers or vectors row by row (C order), got shape {self.shape}")
         self._start = int(array.offset)  # type: ignore[attr-defined]
 
-    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+    def blocks(self, rows: int, first: int, end: int) -> Iterator[np.ndarray]:
         """By reading on in the file."""
         wide = int(np.prod(self.shape[1:], dtype=int))
         with open(self._path, "rb") as file:
-            file.seek(self._start)
-            for first in range(0, self.shape[0], rows):
-                n = min(rows, self.shape[0] - first)
+            file.seek(self._start + first * wide * self.dtype.itemsize)
+            for start in range(first, end, rows):
+                n = min(rows, end - start)
                 yield np.fromfile(file, self.dtype, n * wide).reshape(n, *self.shape[1:])
 
     def some(self, rows: int) -> np.ndarray:
@@ -211,14 +236,12 @@ class Columns(Source):
             raise ModelError(f"{self.name}: expected numbers in column {column!r}, got {told}")
         return kind
 
-    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+    def blocks(self, rows: int, first: int, end: int) -> Iterator[np.ndarray]:
         """Batches, cut and joined to blocks."""
-        first, held, n = 0, list[np.ndarray](), 0
-        for batch in self._dataset.to_batches(columns=self._columns, batch_size=min(rows, 2**17)):
-            if batch.num_rows == 0:
-                continue
-            held.append(self._numbers(batch, first))
-            first, n = first + batch.num_rows, n + batch.num_rows
+        held, n = list[np.ndarray](), 0
+        for at, batch in self._batches(min(rows, 2**17), first, end):
+            held.append(self._numbers(batch, at))
+            n += batch.num_rows
             if n >= rows:
                 joined = np.concatenate(held)
                 for start in range(0, n - rows + 1, rows):
@@ -226,6 +249,21 @@ class Columns(Source):
                 held, n = [joined[n - n % rows :]], n % rows
         if n:
             yield np.concatenate(held)
+
+    def _batches(self, rows: int, first: int, end: int) -> Iterator[tuple[int, Any]]:
+        """Batches of rows from `first` to before `end`, and where they begin; groups before and after are not read."""
+        at, whole = 0, (first, end) == (0, self.shape[0])
+        groups = [self._dataset] if whole else (g for f in self._dataset.get_fragments() for g in _groups_of(f))
+        for group in groups:
+            n = 0 if whole else int(group.count_rows())
+            if not whole and (at + n <= first or at >= end):
+                at += n
+                continue
+            for batch in group.to_batches(columns=self._columns, batch_size=rows):
+                low, high = max(first - at, 0), min(end - at, batch.num_rows)
+                if low < high:
+                    yield at + low, batch.slice(low, high - low)
+                at += batch.num_rows
 
     def some(self, rows: int) -> np.ndarray:
         """The first rows of some groups of rows, in all files; nulls are left to whoever reads all."""
