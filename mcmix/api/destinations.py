@@ -255,6 +255,8 @@ def continued(
     call = folder.said["call"]
     kept = replace(_kept(call["labels"]), names=folder.said["names"])
     out = _memory_again(m.assembled, folder, kept)
+    if out.labels and placed is not None and not placed.why_whole:
+        raise ModelError(f"resume: {folder.path} keeps labels, and shards of a cluster do not; go on without client=")
     keeper = keeper_of(m, m._runners, out, length, folder, kept, place)
     keeper.go_on_from(arrays)
     return Destination(m.assembled, out, length, keeper, place, placed=placed)

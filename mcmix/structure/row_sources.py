@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from abc import ABC, abstractmethod
@@ -15,7 +16,10 @@ from mcmix.errors import ModelError
 
 TABLES = {".parquet": "parquet", ".arrow": "ipc", ".ipc": "ipc", ".feather": "ipc"}
 STRETCHES = 64  # of rows that are looked at before all are read
-_WHAT = "an .npy, .parquet or .arrow file, a folder of tables, a pyarrow dataset, a Zarr array or an HDF5 dataset"
+_WHAT = (
+    "an .npy, .parquet or .arrow file, a folder of tables, a pyarrow dataset, a Zarr array, an HDF5 dataset or a Dask "
+    "array"
+)
 
 
 class Source(ABC):
@@ -78,7 +82,7 @@ def source_of(given: Any, column: str | Sequence[str] | None) -> Source:
         return Columns(given, column, "dataset")
     if all(hasattr(given, a) for a in ("shape", "dtype", "__getitem__")) and len(given.shape) in (1, 2):
         _refuse_column(type(given).__name__, column)
-        return Sliced(given)
+        return DaskArray(given) if is_lazy(given) else Sliced(given)
     raise ModelError(f"OnDisk: expected {_WHAT}, got {type(given).__name__}")
 
 
@@ -151,6 +155,44 @@ class Sliced(Source):
     def read(self) -> np.ndarray:
         """A memory map stays one."""
         return self._array if isinstance(self._array, np.memmap) else super().read()
+
+
+class DaskArray(Sliced):
+    """A Dask array: what is asked of it is computed then, and nothing is kept.
+
+    Raises
+    ------
+    ModelError
+        If it does not know how many rows it has, or rows are cut into pieces of uneven width.
+    """
+
+    def __init__(self, array: Any):
+        if any(not math.isfinite(n) for n in array.shape):
+            raise ModelError(
+                f"{array.name}: expected a Dask array of known shape, got {array.shape}; call compute_chunk_sizes()"
+            )
+        super().__init__(array)
+        widths = sorted(set(array.chunks[1])) if len(self.shape) > 1 else []
+        if len(widths) > 1:
+            raise ModelError(
+                f"{self.name}: expected chunks with all columns, or of one width, got widths "
+                f"{', '.join(map(str, array.chunks[1]))}; pass array.rechunk({{1: -1}})"
+            )
+        self.lazy = array
+
+    def some(self, rows: int) -> np.ndarray:
+        """Short stretches, evenly spaced, computed at once."""
+        wanted = np.concatenate([np.arange(a, b) for a, b in _spread_out(self.shape[0], rows)])
+        return np.asarray(self._array[wanted])
+
+    def fingerprint(self) -> Any:
+        """Its name says what it is computed from."""
+        return self.shape, str(self._array.name)
+
+
+def is_lazy(given: Any) -> bool:
+    """Whether it is an array of Dask's."""
+    return all(hasattr(given, a) for a in ("__dask_graph__", "chunks", "dtype"))
 
 
 class NumpyFile(Source):
@@ -332,4 +374,4 @@ def _dataset(path: Path) -> Any:
         raise ModelError(f"{path.name}: expected a table ({error})") from error
 
 
-__all__ = ["Columns", "NumpyFile", "Sliced", "Source", "source_of"]
+__all__ = ["Columns", "DaskArray", "NumpyFile", "Sliced", "Source", "is_lazy", "source_of"]

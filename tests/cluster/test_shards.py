@@ -118,11 +118,11 @@ def test_labels_stay_with_the_workers(client, tmp_path):
 
 def test_an_impossible_row_in_the_last_shard_ends_the_run(client, tmp_path):
     """One that no start looks at, so far out that no component reaches it."""
-    x = rows(looked_up)
+    x = rows(vectors).astype(float)
     x[N - 700] = 1e200
     said = []
     for here in (None, client):
-        m = mc.MCMC(on_file(tmp_path, numbers, x))
+        m = mc.MCMC(on_file(tmp_path, vectors, x))
         with pytest.raises(mc.ZeroProbability, match="probability zero under every component") as raised:
             m.sample(5, chains=1, seed=1, progress_bar=False, client=here)
         said.append(str(raised.value))
