@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import (
     beside_bayespy,
     beside_numpyro,
+    cluster,
     families,
     marginal,
     measure,
@@ -50,6 +51,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "unknown": lambda: unknown_number.unknown_number(quick),
         "on_disk": lambda: on_disk.on_disk(quick),
         "threads": lambda: threads.threads(quick),
+        "cluster": lambda: cluster.cluster(quick),
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
     }

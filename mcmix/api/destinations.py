@@ -198,20 +198,29 @@ def destination(
     return Destination(compiled, out, length, keeper_of(m, runners, out, length, folder, kept), placed=placed)
 
 
-def placed_on(m: Configured, cluster: Cluster | None) -> Placed | None:
-    """A call's work on a cluster; None without one.
+def placed_on(m: Configured, client: Any) -> Placed | None:
+    """A call's work on the cluster of a client; None without one.
+
+    Shards stay where they are from call to call, as long as the client is the same.
 
     Raises
     ------
     ModelError
-        If steps keep something that no other process knows.
+        If the client is none, or closed, or if steps keep something that no other process knows.
     """
-    if cluster is None:
+    if client is None:
         return None
-    compiled = m.assembled
+    cluster, compiled = Cluster(client), m.assembled
     _refuse_python(compiled, "client=", "whose state can be sent")
+    if m._placed is None or not m._placed.serves(client, compiled):
+        m._placed = Placed(cluster, _build_of(m), compiled)
+    return m._placed
+
+
+def _build_of(m: Configured) -> Build:
+    """How another process makes the sampler's compiled model."""
     said = _said_of_sampler(m)
-    build = Build(
+    return Build(
         m.model,
         said["trace"],
         m._choices,
@@ -220,9 +229,8 @@ def placed_on(m: Configured, cluster: Cluster | None) -> Placed | None:
         m._rows,
         bool(m._marginal_moves),
         said["lenient"],
-        state.signature(compiled, 1),
+        state.signature(m.assembled, 1),
     )
-    return Placed(cluster, build, compiled)
 
 
 def _refuse_python(compiled: CompiledModel, asked: str, why: str) -> None:

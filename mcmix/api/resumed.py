@@ -11,7 +11,6 @@ from mcmix.api.arguments import at_least_one, checked_flag
 from mcmix.api.destinations import continued, placed_on, stored_draws, watch_of
 from mcmix.api.posterior import Posterior
 from mcmix.api.posterior_without_model import PosteriorWithoutModel
-from mcmix.cluster.clients import Cluster
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
 from mcmix.nodes.model import Model
@@ -169,7 +168,7 @@ def _resumed(folder: Folder, model: Any, more: int, cores: int | None, progress_
         if place.done < length.iterations:
             folder.rewind(found[1])
             folder.note(call={**call, "iterations": length.iterations}, finished=False)
-        placed = placed_on(m, None if client is None else Cluster(client))
+        placed = placed_on(m, client)
         to = continued(m, folder, length, arrays, place, placed)
         to.watch = watch_of(m, to, None, progress_bar and is_watched())
         rows = m._draw(held, to, cores, Tuning(), False, progress_bar)

@@ -51,13 +51,14 @@ class Started(Stored):
     ) -> Begun:
         """All that a call needs before its first sweep. Nothing here is the sampler's yet, so it may be interrupted."""
         before = self._tempering, self._assembled, self._marginal_moves
-        cluster = None if client is None else Cluster(client)
+        if client is not None:
+            Cluster(client)  # refused before anything is computed
         try:
             if tempering is not None:
                 self._temper(tempering)
             self._decide(length.iterations, length.burn, length.thin)
             runners, sequence = self._set_up(chains, seed, start)
-            placed = placed_on(self, cluster)
+            placed = placed_on(self, client)
             return Begun(runners, sequence, destination(self, runners, sequence, length, store, placed))
         except BaseException:
             self._tempering, self._assembled, self._marginal_moves = before

@@ -121,10 +121,9 @@ class Placed:
         self.why_whole = why_whole(compiled, build.tempering is not None)
         self._shards: dict[Step, Shards] | None = None
 
-    @property
-    def threads(self) -> int:
-        """Of the workers together."""
-        return sum(self._cluster.workers().values())
+    def serves(self, client: Any, compiled: CompiledModel) -> bool:
+        """Whether this is the same model on the same client's cluster."""
+        return client is self._cluster.client and compiled is self._compiled
 
     @contextmanager
     def serving(self, runners: Sequence[Runner]) -> Iterator[None]:
