@@ -5,6 +5,7 @@ Nothing else imports Dask, and nothing does before a client was handed in.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -12,6 +13,7 @@ from mcmix._version import __version__
 from mcmix.errors import ClusterError, ModelError
 
 POLL = 0.5  # seconds between looks at whether a worker that has not answered is still there
+BRIEFLY = 0.01  # seconds between looks at whether an object is there
 PATIENCE = 60.0  # seconds in which some worker must come up again
 
 
@@ -103,7 +105,8 @@ class Cluster:
 
         Parameters
         ----------
-        future : Future or ActorFuture
+        future : Future
+            Of Dask, or of an actor's answer.
         worker : str, optional
             Address, where no other one can do it.
 
@@ -125,6 +128,44 @@ class Cluster:
             except Exception as error:  # errors of our own are part of an answer: what is raised here is the way's
                 self.workers()
                 raise WorkerLost(str(error)) from error
+
+    def placed(self, worker: str, kind: Any, *given: Any) -> Any:
+        """An object of a class that lives on a worker, an actor: the future that keeps it alive, and is never fetched.
+
+        Raises
+        ------
+        WorkerLost
+            If the worker is gone.
+        """
+        made = self.client.submit(kind, *given, workers=[worker], actor=True, pure=False)
+        while made.status == "pending":
+            if worker not in self.workers():
+                raise WorkerLost(f"{worker} is gone")
+            time.sleep(BRIEFLY)
+        if made.status != "finished":
+            raise WorkerLost(f"{worker}: {made.status}")
+        return made
+
+    def ask(self, worker: str, actor: Any, method: str, *given: Any) -> Any:
+        """Call a method of an actor: the future of its answer.
+
+        By a call of its own and not by Dask's object for actors: what that answers may never come where a connection is
+        lost, or where a process has two clients.
+        """
+        from distributed.protocol import to_serialize
+
+        told = {"actor": actor.key, "function": method, "args": [to_serialize(x) for x in given], "kwargs": {}}
+
+        async def asked() -> Any:
+            if self.client.direct_to_workers:
+                found = await self.client.rpc(worker).actor_execute(**told)
+            else:
+                found = await self.client.scheduler.proxy(worker=worker, msg={"op": "actor_execute", **told})
+            if found["status"] != "OK":
+                raise found["exception"]
+            return found["result"]
+
+        return asyncio.run_coroutine_threadsafe(asked(), self.client.loop.asyncio_loop)
 
     def sent(self, what: Any, worker: str | None = None) -> Any:
         """Something in the memory of one worker, or of all."""

@@ -102,7 +102,7 @@ class Answer:
 
 
 class Shard:
-    """Rows in a worker's memory: an object that stays there, and tasks go to.
+    """Rows in a worker's memory, an actor.
 
     It keeps where each chain's streams stand, and forgets labels.
 
@@ -181,23 +181,5 @@ class Shard:
             for held in (self._words, self._stands, self._last):
                 held.pop(chain, None)
 
-    def __reduce__(self) -> Any:
-        raise TypeError("a shard stays where it is")
 
-
-def draw(shard: Shard, asked: Asked) -> Answer:
-    """A task: :meth:`Shard.draw`."""
-    return shard.draw(asked)
-
-
-def words(shard: Shard, chain: str, number: int) -> np.ndarray | None:
-    """A task: :meth:`Shard.words`."""
-    return shard.words(chain, number)
-
-
-def forget(shard: Shard, chain: str) -> None:
-    """A task: :meth:`Shard.forget`."""
-    shard.forget(chain)
-
-
-__all__ = ["Answer", "Asked", "Begin", "Between", "Run", "Shard", "draw", "forget", "words"]
+__all__ = ["Answer", "Asked", "Begin", "Between", "Run", "Shard"]

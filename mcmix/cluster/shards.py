@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mcmix.cluster.clients import Cluster, WorkerLost
-from mcmix.cluster.shard import Answer, Asked, Begin, Run, Shard, draw, forget, words
+from mcmix.cluster.shard import Answer, Asked, Begin, Run, Shard
 from mcmix.errors import ModelError
 from mcmix.kernels.labels import BLOCK, go_on, n_blocks
 from mcmix.steps.hand_recipes import Recipe
@@ -64,14 +64,11 @@ class Place:
         self.worker, self.shard, self.knows = worker, shard, set()
         self.turn += 1
 
-    def asked(self, cluster: Cluster, work: Callable[..., Any], *given: Any) -> tuple[str, Any]:
-        """Give the shard some work: the worker that has it, and the future of its answer; None where it is lost.
-
-        Not by Dask's actors: what they answer may never come where a connection is lost, or a process has two clients.
-        """
+    def asked(self, cluster: Cluster, method: str, *given: Any) -> tuple[str, Any]:
+        """Call a method of the shard: the worker that has it, and the future of its answer; None where it is lost."""
         worker = self.worker
         try:
-            return worker, cluster.client.submit(work, self.shard, *given, workers=[worker], pure=False)
+            return worker, cluster.ask(worker, self.shard, method, *given)
         except Exception:  # noqa: BLE001  it is asked again, or the scheduler is lost and that is said
             return worker, None
 
@@ -94,7 +91,10 @@ class Shards:
         self.n = -(-len(rows) // size)
         self.places = [Place(run) for run in _runs(len(rows), size, list(workers.values()))]
         for place, worker in zip(self.places, workers, strict=False):
-            self._make(place, worker, workers[worker])
+            try:
+                self._make(place, worker, workers[worker])
+            except WorkerLost:
+                self.again(place, place.turn)
 
     def _make(self, place: Place, worker: str, threads: int) -> None:
         """Put a shard on a worker.
@@ -104,10 +104,10 @@ class Shards:
         ModelError
             If its rows cannot be sent.
         """
-        run, client = place.run, self.cluster.client
+        run = place.run
         rows = self._rows.at(self.cluster, worker, run.first * run.size, run.first * run.size + run.n_units)
         try:
-            made = client.submit(Shard, self._recipe, run, rows, threads, workers=[worker], pure=False)
+            made = self.cluster.placed(worker, Shard, self._recipe, run, rows, threads)
         except (TypeError, AttributeError) as error:  # what pickle says
             raise ModelError(
                 f"sample: client= expected rows that workers can open themselves (a path, a Zarr array, a Dask array) "
@@ -174,7 +174,7 @@ class ShardedChain:
         found: dict[Place, Answer] = {}
         while waiting := [p for p in self._shards.places if p not in found]:
             turns = {p: p.turn for p in waiting}
-            sent = {p: p.asked(self._shards.cluster, draw, asked(p)) for p in waiting}
+            sent = {p: p.asked(self._shards.cluster, "draw", asked(p)) for p in waiting}
             for place, future in sent.items():
                 try:
                     found[place] = self._told(place, future)
@@ -213,7 +213,7 @@ class ShardedChain:
 
     def _words_of(self, place: Place) -> np.ndarray:
         try:
-            worker, future = place.asked(self._shards.cluster, words, self._name, self._draws)
+            worker, future = place.asked(self._shards.cluster, "words", self._name, self._draws)
             found: np.ndarray | None = self._shards.cluster.answer(future, worker)
         except Exception:  # noqa: BLE001  whatever was lost, the same numbers come of counting
             found = None
@@ -226,7 +226,7 @@ class ShardedChain:
     def end(self) -> None:
         """The call has ended."""
         self.bring_home()
-        self._forgetting = [p.asked(self._shards.cluster, forget, self._name) for p in self._shards.places]
+        self._forgetting = [p.asked(self._shards.cluster, "forget", self._name) for p in self._shards.places]
 
 
 def _runs(n_units: int, size: int, threads: Sequence[int]) -> list[Run]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import mcmix as mc
+from mcmix.cluster.chains import ChainsAway
 from tests.clusters import assert_same, numbers, rows, two_workers, vectors
 
 X = rows(numbers, 300)
@@ -65,7 +66,7 @@ def both(make, client, burn=150, more=0, sampler=None, **options):
         (lambda: numbers(X), {"sampler": {"tempering": 2}, "more": 50}),
         (lambda: vectors(rows(vectors, 300)), {"more": 60}),
         (many_steps, {"thin": 3, "more": 100}),
-        (many_steps, {"burn_till_tuned": True}),
+        pytest.param(many_steps, {"burn_till_tuned": True}, marks=pytest.mark.slow),
         (with_a_function, {}),
         (with_gaps, {}),
         (with_gaps, {"sampler": {"label_budget": 0}}),
@@ -82,6 +83,7 @@ def test_draws_are_those_of_threads(client, make, options):
         assert np.array_equal(other.draws().moments[name], (mean, sd))
 
 
+@pytest.mark.slow
 def test_a_stored_run(client, tmp_path):
     one, other = both(many_steps, client)
     m = mc.MCMC(many_steps())
@@ -127,20 +129,23 @@ def test_an_error_in_a_function_names_chain_sweep_and_node(client):
     assert "fragile" in notes and "chain" in notes and "sweep" in notes
 
 
-def test_a_worker_that_dies_is_done_without():
-    def killed(client):
-        pids = list(client.run(os.getpid).values())
-        timer = threading.Timer(0.7, os.kill, (pids[0], signal.SIGKILL))
-        timer.start()
-        return timer
-
+@pytest.mark.slow
+def test_a_worker_that_dies_is_done_without(monkeypatch):
+    """It is killed while it does the second stretch of a chain, of about a second."""
     x = rows(vectors, 400)
-    one, other = (mc.MCMC(vectors(x), marginal_moves=False) for _ in range(2))
-    one.sample(12_000, 100, chains=2, seed=1, progress_bar=False)
+    one, other = (mc.MCMC(vectors(x), marginal_moves=False, label_budget=0) for _ in range(2))
+    one.sample(50_000, 100, thin=10, chains=1, seed=1, progress_bar=False)
+    asked, killed = ChainsAway._asked, []
+
+    def asks(away, prepared, stretch):
+        if stretch.sweeps > 100 and not killed:
+            own = sorted(client.nthreads())[stretch.number % 2]
+            killed.append(client.run(os.getpid, workers=[own])[own])
+            threading.Timer(0.2, os.kill, (killed[0], signal.SIGKILL)).start()
+        return asked(away, prepared, stretch)
+
+    monkeypatch.setattr(ChainsAway, "_asked", asks)
     with two_workers() as client:
-        other.sample(2, chains=2, seed=1, progress_bar=False, client=client)  # the workers have compiled
-        other = mc.MCMC(vectors(x), marginal_moves=False)
-        timer = killed(client)
-        other.sample(12_000, 100, chains=2, seed=1, progress_bar=False, client=client)
-        assert timer.finished.is_set()
+        other.sample(50_000, 100, thin=10, chains=1, seed=1, progress_bar=False, client=client)
+        assert killed and killed[0] not in client.run(os.getpid).values()
     assert_same(one, other)

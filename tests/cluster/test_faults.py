@@ -12,7 +12,6 @@ from distributed import Client
 
 import mcmix as mc
 from mcmix.cluster import clients, shards
-from mcmix.cluster.shard import draw
 from mcmix.kernels.labels import BLOCK, go_on
 from mcmix.kernels.random import seeded_streams
 from tests.clusters import assert_same, make_short, rows, saved, two_workers, vectors
@@ -41,9 +40,9 @@ def at_draw(monkeypatch, number, what):
     """Do something once, when the first shard was sent the message of a draw, and while it works at it."""
     asked, done = shards.Place.asked, []
 
-    def asks(place, cluster, work, *given):
-        sent = asked(place, cluster, work, *given)
-        if work is draw and given[0].number == number and not done:
+    def asks(place, cluster, method, *given):
+        sent = asked(place, cluster, method, *given)
+        if method == "draw" and given[0].number == number and not done:
             done.append(number)
             what(place)
         return sent
@@ -91,6 +90,7 @@ def test_nor_does_one_killed_at_any_draw(number, tmp_path):
         assert done
 
 
+@pytest.mark.slow
 def test_all_workers_at_once(monkeypatch, whole):
     """New ones come up in their places."""
     with two_workers() as client:
@@ -152,6 +152,7 @@ def test_an_answer_that_was_lost_on_its_way_is_given_again(client, monkeypatch, 
     assert lost
 
 
+@pytest.mark.slow
 def test_no_worker_left_ends_the_run_and_keeps_draws(monkeypatch, whole):
     monkeypatch.setattr(clients, "PATIENCE", 1.0)
     with two_workers() as client:

@@ -52,6 +52,7 @@ def test_rows_on_disk(client, model, tmp_path):
     assert_same(sampled(on_file(tmp_path, model)), sampled(on_file(tmp_path, model), client))
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_draws_the_same(client, tmp_path):
     """Of three processes with one, two and three parts; and once the words of streams were noted on the way."""
     with two_workers(3) as three, pytest.MonkeyPatch.context() as patched:
