@@ -36,7 +36,7 @@ def cluster(quick: bool) -> Iterator[Row]:
         _write(path, n, D, K)
         yield from _beside_threads(path, n, 5 if quick else 15)
         yield from _model_checked(path, n, quick)
-    yield from _chains(10_000 if quick else 250_000)
+    yield from _chains(10_000 if quick else 600_000)
     yield from _pieces()
 
 

@@ -142,6 +142,10 @@ class Destination:
             return "sample() resumes from here, and calls='all' joins the draws of all calls"
         return f"mc.resume({str(self.keeper.folder.path)!r}, model) goes on from here"
 
+    def begun(self, runners: Sequence[Runner]) -> bool:
+        """Whether chains write here."""
+        return all(r.kept and r.kept[-1] is self.out for r in runners)
+
     def draws(self, runners: Sequence[Runner]) -> Draws | None:
         """What all chains have; None where that is nothing."""
         if self.keeper is not None:

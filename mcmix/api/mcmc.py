@@ -282,7 +282,8 @@ class MCMC(Started):
             try:
                 self.interrupted = self._advance(to, cores, tuning, till_tuned, progress_bar)
             except ClusterError as error:
-                error.add_note(f"kept {self._keep(to)} draws of each of {len(self._runners)} chains; {to.goes_on}")
+                rows = self._keep(to) if to.begun(self._runners) else 0
+                error.add_note(f"kept {rows} draws of each of {len(self._runners)} chains; {to.goes_on}")
                 raise
             self.interrupted |= bool(held.noted)  # a signal that came when all was drawn
             rows = self._keep(to)

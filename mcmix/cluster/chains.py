@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import Any
 
@@ -57,14 +58,16 @@ class ChainsAway:
         return found.seconds
 
     def _swept(self, stretch: Stretch) -> Swept:
-        while True:
+        for times in itertools.count(1):
             prepared, turn = self._model()
             try:
                 return self._asked(prepared, stretch)
-            except WorkerLost:
+            except WorkerLost as lost:
+                self._cluster.give_up(times, lost)
                 self._cluster.present()
                 with self._lock:
                     self._prepared = self._prepared if self._turn != turn else None
+        raise AssertionError  # counting does not end
 
     def _asked(self, prepared: Any, stretch: Stretch) -> Swept:
         """By the worker that has the chain from before, as long as it is there."""

@@ -14,6 +14,7 @@ from mcmix.errors import ClusterError, ModelError
 
 POLL = 0.5  # seconds between looks at whether a worker that has not answered is still there
 BRIEFLY = 0.01  # seconds between looks at whether an object is there
+MOST_TIMES = 20  # that the same work is lost before it is given up
 PATIENCE = 60.0  # seconds in which some worker must come up again
 
 
@@ -61,6 +62,7 @@ class Cluster:
         """
         new = [w for w in self.workers() if w not in self._versions]
         found = self.client.run(_version, workers=new, on_error="return") if new else {}
+        found = {w: v for w, v in found.items() if not isinstance(v, OSError)}  # gone already: nobody asks it for more
         for worker, version in found.items():
             if version != __version__:
                 has = f"mcmix {version}" if isinstance(version, str) else f"no mcmix that can be imported ({version})"
@@ -143,7 +145,7 @@ class Cluster:
                 raise WorkerLost(f"{worker} is gone")
             time.sleep(BRIEFLY)
         if made.status != "finished":
-            raise WorkerLost(f"{worker}: {made.status}")
+            raise WorkerLost(f"{worker}: {made.exception() if made.status == 'error' else made.status}")
         return made
 
     def ask(self, worker: str, actor: Any, method: str, *given: Any) -> Any:
@@ -151,9 +153,16 @@ class Cluster:
 
         By a call of its own and not by Dask's object for actors: what that answers may never come where a connection is
         lost, or where a process has two clients.
+
+        Raises
+        ------
+        WorkerLost
+            If the client is closed.
         """
         from distributed.protocol import to_serialize
 
+        if self.client.status != "running":  # nobody would run what is asked
+            raise WorkerLost(f"the client is {self.client.status}")
         told = {"actor": actor.key, "function": method, "args": [to_serialize(x) for x in given], "kwargs": {}}
 
         async def asked() -> Any:
@@ -166,6 +175,16 @@ class Cluster:
             return found["result"]
 
         return asyncio.run_coroutine_threadsafe(asked(), self.client.loop.asyncio_loop)
+
+    def give_up(self, times: int, why: WorkerLost) -> None:
+        """Refuse to try once more what was lost so many times in a row, with workers there all the time.
+
+        Raises
+        ------
+        ClusterError
+        """
+        if times >= MOST_TIMES:
+            raise ClusterError(f"the workers of the cluster lost the same work {times} times; the last time: {why}")
 
     def sent(self, what: Any, worker: str | None = None) -> Any:
         """Something in the memory of one worker, or of all."""

@@ -9,6 +9,7 @@ keep theirs: their answers to the message are there, or come.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import uuid
 from collections.abc import Callable, Sequence
@@ -118,15 +119,17 @@ class Shards:
     def again(self, place: Place, turn: int) -> None:
         """Make a shard anew where its worker is lost, if nobody has yet."""
         with place.lock:
-            while place.turn == turn:
+            for times in itertools.count(1):
+                if place.turn != turn:
+                    return
                 workers = self.cluster.present()
                 self.cluster.refuse_others()
                 taken = [p.worker for p in self.places]
                 chosen = min(workers, key=lambda w: (taken.count(w), w == place.worker, w))
                 try:
                     self._make(place, chosen, workers[chosen])
-                except WorkerLost:
-                    continue
+                except WorkerLost as lost:
+                    self.cluster.give_up(times, lost)
 
 
 class ShardedChain:
@@ -172,14 +175,16 @@ class ShardedChain:
     def _answers(self, asked: Callable[[Place], Asked]) -> list[Answer]:
         """Of all shards, which work side by side."""
         found: dict[Place, Answer] = {}
-        while waiting := [p for p in self._shards.places if p not in found]:
+        for times in itertools.count(1):
+            if not (waiting := [p for p in self._shards.places if p not in found]):
+                break
             turns = {p: p.turn for p in waiting}
             sent = {p: p.asked(self._shards.cluster, "draw", asked(p)) for p in waiting}
             for place, future in sent.items():
                 try:
                     found[place] = self._told(place, future)
-                except WorkerLost:
-                    continue
+                except WorkerLost as lost:
+                    self._shards.cluster.give_up(times, lost)
             for place in waiting:
                 if place not in found:
                     self._shards.again(place, turns[place])

@@ -166,6 +166,18 @@ def test_no_worker_left_ends_the_run_and_keeps_draws(monkeypatch, whole):
     assert np.array_equal(m.draws().variables["mu"], whole.draws().variables["mu"][:, :n])
 
 
+def test_a_client_closed_in_mid_run_ends_it_and_keeps_draws(client, monkeypatch, whole):
+    other = Client(client.scheduler.address, set_as_default=False)
+    done = at_draw(monkeypatch, 12, lambda place: other.close())
+    m = mc.MCMC(vectors(X), label_budget=0, marginal_moves=False)
+    with pytest.raises(mc.ClusterError, match="the scheduler of the cluster was lost") as raised:
+        sampled(other, m=m)
+    assert done and "sample() resumes from here" in " ".join(raised.value.__notes__)
+    n = m.draws().n_draws
+    assert 0 < n < 16
+    assert np.array_equal(m.draws().variables["mu"], whole.draws().variables["mu"][:, :n])
+
+
 OF_ITS_OWN = """
 from distributed import LocalCluster
 if __name__ == "__main__":
@@ -175,7 +187,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of Dask's own threads
+@pytest.mark.slow
 def test_a_lost_scheduler_leaves_a_run_that_can_be_resumed(monkeypatch, tmp_path):
     script = tmp_path / "cluster.py"
     script.write_text(OF_ITS_OWN)

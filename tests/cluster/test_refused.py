@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from dask import array
 from distributed import Client
 
 import mcmix as mc
@@ -95,6 +96,21 @@ def test_a_file_that_changes_under_the_workers(client, tmp_path):
     saved(tmp_path, rows(vectors, 70_000))
     with pytest.raises(mc.ModelError, match="rows.npy: the file has changed since it was opened"):
         m.sample(3, progress_bar=False, client=client)
+
+
+def test_a_dask_array_that_cannot_be_computed_is_given_up(client, monkeypatch):
+    monkeypatch.setattr("mcmix.cluster.clients.MOST_TIMES", 2)
+    lazy = array.from_array(rows(vectors), chunks=(20_000, 3))
+    m = mc.MCMC(vectors(lazy)).sample(2, chains=1, seed=1, progress_bar=False)
+    m.assembled  # noqa: B018  recorded on some of the rows, while they could be computed
+    (step,) = [s for s in m.step_methods if s.label_pass is not None]
+    step.on_disk._source.lazy = lazy.map_blocks(planted, dtype=float)
+    with pytest.raises(mc.ClusterError, match="lost the same work 2 times; the last time: .*planted"):
+        m.sample(2, progress_bar=False, client=client)
+
+
+def planted(block):
+    raise ValueError("planted")
 
 
 def test_a_run_that_keeps_labels_is_not_resumed_in_shards(client, tmp_path):
