@@ -205,7 +205,7 @@ class MCMC(Started):
         client : dask.distributed.Client, optional
             Sample on the workers of a Dask cluster. Rows go there in shards and stay there, with their labels, where an
             iteration goes over more than 262,144 of them and asks for counts and sums alone; else each chain is swept
-            there, about a second at a time. Draws are those without a cluster; labels in shards are not kept. Needs
+            there, half a second at a time. Draws are those without a cluster; labels in shards are not kept. Needs
             ``pip install 'mcmix[cluster]'``.
         progress_bar : bool
             Show progress where there is a terminal or notebook.

@@ -20,10 +20,8 @@ from mcmix.steps.density import BlockMetropolis, ElementMetropolis
 from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.plan import CompiledModel
 
-STRETCH, AWAY = (
-    0.05,
-    1.0,
-)  # seconds that a chain runs before another gets its turn; the same where it runs in another process
+STRETCH = 0.05  # seconds that a chain runs before another gets its turn: chains stay abreast on few cores
+AWAY = 0.5  # the same in another process: long beside a message, short beside a run, at whose end workers wait
 FIRST_STRETCH = 16  # sweeps
 TUNED = (0.1, 0.7)  # acceptance rates of a tuned step: targets are 0.44 for one element, 0.23 for a block
 MOST_LOOKS = 100  # intervals after which a step that cannot be tuned is taken as it is

@@ -131,7 +131,7 @@ def test_an_error_in_a_function_names_chain_sweep_and_node(client):
 
 @pytest.mark.slow
 def test_a_worker_that_dies_is_done_without(monkeypatch):
-    """It is killed while it does the second stretch of a chain, of about a second."""
+    """It is killed while it does the second stretch of a chain, of half a second."""
     x = rows(vectors, 400)
     one, other = (mc.MCMC(vectors(x), marginal_moves=False, label_budget=0) for _ in range(2))
     one.sample(50_000, 100, thin=10, chains=1, seed=1, progress_bar=False)
