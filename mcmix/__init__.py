@@ -45,6 +45,7 @@ from mcmix.nodes.functions import (
     pfunc,
     robust_init,
 )
+from mcmix.nodes.markov_chain import MarkovChain
 from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
@@ -163,6 +164,8 @@ _LATER = {
     "evidence": ("mcmix.api.evidence", "evidence"),
     "from_draws": ("mcmix.api.from_draws", "from_draws"),
     "predictive": ("mcmix.api.predictive", "predictive"),
+    "forecast": ("mcmix.api.chains", "forecast"),
+    "most_probable_states": ("mcmix.api.chains", "most_probable_states"),
     "posterior_components": ("mcmix.api.posterior_components", "posterior_components"),
     "prior_components": ("mcmix.api.prior_components", "prior_components"),
     "refit": ("mcmix.api.refit", "refit"),
@@ -208,7 +211,8 @@ __all__ = [
     "HalfCauchy",
     "HalfNormal", "HalfStudentT", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior",
     "ImproperPosteriorWarning", "Index", "InvLogit", "InverseGamma", "InverseWishart", "LKJ", "Lambda", "Laplace",
-    "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "MarginalMove", "McmixError", "Metropolis",
+    "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "MarginalMove", "MarkovChain", "McmixError",
+    "Metropolis",
     "Mixture", "Model", "ModelError", "Multinomial", "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial",
     "NoStepper",
     "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "NumberOfComponents", "OnDisk",
@@ -218,7 +222,7 @@ __all__ = [
     "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
     "adjusted_rand", "circ_var_names", "classify", "compare", "deterministic", "equal", "errors", "evidence",
-    "from_draws", "from_scipy", "load",
+    "forecast", "from_draws", "from_scipy", "load", "most_probable_states",
     "observed", "occupied", "partition", "pfunc", "plots", "posterior_components", "potential", "predictive",
     "prior_components", "refit", "relabel", "resume",
     "robust_init", "sensitivity", "similarity", "steps", "stochastic", "variation_of_information",

@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 
 from mcmix import errors as errors
 from mcmix import steps as steps
+from mcmix.api.chains import forecast as forecast
+from mcmix.api.chains import most_probable_states as most_probable_states
 from mcmix.api.compare import compare as compare
 from mcmix.api.destinations import Store as Store
 from mcmix.api.estimator import NormalMixture as NormalMixture
@@ -60,6 +62,7 @@ from mcmix.nodes.functions import Logit as Logit
 from mcmix.nodes.functions import equal as equal
 from mcmix.nodes.functions import pfunc as pfunc
 from mcmix.nodes.functions import robust_init as robust_init
+from mcmix.nodes.markov_chain import MarkovChain as MarkovChain
 from mcmix.nodes.mixture import Mixture as Mixture
 from mcmix.nodes.model import Model as Model
 from mcmix.nodes.node import Node as Node

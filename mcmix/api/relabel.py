@@ -205,7 +205,7 @@ def _of_clusters(m: PosteriorDraws, draws: Draws, wish: Wish, label: str | None,
     found = given_clusters(m, draws, roles, clusters)
     say(f"relabel: {found.share:.1%} of the draws have {clusters} clusters", error=True)
     source = opened(found.variables, "relabel")
-    return source.container if clusters == 1 else _of_source(source, wish, roles.name, found.roles)
+    return source.container if clusters == 1 else _of_source(source, wish, found.roles.get("labels"), found.roles)
 
 
 def _of_sampler(m: PosteriorDraws, draws: Draws, wish: Wish, label: str | None) -> Any:
@@ -263,7 +263,7 @@ def _chosen(
 
 def _renamed(variables: Mapping[str, np.ndarray], roles: LabelRoles, order: np.ndarray) -> dict[str, np.ndarray]:
     """What a naming changes: tables, complements, labels."""
-    new = exchanged(variables, roles.tables, roles.complements, order)
+    new = exchanged(variables, roles.tables, roles.complements, order, roles.squares)
     if roles.name in variables:
         new[roles.name] = renamed_labels(variables[roles.name], order, roles.lowest)
     return new

@@ -22,6 +22,7 @@ from mcmix.nodes.names import columns_of, names_of, one_column
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.stochastic import Stochastic, refuse_non_finite
+from mcmix.nodes.symmetric import with_all_concentrations
 
 LARGEST = 10**12  # elements of one node: more have no room in any memory
 _COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype",
@@ -40,6 +41,11 @@ class Distribution(Stochastic):
     """
 
     family: Family
+
+    @property
+    def _may_be_incomplete(self) -> bool:
+        """Whether some coordinates of an event may be unknown."""
+        return not (self.family.support.simplex or self.family.support.discrete)
 
     def __new__(cls, *given: Any, **keywords: Any) -> Any:
         """Itself, or weights of an unknown number of components: a Dirichlet distribution of such a size."""
@@ -69,7 +75,7 @@ class Distribution(Stochastic):
         **keywords: Any,
     ):
         size, plates = _with_room(size), _with_room(plates)
-        parents = parents_of(self.family, name, positional, keywords)
+        parents, size = with_all_concentrations(self.family, parents_of(self.family, name, positional, keywords), size)
         Node.__init__(self, name, parents, doc or "", trace)
         self.axes = axes_from(name, dims, coords)
         self.plot, self.verbose = plot, verbose
@@ -108,7 +114,7 @@ class Distribution(Stochastic):
                 refuse_non_finite(self.name, value)
             self.check_value(value)
             return
-        if self.family.event_ndim and (self.family.support.simplex or self.family.support.discrete):
+        if self.family.event_ndim and not self._may_be_incomplete:
             raise ModelError(f"{self.name}: expected complete vectors of {self.family.name}, got missing entries")
         known = without_missing(self.name, value, mask)
         refuse_non_finite(self.name, known)

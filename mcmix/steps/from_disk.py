@@ -157,6 +157,8 @@ def why_rows(compiled: Any, steps: Sequence[Step]) -> str:
 
 def _why_of(block: LabelBlock, structure: Structure, others: Sequence[Any]) -> str:
     """The same, of the pass that draws the labels of a block and adds up something else."""
+    if block.distribution.expect is not None:
+        return "labels depend on one another"
     if len(block.factors) != 1 or block.given_others or block.log_weights is None:
         return "labels have weights by row, or belong to several data"
     (s,) = block.factors
