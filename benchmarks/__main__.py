@@ -14,6 +14,7 @@ from benchmarks import (
     beside_bayespy,
     beside_numpyro,
     chains,
+    cluster,
     families,
     marginal,
     measure,
@@ -52,6 +53,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "unknown": lambda: unknown_number.unknown_number(quick),
         "on_disk": lambda: on_disk.on_disk(quick),
         "threads": lambda: threads.threads(quick),
+        "cluster": lambda: cluster.cluster(quick),
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
     }
