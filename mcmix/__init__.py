@@ -122,6 +122,7 @@ _LATER = {
             "NoStepper": "methods",
             "PDMatrixMetropolis": "methods",
             "Slicer": "methods",
+            "SplitMerge": "split_merge",
             "StepMethod": "own",
         }.items()
     },
@@ -211,7 +212,7 @@ __all__ = [
     "NoStepper",
     "Node", "NormApprox", "Normal", "NormalGamma", "NormalWishart", "NumberOfComponents", "OnDisk",
     "PDMatrixMetropolis", "Poisson", "Posterior",
-    "Potential", "SkewNormal", "Slicer", "StepMethod", "StickBreaking", "Stochastic",
+    "Potential", "SkewNormal", "Slicer", "SplitMerge", "StepMethod", "StickBreaking", "Stochastic",
     "Store", "StudentT", "SupportError", "Tempering",
     "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
