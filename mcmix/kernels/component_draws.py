@@ -1,7 +1,7 @@
 """Parameters of single components from their conjugate conditionals: draws, and how likely a draw was.
 
-What draws all components at once (`gibbs`, `vector_gibbs`) draws one, told of its entries alone. Densities are complete,
-so that a proposal can be weighed against its reverse.
+What draws all components at once (`gibbs`, `vector_gibbs`) draws one, told of its entries alone. Densities are
+complete, so that a proposal can be weighed against its reverse.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mcmix.kernels.events import LOG_PI, LOG_TWO, cholesky, solved_below
 from mcmix.kernels.records import record, record_in, width
 from mcmix.kernels.vectors import HALF_LOG_TWO_PI
 
-NORMAL, GAMMA, BETA, DIRICHLET, VECTOR, WISHART, INVERSE_WISHART = range(7)
+NORMAL, GAMMA, BETA, VECTOR, WISHART, INVERSE_WISHART = range(6)
 
 # One for each variable: the program that leaves natural parameters of all components; the kernel that draws, what it is
 # told, and at which words of that it reads addresses (0: nowhere); of what kind, and of what dimension; numbers of a
@@ -55,7 +55,10 @@ def exchange_parameters(variables, n, j, k):
     """Exchange the parameters of two components."""
     for v in range(n):
         one = record_in(variables, v, VARIABLE)
-        first, second = floats(one.out + 8 * j * one.entries, one.entries), floats(one.out + 8 * k * one.entries, one.entries)
+        first, second = (
+            floats(one.out + 8 * j * one.entries, one.entries),
+            floats(one.out + 8 * k * one.entries, one.entries),
+        )
         for i in range(one.entries):
             first[i], second[i] = second[i], first[i]
 
@@ -66,8 +69,7 @@ def _draw(one, k, stream):
     told, size = integers(one.told, 16), one.entries
     told[one.first_at] = one.first + 8 * k * one.first_step
     told[one.out_at] = one.out + 8 * k * size
-    if one.second_at != 0:
-        told[one.second_at] = one.second + 8 * k * one.second_step
+    told[one.second_at] = one.second + 8 * k * one.second_step
     if one.lower_at != 0:
         told[one.lower_at], told[one.upper_at] = one.lower + 8 * k * size, one.upper + 8 * k * size
     return call(one.draw, (one.told, one.reals, stream))
@@ -101,15 +103,6 @@ def _log_beta(first, second, x, n):
         total += math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
         total += first[i] * math.log(x[i]) + second[i] * math.log1p(-x[i])
     return total
-
-
-@inline
-def _log_dirichlet(first, logs, n):
-    total, shapes = 0.0, 0.0
-    for i in range(n):
-        total += first[i] * logs[i] - math.lgamma(first[i] + 1.0)
-        shapes += first[i] + 1.0
-    return total + math.lgamma(shapes)
 
 
 @inline
@@ -185,8 +178,6 @@ def _log_density(one, k):
         return _log_gamma(first, second, x, n, floats(one.reals, 1)[0])
     if one.kind == BETA:
         return _log_beta(first, second, x, n)
-    if one.kind == DIRICHLET:
-        return _log_dirichlet(first, x, n)
     if one.kind == VECTOR:
         return _log_vector(first, second, x, work, d)
     if one.kind == WISHART:
@@ -239,6 +230,6 @@ def put_parameters(machine, variables, n, a, b, first, second):
 
 
 __all__ = [
-    "BETA", "DIRICHLET", "GAMMA", "INVERSE_WISHART", "NORMAL", "VARIABLE", "VECTOR", "WISHART", "copy_parameters",
+    "BETA", "GAMMA", "INVERSE_WISHART", "NORMAL", "VARIABLE", "VECTOR", "WISHART", "copy_parameters",
     "draw_parameters", "exchange_parameters", "parameters_size", "put_parameters",
 ]  # fmt: skip

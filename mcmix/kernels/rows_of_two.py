@@ -1,7 +1,7 @@
 """The rows of two components, brought together tile by tile: weighed under both, labelled, and added up.
 
-A pass of two labels (:data:`mcmix.kernels.tiles.PASS`) over one tile does the work, so whatever weighs and adds rows in a
-sweep does it here, and what it costs goes by the rows of the two components alone.
+A pass of two labels (:data:`mcmix.kernels.tiles.PASS`) over one tile does the work, so whatever weighs and adds rows in
+a sweep does it here, and what it costs goes by the rows of the two components alone.
 """
 
 from __future__ import annotations
@@ -110,7 +110,10 @@ def add_rows(pair, rows, sides, n, a, b):
     for j in range(pair.n_sums):
         one = record_in(pair.sums, j, SUMS)
         own = floats(one.own, 2 * one.entries)
-        first, second = floats(one.every + 8 * a * one.entries, one.entries), floats(one.every + 8 * b * one.entries, one.entries)
+        first, second = (
+            floats(one.every + 8 * a * one.entries, one.entries),
+            floats(one.every + 8 * b * one.entries, one.entries),
+        )
         for i in range(one.entries):
             first[i], second[i] = own[i], own[one.entries + i]
 
@@ -166,7 +169,10 @@ def join_sums(pair, a, b):
     """Add component b's sums to those of component a, and leave none."""
     for j in range(pair.n_sums):
         one = record_in(pair.sums, j, SUMS)
-        own, other = floats(one.every + 8 * a * one.entries, one.entries), floats(one.every + 8 * b * one.entries, one.entries)
+        own, other = (
+            floats(one.every + 8 * a * one.entries, one.entries),
+            floats(one.every + 8 * b * one.entries, one.entries),
+        )
         for i in range(one.entries):
             own[i] += other[i]
             other[i] = 0.0
@@ -187,7 +193,10 @@ def exchange_sums(pair, j, k):
     """Exchange the sums of two components."""
     for s in range(pair.n_sums):
         one = record_in(pair.sums, s, SUMS)
-        own, other = floats(one.every + 8 * j * one.entries, one.entries), floats(one.every + 8 * k * one.entries, one.entries)
+        own, other = (
+            floats(one.every + 8 * j * one.entries, one.entries),
+            floats(one.every + 8 * k * one.entries, one.entries),
+        )
         for i in range(one.entries):
             own[i], other[i] = other[i], own[i]
 

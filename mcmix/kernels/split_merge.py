@@ -1,9 +1,7 @@
 """Moves that part the rows of one component between two, join two components, or do both at once.
 
-A proposal is made as by Jain and Neal (2007), "Splitting and merging components of a nonconjugate Dirichlet process
-mixture model", Bayesian Analysis 2: a launch state that knows nothing of how the rows stand now (two of them say which
-others are near; a few scans of a Gibbs sampler with labels of two components) tells how to draw labels and parameters,
-and how likely the present ones were to be drawn. Where parameters are drawn exactly, they cancel, as if summed out.
+What is proposed stands in :mod:`mcmix.kernels.split_proposals`; here are the choice of components, which has its way
+back as well, the ratio, and the names of components where these say how large they are.
 """
 
 from __future__ import annotations
@@ -11,229 +9,35 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.base import call, floats, helper, inline, integers, step_of
-from mcmix.kernels.component_draws import (
-    copy_parameters,
-    draw_parameters,
-    exchange_parameters,
-    parameters_size,
-    put_parameters,
-)
+from mcmix.kernels.component_draws import exchange_parameters
+from mcmix.kernels.events import LOG_TWO
 from mcmix.kernels.random import standard_exponential, uniform
-from mcmix.kernels.records import STEP, record, record_at, record_in
-from mcmix.kernels.rows_of_two import (
-    PAIR,
-    SUMS,
-    add_rows,
-    clear_sums,
-    copy_sums,
-    exchange_sums,
-    join_sums,
-    label_rows,
-    part_by_nearest,
-    sums_size,
-)
-
-# Labels of so many units from the lowest up, numbers of units by label, and how many labels are in use (0: all). The
-# target's program and its answer; a record of PAIR; variables of components; shares of kinds of moves, in thousandths:
-# splits, and merges; the rest are both at once. Which columns' sums tell how close components are, and their inverse
-# variances (`closeness`, at most D of them). The workspace: three stretches of units, K + 1 places, and 8 components'
-# parameters and 3 components' sums.
-SPLIT_MERGE = record(
-    *STEP, "units", "capacity", "lowest", "out", "counts", "number", "target", "target_length", "answer", "pair",
-    "variables", "n_variables", "scans", "splits", "merges", "means", "n_means", "scales", "order", "places",
-    "room", "counters",
+from mcmix.kernels.records import record, record_at, record_in
+from mcmix.kernels.rows_of_two import PAIR, exchange_sums
+from mcmix.kernels.split_proposals import (
+    FAILED,
+    SPLIT_MERGE,
+    copy_rows,
+    join_rows,
+    keep,
+    looked_at,
+    part_rows,
+    pool_rows,
+    restore,
+    scatter_rows,
+    sort_rows,
+    target_of,
 )  # fmt: skip
+
 MEAN = record("total", "count", "width", "first", "step")  # sums of a column: K times width doubles, of which one is it
 
+# Kinds of moves, each with the one that goes back: one component parted (by a launch state, or by lot), two joined, and
+# two joined while a third one is parted.
+SPLIT, MERGE, SCATTER, POOL, MERGE_SPLIT, POOL_SPLIT, MERGE_SCATTER = range(7)
+KINDS = 7
+BACK = (MERGE, SPLIT, POOL, SCATTER, MERGE_SPLIT, MERGE_SCATTER, POOL_SPLIT)
+
 NEARLY = 0.01  # squared distance, in variances of a column, below which components are as close as can be
-FAILED = -math.inf
-
-
-# -------------------------------------------------------------------- where things stand
-
-
-@helper()
-def _sort(task):
-    """Rows by label, and where each label's begin."""
-    capacity, n = task.capacity, task.units
-    labels, order = floats(task.out, n), integers(task.order, n)
-    places = integers(task.places, 2 * capacity + 1)
-    next_of = places[capacity + 1 :]
-    for k in range(capacity + 1):
-        places[k] = 0
-    for i in range(n):
-        places[int(labels[i]) - task.lowest + 1] += 1
-    for k in range(capacity):
-        places[k + 1] += places[k]
-        next_of[k] = places[k]
-    for i in range(n):
-        k = int(labels[i]) - task.lowest
-        order[next_of[k]] = i
-        next_of[k] += 1
-
-
-@inline
-def _rows(task):
-    """Rows that are looked at, and on which side each is."""
-    n = task.units
-    return integers(task.order + 8 * n, n), floats(task.order + 16 * n, n)
-
-
-@inline
-def _copy_rows(task, k, at, side):
-    """Add component k's rows to those that are looked at, from `at` on; how many there are then."""
-    places, order = integers(task.places, task.capacity + 1), integers(task.order, task.units)
-    rows, sides = _rows(task)
-    for i in range(places[k], places[k + 1]):
-        rows[at], sides[at] = order[i], side
-        at += 1
-    return at
-
-
-@inline
-def _parameters(task, slot):
-    """Where parameters of a component are kept."""
-    return task.room + 8 * slot * parameters_size(task.variables, task.n_variables)
-
-
-@inline
-def _sums(task, slot):
-    """Where sums of a component are kept."""
-    return _parameters(task, 8) + 8 * slot * sums_size(record_at(task.pair, PAIR))
-
-
-@inline
-def _keep(task, slot, k):
-    """Keep component k as it is."""
-    copy_parameters(task.variables, task.n_variables, k, _parameters(task, slot), True)
-    copy_sums(record_at(task.pair, PAIR), k, _sums(task, slot), True)
-
-
-@inline
-def _restore(task, slot, k):
-    """Put component k as it was."""
-    copy_parameters(task.variables, task.n_variables, k, _parameters(task, slot), False)
-    copy_sums(record_at(task.pair, PAIR), k, _sums(task, slot), False)
-
-
-@inline
-def _target(task):
-    """Log density of everything that moves; minus infinity where it has none."""
-    if call(task.machine, (task.target, task.target_length, 0, 0)) != 0:
-        return FAILED
-    found = floats(task.answer, 1)[0]
-    return found if found == found else FAILED
-
-
-# -------------------------------------------------------------------- proposals
-
-# Slots of parameters: three components as they were, launch states of a split (two) and of a merge (two).
-_SPLIT_0, _SPLIT_1, _MERGED_0, _MERGED_1 = 3, 4, 5, 6
-
-
-@helper()
-def _launch(task, start, n, a, b, first, second, both, stream):
-    """Launch states of n rows: apart under a and b, and together under a (b then as without rows, if `both`).
-
-    What stands there of a and b may be anything: draws without rows come first. Returns the share of b in the first
-    state, NaN where that failed. Sums are afterwards those of a merge.
-    """
-    pair, machine = record_at(task.pair, PAIR), task.machine
-    rows, sides = _rows(task)
-    rows, sides = rows[start:], sides[start:]
-    clear_sums(pair, a)
-    clear_sums(pair, b)
-    failed = draw_parameters(machine, task.variables, task.n_variables, a, b, stream)
-    part_by_nearest(pair, rows, sides, n, first, second)
-    share = 0.5
-    for scan in range(task.scans):
-        add_rows(pair, rows, sides, n, a, b)
-        failed += draw_parameters(machine, task.variables, task.n_variables, a, b, stream)
-        if failed != failed:
-            return failed
-        share = 1.0
-        for i in range(n):
-            share += sides[i]
-        share /= n + 2.0
-        if scan + 1 < task.scans:
-            failed += label_rows(pair, rows, sides, n, a, b, share, first, second, True, stream)
-    copy_parameters(task.variables, task.n_variables, a, _parameters(task, _SPLIT_0), True)
-    copy_parameters(task.variables, task.n_variables, b, _parameters(task, _SPLIT_1), True)
-    join_sums(pair, a, b)
-    for _ in range(task.scans):
-        failed += draw_parameters(machine, task.variables, task.n_variables, a, b if both else -1, stream)
-    copy_parameters(task.variables, task.n_variables, a, _parameters(task, _MERGED_0), True)
-    copy_parameters(task.variables, task.n_variables, b, _parameters(task, _MERGED_1), True)
-    return share if failed == failed else failed
-
-
-@inline
-def _put_launch(task, slot, a, b):
-    """Parameters of a launch state."""
-    copy_parameters(task.variables, task.n_variables, a, _parameters(task, slot), False)
-    copy_parameters(task.variables, task.n_variables, b, _parameters(task, slot + 1), False)
-
-
-@helper()
-def _part(task, start, n, a, b, kept_a, kept_b, both, stream):
-    """Part n rows of component a between a and b; log of how likely the way back is, less that of the way.
-
-    Where `both`, b is a component without rows before, whose parameters the way back draws too.
-    """
-    pair, machine, variables, count = record_at(task.pair, PAIR), task.machine, task.variables, task.n_variables
-    rows, sides = _rows(task)
-    rows, sides = rows[start:], sides[start:]
-    one = min(int(uniform(stream) * n), n - 1)
-    other = min(int(uniform(stream) * (n - 1)), n - 2)
-    other += 1 if other >= one else 0
-    first, second = rows[one], rows[other]
-    share = _launch(task, start, n, a, b, first, second, both, stream)
-    if share != share:
-        return FAILED
-    back = put_parameters(
-        machine, variables, count, a, b if both else -1, _parameters(task, kept_a), _parameters(task, kept_b)
-    )
-    _put_launch(task, _SPLIT_0, a, b)
-    way = label_rows(pair, rows, sides, n, a, b, share, first, second, True, stream)
-    add_rows(pair, rows, sides, n, a, b)
-    way += draw_parameters(machine, variables, count, a, b, stream)
-    on_other = 0.0
-    for i in range(n):
-        on_other += sides[i]
-    # the way back picks these two rows as one of each component
-    chosen = math.log(n * (n - 1.0)) - math.log((n - on_other) * on_other)
-    found = back - way + chosen
-    return found if found == found else FAILED
-
-
-@helper()
-def _join(task, start, n, n_a, a, b, kept_a, kept_b, both, stream):
-    """Join n rows, of which the first n_a are component a's and the rest b's, under a; logs as for `_part`.
-
-    Where `both`, b is left without rows, its parameters drawn from what they are then.
-    """
-    pair, machine, variables, count = record_at(task.pair, PAIR), task.machine, task.variables, task.n_variables
-    rows, sides = _rows(task)
-    rows, sides = rows[start:], sides[start:]
-    first = rows[min(int(uniform(stream) * n_a), n_a - 1)]
-    second = rows[n_a + min(int(uniform(stream) * (n - n_a)), n - n_a - 1)]
-    share = _launch(task, start, n, a, b, first, second, both, stream)
-    if share != share:
-        return FAILED
-    for i in range(n):
-        sides[i] = 0.0 if i < n_a else 1.0
-    _put_launch(task, _SPLIT_0, a, b)
-    back = label_rows(pair, rows, sides, n, a, b, share, first, second, False, stream)
-    copy_sums(pair, a, _sums(task, kept_a), False)
-    copy_sums(pair, b, _sums(task, kept_b), False)
-    back += put_parameters(machine, variables, count, a, b, _parameters(task, kept_a), _parameters(task, kept_b))
-    join_sums(pair, a, b)
-    _put_launch(task, _MERGED_0, a, b)
-    way = draw_parameters(machine, variables, count, a, b if both else -1, stream)
-    for i in range(n):
-        sides[i] = 0.0
-    found = back - way + math.log(n_a * (n - n_a)) - math.log(n * (n - 1.0))
-    return found if found == found else FAILED
 
 
 # -------------------------------------------------------------------- which components
@@ -299,6 +103,31 @@ def _one_of(task, end, occupied, number, a, b):
     return -1
 
 
+@helper()
+def _log_named(task, b):
+    """Log probability of giving a new component the name b, as many times as there are names, b among these."""
+    if task.mass == 0:
+        return 0.0  # any of them
+    counts, below, above = floats(task.counts, task.capacity), 0, 0
+    for k in range(task.capacity):
+        if counts[k] == 0.0:
+            below += 1 if k < b else 0
+            above += 1 if k > b else 0
+    # each is taken with probability 1/2, the last one for certain: names in front hold more units
+    return math.log(below + above + 1.0) - LOG_TWO * (below + (1 if above > 0 else 0))
+
+
+@helper()
+def _name(task, in_use, occupied, stream):
+    """A name for a new component."""
+    if task.mass == 0:
+        return _one_of(task, in_use, False, _picked(in_use - occupied, stream), -1, -1)
+    number, rest = 0, in_use - occupied
+    while number < rest - 1 and uniform(stream) < 0.5:
+        number += 1
+    return _one_of(task, in_use, False, number, -1, -1)
+
+
 @inline
 def _picked(n, stream):
     return min(int(uniform(stream) * n), n - 1)
@@ -317,7 +146,7 @@ def _in_use(task):
 def _accepted(task, before, ratio, stream):
     counters = floats(task.counters, 2)
     counters[0] += 1.0
-    change = _target(task) - before + ratio if ratio > FAILED else FAILED
+    change = target_of(task) - before + ratio if ratio > FAILED else FAILED
     accepted = change > -standard_exponential(stream)
     counters[1] += 1.0 if accepted else 0.0
     return accepted
@@ -326,7 +155,7 @@ def _accepted(task, before, ratio, stream):
 @helper()
 def _write(task, start, n, a, b):
     """Labels of n rows by their sides."""
-    rows, sides = _rows(task)
+    rows, sides = looked_at(task)
     labels = floats(task.out, task.units)
     for i in range(start, start + n):
         labels[rows[i]] = task.lowest + (a if sides[i] == 0.0 else b)
@@ -347,27 +176,38 @@ def _exchange(task, j, k):
             labels[i] = task.lowest + j
 
 
+@inline
+def _log_back(task, kind):
+    """Log of how much likelier the kind of move that goes back is than this one."""
+    kinds = integers(task.kinds, KINDS)
+    return math.log(kinds[BACK[kind]]) - math.log(kinds[kind])
+
+
 @helper()
-def _split(task, stream):
-    """Split a component; whether it was accepted."""
+def _apart(task, kind, stream):
+    """Part the rows of a component between it and one without rows; whether that was accepted."""
     occupied, in_use = _occupied(task), _in_use(task)
     a = _one_of(task, task.capacity, True, _picked(occupied, stream), -1, -1)
-    n = _copy_rows(task, a, 0, 0.0)
+    n = copy_rows(task, a, 0, 0.0)
     beyond = occupied == in_use
     if n < 2 or occupied == task.capacity:
         return False
-    b = in_use if beyond else _one_of(task, in_use, False, _picked(in_use - occupied, stream), -1, -1)
-    before = _target(task)
-    _keep(task, 0, a)
-    _keep(task, 1, b)
-    ratio = _part(task, 0, n, a, b, 0, 1, True, stream)
+    b = in_use if beyond else _name(task, in_use, occupied, stream)
+    named = _log_named(task, b)
+    before = target_of(task)
+    keep(task, 0, a)
+    keep(task, 1, b)
+    if kind == SPLIT:
+        ratio = part_rows(task, 0, n, a, b, 0, 1, True, stream)
+    else:
+        ratio = scatter_rows(task, 0, n, a, b, 0, 1, True, stream)
     if ratio > FAILED:
         # any component is as likely to be picked, here and on the way back, where b is picked to go with it
-        ratio += math.log(task.merges) - math.log(task.splits)
-        ratio += _log_chosen(task, a, b) - math.log(occupied + 1.0) + math.log(occupied)
+        ratio += _log_back(task, kind) + _log_chosen(task, a, b) - math.log(occupied + 1.0) + math.log(occupied)
+        ratio -= named
     if not _accepted(task, before, ratio, stream):
-        _restore(task, 0, a)
-        _restore(task, 1, b)
+        restore(task, 0, a)
+        restore(task, 1, b)
         return False
     _write(task, 0, n, a, b)
     if beyond:  # any of the components that there are then may be the new one
@@ -377,83 +217,148 @@ def _split(task, stream):
 
 
 @helper()
-def _merge(task, stream):
-    """Merge two components; whether it was accepted."""
+def _together(task, kind, stream):
+    """Join the rows of two components; whether that was accepted."""
     occupied = _occupied(task)
     if occupied < 2:
         return False
     a = _one_of(task, task.capacity, True, _picked(occupied, stream), -1, -1)
     b = _near(task, a, stream)
-    ratio = math.log(task.splits) - math.log(task.merges)
-    ratio -= _log_chosen(task, a, b) - math.log(occupied) + math.log(occupied - 1.0)
-    before = _target(task)
-    _keep(task, 0, a)
-    _keep(task, 1, b)
-    n_a = _copy_rows(task, a, 0, 0.0)
-    n = _copy_rows(task, b, n_a, 1.0)
-    ratio += _join(task, 0, n, n_a, a, b, 0, 1, True, stream)
+    ratio = _log_back(task, kind) - _log_chosen(task, a, b) + math.log(occupied) - math.log(occupied - 1.0)
+    before = target_of(task)
+    keep(task, 0, a)
+    keep(task, 1, b)
+    n_a = copy_rows(task, a, 0, 0.0)
+    n = copy_rows(task, b, n_a, 1.0)
+    if kind == MERGE:
+        ratio += join_rows(task, 0, n, n_a, a, b, 0, 1, True, stream)
+    else:
+        ratio += pool_rows(task, 0, n, n_a, a, b, 0, 1, True, stream)
+    ratio += _log_named(task, b) if ratio > FAILED else 0.0
     if not _accepted(task, before, ratio, stream):
-        _restore(task, 0, a)
-        _restore(task, 1, b)
+        restore(task, 0, a)
+        restore(task, 1, b)
         return False
     _write(task, 0, n, a, b)
     return True
 
 
 @helper()
-def _merge_and_split(task, stream):
-    """Merge two components and split a third one, under the name that was left; whether it was accepted."""
+def _at_once(task, kind, stream):
+    """Join two components and part a third one, under the name that was left; whether that was accepted."""
     occupied = _occupied(task)
     if occupied < 3:
         return False
     a = _one_of(task, task.capacity, True, _picked(occupied, stream), -1, -1)
     b = _near(task, a, stream)
     c = _one_of(task, task.capacity, True, _picked(occupied - 2, stream), a, b)
-    ratio = -_log_chosen(task, a, b)
-    before = _target(task)
-    _keep(task, 0, a)
-    _keep(task, 1, b)
-    _keep(task, 2, c)
-    n_a = _copy_rows(task, a, 0, 0.0)
-    n_ab = _copy_rows(task, b, n_a, 1.0)
-    n = _copy_rows(task, c, n_ab, 0.0)
+    n_a = copy_rows(task, a, 0, 0.0)
+    n_ab = copy_rows(task, b, n_a, 1.0)
+    n = copy_rows(task, c, n_ab, 0.0)
     if n - n_ab < 2:
         return False
-    ratio += _join(task, 0, n_ab, n_a, a, b, 0, 1, False, stream)
-    if ratio > FAILED:
-        ratio += _part(task, n_ab, n - n_ab, c, b, 2, 1, False, stream)
+    ratio = _log_back(task, kind) - _log_chosen(task, a, b)
+    before = target_of(task)
+    keep(task, 0, a)
+    keep(task, 1, b)
+    keep(task, 2, c)
+    if kind == POOL_SPLIT:
+        ratio += pool_rows(task, 0, n_ab, n_a, a, b, 0, 1, False, stream)
+    else:
+        ratio += join_rows(task, 0, n_ab, n_a, a, b, 0, 1, False, stream)
+    if ratio > FAILED and kind == MERGE_SCATTER:
+        ratio += scatter_rows(task, n_ab, n - n_ab, c, b, 2, 1, False, stream)
+    elif ratio > FAILED:
+        ratio += part_rows(task, n_ab, n - n_ab, c, b, 2, 1, False, stream)
     if ratio > FAILED:
         ratio += _log_chosen(task, c, b)
     if not _accepted(task, before, ratio, stream):
-        _restore(task, 0, a)
-        _restore(task, 1, b)
-        _restore(task, 2, c)
+        restore(task, 0, a)
+        restore(task, 1, b)
+        restore(task, 2, c)
         return False
     _write(task, 0, n_ab, a, b)
     _write(task, n_ab, n - n_ab, c, b)
     return True
 
 
+@helper()
+def _reorder(task, stream):
+    """Exchange names of components, where these say how large they are (Papaspiliopoulos and Roberts 2008)."""
+    capacity, moved = task.capacity, False
+    counts, answer = floats(task.counts, capacity), floats(task.mass_answer, 1)
+    named = integers(task.places, 2 * capacity + 1)[capacity + 1 :]
+    for k in range(capacity):
+        named[k] = k
+    call(task.machine, (task.mass, task.mass_length, 0, 0))
+    before = answer[0]
+    for _ in range(2 * capacity):
+        j, k = _picked(capacity, stream), _picked(capacity, stream)
+        if counts[j] == counts[k]:
+            continue
+        counts[j], counts[k] = counts[k], counts[j]
+        call(task.machine, (task.mass, task.mass_length, 0, 0))
+        accepted = answer[0] - before > -standard_exponential(stream)
+        counts[j], counts[k] = counts[k], counts[j]
+        if accepted:
+            before, moved = answer[0], True
+            exchange_parameters(task.variables, task.n_variables, j, k)
+            exchange_sums(record_at(task.pair, PAIR), j, k)
+            named[j], named[k] = named[k], named[j]
+    if moved:
+        _rename(task, named)
+
+
+@helper()
+def _rename(task, named):
+    """Labels of all units by their components' new places; named: what stands at each place."""
+    capacity = task.capacity
+    places, labels = integers(task.places, capacity), floats(task.out, task.units)
+    for k in range(capacity):
+        places[named[k]] = k
+    for i in range(task.units):
+        labels[i] = task.lowest + places[int(labels[i]) - task.lowest]
+
+
+@inline
+def _drawn_kind(task, stream):
+    """A kind of move, by the kinds' shares."""
+    kinds, total = integers(task.kinds, KINDS), 0.0
+    for j in range(KINDS):
+        total += kinds[j]
+    level = total * uniform(stream)
+    for j in range(KINDS - 1):
+        level -= kinds[j]
+        if level <= 0.0:
+            return j
+    return KINDS - 1
+
+
 @step_of(SPLIT_MERGE)
 def split_and_merge(words, reals, stream):
-    """Try some moves, each a split, a merge, or both at once. reals: how many on average, and while tuning."""
+    """Try some moves, each of a kind, once names are in order. reals: how many on average, and while tuning."""
     task = record_at(words, SPLIT_MERGE)
     wanted = floats(reals, 2)[1 if task.tuning != 0 else 0]
     tries = int(wanted + 1.0 - uniform(stream))
     if tries == 0:
         return 0
-    _sort(task)
+    if task.mass != 0:
+        _reorder(task, stream)
+    sort_rows(task)
     for _ in range(tries):
-        kind = 1000.0 * uniform(stream)
-        if kind < task.splits:
-            moved = _split(task, stream)
-        elif kind < task.splits + task.merges:
-            moved = _merge(task, stream)
+        kind = _drawn_kind(task, stream)
+        if kind == SPLIT or kind == SCATTER:
+            moved = _apart(task, kind, stream)
+        elif kind == MERGE or kind == POOL:
+            moved = _together(task, kind, stream)
         else:
-            moved = _merge_and_split(task, stream)
+            moved = _at_once(task, kind, stream)
+        by_kind = floats(task.counters, 2 + 2 * KINDS)[2 + 2 * kind :]
+        by_kind[0] += 1.0
         if moved:
-            _sort(task)
+            by_kind[1] += 1.0
+            sort_rows(task)
     return 0
 
 
-__all__ = ["MEAN", "SPLIT_MERGE", "SUMS", "split_and_merge"]
+__all__ = ["KINDS", "MEAN", "SPLIT_MERGE", "split_and_merge"]

@@ -204,7 +204,8 @@ class Step(ABC):
     before_labels : bool
         Whether it moves with labels summed out, so that these must be drawn before anything else looks at them.
     after_labels : int
-        Where it stands among steps that move labels that have just been drawn, before anything else looks at these; 0: it is none.
+        Where it stands among steps that move labels that have just been drawn, before anything else looks at these;
+        0 for others.
     beside_others : bool
         Whether its variables are moved by the steps of the table as well.
     repeats_at_start : int

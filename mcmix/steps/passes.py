@@ -52,21 +52,12 @@ class BoundPass:
         Counts and sums that stand in arrays of their own: zeroed here, where the kernels zero one stretch of memory.
     stream : int
         Address of a stream of random numbers for what is drawn elsewhere than in blocks of rows.
-    factors : sequence of RowFactor
-        By which rows are weighed, as they stand in the record.
     """
 
-    def __init__(
-        self,
-        record: np.ndarray,
-        kept: Sequence[Any],
-        zeroed: Sequence[np.ndarray] = (),
-        stream: int = 0,
-        factors: Sequence[RowFactor] = (),
-    ):
-        self.record, self.factors = record, list(factors)
+    def __init__(self, record: np.ndarray, kept: Sequence[Any], zeroed: Sequence[np.ndarray] = (), stream: int = 0):
+        self.record = record
         self._kept, self._zeroed = kept, zeroed
-        self._reals, self._stream = np.zeros(1), stream
+        self._reals, self._stream, self.factors = np.zeros(1), stream, list[RowFactor]()  # as they stand in the record
         self._parts: InParts | None = None
 
     @classmethod
@@ -100,7 +91,9 @@ class BoundPass:
             **(independent | fields),
         )
         zeroed = [x for f in factors if f.stretch is None for x in f.adds]
-        return cls(record, [rows, added, counts, *factors], zeroed, stream, factors)
+        found = cls(record, [rows, added, counts], zeroed, stream)
+        found.factors += factors
+        return found
 
     @classmethod
     def over_arrays(

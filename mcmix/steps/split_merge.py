@@ -11,21 +11,22 @@ from mcmix.kernels import component_draws as draws
 from mcmix.kernels import rows_of_two as pairs
 from mcmix.kernels import split_merge as kernels
 from mcmix.kernels.base import address_of, apart
-from mcmix.kernels.gibbs import CONJUGATE, WEIGHTS
+from mcmix.kernels.gibbs import CONJUGATE
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import made, partly, seen, table
 from mcmix.kernels.tiles import FACTOR, PASS, workspace_size
 from mcmix.kernels.vector_gibbs import VECTORS
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.accumulators import UNITS
-from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call
+from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.gibbs import ConjugateGibbs
 from mcmix.steps.joint_gibbs import JointGibbs
 from mcmix.steps.passes import BoundPass
-from mcmix.steps.row_factors import ColumnSums, RowFactor
+from mcmix.steps.two_components import OfTwo
 from mcmix.steps.vector_gibbs import VectorGibbs
 from mcmix.structure import expression as ex
 from mcmix.structure.component_moves import NotMoved, Weighed, weighed
+from mcmix.structure.component_tables import component_tables
 from mcmix.structure.conjugacy import Conjugate, conjugate
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.joint_priors import joint_of
@@ -34,18 +35,18 @@ from mcmix.structure.unknown_number import number_of
 from mcmix.structure.vector_conjugacy import VectorConjugate, vector_conjugate
 
 SCANS = 3
-WHILE_TUNING = 2  # tries in an iteration, at least
-SHARE = 0.2  # of the work of an iteration that goes into tries once burn-in is over
+WHILE_TUNING = 2  # tries in an iteration of burn-in, at least
+SHARE, SHARE_OF_TUNING = 0.2, 1.0  # tries' work beside that of the label update, and while burning in
 MOST = 10  # tries in an iteration
 BESIDE_ROWS = 4000  # densities of a row that would take as long as what a try does beside weighing rows
-SHARES = (400, 400)  # of 1000 proposals: splits, merges; the rest merge two components and split a third one
-OF_KNOWN_NUMBER = (200, 200)  # where a component without units is rare
+# Of 100 proposals: splits, merges, parted and joined by lot, two joined and a third one parted in three ways.
+SHARES = (30, 20, 5, 25, 10, 8, 2)
+OF_KNOWN_NUMBER = (15, 10, 5, 15, 20, 28, 7)  # where a component without units is rare
 
 _KINDS = {
     "normal": draws.NORMAL,
     "gamma": draws.GAMMA,
     "beta": draws.BETA,
-    "dirichlet": draws.DIRICHLET,
     "vector": draws.VECTOR,
     "wishart": draws.WISHART,
     "inverse wishart": draws.INVERSE_WISHART,
@@ -88,7 +89,9 @@ class SplitMerge(Step):
     after_labels = 1
     may_refuse_for_ever = True
 
-    def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = "", tries: float | None = None):
+    def __init__(
+        self, variables: Sequence[Stochastic], structure: Structure, reason: str = "", tries: float | None = None
+    ):
         super().__init__(list(variables), reason or "asked for by the user")
         block = structure.block_of(variables[0])
         if block is None:
@@ -96,9 +99,8 @@ class SplitMerge(Step):
         if tries is not None and (isinstance(tries, bool) or not 0.0 <= tries < np.inf):
             raise TypeError(f"tries expected a number from 0 on, got {tries!r}")
         self.block, self.number = block, number_of(block, structure)
-        usual = _worth(block)
-        self.tries = usual if tries is None else float(tries)
-        self.while_tuning = max(usual, WHILE_TUNING) if tries is None else self.tries
+        self.tries = _worth(block, SHARE) if tries is None else float(tries)
+        self.while_tuning = max(_worth(block, SHARE_OF_TUNING), WHILE_TUNING) if tries is None else self.tries
         try:
             self.weighed: Weighed = weighed(block, structure)
             self.drawn = [_drawn(v, block.label.n_labels, structure) for v in self.weighed.variables]
@@ -106,6 +108,8 @@ class SplitMerge(Step):
             raise TypeError(f"{variables[0].name}: components are not split and merged: {why}") from why
         self.after = [ConjugateGibbs([v], structure) for v in self.weighed.weights]
         self.pass_: Any = None
+        self.names_tell = self.number is None and not component_tables(block, structure).whole
+        self.leaves = structure.recording.leaves
         self.note = "accepted with the exact ratio, weights summed out"
 
     def given_passes(self, passes: Mapping[LabelVector, Any]) -> None:
@@ -117,13 +121,32 @@ class SplitMerge(Step):
         for step in [*self.drawn, *self.after]:
             step.compile(plan)
         self.target = plan.compiled([(self.weighed.target, ("target", self))])
+        self.mass = plan.compiled([(self.weighed.mass, ("mass", self))])
         capacity = self.block.label.n_labels
         entries = sum(int(np.prod(v.shape[1:], dtype=int)) for v in self.weighed.variables)
         sums = sum(plan.layout.places[key][1] // capacity for key in self._sums())
         plan.layout.place(("order", self), 3 * self.block.label.n_units + 2 * capacity + 1)
-        plan.layout.place(("room", self), 8 * entries + 3 * sums)
+        plan.layout.place(("room", self), 8 * entries + 5 * sums)
         plan.layout.place(("two", self), workspace_size(2))
-        plan.layout.place(("counter", self), 2)
+        plan.layout.place(("counters", self), 2 + 2 * kernels.KINDS)  # of all, then kind by kind
+        plan.layout.share(("counters", self), {("counter", self): 2, ("by kind", self): 2 * kernels.KINDS})
+
+    @property
+    def is_open(self) -> bool:
+        """Whether components without units are many: their number is unknown, or sticks are cut."""
+        return self.number is not None or any(s.conditional.kind == "beta" for s in self.after)
+
+    @property
+    def _is_one_draw(self) -> bool:
+        """Whether a component's parameters are drawn at once, so that a draw does not know where they were."""
+        leaves = {self.leaves[v] for v in self.weighed.variables}
+        above: set[Any] = set()
+        for step in self.drawn:
+            parts = [step.conditional.first, step.conditional.second]
+            if any(p is not None and (p.leaves & leaves) - above for p in parts):
+                return False
+            above |= {self.leaves[v] for v in step.variables}
+        return True
 
     def _sums(self) -> list[Any]:
         """Keys of everything that is added up by label."""
@@ -134,12 +157,12 @@ class SplitMerge(Step):
     def bind(self, chain: Chain) -> list[Call]:
         """One call, and the draws of the weights that were summed out."""
         label, n = self.block.label, self.block.label.n_units
-        splits, merges = SHARES if self.number is not None else OF_KNOWN_NUMBER
+        kinds = words(*(SHARES if self.is_open else OF_KNOWN_NUMBER))
         bound = self.pass_.bound(chain)
         pair, means, scales = self._pair(chain, bound)
         listed = table(draws.VARIABLE, [self._variable(step, chain) for step in self.drawn])
-        target = chain.bound(self.target)
-        chain.kept += [pair, means, scales, listed, bound]
+        target, mass = chain.bound(self.target), chain.bound(self.mass)
+        chain.kept += [pair, means, scales, listed, bound, kinds]
         order = chain.address(("order", self))
         fields = {
             "units": n,
@@ -151,12 +174,15 @@ class SplitMerge(Step):
             "target": target.words[0],
             "target_length": target.words[1],
             "answer": chain.address(("target", self)),
+            "mass": mass.words[0] if self.names_tell else 0,
+            "mass_length": mass.words[1],
+            "mass_answer": chain.address(("mass", self)),
             "pair": address_of(pair),
             "variables": address_of(listed),
             "n_variables": len(listed),
             "scans": SCANS,
-            "splits": splits,
-            "merges": merges,
+            "forgets": 0 if self._is_one_draw else SCANS,
+            "kinds": address_of(kinds),
             "means": address_of(means),
             "n_means": len(means),
             "scales": address_of(scales),
@@ -165,7 +191,9 @@ class SplitMerge(Step):
             "room": chain.address(("room", self)),
             "counters": chain.address(("counter", self)),
         }
-        calls = [kernel_call(self, kernels.split_and_merge, fields, np.array([self.tries, self.while_tuning]), tuned=True)]
+        calls = [
+            kernel_call(self, kernels.split_and_merge, fields, np.array([self.tries, self.while_tuning]), tuned=True)
+        ]
         after = [call for step in self.after for call in step.bind(chain)]
         return [*calls, *(Call(c.kernel, c.words, c.reals, self, c.tuned) for c in after)]
 
@@ -173,12 +201,14 @@ class SplitMerge(Step):
         """One variable of the components, told to what draws it."""
         (call,) = step.bind(chain)
         capacity, conditional = self.block.label.n_labels, step.conditional
-        vectors, simplexes = isinstance(step, VectorGibbs), conditional.kind == "dirichlet"
-        kind = VECTORS if vectors else WEIGHTS if simplexes else CONJUGATE
+        vectors = isinstance(step, VectorGibbs)
+        kind = VECTORS if vectors else CONJUGATE
         own = seen(kind, call.words)
-        first, second = (0 if p is None else p.size // capacity for p in (conditional.first, conditional.second))
+        assert conditional.second is not None
+        first, second = conditional.first.size // capacity, conditional.second.size // capacity
         entries = int(np.prod(step.variables[0].shape[1:], dtype=int))
         names = list(kind.names or ())
+        places = [name for name in ("first", "second", "lower", "upper", "out") if name in names]
         told = apart(len(call.words), np.int64)
         told[:] = call.words
         alone = seen(kind, told)
@@ -199,13 +229,13 @@ class SplitMerge(Step):
             first_step=first,
             second_step=second,
             workspace=address_of(work),
-            **{name: getattr(own, name) for name in ("first", "second", "lower", "upper", "out") if name in names},
-            **{f"{name}_at": names.index(name) for name in ("first", "second", "lower", "upper", "out") if name in names},
+            **{name: getattr(own, name) for name in places},
+            **{f"{name}_at": names.index(name) for name in places},
         )  # fmt: skip
 
     def _pair(self, chain: Chain, bound: BoundPass) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What brings the rows of two components together, and what says how close components are."""
-        own = [_OfTwo(f, self.block.label.n_labels) for f in bound.factors]
+        own = [OfTwo(f, self.block.label.n_labels) for f in bound.factors]
         counts, weights = apart(2), apart(2)
         two = BoundPass.made([one.factor for one in own], counts, stream=chain.stream)
         told = seen(PASS, bound.record)
@@ -216,7 +246,9 @@ class SplitMerge(Step):
         whole = table(FACTOR, [f.record() for f in bound.factors])
         columns = table(pairs.SOURCE, [r for one in own for r in one.sources])
         near = table(pairs.NEAR, [r for one in own for r in one.near])
-        units = made(pairs.SUMS, own=address_of(counts), every=chain.address(("units", self.block.label.node)), entries=1)
+        units = made(
+            pairs.SUMS, own=address_of(counts), every=chain.address(("units", self.block.label.node)), entries=1
+        )
         sums = table(pairs.SUMS, [units, *(r for one in own for r in one.sums)])
         means = table(kernels.MEAN, [r for one in own for r in one.means])
         scales = np.concatenate([one.scales for one in own])
@@ -247,107 +279,12 @@ class SplitMerge(Step):
         return f"{self.tries:.2g} proposals, each some {SCANS + 2} times the rows of two components"
 
 
-class _OfTwo:
-    """A factor of a pass as it stands for the rows of two components, a tile at a time.
-
-    Parameters
-    ----------
-    whole : RowFactor
-        As it is told of all components.
-    capacity : int
-        Components.
-    """
-
-    def __init__(self, whole: RowFactor, capacity: int):
-        self.factor = RowFactor(dict(whole.fields), [whole])
-        self.sources: list[np.ndarray] = []
-        self.near: list[np.ndarray] = []
-        self.means: list[np.ndarray] = []
-        self.sums: list[np.ndarray] = []
-        self.scales = np.zeros(0)
-        # Counts, sums and products stand in one stretch of memory, which the pass zeroes.
-        sizes = [1, *(x.size // capacity for c in whole.columns for x in (c.sums, c.squares) if x is not None)]
-        self.stretch, self.used = apart(2 * sum(sizes)), 0
-        fields = self.factor.fields
-        self.all_counts = fields["counts"]
-        if "whitened" in fields:
-            self._vectors(whole, capacity)
-        else:
-            self._numbers(whole, capacity)
-
-    def _numbers(self, whole: RowFactor, capacity: int) -> None:
-        fields = self.factor.fields
-        if "numbers" in fields:
-            fields["numbers"] = self._source(fields["numbers"], np.uint16)
-        else:
-            fields["x"] = self._source(fields["x"])
-        counts = self._summed(self.all_counts, 1)
-        columns = []
-        for column in whole.columns:
-            values = _values(column)
-            place = self._source(address_of(values), array=True)
-            sums = self._summed(address_of(column.sums), 1)
-            squares = None if column.squares is None else self._summed(address_of(column.squares), 1)
-            columns.append(ColumnSums(sums, squares, place, column.shift))
-            self._close(values, column.sums, 1, 0)
-        self.factor.collects(counts, columns, 1, self.stretch[: self.used])
-
-    def _vectors(self, whole: RowFactor, capacity: int) -> None:
-        fields, (column,) = self.factor.fields, whole.columns
-        d, n = fields["dimension"], fields["rows"]
-        rows = next(x for x in whole.kept if isinstance(x, np.ndarray) and x.shape == (d, n))
-        tile = apart((d, TILE))
-        for j in range(d):
-            self._add_source(address_of(rows) + 8 * n * j, address_of(tile) + 8 * TILE * j, False)
-            self._close(rows[j], column.sums, d, j)
-        fields["x"], fields["rows"] = address_of(tile), TILE
-        assert column.squares is not None
-        counts = self._summed(self.all_counts, 1)
-        sums, products = self._summed(address_of(column.sums), d), self._summed(address_of(column.squares), d * d)
-        self.factor.kept.append(tile)
-        self.factor.collects(counts, [ColumnSums(sums, products)], 1, self.stretch[: self.used])
-
-    def _summed(self, whole: int, entries: int) -> np.ndarray:
-        """Room for sums of two labels, which stand for those of all components at an address."""
-        own = self.stretch[self.used : self.used + 2 * entries]
-        self.used += own.size
-        self.sums.append(made(pairs.SUMS, own=address_of(own), every=whole, entries=entries))
-        return own
-
-    def _source(self, address: int, kind: Any = np.float64, array: bool = False) -> Any:
-        tile = apart(TILE, kind)
-        self.factor.kept.append(tile)
-        self._add_source(address, address_of(tile), kind is np.uint16)
-        return tile if array else address_of(tile)
-
-    def _add_source(self, source: int, target: int, short: bool) -> None:
-        self.sources.append(made(pairs.SOURCE, source=source, target=target, short=short))
-
-    def _close(self, values: np.ndarray, sums: np.ndarray, width: int, first: int) -> None:
-        """A column whose means say how close components are, and rows."""
-        spread = float(np.var(values))
-        if not 0.0 < spread < np.inf:
-            return
-        self.scales = np.append(self.scales, 1.0 / spread)
-        scale = np.array([1.0 / spread])
-        self.factor.kept += [values, scale]
-        self.near.append(made(pairs.NEAR, values=address_of(values), scale=address_of(scale)))
-        self.means.append(
-            made(kernels.MEAN, total=address_of(sums), count=self.all_counts, width=width, first=first, step=0)
-        )
-
-
-def _worth(block: LabelBlock) -> float:
+def _worth(block: LabelBlock, share: float) -> float:
     """How many tries an iteration takes a share of its work for, if a component has as many rows as another."""
     n, k = block.label.n_units, block.n_seeds
     rows = len(block.factors) * n
-    found = SHARE * (rows * k + 0.25 * BESIDE_ROWS) / (BESIDE_ROWS + 4.0 * rows / k * (SCANS + 2))
+    found = share * (rows * k + 0.25 * BESIDE_ROWS) / (BESIDE_ROWS + 4.0 * rows / k * (SCANS + 2))
     return float(np.clip(found, 0.02, MOST))
-
-
-def _values(column: ColumnSums) -> np.ndarray:
-    assert column.values is not None
-    return column.values
 
 
 def _drawn(node: Stochastic, capacity: int, structure: Structure) -> ConjugateGibbs | VectorGibbs:
@@ -361,7 +298,7 @@ def _drawn(node: Stochastic, capacity: int, structure: Structure) -> ConjugateGi
     pair = joint_of(node, structure)
     if pair is not None and pair.precision is node:
         step: Any = JointGibbs([node], structure).parts[0]
-    elif isinstance(conjugate(node, structure), Conjugate):
+    elif isinstance(found := conjugate(node, structure), Conjugate) and found.kind != "dirichlet":
         step = ConjugateGibbs([node], structure)
     elif isinstance(vector_conjugate(node, structure), VectorConjugate):
         step = VectorGibbs([node], structure)
@@ -371,13 +308,11 @@ def _drawn(node: Stochastic, capacity: int, structure: Structure) -> ConjugateGi
         raise NotMoved(f"{node.name} has several vectors or matrices for a component")
     if isinstance(step, ConjugateGibbs) and not _unbounded(step.conditional):
         raise NotMoved(f"{node.name} has bounds")
-    return step  # type: ignore[no-any-return]
+    return step
 
 
 def _unbounded(c: Conjugate) -> bool:
     """Whether bounds cut nothing off."""
-    if c.kind == "dirichlet":
-        return True
     lowest = {"normal": -np.inf, "gamma": 0.0, "beta": 0.0}[c.kind]
     highest = 1.0 if c.kind == "beta" else np.inf
     return bool(ex.is_everywhere(c.lower, lowest) and ex.is_everywhere(c.upper, highest))
@@ -397,8 +332,7 @@ def _by_default(node: Stochastic, structure: Structure) -> SplitMerge | None:
         step = SplitMerge([node], structure, "the number of components is open")
     except TypeError:
         return None
-    sticks = any(s.conditional.kind == "beta" for s in step.after)
-    return step if sticks or step.number is not None else None
+    return step if step.is_open else None
 
 
 __all__ = ["SplitMerge", "with_moves_of_components"]

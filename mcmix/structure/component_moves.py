@@ -80,7 +80,9 @@ def _refuse_labels(block: LabelBlock, tables: ComponentTables) -> None:
     if label.column is not None or label.node.row_weights is not None or label.n_labels < 2:
         raise NotMoved("labels are known in part, not drawn one by one, or all the same")
     if block.log_weights is None or tables.complements:
-        raise NotMoved("weights vary by row" if block.log_weights is None else "there is one probability for two labels")
+        raise NotMoved(
+            "weights vary by row" if block.log_weights is None else "there is one probability for two labels"
+        )
 
 
 # -------------------------------------------------------------------- parameters
@@ -98,7 +100,7 @@ def _variables(block: LabelBlock, tables: ComponentTables, structure: Structure)
         if structure.held & {v} or structure.apart & {v}:
             raise NotMoved(f"{v.name} has a step of its own")
     pairs = [found for v in own if (found := joint_of(v, structure)) is not None]
-    means = {pair.mean for pair in pairs}
+    means: set[Stochastic] = {pair.mean for pair in pairs}
     _refuse_chains(own, means, structure)
     return [*(v for v in own if v not in means), *(v for v in own if v in means)]
 
@@ -134,8 +136,7 @@ def _mass(block: LabelBlock, structure: Structure) -> tuple[list[Stochastic], Ex
     if number_of(block, structure) is not None:
         return [], _of_unknown_number(block, structure)
     assert block.log_weights is not None
-    capacity = float(block.label.n_labels)
-    names = constant(gammaln(capacity + 1.0)) - gammaln(capacity + 1.0 - occupied_of(block))
+    names = names_of(block)
     nodes = [n for n, leaf in structure.recording.leaves.items() if leaf in block.log_weights.leaves]
     if not nodes:
         held = elementwise("where", elementwise("greater", block.counts, 0), block.counts * block.log_weights, 0.0)
@@ -144,6 +145,12 @@ def _mass(block: LabelBlock, structure: Structure) -> tuple[list[Stochastic], Ex
     for node in nodes:
         total = total + _summed_out(node, nodes, structure)
     return nodes, total
+
+
+def names_of(block: LabelBlock) -> Expression:
+    """Log of how many ways there are to give names to the components that have units."""
+    capacity = float(block.label.n_labels)
+    return constant(gammaln(capacity + 1.0)) - gammaln(capacity + 1.0 - occupied_of(block))
 
 
 def occupied_of(block: LabelBlock) -> Expression:
@@ -197,4 +204,4 @@ def log_of_sum(logs: Expression) -> Expression:
     return highest + elementwise("log", reduce("sum", elementwise("exp", logs - highest)))
 
 
-__all__ = ["NotMoved", "Weighed", "log_of_sum", "occupied_of", "weighed"]
+__all__ = ["NotMoved", "Weighed", "log_of_sum", "names_of", "occupied_of", "weighed"]

@@ -18,6 +18,7 @@ SHARES = {
     "planted": 5e-6,
     "rows by label": 1e-6,
     "samplers": 5e-6,
+    "split and merge": 1e-6,
     "tempering": 2e-6,
     "unknown number": 1e-6,
 }
