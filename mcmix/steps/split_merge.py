@@ -31,7 +31,7 @@ from mcmix.structure.conjugacy import Conjugate, conjugate
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.joint_priors import joint_of
 from mcmix.structure.label_vectors import LabelVector
-from mcmix.structure.unknown_number import number_of
+from mcmix.structure.unknown_number import SEEDS_OF_FEW, number_of
 from mcmix.structure.vector_conjugacy import VectorConjugate, vector_conjugate
 
 SCANS = 3
@@ -323,7 +323,12 @@ def with_moves_of_components(asked: Sequence[Step], structure: Structure) -> lis
     taken = {v for step in asked for v in step.variables}
     found = [_by_default(b.label.node, structure) for b in structure.blocks if b.label.node not in taken]
     wanted = [s for s in asked if not isinstance(s, SplitMerge) or s.tries > 0]
-    return [*wanted, *(step for step in found if step is not None)]
+    wanted += [step for step in found if step is not None]
+    for step in wanted:
+        if isinstance(step, SplitMerge) and step.is_open and step.number is None:
+            # sticks that are cut have room for many components, of which most are soon without units
+            step.block.n_seeds = min(step.block.n_seeds, SEEDS_OF_FEW)
+    return wanted
 
 
 def _by_default(node: Stochastic, structure: Structure) -> SplitMerge | None:
