@@ -95,6 +95,24 @@ def label_rows(pair, rows, sides, n, a, b, share, first, second, drawn, stream):
 
 
 @helper()
+def weigh_rows(pair, rows, odds, n, a, b):
+    """Log odds of component b against component a of n rows, whatever the components' weights; whether all have any."""
+    task, proper = record_at(pair.two, PASS), True
+    if _ready(pair, a, b, 0.5) != 0:
+        return False
+    scratch = scratch_of(task)
+    for start in range(0, n, TILE):
+        m = min(TILE, n - start)
+        _gather(pair, rows[start:], m)
+        if tile_logs(task, pair.two, scratch, 0, m, 0) != 0:
+            return False
+        for i in range(m):
+            odds[start + i] = scratch[TILE + i] - scratch[i]
+            proper = proper and odds[start + i] == odds[start + i]
+    return proper
+
+
+@helper()
 def add_rows(pair, rows, sides, n, a, b):
     """Sums of n rows by side, put in the place of those of components a and b."""
     task = record_at(pair.two, PASS)
@@ -203,5 +221,5 @@ def exchange_sums(pair, j, k):
 
 __all__ = [
     "NEAR", "PAIR", "SOURCE", "SUMS", "add_rows", "clear_sums", "copy_sums", "exchange_sums", "join_sums", "label_rows",
-    "part_by_nearest", "sums_size",
+    "part_by_nearest", "sums_size", "weigh_rows",
 ]  # fmt: skip

@@ -8,21 +8,17 @@ from typing import Any
 import numpy as np
 
 from mcmix.kernels import component_draws as draws
-from mcmix.kernels import rows_of_two as pairs
 from mcmix.kernels import split_merge as kernels
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.gibbs import CONJUGATE
-from mcmix.kernels.machine import TILE
-from mcmix.kernels.records import made, partly, seen, table
-from mcmix.kernels.tiles import FACTOR, PASS, workspace_size
+from mcmix.kernels.records import partly, seen, table
+from mcmix.kernels.tiles import workspace_size
 from mcmix.kernels.vector_gibbs import VECTORS
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.steps.accumulators import UNITS
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.gibbs import ConjugateGibbs
 from mcmix.steps.joint_gibbs import JointGibbs
-from mcmix.steps.passes import BoundPass
-from mcmix.steps.two_components import OfTwo
+from mcmix.steps.two_components import pair_of
 from mcmix.steps.vector_gibbs import VectorGibbs
 from mcmix.structure import expression as ex
 from mcmix.structure.component_moves import NotMoved, Weighed, weighed
@@ -159,7 +155,7 @@ class SplitMerge(Step):
         label, n = self.block.label, self.block.label.n_units
         kinds = words(*(SHARES if self.is_open else OF_KNOWN_NUMBER))
         bound = self.pass_.bound(chain)
-        pair, means, scales = self._pair(chain, bound)
+        pair, means, scales = pair_of(self.block.label, chain, bound, chain.address(("two", self)))
         listed = table(draws.VARIABLE, [self._variable(step, chain) for step in self.drawn])
         target, mass = chain.bound(self.target), chain.bound(self.mass)
         chain.kept += [pair, means, scales, listed, bound, kinds]
@@ -232,42 +228,6 @@ class SplitMerge(Step):
             **{name: getattr(own, name) for name in places},
             **{f"{name}_at": names.index(name) for name in places},
         )  # fmt: skip
-
-    def _pair(self, chain: Chain, bound: BoundPass) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What brings the rows of two components together, and what says how close components are."""
-        own = [OfTwo(f, self.block.label.n_labels) for f in bound.factors]
-        counts, weights = apart(2), apart(2)
-        two = BoundPass.made([one.factor for one in own], counts, stream=chain.stream)
-        told = seen(PASS, bound.record)
-        alone = seen(PASS, two.record)
-        for name in ("tempered", "temperature", "lowest"):
-            setattr(alone, name, getattr(told, name))
-        alone.units, alone.log_weights, alone.workspace = TILE, address_of(weights), chain.address(("two", self))
-        whole = table(FACTOR, [f.record() for f in bound.factors])
-        columns = table(pairs.SOURCE, [r for one in own for r in one.sources])
-        near = table(pairs.NEAR, [r for one in own for r in one.near])
-        units = made(
-            pairs.SUMS, own=address_of(counts), every=chain.address(("units", self.block.label.node)), entries=1
-        )
-        sums = table(pairs.SUMS, [units, *(r for one in own for r in one.sums)])
-        means = table(kernels.MEAN, [r for one in own for r in one.means])
-        scales = np.concatenate([one.scales for one in own])
-        chain.kept += [own, two, whole, columns, near, sums, counts, weights, UNITS]
-        pair = made(
-            pairs.PAIR,
-            two=address_of(two.record),
-            log_weights=address_of(weights),
-            factors=address_of(whole),
-            prelude=told.prelude,
-            prelude_length=told.prelude_length,
-            columns=address_of(columns),
-            n_columns=len(columns),
-            near=address_of(near),
-            n_near=len(near),
-            sums=address_of(sums),
-            n_sums=len(sums),
-        )
-        return pair, means, scales
 
     def counters(self) -> list[Any]:
         """Of all proposals."""

@@ -10,8 +10,69 @@ from mcmix.kernels import rows_of_two as pairs
 from mcmix.kernels import split_merge as kernels
 from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.machine import TILE
-from mcmix.kernels.records import made
+from mcmix.kernels.records import made, seen, table
+from mcmix.kernels.tiles import FACTOR, PASS
+from mcmix.steps.base import Chain
+from mcmix.steps.passes import BoundPass
 from mcmix.steps.row_factors import ColumnSums, RowFactor
+from mcmix.structure.label_vectors import LabelVector
+
+
+def pair_of(
+    label: LabelVector, chain: Chain, bound: BoundPass, workspace: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What brings the rows of two components together, and what says how close components are.
+
+    Parameters
+    ----------
+    label : LabelVector
+    chain : Chain
+        Keeps alive what addresses are told of.
+    bound : BoundPass
+        That of the label update, in the chain's memory.
+    workspace : int
+        Address of what a pass of two labels needs.
+
+    Returns
+    -------
+    ndarray
+        A :data:`mcmix.kernels.rows_of_two.PAIR`.
+    ndarray
+        Records of columns whose means are compared, a row each.
+    ndarray
+        Their inverse variances.
+    """
+    own = [OfTwo(f, label.n_labels) for f in bound.factors]
+    counts, weights = apart(2), apart(2)
+    two = BoundPass.made([one.factor for one in own], counts, stream=chain.stream)
+    told = seen(PASS, bound.record)
+    alone = seen(PASS, two.record)
+    for name in ("tempered", "temperature", "lowest"):
+        setattr(alone, name, getattr(told, name))
+    alone.units, alone.log_weights, alone.workspace = TILE, address_of(weights), workspace
+    whole = table(FACTOR, [f.record() for f in bound.factors])
+    columns = table(pairs.SOURCE, [r for one in own for r in one.sources])
+    near = table(pairs.NEAR, [r for one in own for r in one.near])
+    units = made(pairs.SUMS, own=address_of(counts), every=chain.address(("units", label.node)), entries=1)
+    sums = table(pairs.SUMS, [units, *(r for one in own for r in one.sums)])
+    means = table(kernels.MEAN, [r for one in own for r in one.means])
+    scales = np.concatenate([one.scales for one in own])
+    chain.kept += [own, two, whole, columns, near, sums, counts, weights]
+    pair = made(
+        pairs.PAIR,
+        two=address_of(two.record),
+        log_weights=address_of(weights),
+        factors=address_of(whole),
+        prelude=told.prelude,
+        prelude_length=told.prelude_length,
+        columns=address_of(columns),
+        n_columns=len(columns),
+        near=address_of(near),
+        n_near=len(near),
+        sums=address_of(sums),
+        n_sums=len(sums),
+    )
+    return pair, means, scales
 
 
 class OfTwo:
@@ -38,11 +99,11 @@ class OfTwo:
         fields = self.factor.fields
         self.all_counts = fields["counts"]
         if "whitened" in fields:
-            self._vectors(whole, capacity)
+            self._vectors(whole)
         else:
-            self._numbers(whole, capacity)
+            self._numbers(whole)
 
-    def _numbers(self, whole: RowFactor, capacity: int) -> None:
+    def _numbers(self, whole: RowFactor) -> None:
         fields = self.factor.fields
         if "numbers" in fields:
             fields["numbers"] = self._source(fields["numbers"], np.uint16)
@@ -59,7 +120,7 @@ class OfTwo:
             self._close(values, column.sums, 1, 0)
         self.factor.collects(counts, columns, 1, self.stretch[: self.used])
 
-    def _vectors(self, whole: RowFactor, capacity: int) -> None:
+    def _vectors(self, whole: RowFactor) -> None:
         fields, (column,) = self.factor.fields, whole.columns
         d, n = fields["dimension"], fields["rows"]
         rows = next(x for x in whole.kept if isinstance(x, np.ndarray) and x.shape == (d, n))
@@ -109,4 +170,4 @@ def _values(column: ColumnSums) -> np.ndarray:
     return column.values
 
 
-__all__ = ["OfTwo"]
+__all__ = ["OfTwo", "pair_of"]

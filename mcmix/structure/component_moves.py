@@ -57,12 +57,7 @@ def weighed(block: LabelBlock, structure: Structure) -> Weighed:
         If that is not served: rows without sums by label, names of components that mean something, and others.
     """
     tables = component_tables(block, structure)
-    _refuse_labels(block, tables)
-    for s in block.factors:
-        cells = s.cells
-        plain = cells is not None and cells.groups is None and s.labels == [block.label] and s.units is None
-        if not plain or s.gaps is not None:
-            raise NotMoved(f"{s.factor.node.name} has no sums by label alone, of one complete row for each")
+    refuse_rows(block, tables)
     variables = _variables(block, tables, structure)
     weights, mass = _mass(block, structure)
     target = mass
@@ -71,8 +66,19 @@ def weighed(block: LabelBlock, structure: Structure) -> Weighed:
     return Weighed(block, variables, weights, mass, target)
 
 
-def _refuse_labels(block: LabelBlock, tables: ComponentTables) -> None:
+def refuse_rows(block: LabelBlock, tables: ComponentTables) -> None:
+    """Refuse labels, and rows, of which two components' cannot be brought together and added up.
+
+    Raises
+    ------
+    NotMoved
+    """
     label = block.label
+    for s in block.factors:
+        cells = s.cells
+        plain = cells is not None and cells.groups is None and s.labels == [label] and s.units is None
+        if not plain or s.gaps is not None:
+            raise NotMoved(f"{s.factor.node.name} has no sums by label alone, of one complete row for each")
     if tables.unseen:
         raise NotMoved(tables.unseen)
     if tables.shared_with:
@@ -178,6 +184,28 @@ def _summed_out(node: Stochastic, nodes: list[Stochastic], structure: Structure)
     return reduce("sum", gammaln(a) + gammaln(b) - gammaln(a + b))
 
 
+def concentrations(block: LabelBlock, structure: Structure) -> tuple[list[Stochastic], Expression]:
+    """What weights are made of where nobody draws them anew, and the concentration of each, or one for all.
+
+    Raises
+    ------
+    NotMoved
+        If weights are no draw of one Dirichlet prior, whose concentration does not depend on their number.
+    """
+    number = number_of(block, structure)
+    if number is not None:
+        if number.is_dynamic:
+            raise NotMoved("the concentration depends on the number of components")
+        return [], number.concentration
+    assert block.log_weights is not None
+    nodes = [n for n, leaf in structure.recording.leaves.items() if leaf in block.log_weights.leaves]
+    found = conjugate(nodes[0], structure) if len(nodes) == 1 else None
+    if not isinstance(found, Conjugate) or found.kind != "dirichlet" or found.first.shape != block.counts.shape:
+        raise NotMoved("weights are no draw of one Dirichlet prior")
+    _summed_out(nodes[0], nodes, structure)
+    return nodes, found.first + 1.0 - block.counts
+
+
 def _of_unknown_number(block: LabelBlock, structure: Structure) -> Expression:
     """Log of the sum over K of p(K) Gamma(K a) / Gamma(n + K a) K! / (K - K+)! times the rising factorials."""
     number = number_of(block, structure)
@@ -204,4 +232,4 @@ def log_of_sum(logs: Expression) -> Expression:
     return highest + elementwise("log", reduce("sum", elementwise("exp", logs - highest)))
 
 
-__all__ = ["NotMoved", "Weighed", "log_of_sum", "names_of", "occupied_of", "weighed"]
+__all__ = ["NotMoved", "Weighed", "concentrations", "log_of_sum", "names_of", "occupied_of", "refuse_rows", "weighed"]
