@@ -115,6 +115,7 @@ _LATER = {
         for name, home in {
             "AdaptiveMetropolis": "methods",
             "BinaryMetropolis": "methods",
+            "CollapsedLabels": "collapsed",
             "DiscreteMetropolis": "methods",
             "DrawFromPrior": "forward",
             "MarginalMove": "marginal",
@@ -204,6 +205,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical", "Cauchy",
     "Censored", "Chi2", "ChiSquared", "CompletedDirichlet", "Container", "Covariates", "Deterministic", "Dirichlet",
+    "CollapsedLabels",
     "DiscreteMetropolis", "DiscreteUniform", "Distribution", "DrawFromPrior", "Exponential", "Gamma", "Geometric",
     "HalfCauchy",
     "HalfNormal", "HalfStudentT", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior",

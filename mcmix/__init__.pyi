@@ -73,6 +73,7 @@ from mcmix.nodes.wrapped import Truncated as Truncated
 from mcmix.report import plots as plots
 from mcmix.sampling.ladder import Tempering as Tempering
 from mcmix.steps.allocation import NonReversibleLabels as NonReversibleLabels
+from mcmix.steps.collapsed import CollapsedLabels as CollapsedLabels
 from mcmix.steps.forward import DrawFromPrior as DrawFromPrior
 from mcmix.steps.marginal import MarginalMove as MarginalMove
 from mcmix.steps.methods import AdaptiveMetropolis as AdaptiveMetropolis

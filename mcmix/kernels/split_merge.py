@@ -23,6 +23,7 @@ from mcmix.kernels.split_proposals import (
     looked_at,
     part_rows,
     pool_rows,
+    rename,
     restore,
     scatter_rows,
     sort_rows,
@@ -306,18 +307,7 @@ def _reorder(task, stream):
             exchange_sums(record_at(task.pair, PAIR), j, k)
             named[j], named[k] = named[k], named[j]
     if moved:
-        _rename(task, named)
-
-
-@helper()
-def _rename(task, named):
-    """Labels of all units by their components' new places; named: what stands at each place."""
-    capacity = task.capacity
-    places, labels = integers(task.places, capacity), floats(task.out, task.units)
-    for k in range(capacity):
-        places[named[k]] = k
-    for i in range(task.units):
-        labels[i] = task.lowest + places[int(labels[i]) - task.lowest]
+        rename(task, named)
 
 
 @inline

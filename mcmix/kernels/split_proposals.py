@@ -72,6 +72,17 @@ def sort_rows(task):
         next_of[k] += 1
 
 
+@helper()
+def rename(task, named):
+    """Labels of all units by their components' new places; named: what stands at each place."""
+    capacity = task.capacity
+    places, labels = integers(task.places, capacity), floats(task.out, task.units)
+    for k in range(capacity):
+        places[named[k]] = k
+    for i in range(task.units):
+        labels[i] = task.lowest + places[int(labels[i]) - task.lowest]
+
+
 @inline
 def looked_at(task):
     """Rows that are looked at, and on which side each is."""
@@ -304,6 +315,6 @@ def pool_rows(task, start, n, n_a, a, b, kept_a, kept_b, both, stream):
 
 
 __all__ = [
-    "FAILED", "SPLIT_MERGE", "copy_rows", "join_rows", "keep", "looked_at", "part_rows", "pool_rows", "restore",
-    "scatter_rows", "sort_rows", "target_of",
+    "FAILED", "SPLIT_MERGE", "copy_rows", "join_rows", "keep", "looked_at", "part_rows", "pool_rows", "rename",
+    "restore", "scatter_rows", "sort_rows", "target_of",
 ]  # fmt: skip

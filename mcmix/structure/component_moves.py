@@ -58,7 +58,7 @@ def weighed(block: LabelBlock, structure: Structure) -> Weighed:
     """
     tables = component_tables(block, structure)
     refuse_rows(block, tables)
-    variables = _variables(block, tables, structure)
+    variables = variables_of(block, tables, structure)
     weights, mass = _mass(block, structure)
     target = mass
     for e in _about(block, [*variables], [*weights, block.label.node], structure):
@@ -94,7 +94,7 @@ def refuse_rows(block: LabelBlock, tables: ComponentTables) -> None:
 # -------------------------------------------------------------------- parameters
 
 
-def _variables(block: LabelBlock, tables: ComponentTables, structure: Structure) -> list[Stochastic]:
+def variables_of(block: LabelBlock, tables: ComponentTables, structure: Structure) -> list[Stochastic]:
     """What components have of their own, a precision ahead of the mean that is drawn given it."""
     weights = block.log_weights
     assert weights is not None
@@ -232,4 +232,14 @@ def log_of_sum(logs: Expression) -> Expression:
     return highest + elementwise("log", reduce("sum", elementwise("exp", logs - highest)))
 
 
-__all__ = ["NotMoved", "Weighed", "concentrations", "log_of_sum", "names_of", "occupied_of", "refuse_rows", "weighed"]
+__all__ = [
+    "NotMoved",
+    "Weighed",
+    "concentrations",
+    "log_of_sum",
+    "names_of",
+    "occupied_of",
+    "refuse_rows",
+    "variables_of",
+    "weighed",
+]

@@ -9,6 +9,7 @@ from __future__ import annotations
 WHOLE = 1e-4
 
 SHARES = {
+    "collapsed labels": 1e-6,
     "coverage": 2e-5,
     "docstrings": 3e-5,  # examples that pass, at the level that functions have by default
     "enumeration": 5e-6,

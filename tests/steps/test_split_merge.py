@@ -2,72 +2,25 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
 import mcmix as mc
 from mcmix.errors import ModelError
 from mcmix.structure import component_moves
-from mcmix.testing import enumerated_partitions, joint_test
-from tests import runs
+from mcmix.testing import joint_test
+from tests import ten_units
 from tests.harness import levels
-from tests.references import assert_masses, assert_shares, chains_of
 from tests.synthetic import apart
 
-ROWS = np.array([-3.1, -2.6, -2.2, -0.4, 0.1, 0.3, 1.4, 2.5, 2.9, 3.6])
-PRECISION, SPREAD = 1.5, 2.5
-sampled = runs.sampler(iterations=11_000, burn=1000)
+TWO = {mc.SplitMerge: {"tries": 2}}
+sampled = ten_units.sampled
 
 
-def log_marginal(units):
-    """Log density of the rows of one cluster, its mean integrated out."""
-    n = len(units)
-    return stats.multivariate_normal(np.zeros(n), np.eye(n) / PRECISION + SPREAD**2).logpdf(ROWS[units])
-
-
-def mixture(weights, size):
-    z = mc.Categorical("z", weights, size=len(ROWS))
-    mean = mc.Normal("mean", 0.0, sigma=SPREAD, size=size)
-    return [mc.Mixture("y", z, mc.Normal, mean, PRECISION, value=ROWS, observed=True)]
-
-
-def unknown(prior, concentration):
-    number = mc.NumberOfComponents("K", prior)
-    return mixture(mc.Dirichlet("w", concentration(number), size=number), number)
-
-
-PRIORS = {
-    "static": (lambda: unknown(stats.randint(1, 9), lambda k: 1.0), {"components": stats.randint(1, 9)}),
-    "dynamic": (lambda: unknown(stats.randint(1, 6), lambda k: 2.0 / k),
-                {"components": stats.randint(1, 6), "concentration": 2.0, "dynamic": True}),
-    "known number": (lambda: mixture(mc.Dirichlet("w", np.full(5, 0.6)), 5),
-                     {"components": 5, "concentration": 0.6}),
-    "Dirichlet process": (lambda: mixture(mc.StickBreaking("w", 0.7, size=20), 20),
-                          {"components": None, "concentration": 0.7}),
-    "Pitman-Yor process": (lambda: mixture(mc.StickBreaking("w", 0.4, 0.2, size=40), 40),
-                           {"components": None, "concentration": 0.4, "discount": 0.2}),
-}  # fmt: skip
-
-
-def assert_partitions(m, exact):
-    """Numbers of clusters and pairs that are together are as likely as by enumeration."""
-    labels = chains_of(m, "z")
-    assert_masses(1 + (np.diff(np.sort(labels, axis=-1), axis=-1) > 0).sum(-1), dict(enumerate(exact.occupied, 1)))
-    pairs = np.triu_indices(labels.shape[-1], 1)
-    assert_shares(labels[..., pairs[0]] == labels[..., pairs[1]], exact.similarity[pairs], "similarity")
-
-
-def partitions_of(name, seed, **options):
-    model, prior = PRIORS[name]
-    m = mc.MCMC(model(), marginal_moves=False)
-    m.use_step_method(mc.SplitMerge, "z", tries=2)
-    return sampled(m, seed=seed, **options), enumerated_partitions(10, log_marginal, **({"concentration": 1.0} | prior))
-
-
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("name", ten_units.PRIORS)
 def test_all_partitions_of_ten_units(name):
-    m, exact = partitions_of(name, 21)
-    assert_partitions(m, exact)
-    assert runs.steps_of(m)["z"].ratio > 0.02
+    m = ten_units.run(name, 21, TWO)
+    ten_units.assert_partitions(m, ten_units.exact(name))
+    (step,) = [s for s in m.assembled.steps if s.name == "split and merge"]
+    assert step.ratio > 0.02
 
 
 # -------------------------------------------------------------------- faults
@@ -83,7 +36,7 @@ def test_a_forgotten_term_is_seen(monkeypatch):
 
     monkeypatch.setattr(component_moves, "_mass", without_names)
     with pytest.raises(AssertionError):
-        assert_partitions(*partitions_of("known number", 22))
+        ten_units.assert_partitions(ten_units.run("known number", 22, TWO), ten_units.exact("known number"))
 
 
 def test_a_wrong_ratio_of_coefficients_is_seen(monkeypatch):
@@ -95,7 +48,8 @@ def test_a_wrong_ratio_of_coefficients_is_seen(monkeypatch):
 
     monkeypatch.setattr(component_moves, "_of_unknown_number", wrong)
     with pytest.raises(AssertionError):
-        assert_partitions(*partitions_of("static", 23, iterations=21_000))
+        m = ten_units.run("static", 23, TWO, iterations=21_000)
+        ten_units.assert_partitions(m, ten_units.exact("static"))
 
 
 # -------------------------------------------------------------------- families, by the joint test
@@ -231,14 +185,14 @@ def test_a_wrong_split_is_left_where_the_number_is_known():
 
 
 def test_explain_says_where_it_serves():
-    m = mc.MCMC(PRIORS["static"][0](), marginal_moves=False)
+    m = mc.MCMC(ten_units.PRIORS["static"][0](), marginal_moves=False)
     (step,) = [s for s in m.explain().steps if s.step == "split and merge"]
     assert "the number of components is open" in step.reason
-    assert "split and merge" not in str(mc.MCMC(PRIORS["known number"][0](), marginal_moves=False).explain())
+    assert "split and merge" not in str(mc.MCMC(ten_units.PRIORS["known number"][0](), marginal_moves=False).explain())
 
 
 def test_it_can_be_left_out():
-    m = mc.MCMC(PRIORS["static"][0](), marginal_moves=False)
+    m = mc.MCMC(ten_units.PRIORS["static"][0](), marginal_moves=False)
     m.use_step_method(mc.SplitMerge, "z", tries=0)
     assert "split and merge" not in str(m.explain())
 
@@ -264,6 +218,6 @@ def test_what_cannot_be_split_is_refused(made, what):
 
 
 def test_numbers_of_tries_are_checked():
-    m = mc.MCMC(PRIORS["static"][0]())
+    m = mc.MCMC(ten_units.PRIORS["static"][0]())
     with pytest.raises(ModelError, match="tries expected a number from 0 on, got -1"):
         m.use_step_method(mc.SplitMerge, "z", tries=-1)
