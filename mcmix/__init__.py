@@ -44,6 +44,7 @@ from mcmix.nodes.functions import (
     pfunc,
     robust_init,
 )
+from mcmix.nodes.markov_chain import MarkovChain
 from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
@@ -210,7 +211,8 @@ __all__ = [
     "HalfCauchy",
     "HalfNormal", "HalfStudentT", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior",
     "ImproperPosteriorWarning", "Index", "InvLogit", "InverseGamma", "InverseWishart", "LKJ", "Lambda", "Laplace",
-    "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "MarginalMove", "McmixError", "Metropolis",
+    "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "MarginalMove", "MarkovChain", "McmixError",
+    "Metropolis",
     "Mixture", "Model", "ModelError", "Multinomial", "MvNormal", "MvNormalChol", "MvNormalCov", "NegativeBinomial",
     "NoStepper",
     "Node", "NonReversibleLabels",

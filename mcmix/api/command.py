@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mcmix._version import __version__
+from mcmix.api.fit.limits import MOST_COMPONENTS
 from mcmix.errors import McmixError
 from mcmix.screen import say
 
@@ -33,6 +34,7 @@ DISTRIBUTIONS = {  # and for what data each is; tests hold the names to mcmix.ap
     "bernoulli": "several yes/no items",
 }
 INTERRUPTED = 130  # as shells report Ctrl-C
+UNKNOWN = "unknown"
 
 FIT_HELP = """\
 Reads columns of numbers from a CSV or Parquet file, fits a mixture with each number of components (groups), compares
@@ -61,7 +63,8 @@ the distributions:
 {distributions}
 
 examples:
-  python -m mcmix fit galaxies.csv --columns velocity --components 2..8
+  python -m mcmix fit galaxies.csv --columns velocity --components unknown
+  python -m mcmix fit galaxies.csv --columns velocity --components 2..8 --choose evidence
   python -m mcmix fit iris.csv --columns sepal_length,petal_length --components 1..5 --choose icl
   python -m mcmix fit counts.parquet --columns visits --components 3 --distribution poisson
   python -m mcmix fit wind.csv --columns direction --components 1..4 --distribution von-mises --unit degrees
@@ -118,7 +121,11 @@ def _fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="A,B",
         help='columns to fit, all of numbers; "a,b" in quotes is one name (default: all that can tell groups apart)',
     )
-    add("--components", type=components, required=True, metavar="K", help="such as 3, or 2..8, or 2,4,6")
+    add("--components", type=components, required=True, metavar="K",
+        help="unknown: sampled with everything else (the way to ask for most data); or such as 3, or 2..8, or 2,4,6, "
+        "each fitted by itself and compared")  # fmt: skip
+    add("--most", type=_at_least(2), default=MOST_COMPONENTS, metavar="N",
+        help="components that there may be where their number is unknown (default: %(default)s)")  # fmt: skip
     add(
         "--distribution",
         "--law",
@@ -168,18 +175,20 @@ def _warm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def components(text: str) -> tuple[int, ...]:
-    """Numbers of components from ``3``, ``2..8`` or ``2,4,6``.
+    """Numbers of components from ``3``, ``2..8`` or ``2,4,6``; none where they are ``unknown``.
 
     Examples
     --------
-    >>> components("2..5")
-    (2, 3, 4, 5)
+    >>> components("2..5"), components("unknown")
+    ((2, 3, 4, 5), ())
     """
+    if text.strip() == UNKNOWN:
+        return ()
     span = re.fullmatch(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", text)
     numbers = list(range(int(span[1]), int(span[2]) + 1)) if span else _whole_numbers(text)
     if not numbers or min(numbers) < 1 or len(set(numbers)) < len(numbers) or max(numbers) > 200:
         raise argparse.ArgumentTypeError(
-            f"expected different numbers from 1 to 200, such as 3, 2..8 or 2,4,6, got {text!r}"
+            f"expected unknown, or different numbers from 1 to 200, such as 3, 2..8 or 2,4,6, got {text!r}"
         )
     return tuple(numbers)
 
@@ -232,10 +241,12 @@ def _demonstrated(options: argparse.Namespace) -> int:
 
 def _fitted(options: argparse.Namespace) -> int:
     say(f"reading {options.file}")
-    from mcmix.api.fit.run import Wish, fit
+    from mcmix.api.fit.job import Wish
+    from mcmix.api.fit.run import fit
+    from mcmix.api.fit.unknown import fit_unknown
 
-    wishes = {name: value for name, value in vars(options).items() if name != "command"}
-    return fit(Wish(**wishes))
+    wish = Wish(**{name: value for name, value in vars(options).items() if name != "command"})
+    return fit_unknown(wish) if wish.is_unknown else fit(wish)
 
 
 def _watched(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 from mcmix.api.arguments import checked_sampler, may_hold_draws
 from mcmix.api.complete_data import complete_scores
 from mcmix.api.evidence import Evidence, Integrand, draws_needed, evidence
+from mcmix.api.same_components import OccupiedEvidence, occupied_evidence
 from mcmix.errors import ModelError
 from mcmix.report.evidence import scores
 from mcmix.report.evidence.unit_logs import UnitLogs, units_looked_at
@@ -32,6 +33,7 @@ MOST_WORK, MIDDLE = 5 * 10**9, 2000  # densities for second derivatives beyond w
 SAME = 0.01  # nats between heights of one mode
 MOST_VISITS = 5 * 10**8  # rows x draws, beyond which scores are computed from fewer draws
 FEWEST_DRAWS, MANY = 400, 12  # but from so many, and so many for each unknown
+AGREE = 4.0  # errors within which two ways to the evidence must agree
 SURE = CLOSE / 3.0  # nats of its error below which an evidence is read
 
 
@@ -65,7 +67,8 @@ def compare(
     Parameters
     ----------
     models : mapping of name to MCMC
-        Each after sampling; for numbers of components, ``{k: sampler_with(k) for k in range(1, 6)}``.
+        Each after sampling; for numbers of components, ``{k: sampler_with(k) for k in range(1, 6)}``. One whose number
+        of components is unknown has no line of its own: it makes the evidence of the others surer (see the notes).
     draws : int
         Draws of each that the scores are computed from; fewer of more than 250,000 rows that no few weighted rows stand
         for.
@@ -77,7 +80,8 @@ def compare(
     -------
     Comparison
         Its table has, for each model: ``log_evidence`` with its Monte Carlo error and ``probability`` (all models
-        equally likely beforehand), by bridge sampling; ``loo`` and ``waic``, expected log predictive densities of
+        equally likely beforehand), by bridge sampling (``log_evidence_bridge``) or from how many components hold units
+        (``log_evidence_occupied``), whichever is surer; ``loo`` and ``waic``, expected log predictive densities of
         single units with their standard errors, and the units for which they are unreliable; ``loo_difference``, by how
         much a model is behind the best, with its standard error; ``bic`` and ``icl`` at the
         highest mode that searches from draws and from seedings reach, ``dic`` (DIC 3), ``dic2`` and ``dic4``, of all of
@@ -100,6 +104,12 @@ def compare(
     out everywhere but in ``icl`` and ``dic4``, which count the labels as data and so punish components that overlap.
     Where a search for the mode would take many minutes, as of thousands of unknowns, BIC, ICL and DIC 2 are at the mean
     of the draws; ``log_evidence`` is NaN where it takes more draws than there are, six for each unknown.
+
+    Where models differ in the number of components alone, these are exchangeable and weights are symmetric Dirichlet
+    of one known concentration, the shares of draws in which so many components hold units tell the evidence of every
+    number beside that of one (:mod:`mcmix.report.evidence.occupied_shares` has the identity), often to hundredths of a
+    nat where bridge sampling knows tenths. Numbers of clusters must overlap between runs; a run in which the number of
+    components is unknown joins those that do not. Bridge sampling and this third way must agree within four errors.
 
     Of the criteria for models with missing data (Celeux, Forbes, Robert and Titterington 2006), DIC 3 depends on no
     estimate of the parameters, hence on neither labels, parametrisation nor a search: of the three, trust ``dic``.
@@ -127,18 +137,25 @@ def compare(
         came = "none" if isinstance(models, Mapping) else type(models).__name__
         raise ModelError(f"compare: expected models by name, got {came}")
     _refuse_other_data(models)
+    every, models = models, {n: m for n, m in models.items() if not m.assembled.structure.numbers}
+    if not models:
+        raise ModelError(
+            "compare: expected a model whose number of components is known, got none; mc.posterior_components(m) has "
+            "the evidence of every number"
+        )
     modes = _modes(models, calls)
     draws = min(_affordable(m, modes[name].target.marginal, draws, calls) for name, m in models.items())
     units = min(mode.target.marginal.n_units for mode in modes.values())
     found = {name: _row(m, draws, calls, leave_one_out, modes[name], units) for name, m in models.items()}
     rows = {name: row for name, (row, _) in found.items()}
     _put_differences(rows, [score for _, score in found.values()], leave_one_out)
+    surer = _put_surer_evidence(rows, occupied_evidence(every, calls))
     columns = {c: np.array([row[c] for row in rows.values()]) for c in next(iter(rows.values()))}
     logs = columns["log_evidence"]
     columns["probability"] = np.exp(logs - logsumexp(logs))
     order = ["log_evidence", "evidence_error", "probability", *[c for c in columns if c not in _FIRST]]
     frame = table_frame({c: columns[c] for c in order}, [str(name) for name in rows])
-    return Comparison(frame, _read(list(map(str, rows)), columns))
+    return Comparison(frame, _read(list(map(str, rows)), columns) + surer)
 
 
 _FIRST = ("log_evidence", "evidence_error", "probability")
@@ -158,6 +175,30 @@ def _refuse_other_data(models: Mapping[Any, Any]) -> None:
             seen = data
         elif data.keys() != seen.keys() or any(not np.array_equal(data[n], seen[n], equal_nan=True) for n in data):
             raise ModelError(f"compare: expected models of the same data; {name!r} has other data than the first")
+
+
+def _put_surer_evidence(rows: dict[Any, dict[str, float]], found: OccupiedEvidence | None) -> str:
+    """Take the evidence that occupied components tell where it is surer than bridge sampling; says what was done."""
+    known = [n for n in rows if found is not None and n in found.names and np.isfinite(rows[n]["evidence_error"])]
+    told: dict[Any, tuple[float, float]] = {}
+    if found is not None and known:
+        anchor = min(known, key=lambda n: rows[n]["evidence_error"])
+        told = found.beside(anchor, rows[anchor]["log_evidence"], rows[anchor]["evidence_error"])
+    surer = []
+    for name, row in rows.items():
+        bridge, error = row["log_evidence"], row["evidence_error"]
+        log, own = told.get(name, (np.nan, np.inf))
+        row |= {"log_evidence_bridge": bridge, "log_evidence_bridge_error": error}
+        row |= {"log_evidence_occupied": log, "log_evidence_occupied_error": own}
+        if np.isfinite(error) and np.isfinite(log) and abs(bridge - log) > AGREE * np.hypot(error, own):
+            row["evidence_error"] = np.inf
+        elif own < error:
+            row |= {"log_evidence": log, "evidence_error": own}
+            surer.append(str(name))
+    if not surer or found is None:
+        return ""
+    runs = ", ".join(map(str, found.names))
+    return f"; the evidence of {', '.join(surer)} is read from how many components hold units (runs {runs})"
 
 
 def _put_differences(rows: dict[Any, dict[str, float]], left: list[scores.Score], wanted: bool) -> None:

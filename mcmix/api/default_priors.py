@@ -297,4 +297,27 @@ def _vectors(x: np.ndarray, k: int) -> dict[str, Any]:
     return {"mean": mean, "precision": mc.Wishart("precision", d + 2.0, np.diag(variances / 10.0), size=k)}
 
 
-__all__ = ["PRIORS", "VECTORS", "are_positive", "are_shares", "components", "scale_of"]
+PRIOR_IN_WORDS = "1 + beta-negative-binomial(1, 4, 3)"
+
+
+def weakly_informative() -> Any:
+    """A prior of a number of components that nobody knows: few are likelier than many, with a heavy tail.
+
+    One less than the number is beta-negative-binomial (1, 4, 3), so that the number has mean 2: Fruehwirth-Schnatter,
+    Malsiner-Walli and Gruen (2021), "Generalized mixtures of finite mixtures and telescoping sampling", section 2.
+    """
+    from scipy import stats  # slow to import, and asked for by few
+
+    return stats.betanbinom(1, 4, 3, loc=1)
+
+
+__all__ = [
+    "PRIORS",
+    "VECTORS",
+    "are_positive",
+    "are_shares",
+    "components",
+    "scale_of",
+    "PRIOR_IN_WORDS",
+    "weakly_informative",
+]

@@ -16,6 +16,7 @@ from mcmix.variational.starts import WORK
 
 DRAWN = 1000  # from the factors of variational Bayes
 MATCHED_ON = 200  # rows by which components are matched from draw to draw
+EXPECTED = 5  # components whose covariances together cover the data's one, where nobody knows how many there are
 MOST = 100  # starts: with priors on the data's scale the best is rarer than with vague ones
 TYPES, METHODS = ("full", "tied", "diag", "spherical"), ("gibbs", "vb")
 
@@ -25,8 +26,10 @@ class NormalMixture(MixtureEstimator):
 
     Parameters
     ----------
-    n_components : int
-        Components offered; those that the data do not need stay empty.
+    n_components : int or "unknown"
+        Components offered; those that the data do not need stay empty. Unknown: their number is sampled with
+        everything else, few likelier than many beforehand (one less than it is beta-negative-binomial (1, 4, 3), up to
+        30).
     covariance_type : {"full", "tied", "diag", "spherical"}
     method : {"gibbs", "vb"}
         Draws from the posterior by Gibbs sampling, or the best factorised approximation.
@@ -44,6 +47,10 @@ class NormalMixture(MixtureEstimator):
     ----------
     inference_ : MCMC or VB
         With all its methods; its rows are ``(X - shift_) / scale_``, the columns' means and standard deviations.
+    n_components_ : int
+        Components that are told of by name: as many as were asked for, or the most probable number of groups.
+    n_components_posterior_ : PosteriorComponents
+        Where the number is unknown: posterior and prior of each number (:func:`mcmix.posterior_components`).
     weights_ : ndarray, shape (K,)
     means_ : ndarray, shape (K, D)
     covariances_ : ndarray, shape (K, D, D), (D, D) if tied, (K, D) if diagonal, (K,) if spherical
@@ -69,6 +76,11 @@ class NormalMixture(MixtureEstimator):
     K ellipses of that mean covariance cover as much as the data's one (Fraley and Raftery 2007, "Bayesian
     regularization for normal mixture estimation and model-based clustering", section 3).
 
+    Where the number of components is unknown, weights are Dirichlet(1), and precisions are about the inverse of
+    S / 5**(2/D). `score_samples` averages over the number; everything that names components (`predict`,
+    `predict_proba`, `transform`, `weights_`, `means_`, `covariances_`, `sample`, `bic`, `aic`) is about the draws that
+    have `n_components_` groups, and weights are shares among these.
+
     Under Gibbs, component labels mean nothing from draw to draw. The components of every kept draw are therefore
     permuted so that its memberships, on at most 200 rows, overlap most with those at the kept draw of highest log
     density (the assignment problem), and once more with the average of those so matched. `predict`, `predict_proba`,
@@ -88,7 +100,7 @@ class NormalMixture(MixtureEstimator):
 
     def __init__(
         self,
-        n_components: int = 1,
+        n_components: int | str = 1,
         *,
         covariance_type: str = "full",
         method: str = "gibbs",
@@ -121,26 +133,31 @@ class NormalMixture(MixtureEstimator):
         self._fitted_on = (rows - self.shift_) / self.scale_
         self._fit_seed = seed = self._seed()
         if self.method == "vb":
-            self.inference_: Any = VB(self._model())
+            self.inference_: Any = VB(self._model(self.n_components))
+            self.n_components_, self._by_name = self.n_components, self.inference_
             cost = len(rows) * self.n_components
             starts = int(np.clip(WORK // cost, 4, MOST)) if self.n_init is None else self.n_init
             self.inference_.update(self.max_iter, self.tol, restarts=starts, seed=seed, verbose=False)
             self.converged_, self.n_iter_ = self.inference_.has_converged, max(1, self.inference_.iterations)
             self._draws = normal_draws.in_one_form(self.inference_.draws(DRAWN, seed), self.covariance_type)
         else:
-            self.inference_ = MCMC(self._model())
+            self.inference_ = MCMC(self._model(self._size()))
             sweeps, chains = self.burn + self.n_draws * self.thin, self.n_chains
             run = self.inference_.sample(sweeps, self.burn, self.thin, chains=chains, seed=seed, progress_bar=False)
             run.or_interrupted()
             self.n_iter_ = sweeps
+            self._count_components()
             self._draws = self._matched()
         self._set_means()
         return self
 
-    def _model(self, for_mode: bool = False) -> list[Stochastic]:
-        k = self.n_components
-        concentration = 1.0 if for_mode else 1.0 / k  # a mode needs weights that have a bounded density
-        made = normal_draws.normal_mixture(self._fitted_on, k, self.covariance_type, self.reg_covar, concentration)
+    def _model(self, k: Any, for_mode: bool = False) -> list[Stochastic]:
+        flat = for_mode or self._is_unknown  # a mode needs weights that have a bounded density
+        concentration = 1.0 if flat else 1.0 / k
+        about = EXPECTED if self._is_unknown else k
+        made = normal_draws.normal_mixture(
+            self._fitted_on, k, self.covariance_type, self.reg_covar, concentration, about
+        )
         return [self._named(made)]
 
     def _best(self) -> dict[str, np.ndarray] | None:
@@ -158,13 +175,18 @@ class NormalMixture(MixtureEstimator):
                 raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         wanted = ("n_components", "n_draws", "thin", "burn", "n_chains", "max_iter")
         self._checked_counts(*wanted, *(["n_init"] if self.n_init is not None else []))
+        if self.method == "vb" and self._is_unknown:
+            raise ValueError(
+                "n_components: expected a whole number with method='vb', got 'unknown'; take method='gibbs', or offer "
+                "more components than are needed: those stay empty"
+            )
         for name in ("tol", "reg_covar"):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"{name}: expected a number of at least 0, got {getattr(self, name)!r}")
 
     def _matched(self) -> normal_draws.Draws:
         """Give components the same meaning in all kept draws, and return these in one form."""
-        kept = self.inference_.draws()
+        kept = self._by_name.draws()
         chosen = np.unique(np.linspace(0, len(self._fitted_on) - 1, MATCHED_ON).astype(int))
         places = np.nan_to_num(self._fitted_on[chosen], nan=0.0)  # missing cells at their columns' means
         best = int(kept.statistics["lp"].argmax())
@@ -195,21 +217,22 @@ class NormalMixture(MixtureEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """What was found instead of the nodes, which cannot be pickled."""
         state = dict(super().__getstate__())
-        found = state.pop("inference_", None)
-        if found is not None:
-            state["_found"] = found._engine.state() if self.method == "vb" else found.draws()
+        found, named = state.pop("inference_", None), state.pop("_by_name", None)
+        if found is not None and self.method == "vb":
+            state["_found"] = found._engine.state()
+        elif found is not None:
+            state["_found"] = found.draws(), named.draws() if self._is_unknown else None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         found = state.pop("_found", None)
         super().__setstate__(state)
         if found is not None and self.method == "vb":
-            self.inference_ = VB(self._model())
+            self.inference_ = self._by_name = VB(self._model(self.n_components))
             self.inference_._begin()
             self.inference_._engine.put(found)
         elif found is not None:
-            self.inference_ = MCMC(self._model())
-            self.inference_._calls.append(found)
+            self._restore(*found)
 
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Draw rows from the posterior predictive distribution: rows, shape (n_samples, D), and their components."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.api.cluster_sizes import cluster_sizes
 from mcmix.api.diagnosis import of_no_fixed_number
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.symmetries import roles_of, rows_in
@@ -32,11 +33,14 @@ class GivenClusters:
         What ``vars=`` of :func:`mcmix.relabel` takes.
     share : float
         Of all draws, those with so many clusters.
+    places : ndarray, shape (chains, draws, 2)
+        Chain and draw, among all, of each.
     """
 
     variables: dict[str, np.ndarray]
     roles: dict[str, Any]
     share: float
+    places: np.ndarray
 
 
 def varying(m: PosteriorDraws, label: str | None = None) -> LabelRoles | None:
@@ -97,13 +101,12 @@ def given_clusters(m: PosteriorDraws, draws: Draws, roles: LabelRoles, clusters:
     ModelError
         If labels were not kept, or no two draws have so many clusters.
     """
-    if roles.name not in draws.variables:
+    counts = cluster_sizes(draws, roles.name, roles.n_components, roles.lowest)
+    if counts is None:
         raise ModelError(
-            f"relabel: draws of the labels {roles.name} were not kept, so that nobody knows which components hold "
-            "units; raise label_budget=, or thin more"
+            f"relabel: neither draws of the labels {roles.name} nor the units of each component were kept, so that "
+            "nobody knows which components hold units; raise label_budget=, or thin more"
         )
-    labels = draws.variables[roles.name].astype(np.int64) - roles.lowest
-    counts = _counts(labels, roles.n_components)
     number = (counts > 0).sum(-1)
     at = _positions(number == clusters)
     if at.shape[1] < 2:
@@ -114,23 +117,18 @@ def given_clusters(m: PosteriorDraws, draws: Draws, roles: LabelRoles, clusters:
     left_out = of_no_fixed_number(m) - by_component
     variables = {n: x[at[..., 0], at[..., 1]] for n, x in draws.variables.items() if n not in left_out}
     variables |= {n: _of_clusters(variables[n], inside) for n in by_component}
-    variables[roles.name] = _renumbered(labels[at[..., 0], at[..., 1]], inside, roles.n_components)
-    said: dict[str, Any] = {"labels": roles.name, "components": sorted(by_component), "first_label": 0}
+    said: dict[str, Any] = {"components": sorted(by_component)}
+    if roles.name in variables:
+        labels = variables[roles.name].astype(np.int64) - roles.lowest
+        variables[roles.name] = _renumbered(labels, inside, roles.n_components)
+        said |= {"labels": roles.name, "first_label": 0}
     rows = rows_in(m.observed_data(), roles, draws.angles)
-    return GivenClusters(
-        variables, said if rows is None else {**said, "data": rows}, float((number == clusters).mean())
-    )
+    said |= {} if rows is None else {"data": rows}
+    return GivenClusters(variables, said, float((number == clusters).mean()), at)
 
 
 def _shares(number: np.ndarray) -> np.ndarray:
     return np.bincount(number.ravel()) / number.size
-
-
-def _counts(labels: np.ndarray, k: int) -> np.ndarray:
-    """Units by component, shape (chains, draws, K)."""
-    flat = labels.reshape(-1, labels.shape[-1])
-    places = flat + k * np.arange(len(flat))[:, None]
-    return np.bincount(places.ravel(), minlength=k * len(flat)).reshape(*labels.shape[:2], k)
 
 
 def _positions(chosen: np.ndarray) -> np.ndarray:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from mcmix.api.groups import Column, Groups
+from mcmix.api.posterior_components import PosteriorComponents
 from mcmix.report.plots.shares import DOUBT
 
 MOST_GROUPS = 6  # that are told of in the paragraph; the table has all
+MOST_OTHERS, WORTH_SAYING = 4, 0.01  # other numbers of groups that are told of, and their least probability
 MOST_COLUMNS = 3  # by which a group is told, of many
 
 
@@ -39,6 +41,8 @@ class Known:
         Which numbers of groups did not count, and why.
     rows : str
         The file that marks doubtful rows.
+    found : PosteriorComponents, optional
+        Where the number was an unknown of the model.
     """
 
     data: str
@@ -50,6 +54,7 @@ class Known:
     trusted: bool = True
     aside: str = ""
     rows: str = ""
+    found: PosteriorComponents | None = None
 
 
 def in_words(groups: Groups, known: Known) -> list[str]:
@@ -82,6 +87,8 @@ def in_words(groups: Groups, known: Known) -> list[str]:
 def _how_many(groups: Groups, known: Known) -> str:
     rows = len(groups.memberships.probabilities)
     number = f"{known.number} group{'s' if known.number > 1 else ''}"
+    if known.found is not None:
+        return f"The {rows} rows of {known.data} {_of_unknown(known.number, number, known.found)}"
     if len(known.numbers) > 1:
         listed = ", ".join(map(str, known.numbers))
         start = f"The {rows} rows of {known.data} {'fall into' if known.number > 1 else 'are best seen as'} {number}: "
@@ -98,6 +105,19 @@ def _how_many(groups: Groups, known: Known) -> str:
     if known.number > 1 and known.occupied is not None:
         said += f"; in {percent(known.occupied)} of the draws every group holds rows"
     return f"{said}."
+
+
+def _of_unknown(k: int, number: str, found: PosteriorComponents) -> str:
+    """How many groups, where that was an unknown: the most probable number, and what else is probable."""
+    sure = percent(min(found.clusters[k - 1], 1.0 - 1e-9))
+    order = [i for i in np.argsort(-found.clusters)[:MOST_OTHERS] if i != k - 1 and found.clusters[i] >= WORTH_SAYING]
+    others = ", ".join(f"{i + 1} of {percent(found.clusters[i])}" for i in sorted(order))
+    beside = f" ({others})" if others else ""
+    most = len(found.prior_components)
+    return (
+        f"{'fall into' if k > 1 else 'are best seen as'} {number}. How many was left open (1 to {most} components, "
+        f"few likelier than many beforehand): {number} {'have' if k > 1 else 'has'} a probability of {sure}{beside}."
+    )
 
 
 def _group(groups: Groups, k: int) -> str:

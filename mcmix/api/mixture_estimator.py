@@ -18,14 +18,21 @@ except ImportError as error:
         "mc.NormalMixture and mc.MixtureModel need scikit-learn 1.6 or later: pip install 'mcmix[sklearn]'"
     ) from error
 
+from mcmix.api.default_priors import weakly_informative
+from mcmix.api.fit.limits import MOST_COMPONENTS
+from mcmix.api.mcmc import MCMC
 from mcmix.api.mode import MAP
 from mcmix.api.posterior import Posterior
+from mcmix.api.posterior_components import PosteriorComponents, posterior_components
+from mcmix.api.with_clusters import with_clusters
 from mcmix.nodes.model import Model
 from mcmix.nodes.names import DataNames, names_of
+from mcmix.nodes.number_of_components import NumberOfComponents
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.evidence.scores import bayesian_information
 from mcmix.traces.memory import Draws
 
+UNKNOWN = "unknown"
 PREDICTED = 1000  # draws that densities and responsibilities are averaged over
 
 
@@ -34,23 +41,51 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
 
     A subclass has `_model`, the data of the mixture of the rows that it was fitted on, `_scaled`, rows in the model's
     units, and `_log_units`, what log densities lose by these, for each column.
+
+    Where the number of components is unknown, what is said of components is about the draws that have the most probable
+    number of groups; densities are those of all draws.
     """
 
-    n_components: int
+    n_components: Any
+    n_components_: int
     random_state: Any
     weights_: np.ndarray
     inference_: Any
+    n_components_posterior_: PosteriorComponents
+    _fitted_on: np.ndarray
+    _by_name: Any
     _draws: Any
     _names = DataNames()
     _mode: Any = None
 
     @abstractmethod
-    def _model(self, for_mode: bool = False) -> list[Stochastic]:
-        """Data and unknowns of the rows that are fitted."""
+    def _model(self, k: Any, for_mode: bool = False) -> list[Stochastic]:
+        """Data and unknowns of the rows that are fitted, with k components: a number, or a node."""
 
-    def _complete(self) -> list[Stochastic]:
+    def _complete(self, k: Any) -> list[Stochastic]:
         """The data node of a model that is asked about other rows."""
-        return self._model(for_mode=True)
+        return self._model(k, for_mode=True)
+
+    # ---------------------------------------------------------------- how many components
+
+    @property
+    def _is_unknown(self) -> bool:
+        return isinstance(self.n_components, str)
+
+    def _size(self) -> Any:
+        """What components of the model have as their size."""
+        if not self._is_unknown:
+            return self.n_components
+        return NumberOfComponents("components", weakly_informative(), most=min(MOST_COMPONENTS, len(self._fitted_on)))
+
+    def _count_components(self) -> None:
+        """Settle how many components are told of by name, and which draws are about them."""
+        self._by_name = self.inference_
+        self.n_components_ = self.n_components
+        if self._is_unknown:
+            self.n_components_posterior_ = posterior_components(self.inference_)
+            self.n_components_ = self.n_components_posterior_.most_clusters
+            self._by_name = with_clusters(self.inference_, self._model(self.n_components_), self.n_components_)
 
     def _scaled(self, rows: np.ndarray) -> np.ndarray:
         return rows
@@ -60,7 +95,7 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
 
     def _best(self) -> dict[str, np.ndarray] | None:
         """The draw of highest density, by name; None where there are no draws."""
-        kept = self.inference_.draws()
+        kept = self._by_name.draws()
         at = np.unravel_index(int(np.argmax(kept.statistics["lp"])), kept.statistics["lp"].shape)
         return {n: x[at] for n, x in kept.variables.items()}
 
@@ -69,6 +104,13 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+    def _restore(self, draws: Draws, named: Draws | None) -> None:
+        """Put draws of a fitted estimator that was pickled in their places; chains do not go on."""
+        self.inference_ = self._by_name = MCMC(self._model(self._size()))
+        self.inference_._calls.append(draws)
+        if named is not None:
+            self._by_name = Posterior(Model(self._model(self.n_components_)), [named])
 
     # ---------------------------------------------------------------- data in
 
@@ -95,8 +137,11 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
     def _checked_counts(self, *names: str) -> None:
         for name in names:
             value, least = getattr(self, name), int(name != "burn")
+            if name == "n_components" and isinstance(value, str) and value == UNKNOWN:
+                continue
             if not isinstance(value, Integral) or value < least:
-                raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+                beside = f", or {UNKNOWN!r}" if name == "n_components" else ""
+                raise ValueError(f"{name}: expected a whole number of at least {least}{beside}, got {value!r}")
 
     def _rows(self, X: Any) -> np.ndarray:  # noqa: N803
         """New rows in the units of the model, NaN where missing."""
@@ -113,8 +158,13 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
 
     @property
     def _asked(self) -> Any:
-        """What answers questions about rows."""
+        """What answers questions about rows, of no component."""
         return getattr(self, "_answering", self.inference_)
+
+    @property
+    def _asked_by_name(self) -> Any:
+        """What answers questions about components of rows."""
+        return getattr(self, "_answering_by_name", getattr(self, "_answering", self._by_name))
 
     def _in_units(self, rows: np.ndarray, logs: np.ndarray) -> np.ndarray:
         """Log densities of rows in the data's units, of the cells that are there."""
@@ -127,7 +177,7 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Posterior probability of each component for each row (responsibilities), shape (rows, K)."""
         rows = self._rows(X)
-        return _where_known(rows, self._asked.memberships, self.weights_)
+        return _where_known(rows, self._asked_by_name.memberships, self.weights_)
 
     def transform(self, X: Any) -> Any:  # noqa: N803
         """The responsibilities, as :meth:`predict_proba`; a frame after ``set_output(transform="pandas")``."""
@@ -163,7 +213,7 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
 
     @property
     def _n_features_out(self) -> int:
-        return self.n_components
+        return self.n_components_
 
     # ---------------------------------------------------------------- criteria
 
@@ -185,13 +235,13 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         """Log likelihood of the rows at the mode, number of free parameters, rows of which something is there."""
         rows = self._rows(X)
         if self._mode is None:
-            found = MAP(self._model(for_mode=True))
+            found = MAP(self._model(self.n_components_, for_mode=True))
             _begin(found, self._best())
             found.fit(seed=self._fit_seed)
             self._mode = {n.name: np.asarray(v) for n, v in found._values.items()}, found.len
         values, parameters = self._mode
         draw = Draws({name: value[None, None] for name, value in values.items()})
-        at_it = Posterior(Model(self._complete()), [draw])
+        at_it = Posterior(Model(self._complete(self.n_components_)), [draw])
         height = self._in_units(rows, _where_known(rows, at_it.predict_logpdf, np.zeros(()))).sum()
         return float(height), parameters, int((~np.isnan(rows)).any(1).sum())
 

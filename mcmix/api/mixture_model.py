@@ -30,7 +30,9 @@ class MixtureModel(MixtureEstimator):
 
     Parameters
     ----------
-    n_components : int
+    n_components : int or "unknown"
+        Unknown: their number is sampled with everything else, few likelier than many beforehand (one less than it is
+        beta-negative-binomial (1, 4, 3), up to 30).
     distribution : distribution class or str
         Of the components, such as ``mc.Poisson`` or ``"poisson"``: any of single numbers that has a default prior (see
         the notes), or ``mc.MvNormal`` for rows of columns that depend on one another. With another distribution, the
@@ -44,7 +46,11 @@ class MixtureModel(MixtureEstimator):
     Attributes
     ----------
     inference_ : MCMC
-        With all its methods. Its draws are relabelled (see :func:`mcmix.relabel`).
+        With all its methods. Its draws are relabelled (see :func:`mcmix.relabel`), unless the number is unknown.
+    n_components_ : int
+        Components that are told of by name: as many as were asked for, or the most probable number of groups.
+    n_components_posterior_ : PosteriorComponents
+        Where the number is unknown: posterior and prior of each number (:func:`mcmix.posterior_components`).
     weights_ : ndarray, shape (K,)
     parameters_ : dict of str to ndarray, shape (K,) or (K, D)
         Posterior mean of every parameter that has a prior (of a MvNormal: (K, D) and (K, D, D)); of a location of
@@ -68,6 +74,10 @@ class MixtureModel(MixtureEstimator):
 
     {priors}
 
+    Where the number of components is unknown, `score_samples` averages over it. Everything that names components
+    (`predict`, `predict_proba`, `transform`, `weights_`, `parameters_`, `sample`, `bic`, `aic`) is about the draws that
+    have `n_components_` groups; weights are shares among these.
+
     NaN is a missing cell (at random): an unknown of the model, and left out of densities and responsibilities.
     A fitted estimator that was pickled comes back with its draws; its chains do not go on.
 
@@ -82,7 +92,7 @@ class MixtureModel(MixtureEstimator):
 
     def __init__(
         self,
-        n_components: int = 1,
+        n_components: int | str = 1,
         *,
         distribution: Any = "normal",
         fixed: Mapping[str, Any] | None = None,
@@ -104,33 +114,33 @@ class MixtureModel(MixtureEstimator):
         self._known = _checked_fixed(self._family, self.fixed)
         self._fitted_on = rows[~np.isnan(rows).all(1)]  # empty rows tell nothing
         self._fit_seed = seed = self._seed()
-        self.inference_ = MCMC(self._model())
+        self.inference_ = MCMC(self._model(self._size()))
         sweeps = self.burn + self.n_draws * self.thin
         run = self.inference_.sample(sweeps, self.burn, self.thin, chains=self.n_chains, seed=seed, progress_bar=False)
         run.or_interrupted()
-        self._hold(self._matched(self.inference_.draws()))
+        self._count_components()
+        self._hold(self._matched(self._by_name.draws()))
         return self
 
-    def _model(self, for_mode: bool = False) -> list[Stochastic]:
+    def _model(self, k: Any, for_mode: bool = False) -> list[Stochastic]:
         """The data given the labels; missing cells of few values would be labels too, so that they are left out."""
         rows = self._fitted_on
         if not np.isnan(rows).any() or self._family.values is None or self._family.event_ndim:
-            return [self._data(rows)]
-        label, parameters = self._label(len(rows)), self._parameters()
+            return [self._data(rows, k)]
+        label, parameters = self._label(len(rows), k), self._parameters(k)
         return [self._column(j, rows[:, j], label, parameters) for j in range(rows.shape[1])]
 
-    def _complete(self) -> list[Stochastic]:
+    def _complete(self, k: Any) -> list[Stochastic]:
         """A model of as many complete rows, for questions about other rows."""
         rows = self._fitted_on
-        return [self._data(np.where(np.isnan(rows), np.nanmax(rows, 0), rows))]
+        return [self._data(np.where(np.isnan(rows), np.nanmax(rows, 0), rows), k)]
 
-    def _label(self, rows: int) -> Any:
-        k = self.n_components
-        return mc.Categorical("label", mc.Dirichlet("weights", np.ones(k)), size=rows, trace=False)
+    def _label(self, rows: int, k: Any) -> Any:
+        return mc.Categorical("label", mc.Dirichlet("weights", 1.0, size=k), size=rows, trace=False)
 
-    def _data(self, rows: np.ndarray) -> Stochastic:
-        label = self._label(len(rows))
-        looked_up = {n: p[label] if isinstance(p, Node) else p for n, p in self._parameters().items()}
+    def _data(self, rows: np.ndarray, k: Any) -> Stochastic:
+        label = self._label(len(rows), k)
+        looked_up = {n: p[label] if isinstance(p, Node) else p for n, p in self._parameters(k).items()}
         value = rows if self._in_columns else rows[:, 0]
         return self._named(getattr(mc, self._family.name)("rows", **looked_up, value=value, observed=True))
 
@@ -140,9 +150,9 @@ class MixtureModel(MixtureEstimator):
         own = {n: p[:, j][label[there]] if isinstance(p, Node) else p for n, p in parameters.items()}
         return getattr(mc, self._family.name)(f"rows {j}", **own, value=values[there], observed=True)
 
-    def _parameters(self) -> dict[str, Any]:
+    def _parameters(self, k: Any) -> dict[str, Any]:
         """Parameters of the components, by name: new nodes, and known numbers."""
-        return components(self._family.name, self._fitted_on, self.n_components, self._known)
+        return components(self._family.name, self._fitted_on, k, self._known)
 
     @property
     def _in_columns(self) -> bool:
@@ -151,29 +161,35 @@ class MixtureModel(MixtureEstimator):
 
     def _matched(self, draws: Draws) -> Draws:
         """Draws in which components have one name throughout."""
-        if self.n_components == 1:
+        if self.n_components_ == 1:
             return draws
-        return renamed(self.inference_, draws, Wish("auto"))[0]
+        return renamed(self._by_name, draws, Wish("auto"))[0]
 
     def _hold(self, draws: Draws) -> None:
         """Let draws be those of the estimator."""
-        kept = self.inference_.draws()
+        kept = self._by_name.draws()
         for name in kept.variables:
             kept.variables[name] = read_only(draws.variables[name])
-        self._answering = Posterior(Model(self._complete()), [kept])
+        self._ask()
         names = [n for n in kept.variables if n not in ("weights", "rows")]
-        self.weights_ = self.inference_.moments("weights")[0]
-        self.parameters_ = {n: np.asarray(self.inference_.moments(n)[0]) for n in names}
+        self.weights_ = self._by_name.moments("weights")[0]
+        self.parameters_ = {n: np.asarray(self._by_name.moments(n)[0]) for n in names}
+
+    def _ask(self) -> None:
+        """Hand the draws to whom rows are asked of: models of complete rows."""
+        self._answering = Posterior(Model(self._complete(self._size())), [self.inference_.draws()])
+        if self._is_unknown:
+            self._answering_by_name = Posterior(Model(self._complete(self.n_components_)), [self._by_name.draws()])
 
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Draw rows from the posterior predictive distribution: rows, shape (n_samples, D), and their components."""
         n = self._checked_samples(n_samples)
-        rng, draws = np.random.default_rng(self._seed()), self.inference_.draws()
+        rng, draws = np.random.default_rng(self._seed()), self._by_name.draws()
         which = rng.integers(draws.n_chains * draws.n_draws, size=n)
         drawn = {name: x.reshape(-1, *x.shape[2:])[which] for name, x in draws.variables.items()}
         cumulative = np.cumsum(drawn["weights"], axis=1)
         labels = (cumulative[:, :-1] <= rng.random((n, 1)) * cumulative[:, -1:]).sum(1)
-        own = self._parameters()
+        own = self._parameters(self.n_components_)
         parameters = [_at(own.get(p.name, p.default), drawn, labels) for p in self._family.parameters]
         shape = (n, self.n_features_in_) if self._in_columns else (n,)
         rows = np.asarray(self._family.draw(rng, shape, *parameters), dtype=float)
@@ -182,19 +198,19 @@ class MixtureModel(MixtureEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """Draws instead of the nodes."""
         state = dict(super().__getstate__())
-        found = state.pop("inference_", None)
-        state.pop("_answering", None)
+        found, named = state.pop("inference_", None), state.pop("_by_name", None)
+        for asked in ("_answering", "_answering_by_name"):
+            state.pop(asked, None)
         if found is not None:
-            state["_found"] = found.draws()
+            state["_found"] = found.draws(), named.draws() if self._is_unknown else None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         found = state.pop("_found", None)
         super().__setstate__(state)
         if found is not None:
-            self.inference_ = MCMC(self._model())
-            self.inference_._calls.append(found)
-            self._answering = Posterior(Model(self._complete()), [found])
+            self._restore(*found)
+            self._ask()
 
 
 def _at(parameter: Any, drawn: Mapping[str, np.ndarray], labels: np.ndarray) -> Any:

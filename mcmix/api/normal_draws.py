@@ -32,7 +32,12 @@ class Draws(NamedTuple):
 
 
 def normal_mixture(
-    rows: np.ndarray, n_components: int, covariance_type: str, ridge: float, concentration: float | None = None
+    rows: np.ndarray,
+    n_components: Any,
+    covariance_type: str,
+    ridge: float,
+    concentration: float | None = None,
+    covering: float | None = None,
 ) -> mc.Stochastic:
     """The data node of the mixture that :class:`mcmix.NormalMixture` describes.
 
@@ -40,19 +45,21 @@ def normal_mixture(
     ----------
     rows : ndarray, shape (rows, D)
         Of columns with standard deviation 1, or 0; NaN where a cell is missing.
-    n_components : int
+    n_components : int or NumberOfComponents
     covariance_type : {"full", "tied", "diag", "spherical"}
     ridge : float
         Added to the rows' variances.
     concentration : float, optional
         Of the weights; by default ``1 / n_components``.
+    covering : float, optional
+        How many components' covariances together are as large as the data's one; by default `n_components`.
     """
     n, d = rows.shape
     k, centre = n_components, np.nanmean(rows, 0)
-    share = k ** (-2.0 / d)  # of the data's covariance: k ellipses of that size are as large as the data's one
+    share = (k if covering is None else covering) ** (-2.0 / d)  # of the data's covariance
     spread = _covariance(rows) + max(ridge, 1e-12) * np.eye(d)
-    prior = np.full(k, 1.0 / k if concentration is None else concentration)
-    z = mc.Categorical("label", mc.Dirichlet("weights", prior), size=n, trace=False)
+    prior = 1.0 / k if concentration is None else concentration
+    z = mc.Categorical("label", mc.Dirichlet("weights", prior, size=k), size=n, trace=False)
     if covariance_type in ("full", "tied") or d == 1:  # of one column, all but tied ones are the same
         centres = mc.MvNormal("means", centre, np.linalg.inv(spread), size=k)
         wishart = mc.Wishart("precisions", d + 2, share * spread, size=None if covariance_type == "tied" else k)

@@ -15,7 +15,7 @@ from mcmix.api.in_words import MOST_COLUMNS, doubtful, groups_table, percent, pr
 from mcmix.api.missing_cells import missing_cells
 from mcmix.api.partitions import Partition, occupied, partition, similarity
 from mcmix.api.picture_words import about_columns, about_density, about_occupied, about_partition, about_posterior
-from mcmix.api.posterior_components import posterior_components
+from mcmix.api.posterior_components import PosteriorComponents, posterior_components
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.relabelled_draws import Named
 from mcmix.api.symmetries import roles_of
@@ -67,6 +67,8 @@ class Told:
     groups: Groups | None
     units: dict[str, tuple[float, str]]
     comparison: Comparison | None
+    found: PosteriorComponents | None
+    given: PosteriorDraws
 
     @property
     def is_relabelled(self) -> bool:
@@ -106,7 +108,7 @@ def fit_section(told: Told) -> Section:
             caption = "The rows in the first two columns, and where the groups lie in some draws from the posterior."
             attempts.append(
                 Attempt(
-                    lambda name=name: plots.ellipses(told.m, node=name, like=_probabilities(told)),  # type: ignore[misc]
+                    lambda name=name: plots.ellipses(told.given, node=name, like=_probabilities(told)),  # type: ignore[misc]
                     caption,
                     about_columns(told.groups, len(data)),
                 )
@@ -175,7 +177,9 @@ def groups_section(told: Told, why_none: str) -> Section:
     """Shares, typical values and spreads."""
     groups = told.groups
     if groups is None and told.m.assembled.structure.numbers:
-        return _numbers(told)
+        found = posterior_components(told.m, calls=told.calls)
+        more = "Groups of a varying number have no names that last; which rows belong together is below (Partition)."
+        return _numbers(found, "Groups", more)
     if groups is None:
         return Section("Groups", [f"Groups are not told: {why_none}"] if why_none else [])
     said = []
@@ -196,20 +200,27 @@ def groups_section(told: Told, why_none: str) -> Section:
     return Section("Groups", said, table, details=rest, below=by_column)
 
 
-def _numbers(told: Told) -> Section:
+def _numbers(found: PosteriorComponents, title: str, more: str) -> Section:
     """How many groups there are, where that is an unknown of the model."""
-    found = posterior_components(told.m, calls=told.calls)
     kept = np.flatnonzero(np.maximum(found.components, found.clusters) >= SEEN)
     frame = found.to_frame()[["number", "clusters", "clusters_prior", "components", "prior", "log_evidence"]]
     said = (
         f"Their number is an unknown of the model. Most often {found.most_clusters} of them hold rows "
-        f"({percent(found.clusters.max())} of the draws). Groups of a varying number have no names that last; which "
-        "rows belong together is below, under Partition."
+        f"({percent(found.clusters.max())} of the draws). {more}"
     )
     caption = "The number of groups with rows, and that of the model's components: bars after the data, lines before."
     words = about_occupied(np.concatenate([[0.0], found.clusters]))
     pictures, missing = _tried([Attempt(lambda: plots.posterior_components(found), caption, words)])
-    return Section("Groups", [said, *missing], frame.iloc[: int(kept.max()) + 1].set_index("number"), pictures)
+    return Section(title, [said, *missing], frame.iloc[: int(kept.max()) + 1].set_index("number"), pictures)
+
+
+def number_section(told: Told) -> Section:
+    """How many groups there are, where groups of the most probable number are told of."""
+    if told.found is None:
+        return Section("How many groups")
+    k = told.found.most_clusters
+    more = f"What this page says by group is about the draws that have {k} groups."
+    return _numbers(told.found, "How many groups", more)
 
 
 def sure_section(told: Told) -> Section:
@@ -288,7 +299,7 @@ def depth(told: Told) -> list[Section]:
 
 def _posterior(told: Told) -> Section:
     """The table of the parameters, under one name for each component, then how they were named."""
-    m, names = told.m, told.names
+    m, names = told.given, told.names
     apart = {n.name for n in m.assembled.labels} | set(told.data)  # labels, and missing entries of data
     apart |= of_no_fixed_number(m)  # such components have no names
     reported = [n for n, x in names.kept.variables.items() if n not in apart and x[0, 0].size <= MOST_SUMMARISED]
@@ -391,4 +402,4 @@ def _some_rows(found: Partition) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, min(n, MOST_ROWS)).round().astype(int))
 
 
-__all__ = ["Told", "depth", "fit_section", "groups_section", "missing_section", "sure_section"]
+__all__ = ["Told", "depth", "fit_section", "groups_section", "missing_section", "number_section", "sure_section"]

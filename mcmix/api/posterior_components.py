@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
+from mcmix.api.cluster_sizes import cluster_sizes, counted
 from mcmix.api.partitions import kept_or_drawn
 from mcmix.api.sources import is_sampler
 from mcmix.errors import ModelError
@@ -18,7 +19,7 @@ from mcmix.report.diagnosis.mixing import effective_for_mean
 from mcmix.report.frames import table_frame
 from mcmix.report.partitions.block_priors import Finite
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.unknown_number import UnknownNumber, clusters_of
+from mcmix.structure.unknown_number import UnknownNumber, units_of
 from mcmix.traces.memory import Draws
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ class PosteriorComponents:
         }  # fmt: skip
         return table_frame(columns, range(len(self.components)))
 
-    def _said(self) -> str:
+    @property
+    def said(self) -> str:
+        """The most probable numbers in words."""
         most = f"{self.most_clusters} clusters with probability {self.clusters.max():.3g}"
         return f"{self.mode} components with probability {self.components.max():.3g}, {most}{self._end()}"
 
@@ -108,13 +111,13 @@ class PosteriorComponents:
         return told if pressed else ""
 
     def __repr__(self) -> str:
-        return f"<PosteriorComponents of {self.name}, {self.n} units: {self._said()}>"
+        return f"<PosteriorComponents of {self.name}, {self.n} units: {self.said}>"
 
     def _repr_html_(self) -> str:
         kept = np.flatnonzero(np.maximum(self.components, self.clusters) >= SHOWN)
         rows = slice(0, int(kept.max()) + 1 if kept.size else 1)
         frame = self.to_frame().iloc[rows]
-        return shown(f"Number of components {self.name}", {str(c): frame[c].tolist() for c in frame}, self._said())
+        return shown(f"Number of components {self.name}", {str(c): frame[c].tolist() for c in frame}, self.said)
 
 
 def posterior_components(draws: Any, *, label: str | None = None, calls: str = "last") -> PosteriorComponents:
@@ -140,9 +143,7 @@ def posterior_components(draws: Any, *, label: str | None = None, calls: str = "
     Notes
     -----
     Probabilities of K are means of those given the partition of each draw (weights and empty components integrated
-    out; Rao-Blackwell), at 10,000 evenly spaced draws at most; those of K+ are shares of the same draws. Where the
-    concentration depends on K, sizes of clusters matter, too: of many units, draws are as few as have 2e7 labels, and
-    400 at least, and labels that were not kept are drawn again. Errors are
+    out; Rao-Blackwell), at 10,000 evenly spaced draws at most; those of K+ are shares of the same draws. Errors are
     standard deviations over the square root of effective draws.
 
     The evidence of K is its posterior probability over its prior one, up to a constant. It needs no other run, and is
@@ -166,13 +167,11 @@ def posterior_components(draws: Any, *, label: str | None = None, calls: str = "
         raise ModelError(f"{WHAT}: expected a sampler or its posterior, got {type(draws).__name__}")
     unknown = number_of_labels(draws, label)
     kept = _some(draws.draws(calls), unknown)
-    numbers = kept.statistics.get(clusters_of(unknown.block.label.node.name))
-    needed = numbers is None or unknown.is_dynamic
-    sizes = _sizes(kept_or_drawn(draws, kept, unknown.block.label.node, WHAT)) if needed else None
-    counted = (sizes > 0).sum(1) if sizes is not None else np.ravel(np.asarray(numbers))
-    masses = _given_partitions(unknown, counted, sizes, _values(unknown, kept))
+    sizes = _sizes(draws, kept, unknown)
+    numbers = (sizes > 0).sum(1)
+    masses = _given_partitions(unknown, numbers, sizes, _values(unknown, kept))
     by_chain = (kept.n_chains, -1)
-    occupied = counted[:, None] == np.arange(1, unknown.capacity + 1)
+    occupied = numbers[:, None] == np.arange(1, unknown.capacity + 1)
     (components, errors), (clusters, cluster_errors) = (
         _mean_and_error(x.reshape(*by_chain, unknown.capacity)) for x in (masses, occupied.astype(float))
     )
@@ -203,18 +202,22 @@ def number_of_labels(m: Any, label: str | None) -> UnknownNumber:
 
 def _some(draws: Draws, unknown: UnknownNumber) -> Draws:
     """Evenly spaced draws, as many as are looked at: fewer where the labels of many units are needed."""
-    many = unknown.is_dynamic or clusters_of(unknown.block.label.node.name) not in draws.statistics
-    most = int(np.clip(MOST_LABELS // unknown.block.label.n_units, FEWEST_DRAWS, MOST_DRAWS)) if many else MOST_DRAWS
+    label = unknown.block.label
+    many = units_of(label.node.name) not in draws.statistics
+    most = int(np.clip(MOST_LABELS // label.n_units, FEWEST_DRAWS, MOST_DRAWS)) if many else MOST_DRAWS
     positions = draws.thinned(most)
     kept = positions[positions[:, 0] == 0, 1]
     variables, told = ({n: x[:, kept] for n, x in part.items()} for part in (draws.variables, draws.statistics))
     return Draws(variables, told, angles=draws.angles, labels=draws.labels)
 
 
-def _sizes(labels: np.ndarray) -> np.ndarray:
-    """Sizes of clusters at each draw, shape (draws, clusters), empty ones among them."""
-    width = int(labels.max()) + 1
-    return np.array([np.bincount(row, minlength=width) for row in labels])
+def _sizes(m: Any, kept: Draws, unknown: UnknownNumber) -> np.ndarray:
+    """Sizes of clusters at each draw, shape (draws, capacity), empty ones among them; else labels are drawn again."""
+    label = unknown.block.label
+    found = cluster_sizes(kept, label.node.name, unknown.capacity, label.lowest)
+    if found is None:
+        found = counted(kept_or_drawn(m, kept, label.node, WHAT), unknown.capacity, label.lowest)
+    return found.reshape(-1, unknown.capacity)
 
 
 def _values(unknown: UnknownNumber, kept: Draws) -> list[dict[Stochastic, np.ndarray]]:
@@ -233,13 +236,13 @@ def _parents(unknown: UnknownNumber) -> list[Stochastic]:
     return [leaf.extra for leaf in sorted(unknown.log_masses.leaves, key=lambda x: x.extra.name)]
 
 
-def _given_partitions(unknown: UnknownNumber, counted: np.ndarray, sizes: Any, values: Any) -> np.ndarray:
+def _given_partitions(unknown: UnknownNumber, numbers: np.ndarray, sizes: np.ndarray, values: Any) -> np.ndarray:
     """Probability of each number of components given the partition of each draw, shape (draws, capacity).
 
     Sizes of clusters matter where the concentration depends on the number, else how many there are.
     """
     k = np.arange(1, unknown.capacity + 1)
-    occupied = counted[:, None]
+    occupied = numbers[:, None]
     names = gammaln(k + 1.0) - gammaln(np.maximum(k - occupied, 0) + 1.0)
     logs = np.where(k >= occupied, names, -np.inf) + np.array([evaluate(unknown.log_masses, v) for v in values])
     if unknown.is_dynamic:  # else the same for every number

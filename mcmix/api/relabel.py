@@ -205,7 +205,7 @@ def _of_clusters(m: PosteriorDraws, draws: Draws, wish: Wish, label: str | None,
     found = given_clusters(m, draws, roles, clusters)
     say(f"relabel: {found.share:.1%} of the draws have {clusters} clusters", error=True)
     source = opened(found.variables, "relabel")
-    return source.container if clusters == 1 else _of_source(source, wish, roles.name, found.roles)
+    return source.container if clusters == 1 else _of_source(source, wish, found.roles.get("labels"), found.roles)
 
 
 def _of_sampler(m: PosteriorDraws, draws: Draws, wish: Wish, label: str | None) -> Any:

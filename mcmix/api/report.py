@@ -14,8 +14,17 @@ from mcmix.api.compare import Comparison
 from mcmix.api.diagnosis import in_full
 from mcmix.api.groups import Groups, groups_or_reason
 from mcmix.api.in_words import Known, in_words
-from mcmix.api.page_sections import Told, depth, fit_section, groups_section, missing_section, sure_section
+from mcmix.api.page_sections import (
+    Told,
+    depth,
+    fit_section,
+    groups_section,
+    missing_section,
+    number_section,
+    sure_section,
+)
 from mcmix.api.partitions import occupied
+from mcmix.api.posterior_components import PosteriorComponents
 from mcmix.api.posterior_draws import PosteriorDraws
 from mcmix.api.relabelled_draws import named_draws
 from mcmix.errors import ModelError
@@ -60,6 +69,10 @@ class About:
         Which numbers of groups did not count, and why.
     rows : str
         The file beside the page that marks doubtful rows.
+    found : PosteriorComponents, optional
+        Where the number of groups was an unknown of the model.
+    given : Posterior, optional
+        Then, the posterior given the number of groups that is told of.
     """
 
     title: str | None = None
@@ -76,6 +89,8 @@ class About:
     links: Sequence[tuple[str, str]] = ()
     aside: str = ""
     rows: str = ""
+    found: PosteriorComponents | None = None
+    given: PosteriorDraws | None = None
 
 
 def report(
@@ -131,7 +146,9 @@ def page_about(m: PosteriorDraws, folder: str | Path, about: About) -> Path:
     target = _checked_folder(folder) / PAGE
     diagnosis = in_full(m, kept)
     groups, why_none = (about.groups, "") if about.groups else groups_or_reason(m, about.calls, about.units)
-    told = Told(m, kept, about.calls, named_draws(m, kept, about.calls), groups, dict(about.units), about.comparison)
+    given = m if about.given is None else about.given
+    names = named_draws(given, given.draws(about.calls), about.calls)
+    told = Told(m, kept, about.calls, names, groups, dict(about.units), about.comparison, about.found, given)
     page = Page(
         about.title or f"Posterior of {', '.join(n.name for n in m.model.data_nodes) or m.name}",
         verdict_of(diagnosis, told.is_relabelled),
@@ -150,6 +167,7 @@ def _sections(told: Told, diagnosis: Diagnosis, why_none: str, notes: Sequence[s
     return [
         fit_section(told),
         groups_section(told, why_none),
+        number_section(told),
         sure_section(told),
         missing_section(told),
         Section("Data and model", notes),
@@ -177,10 +195,11 @@ def _known(told: Told, about: About, trusted: bool) -> Known:
     assert told.groups is not None
     number = len(told.groups.names)
     data = about.data or ", ".join(c.title for c in told.groups.columns[:3]) or told.m.name
-    occupied_all = _all_occupied(told, number)
+    occupied_all = None if about.found is not None else _all_occupied(told, number)
     return Known(
-        data, number, about.probability, about.numbers, about.criterion, occupied_all, trusted, about.aside, about.rows
-    )
+        data, number, about.probability, about.numbers, about.criterion, occupied_all, trusted, about.aside, about.rows,
+        about.found,
+    )  # fmt: skip
 
 
 def _all_occupied(told: Told, number: int) -> float | None:

@@ -26,6 +26,7 @@ from mcmix.distributions.laplace import LAPLACE
 from mcmix.distributions.lkj import LKJ
 from mcmix.distributions.logistic import LOGISTIC
 from mcmix.distributions.lognormal import LOGNORMAL
+from mcmix.distributions.markov_chain import MARKOV_CHAIN
 from mcmix.distributions.multinomial import MULTINOMIAL
 from mcmix.distributions.mv_normal import MV_NORMAL, MV_NORMAL_CHOL, MV_NORMAL_COV
 from mcmix.distributions.negative_binomial import NEGATIVE_BINOMIAL
@@ -89,4 +90,6 @@ _ALL = (
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 KNOWN.update(FAMILIES)
-KNOWN.update({family.name: family for family in (NUMBER_OF_COMPONENTS, COMPONENT_WEIGHTS)})  # with nodes of their own
+KNOWN.update(
+    {family.name: family for family in (NUMBER_OF_COMPONENTS, COMPONENT_WEIGHTS, MARKOV_CHAIN)}
+)  # with nodes of their own

@@ -22,6 +22,7 @@ from mcmix.nodes.names import columns_of, names_of, one_column
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.stochastic import Stochastic, refuse_non_finite
+from mcmix.nodes.symmetric import with_all_concentrations
 
 LARGEST = 10**12  # elements of one node: more have no room in any memory
 _COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype",
@@ -69,7 +70,7 @@ class Distribution(Stochastic):
         **keywords: Any,
     ):
         size, plates = _with_room(size), _with_room(plates)
-        parents = parents_of(self.family, name, positional, keywords)
+        parents, size = with_all_concentrations(self.family, parents_of(self.family, name, positional, keywords), size)
         Node.__init__(self, name, parents, doc or "", trace)
         self.axes = axes_from(name, dims, coords)
         self.plot, self.verbose = plot, verbose

@@ -292,8 +292,8 @@ class Step(ABC):
         """Keys of places with (proposals, acceptances), for steps that may reject."""
         return []
 
-    def statistics(self) -> Mapping[str, Any]:
-        """Whole numbers that are recorded with each draw: keys of their places by name."""
+    def statistics(self) -> Mapping[str, tuple[Any, tuple[int, ...]]]:
+        """Whole numbers that are recorded with each draw: key of their place, and their shape, by name."""
         return {}
 
     def __repr__(self) -> str:

@@ -397,7 +397,8 @@ def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:
     for step in compiled.steps:
         for key in step.counters():
             compiled.segments.append(Segment(step.variables[0].name, key, (2,), kind="counter"))
-        compiled.segments += [Segment(n, key, (), dtype=int, kind="statistic") for n, key in step.statistics().items()]
+        for name, (key, shape) in step.statistics().items():
+            compiled.segments.append(Segment(name, key, shape, dtype=int, kind="statistic"))
     compiled.record = compiled.plan.compiled(outputs)
 
 

@@ -15,7 +15,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.structure.contributions import Structure
 from mcmix.structure.label_vectors import LabelVector
-from mcmix.structure.unknown_number import UnknownNumber, clusters_of
+from mcmix.structure.unknown_number import UnknownNumber, clusters_of, units_of
 
 _LABELS = (PASS.names or ()).index("labels")
 
@@ -94,9 +94,13 @@ class Telescoping(Step):
         }
         return [kernel_call(self, kernels.telescope, fields)]
 
-    def statistics(self) -> dict[str, Any]:
-        """The number of clusters."""
-        return {clusters_of(self.number.block.label.node.name): ("clusters", self)}
+    def statistics(self) -> dict[str, tuple[Any, tuple[int, ...]]]:
+        """The number of clusters, and how many units each component holds."""
+        label = self.number.block.label.node
+        return {
+            clusters_of(label.name): (("clusters", self), ()),
+            units_of(label.name): (("units", label), (self.number.capacity,)),
+        }
 
     @property
     def cost(self) -> str:

@@ -186,6 +186,8 @@ def _message(e: Contribution, kind: str, v: Expression, leaf: Expression) -> _Re
         raise _NotConjugate(f"{name} depends on it through {' and '.join(touching) or 'a function of its own'}")
     if e.factor.family.name == "Categorical":
         return _powered(_weights_message(e, kind, v, leaf), e)
+    if e.factor.family.name == "MarkovChain":
+        return _powered(_chain_message(e, kind, touching[0], v, leaf), e)
     if e.factor.family.name == "Multinomial" and kind == "dirichlet":
         return _powered(_counts_message(e, v, leaf), e)
     statistics = e.factor.family.statistics
@@ -316,6 +318,21 @@ def _weights_message(e: Contribution, kind: str, v: Expression, leaf: Expression
     link = affine(weights, v, leaf)
     if link is None:
         raise _NotConjugate(f"{name}'s weights are no look-up of it, and no products of it and its complement")
+    same, opposite = _as_it_is_or_complement(link, name)
+    return _Read(_collected(counts * same, link.index, v), _collected(counts * opposite, link.index, v))
+
+
+def _chain_message(e: Contribution, kind: str, parameter: str, v: Expression, leaf: Expression) -> _Read:
+    """How often each state follows each other one, or begins a sequence, to the probabilities of that."""
+    name, weights = e.factor.node.name, e.parameters[parameter]
+    link = affine(weights, v, leaf)
+    if e.over != "labels" or e.sums is None or link is None:
+        raise _NotConjugate(f"{name}'s {parameter} are no look-up of it")
+    counts = ex.as_expression({"transitions": e.sums.n, "initial": e.sums.sums[0]}[parameter])
+    if kind == "dirichlet" and ex.is_everywhere(link.slope, 1.0) and ex.is_everywhere(link.offset, 0.0):
+        return _Read(_collected(counts, link.index, v), None)
+    if kind != "beta":
+        raise _NotConjugate(f"{name}'s {parameter} are a function of it")
     same, opposite = _as_it_is_or_complement(link, name)
     return _Read(_collected(counts * same, link.index, v), _collected(counts * opposite, link.index, v))
 

@@ -21,10 +21,11 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
 from mcmix.structure.cells import without_labels
 from mcmix.structure.expression import Expression, as_expression, constant, elementwise, leaf
-from mcmix.structure.label_distributions import LabelDistribution, independent, recognised
+from mcmix.structure.label_distributions import LabelDistribution, independent
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor, label_candidates
 from mcmix.structure.labels import DifferentUnits, separate
 from mcmix.structure.missing import cut
+from mcmix.structure.recognised_labels import recognised
 from mcmix.structure.recording import Factor, Recording
 from mcmix.structure.rewrite import NotSeparable
 from mcmix.structure.sources import derived

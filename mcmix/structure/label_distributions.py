@@ -4,7 +4,8 @@ A pass weighs a tile of units under each label and hands the tile over: the dist
 turns it into *expected* ones (responsibilities and the units' log totals). What the labels then say about the
 distribution's own parameters goes by its sufficient statistics: numbers of units by label where these are independent.
 
-One that is not among those below is a file of its own: a subclass, and a way to recognise it in :data:`RECOGNISED`.
+One that is not among those below is a file of its own: a subclass, and a way to recognise it in
+:data:`mcmix.structure.recognised_labels.RECOGNISED`.
 """
 
 from __future__ import annotations
@@ -120,15 +121,6 @@ class SharedWeights(IndependentLabels):
         return elements, sums
 
 
-# Distributions whose labels do not separate by row: each row of the table answers with one, or None.
-RECOGNISED: list[Callable[[Factor, LabelVector], LabelDistribution | None]] = []
-
-
-def recognised(own: Factor, label: LabelVector) -> LabelDistribution | None:
-    """The distribution of labels that depend on one another, where it is one of those that are known."""
-    return next((found for ask in RECOGNISED if (found := ask(own, label)) is not None), None)
-
-
 def independent(label: LabelVector, prior: SeparableFactor | None) -> LabelDistribution:
     """The distribution of labels whose own factor separates by row."""
     weights = None if prior is None else shared_weights(prior, label)
@@ -160,4 +152,4 @@ def shared_weights(prior: SeparableFactor, label: LabelVector) -> Expression | N
         return None
 
 
-__all__ = ["RECOGNISED", "IndependentLabels", "LabelDistribution", "SharedWeights", "independent", "recognised"]
+__all__ = ["IndependentLabels", "LabelDistribution", "SharedWeights", "independent", "shared_weights"]

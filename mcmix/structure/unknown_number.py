@@ -122,6 +122,11 @@ def clusters_of(label: str) -> str:
     return f"clusters of {label}"
 
 
+def units_of(label: str) -> str:
+    """What the numbers of units by component of a label vector are called among statistics of draws."""
+    return f"units of {label}"
+
+
 def number_of(block: LabelBlock, structure: Structure) -> UnknownNumber | None:
     """The unknown number of components that a label vector names, if it is one."""
     found: UnknownNumber | None = next((n for n in structure.numbers if n.block is block), None)
@@ -285,4 +290,4 @@ def _dirichlet_multinomial(number: UnknownNumber, structure: Structure) -> list[
     ]
 
 
-__all__ = ["UnknownNumber", "clusters_of", "number_of", "with_unknown_numbers"]
+__all__ = ["UnknownNumber", "clusters_of", "number_of", "units_of", "with_unknown_numbers"]

@@ -193,7 +193,7 @@ def test_inside_a_grid_search():
     [
         ({"covariance_type": "round"}, "covariance_type: expected one of full, tied, diag, spherical, got 'round'"),
         ({"method": "em"}, "method: expected one of gibbs, vb, got 'em'"),
-        ({"n_components": 0}, "n_components: expected a whole number of at least 1, got 0"),
+        ({"n_components": 0}, "n_components: expected a whole number of at least 1, or 'unknown', got 0"),
         ({"n_draws": 2.5}, "n_draws: expected a whole number of at least 1, got 2.5"),
         ({"burn": -1}, "burn: expected a whole number of at least 0, got -1"),
         ({"tol": float("nan")}, "tol: expected a number of at least 0, got nan"),

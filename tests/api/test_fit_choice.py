@@ -7,8 +7,8 @@ import pytest
 import mcmix as mc
 from mcmix.api.command import main
 from mcmix.api.fit.choose import Question, chosen
+from mcmix.api.fit.job import STOPPED
 from mcmix.api.fit.kinds import is_identifier, kind_of, unit_of
-from mcmix.api.fit.run import STOPPED
 from mcmix.api.fit.table import table_of
 
 

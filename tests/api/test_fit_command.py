@@ -13,8 +13,9 @@ import mcmix as mc
 from mcmix.api.command import DISTRIBUTIONS, _columns, components, main
 from mcmix.api.compare import Comparison
 from mcmix.api.fit.families import CHOICES
+from mcmix.api.fit.job import DOUBTFUL, REFUSED, STOPPED, WELL, Wish, without_gaps
 from mcmix.api.fit.parts import Part, mixture
-from mcmix.api.fit.run import DOUBTFUL, REFUSED, STOPPED, WELL, Wish, best_number, choice, without_gaps
+from mcmix.api.fit.run import best_number, choice
 from mcmix.api.groups import Groups
 from mcmix.api.in_words import Known, in_words
 from mcmix.api.memberships import Memberships

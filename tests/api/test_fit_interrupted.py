@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mcmix.api.fit.run import STOPPED
+from mcmix.api.fit.job import STOPPED
 
 # Under a test runner in the background SIGINT may be ignored, which children inherit: a shell's Ctrl-C is not.
 COMMAND = (

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mcmix.api.command import main
-from mcmix.api.fit.run import DOUBTFUL, WELL
+from mcmix.api.fit.job import DOUBTFUL, WELL
 
 pytestmark = pytest.mark.slow  # the choice for counts and all the pictures, on two cores with others at work
 

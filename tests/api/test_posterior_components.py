@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 import mcmix as mc
+from mcmix.api.with_clusters import with_clusters
 from tests import runs
 
 N = 45
@@ -261,6 +262,47 @@ def test_clusters_of_draws_with_so_many_of_them_have_names(m, capsys):
         mc.relabel(m, clusters=12)
     with pytest.raises(mc.ModelError, match="clusters expected a whole number of at least 1, got 0"):
         mc.relabel(m, clusters=0)
+
+
+def test_numbers_of_units_are_recorded(m):
+    sizes, labels = m.draws().statistics["units of z"], m.draws().variables["z"]
+    counted = np.array([[np.bincount(row, minlength=12) for row in chain] for chain in labels])
+    assert sizes.shape == (2, 2500, 12) and np.array_equal(sizes, counted)
+    assert np.array_equal((sizes > 0).sum(-1), m.draws().statistics["clusters of z"])
+
+
+def test_clusters_have_names_where_labels_were_not_kept(capsys):
+    number = mc.NumberOfComponents("K", UNIFORM)
+    z = mc.Categorical("z", mc.Dirichlet("w", 1.0, size=number), size=N, trace=False)
+    mu = mc.Normal("mu", 0.0, sigma=50.0, size=number)
+    run = sampled([mc.Mixture("y", z, mc.Normal, mu, 1.5, value=X, observed=True)])
+    assert "z" not in run.draws().variables
+    found = mc.relabel(run, clusters=3)["posterior"]
+    np.testing.assert_allclose(np.sort(found["mu"].values.mean((0, 1))), [-5.0, 0.0, 5.0], atol=0.7)
+    capsys.readouterr()
+
+
+def known(k):
+    z = mc.Categorical("z", mc.Dirichlet("w", 1.0, size=k), size=N)
+    mu, spread = mc.Normal("mu", 0.0, sigma=50.0, size=k), mc.Gamma("spread", 10.0, 5.0)
+    return [mc.Mixture("y", z, mc.Normal, mu, mc.Gamma("tau", 4.0, spread, size=k), value=X, observed=True)]
+
+
+def test_draws_with_so_many_clusters_are_a_posterior(m):
+    given = with_clusters(m, known(3), 3)
+    draws = given.draws()
+    assert set(draws.variables) == {"w", "z", "mu", "tau", "spread"}
+    np.testing.assert_allclose(draws.variables["w"].sum(-1), 1.0, rtol=1e-12)
+    classes = mc.classify(given)
+    assert classes.probabilities.shape == (N, 3)
+    assert mc.adjusted_rand(classes.classes, np.repeat([0, 1, 2], 15)) > 0.9
+    # labels, weights and parameters belong together: a unit's share is the likelihood under its own component
+    own = np.take_along_axis(draws.variables["mu"], draws.variables["z"].astype(int), axis=2)
+    assert np.abs(own - X).mean() < 1.0
+    with pytest.raises(mc.ModelError, match="expected a mixture with an unknown number of components"):
+        with_clusters(given, known(3), 3)
+    with pytest.raises(mc.ModelError, match="expected a number that two draws have, got 12"):
+        with_clusters(m, known(12), 12)
 
 
 def test_clusters_are_for_an_unknown_number():

@@ -22,7 +22,7 @@ from mcmix.kernels.records import made, record, record_at
 from mcmix.kernels.tiles import HIGHEST, LABEL, PASS, TOTAL, UNIFORMS, lane, scratch_of
 from mcmix.nodes.distribution import node_class
 from mcmix.steps.accumulators import Accumulator, Kernels
-from mcmix.structure import label_distributions
+from mcmix.structure import recognised_labels
 from mcmix.structure.expression import constant, elementwise, leaf
 from mcmix.structure.label_distributions import LabelDistribution
 
@@ -215,7 +215,7 @@ def in_the_table(monkeypatch):
     def sticky(own, label):
         return Sticky(own, label) if own.family is STICKY else None
 
-    monkeypatch.setattr(label_distributions, "RECOGNISED", [sticky])
+    monkeypatch.setattr(recognised_labels, "RECOGNISED", [sticky])
 
 
 # -------------------------------------------------------------------- is it right?

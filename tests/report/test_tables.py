@@ -11,7 +11,8 @@ import pytest
 
 import mcmix as mc
 from mcmix.api.command import main
-from mcmix.api.fit.run import Decided, Wish, choice
+from mcmix.api.fit.job import Wish
+from mcmix.api.fit.run import Decided, choice
 from mcmix.report.frames import read_table
 
 

@@ -68,7 +68,7 @@ class Part:
         turned.attrs["units"] = "radians"
         return turned.transform(wrapped)
 
-    def made(self, rows: np.ndarray, k: int, of: Any) -> Made:
+    def made(self, rows: np.ndarray, k: Any, of: Any) -> Made:
         """The distribution with the nodes of its parameters."""
         if self.full:
             return vectors(rows, k, of)
@@ -94,16 +94,17 @@ def _name_of(part: Part) -> str:
     return f"{part.columns[0]} (data)" if part.columns[0] in PARAMETERS else part.columns[0]
 
 
-def mixture(parts: Sequence[Part], frame: DataFrame, k: int) -> list[Any]:
+def mixture(parts: Sequence[Part], frame: DataFrame, k: int | mc.NumberOfComponents) -> list[Any]:
     """The nodes of a mixture of k components; columns keep their names."""
     label = None
-    if k > 1:  # one component has no weights to be unknown; labels are a node of their own, so that draws are kept
-        label = mc.Categorical("label", mc.Dirichlet("weight", np.ones(k)), size=len(frame))
+    if isinstance(k, mc.NumberOfComponents) or k > 1:  # one component has no weights to be unknown
+        # labels are a node of their own, so that draws are kept
+        label = mc.Categorical("label", mc.Dirichlet("weight", 1.0, size=k), size=len(frame))
     names = names_of(parts)
     return [_node(p, name, frame, k, label, len(parts) > 1) for p, name in zip(parts, names, strict=True)]
 
 
-def _node(part: Part, name: str, frame: DataFrame, k: int, label: Any, several: bool) -> Any:
+def _node(part: Part, name: str, frame: DataFrame, k: Any, label: Any, several: bool) -> Any:
     rows = part.data(frame)
     made = part.made(np.asarray(rows, dtype=float), k, lambda p: f"{p} of {name}" if several else p)
     if label is not None:

@@ -1,0 +1,230 @@
+"""Labels that follow a Markov chain: filter forward, draw or smooth backward, and count what follows what.
+
+Filtered probabilities are kept up to a factor for each unit: only ratios within a unit are read. They shrink by what a
+unit says at most, and are brought back to one where they become small, so that no division stands between two units.
+
+Baum, Petrie, Soules and Weiss (1970), "A maximization technique occurring in the statistical analysis of probabilistic
+functions of Markov chains"; Chib (1996), "Calculating posterior distributions and modal estimates in Markov mixture
+models", Journal of Econometrics 75, section 2.
+"""
+
+from __future__ import annotations
+
+import math
+
+from mcmix.kernels.base import floats, inline, tile_of
+from mcmix.kernels.machine import TILE
+from mcmix.kernels.records import record, record_at
+from mcmix.kernels.tiles import (
+    HIGHEST,
+    LABEL,
+    PASS,
+    TOTAL,
+    UNIFORMS,
+    exp_of_nonpositive,
+    lane,
+    scratch_of,
+)
+
+# Addresses: probabilities of the first state and of the next one (K, K); 1 for the first unit of each sequence, else 0;
+# filtered probabilities (units, K), and for each unit the highest log density of its tile's column and by what the
+# total grew; smoothed probabilities of the unit behind this one, and behind the tile; counts of pairs (K, K) and of
+# first states (K).
+CHAIN = record(
+    "initial", "transitions", "begins", "filtered", "highest", "grown", "behind", "behind_tile", "pairs", "firsts",
+)  # fmt: skip
+
+SMALL = 1e-100  # total of filtered probabilities below which they are brought back to one
+
+
+@inline
+def _relative(scratch, highest, first, m, k):
+    """Turn a tile's log densities into densities relative to each unit's highest; units without one count."""
+    bad = 0
+    for i in range(m):
+        highest[first + i] = scratch[i]
+    for j in range(1, k):
+        row = scratch[j * TILE : j * TILE + m]
+        for i in range(m):
+            highest[first + i] = row[i] if row[i] > highest[first + i] else highest[first + i]
+    for j in range(k):
+        row = scratch[j * TILE : j * TILE + m]
+        for i in range(m):
+            row[i] = exp_of_nonpositive(row[i] - highest[first + i])
+    for i in range(m):
+        bad += 1 if not -math.inf < highest[first + i] < math.inf else 0
+    return bad
+
+
+@inline
+def _filter_two(scratch, begins, initial, a, filtered, grown, first, m):
+    """As `_filter` for two states, with everything in registers."""
+    a00, a01, a10, a11 = a[0], a[1], a[2], a[3]
+    f0, f1, bad = 1.0, 1.0, 0
+    if first > 0:
+        f0, f1 = filtered[2 * first - 2], filtered[2 * first - 1]
+    for i in range(m):
+        if begins[first + i] != 0.0:
+            p0, p1, before = initial[0], initial[1], 1.0
+        else:
+            p0, p1, before = f0 * a00 + f1 * a10, f0 * a01 + f1 * a11, f0 + f1
+        f0, f1 = p0 * scratch[i], p1 * scratch[TILE + i]
+        total = f0 + f1
+        grown[first + i] = total / before
+        if not total >= SMALL:
+            bad += 0 if total > 0.0 else 1
+            f0, f1 = f0 / total, f1 / total
+        filtered[2 * (first + i)], filtered[2 * (first + i) + 1] = f0, f1
+    return bad
+
+
+@inline
+def _filter(scratch, begins, initial, a, filtered, grown, first, m, k):
+    """Filtered probabilities of a tile's units, up to a factor each; how many units are impossible."""
+    bad, before = 0, 1.0
+    if first > 0:
+        before = 0.0
+        for j in range(k):
+            before += filtered[(first - 1) * k + j]
+    for i in range(m):
+        own, total = (first + i) * k, 0.0
+        start = begins[first + i] != 0.0
+        for j in range(k):
+            ahead_of = initial[j]
+            if not start:
+                ahead_of = 0.0
+                for other in range(k):
+                    ahead_of += filtered[own - k + other] * a[other * k + j]
+            filtered[own + j] = ahead_of * scratch[j * TILE + i]
+            total += filtered[own + j]
+        grown[first + i] = total if start else total / before
+        before = total
+        if not total >= SMALL:
+            bad += 0 if total > 0.0 else 1
+            for j in range(k):
+                filtered[own + j] /= total
+            before = 1.0
+    return bad
+
+
+@tile_of(PASS)
+def ahead(told, words, first, m):
+    """Filter a tile: what the units so far say of each unit's state."""
+    task, chain = record_at(words, PASS), record_at(told, CHAIN)
+    k, n, scratch = task.labels, task.units, scratch_of(task)
+    begins, initial, a = floats(chain.begins, n), floats(chain.initial, k), floats(chain.transitions, k * k)
+    filtered, grown = floats(chain.filtered, n * k), floats(chain.grown, n)
+    bad = _relative(scratch, floats(chain.highest, n), first, m, k)
+    if k == 2:
+        return bad + _filter_two(scratch, begins, initial, a, filtered, grown, first, m)
+    return bad + _filter(scratch, begins, initial, a, filtered, grown, first, m, k)
+
+
+@tile_of(PASS)
+def draw(told, words, first, m):
+    """States of a tile's units from the last to the first, given the one behind the tile."""
+    task, chain = record_at(words, PASS), record_at(told, CHAIN)
+    k, n = task.labels, task.units
+    begins, a, filtered = floats(chain.begins, n), floats(chain.transitions, k * k), floats(chain.filtered, n * k)
+    uniforms, label, drawn = lane(task, UNIFORMS), lane(task, LABEL), floats(task.out, n)
+    end = first + m
+    # the state behind the tile; beyond the last unit, and before a sequence begins, nothing is known of what follows
+    behind = int(drawn[end] - task.lowest) if end < n else 0
+    for back in range(m):
+        t = end - 1 - back
+        free = t + 1 == n or begins[t + 1] != 0.0
+        total = 0.0
+        for j in range(k):
+            total += filtered[t * k + j] * (1.0 if free else a[j * k + behind])
+        level, reached, found = uniforms[t - first] * total, 0.0, 0
+        for j in range(k - 1):
+            reached += filtered[t * k + j] * (1.0 if free else a[j * k + behind])
+            found += 1 if reached < level else 0
+        label[t - first] = found
+        behind = found
+    return 0
+
+
+@inline
+def _following(a, filtered, behind, t, k, j):
+    """What the smoothed state of the next unit says of state j, relative to what the filter expected: sum over states.
+
+    Source: the backward recursion of the smoother, p(z_t = j | all) = f_j sum_i a_ji s_i / sum_l f_l a_li.
+    """
+    found = 0.0
+    for i in range(k):
+        expected = 0.0
+        for other in range(k):
+            expected += filtered[t * k + other] * a[other * k + i]
+        found += a[j * k + i] * behind[i] / expected if behind[i] > 0.0 else 0.0
+    return found
+
+
+@tile_of(PASS)
+def expect(told, words, first, m):
+    """Smoothed probabilities of a tile's units, from the last to the first, and their log densities given the past."""
+    task, chain = record_at(words, PASS), record_at(told, CHAIN)
+    k, n, scratch = task.labels, task.units, scratch_of(task)
+    begins, a, filtered = floats(chain.begins, n), floats(chain.transitions, k * k), floats(chain.filtered, n * k)
+    behind, behind_tile = floats(chain.behind, k), floats(chain.behind_tile, k)
+    highest, total = lane(task, HIGHEST), lane(task, TOTAL)
+    highest_of, grown = floats(chain.highest, n), floats(chain.grown, n)
+    for j in range(k):
+        behind_tile[j] = behind[j]
+    for back in range(m):
+        i = m - 1 - back
+        t = first + i
+        highest[i], total[i] = highest_of[t], grown[t]
+        free = t + 1 == n or begins[t + 1] != 0.0
+        whole = 0.0
+        for j in range(k):
+            own = filtered[t * k + j] * (1.0 if free else _following(a, filtered, behind, t, k, j))
+            scratch[j * TILE + i] = own
+            whole += own
+        for j in range(k):
+            scratch[j * TILE + i] = scratch[j * TILE + i] / whole if whole > 0.0 else 1.0 / k
+        for j in range(k):
+            behind[j] = scratch[j * TILE + i]
+    return 0
+
+
+@tile_of(PASS)
+def count_pairs(told, words, first, m):
+    """Add a tile's known states: first ones of sequences, and which follows which."""
+    task, chain = record_at(words, PASS), record_at(told, CHAIN)
+    k, n = task.labels, task.units
+    drawn, begins = floats(task.out, n), floats(chain.begins, n)
+    pairs, firsts = floats(chain.pairs, k * k), floats(chain.firsts, k)
+    for t in range(first, first + m):
+        own = int(drawn[t] - task.lowest)
+        if begins[t] != 0.0:
+            firsts[own] += 1.0
+        if t + 1 < n and begins[t + 1] == 0.0:
+            pairs[own * k + int(drawn[t + 1] - task.lowest)] += 1.0
+    return 0
+
+
+@tile_of(PASS)
+def expect_pairs(told, words, first, m):
+    """Add a tile's smoothed probabilities of first states and of pairs."""
+    task, chain = record_at(words, PASS), record_at(told, CHAIN)
+    k, n, scratch = task.labels, task.units, scratch_of(task)
+    begins, a, filtered = floats(chain.begins, n), floats(chain.transitions, k * k), floats(chain.filtered, n * k)
+    pairs, firsts, behind_tile = floats(chain.pairs, k * k), floats(chain.firsts, k), floats(chain.behind_tile, k)
+    for i in range(m):
+        t = first + i
+        for j in range(k):
+            firsts[j] += scratch[j * TILE + i] if begins[t] != 0.0 else 0.0
+        if t + 1 == n or begins[t + 1] != 0.0:
+            continue
+        for j in range(k):
+            behind = scratch[j * TILE + i + 1] if i + 1 < m else behind_tile[j]
+            expected = 0.0
+            for other in range(k):
+                expected += filtered[t * k + other] * a[other * k + j]
+            for other in range(k if behind > 0.0 else 0):
+                pairs[other * k + j] += filtered[t * k + other] * a[other * k + j] * behind / expected
+    return 0
+
+
+__all__ = ["CHAIN", "ahead", "count_pairs", "draw", "expect", "expect_pairs"]
