@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 
 from mcmix import errors as errors
 from mcmix import steps as steps
+from mcmix.api.chains import forecast as forecast
+from mcmix.api.chains import most_probable_states as most_probable_states
 from mcmix.api.compare import compare as compare
 from mcmix.api.destinations import Store as Store
 from mcmix.api.estimator import NormalMixture as NormalMixture

@@ -116,9 +116,11 @@ def compare(
     DIC 2 is that with the likelihood at the mode in the place of the predictive density, and only as good as the mode.
     DIC 4 answers another question, how well rows can be told apart, as ICL does. DIC with the posterior mean of the
     parameters (DIC 1) means nothing where labels switch, and is not here. ``loo`` does what all of them aim at, and
-    says where it fails. Of more than 20,000 units, ``loo`` and ``waic`` are looked at in 5000, drawn evenly, and the
-    rest is told from the log likelihood of all (Magnusson, Vehtari, Jonasson and Andersen 2020). ``dic4`` and
-    ``occupied`` are NaN with several label vectors, ``dic4`` of more than 200,000 units, or 500 unknowns, too.
+    says where it fails. Units that follow one another (:class:`mcmix.MarkovChain`) cannot be left out one by one:
+    ``loo`` is NaN then, and ``waic`` of such models. Of more than 20,000 units, ``loo`` and ``waic`` are looked at in
+    5000, drawn evenly, and the rest is told from the log likelihood of all (Magnusson, Vehtari, Jonasson and Andersen
+    2020). ``dic4`` and ``occupied`` are NaN with several label vectors, ``dic4`` of more than 200,000 units, or 500
+    unknowns, too.
 
     Examples
     --------
@@ -143,6 +145,7 @@ def compare(
             "compare: expected a model whose number of components is known, got none; mc.posterior_components(m) has "
             "the evidence of every number"
         )
+    leave_one_out = leave_one_out and not any(_is_chained(m) for m in models.values())
     modes = _modes(models, calls)
     draws = min(_affordable(m, modes[name].target.marginal, draws, calls) for name, m in models.items())
     units = min(mode.target.marginal.n_units for mode in modes.values())
@@ -164,6 +167,11 @@ _FIRST = ("log_evidence", "evidence_error", "probability")
 def _by_name(models: Any) -> bool:
     """Whether a mapping is one of models: objects of ArviZ and xarray are mappings too, of draws."""
     return not (hasattr(models, "groups") or hasattr(models, "data_vars"))
+
+
+def _is_chained(m: Any) -> bool:
+    """Whether units follow one another, so that none can be left out by itself."""
+    return any(b.distribution.ahead is not None for b in m.assembled.structure.blocks)
 
 
 def _refuse_other_data(models: Mapping[Any, Any]) -> None:
@@ -230,7 +238,7 @@ def _row(
     logs = UnitLogs(*pointwise.unit_logs(m.assembled, kept, most, units_looked_at))
     left = logs.leave_one_out() if leave_one_out else scores.Score(np.nan, np.nan)
     proof = _proof(m, mode.target.view.size, most, calls)
-    wide = logs.widely_applicable()
+    wide = scores.Score(np.nan, np.nan) if _is_chained(m) else logs.widely_applicable()
     bic, icl = mode.criteria(units)
     complete, filled = complete_scores(m, kept, mode.target.marginal, most)
     criteria = {

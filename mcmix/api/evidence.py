@@ -176,7 +176,9 @@ class Integrand:
         values = {n.name: draws.variables[n.name][:, kept] for n in self.view.nodes}
         for name, domain in self.domains.items():
             order = domain.order(_tables(self.roles[name], values, domain)).reshape(draws.n_chains, len(kept), -1)
-            values |= exchanged(values, self.roles[name].tables, self.roles[name].complements, order)
+            values |= exchanged(
+                values, self.roles[name].tables, self.roles[name].complements, order, self.roles[name].squares
+            )
         angles = [n for n in self.view.nodes if n.is_circular]
         if angles:  # an angle counts once: circles are opened opposite to where the draws are
             centres = {n: mean_direction(values[n.name], axis=(0, 1)) for n in angles}

@@ -263,7 +263,7 @@ def _chosen(
 
 def _renamed(variables: Mapping[str, np.ndarray], roles: LabelRoles, order: np.ndarray) -> dict[str, np.ndarray]:
     """What a naming changes: tables, complements, labels."""
-    new = exchanged(variables, roles.tables, roles.complements, order)
+    new = exchanged(variables, roles.tables, roles.complements, order, roles.squares)
     if roles.name in variables:
         new[roles.name] = renamed_labels(variables[roles.name], order, roles.lowest)
     return new

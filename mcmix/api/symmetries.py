@@ -38,6 +38,7 @@ def _roles(tables: ComponentTables, data: list[str], number: str) -> LabelRoles:
         tables.shared_with,
         data,
         number,
+        [v.name for v in tables.squares if shown],
     )
 
 

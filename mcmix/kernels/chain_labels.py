@@ -27,14 +27,31 @@ from mcmix.kernels.tiles import (
 )
 
 # Addresses: probabilities of the first state and of the next one (K, K); 1 for the first unit of each sequence, else 0;
-# filtered probabilities (units, K), and for each unit the highest log density of its tile's column and by what the
-# total grew; smoothed probabilities of the unit behind this one, and behind the tile; counts of pairs (K, K) and of
-# first states (K).
+# filtered probabilities (units, K), and for each unit the highest of its log densities and the total of its filtered
+# probabilities before they were brought back; smoothed probabilities of the unit behind this one, and behind the tile;
+# counts of pairs (K, K) and of first states (K).
 CHAIN = record(
-    "initial", "transitions", "begins", "filtered", "highest", "grown", "behind", "behind_tile", "pairs", "firsts",
+    "initial", "transitions", "begins", "filtered", "highest", "totals", "behind", "behind_tile", "pairs", "firsts",
 )  # fmt: skip
 
 SMALL = 1e-100  # total of filtered probabilities below which they are brought back to one
+
+
+@inline
+def _relative_of_two(scratch, highest, first, m):
+    """As `_relative` for two states, with one exponential a unit."""
+    bad, ones, twos = 0, scratch[:m], scratch[TILE : TILE + m]
+    for i in range(m):
+        difference = twos[i] - ones[i]
+        # a state that is impossible stays so: it must not open a way that there is not
+        small = exp_of_nonpositive(-abs(difference))
+        small = small if abs(difference) < math.inf else 0.0
+        top = twos[i] if difference > 0.0 else ones[i]
+        ones[i] = small if difference > 0.0 else 1.0
+        twos[i] = 1.0 if difference > 0.0 else small
+        highest[first + i] = top
+        bad += 0 if -math.inf < top < math.inf and difference == difference else 1
+    return bad
 
 
 @inline
@@ -50,27 +67,28 @@ def _relative(scratch, highest, first, m, k):
     for j in range(k):
         row = scratch[j * TILE : j * TILE + m]
         for i in range(m):
-            row[i] = exp_of_nonpositive(row[i] - highest[first + i])
+            difference = row[i] - highest[first + i]
+            relative = exp_of_nonpositive(difference)
+            row[i] = relative if difference > -math.inf else 0.0
     for i in range(m):
         bad += 1 if not -math.inf < highest[first + i] < math.inf else 0
     return bad
 
 
 @inline
-def _filter_two(scratch, begins, initial, a, filtered, grown, first, m):
+def _filter_two(scratch, begins, initial, a, filtered, totals, first, m):
     """As `_filter` for two states, with everything in registers."""
     a00, a01, a10, a11 = a[0], a[1], a[2], a[3]
     f0, f1, bad = 1.0, 1.0, 0
     if first > 0:
         f0, f1 = filtered[2 * first - 2], filtered[2 * first - 1]
     for i in range(m):
+        p0, p1 = f0 * a00 + f1 * a10, f0 * a01 + f1 * a11
         if begins[first + i] != 0.0:
-            p0, p1, before = initial[0], initial[1], 1.0
-        else:
-            p0, p1, before = f0 * a00 + f1 * a10, f0 * a01 + f1 * a11, f0 + f1
+            p0, p1 = initial[0], initial[1]
         f0, f1 = p0 * scratch[i], p1 * scratch[TILE + i]
         total = f0 + f1
-        grown[first + i] = total / before
+        totals[first + i] = total
         if not total >= SMALL:
             bad += 0 if total > 0.0 else 1
             f0, f1 = f0 / total, f1 / total
@@ -79,13 +97,9 @@ def _filter_two(scratch, begins, initial, a, filtered, grown, first, m):
 
 
 @inline
-def _filter(scratch, begins, initial, a, filtered, grown, first, m, k):
+def _filter(scratch, begins, initial, a, filtered, totals, first, m, k):
     """Filtered probabilities of a tile's units, up to a factor each; how many units are impossible."""
-    bad, before = 0, 1.0
-    if first > 0:
-        before = 0.0
-        for j in range(k):
-            before += filtered[(first - 1) * k + j]
+    bad = 0
     for i in range(m):
         own, total = (first + i) * k, 0.0
         start = begins[first + i] != 0.0
@@ -97,13 +111,11 @@ def _filter(scratch, begins, initial, a, filtered, grown, first, m, k):
                     ahead_of += filtered[own - k + other] * a[other * k + j]
             filtered[own + j] = ahead_of * scratch[j * TILE + i]
             total += filtered[own + j]
-        grown[first + i] = total if start else total / before
-        before = total
+        totals[first + i] = total
         if not total >= SMALL:
             bad += 0 if total > 0.0 else 1
             for j in range(k):
                 filtered[own + j] /= total
-            before = 1.0
     return bad
 
 
@@ -113,11 +125,34 @@ def ahead(told, words, first, m):
     task, chain = record_at(words, PASS), record_at(told, CHAIN)
     k, n, scratch = task.labels, task.units, scratch_of(task)
     begins, initial, a = floats(chain.begins, n), floats(chain.initial, k), floats(chain.transitions, k * k)
-    filtered, grown = floats(chain.filtered, n * k), floats(chain.grown, n)
-    bad = _relative(scratch, floats(chain.highest, n), first, m, k)
+    filtered, totals = floats(chain.filtered, n * k), floats(chain.totals, n)
     if k == 2:
-        return bad + _filter_two(scratch, begins, initial, a, filtered, grown, first, m)
-    return bad + _filter(scratch, begins, initial, a, filtered, grown, first, m, k)
+        bad = _relative_of_two(scratch, floats(chain.highest, n), first, m)
+        return bad + _filter_two(scratch, begins, initial, a, filtered, totals, first, m)
+    bad = _relative(scratch, floats(chain.highest, n), first, m, k)
+    return bad + _filter(scratch, begins, initial, a, filtered, totals, first, m, k)
+
+
+@inline
+def _draw_two(begins, a, filtered, uniforms, label, behind, first, m, n):
+    """As `draw` for two states: what each state behind would make of a unit is compared first, for all units alike.
+
+    Only a choice between two answers then waits for the unit behind.
+    """
+    a00, a01, a10, a11 = a[0], a[1], a[2], a[3]
+    for i in range(m):
+        t = first + i
+        f0, f1 = filtered[2 * t], filtered[2 * t + 1]
+        free = t + 1 == n or begins[t + 1] != 0.0
+        first_of = 1.0 if f0 * a00 < uniforms[i] * (f0 * a00 + f1 * a10) else 0.0
+        second_of = 1.0 if f0 * a01 < uniforms[i] * (f0 * a01 + f1 * a11) else 0.0
+        alone = 1.0 if f0 < uniforms[i] * (f0 + f1) else 0.0
+        label[i] = alone if free else first_of
+        uniforms[i] = alone if free else second_of
+    for back in range(m):
+        i = m - 1 - back
+        behind = uniforms[i] if behind != 0.0 else label[i]
+        label[i] = behind
 
 
 @tile_of(PASS)
@@ -130,6 +165,9 @@ def draw(told, words, first, m):
     end = first + m
     # the state behind the tile; beyond the last unit, and before a sequence begins, nothing is known of what follows
     behind = int(drawn[end] - task.lowest) if end < n else 0
+    if k == 2:
+        _draw_two(begins, a, filtered, uniforms, label, float(behind), first, m, n)
+        return 0
     for back in range(m):
         t = end - 1 - back
         free = t + 1 == n or begins[t + 1] != 0.0
@@ -143,6 +181,17 @@ def draw(told, words, first, m):
         label[t - first] = found
         behind = found
     return 0
+
+
+@inline
+def _kept_before(filtered, begins, t, k):
+    """Total of the filtered probabilities that a unit's were made from."""
+    if begins[t] != 0.0:
+        return 1.0
+    found = 0.0
+    for j in range(k):
+        found += filtered[(t - 1) * k + j]
+    return found
 
 
 @inline
@@ -168,13 +217,13 @@ def expect(told, words, first, m):
     begins, a, filtered = floats(chain.begins, n), floats(chain.transitions, k * k), floats(chain.filtered, n * k)
     behind, behind_tile = floats(chain.behind, k), floats(chain.behind_tile, k)
     highest, total = lane(task, HIGHEST), lane(task, TOTAL)
-    highest_of, grown = floats(chain.highest, n), floats(chain.grown, n)
+    highest_of, totals = floats(chain.highest, n), floats(chain.totals, n)
     for j in range(k):
         behind_tile[j] = behind[j]
     for back in range(m):
         i = m - 1 - back
         t = first + i
-        highest[i], total[i] = highest_of[t], grown[t]
+        highest[i], total[i] = highest_of[t], totals[t] / _kept_before(filtered, begins, t, k)
         free = t + 1 == n or begins[t + 1] != 0.0
         whole = 0.0
         for j in range(k):
@@ -188,6 +237,27 @@ def expect(told, words, first, m):
     return 0
 
 
+@inline
+def _count_two(drawn, begins, lowest, pairs, firsts, first, m, n):
+    """As `count_pairs` for two states, by sums that need no look-up."""
+    both, before, after, moves, began, ones = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for t in range(first, first + m):
+        began += begins[t]
+        ones += begins[t] * (drawn[t] - lowest)
+    for t in range(first, min(first + m, n - 1)):
+        follows, own, follower = 1.0 - begins[t + 1], drawn[t] - lowest, drawn[t + 1] - lowest
+        moves += follows
+        before += follows * own
+        after += follows * follower
+        both += follows * own * follower
+    firsts[0] += began - ones
+    firsts[1] += ones
+    pairs[0] += moves - before - after + both
+    pairs[1] += after - both
+    pairs[2] += before - both
+    pairs[3] += both
+
+
 @tile_of(PASS)
 def count_pairs(told, words, first, m):
     """Add a tile's known states: first ones of sequences, and which follows which."""
@@ -195,6 +265,9 @@ def count_pairs(told, words, first, m):
     k, n = task.labels, task.units
     drawn, begins = floats(task.out, n), floats(chain.begins, n)
     pairs, firsts = floats(chain.pairs, k * k), floats(chain.firsts, k)
+    if k == 2:
+        _count_two(drawn, begins, task.lowest, pairs, firsts, first, m, n)
+        return 0
     for t in range(first, first + m):
         own = int(drawn[t] - task.lowest)
         if begins[t] != 0.0:

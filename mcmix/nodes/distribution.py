@@ -42,6 +42,11 @@ class Distribution(Stochastic):
 
     family: Family
 
+    @property
+    def _may_be_incomplete(self) -> bool:
+        """Whether some coordinates of an event may be unknown."""
+        return not (self.family.support.simplex or self.family.support.discrete)
+
     def __new__(cls, *given: Any, **keywords: Any) -> Any:
         """Itself, or weights of an unknown number of components: a Dirichlet distribution of such a size."""
         size: Any = keywords.get("size", keywords.get("plates"))
@@ -109,7 +114,7 @@ class Distribution(Stochastic):
                 refuse_non_finite(self.name, value)
             self.check_value(value)
             return
-        if self.family.event_ndim and (self.family.support.simplex or self.family.support.discrete):
+        if self.family.event_ndim and not self._may_be_incomplete:
             raise ModelError(f"{self.name}: expected complete vectors of {self.family.name}, got missing entries")
         known = without_missing(self.name, value, mask)
         refuse_non_finite(self.name, known)

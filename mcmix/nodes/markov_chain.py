@@ -92,6 +92,10 @@ class MarkovChain(Distribution):
     def _event_shape(self) -> tuple[int, ...]:
         return (int(self.lengths.sum()),)
 
+    @property
+    def _may_be_incomplete(self) -> bool:
+        return True  # states of some units are known
+
     def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return {}  # all of them belong to one event
 

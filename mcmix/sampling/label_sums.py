@@ -108,6 +108,7 @@ class LabelSum:
     def leaves(self) -> set[Expression]:
         """Leaves that its factors and weights depend on."""
         weights = [b.log_weights.leaves for b in self.blocks if b.log_weights is not None]
+        weights += [x.leaves for b in self.blocks for x, _ in b.distribution.prelude()]
         return set[Expression]().union(*weights, *[s.rows.leaves for s in self.factors])
 
     def _named(self) -> list[SeparableFactor]:
@@ -223,7 +224,7 @@ class _Product:
         grids = np.meshgrid(*[label.values for label in self.labels], indexing="ij")
         self.combinations = np.column_stack([g.ravel() for g in grids])
         self.rows = [
-            [(s, x, shown) for s in factors for x, shown in _shown_rows(s, with_labels(s, self._named(c)))]
+            [(s, x, shown) for s in factors for x, shown in shown_rows(s, with_labels(s, self._named(c)))]
             for c in self.combinations
         ]
 
@@ -270,7 +271,7 @@ class _Product:
         return {label.node: best[:, j] for j, label in enumerate(self.labels)}
 
 
-def _shown_rows(s: SeparableFactor, x: Expression) -> list[tuple[Expression, np.ndarray]]:
+def shown_rows(s: SeparableFactor, x: Expression) -> list[tuple[Expression, np.ndarray]]:
     """Log densities of what rows show, and which rows these are: all but those of vectors with missing coordinates."""
     if s.gaps is None or x.op != "events":
         return [(x, np.arange(s.rows.shape[0]))]
@@ -288,4 +289,4 @@ def with_labels(s: SeparableFactor, values: Mapping[LabelVector, int]) -> Expres
     return substitute(s.rows, replacements)
 
 
-__all__ = ["LabelSum", "RowsOf", "connected", "is_data", "observed_places", "with_labels"]
+__all__ = ["LabelSum", "RowsOf", "connected", "is_data", "observed_places", "shown_rows", "with_labels"]

@@ -351,7 +351,7 @@ def _transposed(view: Unconstrained, free: np.ndarray, tables: ComponentTables) 
     found = []
     for i, j in combinations(range(tables.capacity), 2):
         values = {node: np.array(x) for node, x in view.values(free).items()}
-        for (v, a), (u, b) in zip(tables.entries(i), tables.entries(j), strict=True):
+        for (v, a), (u, b) in ((table[i], table[j]) for table in tables.families):
             values[v].flat[a], values[u].flat[b] = values[u].flat[b], values[v].flat[a]
         for node in tables.complements:
             values[node] = 1.0 - values[node]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.distributions.markov_chain import MARKOV_CHAIN
 from mcmix.errors import ModelError
 from mcmix.nodes.covariates import Covariates, covariates_of
 from mcmix.nodes.stochastic import Stochastic
@@ -159,6 +160,16 @@ def _belonging_together(compiled: CompiledModel) -> list[Together]:
     return [g for g in groups if g.data]
 
 
+def _refuse_chains(together: Together) -> None:
+    """Units that follow one another are no rows by themselves."""
+    found = next((x.node.name for x in together.labels if x.node.family is MARKOV_CHAIN), None)
+    if found is not None:
+        raise ModelError(
+            f"{found}: new rows expected labels that are independent of one another, but these follow a Markov chain; "
+            "mc.forecast(m, steps) has what comes next, mc.classify(m) the states of the units"
+        )
+
+
 # -------------------------------------------------------------------- new rows at kept draws
 
 
@@ -189,6 +200,7 @@ class NewRows:
     """
 
     def __init__(self, compiled: CompiledModel, together: Together, new: Any, *, cumulative: bool = False):
+        _refuse_chains(together)
         rows = new_rows(together.data, together.covariates, new)
         self.compiled, self.together = compiled, together
         self.count = rows.n_rows

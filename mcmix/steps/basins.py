@@ -410,7 +410,7 @@ def _halved(ratios: np.ndarray, gone: int, split: int) -> np.ndarray:
 def components_of(density: MarginalDensity) -> Components | None:
     """Where components are among the free coordinates; None where it is not seen, or there is one."""
     found = component_tables(density.block, density.structure)
-    if found.unseen or found.capacity < 2 or not _all_moved(found, density):
+    if found.unseen or found.capacity < 2 or found.squares or not _all_moved(found, density):
         return None
     starts = np.cumsum([0, *[p.free for p in density.pieces]])
     first = dict(zip(density.nodes, starts, strict=False))

@@ -74,7 +74,7 @@ class LabelGibbs(Step):
 
     def _permutation_move(self, chain: Chain) -> Call:
         tables, n_labels = self.tables, self.tables.capacity
-        moved = [chain.address(v) + 8 * k for table in tables.tables for v, k in table]
+        moved = [chain.address(v) + 8 * k for table in tables.families for v, k in table]
         counts = [chain.address(("units", self.block.label.node)) + 8 * k for k in range(n_labels)]
         families = words(*moved, *(counts if tables.counts_move else ()))
         complements = words(*[chain.address(v) for v in tables.complements])

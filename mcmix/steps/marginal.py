@@ -423,8 +423,6 @@ def summed_out(structure: Structure) -> LabelBlock | str:
         return f"labels are not summed out where the number of components, {structure.numbers[0].node.name}, is unknown"
     if block.given_others or block.tempered:
         return "labels that are drawn given others, or at a temperature, are not summed out"
-    if block.distribution.expect is not None:
-        return "these labels depend on one another"
     return block
 
 

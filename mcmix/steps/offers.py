@@ -44,6 +44,8 @@ def pays(move: MarginalMove) -> bool:
     """
     if not move.moves_all or move.density.free > MOST_FREE:
         return False
+    if move.density.block.distribution.ahead is not None:  # all states are drawn at once: label updates mix well
+        return False
     if _is_cheap(move.density.block):
         return not move.of_vectors
     return not move.levels.why_not and (not move.of_vectors or _saves_much(move))

@@ -223,6 +223,8 @@ class WeightedLevels:
                 self.nats, self.first = IN_THE_PLANE, 0
 
     def _obstacle(self) -> str:
+        if self.block.distribution.ahead is not None:
+            return "units follow one another"
         if len(self.block.factors) != 1:
             return "several things are observed of a unit"
         s = self.block.factors[0]

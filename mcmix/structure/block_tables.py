@@ -17,7 +17,7 @@ from mcmix.structure.indexing import spans
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import NotSeparable, follow_rows
-from mcmix.structure.table_reading import Tables, Unreadable, read_table, unshaped
+from mcmix.structure.table_reading import Tables, Unreadable, read_square, read_table, unshaped
 
 
 def read_block(block: LabelBlock, structure: Structure) -> tuple[Tables, str]:
@@ -26,6 +26,10 @@ def read_block(block: LabelBlock, structure: Structure) -> tuple[Tables, str]:
     trouble = _refusals(block)
     if block.log_weights is not None:
         trouble += _tried(partial(_read_weights, block.log_weights, n_labels, structure, found))
+    for table in block.distribution.tables:
+        trouble += _tried(partial(read_table, table, n_labels, structure, found))
+    for square in block.distribution.squares:
+        trouble += _tried(partial(read_square, square, n_labels, structure, found))
     for s in unknown_parts(block):
         looks = look_ups(s, block)
         trouble += [looks.refusal] if looks.refusal else []

@@ -48,12 +48,12 @@ class ChainLabels(LabelDistribution):
     """
 
     ahead, draw, expect = kernels.ahead, kernels.draw, kernels.expect
-    why_not_exchanged = "states follow one another"
 
     def __init__(self, factor: Factor, label: LabelVector):
         self.factor, self.label = factor, label
         k = label.n_labels
         self.pairs, self.firsts = leaf(("pairs", label.node), (k, k)), leaf(("firsts", label.node), (k,))
+        self.tables, self.squares = [factor.parameters["initial"]], [factor.parameters["transitions"]]
         self._begins = np.zeros(label.n_units)
         self._begins[first_units(factor.parameters["lengths"])] = 1.0
 
@@ -73,12 +73,12 @@ class ChainLabels(LabelDistribution):
     def places(self) -> Mapping[Hashable, int]:
         """Filtered and smoothed probabilities."""
         n, k = self.label.n_units, self.label.n_labels
-        sizes = {"filtered": n * k, "highest": n, "grown": n, "behind": k, "behind_tile": k}
+        sizes = {"filtered": n * k, "highest": n, "totals": n, "behind": k, "behind_tile": k}
         return {(name, self): size for name, size in sizes.items()}
 
     def record(self, address: Callable[[Hashable], int]) -> np.ndarray:
         """Addresses by name."""
-        own = ("initial", "transitions", "filtered", "highest", "grown", "behind", "behind_tile")
+        own = ("initial", "transitions", "filtered", "highest", "totals", "behind", "behind_tile")
         counts = {name: address((name, self.label.node)) for name in ("pairs", "firsts")}
         places = {name: address((name, self)) for name in own}
         return made(kernels.CHAIN, begins=address_of(self._begins), **places, **counts)
@@ -89,8 +89,8 @@ class ChainLabels(LabelDistribution):
 
 
 def chain_labels(own: Factor, label: LabelVector) -> LabelDistribution | None:
-    """The labels of a Markov chain."""
-    return ChainLabels(own, label) if own.family is MARKOV_CHAIN else None
+    """The labels of a Markov chain, all of them unknown or recorded so."""
+    return ChainLabels(own, label) if own.family is MARKOV_CHAIN and own.x is label.variable else None
 
 
 __all__ = ["ChainLabels", "chain_labels"]

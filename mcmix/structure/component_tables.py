@@ -69,6 +69,21 @@ class ComponentTables:
         return self._read.complements
 
     @property
+    def squares(self) -> list[Stochastic]:
+        """Variables of shape (K, K) whose rows and columns change places together; their diagonals are tables."""
+        return self._read.squares
+
+    @property
+    def families(self) -> list[Table]:
+        """What changes places when two components do, one after another: of squares all rows, then all columns."""
+        k = self.capacity
+        found = [table for table in self.tables if table[0][0] not in self.squares]
+        for v in self.squares:
+            found += [[(v, i * k + j) for i in range(k)] for j in range(k)]
+            found += [[(v, i * k + j) for j in range(k)] for i in range(k)]
+        return found
+
+    @property
     def variables(self) -> list[Stochastic]:
         """Every variable that holds something of a component."""
         return self._read.variables

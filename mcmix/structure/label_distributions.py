@@ -43,6 +43,8 @@ class LabelDistribution:
         Whether the prior is a factor like any other that goes by row and is weighed with the rest.
     why_not_exchanged : str or None
         Why no permutation of labels can be seen to leave it as it is, in words.
+    tables, squares : sequence of Expression
+        What it looks up by label beside weights: with one entry for each, and with one for each pair of them.
     """
 
     draw: Any = None
@@ -51,6 +53,8 @@ class LabelDistribution:
     log_weights: Expression | None = None
     by_row: bool = False
     why_not_exchanged: str | None = None
+    tables: Sequence[Expression] = ()
+    squares: Sequence[Expression] = ()
 
     def said(self, factor: Factor, counts: Expression) -> Said | None:
         """What labels say about the parameters, from their sufficient statistics; None where rows say it.

@@ -6,14 +6,15 @@ entry of like parents they read. What was written as
 ``Normal("y", mu[z], 1, value=x, observed=True)`` is: labels get their update, lists of random effects the steps of
 vectors. Names, traces and places in a chain's memory stay those of the nodes that were written.
 
-Unknowns that meet in one factor (the states of a chain) are put into different plates, as few as a greedy colouring
-finds: given the other plates, the entries of each are independent.
+Labels that follow one another are one vector with a distribution of its own (:mod:`mcmix.structure.chain_loops`). Other
+unknowns that meet in one factor are put into different plates, as few as a greedy colouring finds: given the other
+plates, the entries of each are independent.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure import expression as ex
+from mcmix.structure.chain_loops import ChainLoop, chain_loops
 from mcmix.structure.expression import Expression, leaf
 from mcmix.structure.label_vectors import label_candidates
 from mcmix.structure.recording import Factor, Recording, distribution_elements, is_log_kept
@@ -48,9 +50,11 @@ def gathered(recording: Recording, kept: Collection[Node] = ()) -> Recording:
     """
     if recording.is_cut or (len(recording.factors) < FEWEST and not _any_in_rows(recording)):
         return recording
-    groups, apart = _alike(recording, kept), set[Node]()
+    members = _members(recording, kept)
+    chains = chain_loops(recording, members, FEWEST)
+    groups, apart = _alike(recording, _without(members, chains)), set[Node]()
     while True:
-        found = _Gathering(recording, [g for g in groups if not apart.intersection(g)])
+        found = _Gathering(recording, [g for g in groups if not apart.intersection(g)], chains)
         # A plate that is given up changes what the others meet: gather anew until none is torn.
         torn = found.torn()
         if not torn:
@@ -61,18 +65,28 @@ def gathered(recording: Recording, kept: Collection[Node] = ()) -> Recording:
 # -------------------------------------------------------------------- which unknowns are alike
 
 
-def _alike(recording: Recording, kept: Collection[Node]) -> list[list[Distribution]]:
-    """Groups of unknowns that may stand in one vector each, no two of which meet in one factor."""
+def _without(members: dict[Distribution, Factor], chains: Sequence[ChainLoop]) -> dict[Distribution, Factor]:
+    taken = {n for chain in chains for n in chain.members}
+    return {n: f for n, f in members.items() if n not in taken}
+
+
+def _members(recording: Recording, kept: Collection[Node]) -> dict[Distribution, Factor]:
+    """Unknowns that may stand in a vector with others, and their factors."""
     owners = {f.node: f for f in reversed(recording.factors) if f.x is not None}
     members = {n: owners[n] for n in recording.leaves if _can_be_member(n, owners.get(n), recording) and n not in kept}
     leaves = {recording.leaves[n]: n for n in members}
     labels = {own for n, own in recording.leaves.items() if n in kept}
     for component in _components(recording, set(leaves), labels):
         del members[leaves.pop(component)]
+    return members  # type: ignore[return-value]  # _can_be_member says that they are distributions
+
+
+def _alike(recording: Recording, members: dict[Distribution, Factor]) -> list[list[Distribution]]:
+    """Groups of unknowns that may stand in one vector each, no two of which meet in one factor."""
+    leaves = {recording.leaves[n]: n for n in members}
     signatures = Signatures(lambda x: _kind(leaves[x]) if x in leaves else id(x))
     groups = defaultdict[Hashable, list[Distribution]](list)
     for node, factor in members.items():
-        assert isinstance(node, Distribution)
         groups[_kind(node), *[signatures.of(p) for p in factor.parameters.values()]].append(node)
     large = [g for g in groups.values() if len(g) >= FEWEST]
     return [part for group in large for part in _coloured(group, recording) if len(part) >= FEWEST]
@@ -152,8 +166,9 @@ def _coloured(group: list[Distribution], recording: Recording) -> list[list[Dist
 class _Gathering:
     """A recording in which groups of unknowns are one leaf each, and factors that are then alike are one."""
 
-    def __init__(self, old: Recording, groups: list[list[Distribution]]):
-        self.old = old
+    def __init__(self, old: Recording, groups: list[list[Distribution]], chains: Sequence[ChainLoop] = ()):
+        self.old, self.chains = old, chains
+        groups = [*groups, *(chain.members for chain in chains)]
         self.recording = Recording(opaque=old.opaque, rows=old.rows)
         self.plates = [Plate(g, g[0].canonical_parents) for g in groups]
         self.plate_of: dict[Node, Plate] = {n: p for p in self.plates for n in p.members}
@@ -205,7 +220,10 @@ class _Gathering:
     def _factors(self) -> None:
         signatures = Signatures()
         groups = defaultdict[Hashable, list[Factor]](list)
+        chained = self._chained()
         for old in self.old.factors:
+            if self.plate_of.get(old.node) in chained:
+                continue
             factor = replace(
                 old,
                 elements=self._moved(old.elements),
@@ -215,6 +233,18 @@ class _Gathering:
             groups[self._key(factor, signatures)].append(factor)
         for group in groups.values():
             self.recording.factors += self._joined(group)
+
+    def _chained(self) -> set[Plate]:
+        """The plates of chains, whose distributions are put in the place of their members'."""
+        found = set[Plate]()
+        for chain in self.chains:
+            plate = self.plate_of[chain.members[0]]
+            for x in (chain.initial, chain.transitions):
+                self._moved(x)
+            first = replace(self.old.own_factor(chain.members[0]), node=plate)
+            self.recording.factors.append(chain.factor(first, self.recording.leaves[plate], self._done))
+            found.add(plate)
+        return found
 
     def _key(self, factor: Factor, signatures: Signatures) -> Hashable:
         node = factor.node

@@ -42,6 +42,9 @@ class Tables:
         weights say of these numbers is part of a ratio.
     known : list of ndarray, shape (K, n)
         Known numbers that differ between components.
+    squares : list of Stochastic
+        Variables of shape (K, K) of which both axes are components: rows and columns change places together. Their
+        diagonals are tables.
     """
 
     tables: list[Table] = field(default_factory=list)
@@ -49,6 +52,7 @@ class Tables:
     complements: list[Stochastic] = field(default_factory=list)
     counted: bool = False
     known: list[np.ndarray] = field(default_factory=list)
+    squares: list[Stochastic] = field(default_factory=list)
 
     @property
     def variables(self) -> list[Stochastic]:
@@ -62,6 +66,7 @@ class Tables:
         self.shapes |= other.shapes
         self.complements += other.complements
         self.known += other.known
+        self.squares += other.squares
 
     def add(self, table: Table, shape: tuple[int, ...] = ()) -> None:
         """Note a table once, as a part of what its variables hold for one component."""
@@ -80,6 +85,32 @@ class Tables:
         """Known numbers, one row for each component: they matter where they differ."""
         if not np.array_equal(rows, np.broadcast_to(rows[0], rows.shape), equal_nan=True):
             self.known.append(np.asarray(rows, dtype=float))
+
+
+def read_square(x: Expression, n_labels: int, structure: Structure, found: Tables) -> None:
+    """Note a matrix of which both axes are components: an unknown one, or known numbers.
+
+    Raises
+    ------
+    Unreadable
+        If it is made in another way.
+    """
+    while x.leaves and len(x.arguments) == 1 and (x.op in ELEMENTWISE or x.op == "reshape"):
+        x = x.arguments[0]  # entry by entry, as probabilities from their logs
+    node = next((n for n, leaf in structure.recording.leaves.items() if leaf is x), None)
+    if node is not None:
+        found.squares.append(node)
+        found.add([(node, k * n_labels + k) for k in range(n_labels)])
+    elif x.leaves:
+        raise Unreadable(f"a table of pairs is made by {x.op}")
+    elif not is_alike(evaluate(x, {})):
+        found.add_known(np.arange(n_labels)[:, None])
+
+
+def is_alike(matrix: np.ndarray) -> bool:
+    """Whether a (K, K) matrix stays as it is however rows and columns change places together."""
+    beside = matrix[~np.eye(len(matrix), dtype=bool)]
+    return len(np.unique(np.diagonal(matrix))) == 1 and len(np.unique(beside)) <= 1
 
 
 def unshaped(x: Expression) -> Expression:
@@ -188,4 +219,4 @@ def _alike(parts: Sequence[Expression], known: set[Expression]) -> list[Expressi
     return found
 
 
-__all__ = ["Table", "Tables", "Unreadable", "read_table", "unshaped"]
+__all__ = ["Table", "Tables", "Unreadable", "is_alike", "read_square", "read_table", "unshaped"]

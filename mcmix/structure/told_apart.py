@@ -5,7 +5,7 @@ Each difference says in words what it is, and gives every component a key: those
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.contributions import Contribution, LabelBlock, Structure
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
-from mcmix.structure.table_reading import Tables
+from mcmix.structure.table_reading import Tables, is_alike
 from mcmix.structure.tokens import Places, all_entries
 
 
@@ -60,6 +60,8 @@ def differences(read: Tables, block: LabelBlock, structure: Structure) -> Differ
     if read.counted and block.log_weights is not None:
         found.note(*_weights_apart(block.log_weights))
     _complements(found, beside, read, structure)
+    _squares(found, read, structure)
+    beside = [e for e in beside if e.factor.node not in read.squares]
     places, n_components = _places(read, structure), block.label.n_labels
     for why, about in _grouped(beside, found, read, block, structure).items():
         found.note(why, _keys(about, places, n_components))
@@ -98,6 +100,25 @@ def _complements(found: Differences, beside: Sequence[Contribution], read: Table
         about = [e for e in beside if leaf in e.elements.leaves]
         if any(e.factor.node is not node for e in about) or not _symmetric(node):
             found.note(f"the priors differ: {node.name}", range(2))
+
+
+def _squares(found: Differences, read: Tables, structure: Structure) -> None:
+    """Priors of variables of which both axes are components: rows that are alike but for their own entry."""
+    for node in read.squares:
+        concentration = structure.recording.own_factor(node).parameters.get("concentration")
+        k = node.state_shape[0]
+        if concentration is None or not all(is_alike(c) for c in _tried_values(concentration, k)):
+            found.note(f"the priors differ: {node.name}", range(k))
+
+
+def _tried_values(x: Expression, k: int) -> Iterator[np.ndarray]:
+    """A table of pairs at two values of the unknown numbers that it is made of; nothing alike where these are many."""
+    for number in (0.7, 1.9):
+        if any(leaf.size > 1 for leaf in x.leaves):
+            yield np.arange(k * k).reshape(k, k)
+        else:
+            values = evaluate(x, {leaf.extra: np.full(leaf.shape, number) for leaf in x.leaves})
+            yield np.broadcast_to(values, (k, k))
 
 
 def _symmetric(node: Stochastic) -> bool:

@@ -234,7 +234,7 @@ def _pass(block: LabelBlock, parts: Parts) -> LabelPass:
 
 def _weights(block: LabelBlock, own: Factor, parts: Parts) -> Weights | np.ndarray:
     if block.log_weights is None:
-        raise NotConjugate(f"its {block.distribution.why_not_exchanged}")
+        raise NotConjugate(f"its {block.distribution.why_not_exchanged or 'labels follow one another'}")
     if not block.log_weights.leaves:
         return np.tile(np.asarray(evaluate(block.log_weights, {}), dtype=float), parts.starts)
     counts, name = np.zeros(parts.starts * block.label.n_labels), block.label.node.name

@@ -189,10 +189,12 @@ def test_names_that_a_file_cannot_hold(tmp_path):
 def test_roles_as_text():
     slots = [[("a", 0), ("b", 0), ("c", 0)], [("v", 0), ("v", 4), ("v", 8)], [("v", 1), ("v", 5), ("v", 9)]]
     odd = [[("u", 0), ("u", 2), ("u", 1)]]
-    given = LabelRoles("z", -1, 3, slots + odd, ["p"], [[0, 2], [1]], "priors", ["q"], ["y"])
+    given = LabelRoles("z", -1, 3, slots + odd, ["p"], [[0, 2], [1]], "priors", ["q"], ["y"], squares=["v"])
     (found,) = from_text(to_text([given], {"v": "v_variable"})).values()
     renamed = [[("v_variable" if n == "v" else n, e) for n, e in t] for t in given.tables]
-    assert found == LabelRoles("z", -1, 3, renamed, ["p"], [[0, 2], [1]], "priors", ["q"], ["y"])
+    assert found == LabelRoles(
+        "z", -1, 3, renamed, ["p"], [[0, 2], [1]], "priors", ["q"], ["y"], squares=["v_variable"]
+    )
     assert len(json.loads(to_text([given], {}))[0]["tables"]) == 3  # runs of even steps are one entry
 
 

@@ -127,6 +127,123 @@ def test_the_joint_distribution_stays(lengths):
     assert result.passed, result
 
 
+def by_hand(x, lengths, spread=None):
+    """The same model written as a loop, one node for each unit."""
+    P = mc.Dirichlet("P", 1.0 + 2.0 * np.eye(K))
+    mu, tau = mc.Normal("mu", [-1.0, 1.0, 3.0], 1.0), mc.Gamma("tau", 3, 2)
+    z, y = [], []
+    for length in lengths:
+        for t in range(length):
+            p = INITIAL if t == 0 else P[z[-1]]
+            z.append(mc.Categorical(f"z{len(z)}", p))
+            y.append(mc.Normal(f"y{len(y)}", mu[z[-1]], tau, value=x[len(y)], observed=True))
+    return [*y, *z]
+
+
+def test_a_loop_is_the_same_chain():
+    """Draw for draw: the same steps over the same vector."""
+    lengths = [14, 10]
+    x = np.random.default_rng(4).normal(1.0, 2.0, 24)
+    z = mc.MarkovChain("z", INITIAL, mc.Dirichlet("P", 1.0 + 2.0 * np.eye(K)), lengths=lengths)
+    mu, tau = mc.Normal("mu", [-1.0, 1.0, 3.0], 1.0), mc.Gamma("tau", 3, 2)
+    vector = mc.MCMC([mc.Normal("y", mu[z], tau, value=x, observed=True), z])
+    loop = mc.MCMC(by_hand(x, lengths))
+    (block,) = loop.assembled.structure.blocks
+    assert block.distribution.ahead is not None and block.label.n_units == 24
+    for m in (vector, loop):
+        m.sample(4000, 500, chains=2, seed=2, progress_bar=False)
+    probabilities = np.array([[m.trace(f"z{i}")[:] == j for j in range(K)] for i in range(24) for m in [loop]])
+    found, expected = probabilities.mean(-1), np.array([(vector.trace("z")[:] == j).mean(0) for j in range(K)]).T
+    np.testing.assert_allclose(found, expected, atol=0.05)  # 4 errors of 7000 draws that forget each other in some ten
+    np.testing.assert_allclose(loop.trace("P")[:].mean(0), vector.trace("P")[:].mean(0), atol=0.03)
+
+
+@pytest.mark.parametrize("what", ["another table", "two that follow one", "something sees two", "two ways to begin"])
+def test_loops_that_are_no_chain_are_drawn_otherwise(what):
+    P, other = mc.Dirichlet("P", np.ones((2, 2))), mc.Dirichlet("Q", np.ones((2, 2)))
+    z = [mc.Categorical("z0", [0.5, 0.5])]
+    for t in range(1, 30):
+        before = z[3] if what == "two that follow one" and t == 20 else z[-1]
+        table = other if what == "another table" and t == 15 else P
+        p = [0.2, 0.8] if what == "two ways to begin" and t == 15 else table[before]
+        z.append(mc.Categorical(f"z{t}", p))
+    x = np.random.default_rng(4).normal(size=30)
+    y = [mc.Normal(f"y{t}", 2.0 * z[t], 1.0, value=x[t], observed=True) for t in range(30)]
+    if what == "something sees two":
+        y.append(mc.Normal("pair", z[5] + z[9], 1.0, value=1.0, observed=True))
+    m = mc.MCMC([*y, *z]).sample(60, 10, chains=1, seed=1, progress_bar=False)
+    assert all(b.distribution.ahead is None for b in m.assembled.structure.blocks)
+
+
+def test_known_states_pin_a_chain():
+    """States of some units are data: beside sums over the sequences that agree with them."""
+    lengths, x = [4, 2], np.array([-1.0, 0.5, 2.0, 1.0, 3.0, 0.0])
+    seen = np.array([np.nan, 2.0, np.nan, np.nan, 0.0, np.nan])
+    z = mc.MarkovChain("z", INITIAL, TRANSITIONS, lengths=lengths, value=seen, observed=True)
+    means = np.array([-1.0, 1.0, 3.0])
+    m = mc.MCMC([mc.Normal("y", mc.Lambda("mean", lambda z=z: means[z]), 1.0, value=x, observed=True)])
+    m.sample(20_000, 10, chains=1, seed=3, progress_bar=False)
+    every = sequences(6)
+    every = every[(every[:, 1] == 2) & (every[:, 4] == 0)]
+    logs = np.array([log_mass(s, INITIAL, TRANSITIONS, lengths) for s in every])
+    logs += stats.norm(means[every], 1.0).logpdf(x).sum(1)
+    p = np.exp(logs - logsumexp(logs))
+    unknown = np.flatnonzero(np.isnan(seen))
+    drawn = m.trace("z")[:]
+    for column, unit in enumerate(unknown):
+        expected = np.array([p[every[:, unit] == j].sum() for j in range(K)])
+        found = np.array([(drawn[:, column] == j).mean() for j in range(K)])
+        np.testing.assert_allclose(found, expected, atol=5 * np.sqrt(0.25 / len(drawn)))
+
+
+def test_states_that_are_alike_change_places_rows_and_columns_together():
+    """Under one name each, transitions are those that made the data; as sampled, states have no names."""
+    A = np.array([[0.9, 0.1, 0.0], [0.0, 0.8, 0.2], [0.3, 0.0, 0.7]]) + 1e-9
+    A /= A.sum(1, keepdims=True)
+    z = MARKOV_CHAIN.draw(np.random.default_rng(1), None, np.ones(3) / 3, A, np.array([900.0]))
+    x = np.random.default_rng(2).normal(5.0 * z, 1.0)
+    s = mc.MarkovChain("z", mc.Dirichlet("start", np.ones(3)), mc.Dirichlet("P", np.ones((3, 3)) + np.eye(3)), size=900)
+    mu = mc.Normal("mu", 5.0, 0.01, size=3)
+    m = mc.MCMC([mc.Normal("y", mu[s], 1.0, value=x, observed=True)])
+    tables = m.assembled.component_tables["z"]
+    assert tables.whole and [v.name for v in tables.squares] == ["P"]
+    m.sample(1500, 300, seed=3, progress_bar=False)
+    found = mc.relabel(m)["posterior"]
+    order = np.argsort(found["mu"].mean(("chain", "draw")).values)
+    P = found["P"].mean(("chain", "draw")).values[np.ix_(order, order)]
+    np.testing.assert_allclose(P, A, atol=0.06)  # some 4 standard errors: a state begins some 100 moves
+    np.testing.assert_allclose(found["P"].sum(found["P"].dims[-1]), 1.0, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("concentration", "alike"),
+    [(np.ones((3, 3)), True), (1 + 4 * np.eye(3), True), ([[1, 2, 1], [1, 1, 1], [1, 1, 1]], False)],
+)
+def test_which_priors_of_transitions_tell_states_apart(concentration, alike):
+    s = mc.MarkovChain("z", np.ones(3) / 3, mc.Dirichlet("P", concentration), size=30)
+    x = np.random.default_rng(2).normal(size=30)
+    y = mc.Normal("y", mc.Normal("mu", 0.0, 1.0, size=3)[s], 1.0, value=x, observed=True)
+    assert mc.MCMC([y]).assembled.component_tables["z"].whole is alike
+
+
+@pytest.mark.parametrize(("transitions", "alike"), [(0.2 + 0.4 * np.eye(3), True), (TRANSITIONS, False)])
+def test_which_known_transitions_tell_states_apart(transitions, alike):
+    s = mc.MarkovChain("z", np.ones(3) / 3, transitions, size=30)
+    x = np.random.default_rng(2).normal(size=30)
+    y = mc.Normal("y", mc.Normal("mu", 0.0, 1.0, size=3)[s], 1.0, value=x, observed=True)
+    assert mc.MCMC([y]).assembled.component_tables["z"].whole is alike
+
+
+def test_counts_in_a_chain_are_no_bag_of_values():
+    """States of counts are never drawn value by value, and no weighted rows stand for them."""
+    x = np.random.default_rng(3).poisson(np.repeat([1.0, 6.0], 1000))
+    P = mc.Dirichlet("P", [[8.0, 1.0], [1.0, 8.0]])
+    z = mc.MarkovChain("z", [0.5, 0.5], P, size=2000, trace=False)
+    m = mc.MCMC([mc.Poisson("y", mc.Gamma("mu", 1, 0.2, size=2)[z], value=x, observed=True)], marginal_moves=True)
+    m.sample(300, 100, chains=1, seed=1, progress_bar=False)
+    assert np.diagonal(m.trace("P")[:].mean(0)).min() > 0.95  # one change in 2000 units
+
+
 def test_long_chains_are_found_again():
     """Over many tiles and two blocks; sums for states as they stand are those of the pass that drew them."""
     rng = np.random.default_rng(9)
@@ -144,6 +261,20 @@ def test_long_chains_are_found_again():
     np.testing.assert_allclose(compiled.sums.of(chain), drawn, rtol=1e-12)
     np.testing.assert_allclose(m.trace("P")[:].mean(0), stay, atol=0.02)  # some 4 standard errors: counts of 300 moves
     assert np.mean(chain.view(compiled.label.node) == z) > 0.95
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_what_is_impossible_stays_so(k):
+    """A way through states that no data allow has no probability, however small: the soft pass says minus infinity."""
+    p = np.r_[0.0, 1.0, np.ones(k - 2)]
+    start, stay = np.eye(k)[0], np.eye(k)
+    z = mc.MarkovChain("z", start, stay, size=4)
+    m = mc.MCMC([mc.Bernoulli("y", mc.Lambda("p", lambda z=z: p[z]), value=[0, 0, 0, 0], observed=True), z])
+    m.sample(5, chains=1, seed=1, progress_bar=False)
+    (compiled,), chain = m.assembled.label_passes, m._runners[0].chain
+    shares = np.zeros((4, k))
+    assert compiled.bound(chain).weigh(np.zeros(4), shares, collect=True) == 0
+    assert np.array_equal(shares, np.tile(start, (4, 1))) and (m.trace("z")[:] == 0).all()
 
 
 def test_data_that_no_state_explains_are_told():

@@ -335,6 +335,15 @@ def known_weights():
     return [mc.Normal("y", mu[z], 1.0, value=np.zeros(6), observed=True)]
 
 
+def hidden_chain():
+    """Two sequences of states, first states and transitions unknown."""
+    transitions = mc.Dirichlet("transitions", [[3.0, 1.0], [1.0, 2.0]])
+    z = mc.MarkovChain("z", mc.Dirichlet("initial", [1.0, 2.0]), transitions, lengths=[3, 4])
+    mu, tau = mc.Normal("mu", [-1.0, 1.0], 1.0), mc.Gamma("tau", 3, 2)
+    x = np.random.default_rng(5).normal(size=7)
+    return [mc.Normal("y", mu[z], tau, value=x, observed=True), z]
+
+
 MODELS = {
     "exchangeable hierarchy": an_exchangeable_hierarchy,
     "known weights": known_weights,
@@ -344,6 +353,7 @@ MODELS = {
     "counts": counts,
     "angles": angles,
     "probabilities": a_bounded_probability,
+    "hidden chain": hidden_chain,
 }
 
 
@@ -353,7 +363,7 @@ def on_the_marginal(m):
     m.use_step_method(mc.MarginalMove, names)
 
 
-IN_EVERY_RUN = ("exchangeable hierarchy", "normal", "angles")  # of the joint tests; the others are slow
+IN_EVERY_RUN = ("exchangeable hierarchy", "normal", "angles", "hidden chain")  # of the joint tests; the others are slow
 
 
 def sometimes(names):

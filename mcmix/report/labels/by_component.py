@@ -73,7 +73,7 @@ def by_component(found: Any, label: str | None = None, names: Mapping[str, str] 
         raise ModelError(f"label= expected one of {', '.join(map(repr, roles))}, got {label!r}")
     before = dict(after)
     for own, order in reversed(roles.values()):  # the last that was exchanged comes first
-        before |= exchanged(before, own.tables, own.complements, np.argsort(order, axis=2))
+        before |= exchanged(before, own.tables, own.complements, np.argsort(order, axis=2), own.squares)
     asked = [own for name, (own, _) in roles.items() if label in (None, name)]
     angles = arviz_bridge.angles_in(found)
     numbers = [_on_a_line(n, angles) for own in asked for n in _numbers(own, before, after, called)]

@@ -81,7 +81,11 @@ def alike(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def exchanged(
-    variables: Mapping[str, np.ndarray], tables: Sequence[Table], complements: Sequence[str], order: np.ndarray
+    variables: Mapping[str, np.ndarray],
+    tables: Sequence[Table],
+    complements: Sequence[str],
+    order: np.ndarray,
+    squares: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
     """Variables whose components have changed places.
 
@@ -92,8 +96,10 @@ def exchanged(
     complements : sequence of str
         Scalar probabilities of the first of two components.
     order : ndarray of int, shape (chains, draws, K)
+    squares : sequence of str
+        Variables with a row and a column for each component.
     """
-    involved = {name for table in tables for name, _ in table} & set(variables)
+    involved = ({name for table in tables for name, _ in table} - set(squares)) & set(variables)
     flat = {name: variables[name].reshape(*variables[name].shape[:2], -1) for name in involved}
     new = {name: array.copy() for name, array in flat.items()}
     for table in tables:
@@ -104,6 +110,9 @@ def exchanged(
         for j, (name, element) in enumerate(table):
             new[name][:, :, element] = moved[:, :, j]
     answer = {name: array.reshape(variables[name].shape) for name, array in new.items()}
+    for name in set(squares) & set(variables):
+        rows = np.take_along_axis(variables[name], order[..., None], axis=2)
+        answer[name] = np.take_along_axis(rows, order[:, :, None, :], axis=3)
     for name in set(complements) & set(variables):
         swapped = (order[:, :, 0] == 1).reshape(*order.shape[:2], *[1] * (variables[name].ndim - 2))
         answer[name] = np.where(swapped, 1.0 - variables[name], variables[name])

@@ -44,6 +44,8 @@ class LabelRoles:
         Data nodes whose rows the labels part, one for each unit.
     number : str
         The unknown that says how many of the components there are; empty where there are always all of them.
+    squares : sequence of str
+        Variables with a row and a column for each component, which change places together; their diagonals are tables.
     """
 
     name: str
@@ -56,6 +58,7 @@ class LabelRoles:
     shared_with: Sequence[str] = ()
     data: Sequence[str] = field(default_factory=tuple)
     number: str = ""
+    squares: Sequence[str] = ()
 
     @property
     def permutable(self) -> bool:
@@ -170,6 +173,7 @@ def _plain(r: LabelRoles, names: Mapping[str, str]) -> dict[str, Any]:
         "shared with": list(r.shared_with),
         "data": [names.get(d, d) for d in r.data],
         "number": names.get(r.number, r.number),
+        "squares": [names.get(v, v) for v in r.squares],
     }
 
 
@@ -185,6 +189,7 @@ def _restored(entry: Mapping[str, Any]) -> LabelRoles:
         list(entry["shared with"]),
         list(entry["data"]),
         str(entry.get("number", "")),
+        list(entry.get("squares", [])),
     )
 
 
