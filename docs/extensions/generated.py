@@ -29,6 +29,7 @@ PAGES = {
     "notebooks/ten_components.ipynb": "/tutorials/ten_components",
     "notebooks/wines.ipynb": "/tutorials/wines",
     "notebooks/irises.ipynb": "/tutorials/irises",
+    "notebooks/unknown_number.ipynb": "/tutorials/unknown_number",
     "notebooks/coming_from_pymc2.ipynb": "/tutorials/coming_from_pymc2",
 }  # where a file of the repository is read on the site
 FONT = "STIXTwoMath-Regular.ttf"  # with tables for stretching: not every machine has a font for formulas
