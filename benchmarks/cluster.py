@@ -196,21 +196,25 @@ def _two(n: int) -> np.ndarray:
 
 def _chains(iterations: int) -> Iterator[Row]:
     """Four chains of a small model, two workers beside two threads, by turns."""
-    ratios, walls = [], []
+    ratios, walls, busy = [], [], []
     with workers(2) as client:
         samplers = [two_components(), two_components()]
         for m in samplers:
             m.sample(100, chains=4, seed=1, progress_bar=False, client=client)  # workers have compiled
         for _ in range(3):
-            seconds = []
+            seconds, cpu = [], []
             for m, given in zip(samplers, ({"cores": 2}, {"client": client}), strict=True):
+                before = _busy(client)
                 m.sample(iterations, thin=50, progress_bar=False, **given)
                 seconds.append(m.sampling_wall_seconds)
+                cpu.append(_busy(client) - before)
             ratios.append(seconds[1] / seconds[0])
+            busy.append(cpu[1] / cpu[0])
             walls.append(seconds[0])
     yield row("4 chains, two threads", 1000, 2, median(walls), "seconds")
     yield row("4 chains, two workers / two threads", 1000, 2, median(ratios), "wall ratio")
     yield row("4 chains, two workers / two threads, least", 1000, 2, min(ratios), "wall ratio")
+    yield row("4 chains, two workers / two threads, CPU", 1000, 2, median(busy), "CPU ratio")
 
 
 def _pieces() -> Iterator[Row]:
