@@ -76,6 +76,8 @@ from mcmix.nodes.wrapped import Censored as Censored
 from mcmix.nodes.wrapped import Truncated as Truncated
 from mcmix.report import plots as plots
 from mcmix.sampling.ladder import Tempering as Tempering
+from mcmix.steps.allocation import NonReversibleLabels as NonReversibleLabels
+from mcmix.steps.collapsed import CollapsedLabels as CollapsedLabels
 from mcmix.steps.forward import DrawFromPrior as DrawFromPrior
 from mcmix.steps.marginal import MarginalMove as MarginalMove
 from mcmix.steps.methods import AdaptiveMetropolis as AdaptiveMetropolis
@@ -86,6 +88,7 @@ from mcmix.steps.methods import NoStepper as NoStepper
 from mcmix.steps.methods import PDMatrixMetropolis as PDMatrixMetropolis
 from mcmix.steps.methods import Slicer as Slicer
 from mcmix.steps.own import StepMethod as StepMethod
+from mcmix.steps.split_merge import SplitMerge as SplitMerge
 from mcmix.structure.on_disk import OnDisk as OnDisk
 
 Parameter: TypeAlias = Node | ArrayLike | Sequence[Any]

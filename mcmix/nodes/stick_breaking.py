@@ -61,8 +61,8 @@ class StickBreaking(Deterministic):
     >>> w = mc.StickBreaking("w", alpha, size=15)
     >>> z, mu = mc.Categorical("z", w, size=50), mc.Normal("mu", 0, 0.05, size=15)
     >>> m = mc.MCMC([mc.Normal("y", mu[z], 1.0, value=x, observed=True)], marginal_moves=False)
-    >>> m.sample(2000, 500, seed=1).explain().steps[1].step
-    'conjugate Gibbs'
+    >>> {s.step for s in m.sample(2000, 500, seed=1).explain().steps if "w_sticks" in s.variables}
+    {'conjugate Gibbs'}
     >>> mc.StickBreaking("u", 0.5, size=15).truncation_error(50) < 1e-4
     True
     """

@@ -207,6 +207,9 @@ class Step(ABC):
         Whether never to accept a proposal is no sign of trouble.
     before_labels : bool
         Whether it moves with labels summed out, so that these must be drawn before anything else looks at them.
+    after_labels : int
+        Where it stands among steps that move labels that have just been drawn, before anything else looks at these;
+        0 for others.
     beside_others : bool
         Whether its variables are moved by the steps of the table as well.
     repeats_at_start : int
@@ -224,6 +227,7 @@ class Step(ABC):
     names_may_stick = False
     may_refuse_for_ever = False
     before_labels = False
+    after_labels = 0
     beside_others = False
     repeats_at_start = 1
     needs_labels = False

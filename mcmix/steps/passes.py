@@ -57,7 +57,7 @@ class BoundPass:
     def __init__(self, record: np.ndarray, kept: Sequence[Any], zeroed: Sequence[np.ndarray] = (), stream: int = 0):
         self.record = record
         self._kept, self._zeroed = kept, zeroed
-        self._reals, self._stream = np.zeros(1), stream
+        self._reals, self._stream, self.factors = np.zeros(1), stream, list[RowFactor]()  # as they stand in the record
         self._parts: InParts | None = None
 
     @classmethod
@@ -91,7 +91,9 @@ class BoundPass:
             **(independent | fields),
         )
         zeroed = [x for f in factors if f.stretch is None for x in f.adds]
-        return cls(record, [rows, added, counts, *factors], zeroed, stream)
+        found = cls(record, [rows, added, counts], zeroed, stream)
+        found.factors += factors
+        return found
 
     @classmethod
     def over_arrays(

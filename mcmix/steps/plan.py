@@ -24,6 +24,7 @@ from mcmix.steps.offers import offered
 from mcmix.steps.own import fittest_own
 from mcmix.steps.passes import Pass
 from mcmix.steps.permutation import SharedPermutation
+from mcmix.steps.split_merge import with_moves_of_components
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
 from mcmix.structure.columns import Column
@@ -126,7 +127,7 @@ class CompiledModel:
         recorded : collection of Stochastic
             Labels of which every draw is kept.
         """
-        if any(s.in_python for s in self.steps):  # these may look at anything
+        if any(s.in_python or s.needs_labels for s in self.steps):  # these may look at anything
             return []
         asked = {v for x in self._asked_in_a_sweep for v in x.leaves}
         found = [s for s in self.steps if s.label_pass is not None and not set(s.variables) & set(recorded)]
@@ -233,6 +234,8 @@ def _planned(
     marginal_moves: bool,
 ) -> CompiledModel:
     """The compiled model of a recording."""
+    beside = [c for c in choices if getattr(c.step, "after_labels", False)]
+    choices = [c for c in choices if c not in beside]
     taken = {n for c in choices for n in c.nodes}
     apart = [n for c in choices for n in c.nodes if c.step not in (LabelGibbs, DrawFromPrior)]
     recording, structure = _structure(model, recording, apart, taken, draw_from_prior, tempered)
@@ -255,6 +258,7 @@ def _planned(
         taken = taken | {v for s in chosen if not s.beside_others for v in s.variables}
     place = {n: i for i, n in enumerate(unknowns)}
     steps = chosen + [step_for(n, structure) for n in unknowns if n not in taken]
+    steps += with_moves_of_components([c.made(structure) for c in beside], structure)
     compiled.steps = _with_permutations(
         _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables))), structure
     )
@@ -351,8 +355,10 @@ def _own_choices(model: Model, choices: Sequence[Choice]) -> list[Choice]:
 
 def _ordered(steps: list[Step]) -> list[Step]:
     """Labels first; what no data depend on last, parents before children."""
+    # Telescoping draws the number that splits and merges have summed out.
     first = sorted(
-        (s for s in steps if s.before_labels or s.label_vector is not None), key=lambda s: not s.before_labels
+        (s for s in steps if s.before_labels or s.after_labels or s.label_vector is not None),
+        key=lambda s: s.after_labels - s.before_labels,
     )
     # No other conditional sees a forward-sampled variable. Drawn last, given the sweep's own values, it completes one
     # joint draw.

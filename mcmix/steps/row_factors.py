@@ -56,12 +56,15 @@ class RowFactor:
         Counts and sums that it adds to.
     stretch : ndarray or None
         The one stretch of memory in which these stand; None where they are arrays of their own.
+    columns : list of ColumnSums
+        What is added up of the rows.
     """
 
     fields: dict[str, int] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
     adds: list[np.ndarray] = field(default_factory=list)
     stretch: np.ndarray | None = None
+    columns: list[ColumnSums] = field(default_factory=list)
 
     @property
     def kernels(self) -> Kernels | None:
@@ -144,7 +147,7 @@ class RowFactor:
         self, counts: np.ndarray, columns: Sequence[ColumnSums], stride: int, stretch: np.ndarray | None = None
     ) -> RowFactor:
         """Where counts (one for each cell) and columns' sums go; a row's cell is its label times the stride."""
-        self.stretch = stretch
+        self.stretch, self.columns = stretch, list(columns)
         listed = table(tiles.COLUMN, [c.record() for c in columns])
         self.kept += [listed, *columns]
         self.adds += [counts, *(x for c in columns for x in (c.sums, c.squares) if x is not None)]

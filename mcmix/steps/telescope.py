@@ -44,6 +44,7 @@ class Telescoping(Step):
 
     name = "telescoping"
     needs_labels = True
+    after_labels = 2
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = ""):
         super().__init__(variables, reason or "chosen by the user")

@@ -92,7 +92,13 @@ class PartitionPosterior:
 
 
 def enumerated_partitions(
-    n: int, log_marginal: Callable[[list[int]], float], *, components: Any, concentration: float, dynamic: bool = False
+    n: int,
+    log_marginal: Callable[[list[int]], float],
+    *,
+    components: Any,
+    concentration: float,
+    dynamic: bool = False,
+    discount: float = 0.0,
 ) -> PartitionPosterior:
     """The exact posterior over all partitions of a few units.
 
@@ -109,6 +115,8 @@ def enumerated_partitions(
         Of each component's weight; of the process.
     dynamic : bool
         Whether a component's concentration is ``concentration / K``.
+    discount : float
+        Of a Pitman-Yor process, from 0 (a Dirichlet process) to below 1.
 
     Returns
     -------
@@ -122,7 +130,8 @@ def enumerated_partitions(
     Notes
     -----
     Nothing of what samples is used. Given K, a partition into t clusters of sizes n_1 .. n_t has probability
-    K! / (K - t)! Gamma(K a) / Gamma(n + K a) prod_j Gamma(n_j + a) / Gamma(a) (Miller and Harrison 2018).
+    K! / (K - t)! Gamma(K a) / Gamma(n + K a) prod_j Gamma(n_j + a) / Gamma(a) (Miller and Harrison 2018); that of a
+    process is proportional to prod_{j < t} (a + j d) prod_j Gamma(n_j - d) / Gamma(1 - d) (Pitman 1995).
 
     Examples
     --------
@@ -137,7 +146,7 @@ def enumerated_partitions(
     sets, sizes = _blocks(labels)
     marginals = np.array([0.0, *(log_marginal([i for i in range(n) if s >> i & 1]) for s in range(1, 2**n))])
     of_kinds, kinds = np.unique(np.sort(sizes, axis=1), axis=0, return_inverse=True)
-    numbers, prior = _prior(of_kinds, components, concentration, dynamic)
+    numbers, prior = _prior(of_kinds, components, concentration, dynamic, discount)
     return PartitionPosterior(labels, marginals[sets].sum(1), np.ravel(kinds), prior, numbers)
 
 
@@ -157,11 +166,15 @@ def _blocks(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return inside @ (1 << np.arange(labels.shape[1])), inside.sum(2)
 
 
-def _prior(sizes: np.ndarray, components: Any, concentration: float, dynamic: bool) -> tuple[np.ndarray, np.ndarray]:
+def _prior(
+    sizes: np.ndarray, components: Any, concentration: float, dynamic: bool, discount: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of components, and the log prior of a partition into such sizes with each of them."""
     n, t = int(sizes[0].sum()), (sizes > 0).sum(1)
     if components is None:
-        logs = t * np.log(concentration) + gammaln(np.maximum(sizes, 1)).sum(1)
+        clusters = np.concatenate([[0.0], np.cumsum(np.log(concentration + discount * np.arange(sizes.shape[1])))])
+        within = np.where(sizes > 0, gammaln(np.maximum(sizes, 1) - discount) - gammaln(1.0 - discount), 0.0)
+        logs = clusters[t] + within.sum(1)
         return np.zeros(0, dtype=int), (logs + gammaln(concentration) - gammaln(concentration + n))[:, None]
     numbers, weights = prior_on_number(components, f"{WHAT}: components")
     columns = []

@@ -214,7 +214,7 @@ def test_the_verdict_looks_at_what_has_no_names(m):
 
 
 def test_explained(m):
-    steps = {c.variables: c for c in m.explain().steps}
+    steps = {c.variables: c for c in reversed(m.explain().steps)}  # the label update is the first step of the labels
     assert "components that there are alone" in steps["z",].reason and "45 rows x K of 12 labels" in steps["z",].cost
     assert steps["K",].step == "telescoping" and "given how z parts the rows" in steps["K",].reason
     assert "prior randint" in steps["K",].reason

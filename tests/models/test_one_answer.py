@@ -1,0 +1,79 @@
+"""One model, every sampler of partitions that serves it, one answer: K, clusters, similarity, density."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import mcmix as mc
+from tests import runs, ten_units
+from tests.references import SIGMAS, chains_of, mean_and_error
+
+ROWS = np.random.default_rng(41).normal(np.repeat([-2.5, 0.0, 2.5], [8, 6, 10]), 0.8)
+POINTS = np.linspace(-4.0, 4.0, 7)
+LEFT_OUT = {mc.SplitMerge: {"tries": 0}}
+SAMPLERS = {
+    "by default": {},
+    "label updates alone": LEFT_OUT,
+    "split and merge": {mc.SplitMerge: {"tries": 2}},
+    "collapsed": {mc.CollapsedLabels: {}} | LEFT_OUT,
+    "collapsed, parameters given": {mc.CollapsedLabels: {"given": True}} | LEFT_OUT,
+    "one way": {mc.NonReversibleLabels: {"pairs": 1}} | LEFT_OUT,
+}
+WITHOUT_DIRICHLET = {name: steps for name, steps in SAMPLERS.items() if name != "one way"}
+sampled = runs.sampler(iterations=21_000, burn=1000)
+
+
+def mixture(weights, size):
+    """Normal rows with parameters that can be integrated out."""
+    z = mc.Categorical("z", weights, size=len(ROWS))
+    tau = mc.Gamma("tau", 3.0, 2.0, size=size)
+    mu = mc.Normal("mu", 0.0, 0.1 * tau, size=size)
+    return [mc.Mixture("y", z, mc.Normal, mu, tau, value=ROWS, observed=True)]
+
+
+def unknown():
+    number = mc.NumberOfComponents("K", stats.randint(1, 9))
+    return mixture(mc.Dirichlet("w", 0.7, size=number), number)
+
+
+def process():
+    return mixture(mc.StickBreaking("w", 0.8, size=15), 15)
+
+
+def known():
+    return mixture(mc.Dirichlet("w", np.full(4, 0.7)), 4)
+
+
+def answer(m):
+    """What no numbering of components changes, a column each; shape (chains, draws, columns)."""
+    labels = chains_of(m, "z")
+    pairs = np.triu_indices(labels.shape[-1], 1)
+    together = (labels[..., pairs[0]] == labels[..., pairs[1]])[..., ::12]
+    clusters = ten_units.clusters(labels)[..., None] == np.arange(2, 6)
+    w, mu, tau = (chains_of(m, name)[..., None] for name in ("w", "mu", "tau"))
+    density = (w * np.sqrt(tau / (2 * np.pi)) * np.exp(-0.5 * tau * (POINTS - mu) ** 2)).sum(-2)
+    number = [chains_of(m, "K")[..., None]] if any(n.name == "K" for n in m.model.stochastics) else []
+    return np.concatenate([*number, clusters, together, density], axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("model", "samplers"),
+    [
+        (unknown, SAMPLERS),
+        pytest.param(process, WITHOUT_DIRICHLET, marks=pytest.mark.slow),
+        pytest.param(known, SAMPLERS, marks=pytest.mark.slow),
+    ],
+)
+def test_every_sampler_has_the_same_answer(model, samplers):
+    found = {}
+    for i, (name, steps) in enumerate(samplers.items()):
+        m = mc.MCMC(model(), marginal_moves=False)
+        for step, settings in steps.items():
+            m.use_step_method(step, "z", **settings)
+        found[name] = mean_and_error(answer(sampled(m, seed=42 + i, quiet=True, thin=4)))
+    for one, other in combinations(found, 2):
+        away = np.abs(found[one][0] - found[other][0])
+        allowed = SIGMAS * np.hypot(found[one][1], found[other][1]) + 1e-3
+        assert (away <= allowed).all(), f"{one} and {other} differ: {(away / allowed).round(2)}"
