@@ -37,6 +37,7 @@ def cluster(quick: bool) -> Iterator[Row]:
         _write(path, n, D, K)
         yield from _beside_threads(path, n, 5 if quick else 15)
         yield from _model_checked(path, n)
+    yield from _workers_of_their_own()
     yield from _chains(10_000 if quick else 1_000_000)
     yield from _pieces()
 
@@ -137,6 +138,23 @@ def _model_checked(path: Path, n: int) -> Iterator[Row]:
         yield row(f"{what}: measured / model", n, K, seconds / expected, "ratio")
 
 
+def _workers_of_their_own() -> Iterator[Row]:
+    """Workers as if each had a core, which are here told to wait for as long as one would go over its rows."""
+    rows, a_row = 10**7, 150e-9
+    rounds, found = {}, {}
+    for n_workers in (1, 2, 4, 8):
+        with workers(n_workers) as client:
+            rounds[n_workers] = _round(client)
+            client.run(_late, rows * a_row / n_workers)
+            found[n_workers] = _round(client, LOOKS)
+    slope = (rounds[8] - rounds[1]) / 7
+    cost = Cost(a_row, rounds[1] - slope, slope)
+    for n_workers, seconds in found.items():
+        yield row(f"messages of an iteration, {n_workers} workers", 0, 0, 1000 * rounds[n_workers], "ms")
+        ratio = seconds / cost.of(rows, n_workers, n_workers)
+        yield row(f"an iteration, {n_workers} workers that wait: measured / model", rows, K, ratio, "ratio")
+
+
 def _late(seconds: float) -> None:
     """Let every shard of this process answer late."""
     from mcmix.cluster.shard import Shard
@@ -151,7 +169,7 @@ def _late(seconds: float) -> None:
     Shard._draw = late  # type: ignore[method-assign]
 
 
-def _round(client: Any) -> float:
+def _round(client: Any, looks: int = 150) -> float:
     """Seconds of an iteration's messages: shards of a block each, which takes a worker some tenths of a millisecond."""
     n = BLOCK * len(client.nthreads())
     y = mc.Mixture("y", [0.5, 0.5], mc.Normal, mc.Normal("mu", [0, 4], 1.0, size=2), 1.0, value=_two(n), observed=True)
@@ -161,7 +179,7 @@ def _round(client: Any) -> float:
     chain = ShardedChain(shards, seeded_streams(np.random.SeedSequence(1), n_blocks(n)))
     parameters = np.concatenate([m._runners[0].chain.view(key) for key in p.told])
     times = []
-    for _ in range(150):
+    for _ in range(looks):
         before = time.perf_counter()
         chain.draw(parameters, 2)
         times.append(time.perf_counter() - before)
@@ -178,21 +196,25 @@ def _two(n: int) -> np.ndarray:
 
 def _chains(iterations: int) -> Iterator[Row]:
     """Four chains of a small model, two workers beside two threads, by turns."""
-    ratios, walls = [], []
+    ratios, walls, busy = [], [], []
     with workers(2) as client:
         samplers = [two_components(), two_components()]
         for m in samplers:
             m.sample(100, chains=4, seed=1, progress_bar=False, client=client)  # workers have compiled
         for _ in range(3):
-            seconds = []
+            seconds, cpu = [], []
             for m, given in zip(samplers, ({"cores": 2}, {"client": client}), strict=True):
+                before = _busy(client)
                 m.sample(iterations, thin=50, progress_bar=False, **given)
                 seconds.append(m.sampling_wall_seconds)
+                cpu.append(_busy(client) - before)
             ratios.append(seconds[1] / seconds[0])
+            busy.append(cpu[1] / cpu[0])
             walls.append(seconds[0])
     yield row("4 chains, two threads", 1000, 2, median(walls), "seconds")
     yield row("4 chains, two workers / two threads", 1000, 2, median(ratios), "wall ratio")
     yield row("4 chains, two workers / two threads, least", 1000, 2, min(ratios), "wall ratio")
+    yield row("4 chains, two workers / two threads, CPU", 1000, 2, median(busy), "CPU ratio")
 
 
 def _pieces() -> Iterator[Row]:
