@@ -15,7 +15,10 @@ TWO = {mc.SplitMerge: {"tries": 2}}
 sampled = ten_units.sampled
 
 
-@pytest.mark.parametrize("name", ten_units.PRIORS)
+SLOW_PRIOR = pytest.param("Pitman-Yor process", marks=pytest.mark.slow)  # names of 40 sticks are exchanged
+
+
+@pytest.mark.parametrize("name", [n if n != "Pitman-Yor process" else SLOW_PRIOR for n in ten_units.PRIORS])
 def test_all_partitions_of_ten_units(name):
     m = ten_units.run(name, 21, TWO)
     ten_units.assert_partitions(m, ten_units.exact(name))
