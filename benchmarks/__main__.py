@@ -13,6 +13,8 @@ from pathlib import Path
 from benchmarks import (
     beside_bayespy,
     beside_numpyro,
+    chains,
+    cluster,
     families,
     marginal,
     measure,
@@ -43,6 +45,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "bayespy": lambda: beside_bayespy.beside_bayespy(20_000 if quick else 200_000),
         "marginal": lambda: marginal.marginal(quick),
         "plane": lambda: plane.plane(quick),
+        "chains": lambda: chains.chains(quick),
         "numpyro": lambda: beside_numpyro.beside_numpyro(quick),
         "race": lambda: race.race(quick),
         "families": lambda: families.families(20_000 if quick else 100_000),
@@ -52,6 +55,7 @@ def suites(quick: bool) -> dict[str, Callable[[], Iterator[measure.Row]]]:
         "partitions": lambda: partitions.partitions(quick),
         "on_disk": lambda: on_disk.on_disk(quick),
         "threads": lambda: threads.threads(quick),
+        "cluster": lambda: cluster.cluster(quick),
         "starts": measure.starts,
         "memory": lambda: measure.memory(100_000 if quick else 1_000_000),
     }

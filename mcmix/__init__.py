@@ -21,6 +21,7 @@ from mcmix import errors
 from mcmix._version import __version__
 from mcmix.distributions.table import FAMILIES
 from mcmix.errors import (
+    ClusterError,
     ImproperPosterior,
     ImproperPosteriorWarning,
     McmixError,
@@ -207,8 +208,8 @@ def __dir__() -> list[str]:
 # without NormalMixture and MixtureModel: they need scikit-learn, which `from mcmix import *` must not
 __all__ = [
     "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical", "Cauchy",
-    "Censored", "Chi2", "ChiSquared", "CompletedDirichlet", "Container", "Covariates", "Deterministic", "Dirichlet",
-    "CollapsedLabels",
+    "Censored", "Chi2", "ChiSquared", "ClusterError", "CollapsedLabels", "CompletedDirichlet", "Container",
+    "Covariates", "Deterministic", "Dirichlet",
     "DiscreteMetropolis", "DiscreteUniform", "Distribution", "DrawFromPrior", "Exponential", "Gamma", "Geometric",
     "HalfCauchy",
     "HalfNormal", "HalfStudentT", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior",

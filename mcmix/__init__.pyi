@@ -35,6 +35,7 @@ from mcmix.api.resumed import load as load
 from mcmix.api.resumed import resume as resume
 from mcmix.api.sensitivity import sensitivity as sensitivity
 from mcmix.api.vb import VB as VB
+from mcmix.errors import ClusterError as ClusterError
 from mcmix.errors import ImproperPosterior as ImproperPosterior
 from mcmix.errors import ImproperPosteriorWarning as ImproperPosteriorWarning
 from mcmix.errors import McmixError as McmixError

@@ -93,6 +93,17 @@ class ImproperPosterior(McmixError, RuntimeError):
     """
 
 
+class ClusterError(McmixError, RuntimeError):
+    """A cluster that was lost while a run was on it: what was drawn is kept.
+
+    Examples
+    --------
+    >>> import mcmix as mc
+    >>> issubclass(mc.errors.ClusterError, mc.McmixError)
+    True
+    """
+
+
 class TraceError(McmixError):
     """A user's function did something that cannot be recorded symbolically (it still works, evaluated as written).
 

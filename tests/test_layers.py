@@ -26,6 +26,7 @@ LAYERS: dict[str, set[str]] = {
     "structure": {"nodes", "distributions", "kernels"},
     "steps": {"structure", "kernels", "distributions", "nodes"},
     "sampling": {"steps", "traces", "structure", "nodes", "distributions", "kernels"},
+    "cluster": {"sampling", "steps", "structure", "nodes", "distributions", "kernels"},
     "variational": {"sampling", "steps", "structure", "nodes", "distributions", "kernels"},
     "report": {"traces", "structure", "nodes", "distributions", "kernels"},
 }
@@ -42,8 +43,11 @@ HOMES = {
     "pandas": "report/frames.py",
     "matplotlib": "report/plots/",
     "zarr": "traces/disk",
+    "dask": "cluster/",
+    "distributed": "cluster/",
+    "cloudpickle": "cluster/",
 }
-HEAVY = ["arviz", "arviz_base", "xarray", "pandas", "matplotlib", "zarr"]
+HEAVY = ["arviz", "arviz_base", "xarray", "pandas", "matplotlib", "zarr", "dask", "distributed", "cloudpickle"]
 
 
 def trespasses(package: Path) -> list[str]:

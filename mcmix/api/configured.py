@@ -8,6 +8,7 @@ from typing import Any, Self
 from mcmix.api.alone import Alone
 from mcmix.api.arguments import checked_budget, checked_flag, checked_names
 from mcmix.api.posterior import Posterior
+from mcmix.cluster.elsewhere import Placed
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
@@ -63,6 +64,7 @@ class Configured(Posterior):
         self._marginal_moves = None if marginal_moves is None else checked_flag(marginal_moves, "marginal_moves")
         self._status: tuple[Any, ...] = ()
         self._runners: list[Runner] = []
+        self._placed: Placed | None = None  # on the cluster of the last call that had one
         self._before: Recording | None = None  # on some rows, so that others need no new recording
         if not self.model.stochastics:
             raise ModelError("the model has nothing to sample: every random node is observed")

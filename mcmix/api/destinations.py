@@ -16,6 +16,9 @@ from mcmix.api.diagnosis import facts_of
 from mcmix.api.export import Named, data_of, named
 from mcmix.api.followed import followed
 from mcmix.api.posterior_without_model import facts_to_text
+from mcmix.cluster.clients import Cluster
+from mcmix.cluster.elsewhere import Placed
+from mcmix.cluster.stretch import Build
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
 from mcmix.sampling import state
@@ -120,6 +123,8 @@ class Destination:
         Where the call begins.
     watch : Watch or None
         Looks at the draws meanwhile, for who wants to know.
+    placed : Placed or None
+        Who does the work, where that is not this process.
     """
 
     compiled: CompiledModel
@@ -128,6 +133,7 @@ class Destination:
     keeper: Keeper | None = None
     place: Place = field(default_factory=Place)
     watch: Watch | None = None
+    placed: Placed | None = None
 
     @property
     def goes_on(self) -> str:
@@ -135,6 +141,10 @@ class Destination:
         if self.keeper is None:
             return "sample() resumes from here, and calls='all' joins the draws of all calls"
         return f"mc.resume({str(self.keeper.folder.path)!r}, model) goes on from here"
+
+    def begun(self, runners: Sequence[Runner]) -> bool:
+        """Whether chains write here."""
+        return all(r.kept and r.kept[-1] is self.out for r in runners)
 
     def draws(self, runners: Sequence[Runner]) -> Draws | None:
         """What all chains have; None where that is nothing."""
@@ -161,15 +171,20 @@ def destination(
     seed: np.random.SeedSequence | None,
     length: Length,
     store: Store | None,
+    placed: Placed | None = None,
 ) -> Destination:
     """Where the draws of a call go, made ready."""
     compiled, n_chains = m.assembled, len(runners)
+    sharded = placed is not None and not placed.why_whole
+    own_budget = 0 if sharded else m.label_budget
     if store is None:
-        return Destination(compiled, buffers(compiled, n_chains, length.rows, m.label_budget), length)
-    _refuse_python(compiled)
+        return Destination(compiled, buffers(compiled, n_chains, length.rows, own_budget), length, placed=placed)
+    _refuse_python(compiled, "store=", "whose state can be written down")
     if store.labels not in (None, False):
         m.rows.refuse_weighted(f"store: labels={store.labels!r}")
-    budget, kept = _budget(store.labels, m.label_budget), _kept(store.labels)
+        if sharded:
+            raise ModelError(f"store: labels={store.labels!r} expected rows in this process, got shards of a cluster")
+    budget, kept = _budget(store.labels, own_budget), _kept(store.labels)
     out = _memory(compiled, n_chains, length, budget)
     told, kept = _named(m, out, kept, n_chains, seed)
     said = {
@@ -184,15 +199,49 @@ def destination(
         "facts": facts_to_text(facts_of(m, proposed=False)),
     }
     folder = Folder.made(store.path, *_arrays(told, said, kept), len(out.numbers[0]), store.overwrite)
-    return Destination(compiled, out, length, keeper_of(m, runners, out, length, folder, kept))
+    return Destination(compiled, out, length, keeper_of(m, runners, out, length, folder, kept), placed=placed)
 
 
-def _refuse_python(compiled: CompiledModel) -> None:
+def placed_on(m: Configured, client: Any) -> Placed | None:
+    """A call's work on the cluster of a client; None without one.
+
+    Shards stay where they are from call to call, as long as the client is the same.
+
+    Raises
+    ------
+    ModelError
+        If the client is none, or closed, or if steps keep something that no other process knows.
+    """
+    if client is None:
+        return None
+    cluster, compiled = Cluster(client), m.assembled
+    _refuse_python(compiled, "client=", "whose state can be sent")
+    if m._placed is None or not m._placed.serves(client, compiled):
+        m._placed = Placed(cluster, _build_of(m), compiled)
+    return m._placed
+
+
+def _build_of(m: Configured) -> Build:
+    """How another process makes the sampler's compiled model."""
+    said = _said_of_sampler(m)
+    return Build(
+        m.model,
+        said["trace"],
+        m._choices,
+        m._draw_from_prior,
+        m._tempering,
+        m._rows,
+        bool(m._marginal_moves),
+        said["lenient"],
+        state.signature(m.assembled, 1),
+    )
+
+
+def _refuse_python(compiled: CompiledModel, asked: str, why: str) -> None:
     in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
     if in_python:
         raise ModelError(
-            f"sample: store= expected compiled steps, whose state can be written down, got steps in Python for "
-            f"{', '.join(in_python)}"
+            f"sample: {asked} expected compiled steps, {why}, got steps in Python for {', '.join(in_python)}"
         )
 
 
@@ -207,15 +256,22 @@ def watch_of(m: Configured, to: Destination, file: Any, shown: bool) -> Watch | 
 
 
 def continued(
-    m: Configured, folder: Folder, length: Length, arrays: Mapping[str, np.ndarray], place: Place
+    m: Configured,
+    folder: Folder,
+    length: Length,
+    arrays: Mapping[str, np.ndarray],
+    place: Place,
+    placed: Placed | None = None,
 ) -> Destination:
     """Where the draws of a call go on going, from a checkpoint; its chains stand there."""
     call = folder.said["call"]
     kept = replace(_kept(call["labels"]), names=folder.said["names"])
     out = _memory_again(m.assembled, folder, kept)
+    if out.labels and placed is not None and not placed.why_whole:
+        raise ModelError(f"resume: {folder.path} keeps labels, and shards of a cluster do not; go on without client=")
     keeper = keeper_of(m, m._runners, out, length, folder, kept, place)
     keeper.go_on_from(arrays)
-    return Destination(m.assembled, out, length, keeper, place)
+    return Destination(m.assembled, out, length, keeper, place, placed=placed)
 
 
 def _said_of_call(
@@ -333,4 +389,4 @@ def _order(compiled: CompiledModel) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-__all__ = ["Destination", "Store", "continued", "destination", "store_from", "stored_draws", "watch_of"]
+__all__ = ["Destination", "Store", "continued", "destination", "placed_on", "store_from", "stored_draws", "watch_of"]

@@ -6,6 +6,7 @@ import logging
 import time
 import weakref
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from mcmix.api.arguments import at_least_one, checked_flag, checked_lengths
 from mcmix.api.destinations import Destination, store_from, watch_of
 from mcmix.api.posterior import Posterior
 from mcmix.api.started import Started
-from mcmix.errors import ModelError
+from mcmix.errors import ClusterError, ModelError
 from mcmix.kernels.crew import CREW
 from mcmix.nodes.model import Model
 from mcmix.sampling.checkpoints import Length
@@ -165,6 +166,7 @@ class MCMC(Started):
         store: Any = None,
         overwrite: bool = False,
         progress_file: Any = None,
+        client: Any = None,
         **unknown: Any,
     ) -> MCMC:
         """Sample from the posterior. Later calls resume the chains from their current state.
@@ -200,6 +202,11 @@ class MCMC(Started):
         progress_file : str or Path, optional
             A file to which a line of JSON is added each second: iterations done, draws, draws a second, seconds left,
             and the quantity with the fewest effective draws so far.
+        client : dask.distributed.Client, optional
+            Sample on the workers of a Dask cluster. Rows go there in shards and stay there, with their labels, where an
+            iteration goes over more than 262,144 of them and asks for counts and sums alone; else each chain is swept
+            there, half a second at a time. Draws are those without a cluster; labels in shards are not kept. Needs
+            ``pip install 'mcmix[cluster]'``.
         progress_bar : bool
             Show progress where there is a terminal or notebook.
         tune_interval : int
@@ -226,6 +233,8 @@ class MCMC(Started):
             If a scale collapses.
         ZeroProbability
             If no start or no component can explain the data.
+        ClusterError
+            If the cluster is lost; what was drawn is kept.
         KeyboardInterrupt
             If Ctrl-C comes before the first sweep; nothing of the call is then left.
 
@@ -242,7 +251,8 @@ class MCMC(Started):
             raise TypeError(
                 f"sample: unknown keyword {', '.join(map(repr, unknown))}; accepted: iter, burn, thin, "
                 "tune_interval, tune_throughout, save_interval, burn_till_tuned, stop_tuning_after, verbose, "
-                "progress_bar, chains, cores, seed, start, tempering, store, overwrite, progress_file"
+                "progress_bar, chains, cores, seed, start, tempering, store, overwrite, progress_file, "
+                "client"
             )
         length = Length(*checked_lengths(iter, burn, thin))
         cores = None if cores is None else at_least_one(cores, "cores")
@@ -257,7 +267,7 @@ class MCMC(Started):
                 "sample: store= expected a burn-in of a known length, got burn_till_tuned or tune_throughout"
             )
         with Alone(self, "sample") as held, CREW.at_most(cores):
-            begun = held.letting_through(lambda: self._begun(chains, seed, start, tempering, length, where))
+            begun = held.letting_through(lambda: self._begun(chains, seed, start, tempering, length, where, client))
             self._runners, self.seed_sequence, to = begun
             to.watch = held.letting_through(lambda: watch_of(self, to, progress_file, progress_bar and is_watched()))
             rows = self._draw(held, to, cores, tuning, bool(burn_till_tuned), progress_bar)
@@ -269,7 +279,12 @@ class MCMC(Started):
     ) -> int:
         """Advance the chains; returns how many draws of each there are."""
         with to:
-            self.interrupted = self._advance(to, cores, tuning, till_tuned, progress_bar)
+            try:
+                self.interrupted = self._advance(to, cores, tuning, till_tuned, progress_bar)
+            except ClusterError as error:
+                rows = self._keep(to) if to.begun(self._runners) else 0
+                error.add_note(f"kept {rows} draws of each of {len(self._runners)} chains; {to.goes_on}")
+                raise
             self.interrupted |= bool(held.noted)  # a signal that came when all was drawn
             rows = self._keep(to)
         if self.interrupted:
@@ -285,22 +300,25 @@ class MCMC(Started):
         length, place = to.length, to.place
         chains, of = len(self._runners), length.iterations
         LOG.info("%s: %d chains x %d iterations, %d of them burn-in", self.name, chains, of, length.burn)
+        elsewhere = nullcontext() if to.placed is None else to.placed.serving(self._runners)
+        cores = cores if to.placed is None or cores is not None else chains  # those that wait need no core
         try:
-            return run(
-                self._runners,
-                to.out,
-                length.iterations,
-                length.burn,
-                length.thin,
-                cores=cores,
-                tuning=tuning,
-                till_tuned=till_tuned,
-                progress_bar=progress_bar,
-                pauses=to.keeper,
-                done=place.done,
-                meetings=place.meetings,
-                watch=to.watch,
-            )
+            with elsewhere:
+                return run(
+                    self._runners,
+                    to.out,
+                    length.iterations,
+                    length.burn,
+                    length.thin,
+                    cores=cores,
+                    tuning=tuning,
+                    till_tuned=till_tuned,
+                    progress_bar=progress_bar,
+                    pauses=to.keeper,
+                    done=place.done,
+                    meetings=place.meetings,
+                    watch=to.watch,
+                )
         finally:
             self._release_nodes()
             self.sampling_wall_seconds = time.perf_counter() - before

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mcmix._version import __version__
 from mcmix.api.alone import Alone
 from mcmix.api.arguments import at_least_one, checked_flag
-from mcmix.api.destinations import continued, stored_draws, watch_of
+from mcmix.api.destinations import continued, placed_on, stored_draws, watch_of
 from mcmix.api.posterior import Posterior
 from mcmix.api.posterior_without_model import PosteriorWithoutModel
 from mcmix.errors import ModelError
@@ -87,7 +87,15 @@ def _told(found: Posterior, folder: Folder, draws: Any) -> Posterior:
     return found
 
 
-def resume(path: str | Path, model: Any, *, more: int = 0, cores: int | None = None, progress_bar: bool = True) -> MCMC:
+def resume(
+    path: str | Path,
+    model: Any,
+    *,
+    more: int = 0,
+    cores: int | None = None,
+    progress_bar: bool = True,
+    client: Any = None,
+) -> MCMC:
     """Go on with a call of ``sample(..., store=path)`` that was cut: its draws are, bit for bit, the unbroken call's.
 
     Whatever ended it: Ctrl-C, SIGTERM, a kill, a full disk, a crash. What was drawn after the chains' state was kept
@@ -105,6 +113,8 @@ def resume(path: str | Path, model: Any, *, more: int = 0, cores: int | None = N
         Threads at most.
     progress_bar : bool
         Show progress where there is a terminal or notebook.
+    client : dask.distributed.Client, optional
+        As for :meth:`MCMC.sample`, whether or not the call had one.
 
     Returns
     -------
@@ -133,12 +143,12 @@ def resume(path: str | Path, model: Any, *, more: int = 0, cores: int | None = N
     """
     folder = Folder.opened(path, to_append=True)
     try:
-        return _resumed(folder, model, more, cores, progress_bar)
+        return _resumed(folder, model, more, cores, progress_bar, client)
     finally:
         folder.close()
 
 
-def _resumed(folder: Folder, model: Any, more: int, cores: int | None, progress_bar: bool) -> MCMC:
+def _resumed(folder: Folder, model: Any, more: int, cores: int | None, progress_bar: bool, client: Any) -> MCMC:
     call, m = folder.said["call"], _sampler(model, folder)
     more = at_least_one(more, "more", "resume") if more else 0
     cores = None if cores is None else at_least_one(cores, "cores", "resume")
@@ -158,7 +168,8 @@ def _resumed(folder: Folder, model: Any, more: int, cores: int | None, progress_
         if place.done < length.iterations:
             folder.rewind(found[1])
             folder.note(call={**call, "iterations": length.iterations}, finished=False)
-        to = continued(m, folder, length, arrays, place)
+        placed = placed_on(m, client)
+        to = continued(m, folder, length, arrays, place, placed)
         to.watch = watch_of(m, to, None, progress_bar and is_watched())
         rows = m._draw(held, to, cores, Tuning(), False, progress_bar)
     m._say_last(rows, progress_bar)

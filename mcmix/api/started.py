@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcmix.api.arguments import at_least_one, checked_start, sequence_from
-from mcmix.api.destinations import Destination, Store, destination
+from mcmix.api.destinations import Destination, Store, destination, placed_on
 from mcmix.api.stored import Stored
+from mcmix.cluster.clients import Cluster
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
 from mcmix.nodes.distribution import Distribution
@@ -46,15 +47,19 @@ class Started(Stored):
         tempering: Any,
         length: Length,
         store: Store | None,
+        client: Any = None,
     ) -> Begun:
         """All that a call needs before its first sweep. Nothing here is the sampler's yet, so it may be interrupted."""
         before = self._tempering, self._assembled, self._marginal_moves
+        if client is not None:
+            Cluster(client)  # refused before anything is computed
         try:
             if tempering is not None:
                 self._temper(tempering)
             self._decide(length.iterations, length.burn, length.thin)
             runners, sequence = self._set_up(chains, seed, start)
-            return Begun(runners, sequence, destination(self, runners, sequence, length, store))
+            placed = placed_on(self, client)
+            return Begun(runners, sequence, destination(self, runners, sequence, length, store, placed))
         except BaseException:
             self._tempering, self._assembled, self._marginal_moves = before
             raise

@@ -30,7 +30,7 @@ class Stored(Configured):
         """What a copy takes along: the model, what was asked for, draws, and the chains' state without addresses."""
         held = super().__getstate__()
         del held["_status"], held["_runners"]
-        held["_before"] = None  # made anew where it is needed
+        held["_before"] = held["_placed"] = None  # made anew where it is needed
         held["deviances"] = [self._deviances.get(id(call)) for call in self._calls]
         held["chains"] = state.Saved.of(self._runners) if self._runners else None
         return held

@@ -77,22 +77,34 @@ def _relative(scratch, highest, first, m, k):
 
 @inline
 def _filter_two(scratch, begins, initial, a, filtered, totals, first, m):
-    """As `_filter` for two states, with everything in registers."""
-    a00, a01, a10, a11 = a[0], a[1], a[2], a[3]
-    f0, f1, bad = 1.0, 1.0, 0
+    """As `_filter` for two states, stretch by stretch of one sequence, with everything in registers."""
+    a00, a01, a10, a11, bad = a[0], a[1], a[2], a[3], 0
+    ones, twos = scratch[:m], scratch[TILE : TILE + m]
+    f0, f1 = 1.0, 1.0
     if first > 0:
         f0, f1 = filtered[2 * first - 2], filtered[2 * first - 1]
-    for i in range(m):
-        p0, p1 = f0 * a00 + f1 * a10, f0 * a01 + f1 * a11
-        if begins[first + i] != 0.0:
-            p0, p1 = initial[0], initial[1]
-        f0, f1 = p0 * scratch[i], p1 * scratch[TILE + i]
-        total = f0 + f1
-        totals[first + i] = total
-        if not total >= SMALL:
+    i = 0
+    while i < m:
+        end = i + 1
+        while end < m and begins[first + end] == 0.0:
+            end += 1
+        if begins[first + i] != 0.0:  # as if the unit before had told the first state's probabilities
+            f0, f1 = initial[0] * ones[i], initial[1] * twos[i]
+            total = f0 + f1
             bad += 0 if total > 0.0 else 1
-            f0, f1 = f0 / total, f1 / total
-        filtered[2 * (first + i)], filtered[2 * (first + i) + 1] = f0, f1
+            totals[first + i], filtered[2 * (first + i)], filtered[2 * (first + i) + 1] = total, f0, f1
+            i += 1
+        for t in range(i, end):
+            # densities are multiplied with the transitions first: two operations stand between two units
+            own0, own1 = ones[t], twos[t]
+            f0, f1 = f0 * (a00 * own0) + f1 * (a10 * own0), f0 * (a01 * own1) + f1 * (a11 * own1)
+            total = f0 + f1
+            totals[first + t] = total
+            if not total >= SMALL:
+                bad += 0 if total > 0.0 else 1
+                f0, f1 = f0 / total, f1 / total
+            filtered[2 * (first + t)], filtered[2 * (first + t) + 1] = f0, f1
+        i = end
     return bad
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from mcmix.kernels.accumulators import clear, collect, finish
-from mcmix.kernels.base import call, floats, helper, inline, step_of
+from mcmix.kernels.base import AddressedKernel, address_of, apart, call, floats, helper, inline, run, step_of
 from mcmix.kernels.base import words as states
 from mcmix.kernels.machine import TILE
 from mcmix.kernels.random import STREAM_WORDS, fill_uniforms
@@ -146,9 +148,37 @@ def count_labels(words, reals, stream):
     return 0
 
 
+def pass_by(streams, units, passes, space):
+    """Draw from the streams of units' blocks what so many hard passes draw without gaps, and forget it."""
+    out = floats(space, TILE)
+    for begin in range(0, units, BLOCK):
+        stream = states(streams + 8 * STREAM_WORDS * (begin // BLOCK), STREAM_WORDS)
+        end = min(begin + BLOCK, units)
+        for _ in range(passes):
+            for first in range(begin, end, TILE):
+                fill_uniforms(stream, out, min(TILE, end - first))
+    return 0
+
+
+_PASS_BY = AddressedKernel(pass_by, 4)
+
+
+def go_on(streams: np.ndarray, n_units: int, passes: int) -> None:
+    """Bring the streams of units' blocks to where they stand after so many passes that draw one label for each unit.
+
+    Parameters
+    ----------
+    streams : ndarray of uint64, shape (blocks, STREAM_WORDS)
+        Of these units' blocks; they are advanced.
+    n_units, passes : int
+    """
+    space = apart(TILE)
+    run(_PASS_BY.address, address_of(streams), n_units, passes, address_of(space))
+
+
 def n_blocks(n_units: int) -> int:
     """Number of blocks that units are cut into."""
     return (n_units + BLOCK - 1) // BLOCK
 
 
-__all__ = ["count_labels", "hard_pass", "n_blocks"]
+__all__ = ["count_labels", "go_on", "hard_pass", "n_blocks"]

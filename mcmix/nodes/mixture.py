@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,10 @@ from mcmix.nodes.normal_pairs import MeanAndPrecision
 from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.operators import Index
 from mcmix.nodes.stochastic import Stochastic
+
+# What data become that are not in memory, and are no object of ours either: each row answers with something that has
+# ``rows_for``, or None. :mod:`mcmix.structure.on_disk` knows some.
+LAZY: list[Callable[[Any], Any]] = []
 
 _Categorical = node_class(FAMILIES["Categorical"])
 
@@ -88,6 +92,7 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         raise TypeError(f"{name}: each distribution of the list has its own parameters; got more beside the list")
     common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
     rows = common.get("plates") if size is None else size
+    value = next((found for ask in LAZY if (found := ask(value)) is not None), value)
     few = _few_rows(name, labels, distribution, value, rows) if observed else None
     if few is not None:  # the number of rows is theirs
         value, size, rows = few.values, None, None

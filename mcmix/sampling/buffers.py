@@ -63,7 +63,7 @@ def buffers(
     """
     labels, budget = _labels_within(compiled, n_chains * n_rows, budget, only)
     rows = n_rows if held is None else held
-    found = {n: np.zeros((n_chains, rows, width), dtype) for n, (width, dtype) in labels.items()}
+    found = {n: room_for_labels(n, compiled, n_chains, rows) for n in labels}
     segments, moments = [], dict[Stochastic, np.ndarray]()
     for segment in compiled.segments:
         node = segment.key
@@ -74,6 +74,12 @@ def buffers(
             budget -= 8 * segment.size * n_chains * n_rows
         segments.append(segment)
     return Buffers(segments, _numbers(n_chains, rows, sum(s.size for s in segments)), found, moments)
+
+
+def room_for_labels(node: Stochastic, compiled: CompiledModel, n_chains: int, n_rows: int) -> np.ndarray:
+    """Where so many draws of a label vector go."""
+    dtype = np.uint8 if per_label_bytes(node, compiled) == 1 else np.uint16
+    return np.zeros((n_chains, n_rows, compiled.recording.leaves[node].size), dtype)
 
 
 def _labels_within(
@@ -155,4 +161,4 @@ def _moments(node: Stochastic, array: np.ndarray, chain: Chain, number: int) -> 
     return filled(driver.MOMENTS, source=chain.address(node), count=array.shape[2], means=means, squares=squares)
 
 
-__all__ = ["Buffers", "buffers", "bytes_of_a_draw", "point"]
+__all__ = ["Buffers", "buffers", "bytes_of_a_draw", "point", "room_for_labels"]

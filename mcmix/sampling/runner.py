@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,9 +21,18 @@ from mcmix.steps.forward import DrawFromPrior
 from mcmix.steps.plan import CompiledModel
 
 STRETCH = 0.05  # seconds that a chain runs before another gets its turn: chains stay abreast on few cores
+AWAY = 0.5  # the same in another process: long beside a message, short beside a run, at whose end workers wait
 FIRST_STRETCH = 16  # sweeps
 TUNED = (0.1, 0.7)  # acceptance rates of a tuned step: targets are 0.44 for one element, 0.23 for a block
 MOST_LOOKS = 100  # intervals after which a step that cannot be tuned is taken as it is
+
+
+class Away(Protocol):
+    """Who lets a chain sweep in another process."""
+
+    def sweep(self, r: Runner) -> float:
+        """Do the sweeps that its frame asks for, as if they had been done here; returns the seconds that they took."""
+        ...
 
 
 @dataclass
@@ -50,6 +59,8 @@ class Runner:
     pause: int = 0  # iterations left at which it waits for all, so that the run can be written down
     team: Team | None = None  # the threads of the last call
     swept_calls: list[Call] = field(default_factory=list)  # of the present call's sweeps
+    away: Away | None = None
+    tunes: bool = False  # whether its steps adapt now
 
     @property
     def told(self) -> Any:
@@ -68,6 +79,7 @@ class Runner:
 
     def tune(self, on: bool) -> None:
         """Switch adaptation on or off."""
+        self.tunes = on
         for call in self.calls:
             call.tune(on)
 
@@ -97,9 +109,7 @@ class Runner:
         self.told.sweeps = sweeps
         if self.waiting:  # burn-in begins after this stretch at the earliest: nothing is recorded in it
             self.told.burn = self.sweeps + sweeps + self.burn_left
-        before = time.perf_counter()
-        self.status = driver.run_frame(self.frame)
-        self.sampled_seconds += time.perf_counter() - before
+        self.sampled_seconds += self._sweep() if self.away is None else self.away.sweep(self)
         done = self.sweeps - done
         self.swept += done
         if not self.waiting:
@@ -109,11 +119,18 @@ class Runner:
             self.tuning.look(self)
             self.waiting = self.waiting and not self.tuning.settled
 
+    def _sweep(self) -> float:
+        """Do the sweeps that the frame asks for; returns the seconds that they took."""
+        before = time.perf_counter()
+        self.status = driver.run_frame(self.frame)
+        return time.perf_counter() - before
+
     def _stretch(self) -> int:
-        """Sweeps that take about STRETCH seconds; what a stretch is changes no draw."""
+        """Sweeps that take about so many seconds as chains take turns for; what a stretch is changes no draw."""
         if self.swept == 0:
             return FIRST_STRETCH
-        return max(1, int(STRETCH * self.swept / max(self.sampled_seconds, 1e-9)))
+        seconds = STRETCH if self.away is None else AWAY
+        return max(1, int(seconds * self.swept / max(self.sampled_seconds, 1e-9)))
 
 
 @dataclass
@@ -182,4 +199,4 @@ def _called(c: Call) -> np.ndarray:
     return filled(driver.CALL, kernel=c.kernel, words=address_of(c.words), reals=address_of(c.reals))
 
 
-__all__ = ["Runner", "Tuning", "tell_calls"]
+__all__ = ["Away", "Runner", "Tuning", "tell_calls"]

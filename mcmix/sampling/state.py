@@ -116,19 +116,34 @@ class Saved:
         return found
 
     def _put(self, i: int, r: Runner, stream: Any) -> None:
+        self._numbers(i, r, stream)
+        for step in r.compiled.steps:
+            step.resume(r.chain)
+
+    def _numbers(self, i: int, r: Runner, stream: Any) -> None:
         r.chain.memory[:] = self.arrays[f"memory {i}"]
         for level, chain in enumerate(r.hotter):
             chain.memory[:] = self.arrays[f"level {i} {level}"]
         r.chain.rng.bit_generator.state = stream
         r.told.sweep = int(self.arrays[f"sweeps {i}"])
-        at = 0
-        for call in r.calls:
-            call.reals[:] = self.arrays[f"learned {i}"][at : at + call.reals.size]
-            at += call.reals.size
+        learn(r, self.arrays[f"learned {i}"])
         for j, streams in enumerate(_row_states(r)):
             streams[...] = self.arrays[f"rows {i} {j}"]
-        for step in r.compiled.steps:
-            step.resume(r.chain)
+
+    def move(self, r: Runner) -> None:
+        """Put one chain, whose state this alone is, where it has come in another process meanwhile.
+
+        What its steps are bound to stays: that is settled where chains start, and when they are restored.
+        """
+        self._numbers(0, r, self._stream(0))
+
+
+def learn(r: Runner, numbers: np.ndarray) -> None:
+    """Give a chain's steps what they learned, one after another."""
+    at = 0
+    for call in r.calls:
+        call.reals[:] = numbers[at : at + call.reals.size]
+        at += call.reals.size
 
 
 def read(compiled: CompiledModel, path: Path) -> Saved:

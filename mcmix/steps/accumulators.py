@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from mcmix.kernels import accumulators as kernels
 from mcmix.steps.layout import Layout
 from mcmix.structure.accumulator import Accumulator, Kernels, Memory
-from mcmix.structure.cells import Cells
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 
 UNITS = Kernels(kernels.count_units, kernels.expect_units)
@@ -24,14 +23,33 @@ MOMENTS = Kernels(kernels.add_moments, kernels.expect_moments)
 PRODUCTS = Kernels(kernels.add_products, kernels.expect_products, kernels.mirror_products)
 
 
-def places_of(s: SeparableFactor, cells: Cells) -> dict[Hashable, int]:
-    """Where a factor's counts and sums go, by key, and how many doubles each takes."""
-    node, size, width = s.factor, cells.size, cells.width
-    found: dict[Hashable, int] = {("count", node): size}
+class InCells(Protocol):
+    """What counts and sums are kept for: :class:`mcmix.structure.cells.Cells`, or what says the same of them."""
+
+    @property
+    def size(self) -> int:
+        """How many cells."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Numbers in an entry of a column."""
+        ...
+
+    @property
+    def squares(self) -> Sequence[bool]:
+        """Which columns are squared, too."""
+        ...
+
+
+def places_of(rows: Hashable, cells: InCells) -> dict[Hashable, int]:
+    """Where counts and sums of rows go, by key, and how many doubles each takes."""
+    size, width = cells.size, cells.width
+    found: dict[Hashable, int] = {("count", rows): size}
     for j, squared in enumerate(cells.squares):
-        found["sum", node, j] = size * width
+        found["sum", rows, j] = size * width
         if squared:
-            found["square", node, j] = size * width * width
+            found["square", rows, j] = size * width * width
     return found
 
 
@@ -60,7 +78,7 @@ class Sums:
     def parts(self) -> dict[Hashable, dict[Hashable, int]]:
         """Stretches by key, one for each accumulator, and the parts of each with their doubles, in order."""
         found: dict[Hashable, dict[Hashable, int]] = {stretch_of(self.units): {self.units: self.label.n_labels}}
-        found |= {stretch_of(s.factor): places_of(s, s.cells) for s in self.factors if s.cells is not None}
+        found |= {stretch_of(s.factor): places_of(s.factor, s.cells) for s in self.factors if s.cells is not None}
         return found | {stretch_of(one): one.places() for one in self.others}
 
     def place(self, layout: Layout) -> None:
@@ -121,4 +139,6 @@ def stretch_of(what: Any) -> Hashable:
     return "stretch", what
 
 
-__all__ = ["MOMENTS", "PRODUCTS", "UNITS", "Accumulator", "Kernels", "Memory", "Sums", "places_of", "stretch_of"]
+__all__ = [
+    "MOMENTS", "PRODUCTS", "UNITS", "Accumulator", "InCells", "Kernels", "Memory", "Sums", "places_of", "stretch_of",
+]  # fmt: skip

@@ -56,6 +56,7 @@ class Chain:
         self.planned = 0  # sweeps after burn-in of the present call
         self.changed: dict[Any, bool] = {}
         self._row_streams: dict[Any, np.ndarray] = {}
+        self.away: list[Callable[[], None]] = []  # bring streams home that are drawn from in other processes
         if POWER_KEY in layout.places:
             self.view(POWER_KEY)[:] = 1.0
 
@@ -109,6 +110,8 @@ class Chain:
 
     def row_states(self) -> list[np.ndarray]:
         """The states of all row streams, to read and write."""
+        for bring_home in self.away:
+            bring_home()
         return list(self._row_streams.values())
 
     def bound(self, program: Program) -> BoundProgram:
@@ -136,6 +139,7 @@ class Call:
     tuned: bool = False
     reads_labels: bool = False  # as they were drawn last, with parameters that have not moved since
     by_counts: Call | None = None  # what stands for it where nobody asks which row has which label
+    parts: Any = None  # :class:`mcmix.steps.parts.InParts` that it shares the rows out to
 
     def tune(self, on: bool) -> None:
         """Switch adaptation on or off, where there is any."""

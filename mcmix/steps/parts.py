@@ -1,14 +1,16 @@
-"""A pass in parts: stretches of the rows with sums of their own, done by several threads and merged in order.
+"""A pass in parts: stretches of the rows with sums of their own, done by several threads and merged in a fixed order.
 
-How rows are cut depends on their number alone, and each block of rows has its own random stream, so neither labels nor
-sums depend on who does a part, or when. What a thread needs is a :class:`Hand`: it is told what parameters the rows
-look at, runs the kernels of the pass over one part, and hands back counts and sums.
+How rows are cut depends on their number alone, each block of rows has its own random stream, and sums are merged as a
+tree over the parts' numbers, so neither labels nor sums depend on who does a part, when, or on which machine. What a
+thread needs is a :class:`Hand`: it is told what parameters the rows look at, runs the kernels of the pass over one
+part, and hands back counts and sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -25,16 +27,59 @@ UNDIVIDED = 2 * PART  # rows up to which a pass is one part
 KERNELS: dict[int, AddressedKernel] = {tiles.DRAW: hard_pass, tiles.COUNT: count_labels, tiles.WEIGH: soft_pass}
 
 _FIELDS = tiles.PASS.names or ()
-_BEGIN, _UNITS, _UNIT_LOGS, _COLLECT, _PARTS = map(_FIELDS.index, ("begin", "units", "unit_logs", "collect", "parts"))
+_BEGIN, _UNITS, _UNIT_LOGS, _COLLECT, _LABELS = map(_FIELDS.index, ("begin", "units", "unit_logs", "collect", "labels"))
 _NOTHING = np.zeros(0)
 _ASKED = list(
     map(_FIELDS.index, ("unit_logs", "memberships", "collect", "every", "labels"))
 )  # what differs from call to call
 
+Node = tuple[int, int, np.ndarray]  # of the tree of sums: its level, its place there, what its parts add up to
+
+
+def asked_of_a_draw(labels: int) -> np.ndarray:
+    """What is asked of rows whose labels are drawn, so many of them in question, in the place of a chain's record."""
+    asked = {"unit_logs": 0, "memberships": 0, "collect": 1, "every": 0, "labels": labels}
+    return np.array([asked[_FIELDS[i]] for i in _ASKED], dtype=np.int64)
+
 
 def n_parts(n_units: int) -> int:
     """Parts that so many units are cut into."""
     return 1 if n_units <= UNDIVIDED else -(-n_units // PART)
+
+
+def merged(nodes: Iterable[Node], n: int) -> list[Node]:
+    """Sums of parts merged as far as they go, in an order that the number of all parts fixes.
+
+    Part i is node i of level 0; nodes 2i and 2i + 1 of a level are added to node i of the next, and one without a
+    neighbour becomes that node itself. Whoever holds a run of parts hands on the few nodes that cover it, at most twice
+    the levels of the tree; of all parts one is left, the same to the last bit however they were shared out.
+
+    Parameters
+    ----------
+    nodes : iterable of (level, place, sums)
+        In any order.
+    n : int
+        Parts of all rows.
+
+    Examples
+    --------
+    >>> parts = [(0, i, np.array([float(i)])) for i in range(5)]
+    >>> [(level, place) for level, place, _ in merged(parts[1:], 5)]
+    [(0, 1), (1, 1), (2, 1)]
+    >>> merged(parts, 5)
+    [(3, 0, array([10.]))]
+    """
+    waiting: dict[tuple[int, int], np.ndarray] = {}
+    for level, place, sums in nodes:
+        while n > 1 << level:
+            if (place ^ 1) << level < n:  # it has a neighbour
+                other = waiting.pop((level, place ^ 1), None)
+                if other is None:
+                    break
+                sums = sums + other if place % 2 == 0 else other + sums
+            level, place = level + 1, place // 2
+        waiting[level, place] = sums
+    return [(*key, waiting[key]) for key in sorted(waiting)]
 
 
 class Hand:
@@ -81,6 +126,69 @@ class Hand:
             return status, float(self._logs[: end - first].sum())
 
 
+class Parts:
+    """Rows in parts, gone over by the threads that there are.
+
+    Parameters
+    ----------
+    n_units, size : int
+        Of all rows here, and of a part.
+    width : int
+        Doubles of the sums of a part.
+    hand : callable
+        Makes another :class:`Hand`.
+
+    Attributes
+    ----------
+    found : ndarray, shape (parts, width)
+        Sums of each part, after a pass that collects.
+    statuses : list of int
+        Of the parts.
+    totals : ndarray, shape (parts,), or None
+        Where sums of log densities go.
+    """
+
+    def __init__(self, n_units: int, size: int, width: int, hand: Callable[[], Hand]):
+        self.n_units, self.size = n_units, size
+        self._hand, self._hands = hand, list[Hand]()
+        self.found = np.zeros((-(-n_units // size), width))
+        self.statuses = [0] * len(self.found)
+        self.totals: np.ndarray | None = None
+
+    def go_over(self, kind: int, parameters: np.ndarray, asked: np.ndarray) -> int:
+        """All parts; the status of the first that failed."""
+        n = min(CREW.spare + 1, len(self.found))
+        self._hands += [self._hand() for _ in range(n - len(self._hands))]
+        for hand in self._hands[:n]:
+            hand.hear(parameters, asked)
+        self.statuses = [0] * len(self.found)
+        CREW.share_out(len(self.found), [partial(self._part, hand, kind) for hand in self._hands[:n]])
+        return next((s for s in self.statuses if s != 0), 0)
+
+    def _part(self, hand: Hand, kind: int, number: int) -> None:
+        if any(self.statuses):  # parts are begun in their order: the first that fails is the same, whoever does them
+            return
+        first, sums = number * self.size, self.found[number]
+        end = min(first + self.size, self.n_units)
+        if self.totals is None:
+            self.statuses[number] = hand.run(kind, first, end, sums)
+        else:
+            self.statuses[number], self.totals[number] = hand.total(kind, first, end, sums)
+
+    def nodes(self, first: int, n: int) -> list[Node]:
+        """What these parts have found, the first of which is number `first` of n, merged as far as that goes."""
+        found = merged(((0, first + i, sums) for i, sums in enumerate(self.found)), n)
+        return [(level, place, sums.copy()) for level, place, sums in found]  # the next pass writes over a part's own
+
+
+class Elsewhere(Protocol):
+    """Who draws the labels of the rows in the place of threads of this process."""
+
+    def draw(self, parameters: np.ndarray, labels: int) -> tuple[int, np.ndarray]:
+        """Draw all labels under so many components; returns the status, and counts and sums of all rows."""
+        ...
+
+
 class InParts:
     """The parts of a pass over one chain's memory, as its kernels call them.
 
@@ -89,31 +197,32 @@ class InParts:
     record : ndarray
         That of the whole pass: it says what is asked.
     memory : Chain
-    n_units : int
     told, sums : sequence of keys
         Places of what the rows look at, and of what a pass adds up.
-    hand : callable
-        Makes another :class:`Hand`.
+    parts : callable
+        Makes the :class:`Parts` of sums of so many doubles.
     last : sequence of (address of a kernel, of what it is told)
         What is to be called once all labels are there and all sums are merged.
+
+    Attributes
+    ----------
+    elsewhere : Elsewhere or None
+        Draws labels instead, as long as it is there.
     """
 
     def __init__(
         self,
         record: np.ndarray,
         memory: Chain,
-        n_units: int,
         told: Sequence[Hashable],
         sums: Sequence[Hashable],
-        hand: Callable[[], Hand],
+        parts: Callable[[int], Parts],
         last: Sequence[tuple[int, int]] = (),
     ):
-        self._record, self._memory, self._n_units = record, memory, n_units
+        self._record, self._memory, self._last = record, memory, last
         self._told, self._sums = [memory.view(k) for k in told], [memory.view(k) for k in sums]
-        self._hand, self._hands, self._last = hand, list[Hand](), last
-        self._found = np.zeros((n_parts(n_units), sum(view.size for view in self._sums)))
-        self._status = [0] * len(self._found)
-        self.totals: np.ndarray | None = None  # where sums of log densities go, one for each part
+        self.parts = parts(sum(view.size for view in self._sums))
+        self.elsewhere: Elsewhere | None = None
         self._kept, self.address = python_callback(self._answer, 3)
 
     def _answer(self, kind: int, unused: int, unused_too: int) -> int:
@@ -127,32 +236,19 @@ class InParts:
             return PYTHON_FAILED
 
     def _all(self, kind: int) -> int:
-        """All parts; the status of the first that failed."""
-        n = min(CREW.spare + 1, len(self._found))
-        self._hands += [self._hand() for _ in range(n - len(self._hands))]
-        parameters, asked = np.concatenate([_NOTHING, *self._told]), self._record[_ASKED]
-        for hand in self._hands[:n]:
-            hand.hear(parameters, asked)
-        self._status = [0] * len(self._found)
-        CREW.share_out(len(self._found), [partial(self._part, hand, kind) for hand in self._hands[:n]])
-        status = next((s for s in self._status if s != 0), 0)
-        return status if status != 0 or not self._record[_COLLECT] else self._merged()
+        """All parts, here or elsewhere; the status of the first that failed."""
+        parameters = np.concatenate([_NOTHING, *self._told])
+        if self.elsewhere is not None and kind == tiles.DRAW:
+            status, total = self.elsewhere.draw(parameters, int(self._record[_LABELS]))
+            return status if status != 0 else self._take(total)
+        status = self.parts.go_over(kind, parameters, self._record[_ASKED])
+        if status != 0 or not self._record[_COLLECT]:
+            return status
+        ((_, _, total),) = self.parts.nodes(0, len(self.parts.found))
+        return self._take(total)
 
-    def _part(self, hand: Hand, kind: int, number: int) -> None:
-        if any(self._status):  # parts are begun in their order: the first that fails is the same, whoever does them
-            return
-        first, sums = number * PART, self._found[number]
-        end = min(first + PART, self._n_units)
-        if self.totals is None:
-            self._status[number] = hand.run(kind, first, end, sums)
-        else:
-            self._status[number], self.totals[number] = hand.total(kind, first, end, sums)
-
-    def _merged(self) -> int:
-        """Add up what the parts have found, in their order; then what comes last."""
-        total = self._found[0].copy()
-        for part in self._found[1:]:
-            total += part
+    def _take(self, total: np.ndarray) -> int:
+        """Put merged sums where the chain has them; then what comes last."""
         at = 0
         for view in self._sums:
             view[:] = total[at : at + view.size]
@@ -160,4 +256,4 @@ class InParts:
         return next((status for kernel, told in self._last if (status := run(kernel, told, 0, 0, 0)) != 0), 0)
 
 
-__all__ = ["PART", "UNDIVIDED", "Hand", "InParts", "n_parts"]
+__all__ = ["PART", "UNDIVIDED", "Elsewhere", "Hand", "InParts", "Node", "Parts", "asked_of_a_draw", "merged", "n_parts"]

@@ -17,12 +17,12 @@ from mcmix.kernels.machine import MACHINE
 from mcmix.kernels.records import made, partly, seen, table
 from mcmix.kernels.soft import soft_pass
 from mcmix.nodes.numbers import shared_doubles
+from mcmix.steps import parts
 from mcmix.steps.accumulators import UNITS, Accumulator, Sums
 from mcmix.steps.all_rows import AllRows
 from mcmix.steps.base import Call, Chain, Plan, Step
-from mcmix.steps.from_disk import Window
 from mcmix.steps.gaps import GapLayout
-from mcmix.steps.parts import Hand, InParts, n_parts
+from mcmix.steps.parts import Hand, InParts, Parts, n_parts
 from mcmix.steps.row_factors import ColumnSums, RowFactor
 from mcmix.steps.rows_by_label import OrderedRows, ValueCounts
 from mcmix.structure.by_component import FewValues, RowsByLabel, few_values_of, under_values
@@ -135,7 +135,7 @@ class BoundPass:
 
     def call(self, step: Step) -> Call:
         """Drawing all labels, as a call of a sweep."""
-        return Call(kernels.hard_pass.address, self.record, self._reals, step)
+        return Call(kernels.hard_pass.address, self.record, self._reals, step, parts=self._parts)
 
     def counting(self, weights: np.ndarray, step: Step) -> Call:
         """Drawing how many of equal rows get which label, as a call of a sweep; weights: how many rows a value has."""
@@ -195,7 +195,7 @@ class BoundPass:
         """
         self.record[_UNIT_LOGS], self.record[_SHARES], self.record[_COLLECT] = address_of(logs), 0, True
         if self._parts is not None:
-            self._parts.totals = logs
+            self._parts.parts.totals = logs
         return self.record
 
     def divide(self, parts: InParts) -> None:
@@ -342,18 +342,19 @@ class Pass:
             "out": chain.address(self.label.node),
             "streams": address_of(chain.row_streams(self.label.node, self.number, self.data.n_units)),
         }
-        found = self.bound_over(chain, self.others, None, prelude=prelude, prelude_length=length, **labels)
+        found = self.bound_over(chain, self.others, prelude=prelude, prelude_length=length, **labels)
         if self.n_parts > 1:
             rest = [one for one in self.others if not one.places()]
+            last = [(one.kernels.finish.address, self._kept_by(chain, one)) for one in rest if one.kernels.finish]
+            sums, n = list(self.sums.parts()), self.data.n_units
             found.divide(
                 InParts(
                     found.record,
                     chain,
-                    self.data.n_units,
                     self.told,
-                    list(self.sums.parts()),
-                    lambda: self._hand(chain, labels),
-                    [(one.kernels.finish.address, self._kept_by(chain, one)) for one in rest if one.kernels.finish],
+                    sums,
+                    lambda width: Parts(n, parts.PART, width, lambda: self._hand(chain, labels)),
+                    last,
                 )
             )
         chain.kept.append(found)
@@ -363,14 +364,12 @@ class Pass:
         """What a thread goes over parts of the rows with; labels stay where the chain has them."""
         own = Chain(chain.layout, streams.nobody(), chain)
         adding = [one for one in self.others if one.places()]  # the others look at all labels at once
-        return Hand(self.bound_over(own, adding, None, **labels).record, own, self.told, list(self.sums.parts()))
+        return Hand(self.bound_over(own, adding, **labels).record, own, self.told, list(self.sums.parts()))
 
-    def bound_over(
-        self, memory: Chain, others: Sequence[Accumulator], window: Window | None = None, **fields: int
-    ) -> BoundPass:
-        """All that is told of rows, parameters and sums in one memory; rows are the model's, or those in a window."""
+    def bound_over(self, memory: Chain, others: Sequence[Accumulator], **fields: int) -> BoundPass:
+        """All that is told of rows, parameters and sums in one memory."""
         hot = self.block.tempered  # the kernel takes these first
-        factors = [self._factor(s, memory, window) for s in [*hot, *(s for s in self.block.factors if s not in hot)]]
+        factors = [self._factor(s, memory) for s in [*hot, *(s for s in self.block.factors if s not in hot)]]
         found = BoundPass.made(
             factors,
             self.sums.stretch(memory, self.sums.units),
@@ -404,30 +403,34 @@ class Pass:
         kernels = {name: k.address for name in ("ahead", "draw", "expect") if (k := getattr(found, name)) is not None}
         return kernels | ({} if told is None else {"distribution": address_of(told)})
 
-    def _factor(self, s: SeparableFactor, chain: Chain, window: Window | None) -> RowFactor:
+    def _factor(self, s: SeparableFactor, chain: Chain) -> RowFactor:
         """What one factor weighs and adds, in one chain's memory."""
-        found = self._weighed(s, chain, window).of_units(s.units, self.data.n_units)
+        found = self._weighed(s, chain).of_units(s.units, self.data.n_units)
         if s.cells is not None:
-            self._collected(found, s, s.cells, chain, window)
+            self._collected(found, s, s.cells, chain)
         chain.kept += found.kept
         return found
 
-    def _weighed(self, s: SeparableFactor, chain: Chain, window: Window | None) -> RowFactor:
+    def _weighed(self, s: SeparableFactor, chain: Chain) -> RowFactor:
         tables = self.tables[s]
         if tables is None:
             bound = chain.bound(self.programs[s])
             found = RowFactor().by_program(bound.named, chain.address(("component", self)), bound.answer)
             return self._over_values(found, s, chain)
         if s.rows.op == "events":
-            return self._vectors(s, tables, chain, window)
-        of_each = (self.label.n_labels,)
-        steps = [t.size > 1 or t.shape == of_each for t in tables]
-        parameters = [(chain.address(("table", self, s, i)), int(step)) for i, step in enumerate(steps)]
+            return self._vectors(s, tables, chain)
+        parameters = [(chain.address(("table", self, s, i)), step) for i, step in enumerate(self.steps_of(s, tables))]
         density = s.rows.extra.density.address
         if self._few(s) is not None:
             return self._over_values(RowFactor().by_density(density, 0, parameters), s, chain)
-        x = self._column(self.data.values(s), chain) if window is None else address_of(window.values)
-        return RowFactor().by_density(density, x, parameters)
+        return RowFactor().by_density(density, self._column(self.data.values(s), chain), parameters)
+
+    def steps_of(self, s: SeparableFactor, tables: Sequence[Expression]) -> list[int]:
+        """Doubles from a component's entry of each table to the next one's."""
+        if s.rows.op == "events":
+            d = self.centred[s][0].shape[0]
+            return [size if t.size > size else 0 for t, size in zip(tables, (d, d * d), strict=True)]
+        return [int(t.size > 1 or t.shape == (self.label.n_labels,)) for t in tables]
 
     def _few(self, s: SeparableFactor) -> FewValues | None:
         """The rows' distinct values, where log densities are looked up."""
@@ -439,13 +442,10 @@ class Pass:
             return found
         return found.over_values(few.values, few.numbers, chain.address(("values", self, s)))
 
-    def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain, window: Window | None) -> RowFactor:
+    def _vectors(self, s: SeparableFactor, tables: list[Expression], chain: Chain) -> RowFactor:
         """Rows of vectors: data column by column about a shift, means, matrices, room for the whitened ones."""
         columns, shift = self.centred[s]
-        columns = columns if window is None else window.values
-        d = len(columns)
-        steps = [size if t.size > size else 0 for t, size in zip(tables, (d, d * d), strict=True)]
-        parameters = [(chain.address(("table", self, s, i)), step) for i, step in enumerate(steps)]
+        parameters = [(chain.address(("table", self, s, i)), step) for i, step in enumerate(self.steps_of(s, tables))]
         whitened = chain.address(("whitened", self, s))
         found = RowFactor().by_vectors(s.rows.extra.vectors, columns, shift, parameters, whitened)
         if s.gaps is not None:
@@ -464,16 +464,14 @@ class Pass:
         chain.kept.append(array)
         return address_of(array)
 
-    def _collected(
-        self, found: RowFactor, s: SeparableFactor, cells: Cells, chain: Chain, window: Window | None
-    ) -> None:
+    def _collected(self, found: RowFactor, s: SeparableFactor, cells: Cells, chain: Chain) -> None:
         """Where counts and sums go, and how a row's cell is found."""
         node = s.factor
         vectors = cells.width > 1 or s.rows.op == "events"  # one column, whose sums of squares are products
         if vectors:
             columns = [ColumnSums(chain.view(("sum", node, 0)), chain.view(("square", node, 0)))]
         else:
-            columns = self._columns(s, cells, chain, self.data.columns(s) if window is None else window.columns)
+            columns = self._columns(s, cells, chain)
         found.collects(chain.view(("count", node)), columns, cells.strides[self.label], self.sums.stretch(chain, node))
         if cells.groups is not None and not vectors:
             found.in_groups(cells.groups)
@@ -481,9 +479,7 @@ class Pass:
             if other is not self.label and not vectors:
                 found.beside(chain.address(other.node), stride, other.lowest)
 
-    def _columns(
-        self, s: SeparableFactor, cells: Cells, chain: Chain, columns: Sequence[np.ndarray]
-    ) -> list[ColumnSums]:
+    def _columns(self, s: SeparableFactor, cells: Cells, chain: Chain) -> list[ColumnSums]:
         node, shifts = s.factor, chain.view(("shifts", s.factor))
         shifts[: len(cells.columns)] = [shift.value for shift in cells.sums.shifts]
         return [
@@ -493,7 +489,7 @@ class Pass:
                 column,
                 shifts[j : j + 1],
             )
-            for j, column in enumerate(columns)
+            for j, column in enumerate(self.data.columns(s))
         ]
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from mcmix.distributions.family import Family
 from mcmix.errors import ModelError
+from mcmix.nodes.mixture import LAZY
 from mcmix.structure import streamed as streaming
-from mcmix.structure.row_sources import Source, source_of
+from mcmix.structure.row_sources import Source, is_lazy, source_of
 from mcmix.structure.weighted_rows import WeightedRows
 
 BLOCK = 2**21  # rows that are in memory at a time
@@ -31,7 +32,8 @@ class OnDisk:
     ----------
     source : path, or array-like
         An ``.npy`` file; a Parquet or Arrow file, or a folder of these (with pyarrow); a ``pyarrow.dataset``; or
-        anything with a shape and a type that gives rows when sliced: a Zarr array, an HDF5 dataset, a memory map.
+        anything with a shape and a type that gives rows when sliced: a Zarr array, an HDF5 dataset, a memory map, a
+        Dask array (which may also be the ``value=`` of a mixture as it is).
     column : str or sequence of str, optional
         Of a table: one column, or several, which are the entries of vectors.
     weighted : bool, optional
@@ -88,8 +90,13 @@ class OnDisk:
     def __repr__(self) -> str:
         return f"<OnDisk {self.source} ({' x '.join(map(str, self.shape))}) {self.dtype}>"
 
-    def blocks(self, rows: int = BLOCK) -> Iterator[np.ndarray]:
-        """All rows in their order, so many at a time, read when they are asked for.
+    @property
+    def lazy(self) -> Any:
+        """The Dask array that the rows are in; None where they are in something else."""
+        return self._source.lazy
+
+    def blocks(self, rows: int = BLOCK, first: int = 0, end: int | None = None) -> Iterator[np.ndarray]:
+        """All rows in their order, so many at a time, read when they are asked for; or those from `first` to `end`.
 
         Raises
         ------
@@ -99,7 +106,7 @@ class OnDisk:
         if not (isinstance(rows, (int, np.integer)) and rows >= 1):
             raise ModelError(f"{self.source}: blocks expected a whole number of rows of at least 1, got {rows!r}")
         self.refuse_changed()
-        return self._source.blocks(int(rows))
+        return self._source.blocks(int(rows), first, len(self) if end is None else end)
 
     def some(self, rows: int) -> np.ndarray:
         """About so many rows from all over the file."""
@@ -162,5 +169,7 @@ class OnDisk:
         some = np.ascontiguousarray(self.some(STAND_INS), dtype=float)
         return WeightedRows(some, np.full(len(some), len(self) / len(some)), False, self)
 
+
+LAZY.append(lambda value: OnDisk(value) if is_lazy(value) else None)
 
 __all__ = ["BLOCK", "OnDisk"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +16,10 @@ from mcmix.errors import ModelError
 
 TABLES = {".parquet": "parquet", ".arrow": "ipc", ".ipc": "ipc", ".feather": "ipc"}
 STRETCHES = 64  # of rows that are looked at before all are read
-_WHAT = "an .npy, .parquet or .arrow file, a folder of tables, a pyarrow dataset, a Zarr array or an HDF5 dataset"
+_WHAT = (
+    "an .npy, .parquet or .arrow file, a folder of tables, a pyarrow dataset, a Zarr array, an HDF5 dataset or a Dask "
+    "array"
+)
 
 
 class Source(ABC):
@@ -31,9 +36,11 @@ class Source(ABC):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
+    lazy: Any = None  # the Dask array that it is
+
     @abstractmethod
-    def blocks(self, rows: int) -> Iterator[np.ndarray]:
-        """All rows in their order, so many at a time; the last block may be shorter."""
+    def blocks(self, rows: int, first: int, end: int) -> Iterator[np.ndarray]:
+        """Rows from `first` to before `end` in their order, so many at a time; the last block may be shorter."""
 
     @abstractmethod
     def some(self, rows: int) -> np.ndarray:
@@ -47,7 +54,7 @@ class Source(ABC):
         """All rows at once."""
         found = np.empty(self.shape, self.dtype)
         first = 0
-        for block in self.blocks(2**20):
+        for block in self.blocks(2**20, 0, len(found)):
             found[first : first + len(block)] = block
             first += len(block)
         return found
@@ -75,7 +82,7 @@ def source_of(given: Any, column: str | Sequence[str] | None) -> Source:
         return Columns(given, column, "dataset")
     if all(hasattr(given, a) for a in ("shape", "dtype", "__getitem__")) and len(given.shape) in (1, 2):
         _refuse_column(type(given).__name__, column)
-        return Sliced(given)
+        return DaskArray(given) if is_lazy(given) else Sliced(given)
     raise ModelError(f"OnDisk: expected {_WHAT}, got {type(given).__name__}")
 
 
@@ -98,6 +105,13 @@ def _stamp(path: Path) -> tuple[str, int, int]:
     return path.name, found.st_size, found.st_mtime_ns
 
 
+class _Mapped(NamedTuple):
+    """Where in a file the rows of a memory map begin."""
+
+    path: str
+    start: int
+
+
 class Sliced(Source):
     """Anything that gives rows when it is sliced: a Zarr array, an HDF5 dataset, a memory map."""
 
@@ -107,10 +121,25 @@ class Sliced(Source):
         self.shape, self.dtype = tuple(map(int, array.shape)), np.dtype(array.dtype)
         _refuse_kind(self.name, self.dtype)
 
-    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+    def __getstate__(self) -> dict[str, Any]:
+        """A memory map goes along as its file, of which another process maps the same rows."""
+        held, array = self.__dict__.copy(), self._array
+        if isinstance(array, np.memmap) and array.filename is not None and array.flags.c_contiguous:
+            start = np.frombuffer(array._mmap, np.uint8).ctypes.data  # type: ignore[attr-defined]
+            mapped = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
+            held["_array"] = _Mapped(str(array.filename), mapped + array.ctypes.data - start)
+        return held
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        self.__dict__.update(held)
+        if isinstance(self._array, _Mapped):
+            path, start = self._array
+            self._array = np.memmap(path, self.dtype, "r", start, self.shape)
+
+    def blocks(self, rows: int, first: int, end: int) -> Iterator[np.ndarray]:
         """Slices."""
-        for first in range(0, self.shape[0], rows):
-            yield np.asarray(self._array[first : first + rows])
+        for start in range(first, end, rows):
+            yield np.asarray(self._array[start : min(start + rows, end)])
 
     def some(self, rows: int) -> np.ndarray:
         """Short slices, evenly spaced."""
@@ -128,6 +157,44 @@ class Sliced(Source):
         return self._array if isinstance(self._array, np.memmap) else super().read()
 
 
+class DaskArray(Sliced):
+    """A Dask array: what is asked of it is computed then, and nothing is kept.
+
+    Raises
+    ------
+    ModelError
+        If it does not know how many rows it has, or rows are cut into pieces of uneven width.
+    """
+
+    def __init__(self, array: Any):
+        if any(not math.isfinite(n) for n in array.shape):
+            raise ModelError(
+                f"{array.name}: expected a Dask array of known shape, got {array.shape}; call compute_chunk_sizes()"
+            )
+        super().__init__(array)
+        widths = sorted(set(array.chunks[1])) if len(self.shape) > 1 else []
+        if len(widths) > 1:
+            raise ModelError(
+                f"{self.name}: expected chunks with all columns, or of one width, got widths "
+                f"{', '.join(map(str, array.chunks[1]))}; pass array.rechunk({{1: -1}})"
+            )
+        self.lazy = array
+
+    def some(self, rows: int) -> np.ndarray:
+        """Short stretches, evenly spaced, computed at once."""
+        wanted = np.concatenate([np.arange(a, b) for a, b in _spread_out(self.shape[0], rows)])
+        return np.asarray(self._array[wanted])
+
+    def fingerprint(self) -> Any:
+        """Its name says what it is computed from."""
+        return self.shape, str(self._array.name)
+
+
+def is_lazy(given: Any) -> bool:
+    """Whether it is an array of Dask's."""
+    return all(hasattr(given, a) for a in ("__dask_graph__", "chunks", "dtype"))
+
+
 class NumpyFile(Source):
     """An ``.npy`` file of rows: read, not mapped, so that what was read does not stay in memory."""
 
@@ -140,13 +207,13 @@ class NumpyFile(Source):
             raise ModelError(f"{self.name}: expected numbers or vectors row by row (C order), got shape {self.shape}")
         self._start = int(array.offset)  # type: ignore[attr-defined]
 
-    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+    def blocks(self, rows: int, first: int, end: int) -> Iterator[np.ndarray]:
         """By reading on in the file."""
         wide = int(np.prod(self.shape[1:], dtype=int))
         with open(self._path, "rb") as file:
-            file.seek(self._start)
-            for first in range(0, self.shape[0], rows):
-                n = min(rows, self.shape[0] - first)
+            file.seek(self._start + first * wide * self.dtype.itemsize)
+            for start in range(first, end, rows):
+                n = min(rows, end - start)
                 yield np.fromfile(file, self.dtype, n * wide).reshape(n, *self.shape[1:])
 
     def some(self, rows: int) -> np.ndarray:
@@ -211,14 +278,12 @@ class Columns(Source):
             raise ModelError(f"{self.name}: expected numbers in column {column!r}, got {told}")
         return kind
 
-    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+    def blocks(self, rows: int, first: int, end: int) -> Iterator[np.ndarray]:
         """Batches, cut and joined to blocks."""
-        first, held, n = 0, list[np.ndarray](), 0
-        for batch in self._dataset.to_batches(columns=self._columns, batch_size=min(rows, 2**17)):
-            if batch.num_rows == 0:
-                continue
-            held.append(self._numbers(batch, first))
-            first, n = first + batch.num_rows, n + batch.num_rows
+        held, n = list[np.ndarray](), 0
+        for at, batch in self._batches(min(rows, 2**17), first, end):
+            held.append(self._numbers(batch, at))
+            n += batch.num_rows
             if n >= rows:
                 joined = np.concatenate(held)
                 for start in range(0, n - rows + 1, rows):
@@ -226,6 +291,21 @@ class Columns(Source):
                 held, n = [joined[n - n % rows :]], n % rows
         if n:
             yield np.concatenate(held)
+
+    def _batches(self, rows: int, first: int, end: int) -> Iterator[tuple[int, Any]]:
+        """Batches of rows from `first` to before `end`, and where they begin; groups before and after are not read."""
+        at, whole = 0, (first, end) == (0, self.shape[0])
+        groups = [self._dataset] if whole else (g for f in self._dataset.get_fragments() for g in _groups_of(f))
+        for group in groups:
+            n = 0 if whole else int(group.count_rows())
+            if not whole and (at + n <= first or at >= end):
+                at += n
+                continue
+            for batch in group.to_batches(columns=self._columns, batch_size=rows):
+                low, high = max(first - at, 0), min(end - at, batch.num_rows)
+                if low < high:
+                    yield at + low, batch.slice(low, high - low)
+                at += batch.num_rows
 
     def some(self, rows: int) -> np.ndarray:
         """The first rows of some groups of rows, in all files; nulls are left to whoever reads all."""
@@ -294,4 +374,4 @@ def _dataset(path: Path) -> Any:
         raise ModelError(f"{path.name}: expected a table ({error})") from error
 
 
-__all__ = ["Columns", "NumpyFile", "Sliced", "Source", "source_of"]
+__all__ = ["Columns", "DaskArray", "NumpyFile", "Sliced", "Source", "is_lazy", "source_of"]

@@ -110,6 +110,7 @@ def test_drawn_states_are_those_of_all_sequences():
     means = np.array([-1.0, 1.0, 3.0])
     m = mc.MCMC([mc.Normal("y", mc.Lambda("mean", lambda z=z: means[z]), 1.0, value=x, observed=True), z])
     m.sample(20_000, 10, chains=1, seed=3, progress_bar=False)
+    assert [s.name for s in m.step_methods] == ["label update"]
     every = sequences(5)
     logs = np.array([log_mass(s, INITIAL, TRANSITIONS, lengths) for s in every])
     logs += stats.norm(means[every], 1.0).logpdf(x).sum(1)
@@ -183,6 +184,7 @@ def test_known_states_pin_a_chain():
     means = np.array([-1.0, 1.0, 3.0])
     m = mc.MCMC([mc.Normal("y", mc.Lambda("mean", lambda z=z: means[z]), 1.0, value=x, observed=True)])
     m.sample(20_000, 10, chains=1, seed=3, progress_bar=False)
+    assert [s.name for s in m.step_methods] == ["label update"]
     every = sequences(6)
     every = every[(every[:, 1] == 2) & (every[:, 4] == 0)]
     logs = np.array([log_mass(s, INITIAL, TRANSITIONS, lengths) for s in every])

@@ -1,0 +1,1 @@
+"""Chains, and shards of rows, on the workers of a Dask cluster."""
