@@ -5,6 +5,7 @@ import pytest
 
 import mcmix as mc
 from mcmix.errors import ModelError
+from mcmix.steps.from_disk import why_rows
 from mcmix.structure import component_moves
 from mcmix.testing import joint_test
 from tests import ten_units
@@ -192,6 +193,14 @@ def test_explain_says_where_it_serves():
     (step,) = [s for s in m.explain().steps if s.step == "split and merge"]
     assert "the number of components is open" in step.reason
     assert "split and merge" not in str(mc.MCMC(ten_units.PRIORS["known number"][0](), marginal_moves=False).explain())
+
+
+def test_rows_stay_where_labels_are():
+    """On workers of a cluster, and on disk, nobody keeps labels that a move could look at."""
+    for name, said in (("Dirichlet process", "split and merge looks at"), ("static", "looks at"), ("known number", "")):
+        compiled = mc.MCMC(ten_units.PRIORS[name][0](), marginal_moves=False).assembled
+        labels = [s for s in compiled.steps if s.label_pass is not None]
+        assert said in why_rows(compiled, labels) if said else not why_rows(compiled, labels)
 
 
 def test_it_can_be_left_out():
