@@ -37,9 +37,10 @@ MOST = 10  # tries in an iteration
 # Densities of a row that would take as long as what a try does beside weighing rows: programs, more of it for vectors;
 # and exchanging names, for each of these.
 BESIDE_ROWS, BESIDE_VECTORS, FOR_EACH_NAME = 4000, 12_000, 700
-# Of 100 proposals: splits, merges, parted and joined by lot, two joined and a third one parted in three ways.
-SHARES = (30, 20, 5, 25, 10, 8, 2)
-OF_KNOWN_NUMBER = (15, 10, 5, 15, 20, 28, 7)  # where a component without units is rare
+# Of 100 proposals: splits, merges, parted and joined by lot, two joined and a third one parted in three ways, two
+# divided anew.
+SHARES = (30, 20, 5, 25, 10, 8, 2, 0)
+OF_KNOWN_NUMBER = (10, 10, 5, 10, 15, 20, 5, 25)  # where a component without units is rare
 
 _KINDS = {
     "normal": draws.NORMAL,
@@ -66,8 +67,8 @@ class SplitMerge(Step):
     Notes
     -----
     Jain and Neal (2007), "Splitting and merging components of a nonconjugate Dirichlet process mixture model", Bayesian
-    Analysis 2. Which components are merged goes by how close they are; a third kind of move merges two and splits
-    another one, and so serves where their number is known.
+    Analysis 2. Which components are merged goes by how close they are; other moves merge two and split a third one, or
+    divide the rows of two anew, and so serve where their number is known.
 
     Examples
     --------
