@@ -146,7 +146,9 @@ def _fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add("--chains", type=_at_least(1), default=4, help="(default: %(default)s)")
     add("--draws", type=_at_least(100), default=2000, help="kept of each chain (default: %(default)s)")
     add("--burn", type=_at_least(0), default=1000, help="sweeps thrown away at first (default: %(default)s)")
-    add("--thin", type=_at_least(1), default=5, help="sweeps for each draw that is kept (default: %(default)s)")
+    add("--thin", type=_at_least(1), metavar="SWEEPS",
+        help="sweeps for each draw that is kept (default: 5; 5 to 50 by the number of rows with --components unknown)"
+        )  # fmt: skip
 
 
 def _watch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -34,7 +34,8 @@ class NormalMixture(MixtureEstimator):
     method : {"gibbs", "vb"}
         Draws from the posterior by Gibbs sampling, or the best factorised approximation.
     n_draws, thin, burn, n_chains : int
-        Gibbs: draws kept of each chain, one every `thin` sweeps, after `burn` sweeps; chains.
+        Gibbs: draws kept of each chain, one every `thin` sweeps (up to 50 where the number of components is unknown and
+        rows are few), after `burn` sweeps; chains.
     n_init : int, optional
         Variational Bayes: starts, of which the best bound is kept; by default 4 to 100, fewer where each costs more.
     max_iter, tol : int, float
@@ -142,8 +143,9 @@ class NormalMixture(MixtureEstimator):
             self._draws = normal_draws.in_one_form(self.inference_.draws(DRAWN, seed), self.covariance_type)
         else:
             self.inference_ = MCMC(self._model(self._size()))
-            sweeps, chains = self.burn + self.n_draws * self.thin, self.n_chains
-            run = self.inference_.sample(sweeps, self.burn, self.thin, chains=chains, seed=seed, progress_bar=False)
+            thin, chains = self._sweeps_of_a_draw(), self.n_chains
+            sweeps = self.burn + self.n_draws * thin
+            run = self.inference_.sample(sweeps, self.burn, thin, chains=chains, seed=seed, progress_bar=False)
             run.or_interrupted()
             self.n_iter_ = sweeps
             self._count_components()

@@ -19,7 +19,7 @@ except ImportError as error:
     ) from error
 
 from mcmix.api.default_priors import weakly_informative
-from mcmix.api.fit.limits import MOST_COMPONENTS
+from mcmix.api.fit.limits import MOST_COMPONENTS, sweeps_of_a_draw
 from mcmix.api.mcmc import MCMC
 from mcmix.api.mode import MAP
 from mcmix.api.posterior import Posterior
@@ -48,6 +48,9 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
 
     n_components: Any
     n_components_: int
+    n_draws: int
+    thin: int
+    n_chains: int
     random_state: Any
     weights_: np.ndarray
     inference_: Any
@@ -77,6 +80,12 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         if not self._is_unknown:
             return self.n_components
         return NumberOfComponents("components", weakly_informative(), most=min(MOST_COMPONENTS, len(self._fitted_on)))
+
+    def _sweeps_of_a_draw(self) -> int:
+        """As many as were asked for, and more where groups come and go."""
+        if not self._is_unknown:
+            return int(self.thin)
+        return max(int(self.thin), sweeps_of_a_draw(len(self._fitted_on), self.n_chains * self.n_draws))
 
     def _count_components(self) -> None:
         """Settle how many components are told of by name, and which draws are about them."""

@@ -40,7 +40,8 @@ class MixtureModel(MixtureEstimator):
     fixed : mapping of str to number, optional
         Parameters of the distribution that are known, such as ``{"trials": 20}`` of a Binomial.
     n_draws, thin, burn, n_chains : int
-        Draws kept of each chain, one every `thin` sweeps, after `burn` sweeps; chains.
+        Draws kept of each chain, one every `thin` sweeps (up to 50 where the number of components is unknown and rows
+        are few), after `burn` sweeps; chains.
     random_state : int, RandomState or None
 
     Attributes
@@ -115,8 +116,9 @@ class MixtureModel(MixtureEstimator):
         self._fitted_on = rows[~np.isnan(rows).all(1)]  # empty rows tell nothing
         self._fit_seed = seed = self._seed()
         self.inference_ = MCMC(self._model(self._size()))
-        sweeps = self.burn + self.n_draws * self.thin
-        run = self.inference_.sample(sweeps, self.burn, self.thin, chains=self.n_chains, seed=seed, progress_bar=False)
+        thin = self._sweeps_of_a_draw()
+        sweeps = self.burn + self.n_draws * thin
+        run = self.inference_.sample(sweeps, self.burn, thin, chains=self.n_chains, seed=seed, progress_bar=False)
         run.or_interrupted()
         self._count_components()
         self._hold(self._matched(self._by_name.draws()))

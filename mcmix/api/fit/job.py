@@ -12,7 +12,7 @@ import numpy as np
 
 import mcmix as mc
 from mcmix.api.fit.choose import AUTO, Chosen, Question, chosen
-from mcmix.api.fit.limits import MOST_COMPONENTS
+from mcmix.api.fit.limits import FEWEST_SWEEPS, MOST_COMPONENTS, sweeps_of_a_draw
 from mcmix.api.fit.parts import mixture
 from mcmix.api.fit.patience import alive, sweeps_told
 from mcmix.api.fit.table import Table, table_of
@@ -44,7 +44,7 @@ class Wish:
     chains: int = 4
     draws: int = 2000
     burn: int = 1000
-    thin: int = 5
+    thin: int | None = None
     choose: str = "evidence"
     missing: str = "keep"
     unit: str = "auto"
@@ -61,6 +61,12 @@ class Wish:
         """Numbers of components that come into question."""
         return self.components or tuple(range(1, self.most + 1))
 
+    def sweeps_of_a_draw(self, rows: int) -> int:
+        """Sweeps for each draw that is kept: groups that come and go change slowly, so of few rows many."""
+        if self.thin is not None:
+            return self.thin
+        return sweeps_of_a_draw(rows, self.chains * self.draws) if self.is_unknown else FEWEST_SWEEPS
+
     @property
     def command(self) -> str:
         """The command line that asks for the same."""
@@ -69,7 +75,8 @@ class Wish:
         number = ",".join(map(str, self.components)) or f"unknown --most {self.most}"
         words += ["--components", *number.split(), "--distribution", self.distribution]
         words += ["--folder", str(self.folder)]
-        for name in ("seed", "chains", "draws", "burn", "thin", "choose", "missing", "unit", "covariance"):
+        given = ("seed", "chains", "draws", "burn", "thin", "choose", "missing", "unit", "covariance")
+        for name in (n for n in given if getattr(self, n) is not None):
             words += [f"--{name}", str(getattr(self, name))]
         return shlex.join(words)
 
@@ -216,11 +223,12 @@ def _refuse_constants(kept: DataFrame, said: str) -> None:
 def drawn(job: Job, k: int, number: int | mc.NumberOfComponents | None = None, called: str = "") -> None:
     """Draw, write, judge; `number` is what the model has in the place of k, where that is not known."""
     wish = job.wish
-    iterations = wish.burn + wish.draws * wish.thin
+    thin = wish.sweeps_of_a_draw(len(job.kept))
+    iterations = wish.burn + wish.draws * thin
     say(f"  {called or f'{k} component' + ('s' if k > 1 else '')}: {wish.chains} chains of {iterations} sweeps")
     with kept_back(), sweeps_told():  # the verdict is printed below, beside the number of components it is of
         m = mc.MCMC(mixture(job.choice.parts, job.kept, k if number is None else number))
-        m.sample(iterations, wish.burn, wish.thin, chains=wish.chains, seed=wish.seed)
+        m.sample(iterations, wish.burn, thin, chains=wish.chains, seed=wish.seed)
     job.stopped = m.interrupted
     if n_draws(m) == 0:
         return
