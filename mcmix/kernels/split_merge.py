@@ -23,6 +23,7 @@ from mcmix.kernels.split_proposals import (
     looked_at,
     part_rows,
     pool_rows,
+    redivide_rows,
     rename,
     restore,
     scatter_rows,
@@ -33,10 +34,10 @@ from mcmix.kernels.split_proposals import (
 MEAN = record("total", "count", "width", "first", "step")  # sums of a column: K times width doubles, of which one is it
 
 # Kinds of moves, each with the one that goes back: one component parted (by a launch state, or by lot), two joined, and
-# two joined while a third one is parted.
-SPLIT, MERGE, SCATTER, POOL, MERGE_SPLIT, POOL_SPLIT, MERGE_SCATTER = range(7)
-KINDS = 7
-BACK = (MERGE, SPLIT, POOL, SCATTER, MERGE_SPLIT, MERGE_SCATTER, POOL_SPLIT)
+# two joined while a third one is parted; or the rows of two divided anew.
+SPLIT, MERGE, SCATTER, POOL, MERGE_SPLIT, POOL_SPLIT, MERGE_SCATTER, REDIVIDE = range(8)
+KINDS = 8
+BACK = (MERGE, SPLIT, POOL, SCATTER, MERGE_SPLIT, MERGE_SCATTER, POOL_SPLIT, REDIVIDE)
 
 NEARLY = 0.01  # squared distance, in variances of a column, below which components are as close as can be
 
@@ -284,6 +285,30 @@ def _at_once(task, kind, stream):
 
 
 @helper()
+def _anew(task, stream):
+    """Divide the rows of two components anew; whether that was accepted."""
+    occupied = _occupied(task)
+    if occupied < 2:
+        return False
+    a = _one_of(task, task.capacity, True, _picked(occupied, stream), -1, -1)
+    b = _near(task, a, stream)
+    ratio, before = -_log_chosen(task, a, b), target_of(task)
+    keep(task, 0, a)
+    keep(task, 1, b)
+    n_a = copy_rows(task, a, 0, 0.0)
+    n = copy_rows(task, b, n_a, 1.0)
+    ratio += redivide_rows(task, n, n_a, a, b, 0, 1, stream)
+    if ratio > FAILED:
+        ratio += _log_chosen(task, a, b)
+    if not _accepted(task, before, ratio, stream):
+        restore(task, 0, a)
+        restore(task, 1, b)
+        return False
+    _write(task, 0, n, a, b)
+    return True
+
+
+@helper()
 def _reorder(task, stream):
     """Exchange names of components, where these say how large they are (Papaspiliopoulos and Roberts 2008)."""
     capacity, moved = task.capacity, False
@@ -341,6 +366,8 @@ def split_and_merge(words, reals, stream):
             moved = _apart(task, kind, stream)
         elif kind == MERGE or kind == POOL:
             moved = _together(task, kind, stream)
+        elif kind == REDIVIDE:
+            moved = _anew(task, stream)
         else:
             moved = _at_once(task, kind, stream)
         by_kind = floats(task.counters, 2 + 2 * KINDS)[2 + 2 * kind :]

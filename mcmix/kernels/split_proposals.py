@@ -179,6 +179,15 @@ def _launch(task, start, n, a, b, first, second, both, stream):
 
 
 @inline
+def _two_of(rows, n, stream):
+    """Two of n rows, each ordered pair as likely."""
+    one = min(int(uniform(stream) * n), n - 1)
+    other = min(int(uniform(stream) * (n - 1)), n - 2)
+    other += 1 if other >= one else 0
+    return rows[one], rows[other]
+
+
+@inline
 def _put_launch(task, slot, a, b):
     """Parameters of a launch state."""
     copy_parameters(task.variables, task.n_variables, a, kept_parameters(task, slot), False)
@@ -194,10 +203,7 @@ def part_rows(task, start, n, a, b, kept_a, kept_b, both, stream):
     pair, machine, variables, count = record_at(task.pair, PAIR), task.machine, task.variables, task.n_variables
     rows, sides = looked_at(task)
     rows, sides = rows[start:], sides[start:]
-    one = min(int(uniform(stream) * n), n - 1)
-    other = min(int(uniform(stream) * (n - 1)), n - 2)
-    other += 1 if other >= one else 0
-    first, second = rows[one], rows[other]
+    first, second = _two_of(rows, n, stream)
     share = _launch(task, start, n, a, b, first, second, both, stream)
     if share != share:
         return FAILED
@@ -246,6 +252,43 @@ def join_rows(task, start, n, n_a, a, b, kept_a, kept_b, both, stream):
     for i in range(n):
         sides[i] = 0.0
     found = back - way + math.log(n_a * (n - n_a)) - math.log(n * (n - 1.0))
+    return found if found == found else FAILED
+
+
+@helper()
+def redivide_rows(task, n, n_a, a, b, kept_a, kept_b, stream):
+    """Divide n rows anew, of which the first n_a are component a's and the rest b's; logs as for `part_rows`.
+
+    A launch state says how likely the way back is, and another one draws the way: on the way back they change places.
+    """
+    pair, machine, variables, count = record_at(task.pair, PAIR), task.machine, task.variables, task.n_variables
+    rows, sides = looked_at(task)
+    first = rows[min(int(uniform(stream) * n_a), n_a - 1)]
+    second = rows[n_a + min(int(uniform(stream) * (n - n_a)), n - n_a - 1)]
+    share = _launch(task, 0, n, a, b, first, second, False, stream)
+    if share != share:
+        return FAILED
+    for i in range(n):
+        sides[i] = 0.0 if i < n_a else 1.0
+    _put_launch(task, _SPLIT_0, a, b)
+    back = label_rows(pair, rows, sides, n, a, b, share, first, second, False, stream)
+    copy_sums(pair, a, kept_sums(task, kept_a), False)
+    copy_sums(pair, b, kept_sums(task, kept_b), False)
+    now, other = kept_parameters(task, kept_a), kept_parameters(task, kept_b)
+    back += put_parameters(machine, variables, count, a, b, now, other)
+    first, second = _two_of(rows, n, stream)
+    share = _launch(task, 0, n, a, b, first, second, False, stream)
+    if share != share:
+        return FAILED
+    _put_launch(task, _SPLIT_0, a, b)
+    way = label_rows(pair, rows, sides, n, a, b, share, first, second, True, stream)
+    add_rows(pair, rows, sides, n, a, b)
+    way += draw_parameters(machine, variables, count, a, b, stream)
+    on_other = 0.0
+    for i in range(n):
+        on_other += sides[i]
+    # one row of each component was picked for the first launch state, and is on the way back; any two for the second
+    found = back - way + math.log(n_a * (n - n_a)) - math.log((n - on_other) * on_other)
     return found if found == found else FAILED
 
 
@@ -315,6 +358,6 @@ def pool_rows(task, start, n, n_a, a, b, kept_a, kept_b, both, stream):
 
 
 __all__ = [
-    "FAILED", "SPLIT_MERGE", "copy_rows", "join_rows", "keep", "looked_at", "part_rows", "pool_rows", "rename",
-    "restore", "scatter_rows", "sort_rows", "target_of",
+    "FAILED", "SPLIT_MERGE", "copy_rows", "join_rows", "keep", "looked_at", "part_rows", "pool_rows",
+    "redivide_rows", "rename", "restore", "scatter_rows", "sort_rows", "target_of",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from mcmix.steps.joint_gibbs import JointGibbs
 from mcmix.steps.row_factors import RowFactor
 from mcmix.steps.telescope import limited
 from mcmix.structure.collapsed_weights import CollapsedWeights, collapsed_weights
-from mcmix.structure.component_moves import NotMoved, refuse_rows, variables_of
+from mcmix.structure.component_moves import NotMoved, refuse_labels, refuse_rows, variables_of
 from mcmix.structure.component_tables import component_tables
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import Expression, constant
@@ -81,7 +81,8 @@ class CollapsedLabels(Step):
             self.rows = [] if given else self._rows(block, structure, given is None)
             self.given = not self.rows
             self.weights: CollapsedWeights = collapsed_weights(block, structure, self.given)
-            refuse_rows(block, component_tables(block, structure))
+            refuse = refuse_labels if self.given else refuse_rows
+            refuse(block, component_tables(block, structure))
         except NotMoved as why:
             raise TypeError(f"{node.name}: labels are not drawn with weights summed out: {why}") from why
         drawn = [_step(one, structure) for one in self.rows]

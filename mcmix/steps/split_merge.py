@@ -24,7 +24,7 @@ from mcmix.structure import expression as ex
 from mcmix.structure.component_moves import NotMoved, Weighed, weighed
 from mcmix.structure.component_tables import component_tables
 from mcmix.structure.conjugacy import Conjugate, conjugate
-from mcmix.structure.contributions import LabelBlock, Structure
+from mcmix.structure.contributions import Structure
 from mcmix.structure.joint_priors import joint_of
 from mcmix.structure.label_vectors import LabelVector
 from mcmix.structure.unknown_number import SEEDS_OF_FEW, number_of
@@ -34,10 +34,13 @@ SCANS = 3
 WHILE_TUNING = 2  # tries in an iteration of burn-in, at least
 SHARE, SHARE_OF_TUNING = 0.2, 1.0  # tries' work beside that of the label update, and while burning in
 MOST = 10  # tries in an iteration
-BESIDE_ROWS = 4000  # densities of a row that would take as long as what a try does beside weighing rows
-# Of 100 proposals: splits, merges, parted and joined by lot, two joined and a third one parted in three ways.
-SHARES = (30, 20, 5, 25, 10, 8, 2)
-OF_KNOWN_NUMBER = (15, 10, 5, 15, 20, 28, 7)  # where a component without units is rare
+# Densities of a row that would take as long as what a try does beside weighing rows: programs, more of it for vectors;
+# and exchanging names, for each of these.
+BESIDE_ROWS, BESIDE_VECTORS, FOR_EACH_NAME = 4000, 12_000, 700
+# Of 100 proposals: splits, merges, parted and joined by lot, two joined and a third one parted in three ways, two
+# divided anew.
+SHARES = (30, 20, 5, 25, 10, 8, 2, 0)
+OF_KNOWN_NUMBER = (10, 10, 5, 10, 15, 20, 5, 25)  # where a component without units is rare
 
 _KINDS = {
     "normal": draws.NORMAL,
@@ -64,8 +67,8 @@ class SplitMerge(Step):
     Notes
     -----
     Jain and Neal (2007), "Splitting and merging components of a nonconjugate Dirichlet process mixture model", Bayesian
-    Analysis 2. Which components are merged goes by how close they are; a third kind of move merges two and splits
-    another one, and so serves where their number is known.
+    Analysis 2. Which components are merged goes by how close they are; other moves merge two and split a third one, or
+    divide the rows of two anew, and so serve where their number is known.
 
     Examples
     --------
@@ -95,8 +98,6 @@ class SplitMerge(Step):
         if tries is not None and (isinstance(tries, bool) or not 0.0 <= tries < np.inf):
             raise TypeError(f"tries expected a number from 0 on, got {tries!r}")
         self.block, self.number = block, number_of(block, structure)
-        self.tries = _worth(block, SHARE) if tries is None else float(tries)
-        self.while_tuning = max(_worth(block, SHARE_OF_TUNING), WHILE_TUNING) if tries is None else self.tries
         try:
             self.weighed: Weighed = weighed(block, structure)
             self.drawn = [_drawn(v, block.label.n_labels, structure) for v in self.weighed.variables]
@@ -106,7 +107,19 @@ class SplitMerge(Step):
         self.pass_: Any = None
         self.names_tell = self.number is None and not component_tables(block, structure).whole
         self.leaves = structure.recording.leaves
+        self.tries = self._worth(SHARE) if tries is None else float(tries)
+        self.while_tuning = max(self._worth(SHARE_OF_TUNING), WHILE_TUNING) if tries is None else self.tries
         self.note = "accepted with the exact ratio, weights summed out"
+
+    def _worth(self, share: float) -> float:
+        """How many tries an iteration takes a share of its work for, if a component has as many rows as another."""
+        block = self.block
+        k = block.n_seeds if self.number is not None else block.label.n_labels
+        rows = len(block.factors) * block.label.n_units
+        beside = BESIDE_VECTORS if any(s.rows.op == "events" for s in block.factors) else BESIDE_ROWS
+        beside += FOR_EACH_NAME * block.label.n_labels if self.names_tell else 0
+        found = share * (rows * k + 0.25 * BESIDE_ROWS) / (beside + 4.0 * rows / k * (SCANS + 2))
+        return float(np.clip(found, 0.02, MOST))
 
     def given_passes(self, passes: Mapping[LabelVector, Any]) -> None:
         """Keep the pass of the label update."""
@@ -237,14 +250,6 @@ class SplitMerge(Step):
     def cost(self) -> str:
         """Cost of one sweep."""
         return f"{self.tries:.2g} proposals, each some {SCANS + 2} times the rows of two components"
-
-
-def _worth(block: LabelBlock, share: float) -> float:
-    """How many tries an iteration takes a share of its work for, if a component has as many rows as another."""
-    n, k = block.label.n_units, block.n_seeds
-    rows = len(block.factors) * n
-    found = share * (rows * k + 0.25 * BESIDE_ROWS) / (BESIDE_ROWS + 4.0 * rows / k * (SCANS + 2))
-    return float(np.clip(found, 0.02, MOST))
 
 
 def _drawn(node: Stochastic, capacity: int, structure: Structure) -> ConjugateGibbs | VectorGibbs:

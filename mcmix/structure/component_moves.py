@@ -73,12 +73,27 @@ def refuse_rows(block: LabelBlock, tables: ComponentTables) -> None:
     ------
     NotMoved
     """
-    label = block.label
+    refuse_labels(block, tables)
     for s in block.factors:
         cells = s.cells
-        plain = cells is not None and cells.groups is None and s.labels == [label] and s.units is None
+        plain = cells is not None and cells.groups is None and s.labels == [block.label] and s.units is None
         if not plain or s.gaps is not None:
             raise NotMoved(f"{s.factor.node.name} has no sums by label alone, of one complete row for each")
+
+
+def refuse_labels(block: LabelBlock, tables: ComponentTables) -> None:
+    """Refuse labels that name components, or that cannot be drawn one by one from rows in memory.
+
+    Raises
+    ------
+    NotMoved
+    """
+    label = block.label
+    for s in block.factors:
+        if s.factor.column is not None and s.factor.column.on_disk is not None:
+            raise NotMoved(f"{s.factor.node.name} stays on disk")
+        if s.gaps is not None or s.labels != [label]:
+            raise NotMoved(f"{s.factor.node.name} has missing coordinates, or other labels")
     if tables.unseen:
         raise NotMoved(tables.unseen)
     if tables.shared_with:
@@ -239,6 +254,7 @@ __all__ = [
     "log_of_sum",
     "names_of",
     "occupied_of",
+    "refuse_labels",
     "refuse_rows",
     "variables_of",
     "weighed",

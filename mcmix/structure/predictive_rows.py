@@ -59,7 +59,8 @@ def next_row(s: SeparableFactor, variables: list[Stochastic], structure: Structu
     NotMoved
         If it is none of those that are known.
     """
-    assert s.cells is not None
+    if s.cells is None:
+        raise NotMoved(f"{s.factor.node.name} has no sums")
     own = [v for v in variables if any(structure.recording.leaves[v] in p.leaves for p in s.cells.parameters.values())]
     pairs = [pair for v in own if (pair := joint_of(v, structure)) is not None]
     if len(own) == 2 and len(pairs) == 2 and {pairs[0].mean, pairs[0].precision} == set(own):

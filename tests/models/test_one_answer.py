@@ -77,3 +77,22 @@ def test_every_sampler_has_the_same_answer(model, samplers):
         away = np.abs(found[one][0] - found[other][0])
         allowed = SIGMAS * np.hypot(found[one][1], found[other][1]) + 1e-3
         assert (away <= allowed).all(), f"{one} and {other} differ: {(away / allowed).round(2)}"
+
+
+def test_chains_go_on_from_a_saved_state(tmp_path):
+    """Directions of pairs are part of it; two samplers of one model have memory of the same layout."""
+    steps = {mc.NonReversibleLabels: {"pairs": 2}, mc.CollapsedLabels: {}, mc.SplitMerge: {"tries": 2}}
+    draws = []
+    for again in (False, True):
+        m = mc.MCMC(known(), marginal_moves=False)
+        for step, settings in steps.items():
+            m.use_step_method(step, "z", **settings)
+        if again:
+            m.restore_state(tmp_path / "state.npz")
+        else:
+            m.sample(30, chains=2, seed=43, progress_bar=False)
+            m.save_state(tmp_path / "state.npz")
+        m.sample(30, progress_bar=False)
+        draws.append([chains_of(m, name, 2) for name in ("z", "mu", "w")])
+    for one, other in zip(*draws, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -113,7 +113,15 @@ def two_kinds(number, z):
     return [y, mc.Poisson("c", rate[z], value=np.zeros(N, int), observed=True)]
 
 
+def heavy_tails(number, z):
+    """Rows without sums, and a prior that is not conjugate: algorithm 8."""
+    mu = mc.Laplace("mu", 0.0, 1.0, size=number)
+    return mc.StudentT("y", mu[z], 1.0, 4.0, value=np.zeros(N), observed=True)
+
+
 JOINT = [
+    pytest.param(heavy_tails, open_labels, GIVEN, marks=pytest.mark.slow),
+    (heavy_tails, stick_labels, {mc.CollapsedLabels: {}}),
     (pairs, open_labels, SUMMED_OUT),
     (vector_pairs, known_labels, SUMMED_OUT),
     (means, stick_labels, SUMMED_OUT),

