@@ -78,6 +78,7 @@ class CollapsedLabels(Step):
             raise TypeError(f"given expected True or False, got {given!r}")
         self.block, self.number = block, number_of(block, structure)
         try:
+            refuse_labels(block, component_tables(block, structure))
             self.rows = [] if given else self._rows(block, structure, given is None)
             self.given = not self.rows
             self.weights: CollapsedWeights = collapsed_weights(block, structure, self.given)

@@ -100,6 +100,8 @@ def refuse_labels(block: LabelBlock, tables: ComponentTables) -> None:
         raise NotMoved(f"{', '.join(tables.shared_with)} looks up the same components")
     if label.column is not None or label.node.row_weights is not None or label.n_labels < 2:
         raise NotMoved("labels are known in part, not drawn one by one, or all the same")
+    if block.distribution.ahead is not None:
+        raise NotMoved("units follow one another")
     if block.log_weights is None or tables.complements:
         raise NotMoved(
             "weights vary by row" if block.log_weights is None else "there is one probability for two labels"

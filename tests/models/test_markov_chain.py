@@ -246,6 +246,14 @@ def test_counts_in_a_chain_are_no_bag_of_values():
     assert np.diagonal(m.trace("P")[:].mean(0)).min() > 0.95  # one change in 2000 units
 
 
+@pytest.mark.parametrize("step", ["SplitMerge", "CollapsedLabels", "NonReversibleLabels"])
+def test_steps_for_independent_labels_are_refused(step):
+    m = mc.MCMC(model([30], unknown=True, k=2))
+    m.use_step_method(getattr(mc, step), "z")
+    with pytest.raises(mc.ModelError, match=f"{step} cannot serve 'z': z: "):
+        m.sample(10, progress_bar=False)
+
+
 def test_long_chains_are_found_again():
     """Over many tiles and two blocks; sums for states as they stand are those of the pass that drew them."""
     rng = np.random.default_rng(9)
