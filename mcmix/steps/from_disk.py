@@ -147,6 +147,8 @@ def why_rows(compiled: Any, steps: Sequence[Step]) -> str:
     steps : sequence of Step
         That draw labels.
     """
+    if any(s.needs_labels or s.in_python for s in compiled.steps):
+        return "a step moves labels one by one, or may look at anything"
     functions = [compiled.recording.values[f] for f in compiled.kept_functions]
     variables = [s.label_vector.variable for s in steps if s.label_vector is not None]
     if any(v in x.leaves for v in variables for x in functions):

@@ -117,6 +117,16 @@ def test_labels_stay_with_the_workers(client, tmp_path):
         other.sample(3, seed=1, client=client, store=mc.Store(tmp_path / "run.zarr", labels=True), progress_bar=False)
 
 
+def test_steps_that_move_labels_keep_rows_in_one_piece(client):
+    """Splits and merges look at labels, which shards would keep from them."""
+    m = mc.MCMC(looked_up(rows(looked_up)), marginal_moves=False, label_budget=0)
+    assert not why_whole(m.assembled, False)
+    m.use_step_method(mc.SplitMerge, "z")
+    assert "moves labels" in why_whole(m.assembled, False)
+    m.sample(3, chains=1, seed=1, progress_bar=False, client=client)
+    assert m._runners[0].sweeps == 3
+
+
 def test_an_impossible_row_in_the_last_shard_ends_the_run(client, tmp_path):
     """One that no start looks at, so far out that no component reaches it."""
     x = rows(vectors).astype(float)
