@@ -12,10 +12,21 @@ from tests.harness import levels
 
 SUMMED_OUT, GIVEN = {mc.CollapsedLabels: {}}, {mc.CollapsedLabels: {"given": True}}
 ONE_WAY = {mc.NonReversibleLabels: {"pairs": 2}}
+FAST = {
+    "summed out": ("static", "dynamic", "Dirichlet process"),
+    "given": ("dynamic", "Dirichlet process"),
+    "one way": ("known number",),
+}
+
+
+def case(name, steps, how):
+    return pytest.param(name, steps, id=f"{name}, {how}", marks=() if name in FAST[how] else pytest.mark.slow)
+
+
 CASES = [
-    *(pytest.param(name, SUMMED_OUT, id=f"{name}, summed out") for name in ten_units.PRIORS),
-    *(pytest.param(name, GIVEN, id=f"{name}, given") for name in ten_units.PRIORS),
-    *(pytest.param(name, ONE_WAY, id=f"{name}, one way") for name in ("static", "known number")),
+    *(case(name, SUMMED_OUT, "summed out") for name in ten_units.PRIORS),
+    *(case(name, GIVEN, "given") for name in ten_units.PRIORS),
+    *(case(name, ONE_WAY, "one way") for name in ("static", "known number")),
 ]
 
 
@@ -121,13 +132,13 @@ def heavy_tails(number, z):
 
 JOINT = [
     pytest.param(heavy_tails, open_labels, GIVEN, marks=pytest.mark.slow),
-    (heavy_tails, stick_labels, {mc.CollapsedLabels: {}}),
+    pytest.param(heavy_tails, stick_labels, {mc.CollapsedLabels: {}}, marks=pytest.mark.slow),
     (pairs, open_labels, SUMMED_OUT),
     (vector_pairs, known_labels, SUMMED_OUT),
     (means, stick_labels, SUMMED_OUT),
     (two_kinds, open_labels, GIVEN),
-    (two_kinds, stick_labels, GIVEN),
-    (pairs, open_labels, ONE_WAY),
+    pytest.param(two_kinds, stick_labels, GIVEN, marks=pytest.mark.slow),
+    pytest.param(pairs, open_labels, ONE_WAY, marks=pytest.mark.slow),
     (vector_pairs, known_labels, ONE_WAY),
 ]
 LEVEL = levels.each("collapsed labels", len(JOINT))
