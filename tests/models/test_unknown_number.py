@@ -54,7 +54,10 @@ PRIORS = {
 }
 
 
-@pytest.mark.parametrize("name", PRIORS)
+IN_EVERY_RUN = ("uniform", "beta-negative-binomial, dynamic")  # priors; the others are slow
+
+
+@pytest.mark.parametrize("name", [n if n in IN_EVERY_RUN else pytest.param(n, marks=pytest.mark.slow) for n in PRIORS])
 def test_all_partitions_of_ten_units(name):
     prior, a, dynamic = PRIORS[name]
     exact = enumerated_partitions(10, log_marginal, components=prior, concentration=a, dynamic=dynamic)
@@ -181,7 +184,7 @@ MODELS = [hierarchy, slices, pairs, vectors, regressions, categories, mixed_colu
 LEVEL = levels.each("unknown number", len(MODELS))
 
 
-SLOW = ("regressions", "slices")
+SLOW = ("regressions", "slices", "mixed_columns", "vectors")
 
 
 @pytest.mark.parametrize(
