@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mcmix.errors import ModelError
+from mcmix.nodes.plate import Plate
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.block_tables import read_block
 from mcmix.structure.contributions import LabelBlock, Structure
@@ -42,6 +43,7 @@ class ComponentTables:
     _read: Tables = field(default_factory=Tables)
     _differences: Differences = field(default_factory=Differences)
     _move: Move | None = None
+    _chain_of_nodes: bool = False
 
     @property
     def capacity(self) -> int:
@@ -154,8 +156,13 @@ class ComponentTables:
 
     @property
     def swaps(self) -> bool:
-        """Whether the label permutation move may swap any two components, accepted by the ratio of :attr:`target`."""
-        return self._move is not None and self._move.complete and self.likelihood_allows_all and not self.whole
+        """Whether the label permutation move may swap any two components, accepted by the ratio of :attr:`target`.
+
+        Components that are alike keep the names that a chain began with, and reports give them one name; of a hidden
+        chain that was written node by node they cannot, so that names are drawn along with the states.
+        """
+        possible = self._move is not None and self._move.complete and self.likelihood_allows_all
+        return possible and (self._chain_of_nodes or not self.whole)
 
     @property
     def target(self) -> Expression:
@@ -197,7 +204,8 @@ def _of_block(block: LabelBlock, structure: Structure) -> ComponentTables:
     if unseen:
         return ComponentTables(block.label, unseen, _read=read)
     found, move = differences(read, block, structure), move_of(read, block, structure)
-    return ComponentTables(block.label, _read=read, _differences=found, _move=move)
+    nodes = block.distribution.ahead is not None and isinstance(block.label.node, Plate)
+    return ComponentTables(block.label, _read=read, _differences=found, _move=move, _chain_of_nodes=nodes)
 
 
 def _of_chain(block: LabelBlock, structure: Structure) -> ComponentTables:

@@ -159,6 +159,19 @@ def test_a_loop_is_the_same_chain():
     np.testing.assert_allclose(loop.trace("P")[:].mean(0), vector.trace("P")[:].mean(0), atol=0.03)
 
 
+def test_states_of_a_loop_that_are_alike_have_no_names():
+    """No report can name them: chains draw the names too, and agree."""
+    x = np.random.default_rng(1).normal(4.0 * np.repeat([0, 1, 0, 1], 20), 1.0)
+    P, mu = mc.Dirichlet("P", np.ones((2, 2)) + 4.0 * np.eye(2)), mc.Normal("mu", 2.0, 0.1, size=2)
+    z = [mc.Categorical("z0", [0.5, 0.5])]
+    for t in range(1, 80):
+        z.append(mc.Categorical(f"z{t}", P[z[-1]]))
+    m = mc.MCMC([mc.Normal(f"y{t}", mu[z[t]], 1.0, value=x[t], observed=True) for t in range(80)])
+    m.sample(1500, 500, seed=1, progress_bar=False)
+    assert m.diagnose().ok
+    np.testing.assert_allclose(m.trace("mu")[:].mean(0), 2.0, atol=0.3)  # each is either for half of the time
+
+
 @pytest.mark.parametrize("what", ["another table", "two that follow one", "something sees two", "two ways to begin"])
 def test_loops_that_are_no_chain_are_drawn_otherwise(what):
     P, other = mc.Dirichlet("P", np.ones((2, 2))), mc.Dirichlet("Q", np.ones((2, 2)))
