@@ -147,15 +147,15 @@ def why_rows(compiled: Any, steps: Sequence[Step]) -> str:
     steps : sequence of Step
         That draw labels.
     """
-    if any(s.needs_labels or s.in_python for s in compiled.steps):
-        return "a step moves labels one by one, or may look at anything"
+    if any(s.in_python for s in compiled.steps):
+        return "a step in Python may look at anything"
+    looking = [s for s in compiled.steps if s.needs_labels]
+    if looking:
+        return f"{looking[0].name} looks at the labels of single rows"
     functions = [compiled.recording.values[f] for f in compiled.kept_functions]
     variables = [s.label_vector.variable for s in steps if s.label_vector is not None]
     if any(v in x.leaves for v in variables for x in functions):
         return "a function that is recorded looks at labels"
-    looking = [s for s in compiled.steps if s.needs_labels]
-    if looking:
-        return f"{looking[0].name} looks at the labels of single rows"
     found = [_why_of(s.label_pass.block, compiled.structure, s.label_pass.others) for s in steps]
     return next((why for why in found if why), "")
 

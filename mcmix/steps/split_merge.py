@@ -297,12 +297,16 @@ def with_moves_of_components(asked: Sequence[Step], structure: Structure) -> lis
 
 
 def _by_default(node: Stochastic, structure: Structure) -> SplitMerge | None:
-    """Where more or fewer components hold units as the data say: their number is unknown, or sticks are cut."""
+    """Where more or fewer components hold units as the data say: their number is unknown, or sticks are cut.
+
+    One stick is the share of the first of two components.
+    """
     try:
         step = SplitMerge([node], structure, "the number of components is open")
     except TypeError:
         return None
-    return step if step.is_open else None
+    several = step.number is not None or step.block.label.n_labels > 2
+    return step if step.is_open and several else None
 
 
 __all__ = ["SplitMerge", "with_moves_of_components"]

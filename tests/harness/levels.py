@@ -9,7 +9,7 @@ from __future__ import annotations
 WHOLE = 1e-4
 
 SHARES = {
-    "collapsed labels": 1e-6,
+    "collapsed labels": 2e-7,
     "coverage": 2e-5,
     "docstrings": 3e-5,  # examples that pass, at the level that functions have by default
     "enumeration": 5e-6,
@@ -19,7 +19,7 @@ SHARES = {
     "planted": 5e-6,
     "rows by label": 1e-6,
     "samplers": 5e-6,
-    "split and merge": 1e-6,
+    "split and merge": 2e-7,
     "tempering": 2e-6,
     "unknown number": 1e-6,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,9 @@ def partition(b: Built, m: mc.MCMC, r: Reference, folder: Path) -> None:
     assert mc.partition(m, label="z").labels.shape == (UNITS,)
     with pytest.raises(mc.ModelError, match="mc.occupied"):  # the number of components is known
         mc.posterior_components(m)
+    for ask in (mc.most_probable_states, partial(mc.forecast, steps=2)):  # labels are independent
+        with pytest.raises(mc.ModelError, match="no label vector that follows a Markov chain"):
+            ask(m)
 
 
 def evidence(b: Built, m: mc.MCMC, r: Reference, folder: Path) -> None:

@@ -59,6 +59,7 @@ ASKED = {  # functions of the package that take a run, by what asks them here
     "classify": "classify", "compare": "compare", "evidence": "evidence", "partition": "partition",
     "predictive": "predictive", "relabel": "relabel", "sensitivity": "sensitivity",
     "similarity": "partition", "occupied": "partition", "posterior_components": "partition",
+    "forecast": "partition", "most_probable_states": "partition",
     "from_draws": "there_and_back", "refit": "sensitivity", "circ_var_names": "there_and_back",
 }  # fmt: skip
 METHODS_ASKED = {  # public methods of a sampler, by what asks them here (or, of others, which test)
