@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,6 +132,20 @@ def kept_so_far(job: Job) -> str:
     return f"kept: {', '.join(there)}" if there else "nothing was drawn yet"
 
 
+def ended(job: Job, of_what: str, report: Callable[[], int]) -> int:
+    """Report what was drawn, all of it or what there was when Ctrl-C came; returns the exit code."""
+    if not job.complete:
+        say(f"stopped; {kept_so_far(job)}", error=True)
+        return STOPPED
+    if job.stopped:
+        say(f"stopped: reporting what there is{of_what} (Ctrl-C again ends at once); {kept_so_far(job)}")
+    try:
+        return report()
+    except KeyboardInterrupt:
+        say(f"stopped; {kept_so_far(job)}", error=True)
+        return STOPPED
+
+
 def n_draws(m: mc.MCMC) -> int:
     """Draws of each chain; 0 before there is any."""
     try:
@@ -248,5 +262,5 @@ def draws_of(k: int, wish: Wish) -> Path:
 
 __all__ = [
     "BY_GROUP", "COMPARISON", "DOUBTFUL", "DRAWS", "REFUSED", "ROWS", "STOPPED", "WELL", "Job", "Wish", "begun",
-    "drawn", "draws_of", "kept_so_far", "listed", "n_draws", "without_gaps",
+    "drawn", "draws_of", "ended", "listed", "n_draws", "without_gaps",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 import mcmix as mc
 from mcmix.api.compare import Comparison
-from mcmix.api.fit.job import COMPARISON, DOUBTFUL, STOPPED, WELL, Job, Wish, begun, drawn, kept_so_far
+from mcmix.api.fit.job import COMPARISON, DOUBTFUL, STOPPED, WELL, Job, Wish, begun, drawn, ended
 from mcmix.api.fit.patience import alive
 from mcmix.api.fit.written import Outcome, units_of_data, write
 from mcmix.api.groups import groups_or_reason, one_group
@@ -38,17 +38,8 @@ def fit(wish: Wish) -> int:
     for k in wish.components:
         if not job.stopped:
             _sample(job, k)
-    if not job.complete:
-        say(f"stopped; {kept_so_far(job)}", error=True)
-        return STOPPED
-    if job.stopped:
-        done = ", ".join(map(str, job.complete))
-        say(f"stopped: reporting what there is of {done} components (Ctrl-C again ends at once); {kept_so_far(job)}")
-    try:
-        return _finished(job)
-    except KeyboardInterrupt:
-        say(f"stopped; {kept_so_far(job)}", error=True)
-        return STOPPED
+    done = ", ".join(map(str, job.complete))
+    return ended(job, f" of {done} components", lambda: _finished(job))
 
 
 def _finished(job: Job) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mcmix as mc
 from mcmix.api.default_priors import PRIOR_IN_WORDS, weakly_informative
-from mcmix.api.fit.job import BY_GROUP, DOUBTFUL, STOPPED, WELL, Job, Wish, begun, drawn, kept_so_far
+from mcmix.api.fit.job import BY_GROUP, DOUBTFUL, STOPPED, WELL, Job, Wish, begun, drawn, ended
 from mcmix.api.fit.parts import mixture
 from mcmix.api.fit.patience import alive
 from mcmix.api.fit.written import Outcome, units_of_data, write
@@ -33,16 +33,7 @@ def fit_unknown(wish: Wish) -> int:
     most = min(wish.most, len(job.kept))
     number = mc.NumberOfComponents(NUMBER, weakly_informative(), most=most)
     drawn(job, UNKNOWN, number, f"unknown number of components, 1 to {most}")
-    if not job.complete:
-        say(f"stopped; {kept_so_far(job)}", error=True)
-        return STOPPED
-    if job.stopped:
-        say(f"stopped: reporting what there is (Ctrl-C again ends at once); {kept_so_far(job)}")
-    try:
-        return _reported(job, most)
-    except KeyboardInterrupt:
-        say(f"stopped; {kept_so_far(job)}", error=True)
-        return STOPPED
+    return ended(job, "", lambda: _reported(job, most))
 
 
 def _reported(job: Job, most: int) -> int:
