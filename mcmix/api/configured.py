@@ -22,7 +22,8 @@ from mcmix.steps.from_disk import why_in_memory
 from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.offers import pays
 from mcmix.steps.own import StepMethod
-from mcmix.steps.plan import CompiledModel, assemble
+from mcmix.steps.plan import CompiledModel, assemble, with_first_rooms
+from mcmix.steps.rooms import begin, show
 from mcmix.steps.table import Choice
 from mcmix.structure.recording import Recording
 from mcmix.structure.rows import Rows
@@ -86,11 +87,14 @@ class Configured(Posterior):
         if self._assembled is None:
             self._status = status
             self._assembled = self._made(self._choices)
+        show(self.model, self._assembled.rooms)
         return self._assembled
 
     def _made(self, choices: Sequence[Choice]) -> CompiledModel:
         tempered, draw, marginal = self._tempering is not None, self._draw_from_prior, bool(self._marginal_moves)
+        begin(self.model)
         compiled = assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
+        compiled = with_first_rooms(compiled)
         if self._summed_out and compiled.marginal_alone(()) is None:
             raise self._whole_rows_needed(compiled.why_not_marginal or "other steps look at the labels")
         if self._from_disk and (why := why_in_memory(compiled)):

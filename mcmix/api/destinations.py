@@ -21,9 +21,10 @@ from mcmix.cluster.elsewhere import Placed
 from mcmix.cluster.stretch import Build
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
+from mcmix.nodes.room import refuse_rooms
 from mcmix.sampling import state
 from mcmix.sampling.axes import labels_along
-from mcmix.sampling.buffers import Buffers, buffers, bytes_of_a_draw
+from mcmix.sampling.buffers import Buffers, buffers, bytes_of_a_draw, together
 from mcmix.sampling.checkpoints import COUNTS, Keeper, Kept, Length, Place, no_counts
 from mcmix.sampling.run import collected
 from mcmix.sampling.runner import Runner
@@ -144,14 +145,21 @@ class Destination:
 
     def begun(self, runners: Sequence[Runner]) -> bool:
         """Whether chains write here."""
-        return all(r.kept and r.kept[-1] is self.out for r in runners)
+        return all(r.out is self.out for r in runners)
 
     def draws(self, runners: Sequence[Runner]) -> Draws | None:
         """What all chains have; None where that is nothing."""
         if self.keeper is not None:
             return stored_draws(self.compiled, Folder.opened(self.keeper.folder.path))
         rows = min(r.rows for r in runners)
-        return collected(self.compiled, self.out, rows) if rows else None
+        if not rows:
+            return None
+        if all(r.own is None for r in runners):
+            return collected(self.compiled, self.out, rows)
+        assert self.compiled.by_room is not None
+        self.compiled = self.compiled.by_room.largest([r.compiled.rooms for r in runners])
+        of_each = [(self.out, r.number) if r.own is None else (r.own, 0) for r in runners]
+        return collected(self.compiled, together(self.compiled, of_each), rows)
 
     def __enter__(self) -> Self:
         return self
@@ -177,6 +185,8 @@ def destination(
     compiled, n_chains = m.assembled, len(runners)
     sharded = placed is not None and not placed.why_whole
     own_budget = 0 if sharded else m.label_budget
+    if store is not None or placed is not None:  # neither a folder nor a worker has room for more
+        refuse_rooms(compiled.rooms, "sample: store=" if store is not None else "sample: client=")
     if store is None:
         return Destination(compiled, buffers(compiled, n_chains, length.rows, own_budget), length, placed=placed)
     _refuse_python(compiled, "store=", "whose state can be written down")

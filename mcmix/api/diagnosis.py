@@ -82,6 +82,7 @@ def of_no_fixed_number(m: PosteriorDraws) -> frozenset[str]:
 def _nameless(compiled: CompiledModel, labels: dict[str, LabelFacts]) -> set[str]:
     """Exchangeable variables, and the functions that see them or their labels."""
     free = {name for name, label in labels.items() if label.exchangeable}
+    free |= {s.sticks.name for s in compiled.structure.open_sticks if s.block.label.node.name in labels}
     for label in labels.values():
         free |= {name for table in label.tables for name, _ in table} | set(label.complements)
     seeing: set[Node] = set()

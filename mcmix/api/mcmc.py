@@ -19,6 +19,7 @@ from mcmix.api.started import Started
 from mcmix.errors import ClusterError, ModelError
 from mcmix.kernels.crew import CREW
 from mcmix.nodes.model import Model
+from mcmix.sampling.buffers import with_rooms
 from mcmix.sampling.checkpoints import Length
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.ladder import Ladder, ladder_of
@@ -133,7 +134,7 @@ class MCMC(Started):
             None where the plan depends on the rows' numbers.
         """
         compiled = self.assembled
-        if not renumbered(compiled, rows):
+        if compiled.by_room is not None or not renumbered(compiled, rows):
             return None
         found = MCMC(self.model)
         found._asked, found._choices, found.label_budget = self._asked, self._choices, self.label_budget
@@ -331,6 +332,9 @@ class MCMC(Started):
         draws = to.draws(self._runners)
         if draws is None:
             return 0
+        if to.compiled is not self.assembled:  # a chain has got room for more components
+            self._assembled = to.compiled
+            self._calls = [with_rooms(call, to.compiled) for call in self._calls]
         self._calls.append(draws)
         for node in self.model.nodes:
             node.sampler = weakref.ref(self)

@@ -15,6 +15,7 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling import pointwise
 from mcmix.steps.plan import CompiledModel, assemble
+from mcmix.steps.rooms import show
 from mcmix.traces.memory import Draws, joined, read_only
 
 
@@ -89,6 +90,7 @@ class PosteriorDraws(Observed):
         """The model made ready: structure seen, programs compiled."""
         if self._assembled is None:
             self._assembled = assemble(self.model, rows=self.rows)
+        show(self.model, self._assembled.rooms)
         return self._assembled
 
     def __getstate__(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from mcmix.kernels.records import table
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
 from mcmix.steps.plan import LOG_DENSITY, CompiledModel, Segment, per_label_bytes, recorded_from
+from mcmix.traces.memory import Draws
 
 
 @dataclass
@@ -38,6 +39,105 @@ class Buffers:
     numbers: np.ndarray
     labels: dict[Stochastic, np.ndarray]
     moments: dict[Stochastic, np.ndarray]
+
+    def fits(self, compiled: CompiledModel) -> bool:
+        """Whether draws of a model that is laid out so have the same numbers."""
+        wanted = _recorded(compiled, self.moments)
+        return [(*_named(s), s.shape) for s in self.segments] == [(*_named(s), s.shape) for s in wanted]
+
+    @property
+    def stretches(self) -> list[slice]:
+        """Where each segment's numbers stand in a draw."""
+        ends = np.cumsum([0, *(s.size for s in self.segments)])
+        return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def _recorded(compiled: CompiledModel, moments: Collection[Stochastic]) -> list[Segment]:
+    """What is recorded draw by draw, where running moments stand for some of it."""
+    return [s for s in compiled.segments if s.key not in moments]
+
+
+def _named(s: Segment) -> tuple[str, str]:
+    return s.kind, s.name
+
+
+def own_buffers(compiled: CompiledModel, before: Buffers, number: int) -> Buffers:
+    """Room for the draws of one chain whose model has room for more components, with those that there are.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+        Laid out with at least as much room as that which `before` is of.
+    before : Buffers
+    number : int
+        The chain's place in these.
+    """
+    segments, n_rows = _recorded(compiled, before.moments), before.numbers.shape[1]
+    found = Buffers(segments, _numbers(1, n_rows, sum(s.size for s in segments)), {}, {})
+    left = list(zip(before.segments, before.stretches, strict=True))
+    for new, wide in zip(segments, found.stretches, strict=True):
+        old = next((pair for pair in left if _named(pair[0]) == _named(new)), None)
+        if old is not None:
+            left.remove(old)
+            drawn = before.numbers[number, :, old[1]].reshape(n_rows, *old[0].shape)
+            found.numbers[0, :, wide] = with_room(drawn, new.shape, new.beyond).reshape(n_rows, -1)
+    for node, drawn in before.labels.items():
+        found.labels[node] = room_for_labels(node, compiled, 1, n_rows)
+        found.labels[node][0] = drawn[number]
+    found.moments.update({node: x[[number]].copy() for node, x in before.moments.items()})
+    return found
+
+
+def with_room(draws: np.ndarray, shape: tuple[int, ...], beyond: float) -> np.ndarray:
+    """Draws of values of a shape that may have more components, which get a number that says that they are not there.
+
+    Examples
+    --------
+    >>> with_room(np.ones((1, 2)), (3,), 0.0).tolist()
+    [[1.0, 1.0, 0.0]]
+    """
+    if draws.shape[1:] == shape:
+        return draws
+    found = np.full((len(draws), *shape), beyond, draws.dtype)
+    least = min(shape[0], draws.shape[1])
+    found[:, :least] = draws[:, :least]
+    return found
+
+
+def together(compiled: CompiledModel, of_each: Sequence[tuple[Buffers, int]]) -> Buffers:
+    """The draws of all chains in one place, with room for the components of that which has most.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+        With that room.
+    of_each : sequence of (Buffers, int)
+        Of each chain, and its place in these.
+    """
+    wide = [own_buffers(compiled, out, number) for out, number in of_each]
+    numbers = np.concatenate([one.numbers for one in wide])
+    labels, moments = (
+        {node: np.concatenate([getattr(one, what)[node] for one in wide]) for node in getattr(wide[0], what)}
+        for what in ("labels", "moments")
+    )
+    return Buffers(wide[0].segments, numbers, labels, moments)
+
+
+def with_rooms(draws: Draws, compiled: CompiledModel) -> Draws:
+    """Draws of an earlier call, with the room for components that a model is laid out with by now."""
+    wanted = {s.name: s for s in compiled.segments if s.kind in ("variable", "statistic") and s.shape}
+    known: list[dict[str, np.ndarray]] = [draws.variables, draws.statistics]
+    if all(x.shape[2:] == wanted[n].shape for part in known for n, x in part.items() if n in wanted):
+        return draws
+
+    def wide(name: str, x: np.ndarray) -> np.ndarray:
+        if name not in wanted or x.shape[2:] == wanted[name].shape:
+            return x
+        flat = with_room(x.reshape(-1, *x.shape[2:]), wanted[name].shape, wanted[name].beyond)
+        return flat.reshape(*x.shape[:2], *wanted[name].shape)
+
+    variables, statistics = ({name: wide(name, x) for name, x in part.items()} for part in known)
+    return draws.changed(variables, statistics)
 
 
 def buffers(
@@ -161,4 +261,14 @@ def _moments(node: Stochastic, array: np.ndarray, chain: Chain, number: int) -> 
     return filled(driver.MOMENTS, source=chain.address(node), count=array.shape[2], means=means, squares=squares)
 
 
-__all__ = ["Buffers", "buffers", "bytes_of_a_draw", "point", "room_for_labels"]
+__all__ = [
+    "Buffers",
+    "buffers",
+    "bytes_of_a_draw",
+    "own_buffers",
+    "point",
+    "room_for_labels",
+    "together",
+    "with_room",
+    "with_rooms",
+]

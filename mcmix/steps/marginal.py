@@ -421,6 +421,8 @@ def summed_out(structure: Structure) -> LabelBlock | str:
     block = structure.blocks[0]
     if structure.numbers:
         return f"labels are not summed out where the number of components, {structure.numbers[0].node.name}, is unknown"
+    if block.beyond:
+        return f"labels are not summed out where components, of {structure.open_sticks[0].node.name}, have no end"
     if block.given_others or block.tempered:
         return "labels that are drawn given others, or at a temperature, are not summed out"
     return block

@@ -13,6 +13,7 @@ from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.plate import Plate
+from mcmix.nodes.room import FIRST_ROOM_OF_MANY
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
@@ -24,6 +25,7 @@ from mcmix.steps.offers import offered
 from mcmix.steps.own import fittest_own
 from mcmix.steps.passes import Pass
 from mcmix.steps.permutation import SharedPermutation
+from mcmix.steps.rooms import ByRoom, Rooms, present_rooms, refuse_fixed, refuse_steps
 from mcmix.steps.split_merge import with_moves_of_components
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
@@ -34,6 +36,7 @@ from mcmix.structure.expression import Expression
 from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.missing import cut
 from mcmix.structure.on_rows import on_rows
+from mcmix.structure.open_sticks import with_open_sticks
 from mcmix.structure.plates import FEWEST, gathered
 from mcmix.structure.reads import reads_noted
 from mcmix.structure.recording import Recording, is_log_kept, record
@@ -62,6 +65,13 @@ class Segment:
         """Doubles."""
         return int(np.prod(self.shape, dtype=int))
 
+    @property
+    def beyond(self) -> float:
+        """What stands, in draws that had no room for them, for components that others have room for."""
+        node = self.key[-1] if isinstance(self.key, tuple) else self.key
+        counted = self.kind == "statistic" or np.dtype(self.dtype).kind in "iub"
+        return 0.0 if counted else float(getattr(node, "beyond_room", np.nan))
+
 
 @dataclass
 class CompiledModel:
@@ -88,6 +98,10 @@ class CompiledModel:
         Why no unknowns are moved with the labels summed out, though that was asked for.
     decided_by : set of Column
         Those whose numbers say what the plan is, beside the numbers that stand in it.
+    rooms : dict of Room to int
+        How many components there is room for, where that grows.
+    by_room : ByRoom or None
+        The model with more of it.
     """
 
     model: Model
@@ -103,6 +117,8 @@ class CompiledModel:
     why_not_marginal: str = ""
     kept_functions: list[Deterministic] = field(default_factory=list)
     decided_by: set[Column] = field(default_factory=set)
+    rooms: Rooms = field(default_factory=dict)
+    by_room: ByRoom | None = None
 
     @property
     def rows(self) -> Rows:
@@ -217,11 +233,34 @@ def assemble(
     if not model.stochastics:
         raise ModelError("the model has nothing to sample: every random node is observed")
     choices = [*choices, *_own_choices(model, choices)]
-    recording = _recording(model, rows, before)
-    with reads_noted() as decided_by:
-        compiled = _planned(model, recording, asked, choices, draw_from_prior, tempered, marginal_moves)
-    compiled.decided_by = decided_by | compiled.recording.decided_by
-    return compiled
+
+    def laid_out(before: Recording | None = None) -> CompiledModel:
+        recording = _recording(model, rows, before)
+        with reads_noted() as decided_by:
+            compiled = _planned(model, recording, asked, choices, draw_from_prior, tempered, marginal_moves)
+        compiled.decided_by = decided_by | compiled.recording.decided_by
+        compiled.rooms, compiled.by_room = present_rooms(model), by_room
+        return compiled
+
+    own = present_rooms(model)
+    by_room = ByRoom(model, laid_out) if own else None
+    found = laid_out(before)
+    if by_room is not None:
+        refuse_steps(own, found.steps, tempered)
+        refuse_fixed(model, own, lambda: record(model, rows=rows))
+        by_room.keep(found)
+    return found
+
+
+def with_first_rooms(compiled: CompiledModel) -> CompiledModel:
+    """A model with the room that chains begin with: more than small models have, where starts try many components."""
+    numbers = [n for n in compiled.structure.numbers if n.node.grows and not n.node.given_room and not n.has_few_units]
+    wanted = {n.node: min(FIRST_ROOM_OF_MANY, n.most) for n in numbers}
+    if not wanted:
+        return compiled
+    assert compiled.by_room is not None
+    found: CompiledModel = compiled.by_room.at(compiled.rooms | wanted)
+    return found
 
 
 def _planned(
@@ -242,6 +281,7 @@ def _planned(
     unknowns = list(structure.recording.leaves)
     structure.held = {n for c in choices for n in c.nodes if getattr(c.step, "holds", False)}
     with_unknown_numbers(structure)
+    with_open_sticks(structure)
     plan = Plan(structure)
     if tempered:
         plan.layout.place(POWER_KEY, 1)

@@ -40,10 +40,13 @@ def sticks(weights: Expression, v: Expression, leaf: Expression) -> tuple[np.nda
     ([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
     """
     leaves = [x.extra for x in weights.leaves]
-    if v is not leaf or weights.ndim != 1 or v.size > MOST_PROBED or not all(_is_probability(n) for n in leaves):
+    if v is not leaf or weights.ndim != 1 or not all(_is_probability(n) for n in leaves):
         return None
     rng = np.random.default_rng(0)
-    found = _exponents(weights, leaf, leaves, rng)
+    in_turn = np.eye(weights.size, v.size), np.tri(weights.size, v.size, -1)  # one after another: the usual case
+    if v.size + 1 == weights.size and all(_agrees(weights, leaf, leaves, in_turn, rng) for _ in range(CHECKS)):
+        return in_turn
+    found = _exponents(weights, leaf, leaves, rng) if v.size <= MOST_PROBED else None
     if found is None or not all(_agrees(weights, leaf, leaves, found, rng) for _ in range(CHECKS)):
         return None
     return found
