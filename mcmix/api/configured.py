@@ -12,6 +12,7 @@ from mcmix.cluster.elsewhere import Placed
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
+from mcmix.nodes.room import refuse_rooms
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.label_mixing import sweeps_given_labels
 from mcmix.sampling.ladder import tempering_from
@@ -23,7 +24,7 @@ from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.offers import pays
 from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import CompiledModel, assemble, with_first_rooms
-from mcmix.steps.rooms import begin, show
+from mcmix.steps.rooms import begin, fill, fixed_by, open_rooms, show
 from mcmix.steps.table import Choice
 from mcmix.structure.recording import Recording
 from mcmix.structure.rows import Rows
@@ -64,6 +65,7 @@ class Configured(Posterior):
         # None until the first call, which says how much burn-in there is to learn in
         self._marginal_moves = None if marginal_moves is None else checked_flag(marginal_moves, "marginal_moves")
         self._status: tuple[Any, ...] = ()
+        self._filled = False  # whether there is room for all components from the start, as where draws go asks for it
         self._runners: list[Runner] = []
         self._placed: Placed | None = None  # on the cluster of the last call that had one
         self._before: Recording | None = None  # on some rows, so that others need no new recording
@@ -92,9 +94,17 @@ class Configured(Posterior):
 
     def _made(self, choices: Sequence[Choice]) -> CompiledModel:
         tempered, draw, marginal = self._tempering is not None, self._draw_from_prior, bool(self._marginal_moves)
-        begin(self.model)
-        compiled = assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
-        compiled = with_first_rooms(compiled)
+
+        def assembled(filled: bool) -> CompiledModel:
+            begin(self.model)
+            if filled:
+                fill(self.model)
+            return assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
+
+        compiled = with_first_rooms(assembled(self._filled))
+        if open_rooms(compiled.rooms) and (why := fixed_by(compiled.steps, tempered)):
+            compiled = assembled(True)
+            refuse_rooms(open_rooms(compiled.rooms), f"{why}:")
         if self._summed_out and compiled.marginal_alone(()) is None:
             raise self._whole_rows_needed(compiled.why_not_marginal or "other steps look at the labels")
         if self._from_disk and (why := why_in_memory(compiled)):

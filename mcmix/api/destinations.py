@@ -32,6 +32,7 @@ from mcmix.sampling.running import Running
 from mcmix.sampling.watch import Watch
 from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.plan import CompiledModel
+from mcmix.steps.rooms import open_rooms
 from mcmix.structure.fingerprint import fingerprint
 from mcmix.traces.disk import CHUNK, About, Folder, make_way
 from mcmix.traces.memory import Draws
@@ -186,7 +187,7 @@ def destination(
     sharded = placed is not None and not placed.why_whole
     own_budget = 0 if sharded else m.label_budget
     if store is not None or placed is not None:  # neither a folder nor a worker has room for more
-        refuse_rooms(compiled.rooms, "sample: store=" if store is not None else "sample: client=")
+        refuse_rooms(open_rooms(compiled.rooms), "sample: store=" if store is not None else "sample: client=")
     if store is None:
         return Destination(compiled, buffers(compiled, n_chains, length.rows, own_budget), length, placed=placed)
     _refuse_python(compiled, "store=", "whose state can be written down")

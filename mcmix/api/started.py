@@ -50,18 +50,20 @@ class Started(Stored):
         client: Any = None,
     ) -> Begun:
         """All that a call needs before its first sweep. Nothing here is the sampler's yet, so it may be interrupted."""
-        before = self._tempering, self._assembled, self._marginal_moves
+        before = self._tempering, self._assembled, self._marginal_moves, self._filled
         if client is not None:
             Cluster(client)  # refused before anything is computed
         try:
             if tempering is not None:
                 self._temper(tempering)
+            if (store is not None or client is not None) and not self._runners and self.assembled.rooms:
+                self._filled, self._assembled = True, None
             self._decide(length.iterations, length.burn, length.thin)
             runners, sequence = self._set_up(chains, seed, start)
             placed = placed_on(self, client)
             return Begun(runners, sequence, destination(self, runners, sequence, length, store, placed))
         except BaseException:
-            self._tempering, self._assembled, self._marginal_moves = before
+            self._tempering, self._assembled, self._marginal_moves, self._filled = before
             raise
 
     def _set_up(

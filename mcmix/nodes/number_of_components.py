@@ -122,6 +122,16 @@ class NumberOfComponents(Room, Distribution):
         return min(2 * capacity, self.most)
 
     @property
+    def end(self) -> int | None:
+        """As many as have a probability."""
+        return self.most
+
+    @property
+    def ample(self) -> int:
+        """Components that a draw from the prior has room for: as many as there may be."""
+        return self.most
+
+    @property
     def instead(self) -> str:
         """What gives it an end."""
         return f"give {self.name} an end: most="

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import Node
 from mcmix.nodes.number_of_components import ComponentWeights
-from mcmix.nodes.room import Room
+from mcmix.nodes.room import Room, rooms_of
 from mcmix.nodes.stochastic import Clock
 
 
@@ -45,4 +46,15 @@ def _shape(node: Distribution) -> tuple[int, ...]:
     return (*told, *entries) if other else node.shape
 
 
-__all__ = ["take_rooms"]
+@contextmanager
+def with_ample_rooms(nodes: Sequence[Node]) -> Iterator[None]:
+    """Meanwhile there is room for whatever is drawn from the prior."""
+    before = {room: room.capacity for room in rooms_of(nodes)}
+    take_rooms(nodes, {room: room.ample for room in before})
+    try:
+        yield
+    finally:
+        take_rooms(nodes, before)
+
+
+__all__ = ["take_rooms", "with_ample_rooms"]

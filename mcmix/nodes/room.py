@@ -45,6 +45,16 @@ class Room(Node):
         """Have room for so many from now on; who has this size is told by :func:`mcmix.nodes.resizing.take_rooms`."""
         raise NotImplementedError
 
+    @property
+    def end(self) -> int | None:
+        """Components at most, where it can be said."""
+        return None
+
+    @property
+    def ample(self) -> int:
+        """Components that a draw from the prior has room for."""
+        raise NotImplementedError
+
     def larger(self, capacity: int) -> int:
         """The next larger room."""
         return 2 * capacity

@@ -16,6 +16,7 @@ from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.room import Room, checked_room
 
 _BETA: Family = FAMILIES["Beta"]
+AMPLE = 512  # components of a draw from the prior; where one belongs to another still, that is refused
 
 
 class StickBreaking(Room, Deterministic):
@@ -113,6 +114,11 @@ class StickBreaking(Room, Deterministic):
     def capacity(self) -> int:
         """Components that arrays have room for."""
         return self._capacity
+
+    @property
+    def ample(self) -> int:
+        """Components that a draw from the prior has room for."""
+        return AMPLE
 
     @property
     def instead(self) -> str:

@@ -25,7 +25,7 @@ from mcmix.steps.offers import offered
 from mcmix.steps.own import fittest_own
 from mcmix.steps.passes import Pass
 from mcmix.steps.permutation import SharedPermutation
-from mcmix.steps.rooms import ByRoom, Rooms, present_rooms, refuse_fixed, refuse_steps
+from mcmix.steps.rooms import ByRoom, Rooms, present_rooms, refuse_fixed
 from mcmix.steps.split_merge import with_moves_of_components
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
@@ -246,7 +246,6 @@ def assemble(
     by_room = ByRoom(model, laid_out) if own else None
     found = laid_out(before)
     if by_room is not None:
-        refuse_steps(own, found.steps, tempered)
         refuse_fixed(model, own, lambda: record(model, rows=rows))
         by_room.keep(found)
     return found
@@ -255,7 +254,7 @@ def assemble(
 def with_first_rooms(compiled: CompiledModel) -> CompiledModel:
     """A model with the room that chains begin with: more than small models have, where starts try many components."""
     numbers = [n for n in compiled.structure.numbers if n.node.grows and not n.node.given_room and not n.has_few_units]
-    wanted = {n.node: min(FIRST_ROOM_OF_MANY, n.most) for n in numbers}
+    wanted = {n.node: min(FIRST_ROOM_OF_MANY, n.most) for n in numbers if n.capacity < FIRST_ROOM_OF_MANY}
     if not wanted:
         return compiled
     assert compiled.by_room is not None

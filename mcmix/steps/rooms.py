@@ -10,7 +10,7 @@ from typing import Any
 from mcmix.errors import McmixError, ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.resizing import take_rooms
-from mcmix.nodes.room import Room, refuse_rooms, rooms_of
+from mcmix.nodes.room import Room, rooms_of
 from mcmix.steps.base import Step
 
 Rooms = dict[Room, int]
@@ -78,7 +78,9 @@ def refuse_fixed(model: Model, rooms: Rooms, record: Callable[[], Any]) -> None:
     ModelError
         If something has as many entries as there is room for now, and no size that says so.
     """
-    more = {room: room.larger(n) for room, n in rooms.items()}
+    more = rooms | {room: room.larger(rooms[room]) for room in open_rooms(rooms)}
+    if more == rooms:
+        return
     try:
         take_rooms(model.ordered(), more)
         record()
@@ -93,17 +95,20 @@ def refuse_fixed(model: Model, rooms: Rooms, record: Callable[[], Any]) -> None:
         take_rooms(model.ordered(), rooms)
 
 
-def refuse_steps(rooms: Rooms, steps: Sequence[Step], tempered: bool) -> None:
-    """Refuse steps that cannot go on in a larger memory.
+def fill(model: Model) -> None:
+    """Let a model's nodes have room for as many components as there may be, where that can be said."""
+    take_rooms(model.ordered(), {room: room.end for room in rooms_of(model.ordered()) if room.end is not None})
 
-    Raises
-    ------
-    ModelError
-        If there is one; it is named.
-    """
+
+def open_rooms(rooms: Rooms) -> list[Room]:
+    """Those of which a chain may need more."""
+    return [room for room, n in rooms.items() if room.end is None or n < room.end]
+
+
+def fixed_by(steps: Sequence[Step], tempered: bool) -> str:
+    """What cannot go on in a memory with more room, in words; nothing where all can."""
     fixed = [s for s in steps if s.in_python or not s.can_grow]
-    why = f"{fixed[0].name} of {fixed[0].variables[0].name}" if fixed else "tempering=" if tempered else ""
-    refuse_rooms(rooms if why else (), f"{why}:")
+    return f"{fixed[0].name} of {fixed[0].variables[0].name}" if fixed else "tempering=" if tempered else ""
 
 
-__all__ = ["ByRoom", "Rooms", "begin", "present_rooms", "refuse_fixed", "refuse_steps", "show"]
+__all__ = ["ByRoom", "Rooms", "begin", "fill", "fixed_by", "open_rooms", "present_rooms", "refuse_fixed", "show"]

@@ -15,16 +15,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from mcmix.errors import ModelError
 from mcmix.nodes.stick_breaking import StickBreaking
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.component_tables import component_tables
 from mcmix.structure.contributions import Contribution, LabelBlock, Structure
-from mcmix.structure.expression import Expression, constant, elementwise
+from mcmix.structure.expression import Expression, elementwise
 from mcmix.structure.label_distributions import SharedWeights
 from mcmix.structure.sliced_weights import SlicedWeights
+from mcmix.structure.sticks import behind
 from mcmix.structure.unknown_number import drawn_exactly, of_seen
 
 
@@ -139,8 +138,7 @@ def _sum_out(found: OpenSticks, structure: Structure) -> None:
 
 def _needed(block: LabelBlock) -> Expression:
     """Whether a stick is broken for some unit: one for its component, or for one behind it."""
-    k = block.label.n_labels
-    return elementwise("greater", block.counts @ constant(np.tri(k, k - 1)), 0)
+    return elementwise("greater", block.counts[:-1] + behind(block.counts), 0)
 
 
 __all__ = ["OpenSticks", "open_sticks_of", "with_open_sticks"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from mcmix.nodes.distribution import Distribution
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.expression import Expression
+from mcmix.structure.expression import Expression, reduce
 
 CHECKS = 3  # points at which exponents must say what the weights are
 CLOSE = 1e-8  # relative difference of weights that rounding explains
@@ -43,13 +43,31 @@ def sticks(weights: Expression, v: Expression, leaf: Expression) -> tuple[np.nda
     if v is not leaf or weights.ndim != 1 or not all(_is_probability(n) for n in leaves):
         return None
     rng = np.random.default_rng(0)
-    in_turn = np.eye(weights.size, v.size), np.tri(weights.size, v.size, -1)  # one after another: the usual case
+    in_turn = _in_turn(weights.size, v.size)
     if v.size + 1 == weights.size and all(_agrees(weights, leaf, leaves, in_turn, rng) for _ in range(CHECKS)):
         return in_turn
     found = _exponents(weights, leaf, leaves, rng) if v.size <= MOST_PROBED else None
     if found is None or not all(_agrees(weights, leaf, leaves, found, rng) for _ in range(CHECKS)):
         return None
     return found
+
+
+def told(counts: Expression, powers: tuple[np.ndarray, np.ndarray]) -> tuple[Expression, Expression]:
+    """How often labels say that each v_j came true, and that it did not, from the numbers of units by label."""
+    size = powers[0].shape[1]
+    if not all(np.array_equal(x, y) for x, y in zip(powers, _in_turn(counts.size, size), strict=True)):
+        return counts @ powers[0], counts @ powers[1]
+    return counts[:size], behind(counts)
+
+
+def behind(counts: Expression) -> Expression:
+    """Of sticks that are broken one after another, the numbers of units of labels behind each; one less than labels."""
+    return reduce("sum", counts) - np.cumsum(counts)[:-1]
+
+
+def _in_turn(n_weights: int, n_sticks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Exponents of sticks that are broken one after another: the usual case."""
+    return np.eye(n_weights, n_sticks), np.tri(n_weights, n_sticks, -1)
 
 
 def _is_probability(node: object) -> bool:
@@ -102,4 +120,4 @@ def _agrees(
     return bool(np.abs(_logs(weights, other) - _logs(weights, one) - told).max() < CLOSE * max(1, leaf.size))
 
 
-__all__ = ["sticks"]
+__all__ = ["behind", "sticks", "told"]
