@@ -11,6 +11,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.node import Node
 
 FIRST_ROOM = 16  # components that there is room for to begin with
+MOST_ROOM = 2**14  # beyond which a chain is taken to have gone astray
 FIRST_ROOM_OF_MANY = 65  # the same where units are so many that starts try larger numbers
 
 
@@ -56,7 +57,18 @@ class Room(Node):
         raise NotImplementedError
 
     def larger(self, capacity: int) -> int:
-        """The next larger room."""
+        """The next larger room.
+
+        Raises
+        ------
+        ModelError
+            If that would be beyond all measure.
+        """
+        if capacity >= MOST_ROOM:
+            raise ModelError(
+                f"{self.name}: components expected to be some, got a chain that looks at more than {MOST_ROOM}: a "
+                f"concentration or discount so large makes nearly every row a component of its own; {self.instead}"
+            )
         return 2 * capacity
 
 

@@ -12,7 +12,7 @@ from mcmix.structure.expression import Expression
 from mcmix.structure.label_distributions import SharedWeights
 from mcmix.structure.label_vectors import LabelVector
 
-FALL = 0.5  # from the level of a component to that of the next one
+FALL = 0.7  # from the level of a component to that of the next one
 
 
 class SlicedWeights(SharedWeights):

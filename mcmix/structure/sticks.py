@@ -40,34 +40,38 @@ def sticks(weights: Expression, v: Expression, leaf: Expression) -> tuple[np.nda
     ([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
     """
     leaves = [x.extra for x in weights.leaves]
-    if v is not leaf or weights.ndim != 1 or not all(_is_probability(n) for n in leaves):
+    if v is not leaf or weights.ndim != 1 or v.size > MOST_PROBED or not all(_is_probability(n) for n in leaves):
         return None
     rng = np.random.default_rng(0)
-    in_turn = _in_turn(weights.size, v.size)
-    if v.size + 1 == weights.size and all(_agrees(weights, leaf, leaves, in_turn, rng) for _ in range(CHECKS)):
-        return in_turn
-    found = _exponents(weights, leaf, leaves, rng) if v.size <= MOST_PROBED else None
+    found = _exponents(weights, leaf, leaves, rng)
     if found is None or not all(_agrees(weights, leaf, leaves, found, rng) for _ in range(CHECKS)):
         return None
     return found
 
 
-def told(counts: Expression, powers: tuple[np.ndarray, np.ndarray]) -> tuple[Expression, Expression]:
-    """How often labels say that each v_j came true, and that it did not, from the numbers of units by label."""
-    size = powers[0].shape[1]
-    if not all(np.array_equal(x, y) for x, y in zip(powers, _in_turn(counts.size, size), strict=True)):
-        return counts @ powers[0], counts @ powers[1]
-    return counts[:size], behind(counts)
+def broken_in_turn(weights: Expression, v: Expression, leaf: Expression) -> bool:
+    """Whether weights are those of sticks that are broken one after another, the last one the rest, however many.
+
+    Parameters
+    ----------
+    weights, v, leaf : Expression
+        As for :func:`sticks`.
+    """
+    if v is not leaf or weights.shape != (v.size + 1,) or weights.leaves != {leaf} or not _is_probability(leaf.extra):
+        return False
+    rng = np.random.default_rng(0)
+    for _ in range(CHECKS):
+        at = _anywhere([leaf.extra], rng)
+        broken = np.ravel(at[leaf.extra])
+        expected = np.append(broken, 1.0) * np.append(1.0, np.cumprod(1.0 - broken))
+        if not np.allclose(evaluate(weights, at), expected, rtol=CLOSE, atol=0.0):
+            return False
+    return True
 
 
 def behind(counts: Expression) -> Expression:
     """Of sticks that are broken one after another, the numbers of units of labels behind each; one less than labels."""
     return reduce("sum", counts) - np.cumsum(counts)[:-1]
-
-
-def _in_turn(n_weights: int, n_sticks: int) -> tuple[np.ndarray, np.ndarray]:
-    """Exponents of sticks that are broken one after another: the usual case."""
-    return np.eye(n_weights, n_sticks), np.tri(n_weights, n_sticks, -1)
 
 
 def _is_probability(node: object) -> bool:
@@ -120,4 +124,4 @@ def _agrees(
     return bool(np.abs(_logs(weights, other) - _logs(weights, one) - told).max() < CLOSE * max(1, leaf.size))
 
 
-__all__ = ["behind", "sticks", "told"]
+__all__ = ["behind", "broken_in_turn", "sticks"]
