@@ -45,6 +45,14 @@ class Buffers:
         wanted = _recorded(compiled, self.moments)
         return [(*_named(s), s.shape) for s in self.segments] == [(*_named(s), s.shape) for s in wanted]
 
+    def take(self, number: int, own: Buffers) -> None:
+        """Take the draws that a chain has alone, which have the same numbers, as those of one of all chains."""
+        self.numbers[number] = own.numbers[0]
+        for node in self.labels:
+            self.labels[node][number] = own.labels[node][0]
+        for node in self.moments:
+            self.moments[node][number] = own.moments[node][0]
+
     @property
     def stretches(self) -> list[slice]:
         """Where each segment's numbers stand in a draw."""

@@ -123,8 +123,11 @@ def _drawn(node: Stochastic, chain: Chain, recording: Recording) -> np.ndarray |
 def give_buffers(r: Runner, out: Buffers) -> None:
     """Let a chain's draws go where all chains' do, or where those with more room alone have theirs."""
     before, at = (out, r.number) if r.out is not out or r.own is None else (r.own, 0)
-    r.out = out
-    r.own = None if out.fits(r.compiled) else own_buffers(r.compiled, before, at)
+    r.out, r.own = out, None
+    if not out.fits(r.compiled):
+        r.own = own_buffers(r.compiled, before, at)
+    elif before is not out:  # it has as much room as the others now
+        out.take(r.number, own_buffers(r.compiled, before, at))
     to, number = (out, r.number) if r.own is None else (r.own, 0)
     r.kept = [None, point(r.told, to, r.compiled, r.chain, number), to]
     tell_calls(r, to)

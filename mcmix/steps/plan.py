@@ -13,7 +13,7 @@ from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.plate import Plate
-from mcmix.nodes.room import FIRST_ROOM_OF_MANY
+from mcmix.nodes.room import FIRST_ROOM_OF_MANY, Room
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
@@ -246,9 +246,17 @@ def assemble(
     by_room = ByRoom(model, laid_out) if own else None
     found = laid_out(before)
     if by_room is not None:
-        refuse_fixed(model, own, lambda: record(model, rows=rows))
+        refuse_fixed(model, own, lambda: record(model, rows=rows), _of_components(found.structure))
         by_room.keep(found)
     return found
+
+
+def _of_components(structure: Structure) -> dict[Room, list[Stochastic]]:
+    """What components have of which there is no largest number."""
+    found = {n.node: (n.block, n.weights) for n in structure.numbers if n.node.grows}
+    found |= {s.node: (s.block, s.sticks) for s in structure.open_sticks}
+    tables = {room: (component_tables(block, structure), apart) for room, (block, apart) in found.items()}
+    return {room: [v for v in t.variables if v is not apart] for room, (t, apart) in tables.items()}
 
 
 def with_first_rooms(compiled: CompiledModel) -> CompiledModel:

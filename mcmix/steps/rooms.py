@@ -11,6 +11,7 @@ from mcmix.errors import McmixError, ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.resizing import take_rooms
 from mcmix.nodes.room import Room, rooms_of
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Step
 
 Rooms = dict[Room, int]
@@ -70,8 +71,19 @@ def show(model: Model, rooms: Mapping[Room, int]) -> None:
         take_rooms(model.ordered(), rooms)
 
 
-def refuse_fixed(model: Model, rooms: Rooms, record: Callable[[], Any]) -> None:
+def refuse_fixed(
+    model: Model, rooms: Rooms, record: Callable[[], Any], of_components: Mapping[Room, Sequence[Stochastic]]
+) -> None:
     """Refuse a model that cannot be laid out with more room, before any chain needs it.
+
+    Parameters
+    ----------
+    model : Model
+    rooms : dict of Room to int
+    record : callable
+        Records the model with the room that nodes have.
+    of_components : mapping of Room to variables
+        What components have.
 
     Raises
     ------
@@ -84,6 +96,10 @@ def refuse_fixed(model: Model, rooms: Rooms, record: Callable[[], Any]) -> None:
     try:
         take_rooms(model.ordered(), more)
         record()
+        for room, variables in of_components.items():
+            for v in variables:
+                if v.shape[:1] != (room.capacity,):
+                    raise ModelError(f"{v.name} stays one of shape {v.shape}")
     except (McmixError, ValueError, TypeError, IndexError) as error:
         names = ", ".join(room.name for room in rooms)
         raise ModelError(

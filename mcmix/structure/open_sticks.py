@@ -110,6 +110,7 @@ def _refuse_known(node: StickBreaking, block: LabelBlock, structure: Structure) 
         else "rows stay on disk"
         if label.node.row_weights is not None or label.node.on_disk is not None
         else tables.unseen
+        or ("known numbers tell components apart" if not tables.likelihood_allows_all else "")
         or (f"{', '.join(tables.shared_with)} looks up the same components" if tables.shared_with else "")
         or (f"{', '.join(n.name for n in asked)} has a step of yours" if asked else "")
     )
