@@ -72,7 +72,7 @@ def refuse_names(m: PosteriorDraws, label: Node | None, what: str) -> None:
 
 INSTEAD = (
     "mc.relabel(m, clusters=k) names the clusters of the draws that have k of them, mc.partition(m) says which units "
-    "belong together, mc.posterior_components(m) how many clusters there are"
+    "belong together, mc.occupied(m) how many clusters there are"
 )
 
 

@@ -190,7 +190,7 @@ def number_of_labels(m: Any, label: str | None) -> UnknownNumber:
     if not numbers:
         raise ModelError(
             f"{WHAT}: expected a model with an unknown number of components (mc.NumberOfComponents), got one where it "
-            "is known; mc.occupied(m) has the posterior of the number of clusters"
+            "is known or has no end; mc.occupied(m) has the posterior of the number of clusters"
         )
     if label is not None and label not in named:
         raise ModelError(f"{WHAT}: label= expected one of {', '.join(map(repr, named))}, got {label!r}")
