@@ -1,8 +1,9 @@
 """Labels of components without end: a slice for each unit says which of them its label is drawn from.
 
-Unit i has a slice u_i, uniform below the level of its label's component; levels fall from component to component. Given
-slices, labels are drawn among the components whose levels reach them, with weights w_k / level_k: few components, and
-exactly those of the process without end. Slices are drawn anew in each iteration, so that nothing else need know them.
+Unit i has a slice u_i, uniform below the level of its label's component; levels are the same for the components in
+front, and fall from there on. Given slices, labels are drawn among the components whose levels reach them, with weights
+w_k / level_k: few components, and exactly those of the process without end. Slices are drawn anew in each iteration, so
+that nothing else need know them.
 
 Kalli, Griffin and Walker (2011), "Slice sampling mixture models", Statistics and Computing 21, equations 7 to 9, after
 Walker (2007), "Sampling the Dirichlet mixture model with slices", Communications in Statistics 36.
@@ -22,6 +23,9 @@ from mcmix.kernels.random import LANES, STREAM_WORDS, fill_uniforms, standard_ex
 from mcmix.kernels.records import RUN, STEP, record, record_at
 from mcmix.kernels.tiles import PASS, scratch_of
 
+FALL = 0.5  # from the level of a component to that of the next one
+# Components that have the highest level: so many, or as many as had units while tuning and a few more.
+IN_FRONT, MARGIN, LEARNED = 6.0, 2.0, 0.02
 TRIES = 2  # new names for each component that has units
 
 # Slices of the units; levels of the components that there is room for, 0 of the last, which stands for all others, and
@@ -113,9 +117,28 @@ def _draw(task, slices, levels):
             own[i] *= levels[int(labels[first + i]) - task.lowest]
 
 
+@inline
+def _set_levels(levels, capacity, front):
+    """Levels of components; that of the last one is that of all others, and its label is nobody's."""
+    level = 1.0
+    for k in range(capacity):
+        level *= FALL if k > front else 1.0
+        levels[k] = level
+    levels[capacity], levels[capacity - 1] = level, 0.0
+
+
+@inline
+def _last_name(task):
+    """The last name of a component that has units."""
+    labels, last = floats(task.out, task.units), 0.0
+    for i in range(task.units):
+        last = max(last, labels[i])
+    return last - task.lowest
+
+
 @step_of(SLICES)
 def draw_slices(told, reals, stream):
-    """Draw slices, and tell the pass how many components they reach.
+    """Draw slices, and tell the pass how many components they reach. reals: components in front, learned while tuning.
 
     Where these are reached, nothing is lost: slices stay, and are not drawn again when the kernel is called with more
     room. Before a run, when nobody gives room, slices end above them.
@@ -123,7 +146,10 @@ def draw_slices(told, reals, stream):
     task = record_at(told, SLICES)
     last = task.capacity - 1
     slices, levels = floats(task.slices, task.units + LANES), floats(task.levels, task.capacity + 1)
-    kept = floats(task.growth, GROWTH_SIZE)
+    kept, front = floats(task.growth, GROWTH_SIZE), floats(reals, 1)
+    if kept[1] == 0.0 and task.tuning != 0:
+        front[0] += LEARNED * (max(IN_FRONT, _last_name(task) + MARGIN) - front[0])
+    _set_levels(levels, task.capacity, front[0])
     if kept[1] == 0.0:
         _draw(task, slices, levels)
         kept[1] = 1.0
@@ -154,4 +180,4 @@ def draw(told, words, first, m):
     return labels_of_tile(task, m)
 
 
-__all__ = ["NAMES", "SLICED", "SLICES", "draw", "draw_slices", "exchange_names", "room_for_slices"]
+__all__ = ["FALL", "IN_FRONT", "NAMES", "SLICED", "SLICES", "draw", "draw_slices", "exchange_names", "room_for_slices"]

@@ -14,7 +14,7 @@ from mcmix.steps.layout import Program
 from mcmix.structure.component_tables import ComponentTables
 from mcmix.structure.contributions import LabelBlock
 from mcmix.structure.open_sticks import OpenSticks
-from mcmix.structure.sliced_weights import FALL, SlicedWeights
+from mcmix.structure.sliced_weights import SlicedWeights
 
 _LABELS = (PASS.names or ()).index("labels")
 
@@ -23,7 +23,7 @@ def sliced(step: Step, block: LabelBlock, counted: np.ndarray, chain: Chain) -> 
     """A call that draws slices, and lets a pass, told by its record, weigh the labels that these reach."""
     distribution, label = block.distribution, block.label
     assert isinstance(distribution, SlicedWeights)
-    chain.view(distribution.levels)[:] = distribution.levels_of()
+    chain.view(distribution.levels)[: label.n_labels - 1] = 1.0  # before a run all are reached
     fields = {
         "slices": chain.address(distribution.slices),
         "levels": chain.address(distribution.levels),
@@ -35,7 +35,7 @@ def sliced(step: Step, block: LabelBlock, counted: np.ndarray, chain: Chain) -> 
         "labels": address_of(counted) + counted.itemsize * _LABELS,
         "growth": chain.address(("growth", step)),
     }
-    return kernel_call(step, kernels.draw_slices, fields)
+    return kernel_call(step, kernels.draw_slices, fields, np.array([kernels.IN_FRONT]), tuned=True)
 
 
 def names_exchanged(step: Step, found: OpenSticks, tables: ComponentTables, program: Program, chain: Chain) -> Call:
@@ -63,8 +63,8 @@ def names_exchanged(step: Step, found: OpenSticks, tables: ComponentTables, prog
 def said_of_slices(block: LabelBlock, room: Room) -> str:
     """How components without end are drawn, in words."""
     return (
-        f"among the components of {room.name}, which have no end, that slices reach, with levels that fall by {FALL:g} "
-        f"from each to the next; names exchanged; room for {room.capacity} components, more when a chain needs it"
+        f"among the components of {room.name}, which have no end, that slices reach; names exchanged; room for "
+        f"{room.capacity} components, more when a chain needs it"
     )
 
 

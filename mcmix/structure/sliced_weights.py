@@ -12,8 +12,6 @@ from mcmix.structure.expression import Expression
 from mcmix.structure.label_distributions import SharedWeights
 from mcmix.structure.label_vectors import LabelVector
 
-FALL = 0.7  # from the level of a component to that of the next one
-
 
 class SlicedWeights(SharedWeights):
     """Labels with shared weights, the last of which is that of all components for which there is no room.
@@ -38,10 +36,5 @@ class SlicedWeights(SharedWeights):
         """Where these stand."""
         return made(kernels.SLICED, slices=address(self.slices), levels=address(self.levels))
 
-    def levels_of(self) -> np.ndarray:
-        """Levels of the components that there is room for, none of the last, and that of the first without room."""
-        levels = FALL ** np.arange(float(self.label.n_labels))
-        return np.array([*levels[:-1], 0.0, levels[-1]])
 
-
-__all__ = ["FALL", "SlicedWeights"]
+__all__ = ["SlicedWeights"]
