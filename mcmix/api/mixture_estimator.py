@@ -25,9 +25,11 @@ from mcmix.api.mode import MAP
 from mcmix.api.posterior import Posterior
 from mcmix.api.posterior_components import PosteriorComponents, posterior_components
 from mcmix.api.with_clusters import with_clusters
+from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.names import DataNames, names_of
 from mcmix.nodes.number_of_components import NumberOfComponents
+from mcmix.nodes.row_weights import checked_weights
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.evidence.scores import bayesian_information
 from mcmix.traces.memory import Draws
@@ -56,6 +58,7 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
     inference_: Any
     n_components_posterior_: PosteriorComponents
     _fitted_on: np.ndarray
+    _counts: np.ndarray | None = None
     _by_name: Any
     _draws: Any
     _names = DataNames()
@@ -134,6 +137,22 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         self._names = DataNames(said.index, said.columns, axes=said.axes)
         self._mode = None
         return np.asarray(rows)
+
+    def _weighed(self, sample_weight: Any, rows: np.ndarray) -> np.ndarray | None:
+        """How often each row counts; None where each counts once."""
+        if sample_weight is None:
+            return None
+        if self._is_unknown:
+            raise ValueError(
+                f"sample_weight: expected a known number of components, got n_components={UNKNOWN!r}; where weights "
+                "are whole numbers, repeated rows say the same"
+            )
+        if np.isnan(rows).any():
+            raise ValueError("sample_weight: expected no missing cells, got some in X; leave these rows out")
+        try:
+            return checked_weights("sample_weight", sample_weight, len(rows))
+        except ModelError as error:
+            raise ValueError(str(error)) from error
 
     def _named(self, node: Stochastic) -> Stochastic:
         """The node of the data, under the names that they came with."""
@@ -217,8 +236,12 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         return self.fit(X).predict(X)
 
     @abstractmethod
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
-        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used.
+
+        `sample_weight`, shape (rows,): how often each row counts. Whole numbers say the same as repeated rows; others
+        are powers of the rows' densities.
+        """
 
     @property
     def _n_features_out(self) -> int:

@@ -19,6 +19,7 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.model import Model, parents_given
 from mcmix.nodes.node import Node
+from mcmix.nodes.row_weights import counting, standing_for
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.traces.memory import Draws, read_only
 
@@ -107,9 +108,14 @@ class MixtureModel(MixtureEstimator):
         self.n_draws, self.thin, self.burn, self.n_chains = n_draws, thin, burn, n_chains
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> MixtureModel:  # noqa: N803
-        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> MixtureModel:  # noqa: N803
+        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used.
+
+        `sample_weight`, shape (rows,): how often each row counts. Whole numbers say the same as repeated rows; others
+        are powers of the rows' densities.
+        """
         rows = self._taken(X)
+        self._counts = self._weighed(sample_weight, rows)
         self._checked_counts("n_components", "n_draws", "thin", "burn", "n_chains")
         self._family = _family_of(self.distribution)
         self._known = _checked_fixed(self._family, self.fixed)
@@ -144,7 +150,8 @@ class MixtureModel(MixtureEstimator):
         label = self._label(len(rows), k)
         looked_up = {n: p[label] if isinstance(p, Node) else p for n, p in self._parameters(k).items()}
         value = rows if self._in_columns else rows[:, 0]
-        return self._named(getattr(mc, self._family.name)("rows", **looked_up, value=value, observed=True))
+        node = getattr(mc, self._family.name)("rows", **looked_up, value=value, observed=True)
+        return self._named(counting(node, label, self._counts))
 
     def _column(self, j: int, values: np.ndarray, label: Any, parameters: Mapping[str, Any]) -> Stochastic:
         """The cells of a column that are there."""
@@ -154,7 +161,7 @@ class MixtureModel(MixtureEstimator):
 
     def _parameters(self, k: Any) -> dict[str, Any]:
         """Parameters of the components, by name: new nodes, and known numbers."""
-        return components(self._family.name, self._fitted_on, k, self._known)
+        return components(self._family.name, standing_for(self._fitted_on, self._counts), k, self._known)
 
     @property
     def _in_columns(self) -> bool:
