@@ -15,6 +15,7 @@ from mcmix.api.estimator import NormalMixture as NormalMixture
 from mcmix.api.evidence import evidence as evidence
 from mcmix.api.export import circ_var_names as circ_var_names
 from mcmix.api.from_draws import from_draws as from_draws
+from mcmix.api.from_frame import from_frame as from_frame
 from mcmix.api.mcmc import MCMC as MCMC
 from mcmix.api.memberships import classify as classify
 from mcmix.api.mixture_model import MixtureModel as MixtureModel

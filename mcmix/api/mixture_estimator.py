@@ -182,7 +182,17 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """Log posterior predictive density of each row, shape (rows,); missing cells are integrated out."""
         rows = self._rows(X)
-        return self._in_units(rows, _where_known(rows, self._asked.predict_logpdf, np.zeros(())))
+        return self._in_units(rows, _where_known(rows, self._log_density, np.zeros(())))
+
+    def _log_density(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self._asked.predict_logpdf(self._put(rows)))
+
+    def _memberships(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self._asked_by_name.memberships(self._put(rows)))
+
+    def _put(self, rows: np.ndarray) -> Any:
+        """Rows as the model is asked about them."""
+        return rows
 
     @property
     def _asked(self) -> Any:
@@ -205,7 +215,7 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Posterior probability of each component for each row (responsibilities), shape (rows, K)."""
         rows = self._rows(X)
-        return _where_known(rows, self._asked_by_name.memberships, self.weights_)
+        return _where_known(rows, self._memberships, self.weights_)
 
     def transform(self, X: Any) -> Any:  # noqa: N803
         """The responsibilities, as :meth:`predict_proba`; a frame after ``set_output(transform="pandas")``."""
@@ -274,7 +284,8 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         values, parameters = self._mode
         draw = Draws({name: value[None, None] for name, value in values.items()})
         at_it = Posterior(Model(self._complete(self.n_components_)), [draw])
-        height = self._in_units(rows, _where_known(rows, at_it.predict_logpdf, np.zeros(()))).sum()
+        logs = _where_known(rows, lambda there: np.asarray(at_it.predict_logpdf(self._put(there))), np.zeros(()))
+        height = self._in_units(rows, logs).sum()
         return float(height), parameters, int((~np.isnan(rows)).any(1).sum())
 
     _fit_seed = 0
@@ -307,4 +318,4 @@ def _begin(found: MAP, values: Mapping[str, np.ndarray] | None) -> None:
             node.given = node.value
 
 
-__all__ = ["MixtureEstimator", "check_random_state"]
+__all__ = ["MixtureEstimator", "check_random_state", "validate_data"]

@@ -111,7 +111,7 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     if few is not None:  # the number of rows is theirs
         value, size, rows = few.values, None, None
         common.pop("plates", None)
-    z, n_labels = _labels(name, labels, value, rows, None if several is None else len(several))
+    z, n_labels = labels_of(name, labels, value, rows, None if several is None else len(several))
     if distribution is Mixture:
         return _nested(name, z, n_labels, parameters, keywords, value, observed, size, common)
     if several is not None:
@@ -203,7 +203,7 @@ def _at_both(name: str, table: Any, outer: Any, inner: Any) -> Any:
 def _inner_labels(name: str, given: Any, outer: Any, n_outer: int, value: Any, size: Any) -> tuple[Any, int]:
     """The inner label vector; weights may have a row for each outer component."""
     if not _are_weights(given) or len(shape_of(given)) == 1:
-        return _labels(f"{name} inner", given, value, size, None)
+        return labels_of(f"{name} inner", given, value, size, None)
     if shape_of(given)[0] != n_outer:
         raise ModelError(
             f"{name}: expected inner weights with {n_outer} rows, one per component, got {shape_of(given)}"
@@ -220,7 +220,7 @@ def _component(given: Any, name: str) -> Component:
     raise TypeError(f"{name}: a component expected a distribution such as mc.Normal.dist(0, 1), got {given!r}")
 
 
-def _labels(name: str, given: Any, value: Any, size: Any, expected: int | None) -> tuple[Any, int]:
+def labels_of(name: str, given: Any, value: Any, size: Any, expected: int | None) -> tuple[Any, int]:
     """The label vector and the number of components."""
     if not _are_weights(given):
         plain = not (isinstance(given, Node) or holds_nodes(given))

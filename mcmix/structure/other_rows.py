@@ -244,6 +244,10 @@ class OtherRows:
 
     def _add_columns(self, node: Stochastic, x: np.ndarray, seen: np.ndarray) -> None:
         """Independent columns, each with the rows in which it is seen."""
+        family = getattr(node, "family", None)
+        if family is not None and family.expression is not None and x.ndim == 1 and not family.event_ndim:
+            self._add_seen(node, x, seen)
+            return
         factor = self._distribution(node, constant(x))
         if factor.elements.op != "density":
             raise ModelError(
@@ -255,6 +259,15 @@ class OtherRows:
             rows = np.flatnonzero(seen if x.ndim == 1 else seen[:, j])
             if rows.size:
                 self._place(_at_places(factor, rows * columns + j), rows)
+
+    def _add_seen(self, node: Stochastic, x: np.ndarray, seen: np.ndarray) -> None:
+        """One column of what has an expression in the place of a density (categories): the rows in which it is seen."""
+        rows = np.flatnonzero(seen)
+        if not rows.size:
+            return
+        whole = self._distribution(node, constant(np.where(seen, x, x[rows[0]])))
+        self._check(row_elements(whole).shape[:1])
+        self._place(Factor(node, gather(row_elements(whole), rows)), rows)
 
     def _add_patterns(self, node: Distribution, x: np.ndarray, seen: np.ndarray) -> None:
         """Rows of vectors by which coordinates they show: the distribution of these alone."""
