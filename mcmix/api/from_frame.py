@@ -129,8 +129,8 @@ def from_frame(
     >>> import mcmix as mc
     >>> answers = {"q1": ["yes", "no", "no", "yes"], "q2": ["a", "c", "b", "a"], "q3": [1, 0, 0, 1]}
     >>> z = mc.Categorical("z", mc.Dirichlet("w", 1.0, size=2), size=4)
-    >>> mc.MCMC([*mc.from_frame(answers, z)]).model
-    <Model: 5 unknown (q1 probabilities, w, z, q2 probabilities, q3 probability), data q1, q2, q3>
+    >>> sorted(n.name for n in mc.MCMC([*mc.from_frame(answers, z)]).model.stochastics)
+    ['q1 probabilities', 'q2 probabilities', 'q3 probability', 'w', 'z']
     """
     columns = columns_by_name(table)
     n_rows = len(next(iter(columns.values())))
