@@ -45,6 +45,7 @@ from mcmix.nodes.functions import (
     pfunc,
     robust_init,
 )
+from mcmix.nodes.gate import Gate
 from mcmix.nodes.markov_chain import MarkovChain
 from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
@@ -211,7 +212,8 @@ __all__ = [
     "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical", "Cauchy",
     "Censored", "Chi2", "ChiSquared", "ClusterError", "CollapsedLabels", "CompletedDirichlet", "Container",
     "Covariates", "Deterministic", "Dirichlet",
-    "DiscreteMetropolis", "DiscreteUniform", "Distribution", "DrawFromPrior", "Exponential", "Gamma", "Geometric",
+    "DiscreteMetropolis", "DiscreteUniform", "Distribution", "DrawFromPrior", "Exponential", "Gamma", "Gate",
+    "Geometric",
     "HalfCauchy",
     "HalfNormal", "HalfStudentT", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior",
     "ImproperPosteriorWarning", "Index", "InvLogit", "InverseGamma", "InverseWishart", "LKJ", "Lambda", "Laplace",

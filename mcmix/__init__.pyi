@@ -63,6 +63,7 @@ from mcmix.nodes.functions import Logit as Logit
 from mcmix.nodes.functions import equal as equal
 from mcmix.nodes.functions import pfunc as pfunc
 from mcmix.nodes.functions import robust_init as robust_init
+from mcmix.nodes.gate import Gate as Gate
 from mcmix.nodes.markov_chain import MarkovChain as MarkovChain
 from mcmix.nodes.mixture import Mixture as Mixture
 from mcmix.nodes.model import Model as Model

@@ -152,7 +152,8 @@ class OtherRows:
     def _renewed_value(self, node: Node) -> Expression:
         """A node's value, those of the functions among its parents being there."""
         if not any(n in self._changed or n in self.covariates for n in node.parent_nodes):
-            return self.relabelled(self.old.values[node])
+            old = self.old.values[node]
+            return self.relabelled(constant_rows_as_scalars(old, old.shape[0]) if old.ndim == 1 else old)
         assert isinstance(node, Deterministic)
         if node in self.old.opaque:
             raise ModelError(
