@@ -119,6 +119,7 @@ _LATER = {
             "AdaptiveMetropolis": "methods",
             "BinaryMetropolis": "methods",
             "CollapsedLabels": "collapsed",
+            "CollapsedTopics": "topics",
             "DiscreteMetropolis": "methods",
             "DrawFromPrior": "forward",
             "MarginalMove": "marginal",
@@ -210,7 +211,8 @@ def __dir__() -> list[str]:
 # without NormalMixture and MixtureModel: they need scikit-learn, which `from mcmix import *` must not
 __all__ = [
     "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical", "Cauchy",
-    "Censored", "Chi2", "ChiSquared", "ClusterError", "CollapsedLabels", "CompletedDirichlet", "Container",
+    "Censored", "Chi2", "ChiSquared", "ClusterError", "CollapsedLabels", "CollapsedTopics",
+    "CompletedDirichlet", "Container",
     "Covariates", "Deterministic", "Dirichlet",
     "DiscreteMetropolis", "DiscreteUniform", "Distribution", "DrawFromPrior", "Exponential", "Gamma", "Gate",
     "Geometric",

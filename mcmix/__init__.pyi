@@ -91,6 +91,7 @@ from mcmix.steps.methods import PDMatrixMetropolis as PDMatrixMetropolis
 from mcmix.steps.methods import Slicer as Slicer
 from mcmix.steps.own import StepMethod as StepMethod
 from mcmix.steps.split_merge import SplitMerge as SplitMerge
+from mcmix.steps.topics import CollapsedTopics as CollapsedTopics
 from mcmix.structure.on_disk import OnDisk as OnDisk
 
 Parameter: TypeAlias = Node | ArrayLike | Sequence[Any]

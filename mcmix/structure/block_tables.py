@@ -13,22 +13,22 @@ from mcmix.structure.cells import looked_up
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression, elementwise, reshape
-from mcmix.structure.gates import Gate, gate_of
+from mcmix.structure.gates import gate_of
 from mcmix.structure.indexing import spans
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import NotSeparable, follow_rows
+from mcmix.structure.row_weights import tables_of_row_weights
 from mcmix.structure.table_reading import Tables, Unreadable, read_square, read_table, unshaped
 
 
 def read_block(block: LabelBlock, structure: Structure) -> tuple[Tables, str]:
     """Every table of a block that can be read, and the first reason why labels do more than look them up."""
     found, n_labels = Tables(), block.label.n_labels
-    gate = gate_of(block, structure)
-    trouble = _refusals(block, gate)
-    if gate is not None and gate.is_alike:
-        for places in gate.tables:
-            found.add(places, gate.shape_of(places[0][0]))
+    trouble = _refusals(block, structure)
+    for node, tables in tables_of_row_weights(block, structure).items():
+        for places in tables:
+            found.add(places, () if len(node.shape) < 2 else (len(tables),))
     if block.log_weights is not None:
         trouble += _tried(partial(_read_weights, block.log_weights, n_labels, structure, found))
     for table in block.distribution.tables:
@@ -51,12 +51,14 @@ def _made_of_components(block: LabelBlock, found: Tables, structure: Structure) 
     return block.log_weights is not None and bool(block.log_weights.leaves & leaves)
 
 
-def _refusals(block: LabelBlock, gate: Gate | None) -> list[str]:
+def _refusals(block: LabelBlock, structure: Structure) -> list[str]:
     """What rules out that components are alike whatever the tables are."""
     found = ["there is one component"] if block.label.n_labels < 2 else []
     found += ["labels depend on one another"] if block.given_others else []
-    if gate is not None:
-        return found if gate.is_alike else [*found, "weights by row have a class of reference"]
+    if tables_of_row_weights(block, structure):
+        return found
+    if gate_of(block, structure) is not None:
+        return [*found, "weights by row have a class of reference"]
     return found + [why for why in (block.distribution.why_not_exchanged,) if why is not None]
 
 
@@ -75,8 +77,8 @@ def unknown_parts(block: LabelBlock) -> list[SeparableFactor]:
 
 def looking_up(block: LabelBlock, structure: Structure) -> list[SeparableFactor]:
     """Those that look up tables by the label: without weights by row whose predictors change places with components."""
-    gate, own = gate_of(block, structure), structure.recording.own_factor(block.label.node)
-    apart = gate is not None and gate.is_alike
+    own = structure.recording.own_factor(block.label.node)
+    apart = bool(tables_of_row_weights(block, structure))
     return [s for s in unknown_parts(block) if not (apart and s.factor is own)]
 
 

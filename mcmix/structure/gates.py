@@ -17,7 +17,6 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
-from mcmix.structure.table_reading import Table
 
 MOST_COEFFICIENTS = 256
 NEAR = 1e-8  # by which what is linear may be off, in rounding
@@ -62,16 +61,6 @@ class Gate:
             return False
         own = [self.design[:, a:b] for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
         return all(np.allclose(x, own[0], rtol=1e-9, atol=NEAR) for x in own)
-
-    @property
-    def tables(self) -> list[Table]:
-        """For each coefficient of a class, that of every class, where these are alike."""
-        return [[self.places[start + e] for start in self.starts[:-1]] for e in range(self.starts[1])]
-
-    def shape_of(self, node: Stochastic) -> tuple[int, ...]:
-        """What a variable holds for one class."""
-        size = sum(n is node for n, _ in self.places) // self.classes
-        return () if len(node.shape) < 2 else (size,)
 
 
 def gate_of(block: LabelBlock, structure: Structure) -> Gate | None:
