@@ -13,6 +13,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.room import refuse_rooms
+from mcmix.nodes.row_weights import are_whole
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.label_mixing import sweeps_given_labels
 from mcmix.sampling.ladder import tempering_from
@@ -23,8 +24,8 @@ from mcmix.steps.from_disk import why_in_memory
 from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.offers import pays
 from mcmix.steps.own import StepMethod
-from mcmix.steps.plan import CompiledModel, assemble, with_first_rooms
-from mcmix.steps.rooms import begin, fill, fixed_by, open_rooms, show
+from mcmix.steps.plan import CompiledModel, assemble
+from mcmix.steps.rooms import begin, fill, fixed_by, open_rooms, show, with_first_rooms
 from mcmix.steps.table import Choice
 from mcmix.structure.recording import Recording
 from mcmix.structure.rows import Rows
@@ -73,7 +74,10 @@ class Configured(Posterior):
             raise ModelError("the model has nothing to sample: every random node is observed")
         stood_for = [n for n in self.model.data_nodes if n.row_weights is not None]
         self._from_disk = [n.name for n in stood_for if n.on_disk is not None]
-        self._summed_out = [n.name for n in stood_for if n.on_disk is None]
+        self._by_number = [
+            n.name for n in stood_for if n.row_weights is not None and n.rows_given and are_whole(n.row_weights)
+        ]
+        self._summed_out = [n.name for n in stood_for if n.on_disk is None and n.name not in self._by_number]
         self._marginal_moves = self._labels_on_disk(tempering)
 
     @property
@@ -94,6 +98,23 @@ class Configured(Posterior):
 
     def _made(self, choices: Sequence[Choice]) -> CompiledModel:
         tempered, draw, marginal = self._tempering is not None, self._draw_from_prior, bool(self._marginal_moves)
+        compiled = self._laid_out(choices, tempered, draw, marginal)
+        if self._by_number and not _drawn_by_number(compiled):
+            if not marginal and self._marginal_moves is None and not tempered:
+                self._marginal_moves = True
+                return self._made(choices)
+            self._refuse_labels(compiled)
+        if self._summed_out:
+            self._refuse_labels(compiled)
+        if self._from_disk and (why := why_in_memory(compiled)):
+            raise self._memory_needed(why)
+        in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
+        if self._tempering is not None and in_python:
+            raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
+        return compiled
+
+    def _laid_out(self, choices: Sequence[Choice], tempered: bool, draw: bool, marginal: bool) -> CompiledModel:
+        """With room for components to begin with, or for all where something cannot go on in more of it."""
 
         def assembled(filled: bool) -> CompiledModel:
             begin(self.model)
@@ -105,14 +126,12 @@ class Configured(Posterior):
         if open_rooms(compiled.rooms) and (why := fixed_by(compiled.steps, tempered)):
             compiled = assembled(True)
             refuse_rooms(open_rooms(compiled.rooms), f"{why}:")
-        if self._summed_out and compiled.marginal_alone(()) is None:
-            raise self._whole_rows_needed(compiled.why_not_marginal or "other steps look at the labels")
-        if self._from_disk and (why := why_in_memory(compiled)):
-            raise self._memory_needed(why)
-        in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
-        if self._tempering is not None and in_python:
-            raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
         return compiled
+
+    def _refuse_labels(self, compiled: CompiledModel) -> None:
+        """Refuse a model that needs a label for each row, where rows stand for many."""
+        if compiled.marginal_alone(()) is None:
+            raise self._whole_rows_needed(compiled.why_not_marginal or "other steps look at the labels")
 
     def _labels_on_disk(self, tempering: Any) -> bool | None:
         """Whether labels are summed out, which data on disk decide.
@@ -124,6 +143,8 @@ class Configured(Posterior):
         """
         if self._summed_out and (self._marginal_moves is False or tempering is not None):
             raise self._whole_rows_needed("marginal_moves=False and tempering= draw a label for each row")
+        if self._by_number and tempering is not None:
+            raise self._whole_rows_needed("tempering= draws a label for each row")
         if self._from_disk and (self._marginal_moves or tempering is not None):
             raise self._memory_needed("marginal_moves=True and tempering= go over the rows many times")
         return True if self._summed_out else False if self._from_disk else self._marginal_moves
@@ -135,6 +156,12 @@ class Configured(Posterior):
         )
 
     def _whole_rows_needed(self, why: str) -> ModelError:
+        given = [n.name for n in self.model.data_nodes if n.rows_given]
+        if given:
+            return ModelError(
+                f"{', '.join(given)}: weights= expected a model whose labels are summed out; {why}. Where weights are "
+                "whole numbers, data with repeated rows (np.repeat(x, weights, axis=0)) say the same"
+            )
         return ModelError(
             f"{', '.join(self._summed_out)}: expected a model whose labels are summed out, as few weighted rows stand "
             f"for those on disk; {why}. To have labels drawn from the file in each iteration, pass OnDisk(..., "
@@ -329,6 +356,12 @@ class Configured(Posterior):
         conjugate Gibbs
         """
         return explanation(self.assembled)
+
+
+def _drawn_by_number(compiled: CompiledModel) -> bool:
+    """Whether a sweep asks of labels nothing but how many rows have each."""
+    drawn = [s for s in compiled.steps if getattr(s, "by_number", False)]
+    return bool(drawn) and set(drawn) <= set(compiled.counted(()))
 
 
 ENOUGH_BURN = 100  # sweeps in which moves with the labels summed out can learn

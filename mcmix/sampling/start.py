@@ -30,7 +30,8 @@ from mcmix.sampling.seeding import Pool, non_factorising_pool, pool, share_of
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.accumulators import Accumulator
 from mcmix.steps.base import Call, Chain, Step
-from mcmix.steps.passes import BoundPass, Pass
+from mcmix.steps.bound_pass import BoundPass
+from mcmix.steps.passes import Pass
 from mcmix.steps.plan import CompiledModel
 from mcmix.steps.targets import is_discrete
 from mcmix.structure.unknown_number import UnknownNumber
@@ -64,7 +65,8 @@ def seeds_of(
         if step.label_pass is not None:
             found[step.variables[0]] = pool(step.label_pass, child)
         elif step.label_vector is not None:
-            found[step.variables[0]] = non_factorising_pool(step.label_vector, data, child)
+            own = step.seeded_by()
+            found[step.variables[0]] = non_factorising_pool(step.label_vector, data if own is None else [own], child)
     return found
 
 

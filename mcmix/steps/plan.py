@@ -13,7 +13,6 @@ from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
 from mcmix.nodes.plate import Plate
-from mcmix.nodes.room import FIRST_ROOM_OF_MANY, Room
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain, Plan, Step
 from mcmix.steps.forward import DrawFromPrior
@@ -29,6 +28,7 @@ from mcmix.steps.rooms import ByRoom, Rooms, present_rooms, refuse_fixed
 from mcmix.steps.split_merge import with_moves_of_components
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
+from mcmix.steps.topics import with_topics
 from mcmix.structure.columns import Column
 from mcmix.structure.component_tables import ComponentTables, component_tables, tables_without_block
 from mcmix.structure.contributions import LabelBlock, Structure, structure_of, stuck_labels
@@ -36,7 +36,7 @@ from mcmix.structure.expression import Expression
 from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.missing import cut
 from mcmix.structure.on_rows import on_rows
-from mcmix.structure.open_sticks import with_open_sticks
+from mcmix.structure.open_sticks import of_components, with_open_sticks
 from mcmix.structure.plates import FEWEST, gathered
 from mcmix.structure.reads import reads_noted
 from mcmix.structure.recording import Recording, is_log_kept, record
@@ -246,27 +246,8 @@ def assemble(
     by_room = ByRoom(model, laid_out) if own else None
     found = laid_out(before)
     if by_room is not None:
-        refuse_fixed(model, own, lambda: record(model, rows=rows), _of_components(found.structure))
+        refuse_fixed(model, own, lambda: record(model, rows=rows), of_components(found.structure))
         by_room.keep(found)
-    return found
-
-
-def _of_components(structure: Structure) -> dict[Room, list[Stochastic]]:
-    """What components have of which there is no largest number."""
-    found = {n.node: (n.block, n.weights) for n in structure.numbers if n.node.grows}
-    found |= {s.node: (s.block, s.sticks) for s in structure.open_sticks}
-    tables = {room: (component_tables(block, structure), apart) for room, (block, apart) in found.items()}
-    return {room: [v for v in t.variables if v is not apart] for room, (t, apart) in tables.items()}
-
-
-def with_first_rooms(compiled: CompiledModel) -> CompiledModel:
-    """A model with the room that chains begin with: more than small models have, where starts try many components."""
-    numbers = [n for n in compiled.structure.numbers if n.node.grows and not n.node.given_room and not n.has_few_units]
-    wanted = {n.node: min(FIRST_ROOM_OF_MANY, n.most) for n in numbers if n.capacity < FIRST_ROOM_OF_MANY}
-    if not wanted:
-        return compiled
-    assert compiled.by_room is not None
-    found: CompiledModel = compiled.by_room.at(compiled.rooms | wanted)
     return found
 
 
@@ -305,7 +286,8 @@ def _planned(
         taken = taken | {v for s in chosen if not s.beside_others for v in s.variables}
     place = {n: i for i, n in enumerate(unknowns)}
     steps = chosen + [step_for(n, structure) for n in unknowns if n not in taken]
-    steps += with_moves_of_components([c.made(structure) for c in beside], structure)
+    asked_beside = [c.made(structure) for c in beside]
+    steps += [*with_moves_of_components(asked_beside, structure), *with_topics(asked_beside, structure)]
     compiled.steps = _with_permutations(
         _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables))), structure
     )

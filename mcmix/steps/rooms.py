@@ -10,7 +10,7 @@ from typing import Any
 from mcmix.errors import McmixError, ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.resizing import take_rooms
-from mcmix.nodes.room import Room, rooms_of
+from mcmix.nodes.room import FIRST_ROOM_OF_MANY, Room, rooms_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Step
 
@@ -111,6 +111,13 @@ def refuse_fixed(
         take_rooms(model.ordered(), rooms)
 
 
+def with_first_rooms(compiled: Any) -> Any:
+    """A model with the room that chains begin with: more than small models have, where starts try many components."""
+    numbers = [n for n in compiled.structure.numbers if n.node.grows and not n.node.given_room and not n.has_few_units]
+    wanted = {n.node: min(FIRST_ROOM_OF_MANY, n.most) for n in numbers if n.capacity < FIRST_ROOM_OF_MANY}
+    return compiled.by_room.at(compiled.rooms | wanted) if wanted else compiled
+
+
 def fill(model: Model) -> None:
     """Let a model's nodes have room for as many components as there may be, where that can be said."""
     take_rooms(model.ordered(), {room: room.end for room in rooms_of(model.ordered()) if room.end is not None})
@@ -127,4 +134,15 @@ def fixed_by(steps: Sequence[Step], tempered: bool) -> str:
     return f"{fixed[0].name} of {fixed[0].variables[0].name}" if fixed else "tempering=" if tempered else ""
 
 
-__all__ = ["ByRoom", "Rooms", "begin", "fill", "fixed_by", "open_rooms", "present_rooms", "refuse_fixed", "show"]
+__all__ = [
+    "ByRoom",
+    "Rooms",
+    "begin",
+    "fill",
+    "fixed_by",
+    "open_rooms",
+    "present_rooms",
+    "refuse_fixed",
+    "show",
+    "with_first_rooms",
+]

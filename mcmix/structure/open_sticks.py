@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcmix.errors import ModelError
+from mcmix.nodes.room import Room
 from mcmix.nodes.stick_breaking import StickBreaking
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.component_tables import component_tables
@@ -75,6 +76,14 @@ def open_sticks_of(block: LabelBlock, structure: Structure) -> OpenSticks | None
     return found
 
 
+def of_components(structure: Structure) -> dict[Room, list[Stochastic]]:
+    """What components have of which there is no largest number, by what says how many there is room for."""
+    found = {n.node: (n.block, n.weights) for n in structure.numbers if n.node.grows}
+    found |= {s.node: (s.block, s.sticks) for s in structure.open_sticks}
+    tables = {room: (component_tables(block, structure), apart) for room, (block, apart) in found.items()}
+    return {room: [v for v in t.variables if v is not apart] for room, (t, apart) in tables.items()}
+
+
 def _found(node: StickBreaking, structure: Structure) -> OpenSticks:
     sticks = node.sticks
     below = [e.factor for e in structure.about(sticks) if e.factor.node is not sticks]
@@ -107,8 +116,6 @@ def _refuse_known(node: StickBreaking, block: LabelBlock, structure: Structure) 
     why = (
         "labels that are known name components"
         if label.column is not None
-        else "rows stay on disk"
-        if label.node.row_weights is not None or label.node.on_disk is not None
         else tables.unseen
         or ("known numbers tell components apart" if not tables.likelihood_allows_all else "")
         or (f"{', '.join(tables.shared_with)} looks up the same components" if tables.shared_with else "")
@@ -142,4 +149,4 @@ def _needed(block: LabelBlock) -> Expression:
     return elementwise("greater", block.counts[:-1] + behind(block.counts), 0)
 
 
-__all__ = ["OpenSticks", "open_sticks_of", "with_open_sticks"]
+__all__ = ["OpenSticks", "of_components", "open_sticks_of", "with_open_sticks"]
