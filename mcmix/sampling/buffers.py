@@ -81,18 +81,26 @@ def own_buffers(compiled: CompiledModel, before: Buffers, number: int) -> Buffer
         The chain's place in these.
     """
     segments, n_rows = _recorded(compiled, before.moments), before.numbers.shape[1]
-    found = Buffers(segments, _numbers(1, n_rows, sum(s.size for s in segments)), {}, {})
-    left = list(zip(before.segments, before.stretches, strict=True))
-    for new, wide in zip(segments, found.stretches, strict=True):
-        old = next((pair for pair in left if _named(pair[0]) == _named(new)), None)
-        if old is not None:
-            left.remove(old)
-            drawn = before.numbers[number, :, old[1]].reshape(n_rows, *old[0].shape)
-            found.numbers[0, :, wide] = with_room(drawn, new.shape, new.beyond).reshape(n_rows, -1)
+    found = Buffers(segments, seen_as(segments, before, number, slice(None))[None], {}, {})
     for node, drawn in before.labels.items():
         found.labels[node] = room_for_labels(node, compiled, 1, n_rows)
         found.labels[node][0] = drawn[number]
     found.moments.update({node: x[[number]].copy() for node, x in before.moments.items()})
+    return found
+
+
+def seen_as(segments: Sequence[Segment], out: Buffers, number: int, rows: slice) -> np.ndarray:
+    """Some draws of a chain, shape (rows, places), as a model has them that is laid out with other room."""
+    n_rows = len(range(*rows.indices(out.numbers.shape[1])))
+    found, at = _numbers(1, n_rows, sum(s.size for s in segments))[0], 0
+    left = list(zip(out.segments, out.stretches, strict=True))
+    for s in segments:
+        same = next((pair for pair in left if _named(pair[0]) == _named(s)), None)
+        if same is not None:
+            left.remove(same)
+            drawn = out.numbers[number, rows, same[1]].reshape(n_rows, *same[0].shape)
+            found[:, at : at + s.size] = with_room(drawn, s.shape, s.beyond).reshape(n_rows, s.size)
+        at += s.size
     return found
 
 
@@ -276,6 +284,7 @@ __all__ = [
     "own_buffers",
     "point",
     "room_for_labels",
+    "seen_as",
     "together",
     "with_room",
     "with_rooms",

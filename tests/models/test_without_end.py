@@ -1,5 +1,6 @@
 """Components without end: sticks drawn by slices and numbers without a maximum, with storage that grows."""
 
+import json
 import pickle
 from functools import partial
 
@@ -263,3 +264,11 @@ def test_a_chain_that_goes_astray_ends(monkeypatch):
     monkeypatch.setattr("mcmix.nodes.room.MOST_ROOM", 8)
     with pytest.raises(mc.ModelError, match="got a chain that looks at more than 8: a concentration or discount"):
         short(process(concentration=50.0))
+
+
+def test_a_run_is_watched_while_it_grows(tmp_path):
+    """What is said of a run reads the draws of chains that have places of their own, too."""
+    m = short(process(), iterations=2000, progress_file=tmp_path / "lines.json")
+    last = json.loads((tmp_path / "lines.json").read_text().splitlines()[-1])
+    assert last["draws"] == 1950 and last["fewest"]["effective"] > 5.0
+    assert min(rooms(m)) > ROOM
