@@ -200,6 +200,9 @@ def test_what_has_names_is_left_out_of_files(build, alone, capsys):
     assert named.shape[-1] == common and not np.isnan(named.values).any()
     with pytest.raises(mc.ModelError, match="have no names, and so mean none"):
         m.summary(["mean"])
+    if build is process:  # a known concentration: nothing else is left
+        with pytest.raises(mc.ModelError, match="summary: expected some variable beside mean, w_sticks, w"):
+            m.summary()
     assert m.model.prior_predictive(5, 1)["z"].shape == (5, 10)
     assert m.diagnose().verdict
 
