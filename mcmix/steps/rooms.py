@@ -120,7 +120,12 @@ def with_first_rooms(compiled: Any) -> Any:
 
 def fill(model: Model) -> None:
     """Let a model's nodes have room for as many components as there may be, where that can be said."""
-    take_rooms(model.ordered(), {room: room.end for room in rooms_of(model.ordered()) if room.end is not None})
+    take_rooms(model.ordered(), all_rooms(model))
+
+
+def all_rooms(model: Model) -> Rooms:
+    """Room for as many components as there may be, where that can be said."""
+    return {room: room.end for room in rooms_of(model.ordered()) if room.end is not None}
 
 
 def open_rooms(rooms: Rooms) -> list[Room]:
@@ -137,6 +142,7 @@ def fixed_by(steps: Sequence[Step], tempered: bool) -> str:
 __all__ = [
     "ByRoom",
     "Rooms",
+    "all_rooms",
     "begin",
     "fill",
     "fixed_by",

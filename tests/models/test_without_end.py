@@ -230,6 +230,10 @@ def test_a_folder_has_room_for_all_or_refuses(tmp_path):
     pytest.importorskip("zarr")
     m = short(number(), store=tmp_path / "run.zarr", iterations=20, burn=0)
     assert rooms(m) == [59] * 3
+    read = mc.load(tmp_path / "run.zarr", number()).draws().variables["mean"]
+    np.testing.assert_array_equal(read, m.draws().variables["mean"])
+    more = mc.resume(tmp_path / "run.zarr", number(), more=5, progress_bar=False)
+    assert more.draws().variables["mean"].shape == (3, 25, 59)
     with pytest.raises(mc.ModelError, match="store= expected a largest number of components, got none for w; give w"):
         short(process(), store=tmp_path / "other.zarr")
 
@@ -243,9 +247,10 @@ def test_refusals():
         mc.Normal("mu", 0, 1, size=mc.StickBreaking("w", 1.0), value=np.zeros(16))
     with pytest.raises(mc.ModelError, match=r"mu: size expected w first, as in size=\(w, 3\)"):
         mc.Normal("mu", 0, 1, size=(3, mc.StickBreaking("w", 1.0)))
-    for options, what in (({"tempering": 3}, "tempering=: expected a largest number"),):
-        with pytest.raises(mc.ModelError, match=what):
-            short(process(), **options)
+    with pytest.raises(mc.ModelError, match="tempering=: expected a largest number of components, got none for w"):
+        short(process(), tempering=3)
+    with pytest.raises(mc.ModelError, match="start: K expected at most 2, for which there is room at first, got 9"):
+        short(number(), start={"K": 9})
     with pytest.raises(mc.ModelError, match="VB: expected a largest number of components, got none for w"):
         mc.VB(process())
     with pytest.raises(mc.ModelError, match="components have no end"):
