@@ -12,6 +12,9 @@ import numpy as np
 
 from mcmix.errors import ModelError
 
+ROWS_AT_ONCE = 2**21  # of arrays that are written and read block by block
+BLOCK_BYTES = 2**23
+
 
 def create(into: Any, name: str, array: np.ndarray, rows: int, dims: Sequence[str] | None) -> None:
     """An array without draws; missing numbers stand where a kill came between its growing and its filling."""
@@ -25,6 +28,41 @@ def create(into: Any, name: str, array: np.ndarray, rows: int, dims: Sequence[st
         fill_value=np.nan if array.dtype.kind == "f" else 0,
         dimension_names=("chain", "draw", *(dims or counted(name, len(shape)))),
     )
+
+
+def create_in_blocks(
+    into: Any, name: str, like: np.ndarray, axis: int, dims: Sequence[str], overwrite: bool = False
+) -> Any:
+    """Zeros that are never in memory as a whole: chunks are blocks of rows, which are along an axis; chains come first.
+
+    Parameters
+    ----------
+    into : zarr.Group
+    name : str
+    like : ndarray
+        Of the array's shape and type.
+    axis : int
+        Of the rows; a chunk has one entry of the axes before it.
+    dims : sequence of str
+    overwrite : bool
+    """
+    wide = like.itemsize * int(np.prod(like.shape[axis + 1 :], dtype=int))
+    rows = max(1, min(like.shape[axis], ROWS_AT_ONCE, BLOCK_BYTES // wide))
+    return into.create_array(
+        name,
+        shape=like.shape,
+        chunks=(*(1 for _ in range(axis)), rows, *like.shape[axis + 1 :]),
+        dtype=like.dtype,
+        compressors=_codecs(like.dtype),
+        dimension_names=tuple(dims),
+        overwrite=overwrite,
+    )
+
+
+def blocks_of(array: Any, axis: int) -> Iterator[slice]:
+    """The rows of an array's chunks along an axis, in order."""
+    n, step = array.shape[axis], array.chunks[axis]
+    return (slice(a, min(a + step, n)) for a in range(0, n, step))
 
 
 def write(into: Any, name: str, values: np.ndarray, dims: Sequence[str], overwrite: bool = False) -> None:
@@ -109,4 +147,16 @@ def zarr_there() -> Any:
     return zarr
 
 
-__all__ = ["counted", "create", "grows", "metadata", "name_axes", "told", "whole", "write", "zarr_there"]
+__all__ = [
+    "blocks_of",
+    "counted",
+    "create",
+    "create_in_blocks",
+    "grows",
+    "metadata",
+    "name_axes",
+    "told",
+    "whole",
+    "write",
+    "zarr_there",
+]
