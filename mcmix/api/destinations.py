@@ -200,7 +200,9 @@ def destination(
         "angles": sorted(compiled.model.angles),
         "facts": facts_to_text(facts_of(m, proposed=False)),
     }
-    folder = Folder.made(store.path, *_arrays(told, said, kept), len(out.numbers[0]), store.overwrite)
+    draws, about = _arrays(told, said, kept)
+    about = replace(about, room=length.rows)
+    folder = Folder.made(store.path, draws, about, len(out.numbers[0]), store.overwrite)
     return Destination(compiled, out, length, keeper_of(m, runners, out, length, folder, kept), placed=placed)
 
 

@@ -36,6 +36,7 @@ from mcmix.traces.disk_arrays import (
     told,
     whole,
     write,
+    write_chunk,
     zarr_there,
 )
 from mcmix.traces.disk_files import PARTIAL, locked, replaced
@@ -64,6 +65,8 @@ class About:
         Of which only every so many-th draw is kept.
     in_blocks : mapping of group to collection of str
         Names of arrays that are filled block by block, see :meth:`Folder.fill`.
+    room : int
+        Draws that are expected: arrays need not grow up to these.
     """
 
     dims: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
@@ -72,6 +75,7 @@ class About:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     every: Mapping[str, int] = field(default_factory=dict)
     in_blocks: Mapping[str, Collection[str]] = field(default_factory=dict)
+    room: int = 0
 
 
 class Folder:
@@ -227,8 +231,11 @@ class Folder:
             for group, arrays in draws.items():
                 at = self._held(group, before)
                 for name, values in arrays.items():
-                    self._with_room(self._arrays[group][name], at + values.shape[1])
-                    self._arrays[group][name][:, at : at + values.shape[1]] = values
+                    array, end = self._arrays[group][name], at + values.shape[1]
+                    self._with_room(array, end)
+                    chunk, behind = divmod(at, array.chunks[1])
+                    if behind or not write_chunk(array, chunk, values):
+                        array[:, at:end] = values
             self.note(draws=before + count, **noted)
 
     def _with_room(self, array: Any, n: int) -> None:
@@ -270,7 +277,8 @@ class Folder:
         with told("write", self.path):
             for group in self._arrays:
                 for name in self.names(group):
-                    self._arrays[group][name].resize(self.shape(group, name))
+                    if self._arrays[group][name].shape != self.shape(group, name):
+                        self._arrays[group][name].resize(self.shape(group, name))
 
     def _counted(self, draws: Arrays, before: int, count: int | None) -> int:
         filled: Mapping[str, Sequence[str]] = self.said.get("in_blocks", {})
@@ -441,7 +449,7 @@ def _fill(path: Path, like: Arrays, about: About, rows: int) -> None:
             if name in in_blocks:
                 create_in_blocks(into, name, array, 2, ("chain", "draw", *own))
             else:
-                create(into, name, array, rows, own)
+                create(into, name, array, rows, own, -(-about.room // about.every.get(group, 1)))
     for group, arrays in about.fixed.items():
         into, dims, in_blocks = root.create_group(group), about.dims.get(group, {}), about.in_blocks.get(group, ())
         for name, array in arrays.items():
