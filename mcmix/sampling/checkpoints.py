@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ from mcmix.traces.stored import LABELS
 SHOWN = 5.0  # seconds after which draws are on disk at the latest, for who looks at them meanwhile
 FASTER = 4  # times as far apart as before pauses may be: how long a sweep takes is learned on the way
 LOG = logging.getLogger("mcmix")
+LOOKED_AT = 2**10  # draws that are summed up together: what is made of them takes memory beside them
 COUNTS = "label_counts"
 
 
@@ -81,7 +83,7 @@ class Kept:
         if self.every > 1 and of_labels:
             chosen = np.flatnonzero((before + np.arange(n_rows)) % self.every == 0)
             found[LABELS] = {self.names.get(n, n): variables[n][:, chosen] for n in sorted(of_labels)}
-        return {g: {n: np.ascontiguousarray(x) for n, x in arrays.items()} for g, arrays in found.items()}
+        return found  # mostly views: whoever writes them copies one at a time
 
 
 @dataclass
@@ -134,7 +136,7 @@ class Keeper:
         self.length, self.kept, self.running, self.numbers = length, kept, running, numbers
         self.seconds, self.place = seconds, place or Place()
         self._began = self._written = self._kept = self._paused = 0.0
-        self._before = self._left = 0
+        self._before = self._left = self._from = 0
         self.counts = {
             n: no_counts(n, compiled, len(runners), x.shape[2]) for n, x in out.labels.items() if kept.counted
         }
@@ -150,8 +152,7 @@ class Keeper:
         now = time.monotonic()
         self._began = self._written = self._paused = now
         self._before, self._left = left, left
-        for r in self.runners:
-            r.told.row = 0
+        self._begin_chunk()
         done, of = self.place.done, self.length.iterations
         LOG.info("draws go to %s: %d of %d iterations done", self.folder.path, done, of)
         if self.apart is not None:
@@ -160,11 +161,18 @@ class Keeper:
         return max(left - 1, 0)
 
     def at(self, left: int) -> int:
-        """Write draws where memory is full or somebody may look; keep the state where it is time for it."""
+        """Write draws where memory is full or somebody may look; keep the state where it is time for it.
+
+        In a thread of its own: what is made on the way stays with the thread that made it, and chains have several.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="mcmix writes") as writer:
+            return writer.submit(self._at, left).result()
+
+    def _at(self, left: int) -> int:
         self._look_at_labels(left)
         now = time.monotonic()
         keep = now - self._kept >= self.seconds
-        if self._held + self.folder.n_draws >= self._next_full or keep or now - self._written >= SHOWN:
+        if self._from + self._held >= self._next_full or keep or now - self._written >= SHOWN:
             self._flush(left)
         if keep:
             self._keep(left)
@@ -221,17 +229,25 @@ class Keeper:
     # ---------------------------------------------------------------- what is written
 
     def _flush(self, left: int) -> None:
-        before = self.folder.n_draws
-        n = min(self._held, self._next_labels - before)  # a draw without its labels is not whole
-        self.running.take(self.numbers(self.out.numbers[:, :n]))
+        again = self.folder.n_draws - self._from  # a chunk is written from its first draw on, whole or not
+        n = min(self._held, self._next_labels - self._from)  # a draw without its labels is not whole
+        new = slice(again, n)
+        for first in range(again, n, LOOKED_AT):
+            self.running.take(self.numbers(self.out.numbers[:, first : min(first + LOOKED_AT, n)]))
         for node, counts in self.counts.items():
-            _count(counts, self.out.labels[node][:, :n], lowest_recorded(node, self.compiled))
-        if n:
-            draws = self.kept.groups(self.compiled, self.out, n, before)
-            self.folder.append(draws, n, progress=self.progress(left))
-            for r in self.runners:
-                r.told.row = 0
+            _count(counts, self.out.labels[node][:, new], lowest_recorded(node, self.compiled))
+        if n > again:
+            draws = self.kept.groups(self.compiled, self.out, n, self._from)
+            self.folder.append(draws, n - again, again, progress=self.progress(left))
+        if self.folder.n_draws % self.folder.rows == 0:
+            self._begin_chunk()
         self._written = time.monotonic()
+
+    def _begin_chunk(self) -> None:
+        """What is drawn from here on stands from the first row of the buffers on."""
+        self._from = self.folder.n_draws
+        for r in self.runners:
+            r.told.row = 0
 
     def _keep(self, left: int) -> None:
         """The state of the chains, with what goes along with it, at so many draws."""

@@ -207,7 +207,7 @@ class Folder:
         """How many of so many draws a group keeps: the first, and every so many-th from there."""
         return -(-n_draws // int(self.said["every"].get(group, 1)))
 
-    def append(self, draws: Arrays, count: int | None = None, **noted: Any) -> None:
+    def append(self, draws: Arrays, count: int | None = None, again: int = 0, **noted: Any) -> None:
         """Add draws of all chains to all arrays.
 
         After a failure, or a kill, the next append begins where draws were last whole.
@@ -217,6 +217,8 @@ class Folder:
         draws : mapping of group to mapping of name to array
         count : int, optional
             Draws that there are more; of groups that keep only some, those that they keep are given.
+        again : int
+            Draws before them that are there already and are given once more, so that a chunk is written as a whole.
         **noted
             Attributes that change with them.
 
@@ -225,8 +227,8 @@ class Folder:
         ModelError
             If names are others than the folder's, lengths differ, or it cannot be written: a full disk, say.
         """
-        before = self.n_draws
-        count = self._counted(draws, before, count)
+        before = self.n_draws - again
+        count = self._counted(draws, before, count if count is None else count + again)
         with told("write", self.path):
             for group, arrays in draws.items():
                 at = self._held(group, before)

@@ -115,11 +115,13 @@ def write_chunk(array: Any, number: int, values: np.ndarray) -> bool:
         return False
     told = array.metadata.codecs[1]
     packer = numcodecs.Blosc(told.cname.value, told.clevel, SHUFFLES.index(told.shuffle.value))
-    packed = bytes(packer.encode(np.ascontiguousarray(values, array.dtype)))
+    packed = packer.encode(np.ascontiguousarray(values, array.dtype))
     path = Path(array.store.root) / array.path / array.metadata.encode_chunk_key((0, number, *[0] * (array.ndim - 2)))
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}{PARTIAL}")
-    beside.write_bytes(packed + google_crc32c.value(packed).to_bytes(4, "little"))
+    with beside.open("wb") as file:
+        file.write(packed)
+        file.write(google_crc32c.value(packed).to_bytes(4, "little"))
     os.replace(beside, path)
     return True
 
