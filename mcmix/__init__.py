@@ -45,6 +45,7 @@ from mcmix.nodes.functions import (
     pfunc,
     robust_init,
 )
+from mcmix.nodes.gate import Gate
 from mcmix.nodes.markov_chain import MarkovChain
 from mcmix.nodes.mixture import Mixture
 from mcmix.nodes.model import Model
@@ -118,6 +119,7 @@ _LATER = {
             "AdaptiveMetropolis": "methods",
             "BinaryMetropolis": "methods",
             "CollapsedLabels": "collapsed",
+            "CollapsedTopics": "topics",
             "DiscreteMetropolis": "methods",
             "DrawFromPrior": "forward",
             "MarginalMove": "marginal",
@@ -167,6 +169,7 @@ _LATER = {
     "compare": ("mcmix.api.compare", "compare"),
     "evidence": ("mcmix.api.evidence", "evidence"),
     "from_draws": ("mcmix.api.from_draws", "from_draws"),
+    "from_frame": ("mcmix.api.from_frame", "from_frame"),
     "predictive": ("mcmix.api.predictive", "predictive"),
     "forecast": ("mcmix.api.chains", "forecast"),
     "most_probable_states": ("mcmix.api.chains", "most_probable_states"),
@@ -209,9 +212,11 @@ def __dir__() -> list[str]:
 # without NormalMixture and MixtureModel: they need scikit-learn, which `from mcmix import *` must not
 __all__ = [
     "AdaptiveMetropolis", "Bernoulli", "Beta", "BetaBinomial", "BinaryMetropolis", "Binomial", "Categorical", "Cauchy",
-    "Censored", "Chi2", "ChiSquared", "ClusterError", "CollapsedLabels", "CompletedDirichlet", "Container",
+    "Censored", "Chi2", "ChiSquared", "ClusterError", "CollapsedLabels", "CollapsedTopics",
+    "CompletedDirichlet", "Container",
     "Covariates", "Deterministic", "Dirichlet",
-    "DiscreteMetropolis", "DiscreteUniform", "Distribution", "DrawFromPrior", "Exponential", "Gamma", "Geometric",
+    "DiscreteMetropolis", "DiscreteUniform", "Distribution", "DrawFromPrior", "Exponential", "Gamma", "Gate",
+    "Geometric",
     "HalfCauchy",
     "HalfNormal", "HalfStudentT", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior",
     "ImproperPosteriorWarning", "Index", "InvLogit", "InverseGamma", "InverseWishart", "LKJ", "Lambda", "Laplace",
@@ -227,7 +232,7 @@ __all__ = [
     "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
     "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
     "adjusted_rand", "circ_var_names", "classify", "classify_blocks", "compare", "deterministic", "equal", "errors",
-    "evidence", "forecast", "from_draws", "from_scipy", "load", "most_probable_states",
+    "evidence", "forecast", "from_draws", "from_frame", "from_scipy", "load", "most_probable_states",
     "observed", "occupied", "partition", "pfunc", "plots", "posterior_components", "potential", "predictive",
     "prior_components", "refit", "relabel", "resume",
     "robust_init", "sensitivity", "similarity", "steps", "stochastic", "variation_of_information",

@@ -15,6 +15,7 @@ from mcmix.api.estimator import NormalMixture as NormalMixture
 from mcmix.api.evidence import evidence as evidence
 from mcmix.api.export import circ_var_names as circ_var_names
 from mcmix.api.from_draws import from_draws as from_draws
+from mcmix.api.from_frame import from_frame as from_frame
 from mcmix.api.mcmc import MCMC as MCMC
 from mcmix.api.memberships import classify as classify
 from mcmix.api.mixture_model import MixtureModel as MixtureModel
@@ -63,6 +64,7 @@ from mcmix.nodes.functions import Logit as Logit
 from mcmix.nodes.functions import equal as equal
 from mcmix.nodes.functions import pfunc as pfunc
 from mcmix.nodes.functions import robust_init as robust_init
+from mcmix.nodes.gate import Gate as Gate
 from mcmix.nodes.markov_chain import MarkovChain as MarkovChain
 from mcmix.nodes.mixture import Mixture as Mixture
 from mcmix.nodes.model import Model as Model
@@ -90,6 +92,7 @@ from mcmix.steps.methods import PDMatrixMetropolis as PDMatrixMetropolis
 from mcmix.steps.methods import Slicer as Slicer
 from mcmix.steps.own import StepMethod as StepMethod
 from mcmix.steps.split_merge import SplitMerge as SplitMerge
+from mcmix.steps.topics import CollapsedTopics as CollapsedTopics
 from mcmix.structure.on_disk import OnDisk as OnDisk
 
 Parameter: TypeAlias = Node | ArrayLike | Sequence[Any]

@@ -12,6 +12,7 @@ from mcmix.cluster.elsewhere import Placed
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
+from mcmix.nodes.row_weights import are_whole
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.label_mixing import sweeps_given_labels
 from mcmix.sampling.ladder import tempering_from
@@ -70,7 +71,10 @@ class Configured(Posterior):
             raise ModelError("the model has nothing to sample: every random node is observed")
         stood_for = [n for n in self.model.data_nodes if n.row_weights is not None]
         self._from_disk = [n.name for n in stood_for if n.on_disk is not None]
-        self._summed_out = [n.name for n in stood_for if n.on_disk is None]
+        self._by_number = [
+            n.name for n in stood_for if n.row_weights is not None and n.rows_given and are_whole(n.row_weights)
+        ]
+        self._summed_out = [n.name for n in stood_for if n.on_disk is None and n.name not in self._by_number]
         self._marginal_moves = self._labels_on_disk(tempering)
 
     @property
@@ -91,14 +95,24 @@ class Configured(Posterior):
     def _made(self, choices: Sequence[Choice]) -> CompiledModel:
         tempered, draw, marginal = self._tempering is not None, self._draw_from_prior, bool(self._marginal_moves)
         compiled = assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
-        if self._summed_out and compiled.marginal_alone(()) is None:
-            raise self._whole_rows_needed(compiled.why_not_marginal or "other steps look at the labels")
+        if self._by_number and not _drawn_by_number(compiled):
+            if not marginal and self._marginal_moves is None and not tempered:
+                self._marginal_moves = True
+                return self._made(choices)
+            self._refuse_labels(compiled)
+        if self._summed_out:
+            self._refuse_labels(compiled)
         if self._from_disk and (why := why_in_memory(compiled)):
             raise self._memory_needed(why)
         in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
         return compiled
+
+    def _refuse_labels(self, compiled: CompiledModel) -> None:
+        """Refuse a model that needs a label for each row, where rows stand for many."""
+        if compiled.marginal_alone(()) is None:
+            raise self._whole_rows_needed(compiled.why_not_marginal or "other steps look at the labels")
 
     def _labels_on_disk(self, tempering: Any) -> bool | None:
         """Whether labels are summed out, which data on disk decide.
@@ -110,6 +124,8 @@ class Configured(Posterior):
         """
         if self._summed_out and (self._marginal_moves is False or tempering is not None):
             raise self._whole_rows_needed("marginal_moves=False and tempering= draw a label for each row")
+        if self._by_number and tempering is not None:
+            raise self._whole_rows_needed("tempering= draws a label for each row")
         if self._from_disk and (self._marginal_moves or tempering is not None):
             raise self._memory_needed("marginal_moves=True and tempering= go over the rows many times")
         return True if self._summed_out else False if self._from_disk else self._marginal_moves
@@ -121,6 +137,12 @@ class Configured(Posterior):
         )
 
     def _whole_rows_needed(self, why: str) -> ModelError:
+        given = [n.name for n in self.model.data_nodes if n.rows_given]
+        if given:
+            return ModelError(
+                f"{', '.join(given)}: weights= expected a model whose labels are summed out; {why}. Where weights are "
+                "whole numbers, data with repeated rows (np.repeat(x, weights, axis=0)) say the same"
+            )
         return ModelError(
             f"{', '.join(self._summed_out)}: expected a model whose labels are summed out, as few weighted rows stand "
             f"for those on disk; {why}. To have labels drawn from the file in each iteration, pass OnDisk(..., "
@@ -315,6 +337,12 @@ class Configured(Posterior):
         conjugate Gibbs
         """
         return explanation(self.assembled)
+
+
+def _drawn_by_number(compiled: CompiledModel) -> bool:
+    """Whether a sweep asks of labels nothing but how many rows have each."""
+    drawn = [s for s in compiled.steps if getattr(s, "by_number", False)]
+    return bool(drawn) and set(drawn) <= set(compiled.counted(()))
 
 
 ENOUGH_BURN = 100  # sweeps in which moves with the labels summed out can learn

@@ -27,14 +27,21 @@ class Scale:
     low, high, mean, square : ndarray, shape (D,), or float
         Least and largest value, mean, and mean of the squares; a single column has numbers.
     size : tuple of int
-        ``(K,)``, or ``(K, D)`` where there are several columns.
+        ``(K,)``, or ``(K, D)`` where there are several columns; K may be a number of components that is unknown.
+    of : str
+        What parameters are called after, where there are others beside them.
     """
 
     low: Any
     high: Any
     mean: Any
     square: Any
-    size: tuple[int, ...]
+    size: tuple[Any, ...]
+    of: str = ""
+
+    def called(self, parameter: str) -> str:
+        """The name of a parameter's node."""
+        return f"{self.of} {parameter}".strip()
 
     @property
     def middle(self) -> Any:
@@ -81,43 +88,43 @@ class Prior:
     complete: bool = False
 
 
-def scale_of(x: np.ndarray, k: int) -> Scale:
+def scale_of(x: np.ndarray, k: Any, of: str = "") -> Scale:
     """The scale of data, shape (rows, D), NaN where missing."""
     low, high, mean, square = np.nanmin(x, 0), np.nanmax(x, 0), np.nanmean(x, 0), np.nanmean(x**2, 0)
     if x.shape[1] > 1:
-        return Scale(low, high, mean, square, (k, x.shape[1]))
-    return Scale(float(low[0]), float(high[0]), float(mean[0]), float(square[0]), (k,))
+        return Scale(low, high, mean, square, (k, x.shape[1]), of)
+    return Scale(float(low[0]), float(high[0]), float(mean[0]), float(square[0]), (k,), of)
 
 
 # -------------------------------------------------------------------- by kind of parameter
 
 
 def _centre(name: str, s: Scale) -> Any:
-    return mc.Normal(name, s.middle, 1.0 / s.width**2, size=s.size)
+    return mc.Normal(s.called(name), s.middle, 1.0 / s.width**2, size=s.size)
 
 
 def _precision(s: Scale) -> Any:
-    return mc.Gamma("precision", 2.0, s.width**2 / 50.0, size=s.size)
+    return mc.Gamma(s.called("precision"), 2.0, s.width**2 / 50.0, size=s.size)
 
 
 def _rate(s: Scale) -> Any:
-    return mc.Gamma("rate", 2.0, s.width / 5.0, size=s.size)
+    return mc.Gamma(s.called("rate"), 2.0, s.width / 5.0, size=s.size)
 
 
 def _breadth(size_of_it: Any, s: Scale) -> Any:
-    return mc.InverseGamma("scale", 2.0, size_of_it, size=s.size)
+    return mc.InverseGamma(s.called("scale"), 2.0, size_of_it, size=s.size)
 
 
 def _shape(name: str, s: Scale) -> Any:
-    return mc.Gamma(name, 2.0, 0.2, size=s.size)
+    return mc.Gamma(s.called(name), 2.0, 0.2, size=s.size)
 
 
 def _share(name: str, s: Scale) -> Any:
-    return mc.Beta(name, 1.0, 1.0, size=s.size)
+    return mc.Beta(s.called(name), 1.0, 1.0, size=s.size)
 
 
 def _mean(s: Scale) -> Any:
-    return mc.Gamma("mean", 1.0, 1.0 / s.typical, size=s.size)
+    return mc.Gamma(s.called("mean"), 1.0, 1.0 / s.typical, size=s.size)
 
 
 def _on_a_line(s: Scale, centre: str = "location") -> dict[str, Any]:
@@ -126,31 +133,32 @@ def _on_a_line(s: Scale, centre: str = "location") -> dict[str, Any]:
 
 def _lognormal(s: Scale) -> dict[str, Any]:
     low, high = np.log(s.low), np.log(s.high)
-    return _on_a_line(Scale(low, high, (low + high) / 2.0, 0.0, s.size), "mean")
+    return _on_a_line(Scale(low, high, (low + high) / 2.0, 0.0, s.size, s.of), "mean")
 
 
 def _gamma(s: Scale) -> dict[str, Any]:
-    shape, mean = _shape("shape", s), mc.InverseGamma("mean", 2.0, s.mean, size=s.size)
+    shape, mean = _shape("shape", s), mc.InverseGamma(s.called("mean"), 2.0, s.mean, size=s.size)
     return {"shape": shape, "rate": shape / mean}
 
 
 def _inverse_gamma(s: Scale) -> dict[str, Any]:
-    shape, centre = _shape("shape", s), mc.InverseGamma("centre", 2.0, s.mean, size=s.size)
+    shape, centre = _shape("shape", s), mc.InverseGamma(s.called("centre"), 2.0, s.mean, size=s.size)
     return {"shape": shape, "scale": shape * centre}
 
 
 def _beta(s: Scale) -> dict[str, Any]:
-    mean, total = _share("mean", s), mc.Gamma("total", 2.0, 0.1, size=s.size)
+    mean, total = _share("mean", s), mc.Gamma(s.called("total"), 2.0, 0.1, size=s.size)
     return {"alpha": mean * total, "beta": (1.0 - mean) * total}
 
 
 def _categorical(s: Scale) -> dict[str, Any]:
     categories = int(np.max(s.high)) + 1
-    return {"probabilities": mc.Dirichlet("probabilities", np.ones(max(categories, 2)), size=s.size)}
+    return {"probabilities": mc.Dirichlet(s.called("probabilities"), np.ones(max(categories, 2)), size=s.size)}
 
 
 def _circle(s: Scale) -> dict[str, Any]:
-    return {"location": mc.VonMises("location", 0.0, 0.01, size=s.size), "concentration": _shape("concentration", s)}
+    location = mc.VonMises(s.called("location"), 0.0, 0.01, size=s.size)
+    return {"location": location, "concentration": _shape("concentration", s)}
 
 
 def _student(s: Scale) -> dict[str, Any]:
@@ -158,7 +166,7 @@ def _student(s: Scale) -> dict[str, Any]:
 
 
 def _skewed(s: Scale) -> dict[str, Any]:
-    return _on_a_line(s) | {"skewness": mc.Normal("skewness", 0.0, 0.1, size=s.size)}
+    return _on_a_line(s) | {"skewness": mc.Normal(s.called("skewness"), 0.0, 0.1, size=s.size)}
 
 
 def _overdispersed(s: Scale) -> dict[str, Any]:
@@ -212,11 +220,11 @@ PRIORS: dict[str, Prior] = {
         fits=are_positive,
     ),
     "Exponential": Prior(
-        lambda s: {"rate": mc.Gamma("rate", 1.0, s.typical, size=s.size)},
+        lambda s: {"rate": mc.Gamma(s.called("rate"), 1.0, s.typical, size=s.size)},
         "rates exponential about 1 / mean of the data",
     ),
     "HalfNormal": Prior(
-        lambda s: {"precision": mc.Gamma("precision", 1.0, np.maximum(s.square, 1e-12), size=s.size)},
+        lambda s: {"precision": mc.Gamma(s.called("precision"), 1.0, np.maximum(s.square, 1e-12), size=s.size)},
         "precisions exponential about 1 / mean square of the data",
     ),
     "HalfCauchy": Prior(
@@ -227,7 +235,7 @@ PRIORS: dict[str, Prior] = {
         f"scales InverseGamma(2, mean of the data); {FREEDOM:g} degrees of freedom",
     ),
     "Chi2": Prior(
-        lambda s: {"degrees_of_freedom": mc.Gamma("degrees_of_freedom", 2.0, 2.0 / s.mean, size=s.size)},
+        lambda s: {"degrees_of_freedom": mc.Gamma(s.called("degrees_of_freedom"), 2.0, 2.0 / s.mean, size=s.size)},
         "degrees of freedom Gamma(2, 2 / mean of the data)",
         fits=are_positive,
     ),
@@ -248,7 +256,7 @@ PRIORS: dict[str, Prior] = {
 }
 
 
-def components(name: str, x: np.ndarray, k: int, fixed: Mapping[str, Any]) -> dict[str, Any]:
+def components(name: str, x: np.ndarray, k: Any, fixed: Mapping[str, Any], of: str = "") -> dict[str, Any]:
     """Parameters of the components of a mixture, by name: nodes with priors, and known numbers.
 
     Parameters
@@ -257,9 +265,11 @@ def components(name: str, x: np.ndarray, k: int, fixed: Mapping[str, Any]) -> di
         Of a distribution among PRIORS, or ``"MvNormal"``.
     x : ndarray, shape (rows, D)
         NaN where missing.
-    k : int
+    k : int or NumberOfComponents
     fixed : mapping of str to number
         Parameters that are known; they have no prior.
+    of : str
+        What the nodes are called after, such as the column: ``"height mean"``; by default ``"mean"``.
 
     Raises
     ------
@@ -267,7 +277,7 @@ def components(name: str, x: np.ndarray, k: int, fixed: Mapping[str, Any]) -> di
         If a parameter that must be known is not, or the data cannot be such.
     """
     if name == "MvNormal":
-        return _vectors(x, k)
+        return _vectors(x, k, of)
     prior = PRIORS[name]
     absent = [p for p in prior.fixed if p not in fixed]
     if absent:
@@ -280,7 +290,7 @@ def components(name: str, x: np.ndarray, k: int, fixed: Mapping[str, Any]) -> di
     if prior.fits is not None and not prior.fits(known):
         wanted = "above 0" if prior.fits is are_positive else "between 0 and 1, both left out"
         raise ModelError(f"{name}: expected numbers {wanted}, got {known.min():g} to {known.max():g}")
-    return {**prior.parameters(scale_of(x, k)), **fixed}
+    return {**prior.parameters(scale_of(x, k, of)), **fixed}
 
 
 VECTORS = (
@@ -289,12 +299,15 @@ VECTORS = (
 )
 
 
-def _vectors(x: np.ndarray, k: int) -> dict[str, Any]:
+def _vectors(x: np.ndarray, k: Any, of: str = "") -> dict[str, Any]:
     d, variances = x.shape[1], np.nanvar(x, axis=0)
     spans = np.nanmax(x, axis=0) - np.nanmin(x, axis=0)
     widths, variances = np.where(spans > 0.0, spans, 1.0), np.where(variances > 0.0, variances, 1.0)
-    mean = mc.MvNormal("mean", np.nanmean(x, axis=0), np.diag(1.0 / widths**2), size=k)
-    return {"mean": mean, "precision": mc.Wishart("precision", d + 2.0, np.diag(variances / 10.0), size=k)}
+    mean = mc.MvNormal(f"{of} mean".strip(), np.nanmean(x, axis=0), np.diag(1.0 / widths**2), size=k)
+    return {
+        "mean": mean,
+        "precision": mc.Wishart(f"{of} precision".strip(), d + 2.0, np.diag(variances / 10.0), size=k),
+    }
 
 
 PRIOR_IN_WORDS = "1 + beta-negative-binomial(1, 4, 3)"

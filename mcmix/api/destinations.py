@@ -346,8 +346,7 @@ def _apart(compiled: CompiledModel, placed: Placed | None, asked: str) -> list[A
     ModelError
         If few rows stand for those on disk, so that none of these has a label, or nobody here knows the labels.
     """
-    on_disk = {s.variables[0]: getattr(s, "on_disk", None) for s in compiled.steps}
-    sizes = {node: len(rows) for node, rows in on_disk.items() if rows is not None}
+    sizes = {n: len(rows) for n in compiled.labels if (rows := compiled.on_disk(n)) is not None}
     if any(c.weights is not None and c.on_disk is None for c in compiled.rows.values()):
         compiled.rows.refuse_weighted(asked)
     if placed is not None and placed.why_whole and sizes:

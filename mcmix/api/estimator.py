@@ -10,6 +10,7 @@ from mcmix.api import normal_draws
 from mcmix.api.mcmc import MCMC
 from mcmix.api.mixture_estimator import MixtureEstimator, check_random_state
 from mcmix.api.vb import VB
+from mcmix.nodes.row_weights import standing_for
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.traces.memory import read_only
 from mcmix.variational.starts import WORK
@@ -120,16 +121,22 @@ class NormalMixture(MixtureEstimator):
         self.n_init, self.max_iter, self.tol = n_init, max_iter, tol
         self.reg_covar, self.random_state = reg_covar, random_state
 
-    def fit(self, X: Any, y: Any = None) -> NormalMixture:  # noqa: N803
-        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> NormalMixture:  # noqa: N803
+        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used.
+
+        `sample_weight`, shape (rows,): how often each row counts. Whole numbers say the same as repeated rows; others
+        are powers of the rows' densities.
+        """
         rows = self._taken(X)
         self._check()
+        self._counts = self._weighed(sample_weight, rows)
         if self.method == "vb" and self.covariance_type in ("diag", "spherical") and np.isnan(rows).any():
             raise ValueError(
                 f"X: expected no missing cells with method='vb' and covariance_type={self.covariance_type!r}, got "
                 f"{int(np.isnan(rows).sum())}; take method='gibbs', or covariance_type 'full' or 'tied'"
             )
-        self.shift_, spread = np.nanmean(rows, 0), np.nanstd(rows, 0)
+        every = standing_for(rows, self._counts)
+        self.shift_, spread = np.nanmean(every, 0), np.nanstd(every, 0)
         self.scale_ = np.where(spread > 1e-12 * np.abs(self.shift_), spread, 1.0)  # a constant column keeps its unit
         self._fitted_on = (rows - self.shift_) / self.scale_
         self._fit_seed = seed = self._seed()
@@ -158,7 +165,7 @@ class NormalMixture(MixtureEstimator):
         concentration = 1.0 if flat else 1.0 / k
         about = EXPECTED if self._is_unknown else k
         made = normal_draws.normal_mixture(
-            self._fitted_on, k, self.covariance_type, self.reg_covar, concentration, about
+            self._fitted_on, k, self.covariance_type, self.reg_covar, concentration, about, self._counts
         )
         return [self._named(made)]
 

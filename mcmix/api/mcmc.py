@@ -421,7 +421,7 @@ class MCMC(Started):
             if not (isinstance(value, (int, np.integer)) and -n <= value < n):
                 raise ModelError(f"remember: {what} expected a whole number from 0 to {n - 1}, got {value!r}")
         for node in self.model.stochastics:
-            if node.name in draws.variables and node.row_weights is None:
+            if node.name in draws.variables and self.assembled.on_disk(node) is None:
                 node.value = draws.variables[node.name][chain, index]
 
     # ---------------------------------------------------------------- replicates

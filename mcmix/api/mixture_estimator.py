@@ -25,9 +25,11 @@ from mcmix.api.mode import MAP
 from mcmix.api.posterior import Posterior
 from mcmix.api.posterior_components import PosteriorComponents, posterior_components
 from mcmix.api.with_clusters import with_clusters
+from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.names import DataNames, names_of
 from mcmix.nodes.number_of_components import NumberOfComponents
+from mcmix.nodes.row_weights import checked_weights
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.report.evidence.scores import bayesian_information
 from mcmix.traces.memory import Draws
@@ -56,6 +58,7 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
     inference_: Any
     n_components_posterior_: PosteriorComponents
     _fitted_on: np.ndarray
+    _counts: np.ndarray | None = None
     _by_name: Any
     _draws: Any
     _names = DataNames()
@@ -135,6 +138,22 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         self._mode = None
         return np.asarray(rows)
 
+    def _weighed(self, sample_weight: Any, rows: np.ndarray) -> np.ndarray | None:
+        """How often each row counts; None where each counts once."""
+        if sample_weight is None:
+            return None
+        if self._is_unknown:
+            raise ValueError(
+                f"sample_weight: expected a known number of components, got n_components={UNKNOWN!r}; where weights "
+                "are whole numbers, repeated rows say the same"
+            )
+        if np.isnan(rows).any():
+            raise ValueError("sample_weight: expected no missing cells, got some in X; leave these rows out")
+        try:
+            return checked_weights("sample_weight", sample_weight, len(rows))
+        except ModelError as error:
+            raise ValueError(str(error)) from error
+
     def _named(self, node: Stochastic) -> Stochastic:
         """The node of the data, under the names that they came with."""
         node.data_names = self._names
@@ -163,7 +182,17 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """Log posterior predictive density of each row, shape (rows,); missing cells are integrated out."""
         rows = self._rows(X)
-        return self._in_units(rows, _where_known(rows, self._asked.predict_logpdf, np.zeros(())))
+        return self._in_units(rows, _where_known(rows, self._log_density, np.zeros(())))
+
+    def _log_density(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self._asked.predict_logpdf(self._put(rows)))
+
+    def _memberships(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self._asked_by_name.memberships(self._put(rows)))
+
+    def _put(self, rows: np.ndarray) -> Any:
+        """Rows as the model is asked about them."""
+        return rows
 
     @property
     def _asked(self) -> Any:
@@ -186,7 +215,7 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Posterior probability of each component for each row (responsibilities), shape (rows, K)."""
         rows = self._rows(X)
-        return _where_known(rows, self._asked_by_name.memberships, self.weights_)
+        return _where_known(rows, self._memberships, self.weights_)
 
     def transform(self, X: Any) -> Any:  # noqa: N803
         """The responsibilities, as :meth:`predict_proba`; a frame after ``set_output(transform="pandas")``."""
@@ -217,8 +246,12 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         return self.fit(X).predict(X)
 
     @abstractmethod
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
-        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used.
+
+        `sample_weight`, shape (rows,): how often each row counts. Whole numbers say the same as repeated rows; others
+        are powers of the rows' densities.
+        """
 
     @property
     def _n_features_out(self) -> int:
@@ -251,7 +284,8 @@ class MixtureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Densit
         values, parameters = self._mode
         draw = Draws({name: value[None, None] for name, value in values.items()})
         at_it = Posterior(Model(self._complete(self.n_components_)), [draw])
-        height = self._in_units(rows, _where_known(rows, at_it.predict_logpdf, np.zeros(()))).sum()
+        logs = _where_known(rows, lambda there: np.asarray(at_it.predict_logpdf(self._put(there))), np.zeros(()))
+        height = self._in_units(rows, logs).sum()
         return float(height), parameters, int((~np.isnan(rows)).any(1).sum())
 
     _fit_seed = 0
@@ -284,4 +318,4 @@ def _begin(found: MAP, values: Mapping[str, np.ndarray] | None) -> None:
             node.given = node.value
 
 
-__all__ = ["MixtureEstimator", "check_random_state"]
+__all__ = ["MixtureEstimator", "check_random_state", "validate_data"]

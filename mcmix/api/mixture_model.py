@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import mcmix as mc
-from mcmix.api.default_priors import PRIORS, VECTORS, components
+from mcmix.api.default_priors import PRIORS, VECTORS
 from mcmix.api.mcmc import MCMC
-from mcmix.api.mixture_estimator import MixtureEstimator
+from mcmix.api.mixed.described import MixedColumns, OneDistribution
+from mcmix.api.mixture_estimator import MixtureEstimator, validate_data
 from mcmix.api.posterior import Posterior
 from mcmix.api.relabel import Wish, renamed
 from mcmix.distributions.family import Family
 from mcmix.distributions.table import FAMILIES
 from mcmix.nodes.distribution import Distribution
-from mcmix.nodes.model import Model, parents_given
-from mcmix.nodes.node import Node
+from mcmix.nodes.model import Model
+from mcmix.nodes.names import DataNames, names_of
+from mcmix.nodes.row_weights import are_whole, standing_for
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.report.frames import table_frame
 from mcmix.traces.memory import Draws, read_only
 
+AUTO = "auto"
 NAMED = {"".join(c for c in name if c.isalnum()).lower(): name for name in (*PRIORS, "MvNormal")}
 
 
@@ -33,12 +37,17 @@ class MixtureModel(MixtureEstimator):
     n_components : int or "unknown"
         Unknown: their number is sampled with everything else, few likelier than many beforehand (one less than it is
         beta-negative-binomial (1, 4, 3), up to 30).
-    distribution : distribution class or str
+    distribution : distribution class or str, "auto", or mapping of str to these
         Of the components, such as ``mc.Poisson`` or ``"poisson"``: any of single numbers that has a default prior (see
         the notes), or ``mc.MvNormal`` for rows of columns that depend on one another. With another distribution, the
-        columns are independent given the component.
+        columns are independent given the component. ``"auto"``: X is a data frame (or columns by name) whose columns
+        have a distribution each by what they hold, numbers, counts, categories, ..., as :func:`mcmix.from_frame`
+        says; a mapping names some of these by column.
+    correlated : sequence of sequences of str
+        Columns of such a frame that depend on one another given the component.
     fixed : mapping of str to number, optional
-        Parameters of the distribution that are known, such as ``{"trials": 20}`` of a Binomial.
+        Parameters of the distribution that are known, such as ``{"trials": 20}`` of a Binomial; of a frame, such a
+        mapping by column.
     n_draws, thin, burn, n_chains : int
         Draws kept of each chain, one every `thin` sweeps (up to 50 where the number of components is unknown and rows
         are few), after `burn` sweeps; chains.
@@ -91,11 +100,14 @@ class MixtureModel(MixtureEstimator):
     ([1, 12], (120, 2))
     """
 
+    _parts: OneDistribution | MixedColumns
+
     def __init__(
         self,
         n_components: int | str = 1,
         *,
         distribution: Any = "normal",
+        correlated: Sequence[Sequence[str]] = (),
         fixed: Mapping[str, Any] | None = None,
         n_draws: int = 250,
         thin: int = 4,
@@ -104,15 +116,24 @@ class MixtureModel(MixtureEstimator):
         random_state: Any = None,
     ):
         self.n_components, self.distribution, self.fixed = n_components, distribution, fixed
+        self.correlated = correlated
         self.n_draws, self.thin, self.burn, self.n_chains = n_draws, thin, burn, n_chains
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> MixtureModel:  # noqa: N803
-        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> MixtureModel:  # noqa: N803
+        """Find the posterior given rows, shape (rows, D), NaN where a cell is missing; `y` is not used.
+
+        `sample_weight`, shape (rows,): how often each row counts. Whole numbers say the same as repeated rows; others
+        are powers of the rows' densities.
+        """
         rows = self._taken(X)
+        self._counts = self._weighed(sample_weight, rows)
         self._checked_counts("n_components", "n_draws", "thin", "burn", "n_chains")
-        self._family = _family_of(self.distribution)
-        self._known = _checked_fixed(self._family, self.fixed)
+        if not self._is_mixed:
+            family = _family_of(self.distribution)
+            self._parts = OneDistribution(family, _checked_fixed(family, self.fixed))
+        if self._is_mixed and self._counts is not None and are_whole(self._counts):
+            rows, self._counts = standing_for(rows, self._counts), None  # categories ask for a label of each row
         self._fitted_on = rows[~np.isnan(rows).all(1)]  # empty rows tell nothing
         self._fit_seed = seed = self._seed()
         self.inference_ = MCMC(self._model(self._size()))
@@ -125,41 +146,49 @@ class MixtureModel(MixtureEstimator):
         return self
 
     def _model(self, k: Any, for_mode: bool = False) -> list[Stochastic]:
-        """The data given the labels; missing cells of few values would be labels too, so that they are left out."""
         rows = self._fitted_on
-        if not np.isnan(rows).any() or self._family.values is None or self._family.event_ndim:
-            return [self._data(rows, k)]
-        label, parameters = self._label(len(rows), k), self._parameters(k)
-        return [self._column(j, rows[:, j], label, parameters) for j in range(rows.shape[1])]
+        made = self._parts.nodes(rows, self._label(len(rows), k), k, self._counts)
+        return [self._named(made[0])] if len(made) == 1 and not self._is_mixed else made
 
     def _complete(self, k: Any) -> list[Stochastic]:
         """A model of as many complete rows, for questions about other rows."""
         rows = self._fitted_on
-        return [self._data(np.where(np.isnan(rows), np.nanmax(rows, 0), rows), k)]
+        made = self._parts.complete(rows, self._label(len(rows), k), k, self._counts)
+        return made if self._is_mixed else [self._named(made[0])]
 
     def _label(self, rows: int, k: Any) -> Any:
         return mc.Categorical("label", mc.Dirichlet("weights", 1.0, size=k), size=rows, trace=False)
 
-    def _data(self, rows: np.ndarray, k: Any) -> Stochastic:
-        label = self._label(len(rows), k)
-        looked_up = {n: p[label] if isinstance(p, Node) else p for n, p in self._parameters(k).items()}
-        value = rows if self._in_columns else rows[:, 0]
-        return self._named(getattr(mc, self._family.name)("rows", **looked_up, value=value, observed=True))
-
-    def _column(self, j: int, values: np.ndarray, label: Any, parameters: Mapping[str, Any]) -> Stochastic:
-        """The cells of a column that are there."""
-        there = np.flatnonzero(~np.isnan(values))
-        own = {n: p[:, j][label[there]] if isinstance(p, Node) else p for n, p in parameters.items()}
-        return getattr(mc, self._family.name)(f"rows {j}", **own, value=values[there], observed=True)
-
-    def _parameters(self, k: Any) -> dict[str, Any]:
-        """Parameters of the components, by name: new nodes, and known numbers."""
-        return components(self._family.name, self._fitted_on, k, self._known)
-
     @property
-    def _in_columns(self) -> bool:
-        """Whether the model's data are a table: vectors, or numbers in several columns."""
-        return self._family.event_ndim == 1 or self._fitted_on.shape[1] > 1
+    def _is_mixed(self) -> bool:
+        """Whether each column has a distribution of its own."""
+        return self.distribution == AUTO or isinstance(self.distribution, Mapping)
+
+    def _put(self, rows: np.ndarray) -> Any:
+        return self._parts.put(rows)
+
+    def _taken(self, X: Any) -> np.ndarray:  # noqa: N803
+        if not self._is_mixed:
+            if self.correlated:
+                raise ValueError(f"correlated: expected distribution={AUTO!r} or a mapping, got {self.distribution!r}")
+            return super()._taken(X)
+        table = _as_frame(X)
+        validate_data(self, table, skip_check_array=True)
+        if len(table) < 2:
+            raise ValueError(f"X: expected at least 2 rows, got {len(table)}")
+        wishes = self.distribution if isinstance(self.distribution, Mapping) else None
+        self._parts = parts = MixedColumns(table, wishes, self.correlated, self.fixed)
+        said = names_of(table)
+        self._names, self._mode = DataNames(said.index, said.columns, axes=said.axes), None
+        return parts.rows(table)
+
+    def _rows(self, X: Any) -> np.ndarray:  # noqa: N803
+        parts = getattr(self, "_parts", None)
+        if not isinstance(parts, MixedColumns):
+            return super()._rows(X)
+        table = _as_frame(X)
+        validate_data(self, table, skip_check_array=True, reset=False)
+        return parts.rows(table)
 
     def _matched(self, draws: Draws) -> Draws:
         """Draws in which components have one name throughout."""
@@ -191,11 +220,7 @@ class MixtureModel(MixtureEstimator):
         drawn = {name: x.reshape(-1, *x.shape[2:])[which] for name, x in draws.variables.items()}
         cumulative = np.cumsum(drawn["weights"], axis=1)
         labels = (cumulative[:, :-1] <= rng.random((n, 1)) * cumulative[:, -1:]).sum(1)
-        own = self._parameters(self.n_components_)
-        parameters = [_at(own.get(p.name, p.default), drawn, labels) for p in self._family.parameters]
-        shape = (n, self.n_features_in_) if self._in_columns else (n,)
-        rows = np.asarray(self._family.draw(rng, shape, *parameters), dtype=float)
-        return rows.reshape(n, -1), labels
+        return self._parts.drawn(rng, self._fitted_on, self.n_components_, drawn, labels), labels
 
     def __getstate__(self) -> dict[str, Any]:
         """Draws instead of the nodes."""
@@ -215,13 +240,11 @@ class MixtureModel(MixtureEstimator):
             self._ask()
 
 
-def _at(parameter: Any, drawn: Mapping[str, np.ndarray], labels: np.ndarray) -> Any:
-    """A parameter of the components that labels name, each at a draw of its own."""
-    if not isinstance(parameter, Node):
-        return parameter
-    values = {n: drawn[n.name] for n in (parameter, *parameter.extended_parents) if n.name in drawn}
-    whole = values[parameter] if parameter in values else parameter.function(**parents_given(parameter, values))  # type: ignore[attr-defined]
-    return whole[np.arange(len(labels)), labels]
+def _as_frame(X: Any) -> Any:  # noqa: N803
+    """A data frame as it is; columns by name as one."""
+    if not isinstance(X, Mapping):
+        return X
+    return table_frame({str(name): np.asarray(x) for name, x in X.items()}, range(len(next(iter(X.values()), ()))))
 
 
 def _family_of(distribution: Any) -> Family:

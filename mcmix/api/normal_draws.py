@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
 
 import mcmix as mc
+from mcmix.nodes.row_weights import counting, standing_for
 
 
 class Draws(NamedTuple):
@@ -38,6 +39,7 @@ def normal_mixture(
     ridge: float,
     concentration: float | None = None,
     covering: float | None = None,
+    counts: np.ndarray | None = None,
 ) -> mc.Stochastic:
     """The data node of the mixture that :class:`mcmix.NormalMixture` describes.
 
@@ -53,17 +55,20 @@ def normal_mixture(
         Of the weights; by default ``1 / n_components``.
     covering : float, optional
         How many components' covariances together are as large as the data's one; by default `n_components`.
+    counts : ndarray, shape (rows,), optional
+        How often each row counts.
     """
     n, d = rows.shape
-    k, centre = n_components, np.nanmean(rows, 0)
+    every = standing_for(rows, counts)
+    k, centre = n_components, np.nanmean(every, 0)
     share = (k if covering is None else covering) ** (-2.0 / d)  # of the data's covariance
-    spread = _covariance(rows) + max(ridge, 1e-12) * np.eye(d)
+    spread = _covariance(every) + max(ridge, 1e-12) * np.eye(d)
     prior = 1.0 / k if concentration is None else concentration
     z = mc.Categorical("label", mc.Dirichlet("weights", prior, size=k), size=n, trace=False)
     if covariance_type in ("full", "tied") or d == 1:  # of one column, all but tied ones are the same
         centres = mc.MvNormal("means", centre, np.linalg.inv(spread), size=k)
         wishart = mc.Wishart("precisions", d + 2, share * spread, size=None if covariance_type == "tied" else k)
-        return mc.Mixture("rows", z, mc.MvNormal, centres, wishart, value=rows, observed=True)
+        return counting(mc.Mixture("rows", z, mc.MvNormal, centres, wishart, value=rows, observed=True), z, counts)
     variances = np.diagonal(spread)
     means: Any = mc.Normal("means", centre, 1.0 / variances, size=(k, d))
     each = covariance_type == "diag"  # a precision for each column, or one for all
@@ -71,7 +76,7 @@ def normal_mixture(
     rate = 0.5 * share * (variances if each else variances.mean())
     precisions: Any = mc.Gamma("precisions", 1.5, rate, size=size)
     of_row = precisions[z] if each else precisions[z][:, None]
-    return mc.Normal("rows", means[z], of_row, value=rows, observed=True)
+    return counting(mc.Normal("rows", means[z], of_row, value=rows, observed=True), z, counts)
 
 
 def _covariance(rows: np.ndarray) -> np.ndarray:

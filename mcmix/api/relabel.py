@@ -299,7 +299,7 @@ def _drawing(m: PosteriorDraws, draws: Draws, name: str) -> Callable[[], np.ndar
 def probabilities_of(compiled: CompiledModel, draws: Draws, name: str) -> Probabilities | None:
     """Label probabilities of the units of any draw, other labels summed out."""
     node = next((n for n in compiled.labels if n.name == name), None)
-    weighted = node is not None and node.row_weights is not None  # parameters say which component is which
+    weighted = node is not None and node.row_weights is not None and not node.rows_given  # there parameters say
     return None if node is None or weighted else shares_of(compiled, draws, node)
 
 

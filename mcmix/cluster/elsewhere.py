@@ -87,6 +87,8 @@ def _why_of(step: Step) -> str:
     p = step.label_pass
     (s,) = p.block.factors
     tables = p.tables[s]
+    if p.data.weights is not None and getattr(step, "on_disk", None) is None:
+        return "rows have weights"
     if tables is None or (s.rows.op != "events" and s.rows.extra is not s.factor.family):
         return "parameters go by row"
     if p.told != [("log weights", p), *(("table", p, s, i) for i in range(len(tables)))]:

@@ -1,4 +1,4 @@
-"""Random nodes whose distribution is a known family: names and positions of parameters, shapes, checks."""
+"""Random nodes whose distribution is a known family: shapes, checks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from mcmix.nodes.missing import missing_entries, without_missing
 from mcmix.nodes.names import columns_of, names_of, one_column
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.numbers import as_numbers
+from mcmix.nodes.positions import parents_of
+from mcmix.nodes.row_weights import checked_powers
 from mcmix.nodes.stochastic import Stochastic, refuse_non_finite
 from mcmix.nodes.symmetric import with_all_concentrations
 
 LARGEST = 10**12  # elements of one node: more have no room in any memory
-_COMMON = ("value", "observed", "size", "trace", "rseed", "doc", "debug", "plot", "verbose", "plates", "dtype",
-           "dims", "coords")  # fmt: skip
 
 
 class Distribution(Stochastic):
@@ -72,6 +72,7 @@ class Distribution(Stochastic):
         verbose: int = -1,
         dims: Any = None,
         coords: Mapping[str, Any] | None = None,
+        weights: Any = None,
         **keywords: Any,
     ):
         size, plates = _with_room(size), _with_room(plates)
@@ -91,6 +92,8 @@ class Distribution(Stochastic):
         self._accept(value, observed)
         self._set_up(value, observed, self.family.dtype if dtype is None else dtype)
         self.data_names = said
+        if weights is not None:
+            self.powers = checked_powers(self, weights)
 
     @classmethod
     def dist(cls, *parameters: Any, **keywords: Any) -> Any:
@@ -157,7 +160,8 @@ class Distribution(Stochastic):
         return self._random
 
     def _logp(self, value: Any, **parents: Any) -> float:
-        return float(np.sum(self.family.logpdf(value, *[as_array(v) for v in parents.values()])))
+        logs = self.family.logpdf(value, *[as_array(v) for v in parents.values()])
+        return float(np.sum(logs if self.powers is None else logs * self.powers))
 
     def _random(self, rng: np.random.Generator, **parents: Any) -> np.ndarray:
         parameters = dict(zip(self.canonical_parents, map(as_array, parents.values()), strict=True))
@@ -384,70 +388,7 @@ def _with_room(size: Any) -> Any:
     return getattr(size, "capacity", size)
 
 
-# -------------------------------------------------------------------- names and positions
-
-
-def parents_of(family: Family, node: str, positional: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Canonical parameters from positions, canonical names, PyMC 2's names and alternative parameters.
-
-    Raises
-    ------
-    TypeError
-        If one is missing, given twice or unknown; the accepted names are listed.
-    """
-    names = [p.name for p in family.parameters]
-    if len(positional) > len(names):
-        raise TypeError(
-            f"{node}: {family.name} takes {len(names)} parameters ({', '.join(names)}), got {len(positional)}"
-        )
-    found: dict[str, Any] = dict(zip(names, positional, strict=False))
-    alternatives: dict[str, Any] = {}
-    for keyword, value in keywords.items():
-        _place(family, node, keyword, value, found, alternatives)
-    for keyword, value in alternatives.items():
-        target = family.alternatives[keyword].replaces
-        if target in found:
-            raise TypeError(f"{node}: expected one of {target} and {keyword}, got both")
-        value, others = _plain(node, keyword, value), {k: _plain(node, k, v) for k, v in found.items()}
-        if not holds_nodes(value):
-            check_constraint(node, keyword, family.alternatives[keyword].constraint, value)
-        found[target] = family.alternatives[keyword].convert(value, others)
-    for parameter in family.parameters:
-        if parameter.name not in found and parameter.default is None:
-            raise TypeError(f"{node}: {family.name} needs {parameter.name}; {_accepted(family)}")
-    return {p.name: _plain(node, p.name, found.get(p.name, p.default)) for p in family.parameters}
-
-
-def _place(
-    family: Family, node: str, keyword: str, value: Any, found: dict[str, Any], alternatives: dict[str, Any]
-) -> None:
-    for parameter in family.parameters:
-        if keyword in (parameter.name, parameter.alias):
-            if parameter.name in found:
-                raise TypeError(f"{node}: {parameter.name} was given twice")
-            found[parameter.name] = value
-            return
-    if keyword not in family.alternatives:
-        raise TypeError(f"{node}: unknown keyword {keyword!r} for {family.name}; {_accepted(family)}")
-    alternatives[keyword] = value
-
-
-def _accepted(family: Family) -> str:
-    parameters = [p.name + (f" (or {p.alias})" if p.alias and p.alias != p.name else "") for p in family.parameters]
-    alternatives = [f"{k} (instead of {a.replaces})" for k, a in family.alternatives.items()]
-    return f"accepted: {', '.join(parameters + alternatives + list(_COMMON[:6]))}"
-
-
-def _plain(node: str, parameter: str, value: Any) -> Any:
-    """Numbers as arrays of a known type; everything with nodes as it is."""
-    if isinstance(value, Node) or holds_nodes(value):
-        return value
-    numbers = as_numbers(f"{node}: {parameter}", value)
-    if np.ma.getmaskarray(numbers).any():
-        raise ModelError(
-            f"{node}: {parameter} expected known numbers, got masked ones; make those that are unknown nodes"
-        )
-    return as_array(numbers) if isinstance(value, np.ndarray) else np.asarray(numbers, dtype=float)
+# -------------------------------------------------------------------- classes
 
 
 def node_class(family: Family, base: type[Distribution] = Distribution) -> type[Distribution]:

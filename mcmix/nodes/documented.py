@@ -15,6 +15,8 @@ _COMMON = [
     "dims : str or tuple of str, optional", "    Names of the axes of the value, for tables, figures and files.",
     "coords : mapping of str to array_like, optional",
     "    Labels along these axes, by name; where they say all lengths, `size` may be left out.",
+    "weights : array_like, shape (rows,), optional",
+    "    Of data: what the log densities of each row are multiplied by.",
     "doc : str, optional", "    What it is, in words.", "", "Raises", "------",
     "TypeError", "    For unknown, missing or doubled parameters; the accepted names are listed.",
     "ModelError, SupportError",

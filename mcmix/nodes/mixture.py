@@ -12,12 +12,14 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
 from mcmix.nodes.component import Component
 from mcmix.nodes.constraints import as_array, check_constraint
-from mcmix.nodes.distribution import _COMMON, Distribution, node_class, parents_of
+from mcmix.nodes.distribution import Distribution, node_class
 from mcmix.nodes.names import names_of, one_column
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.normal_pairs import MeanAndPrecision
 from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.operators import Index
+from mcmix.nodes.positions import COMMON, parents_of
+from mcmix.nodes.row_weights import counting
 from mcmix.nodes.stochastic import Stochastic
 
 # What data become that are not in memory, and are no object of ours either: each row answers with something that has
@@ -35,6 +37,7 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     value: Any = None,
     observed: bool = False,
     size: Any = None,
+    weights: Any = None,
     **keywords: Any,
 ) -> Stochastic:
     """A node each of whose rows follows the component that its label names.
@@ -60,6 +63,11 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     value, observed, size, dims, coords
         As for every distribution (``plates`` is another word for `size`). With weights, the number of rows comes from
         `value` or `size`. Data in a file: :class:`OnDisk`.
+    weights : array_like, shape (rows,), optional
+        How often each row of data counts, where `labels` are the weights of components: the density of row i, its
+        label summed out, goes into the likelihood at the power ``weights[i]``. Whole numbers say the same as that many
+        equal rows, each with a label of its own; others are importance or survey weights (the posterior is as wide as
+        that of ``weights.sum()`` rows). Labels are summed out throughout.
 
     Returns
     -------
@@ -68,8 +76,9 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     Raises
     ------
     ModelError
-        If nothing has one entry per component, the number of rows is not known, or distributions with a density and
-        distributions with a probability mass are mixed.
+        If nothing has one entry per component, the number of rows is not known, distributions with a density and
+        distributions with a probability mass are mixed, or row weights are negative, missing (the row is named), not
+        one for each row, or come with labels that are named.
 
     Examples
     --------
@@ -86,25 +95,30 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     >>> z = mc.Categorical("z", [0.9, 0.1], size=4)
     >>> y = mc.Mixture("y", z, parts, value=[0.1, -0.4, 30.0, 0.6], observed=True)
     """
+    if weights is not None and (distribution is Mixture or not _are_weights(labels)):
+        raise ModelError(
+            f"{name}: weights= expected weights of components in the place of labels, as a row that counts twice "
+            "stands for two rows with a label each: mc.Mixture(name, w, ...) with w a Dirichlet, or numbers with sum 1"
+        )
     parameters = tuple(part for p in parameters for part in (p if isinstance(p, MeanAndPrecision) else (p,)))
     several = [_component(c, name) for c in distribution] if isinstance(distribution, (list, tuple)) else None
-    if several is not None and (parameters or set(keywords) - set(_COMMON)):
+    if several is not None and (parameters or set(keywords) - set(COMMON)):
         raise TypeError(f"{name}: each distribution of the list has its own parameters; got more beside the list")
-    common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
+    common = {k: keywords.pop(k) for k in COMMON if k in keywords}
     rows = common.get("plates") if size is None else size
     value = next((found for ask in LAZY if (found := ask(value)) is not None), value)
     few = _few_rows(name, labels, distribution, value, rows) if observed else None
     if few is not None:  # the number of rows is theirs
         value, size, rows = few.values, None, None
         common.pop("plates", None)
-    z, n_labels = _labels(name, labels, value, rows, None if several is None else len(several))
+    z, n_labels = labels_of(name, labels, value, rows, None if several is None else len(several))
     if distribution is Mixture:
         return _nested(name, z, n_labels, parameters, keywords, value, observed, size, common)
     if several is not None:
         column = None if value is None else one_column(value, as_numbers(name, value))
         made = MixtureOfDistributions(name, z, several, value=column, observed=observed, size=rows, **common)
         made.data_names = names_of(value)
-        return made
+        return counting(made, z, weights)
     if (
         isinstance(distribution, type)
         and issubclass(distribution, Stochastic)
@@ -127,7 +141,7 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     if few is not None:
         found.row_weights, found.rows_counted, found.on_disk = few.weights, few.exact, few.on_disk
         z.row_weights = few.weights
-    return found
+    return counting(found, z, weights)
 
 
 def _few_rows(name: str, labels: Any, distribution: Any, value: Any, size: Any) -> Any:
@@ -189,7 +203,7 @@ def _at_both(name: str, table: Any, outer: Any, inner: Any) -> Any:
 def _inner_labels(name: str, given: Any, outer: Any, n_outer: int, value: Any, size: Any) -> tuple[Any, int]:
     """The inner label vector; weights may have a row for each outer component."""
     if not _are_weights(given) or len(shape_of(given)) == 1:
-        return _labels(f"{name} inner", given, value, size, None)
+        return labels_of(f"{name} inner", given, value, size, None)
     if shape_of(given)[0] != n_outer:
         raise ModelError(
             f"{name}: expected inner weights with {n_outer} rows, one per component, got {shape_of(given)}"
@@ -206,7 +220,7 @@ def _component(given: Any, name: str) -> Component:
     raise TypeError(f"{name}: a component expected a distribution such as mc.Normal.dist(0, 1), got {given!r}")
 
 
-def _labels(name: str, given: Any, value: Any, size: Any, expected: int | None) -> tuple[Any, int]:
+def labels_of(name: str, given: Any, value: Any, size: Any, expected: int | None) -> tuple[Any, int]:
     """The label vector and the number of components."""
     if not _are_weights(given):
         plain = not (isinstance(given, Node) or holds_nodes(given))

@@ -57,9 +57,14 @@ class Stochastic(Node):
     last_value : array
         The value before the last change.
     row_weights : ndarray, shape (rows,), or None
-        How many rows on disk each element stands for, of data that :class:`OnDisk` brought and of their labels.
+        How many rows each element stands for, of data (and of their labels) that :class:`OnDisk` brought or that have
+        weights of their own: labels are summed out, and what a row says of the parameters counts so often.
     rows_counted : bool
-        Whether these are numbers of equal rows.
+        Whether elements are those rows themselves, and no nodes that stand for rows near them.
+    rows_given : bool
+        Whether elements are the user's rows, whose weights were given with them.
+    powers : ndarray or None
+        What log densities of elements are multiplied by.
     on_disk : OnDisk or None
         All rows, where the elements are some of them, to begin with: labels are drawn from the file.
     index, columns, units : optional
@@ -84,6 +89,8 @@ class Stochastic(Node):
     held: Any = None
     row_weights: np.ndarray | None = None
     rows_counted = False
+    rows_given = False
+    powers: np.ndarray | None = None
     on_disk: Any = None
 
     def __init__(

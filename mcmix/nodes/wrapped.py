@@ -13,8 +13,9 @@ from mcmix.distributions.table import FAMILIES
 from mcmix.distributions.truncated import truncated
 from mcmix.errors import ModelError, SupportError
 from mcmix.nodes.constraints import as_array
-from mcmix.nodes.distribution import _COMMON, Distribution, parents_of
+from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import holds_nodes, short
+from mcmix.nodes.positions import COMMON, parents_of
 
 
 class _Bounded(Distribution):
@@ -32,7 +33,7 @@ class _Bounded(Distribution):
         **keywords: Any,
     ):
         self.inner = _family_of(name, distribution, type(self).__name__)
-        common = {k: keywords.pop(k) for k in _COMMON if k in keywords}
+        common = {k: keywords.pop(k) for k in COMMON if k in keywords}
         own = parents_of(self.inner, name, parameters, keywords)
         low, high = self._bounds(-np.inf if lower is None else lower, np.inf if upper is None else upper)
         _check_bounds(name, low, high)

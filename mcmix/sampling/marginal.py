@@ -253,7 +253,7 @@ class Marginal:
 
     def most_probable_labels(self) -> dict[Stochastic, np.ndarray]:
         """The most probable labels of each unit at the present point, by label vector."""
-        self.recording.rows.refuse_weighted("labels of units")
+        self.recording.rows.refuse_weighted("labels of units", given=False)
         found: dict[Stochastic, np.ndarray] = {}
         for group in self._groups:
             found |= group.most_probable(self)
@@ -274,7 +274,7 @@ class Marginal:
 
     def add_shares(self, node: Stochastic, out: np.ndarray) -> None:
         """Add each unit's label probabilities at the present point to `out`, shape (all units, K)."""
-        self.recording.rows.refuse_weighted("label probabilities of units")
+        self.recording.rows.refuse_weighted("label probabilities of units", given=False)
         label = self.label_of(node)
         if out.shape != (label.n_units, label.n_labels):  # the kernel trusts it
             raise ValueError(f"expected an array of shape {(label.n_units, label.n_labels)}, got {out.shape}")

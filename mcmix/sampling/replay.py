@@ -40,7 +40,9 @@ class Replay:
         self.compiled, self.draws = compiled, draws
         self.chain = Chain(compiled.plan.layout, streams.nobody())
         there = [n for n in compiled.model.stochastics if n.name in draws.variables]
-        self.nodes = [n for n in there if n.row_weights is None]  # others have labels of more rows than a chain
+        self.nodes = [
+            n for n in there if compiled.on_disk(n) is None
+        ]  # others are labels of more rows than a chain has
         self.absent = [n for n in compiled.model.stochastics if n.name not in draws.variables]
 
     def at(self, positions: np.ndarray) -> Iterator[dict[Any, np.ndarray]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from mcmix.nodes.row_weights import are_whole
 from mcmix.steps.gaps import columns_about
 from mcmix.structure.cells import looked_up
 from mcmix.structure.columns import Column
@@ -21,13 +24,17 @@ class AllRows:
     weights : ndarray, shape (units,), or None
         How many rows each stands for, in passes that weigh labels instead of drawing them.
     counted : bool
-        Whether these are numbers of equal rows.
+        Whether rows are those that they stand for, and no nodes near them.
+    whole : bool
+        Whether all are whole numbers that came with the data: numbers of rows, each with a label of its own.
     """
 
     def __init__(self, label: LabelVector, column: Column | None = None):
         self.label = label
         self.weights = None if column is None else column.weights
-        self.counted: bool = self.weights is not None and column.node.rows_counted  # type: ignore[union-attr]
+        node: Any = None if self.weights is None or column is None else column.node
+        self.counted: bool = node is not None and node.rows_counted
+        self.whole = node is not None and node.rows_given and are_whole(node.row_weights)
 
     @classmethod
     def of(cls, block: LabelBlock) -> AllRows:

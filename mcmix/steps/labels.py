@@ -46,9 +46,13 @@ class LabelGibbs(Step):
         self.names_may_stick = self.tables.names_may_stick
         self.note = _said_of_components(self.tables) if self.number is None else "components that there are alone"
         self.on_disk = on_disk_of(block)
-        self.is_drawn = self.on_disk is not None or block.label.node.row_weights is None
+        rows = self.label_pass.data
+        self.by_number = rows.whole and not self.tables.swaps and block.log_weights is not None
+        self.is_drawn = self.on_disk is not None or rows.weights is None or self.by_number
         _refuse_rows_elsewhere(self)
-        values = None if self.tables.swaps or self.number is not None else distinct_rows(block)
+        values = rows if self.by_number else None
+        if not (self.by_number or self.tables.swaps or self.number is not None):
+            values = distinct_rows(block)
         self.by_counts = None if values is None else Pass(block, self.label_pass.number, data=values)
 
     def compile(self, plan: Plan) -> None:
@@ -70,7 +74,7 @@ class LabelGibbs(Step):
         own = bound.call(self)
         if self.by_counts is not None and self.by_counts.data.weights is not None:
             own.by_counts = self.by_counts.bound(chain).counting(self.by_counts.data.weights, self)
-        return [*calls, own]
+        return [own.by_counts] if self.by_number and own.by_counts is not None else [*calls, own]
 
     def _permutation_move(self, chain: Chain) -> Call:
         tables, n_labels = self.tables, self.tables.capacity
@@ -104,10 +108,12 @@ class LabelGibbs(Step):
         """Cost of one sweep."""
         label = self.block.label
         if not self.is_drawn:
-            return "nothing: few weighted rows stand for those on disk, and labels are summed out"
+            return "nothing: rows have weights, and labels are summed out"
         rows = sum(s.rows.size for s in self.block.factors)
         if self.on_disk is not None:
             return f"{len(self.on_disk)} rows x {label.n_labels} labels, read from {self.on_disk.source}"
+        if self.by_number:
+            return f"{rows} rows x {label.n_labels} labels; of each row's number as many as get a label, at once"
         labels = label.n_labels if self.number is None else f"{self.number.node.name} of {label.n_labels}"
         parts = self.label_pass.n_parts
         shared = f", in {parts} parts that threads share out" if parts > 1 else ""
@@ -116,10 +122,10 @@ class LabelGibbs(Step):
 
 def _refuse_rows_elsewhere(step: LabelGibbs) -> None:
     """Refuse an unknown number of components of rows that are not all in memory: names of components are drawn."""
-    if step.number is not None and (step.on_disk is not None or not step.is_drawn):
+    if step.number is not None and (step.on_disk is not None or step.label_pass.data.weights is not None):
         raise ModelError(
             f"{step.number.node.name}: an unknown number of components expected all rows, and their labels, in memory; "
-            "take a known number for rows on disk"
+            "take a known number for rows on disk, or with weights"
         )
 
 

@@ -58,9 +58,9 @@ def _saves_much(move: MarginalMove) -> bool:
 
 
 def _is_cheap(block: LabelBlock) -> bool:
-    """Whether weighing all rows costs little, and each has a label: those that stand for many on disk have none."""
-    dearer = OF_VECTORS if has_vectors(block) else 1
-    return dearer * block.label.n_units * block.label.n_labels <= BESIDE and AllRows.of(block).weights is None
+    """Whether weighing all rows costs little, and labels are drawn: of rows that stand for many on disk none are."""
+    dearer, rows = OF_VECTORS if has_vectors(block) else 1, AllRows.of(block)
+    return dearer * block.label.n_units * block.label.n_labels <= BESIDE and (rows.weights is None or rows.whole)
 
 
 def _moves_alone(node: Stochastic, structure: Structure) -> bool:

@@ -142,7 +142,7 @@ class BoundPass:
         own, told = made(COUNTED, stream=self._stream, weights=address_of(weights)), seen(tiles.PASS, self.record)
         self._kept = [*self._kept, own, weights]
         told.expect, told.distribution = draw_counts.address, address_of(own)
-        told.active, told.unit_logs, told.memberships, told.collect = 0, 0, 0, True
+        told.active, told.unit_logs, told.memberships, told.collect, told.parts = 0, 0, 0, True, 0
         return Call(soft_pass.address, self.record, self._reals, step)
 
     def draw(self) -> int:

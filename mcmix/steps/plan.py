@@ -27,6 +27,7 @@ from mcmix.steps.permutation import SharedPermutation
 from mcmix.steps.split_merge import with_moves_of_components
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
+from mcmix.steps.topics import with_topics
 from mcmix.structure.columns import Column
 from mcmix.structure.component_tables import ComponentTables, component_tables, tables_without_block
 from mcmix.structure.contributions import LabelBlock, Structure, structure_of, stuck_labels
@@ -109,7 +110,8 @@ class CompiledModel:
 
     def on_disk(self, node: Stochastic) -> Any:
         """The rows that have these labels, where they stay on disk; else None."""
-        return next((getattr(s, "on_disk", None) for s in self.steps if node in s.variables), None)
+        found = [getattr(s, "on_disk", None) for s in self.steps if any(v is node for v in s.variables)]
+        return next((rows for rows in found if rows is not None), None)
 
     @property
     def rows(self) -> Rows:
@@ -265,7 +267,8 @@ def _planned(
         taken = taken | {v for s in chosen if not s.beside_others for v in s.variables}
     place = {n: i for i, n in enumerate(unknowns)}
     steps = chosen + [step_for(n, structure) for n in unknowns if n not in taken]
-    steps += with_moves_of_components([c.made(structure) for c in beside], structure)
+    asked_beside = [c.made(structure) for c in beside]
+    steps += [*with_moves_of_components(asked_beside, structure), *with_topics(asked_beside, structure)]
     compiled.steps = _with_permutations(
         _ordered(sorted(steps, key=lambda s: min(place[v] for v in s.variables))), structure
     )

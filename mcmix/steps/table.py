@@ -21,6 +21,7 @@ from mcmix.steps import (
     coordinates,
     density,
     gaps,
+    gates,
     gibbs,
     joint_gibbs,
     linked,
@@ -160,6 +161,8 @@ TABLE: list[Row] = [
         lambda n, s, why: linked.LinkedCoefficients([n], s, why),
         ITERATIVE,
     ),
+    Row(gates.GateGibbs, gates.competence, lambda n, s, why: gates.GateGibbs([n], s, why)),
+    Row(joint_gibbs.DrawnAlong, gates.with_others, lambda n, s, why: joint_gibbs.DrawnAlong([n], s, why)),
     Row(gibbs.ConjugateGibbs, gibbs.competence, lambda n, s, why: gibbs.ConjugateGibbs([n], s)),
     Row(vector_gibbs.VectorGibbs, vector_gibbs.competence, lambda n, s, why: vector_gibbs.VectorGibbs([n], s, why)),
     Row(

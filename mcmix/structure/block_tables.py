@@ -13,24 +13,29 @@ from mcmix.structure.cells import looked_up
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression, elementwise, reshape
+from mcmix.structure.gates import gate_of
 from mcmix.structure.indexing import spans
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import NotSeparable, follow_rows
+from mcmix.structure.row_weights import tables_of_row_weights
 from mcmix.structure.table_reading import Tables, Unreadable, read_square, read_table, unshaped
 
 
 def read_block(block: LabelBlock, structure: Structure) -> tuple[Tables, str]:
     """Every table of a block that can be read, and the first reason why labels do more than look them up."""
     found, n_labels = Tables(), block.label.n_labels
-    trouble = _refusals(block)
+    trouble = _refusals(block, structure)
+    for node, tables in tables_of_row_weights(block, structure).items():
+        for places in tables:
+            found.add(places, () if len(node.shape) < 2 else (len(tables),))
     if block.log_weights is not None:
         trouble += _tried(partial(_read_weights, block.log_weights, n_labels, structure, found))
     for table in block.distribution.tables:
         trouble += _tried(partial(read_table, table, n_labels, structure, found))
     for square in block.distribution.squares:
         trouble += _tried(partial(read_square, square, n_labels, structure, found))
-    for s in unknown_parts(block):
+    for s in looking_up(block, structure):
         looks = look_ups(s, block)
         trouble += [looks.refusal] if looks.refusal else []
         for table in looks.tables:
@@ -46,10 +51,14 @@ def _made_of_components(block: LabelBlock, found: Tables, structure: Structure) 
     return block.log_weights is not None and bool(block.log_weights.leaves & leaves)
 
 
-def _refusals(block: LabelBlock) -> list[str]:
+def _refusals(block: LabelBlock, structure: Structure) -> list[str]:
     """What rules out that components are alike whatever the tables are."""
     found = ["there is one component"] if block.label.n_labels < 2 else []
     found += ["labels depend on one another"] if block.given_others else []
+    if tables_of_row_weights(block, structure):
+        return found
+    if gate_of(block, structure) is not None:
+        return [*found, "weights by row have a class of reference"]
     return found + [why for why in (block.distribution.why_not_exchanged,) if why is not None]
 
 
@@ -64,6 +73,13 @@ def _tried(read: Callable[[], None]) -> list[str]:
 def unknown_parts(block: LabelBlock) -> list[SeparableFactor]:
     """Factors of a block but for what says which labels are known: that pins components, and is asked for apart."""
     return [s for s in block.factors if s.factor.node is not block.label.node or s.factor.x is not None]
+
+
+def looking_up(block: LabelBlock, structure: Structure) -> list[SeparableFactor]:
+    """Those that look up tables by the label: without weights by row whose predictors change places with components."""
+    own = structure.recording.own_factor(block.label.node)
+    apart = bool(tables_of_row_weights(block, structure))
+    return [s for s in unknown_parts(block) if not (apart and s.factor is own)]
 
 
 @dataclass
@@ -189,4 +205,4 @@ def _complement(leaf: Expression) -> Expression:
     return unshaped(elementwise("subtract", 1, leaf))
 
 
-__all__ = ["LookUps", "complement_of", "look_ups", "read_block", "unknown_parts"]
+__all__ = ["LookUps", "complement_of", "look_ups", "looking_up", "read_block", "unknown_parts"]

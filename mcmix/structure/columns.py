@@ -77,7 +77,7 @@ class Column:
 
     @property
     def weights(self) -> np.ndarray | None:
-        """How many rows on disk each value stands for, shape (rows,); None where it is one."""
+        """How many rows each value stands for, shape (rows,); None where it is one."""
         return self.node.row_weights if self.is_own and isinstance(self.node, Stochastic) else None
 
     @property

@@ -152,7 +152,8 @@ class OtherRows:
     def _renewed_value(self, node: Node) -> Expression:
         """A node's value, those of the functions among its parents being there."""
         if not any(n in self._changed or n in self.covariates for n in node.parent_nodes):
-            return self.relabelled(self.old.values[node])
+            old = self.old.values[node]
+            return self.relabelled(constant_rows_as_scalars(old, old.shape[0]) if old.ndim == 1 else old)
         assert isinstance(node, Deterministic)
         if node in self.old.opaque:
             raise ModelError(
@@ -244,6 +245,10 @@ class OtherRows:
 
     def _add_columns(self, node: Stochastic, x: np.ndarray, seen: np.ndarray) -> None:
         """Independent columns, each with the rows in which it is seen."""
+        family = getattr(node, "family", None)
+        if family is not None and family.expression is not None and x.ndim == 1 and not family.event_ndim:
+            self._add_seen(node, x, seen)
+            return
         factor = self._distribution(node, constant(x))
         if factor.elements.op != "density":
             raise ModelError(
@@ -255,6 +260,15 @@ class OtherRows:
             rows = np.flatnonzero(seen if x.ndim == 1 else seen[:, j])
             if rows.size:
                 self._place(_at_places(factor, rows * columns + j), rows)
+
+    def _add_seen(self, node: Stochastic, x: np.ndarray, seen: np.ndarray) -> None:
+        """One column of what has an expression in the place of a density (categories): the rows in which it is seen."""
+        rows = np.flatnonzero(seen)
+        if not rows.size:
+            return
+        whole = self._distribution(node, constant(np.where(seen, x, x[rows[0]])))
+        self._check(row_elements(whole).shape[:1])
+        self._place(Factor(node, gather(row_elements(whole), rows)), rows)
 
     def _add_patterns(self, node: Distribution, x: np.ndarray, seen: np.ndarray) -> None:
         """Rows of vectors by which coordinates they show: the distribution of these alone."""

@@ -138,6 +138,8 @@ def _distribution_factor(node: Distribution, recording: Recording) -> Factor:
             _check_weights(node, parameter, recording)
     elements = distribution_elements(node.family, x, values, node.shape[: len(node.shape) - node.family.event_ndim])
     column = recording.rows.column_of(node)
+    if node.powers is not None:  # a power of a density is in no family: nothing is read off its parameters
+        return Factor(node, elementwise("multiply", elements, node.powers), x=x, column=column)
     return Factor(node, elements, node.family, x, dict(zip(given, values, strict=True)), column=column)
 
 

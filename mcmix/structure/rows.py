@@ -201,14 +201,28 @@ class Rows(Mapping[Node, Column]):
             raise ModelError(f"rows: expected the number of one of {len(blocks)} blocks, got {number}")
         return self.taken(blocks[number])
 
-    def refuse_weighted(self, what: str) -> None:
-        """Refuse rows that stand for many on disk, where rows are needed one by one.
+    def refuse_weighted(self, what: str, given: bool = True) -> None:
+        """Refuse rows that stand for many, where rows are needed one by one.
+
+        Parameters
+        ----------
+        what : str
+            Who needs them.
+        given : bool
+            Refuse those whose weights came with the data, too.
 
         Raises
         ------
         ModelError
         """
-        names = [c.name for c in self.values() if c.weights is not None]
+        weighted = [c for c in self.values() if c.weights is not None]
+        own = [c.name for c in weighted if c.node.rows_given]  # type: ignore[attr-defined]
+        if own and given:
+            raise ModelError(
+                f"{what}: expected rows that count once each, got weights= of {', '.join(own)}; where these are whole "
+                "numbers, data with repeated rows (np.repeat(x, weights, axis=0)) say the same"
+            )
+        names = [c.name for c in weighted if c.name not in own]
         if names:
             raise ModelError(
                 f"{what}: expected data row by row, got rows that stand for those on disk ({', '.join(names)}); "

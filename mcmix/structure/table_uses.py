@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcmix.structure.block_tables import complement_of, look_ups, unknown_parts
+from mcmix.structure.block_tables import complement_of, look_ups, looking_up
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import ELEMENTWISE, REDUCTIONS, Expression
 from mcmix.structure.table_reading import Tables, Unreadable, read_table
@@ -13,16 +13,16 @@ def other_uses(found: Tables, block: LabelBlock, structure: Structure) -> str:
     slots = [slot for table in found.tables for slot in table]
     if len(set(slots)) != len(slots):
         return "one variable stands in two tables"
-    if not _all_invariant(_beside_labels(block), found, block, structure):
+    if not _all_invariant(_beside_labels(block, structure), found, block, structure):
         return "a variable enters both by label and as a whole"
     if not _all_invariant(_beside_weights(block, structure), found, block, structure):
         return "a variable enters the weights both by label and as a whole"
     return ""
 
 
-def _beside_labels(block: LabelBlock) -> list[Expression]:
+def _beside_labels(block: LabelBlock, structure: Structure) -> list[Expression]:
     """Parts of the likelihood that all components share."""
-    looks = [look_ups(s, block) for s in unknown_parts(block)]
+    looks = [look_ups(s, block) for s in looking_up(block, structure)]
     tables = [part for found in looks for table in found.tables for part in _scalars(table, block.label.n_labels)]
     return tables + [part for found in looks for part in found.beside]
 

@@ -48,7 +48,7 @@ def _look_at(evidence: Contribution, n_labels: int, structure: Structure) -> Non
     values, counts = np.unique(x.known, return_counts=True)
     column = evidence.factor.column
     if column is not None and column.weights is not None and column.node.rows_counted:  # type: ignore[attr-defined]
-        counts = column.weights[np.argsort(x.known)].astype(int)
+        counts = np.ceil(column.weights[np.argsort(x.known)]).astype(int)
     for node, leaf in structure.recording.leaves.items():
         link = power(parameter, structure.recording.values[node], leaf)
         if link is None or not isinstance(node, Distribution):

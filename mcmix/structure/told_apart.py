@@ -14,6 +14,7 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.contributions import Contribution, LabelBlock, Structure
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
+from mcmix.structure.row_weights import tables_of_row_weights
 from mcmix.structure.table_reading import Tables, is_alike
 from mcmix.structure.tokens import Places, all_entries
 
@@ -61,7 +62,8 @@ def differences(read: Tables, block: LabelBlock, structure: Structure) -> Differ
         found.note(*_weights_apart(block.log_weights))
     _complements(found, beside, read, structure)
     _squares(found, read, structure)
-    beside = [e for e in beside if e.factor.node not in read.squares]
+    proportions = _proportions(found, read, block, structure)
+    beside = [e for e in beside if e.factor.node not in [*read.squares, *proportions]]
     places, n_components = _places(read, structure), block.label.n_labels
     for why, about in _grouped(beside, found, read, block, structure).items():
         found.note(why, _keys(about, places, n_components))
@@ -107,18 +109,30 @@ def _squares(found: Differences, read: Tables, structure: Structure) -> None:
     for node in read.squares:
         concentration = structure.recording.own_factor(node).parameters.get("concentration")
         k = node.state_shape[0]
-        if concentration is None or not all(is_alike(c) for c in _tried_values(concentration, k)):
+        if concentration is None or not all(is_alike(c) for c in _tried_values(concentration, (k, k))):
             found.note(f"the priors differ: {node.name}", range(k))
 
 
-def _tried_values(x: Expression, k: int) -> Iterator[np.ndarray]:
-    """A table of pairs at two values of the unknown numbers that it is made of; nothing alike where these are many."""
+def _proportions(found: Differences, read: Tables, block: LabelBlock, structure: Structure) -> list[Stochastic]:
+    """Priors of weights by row that are simplexes, row after row: by the concentrations of each component."""
+    names = [v for v in read.variables if v in tables_of_row_weights(block, structure) and len(v.state_shape) > 1]
+    simplexes = [v for v in names if getattr(v.family, "name", "") == "Dirichlet"]
+    for node in simplexes:
+        concentration = structure.recording.own_factor(node).parameters["concentration"]
+        for values in _tried_values(concentration, node.state_shape):
+            rows = values.reshape(-1, block.label.n_labels)
+            found.note(f"the priors differ: {node.name}", [column.tobytes() for column in rows.T.copy()])
+    return simplexes
+
+
+def _tried_values(x: Expression, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """A table at two values of the unknown numbers that it is made of; nothing alike where these are many."""
     for number in (0.7, 1.9):
         if any(leaf.size > 1 for leaf in x.leaves):
-            yield np.arange(k * k).reshape(k, k)
+            yield np.arange(np.prod(shape)).reshape(shape)
         else:
             values = evaluate(x, {leaf.extra: np.full(leaf.shape, number) for leaf in x.leaves})
-            yield np.broadcast_to(values, (k, k))
+            yield np.broadcast_to(values, shape)
 
 
 def _symmetric(node: Stochastic) -> bool:

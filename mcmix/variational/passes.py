@@ -43,7 +43,9 @@ class LabelPass:
         self.counts = weights.counts if isinstance(weights, Weights) else np.zeros(starts * k)
         self.base = sum(s.base for s in self.statements)
         self._logs, self._labels, self._unit_logs = np.zeros((starts, k)), np.zeros(n), np.zeros(n)
-        self._power, self._active = np.ones(1), _active(self.statements)
+        self._counted = label.node.row_weights
+        self._power = np.ones(1)
+        self._active = _active(self.statements) if self._counted is None else self._counted
         self._passes = [self._bound(start) for start in range(starts)]
 
     def _bound(self, start: int) -> BoundPass:
@@ -104,7 +106,7 @@ class LabelPass:
         self._refresh()
         out = np.zeros((self.label.n_units, self.label.n_labels))
         self._passes[0].weigh(self._unit_logs, out, every=every)
-        if self._active is not None:  # nothing is known of them but the weights
+        if self._active is not None and self._counted is None:  # nothing is known of them but the weights
             weights = self.log_weights()
             out[self._active == 0.0] = np.exp(weights - np.logaddexp.reduce(weights))
         return out

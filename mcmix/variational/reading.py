@@ -141,7 +141,7 @@ def _refuse_foreign(model: Model, parts: Parts) -> None:
             raise ModelError(
                 f"VB: {node.name} has a distribution of its own, which is not seen to be conjugate; use MCMC"
             )
-    parts.structure.recording.rows.refuse_weighted("VB")
+    parts.structure.recording.rows.refuse_weighted("VB", given=False)
     if not model.stochastics:
         raise ModelError("VB: the model has nothing unknown: every random node is observed")
 

@@ -249,7 +249,8 @@ class Numbers(Labelled):
         rows = self._rows(self.spec.form.kernel, columns[0], self.tables, (1, 1, 1))
         self._collect(rows, counts, 1, list(zip(columns, shifts, sums, squares, strict=True)))
         x = np.asarray(s.rows.arguments[0].known, dtype=float)
-        self.base = float(np.sum(self.spec.base(x, self.moments())))
+        base, counted = np.broadcast_to(self.spec.base(x, self.moments()), x.shape), label.node.row_weights
+        self.base = float(np.sum(base if counted is None else base * counted))
 
     @property
     def collected(self) -> list[np.ndarray]:

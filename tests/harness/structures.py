@@ -267,6 +267,13 @@ def unknown_number() -> Any:
     return mc.Mixture("data", z, mc.Gamma, shape, rate, value=ZEROS + 1.0, observed=True)
 
 
+def experts() -> Any:
+    """Weights by row, with a precision that their coefficients share."""
+    w = mc.Gate("w", np.column_stack([np.ones(ROWS), np.arange(ROWS)]), size=2, precision=mc.Gamma("shared", 4.0, 4.0))
+    mu = mc.Normal("mu", 0.0, 0.5, size=2)
+    return mc.Normal("data", mu[mc.Categorical("z", w, size=ROWS)], 1.0, value=ZEROS, observed=True)
+
+
 MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "normal-gamma pairs": ("Normal", joint_prior_of_numbers),
     "normal-Wishart pairs": ("MvNormal", joint_prior_of_vectors),
@@ -298,6 +305,7 @@ MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "a distribution of SciPy": ("Normal", a_law_of_scipy),
     "a distribution of the user's": ("Normal", a_law_of_the_users),
     "an unknown number of components": ("Gamma", unknown_number),
+    "experts": ("Normal", experts),
     "correlations and scales": ("MvNormalCov", correlations_and_scales),
 }
 
