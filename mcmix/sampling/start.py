@@ -64,7 +64,8 @@ def seeds_of(
         if step.label_pass is not None:
             found[step.variables[0]] = pool(step.label_pass, child)
         elif step.label_vector is not None:
-            found[step.variables[0]] = non_factorising_pool(step.label_vector, data, child)
+            own = step.seeded_by()
+            found[step.variables[0]] = non_factorising_pool(step.label_vector, data if own is None else [own], child)
     return found
 
 

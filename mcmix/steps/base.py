@@ -275,6 +275,10 @@ class Step(ABC):
         """Learn, before anything is compiled, which passes draw the labels. Most need not know."""
         return
 
+    def seeded_by(self) -> np.ndarray | None:
+        """Coordinates of units (units, d) in which those of one label lie together; None where data say that."""
+        return None
+
     def accumulators(self) -> Sequence[Any]:
         """What the passes over its labels are to add up for it (:class:`mcmix.steps.accumulators.Accumulator`)."""
         return ()

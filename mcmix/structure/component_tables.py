@@ -17,6 +17,7 @@ from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import Expression
 from mcmix.structure.label_move import Move, move_of
 from mcmix.structure.label_vectors import LabelVector
+from mcmix.structure.pairs import pairs_of, tables_of_pairs
 from mcmix.structure.shared_labels import SharedLabels, shared_labels
 from mcmix.structure.table_reading import Table, Tables
 from mcmix.structure.table_uses import other_uses
@@ -193,8 +194,13 @@ def component_tables(block: LabelBlock, structure: Structure) -> ComponentTables
 
 
 def tables_without_block(label: LabelVector, structure: Structure) -> ComponentTables:
-    """Of a label vector that no label update draws: nothing is seen of its components."""
-    return ComponentTables(label, f"its rows do not separate: {structure.non_factorising[label]}")
+    """Of a label vector that no label update draws: something is seen of its components where units come in pairs."""
+    pairs = pairs_of(label, structure)
+    found = f"its rows do not separate: {structure.non_factorising[label]}"
+    seen = found if pairs is None else tables_of_pairs(pairs, structure)
+    if isinstance(seen, str):
+        return ComponentTables(label, seen)
+    return ComponentTables(label, _read=seen[0], _differences=seen[1])
 
 
 def _of_block(block: LabelBlock, structure: Structure) -> ComponentTables:

@@ -107,9 +107,9 @@ def _complements(found: Differences, beside: Sequence[Contribution], read: Table
 def _squares(found: Differences, read: Tables, structure: Structure) -> None:
     """Priors of variables of which both axes are components: rows that are alike but for their own entry."""
     for node in read.squares:
-        concentration = structure.recording.own_factor(node).parameters.get("concentration")
+        parameters = structure.recording.own_factor(node).parameters.values()
         k = node.state_shape[0]
-        if concentration is None or not all(is_alike(c) for c in _tried_values(concentration, (k, k))):
+        if not parameters or not all(is_alike(c) for p in parameters for c in _tried_values(p, (k, k))):
             found.note(f"the priors differ: {node.name}", range(k))
 
 

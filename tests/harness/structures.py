@@ -274,6 +274,14 @@ def experts() -> Any:
     return mc.Normal("data", mu[mc.Categorical("z", w, size=ROWS)], 1.0, value=ZEROS, observed=True)
 
 
+def pairs_of_units() -> Any:
+    """A table of pairs of labels, which ties of units are drawn with."""
+    first, second = np.triu_indices(4, 1)
+    z = mc.Categorical("z", mc.Dirichlet("w", [2.0, 2.0]), size=4)
+    table = mc.Gamma("table", 3.0, 2.0, size=(2, 2))
+    return mc.Poisson("data", table[z[first], z[second]], value=np.zeros(6, int), observed=True)
+
+
 MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "normal-gamma pairs": ("Normal", joint_prior_of_numbers),
     "normal-Wishart pairs": ("MvNormal", joint_prior_of_vectors),
@@ -305,6 +313,7 @@ MODELS: dict[str, tuple[str, Callable[[], Any]]] = {
     "a distribution of SciPy": ("Normal", a_law_of_scipy),
     "a distribution of the user's": ("Normal", a_law_of_the_users),
     "an unknown number of components": ("Gamma", unknown_number),
+    "pairs of units": ("Poisson", pairs_of_units),
     "experts": ("Normal", experts),
     "correlations and scales": ("MvNormalCov", correlations_and_scales),
 }

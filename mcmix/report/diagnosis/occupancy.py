@@ -35,7 +35,9 @@ class Occupancy:
     @cached_property
     def entropy(self) -> np.ndarray:
         """Entropy of the labels in nats, shape (chains, draws): 0 where all units are in one component."""
-        shares = self.counts / np.maximum(self.counts.sum(axis=-1, keepdims=True), 1)
+        # in ascending order: chains that name components differently add up the same numbers in the same order
+        counts = np.sort(self.counts, axis=-1)
+        shares = counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1)
         return np.asarray((shares * np.log(1.0 / np.where(shares > 0, shares, 1.0))).sum(axis=-1))
 
 
