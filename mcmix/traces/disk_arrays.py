@@ -107,12 +107,13 @@ def write_chunk(array: Any, number: int, values: np.ndarray) -> bool:
     import numcodecs
 
     kinds = [type(c).__name__ for c in array.metadata.codecs]
-    if (
-        kinds != ["BytesCodec", "BloscCodec", "Crc32cCodec"]
-        or values.shape != array.chunks
-        or sys.byteorder != "little"
-    ):
+    n = values.shape[1]
+    fits = n <= array.chunks[1] and (len(values), *values.shape[2:]) == (array.chunks[0], *array.chunks[2:])
+    if kinds != ["BytesCodec", "BloscCodec", "Crc32cCodec"] or not fits or sys.byteorder != "little":
         return False
+    if n < array.chunks[1]:
+        padded = np.full(array.chunks, array.fill_value, array.dtype)
+        padded[:, :n], values = values, padded
     told = array.metadata.codecs[1]
     packer = numcodecs.Blosc(told.cname.value, told.clevel, SHUFFLES.index(told.shuffle.value))
     packed = packer.encode(np.ascontiguousarray(values, array.dtype))
