@@ -12,7 +12,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.number_of_components import NumberOfComponents
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Chain
-from mcmix.steps.passes import BoundPass
+from mcmix.steps.bound_pass import BoundPass
 from mcmix.steps.plan import CompiledModel
 from mcmix.structure.unknown_number import UnknownNumber
 

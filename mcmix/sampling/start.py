@@ -30,7 +30,8 @@ from mcmix.sampling.seeding import Pool, non_factorising_pool, pool, share_of
 from mcmix.sampling.unconstrained import Unconstrained
 from mcmix.steps.accumulators import Accumulator
 from mcmix.steps.base import Call, Chain, Step
-from mcmix.steps.passes import BoundPass, Pass
+from mcmix.steps.bound_pass import BoundPass
+from mcmix.steps.passes import Pass
 from mcmix.steps.plan import CompiledModel
 from mcmix.steps.targets import is_discrete
 from mcmix.structure.unknown_number import UnknownNumber

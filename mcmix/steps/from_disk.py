@@ -204,7 +204,7 @@ def read_ahead(blocks: Iterator[np.ndarray]) -> Generator[np.ndarray, None, None
 
 
 def bound_to_disk(label_pass: Any, chain: Chain, rows: Any) -> Any:
-    """A pass that draws labels of rows on disk, over one chain's memory: :class:`mcmix.steps.passes.BoundPass`.
+    """A pass that draws labels of rows on disk, over one chain's memory: :class:`mcmix.steps.bound_pass.BoundPass`.
 
     Parameters
     ----------

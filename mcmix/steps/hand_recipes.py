@@ -19,9 +19,10 @@ from mcmix.kernels.base import address_of, apart
 from mcmix.kernels.streams import nobody
 from mcmix.steps.accumulators import places_of, stretch_of
 from mcmix.steps.base import Chain
+from mcmix.steps.bound_pass import BoundPass
 from mcmix.steps.layout import Layout
 from mcmix.steps.parts import Hand
-from mcmix.steps.passes import BoundPass, Pass
+from mcmix.steps.passes import Pass
 from mcmix.steps.row_factors import ColumnSums, RowFactor
 
 _FIELDS = tiles.PASS.names or ()

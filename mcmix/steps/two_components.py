@@ -13,7 +13,7 @@ from mcmix.kernels.machine import TILE
 from mcmix.kernels.records import made, seen, table
 from mcmix.kernels.tiles import FACTOR, PASS
 from mcmix.steps.base import Chain
-from mcmix.steps.passes import BoundPass
+from mcmix.steps.bound_pass import BoundPass
 from mcmix.steps.row_factors import ColumnSums, RowFactor
 from mcmix.structure.label_vectors import LabelVector
 

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcmix.errors import ZeroProbability
-from mcmix.steps.passes import BoundPass
+from mcmix.kernels.base import address_of
+from mcmix.steps.bound_pass import BoundPass
 from mcmix.structure.cells import missing_in
 from mcmix.structure.label_vectors import LabelVector
+from mcmix.variational.chain_weights import ChainWeights
 from mcmix.variational.posteriors import IMPOSSIBLE
 from mcmix.variational.statements import Labelled, Weights
+
+AnyWeights = Weights | ChainWeights | np.ndarray
 
 
 class LabelPass:
@@ -20,7 +24,7 @@ class LabelPass:
     Parameters
     ----------
     label : LabelVector
-    weights : Weights or ndarray, shape (K,)
+    weights : Weights, ChainWeights or ndarray, shape (K,)
         The distribution of the labels, or their known log weights.
     statements : sequence of Labelled
     starts : int
@@ -34,24 +38,34 @@ class LabelPass:
         Passes look at evenly spaced tiles of units, as if there were no others: a quick look, and no bound.
     """
 
-    def __init__(
-        self, label: LabelVector, weights: Weights | np.ndarray, statements: Sequence[Labelled], starts: int = 1
-    ):
+    def __init__(self, label: LabelVector, weights: AnyWeights, statements: Sequence[Labelled], starts: int = 1):
         self.label, self.weights, self.statements = label, weights, list(statements)
         n, k = label.n_units, label.n_labels
         self.every = 1
-        self.counts = weights.counts if isinstance(weights, Weights) else np.zeros(starts * k)
+        self.counts = np.zeros(starts * k) if isinstance(weights, np.ndarray) else weights.counts
         self.base = sum(s.base for s in self.statements)
         self._logs, self._labels, self._unit_logs = np.zeros((starts, k)), np.zeros(n), np.zeros(n)
         self._counted = label.node.row_weights
         self._power = np.ones(1)
         self._active = _active(self.statements) if self._counted is None else self._counted
+        if isinstance(weights, ChainWeights):  # units without data stand between others
+            self._active = None
+        self._kept: list[np.ndarray] = []
         self._passes = [self._bound(start) for start in range(starts)]
 
     def _bound(self, start: int) -> BoundPass:
         factors = [row for s in self.statements for row in s.rows[start]]
         counts = self.counts.reshape(len(self._logs), -1)[start]
-        return BoundPass.over_arrays(factors, self._labels, self._logs[start], counts, self._power, self._active)
+        others: list[np.ndarray] = []
+        chain: dict[str, int] = {}
+        if isinstance(self.weights, ChainWeights):
+            told = self.weights.told(start)
+            self._kept.append(told)
+            others.append(self.weights.accumulator(start, told))
+            chain = {**self.weights.fields, "distribution": address_of(told)}
+        return BoundPass.over_arrays(
+            factors, self._labels, self._logs[start], counts, self._power, self._active, others, **chain
+        )
 
     def run(self, running: Sequence[int]) -> np.ndarray:
         """Weigh all labels at the present moments; returns the sum of the units' log totals by start.
@@ -113,10 +127,12 @@ class LabelPass:
 
     def log_weights(self) -> np.ndarray:
         """Expected log weights at the present moments, shape (K,), or of all starts one after another."""
-        return self.weights.log_weights() if isinstance(self.weights, Weights) else self.weights
+        return self.weights if isinstance(self.weights, np.ndarray) else self.weights.log_weights()
 
     def _refresh(self) -> None:
         self._logs[:] = self.log_weights().reshape(-1, self.label.n_labels)
+        if isinstance(self.weights, ChainWeights):
+            self.weights.refresh(self.power)
         for s in self.statements:
             s.refresh()
 

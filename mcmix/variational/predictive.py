@@ -13,11 +13,12 @@ import numpy as np
 from scipy.special import betaln, gammaln, logsumexp, xlogy
 
 from mcmix.errors import ModelError
+from mcmix.variational.chain_weights import ChainWeights
 from mcmix.variational.families import vector_logs
 from mcmix.variational.joint_factors import ConditionalNormal
 from mcmix.variational.links import Link
 from mcmix.variational.passes import LabelPass
-from mcmix.variational.statements import Categories, Counts, Labelled, Numbers, Vectors
+from mcmix.variational.statements import Categories, Counts, Labelled, Numbers, Vectors, Weights
 
 TILE = 4096
 
@@ -82,6 +83,8 @@ def mean_log_weights(p: LabelPass) -> np.ndarray:
     """Log of each label's expected weight, shape (K,)."""
     if isinstance(p.weights, np.ndarray):
         return p.weights
+    _refuse_chains(p)
+    assert isinstance(p.weights, Weights)
     link = p.weights.links["weights"]
     if link.kind == "beta" and link.posterior is not None:
         alpha, beta = (np.asarray(x)[link.rows] for x in link.posterior.state)
@@ -94,8 +97,23 @@ def mean_log_weights(p: LabelPass) -> np.ndarray:
 
 def memberships(p: LabelPass, s: list[tuple[Labelled, np.ndarray]]) -> np.ndarray:
     """Probability of each label for new rows, by the rule that the ascent uses for its own: shape (rows, K)."""
+    _refuse_chains(p)
     logs = sum(_by_pattern(part, x, _expected_rows) for part, x in s) + p.log_weights()
     return np.asarray(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
+
+
+def _refuse_chains(p: LabelPass) -> None:
+    """Refuse new rows whose labels follow one another: where they stand is not said.
+
+    Raises
+    ------
+    ModelError
+    """
+    if isinstance(p.weights, ChainWeights):
+        raise ModelError(
+            f"new rows: {p.label.node.name} is a Markov chain, and new rows have no place in it; with MCMC, "
+            "mc.forecast goes on from the last unit of each sequence"
+        )
 
 
 # -------------------------------------------------------------------- families

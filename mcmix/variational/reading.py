@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.distributions.family import Sums
+from mcmix.distributions.markov_chain import MARKOV_CHAIN
 from mcmix.distributions.mv_normal import MV_NORMAL
 from mcmix.errors import ModelError
 from mcmix.nodes.distribution import Distribution
@@ -25,10 +26,11 @@ from mcmix.structure.label_vectors import SeparableFactor
 from mcmix.structure.recording import Factor, record
 from mcmix.structure.rewrite import NotSeparable, substitute
 from mcmix.structure.rows import Rows
+from mcmix.variational.chain_weights import ChainWeights
 from mcmix.variational.families import EXPECTED, kind_of
 from mcmix.variational.joint_factors import ConditionalDistribution, ConditionalNormal, Pair
 from mcmix.variational.links import Link, NotConjugate, link, repeated
-from mcmix.variational.passes import LabelPass
+from mcmix.variational.passes import AnyWeights, LabelPass
 from mcmix.variational.posteriors import KINDS, Posterior, certain
 from mcmix.variational.priors import KNOWN_AXES, PRIORS, prior_of
 from mcmix.variational.statements import (
@@ -228,11 +230,16 @@ def _pass(block: LabelBlock, parts: Parts) -> LabelPass:
     statements = [_guarded(s.factor, partial(_labelled, s, block, parts)) for s in block.factors]
     for statement in statements:
         parts.columns.setdefault(statement.name, []).append(statement)
-    parts.statements += [*statements, *([weights] if isinstance(weights, Weights) else [])]
+    parts.statements += [*statements, *([] if isinstance(weights, np.ndarray) else [weights])]
     return LabelPass(block.label, weights, statements, parts.starts)
 
 
-def _weights(block: LabelBlock, own: Factor, parts: Parts) -> Weights | np.ndarray:
+def _weights(block: LabelBlock, own: Factor, parts: Parts) -> AnyWeights:
+    if own.family is MARKOV_CHAIN and own.x is block.label.variable:
+        k, chain = block.label.n_labels, own.parameters
+        links = {"transitions": _link(chain["transitions"], "dirichlet", k, parts)}
+        links["initial"] = _link(chain["initial"], "dirichlet", 1, parts)
+        return ChainWeights(block.label, own, links, parts.starts)
     if block.log_weights is None:
         raise NotConjugate(f"its {block.distribution.why_not_exchanged or 'labels follow one another'}")
     if not block.log_weights.leaves:
