@@ -32,6 +32,7 @@ from mcmix.api.predictive import predictive as predictive
 from mcmix.api.prior_components import prior_components as prior_components
 from mcmix.api.refit import refit as refit
 from mcmix.api.relabel import relabel as relabel
+from mcmix.api.responsibilities import classify_blocks as classify_blocks
 from mcmix.api.resumed import load as load
 from mcmix.api.resumed import resume as resume
 from mcmix.api.sensitivity import sensitivity as sensitivity

@@ -89,6 +89,8 @@ class CompiledModel:
         Why no unknowns are moved with the labels summed out, though that was asked for.
     decided_by : set of Column
         Those whose numbers say what the plan is, beside the numbers that stand in it.
+    asked : collection of str
+        Names of what is recorded on request.
     """
 
     model: Model
@@ -104,6 +106,12 @@ class CompiledModel:
     why_not_marginal: str = ""
     kept_functions: list[Deterministic] = field(default_factory=list)
     decided_by: set[Column] = field(default_factory=set)
+    asked: Collection[str] = ()
+
+    def on_disk(self, node: Stochastic) -> Any:
+        """The rows that have these labels, where they stay on disk; else None."""
+        found = [getattr(s, "on_disk", None) for s in self.steps if any(v is node for v in s.variables)]
+        return next((rows for rows in found if rows is not None), None)
 
     @property
     def rows(self) -> Rows:
@@ -370,6 +378,7 @@ def _ordered(steps: list[Step]) -> list[Step]:
 
 def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:
     """Choose what is recorded and compile what computes it."""
+    compiled.asked = asked
     unknown = set(asked) - {n.name for n in compiled.model.nodes}
     if unknown:
         raise ModelError(f"trace=: no node named {', '.join(sorted(unknown))}")
