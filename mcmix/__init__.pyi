@@ -119,6 +119,7 @@ class Bernoulli(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Beta(Distribution):
@@ -141,6 +142,7 @@ class Beta(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class BetaBinomial(Distribution):
@@ -165,6 +167,7 @@ class BetaBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Binomial(Distribution):
@@ -189,6 +192,7 @@ class Binomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Categorical(Distribution):
@@ -211,6 +215,7 @@ class Categorical(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Cauchy(Distribution):
@@ -235,6 +240,7 @@ class Cauchy(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Chi2(Distribution):
@@ -257,6 +263,7 @@ class Chi2(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 ChiSquared = Chi2
@@ -281,6 +288,7 @@ class Dirichlet(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class DiscreteUniform(Distribution):
@@ -303,6 +311,7 @@ class DiscreteUniform(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Exponential(Distribution):
@@ -327,6 +336,7 @@ class Exponential(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Gamma(Distribution):
@@ -353,6 +363,7 @@ class Gamma(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Geometric(Distribution):
@@ -375,6 +386,7 @@ class Geometric(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HalfCauchy(Distribution):
@@ -399,6 +411,7 @@ class HalfCauchy(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HalfNormal(Distribution):
@@ -422,6 +435,7 @@ class HalfNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HalfStudentT(Distribution):
@@ -444,6 +458,7 @@ class HalfStudentT(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HurdleNegativeBinomial(Distribution):
@@ -470,6 +485,7 @@ class HurdleNegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HurdlePoisson(Distribution):
@@ -494,6 +510,7 @@ class HurdlePoisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class InverseGamma(Distribution):
@@ -519,6 +536,7 @@ class InverseGamma(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class InverseWishart(Distribution):
@@ -541,6 +559,7 @@ class InverseWishart(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class LKJ(Distribution):
@@ -563,6 +582,7 @@ class LKJ(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Laplace(Distribution):
@@ -588,6 +608,7 @@ class Laplace(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Logistic(Distribution):
@@ -613,6 +634,7 @@ class Logistic(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Lognormal(Distribution):
@@ -639,6 +661,7 @@ class Lognormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Multinomial(Distribution):
@@ -663,6 +686,7 @@ class Multinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class MvNormal(Distribution):
@@ -687,6 +711,7 @@ class MvNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class MvNormalChol(Distribution):
@@ -711,6 +736,7 @@ class MvNormalChol(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class MvNormalCov(Distribution):
@@ -735,6 +761,7 @@ class MvNormalCov(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class NegativeBinomial(Distribution):
@@ -759,6 +786,7 @@ class NegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Normal(Distribution):
@@ -785,6 +813,7 @@ class Normal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Poisson(Distribution):
@@ -807,6 +836,7 @@ class Poisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class SkewNormal(Distribution):
@@ -835,6 +865,7 @@ class SkewNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class StudentT(Distribution):
@@ -863,6 +894,7 @@ class StudentT(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class TruncatedNormal(Distribution):
@@ -893,6 +925,7 @@ class TruncatedNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Uniform(Distribution):
@@ -915,6 +948,7 @@ class Uniform(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class VonMises(Distribution):
@@ -939,6 +973,7 @@ class VonMises(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Weibull(Distribution):
@@ -963,6 +998,7 @@ class Weibull(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Wishart(Distribution):
@@ -987,6 +1023,7 @@ class Wishart(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class WishartCov(Distribution):
@@ -1011,6 +1048,7 @@ class WishartCov(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class ZeroInflatedBinomial(Distribution):
@@ -1037,6 +1075,7 @@ class ZeroInflatedBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class ZeroInflatedNegativeBinomial(Distribution):
@@ -1063,6 +1102,7 @@ class ZeroInflatedNegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class ZeroInflatedPoisson(Distribution):
@@ -1087,6 +1127,7 @@ class ZeroInflatedPoisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 def sum(*arguments: Any, **keywords: Any) -> Any: ...

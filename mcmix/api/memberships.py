@@ -303,7 +303,7 @@ def _of_new(m: Any, kept: Draws, vector: LabelVector, new: Any, draws: int) -> I
         yield shares[: rows.count]
 
 
-def _frombatches(sums: Sequence[np.ndarray], batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _from_batches(sums: Sequence[np.ndarray], batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     means = np.array([s / (batch == b).sum() for b, s in enumerate(sums)])
     error = means.std(axis=0, ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.full(means.shape[1:], np.nan)
     return np.asarray(sum(sums) / len(batch)), error
@@ -336,7 +336,7 @@ def _by_labels(source: Source, said: Mapping[str, Any], method: str, label: str 
     sums = [np.zeros((c.labels.shape[1], roles.n_components)) for _ in range(batch[-1] + 1)]
     for b, total in enumerate(sums):
         cross.add_relabelled(c.labels[batch == b], names[batch == b], total)
-    shares, errors = _frombatches(sums, batch)
+    shares, errors = _from_batches(sums, batch)
     shares, errors = _with_known(shares, errors, roles, source.observed.get(roles.name))
     called = row_labels_in(source, roles.name, len(shares))
     return Memberships(shares, errors, f"{how}; label frequencies", called)
