@@ -32,6 +32,7 @@ from mcmix.api.predictive import predictive as predictive
 from mcmix.api.prior_components import prior_components as prior_components
 from mcmix.api.refit import refit as refit
 from mcmix.api.relabel import relabel as relabel
+from mcmix.api.responsibilities import classify_blocks as classify_blocks
 from mcmix.api.resumed import load as load
 from mcmix.api.resumed import resume as resume
 from mcmix.api.sensitivity import sensitivity as sensitivity
@@ -118,6 +119,7 @@ class Bernoulli(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Beta(Distribution):
@@ -140,6 +142,7 @@ class Beta(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class BetaBinomial(Distribution):
@@ -164,6 +167,7 @@ class BetaBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Binomial(Distribution):
@@ -188,6 +192,7 @@ class Binomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Categorical(Distribution):
@@ -210,6 +215,7 @@ class Categorical(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Cauchy(Distribution):
@@ -234,6 +240,7 @@ class Cauchy(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Chi2(Distribution):
@@ -256,6 +263,7 @@ class Chi2(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 ChiSquared = Chi2
@@ -280,6 +288,7 @@ class Dirichlet(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class DiscreteUniform(Distribution):
@@ -302,6 +311,7 @@ class DiscreteUniform(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Exponential(Distribution):
@@ -326,6 +336,7 @@ class Exponential(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Gamma(Distribution):
@@ -352,6 +363,7 @@ class Gamma(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Geometric(Distribution):
@@ -374,6 +386,7 @@ class Geometric(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HalfCauchy(Distribution):
@@ -398,6 +411,7 @@ class HalfCauchy(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HalfNormal(Distribution):
@@ -421,6 +435,7 @@ class HalfNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HalfStudentT(Distribution):
@@ -443,6 +458,7 @@ class HalfStudentT(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HurdleNegativeBinomial(Distribution):
@@ -469,6 +485,7 @@ class HurdleNegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HurdlePoisson(Distribution):
@@ -493,6 +510,7 @@ class HurdlePoisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class InverseGamma(Distribution):
@@ -518,6 +536,7 @@ class InverseGamma(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class InverseWishart(Distribution):
@@ -540,6 +559,7 @@ class InverseWishart(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class LKJ(Distribution):
@@ -562,6 +582,7 @@ class LKJ(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Laplace(Distribution):
@@ -587,6 +608,7 @@ class Laplace(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Logistic(Distribution):
@@ -612,6 +634,7 @@ class Logistic(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Lognormal(Distribution):
@@ -638,6 +661,7 @@ class Lognormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Multinomial(Distribution):
@@ -662,6 +686,7 @@ class Multinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class MvNormal(Distribution):
@@ -686,6 +711,7 @@ class MvNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class MvNormalChol(Distribution):
@@ -710,6 +736,7 @@ class MvNormalChol(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class MvNormalCov(Distribution):
@@ -734,6 +761,7 @@ class MvNormalCov(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class NegativeBinomial(Distribution):
@@ -758,6 +786,7 @@ class NegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Normal(Distribution):
@@ -784,6 +813,7 @@ class Normal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Poisson(Distribution):
@@ -806,6 +836,7 @@ class Poisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class SkewNormal(Distribution):
@@ -834,6 +865,7 @@ class SkewNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class StudentT(Distribution):
@@ -862,6 +894,7 @@ class StudentT(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class TruncatedNormal(Distribution):
@@ -892,6 +925,7 @@ class TruncatedNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Uniform(Distribution):
@@ -914,6 +948,7 @@ class Uniform(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class VonMises(Distribution):
@@ -938,6 +973,7 @@ class VonMises(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Weibull(Distribution):
@@ -962,6 +998,7 @@ class Weibull(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Wishart(Distribution):
@@ -986,6 +1023,7 @@ class Wishart(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class WishartCov(Distribution):
@@ -1010,6 +1048,7 @@ class WishartCov(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class ZeroInflatedBinomial(Distribution):
@@ -1036,6 +1075,7 @@ class ZeroInflatedBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class ZeroInflatedNegativeBinomial(Distribution):
@@ -1062,6 +1102,7 @@ class ZeroInflatedNegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class ZeroInflatedPoisson(Distribution):
@@ -1086,6 +1127,7 @@ class ZeroInflatedPoisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 def sum(*arguments: Any, **keywords: Any) -> Any: ...

@@ -44,7 +44,8 @@ class MCMC(Started):
     ----------
     input : Model, or anything a Model takes
     trace : collection of str, optional
-        Deterministics with one entry per row to record all the same (they are left out by default).
+        Deterministics with one entry per row to record all the same (they are left out by default), and labels of rows
+        that stay on disk, as long as these fit `label_budget`.
     name : str, optional
     label_budget : int, optional
         Bytes of labels that one call may keep (default 256 MiB); beyond it labels are not kept.
@@ -424,7 +425,7 @@ class MCMC(Started):
             if not (isinstance(value, (int, np.integer)) and -n <= value < n):
                 raise ModelError(f"remember: {what} expected a whole number from 0 to {n - 1}, got {value!r}")
         for node in self.model.stochastics:
-            if node.name in draws.variables:
+            if node.name in draws.variables and self.assembled.on_disk(node) is None:
                 node.value = draws.variables[node.name][chain, index]
 
     # ---------------------------------------------------------------- replicates

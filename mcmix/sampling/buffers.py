@@ -175,11 +175,12 @@ def buffers(
         Draws that are in memory at once, where these leave it while the run goes on: missing entries are then always
         kept, and labels where those of all draws fit the budget.
     only : collection of Stochastic, optional
-        The label vectors that come into question.
+        The label vectors that are kept, by default those that are traced.
     """
+    apart = _on_request(compiled, n_chains * n_rows, budget) if held is None else []
     labels, budget = _labels_within(compiled, n_chains * n_rows, budget, only)
     rows = n_rows if held is None else held
-    found = {n: room_for_labels(n, compiled, n_chains, rows) for n in labels}
+    found = {n: room_for_labels(n, compiled, n_chains, rows) for n in (*labels, *apart)}
     segments, moments = [], dict[Stochastic, np.ndarray]()
     for segment in compiled.segments:
         node = segment.key
@@ -195,7 +196,26 @@ def buffers(
 def room_for_labels(node: Stochastic, compiled: CompiledModel, n_chains: int, n_rows: int) -> np.ndarray:
     """Where so many draws of a label vector go."""
     dtype = np.uint8 if per_label_bytes(node, compiled) == 1 else np.uint16
-    return np.zeros((n_chains, n_rows, compiled.recording.leaves[node].size), dtype)
+    rows = compiled.on_disk(node)
+    return np.zeros((n_chains, n_rows, compiled.recording.leaves[node].size if rows is None else len(rows)), dtype)
+
+
+def _on_request(compiled: CompiledModel, n_draws: int, budget: int) -> list[Stochastic]:
+    """Label vectors of rows on disk that are traced because somebody asked.
+
+    Raises
+    ------
+    ModelError
+        If they would take more than the budget.
+    """
+    found = [n for n in compiled.labels if n.name in compiled.asked and compiled.on_disk(n) is not None]
+    needed = sum(per_label_bytes(n, compiled) * n_draws * len(compiled.on_disk(n)) for n in found)
+    if needed > budget:
+        raise ModelError(
+            f"sample: labels of {found[0].name} would take {needed / 2**20:.0f} MiB, label_budget= has "
+            f"{budget / 2**20:.0f}; store=mc.Store(path, labels=...) leaves them on disk, last_labels() has the last"
+        )
+    return found
 
 
 def _labels_within(
@@ -206,16 +226,18 @@ def _labels_within(
     for node in compiled.labels:
         size, width = per_label_bytes(node, compiled), compiled.recording.leaves[node].size
         needed = size * n_draws * width
-        kept = node.trace_by_default and node.row_weights is None  # what stands for many rows has many labels
-        if kept and needed <= budget and (only is None or node in only):
+        kept = node in only if only is not None else node.trace_by_default or node.name in compiled.asked
+        if kept and node.row_weights is None and needed <= budget:  # what stands for many rows has many labels
             budget -= needed
             found[node] = width, np.uint8 if size == 1 else np.uint16
     return found, budget
 
 
-def bytes_of_a_draw(compiled: CompiledModel, n_chains: int, n_rows: int, budget: int) -> int:
+def bytes_of_a_draw(
+    compiled: CompiledModel, n_chains: int, n_rows: int, budget: int, only: Collection[Stochastic] | None = None
+) -> int:
     """Memory of one draw of all chains, where so many are kept within a budget of labels and leave memory meanwhile."""
-    labels, _ = _labels_within(compiled, n_chains * n_rows, budget)
+    labels, _ = _labels_within(compiled, n_chains * n_rows, budget, only)
     wide = sum(width * np.dtype(dtype).itemsize for width, dtype in labels.values())
     return n_chains * (8 * sum(s.size for s in compiled.segments) + wide)
 
@@ -262,14 +284,12 @@ def _segment(s: Segment, chain: Chain, density: int) -> np.ndarray:
 
 
 def _labels(node: Stochastic, array: np.ndarray, compiled: CompiledModel, chain: Chain, number: int) -> np.ndarray:
-    return filled(
-        driver.LABELS,
-        source=chain.address(node),
-        count=array.shape[2],
-        lowest=recorded_from(node, compiled),
-        out=address_of(array[number]),
-        width=array.itemsize,
-    )
+    own = {"count": array.shape[2], "out": address_of(array[number]), "width": array.itemsize}
+    if compiled.on_disk(node) is None:
+        return filled(driver.LABELS, source=chain.address(node), lowest=recorded_from(node, compiled), small=0, **own)
+    rows = chain.rows_apart[node]
+    rows.follow()
+    return filled(driver.LABELS, source=address_of(rows.labels), lowest=0, small=1, **own)
 
 
 def _moments(node: Stochastic, array: np.ndarray, chain: Chain, number: int) -> np.ndarray:

@@ -187,6 +187,8 @@ def run(
         for r in runners:
             r.tune(False)
             _with_labels(r)
+            for rows in r.chain.rows_apart.values():
+                rows.leave()
         _refuse_failures(runners)
         return bool(held.noted) or halted
 

@@ -56,9 +56,16 @@ class Chain:
         self.planned = 0  # sweeps after burn-in of the present call
         self.changed: dict[Any, bool] = {}
         self._row_streams: dict[Any, np.ndarray] = {}
+        self.rows_apart: dict[Stochastic, Any] = {}  # by label vector, who draws labels that are not in this memory
+        self.elsewhere: dict[Any, Any] = {}  # by label vector, who goes over its rows in the place of this process
         self.away: list[Callable[[], None]] = []  # bring streams home that are drawn from in other processes
         if POWER_KEY in layout.places:
             self.view(POWER_KEY)[:] = 1.0
+
+    @property
+    def main(self) -> Chain:
+        """The chain that this memory belongs to: itself but for a step's own memory, or a level of a tempered run."""
+        return self if self.coldest is None else self.coldest.main
 
     def view(self, key: Any) -> np.ndarray:
         """The doubles of a place, to read and write."""

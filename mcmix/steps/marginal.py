@@ -194,6 +194,11 @@ class MarginalMove(Step):
         return sweeps_given_labels(bound, bound.where())
 
     @property
+    def weighs_all_in_parts(self) -> bool:
+        """Whether each move goes over all rows, in parts."""
+        return bool(self.levels.why_not) and next(iter(self.density.passes.values())).n_parts > 1
+
+    @property
     def of_vectors(self) -> bool:
         """Whether rows of vectors are weighed."""
         return has_vectors(self.density.block)

@@ -179,6 +179,7 @@ class Pass:
                     sums,
                     lambda width: Parts(n, parts.PART, width, lambda: self._hand(chain, labels)),
                     last,
+                    None if self.others or self.data.weights is not None else self.label.node,
                 )
             )
         chain.kept.append(found)

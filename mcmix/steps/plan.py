@@ -102,6 +102,8 @@ class CompiledModel:
         How many components there is room for, where that grows.
     by_room : ByRoom or None
         The model with more of it.
+    asked : collection of str
+        Names of what is recorded on request.
     """
 
     model: Model
@@ -117,8 +119,14 @@ class CompiledModel:
     why_not_marginal: str = ""
     kept_functions: list[Deterministic] = field(default_factory=list)
     decided_by: set[Column] = field(default_factory=set)
+    asked: Collection[str] = ()
     rooms: Rooms = field(default_factory=dict)
     by_room: ByRoom | None = None
+
+    def on_disk(self, node: Stochastic) -> Any:
+        """The rows that have these labels, where they stay on disk; else None."""
+        found = [getattr(s, "on_disk", None) for s in self.steps if any(v is node for v in s.variables)]
+        return next((rows for rows in found if rows is not None), None)
 
     @property
     def rows(self) -> Rows:
@@ -397,6 +405,7 @@ def _ordered(steps: list[Step]) -> list[Step]:
 
 def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:
     """Choose what is recorded and compile what computes it."""
+    compiled.asked = asked
     unknown = set(asked) - {n.name for n in compiled.model.nodes}
     if unknown:
         raise ModelError(f"trace=: no node named {', '.join(sorted(unknown))}")
