@@ -118,6 +118,7 @@ class Bernoulli(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Beta(Distribution):
@@ -140,6 +141,7 @@ class Beta(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class BetaBinomial(Distribution):
@@ -164,6 +166,7 @@ class BetaBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Binomial(Distribution):
@@ -188,6 +191,7 @@ class Binomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Categorical(Distribution):
@@ -210,6 +214,7 @@ class Categorical(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Cauchy(Distribution):
@@ -234,6 +239,7 @@ class Cauchy(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Chi2(Distribution):
@@ -256,6 +262,7 @@ class Chi2(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 ChiSquared = Chi2
@@ -280,6 +287,7 @@ class Dirichlet(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class DiscreteUniform(Distribution):
@@ -302,6 +310,7 @@ class DiscreteUniform(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Exponential(Distribution):
@@ -326,6 +335,7 @@ class Exponential(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Gamma(Distribution):
@@ -352,6 +362,7 @@ class Gamma(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Geometric(Distribution):
@@ -374,6 +385,7 @@ class Geometric(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class HalfCauchy(Distribution):
@@ -398,6 +410,7 @@ class HalfCauchy(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class HalfNormal(Distribution):
@@ -421,6 +434,7 @@ class HalfNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class HalfStudentT(Distribution):
@@ -443,6 +457,65 @@ class HalfStudentT(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
+    ) -> None: ...
+
+class HurdleGamma(Distribution):
+    def __init__(
+        self,
+        name: str,
+        zero_probability: Parameter = ...,
+        shape: Parameter = ...,
+        rate: Parameter = ...,
+        *,
+        psi: Parameter = ...,
+        alpha: Parameter = ...,
+        beta: Parameter = ...,
+        scale: Parameter = ...,
+        mean: Parameter = ...,
+        value: ArrayLike | Sequence[Any] | Node | None = None,
+        observed: bool = False,
+        size: Size | Node | None = None,
+        plates: Size | None = None,
+        trace: bool = True,
+        doc: str | None = None,
+        dtype: Any = None,
+        rseed: Any = None,
+        debug: bool = False,
+        plot: bool | None = None,
+        verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
+    ) -> None: ...
+
+class HurdleLognormal(Distribution):
+    def __init__(
+        self,
+        name: str,
+        zero_probability: Parameter = ...,
+        mean: Parameter = ...,
+        precision: Parameter = ...,
+        *,
+        psi: Parameter = ...,
+        mu: Parameter = ...,
+        tau: Parameter = ...,
+        sigma: Parameter = ...,
+        variance: Parameter = ...,
+        value: ArrayLike | Sequence[Any] | Node | None = None,
+        observed: bool = False,
+        size: Size | Node | None = None,
+        plates: Size | None = None,
+        trace: bool = True,
+        doc: str | None = None,
+        dtype: Any = None,
+        rseed: Any = None,
+        debug: bool = False,
+        plot: bool | None = None,
+        verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class HurdleNegativeBinomial(Distribution):
@@ -469,6 +542,7 @@ class HurdleNegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class HurdlePoisson(Distribution):
@@ -493,6 +567,7 @@ class HurdlePoisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class InverseGamma(Distribution):
@@ -518,6 +593,7 @@ class InverseGamma(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class InverseWishart(Distribution):
@@ -540,6 +616,7 @@ class InverseWishart(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class LKJ(Distribution):
@@ -562,6 +639,7 @@ class LKJ(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Laplace(Distribution):
@@ -587,6 +665,7 @@ class Laplace(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Logistic(Distribution):
@@ -612,6 +691,7 @@ class Logistic(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Lognormal(Distribution):
@@ -638,6 +718,7 @@ class Lognormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Multinomial(Distribution):
@@ -662,6 +743,7 @@ class Multinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class MvNormal(Distribution):
@@ -686,6 +768,7 @@ class MvNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class MvNormalChol(Distribution):
@@ -710,6 +793,7 @@ class MvNormalChol(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class MvNormalCov(Distribution):
@@ -734,6 +818,7 @@ class MvNormalCov(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class NegativeBinomial(Distribution):
@@ -758,6 +843,7 @@ class NegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Normal(Distribution):
@@ -784,6 +870,7 @@ class Normal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Poisson(Distribution):
@@ -806,6 +893,7 @@ class Poisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class SkewNormal(Distribution):
@@ -834,6 +922,7 @@ class SkewNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class StudentT(Distribution):
@@ -862,6 +951,7 @@ class StudentT(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class TruncatedNormal(Distribution):
@@ -892,6 +982,7 @@ class TruncatedNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Uniform(Distribution):
@@ -914,6 +1005,7 @@ class Uniform(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class VonMises(Distribution):
@@ -938,6 +1030,7 @@ class VonMises(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Weibull(Distribution):
@@ -962,6 +1055,7 @@ class Weibull(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class Wishart(Distribution):
@@ -986,6 +1080,7 @@ class Wishart(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class WishartCov(Distribution):
@@ -1010,6 +1105,32 @@ class WishartCov(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
+    ) -> None: ...
+
+class ZeroOneInflatedBeta(Distribution):
+    def __init__(
+        self,
+        name: str,
+        border_probability: Parameter = ...,
+        one_probability: Parameter = ...,
+        alpha: Parameter = ...,
+        beta: Parameter = ...,
+        *,
+        value: ArrayLike | Sequence[Any] | Node | None = None,
+        observed: bool = False,
+        size: Size | Node | None = None,
+        plates: Size | None = None,
+        trace: bool = True,
+        doc: str | None = None,
+        dtype: Any = None,
+        rseed: Any = None,
+        debug: bool = False,
+        plot: bool | None = None,
+        verbose: int = -1,
+        dims: str | Sequence[str | None] | None = None,
+        coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class ZeroInflatedBinomial(Distribution):
@@ -1036,6 +1157,7 @@ class ZeroInflatedBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class ZeroInflatedNegativeBinomial(Distribution):
@@ -1062,6 +1184,7 @@ class ZeroInflatedNegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 class ZeroInflatedPoisson(Distribution):
@@ -1086,6 +1209,7 @@ class ZeroInflatedPoisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
+        weights: ArrayLike | Sequence[float] | None = None,
     ) -> None: ...
 
 def sum(*arguments: Any, **keywords: Any) -> Any: ...

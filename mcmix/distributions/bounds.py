@@ -41,7 +41,9 @@ def is_beyond(bound: Any, end: float | str, side: float) -> bool:
 
 
 def just_below(family: Family, lower: Any) -> Any:
-    """What X must exceed to be at least `lower`: the whole number before it for counts."""
+    """What X must exceed to be at least `lower`: the number before it for counts, and for point masses."""
+    for point in family.support.atoms:
+        lower = np.where(np.equal(lower, point), np.nextafter(point, -np.inf), lower)
     return np.ceil(lower) - 1.0 if family.support.discrete else lower
 
 

@@ -51,7 +51,7 @@ def censored(family: Family) -> Family:
     made = Family(
         name=f"Censored{family.name}",
         parameters=with_bounds(family),
-        support=Support(discrete=family.support.discrete),
+        support=Support(discrete=family.support.discrete, atoms=family.support.atoms),
         draw=draw,
         expression=expression,
         dtype=family.dtype,

@@ -66,6 +66,9 @@ class Support:
 
     Of a `circular` one the two ends, both constants, are one point: whatever asks whether a variable is an angle asks
     here (:attr:`mcmix.nodes.stochastic.Stochastic.is_circular`).
+
+    At `atoms` a continuous family has masses beside its density elsewhere: what is called its density is that by the
+    base measure of length and of one at each of these points. Densities by different base measures cannot be compared.
     """
 
     lower: float | str = -np.inf
@@ -75,6 +78,7 @@ class Support:
     positive_definite: bool = False
     correlation: bool = False
     circular: bool = False
+    atoms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

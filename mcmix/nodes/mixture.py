@@ -327,6 +327,11 @@ class MixtureOfDistributions(Stochastic):
         """Whether all its components' values are angles."""
         return all(c.family.support.circular for c in self.components)
 
+    @property
+    def atoms(self) -> tuple[float, ...]:
+        """Points with masses of their own, the same for all components."""
+        return self.components[0].family.support.atoms
+
     def _of(self, k: int, parents: dict[str, Any]) -> list[Any]:
         return [_numbers(parents[f"{p} of {k}"]) for p in self.components[k].parents]
 
@@ -342,6 +347,20 @@ class MixtureOfDistributions(Stochastic):
         labels = np.asarray(parents["labels"])
         draws = [c.family.draw(rng, self._rows, *self._of(k, parents)) for k, c in enumerate(self.components)]
         return np.choose(np.broadcast_to(labels.astype(int), np.shape(draws[0])), draws)
+
+
+def _check_atoms(name: str, families: Sequence[Family]) -> None:
+    """Refuse point masses of some components alone: their densities are by different base measures."""
+    first = families[0]
+    other = next((f for f in families if f.support.atoms != first.support.atoms), None)
+    if other is not None:
+        plain, pointed = (first, other) if not first.support.atoms else (other, first)
+        points = " and ".join(f"{point:g}" for point in pointed.support.atoms)
+        raise ModelError(
+            f"{name}: the components of a mixture expected point masses at the same values, got {pointed.name} (at "
+            f"{points}) beside {plain.name}, which has others or none; write such a component with a known probability "
+            "of nought for what it cannot be, such as mc.HurdleGamma.dist(0.0, shape, rate) for a gamma distribution"
+        )
 
 
 def _numbers(value: Any) -> Any:
@@ -361,5 +380,6 @@ def _check_measures(name: str, families: Sequence[Family]) -> None:
             f"{name}: the components of a mixture expected to all have densities or all probability masses, got "
             f"{', '.join(densities)} (density) beside {', '.join(masses)} (mass), which no number compares; for extra "
             "zeros among counts use ZeroInflatedPoisson or a hurdle distribution, for a point mass beside a density "
-            "model whether the value is that point apart"
+            "HurdleGamma, HurdleLognormal or ZeroOneInflatedBeta"
         )
+    _check_atoms(name, families)
