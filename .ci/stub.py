@@ -45,7 +45,7 @@ COMMON = """        value: ArrayLike | Sequence[Any] | Node | None = None,
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 """
 

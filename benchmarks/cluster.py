@@ -19,7 +19,8 @@ from benchmarks.measure import Row, row
 from benchmarks.on_disk import _model, _write
 from mcmix.cluster.clients import Cluster
 from mcmix.cluster.elsewhere import InMemory
-from mcmix.cluster.shards import ShardedChain, Shards
+from mcmix.cluster.sharded_chain import ShardedChain
+from mcmix.cluster.shards import Shards
 from mcmix.kernels.labels import BLOCK, n_blocks
 from mcmix.kernels.random import seeded_streams
 from mcmix.steps.hand_recipes import recipe_of

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,12 @@ def clusters_apart(n: int, clusters: int, seed: int, d: int = 2) -> tuple[np.nda
 
 
 def vectors(x: np.ndarray, prior: str, most: int = 20) -> mc.MCMC:
-    """Normal rows of an unknown number of components, or of a Dirichlet process that is cut."""
+    """Normal rows of an unknown number of components, or of a Dirichlet process, whole or cut."""
     n, d = x.shape
     size: Any = most if prior == "process" else mc.NumberOfComponents("K", most=most)
     w = mc.StickBreaking("w", 1.0, size=most) if prior == "process" else mc.Dirichlet("w", 1.0, size=size)
+    if prior == "whole process":
+        size = w = mc.StickBreaking("w", 1.0)
     z = mc.Categorical("z", w, size=n)
     tau = mc.Wishart("tau", d + 2.0, np.eye(d), size=size)
     mu = mc.MvNormal("mu", np.zeros(d), 0.02 * tau, size=size)
@@ -153,9 +156,10 @@ SAMPLERS: dict[str, dict[Any, Mapping[str, Any]]] = {
 def _worth(iterations: int) -> Iterator[Row]:
     """Effective draws of the number of clusters for each CPU second, by sampler and prior."""
     x = clusters_apart(1000, 4, 0)[0]
-    for prior in ("unknown", "process"):
-        for name, steps in SAMPLERS.items():
-            length = iterations if "collapsed" not in name else iterations // 5
+    for prior, name in product(("unknown", "process", "whole process"), SAMPLERS):
+        steps, slow = SAMPLERS[name], "collapsed" in name
+        if not (prior == "whole process" and slow):
+            length = iterations // 5 if slow else iterations
             m = asked(vectors(x, prior), steps)
             m.sample(500, 499, chains=1, seed=1, progress_bar=False)
             before = time.process_time()

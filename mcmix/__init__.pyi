@@ -32,6 +32,7 @@ from mcmix.api.predictive import predictive as predictive
 from mcmix.api.prior_components import prior_components as prior_components
 from mcmix.api.refit import refit as refit
 from mcmix.api.relabel import relabel as relabel
+from mcmix.api.responsibilities import classify_blocks as classify_blocks
 from mcmix.api.resumed import load as load
 from mcmix.api.resumed import resume as resume
 from mcmix.api.sensitivity import sensitivity as sensitivity
@@ -118,7 +119,7 @@ class Bernoulli(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Beta(Distribution):
@@ -141,7 +142,7 @@ class Beta(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class BetaBinomial(Distribution):
@@ -166,7 +167,7 @@ class BetaBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Binomial(Distribution):
@@ -191,7 +192,7 @@ class Binomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Categorical(Distribution):
@@ -214,7 +215,7 @@ class Categorical(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Cauchy(Distribution):
@@ -239,7 +240,7 @@ class Cauchy(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Chi2(Distribution):
@@ -262,7 +263,7 @@ class Chi2(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 ChiSquared = Chi2
@@ -287,7 +288,7 @@ class Dirichlet(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class DiscreteUniform(Distribution):
@@ -310,7 +311,7 @@ class DiscreteUniform(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Exponential(Distribution):
@@ -335,7 +336,7 @@ class Exponential(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Gamma(Distribution):
@@ -362,7 +363,7 @@ class Gamma(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Geometric(Distribution):
@@ -385,7 +386,7 @@ class Geometric(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HalfCauchy(Distribution):
@@ -410,7 +411,7 @@ class HalfCauchy(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HalfNormal(Distribution):
@@ -434,7 +435,7 @@ class HalfNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HalfStudentT(Distribution):
@@ -457,7 +458,7 @@ class HalfStudentT(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HurdleGamma(Distribution):
@@ -486,7 +487,7 @@ class HurdleGamma(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HurdleLognormal(Distribution):
@@ -515,7 +516,7 @@ class HurdleLognormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HurdleNegativeBinomial(Distribution):
@@ -542,7 +543,7 @@ class HurdleNegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class HurdlePoisson(Distribution):
@@ -567,7 +568,7 @@ class HurdlePoisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class InverseGamma(Distribution):
@@ -593,7 +594,7 @@ class InverseGamma(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class InverseWishart(Distribution):
@@ -616,7 +617,7 @@ class InverseWishart(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class LKJ(Distribution):
@@ -639,7 +640,7 @@ class LKJ(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Laplace(Distribution):
@@ -665,7 +666,7 @@ class Laplace(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Logistic(Distribution):
@@ -691,7 +692,7 @@ class Logistic(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Lognormal(Distribution):
@@ -718,7 +719,7 @@ class Lognormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Multinomial(Distribution):
@@ -743,7 +744,7 @@ class Multinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class MvNormal(Distribution):
@@ -768,7 +769,7 @@ class MvNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class MvNormalChol(Distribution):
@@ -793,7 +794,7 @@ class MvNormalChol(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class MvNormalCov(Distribution):
@@ -818,7 +819,7 @@ class MvNormalCov(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class NegativeBinomial(Distribution):
@@ -843,7 +844,7 @@ class NegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Normal(Distribution):
@@ -870,7 +871,7 @@ class Normal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Poisson(Distribution):
@@ -893,7 +894,7 @@ class Poisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class SkewNormal(Distribution):
@@ -922,7 +923,7 @@ class SkewNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class StudentT(Distribution):
@@ -951,7 +952,7 @@ class StudentT(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class TruncatedNormal(Distribution):
@@ -982,7 +983,7 @@ class TruncatedNormal(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Uniform(Distribution):
@@ -1005,7 +1006,7 @@ class Uniform(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class VonMises(Distribution):
@@ -1030,7 +1031,7 @@ class VonMises(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Weibull(Distribution):
@@ -1055,7 +1056,7 @@ class Weibull(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class Wishart(Distribution):
@@ -1080,7 +1081,7 @@ class Wishart(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class WishartCov(Distribution):
@@ -1105,7 +1106,7 @@ class WishartCov(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class ZeroOneInflatedBeta(Distribution):
@@ -1130,7 +1131,7 @@ class ZeroOneInflatedBeta(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class ZeroInflatedBinomial(Distribution):
@@ -1157,7 +1158,7 @@ class ZeroInflatedBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class ZeroInflatedNegativeBinomial(Distribution):
@@ -1184,7 +1185,7 @@ class ZeroInflatedNegativeBinomial(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 class ZeroInflatedPoisson(Distribution):
@@ -1209,7 +1210,7 @@ class ZeroInflatedPoisson(Distribution):
         verbose: int = -1,
         dims: str | Sequence[str | None] | None = None,
         coords: Mapping[str, ArrayLike | Sequence[Any]] | None = None,
-        weights: ArrayLike | Sequence[float] | None = None,
+        weights: ArrayLike | None = None,
     ) -> None: ...
 
 def sum(*arguments: Any, **keywords: Any) -> Any: ...

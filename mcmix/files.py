@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copymode
+from typing import Any
 
 import numpy as np
 
@@ -103,6 +105,40 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray])
         file.flush()
 
 
+def temporary_array(shape: tuple[int, ...], dtype: Any, folder: str | os.PathLike[str] | None = None) -> np.ndarray:
+    """Zeros in a memory map of a file without a name, which goes when nobody holds them, whatever ends the process.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : data type
+    folder : path, optional
+        On whose disk it is; by default that of temporary files (the environment's TMPDIR).
+
+    Raises
+    ------
+    ModelError
+        If there is no room: it is taken at once, as a full disk under a map would end the process.
+
+    Examples
+    --------
+    >>> labels = temporary_array((3,), np.uint8)
+    >>> labels[1] = 2
+    >>> labels.tolist()
+    [0, 2, 0]
+    """
+    size = max(1, int(np.prod(shape, dtype=int)) * np.dtype(dtype).itemsize)
+    place = tempfile.gettempdir() if folder is None else folder
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=shape)
+    except OSError as error:
+        told = error.strerror or error
+        raise ModelError(f"cannot write a temporary file of {size / 2**20:.1f} MiB to {place}: {told}") from error
+
+
 def read_arrays(path: str | os.PathLike[str], what: str, by: str) -> dict[str, np.ndarray]:
     """All arrays of an .npz file by name.
 
@@ -132,4 +168,4 @@ def read_arrays(path: str | os.PathLike[str], what: str, by: str) -> dict[str, n
         raise ModelError(f"{what}: {source.name} is no whole file written by {by}: {error}") from error
 
 
-__all__ = ["read_arrays", "write_arrays", "write_text", "written_beside"]
+__all__ = ["read_arrays", "temporary_array", "write_arrays", "write_text", "written_beside"]

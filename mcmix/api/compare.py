@@ -139,7 +139,7 @@ def compare(
         came = "none" if isinstance(models, Mapping) else type(models).__name__
         raise ModelError(f"compare: expected models by name, got {came}")
     _refuse_other_data(models)
-    every, models = models, {n: m for n, m in models.items() if not m.assembled.structure.numbers}
+    every, models = models, {n: m for n, m in models.items() if not _has_no_number(m)}
     if not models:
         raise ModelError(
             "compare: expected a model whose number of components is known, got none; mc.posterior_components(m) has "
@@ -172,6 +172,11 @@ def _by_name(models: Any) -> bool:
 def _is_chained(m: Any) -> bool:
     """Whether units follow one another, so that none can be left out by itself."""
     return any(b.distribution.ahead is not None for b in m.assembled.structure.blocks)
+
+
+def _has_no_number(m: Any) -> bool:
+    """Whether the number of components is unknown, or has no end."""
+    return bool(m.assembled.structure.numbers or m.assembled.structure.open_sticks)
 
 
 def _refuse_other_data(models: Mapping[Any, Any]) -> None:

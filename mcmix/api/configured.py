@@ -12,6 +12,7 @@ from mcmix.cluster.elsewhere import Placed
 from mcmix.errors import ModelError
 from mcmix.nodes.model import Model
 from mcmix.nodes.node import Node
+from mcmix.nodes.room import refuse_rooms
 from mcmix.nodes.row_weights import are_whole
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.label_mixing import sweeps_given_labels
@@ -24,6 +25,7 @@ from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.offers import pays
 from mcmix.steps.own import StepMethod
 from mcmix.steps.plan import CompiledModel, assemble
+from mcmix.steps.rooms import begin, fill, fixed_by, open_rooms, show, with_first_rooms
 from mcmix.steps.table import Choice
 from mcmix.structure.recording import Recording
 from mcmix.structure.rows import Rows
@@ -64,6 +66,7 @@ class Configured(Posterior):
         # None until the first call, which says how much burn-in there is to learn in
         self._marginal_moves = None if marginal_moves is None else checked_flag(marginal_moves, "marginal_moves")
         self._status: tuple[Any, ...] = ()
+        self._filled = False  # whether there is room for all components from the start, as where draws go asks for it
         self._runners: list[Runner] = []
         self._placed: Placed | None = None  # on the cluster of the last call that had one
         self._before: Recording | None = None  # on some rows, so that others need no new recording
@@ -90,11 +93,12 @@ class Configured(Posterior):
         if self._assembled is None:
             self._status = status
             self._assembled = self._made(self._choices)
+        show(self.model, self._assembled.rooms)
         return self._assembled
 
     def _made(self, choices: Sequence[Choice]) -> CompiledModel:
         tempered, draw, marginal = self._tempering is not None, self._draw_from_prior, bool(self._marginal_moves)
-        compiled = assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
+        compiled = self._laid_out(choices, tempered, draw, marginal)
         if self._by_number and not _drawn_by_number(compiled):
             if not marginal and self._marginal_moves is None and not tempered:
                 self._marginal_moves = True
@@ -107,6 +111,21 @@ class Configured(Posterior):
         in_python = [v.name for s in compiled.steps if s.in_python for v in s.variables]
         if self._tempering is not None and in_python:
             raise ModelError(f"tempering: expected compiled steps, got steps in Python for {', '.join(in_python)}")
+        return compiled
+
+    def _laid_out(self, choices: Sequence[Choice], tempered: bool, draw: bool, marginal: bool) -> CompiledModel:
+        """With room for components to begin with, or for all where something cannot go on in more of it."""
+
+        def assembled(filled: bool) -> CompiledModel:
+            begin(self.model)
+            if filled:
+                fill(self.model)
+            return assemble(self.model, self._asked, choices, draw, tempered, self._rows, self._before, marginal)
+
+        compiled = with_first_rooms(assembled(self._filled))
+        if open_rooms(compiled.rooms) and (why := fixed_by(compiled.steps, tempered)):
+            compiled = assembled(True)
+            refuse_rooms(open_rooms(compiled.rooms), f"{why}:")
         return compiled
 
     def _refuse_labels(self, compiled: CompiledModel) -> None:

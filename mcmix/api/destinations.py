@@ -21,16 +21,20 @@ from mcmix.cluster.elsewhere import Placed
 from mcmix.cluster.stretch import Build
 from mcmix.errors import ModelError
 from mcmix.kernels import streams
+from mcmix.nodes.room import refuse_rooms
+from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling import state
 from mcmix.sampling.axes import labels_along
-from mcmix.sampling.buffers import Buffers, buffers, bytes_of_a_draw
+from mcmix.sampling.buffers import Buffers, buffers, bytes_of_a_draw, together
 from mcmix.sampling.checkpoints import COUNTS, Keeper, Kept, Length, Place, no_counts
+from mcmix.sampling.labels_by_block import Apart
 from mcmix.sampling.run import collected
 from mcmix.sampling.runner import Runner
 from mcmix.sampling.running import Running
 from mcmix.sampling.watch import Watch
 from mcmix.steps.marginal import MarginalMove
 from mcmix.steps.plan import CompiledModel
+from mcmix.steps.rooms import open_rooms
 from mcmix.structure.fingerprint import fingerprint
 from mcmix.traces.disk import CHUNK, About, Folder, make_way
 from mcmix.traces.memory import Draws
@@ -144,14 +148,21 @@ class Destination:
 
     def begun(self, runners: Sequence[Runner]) -> bool:
         """Whether chains write here."""
-        return all(r.kept and r.kept[-1] is self.out for r in runners)
+        return all(r.out is self.out for r in runners)
 
     def draws(self, runners: Sequence[Runner]) -> Draws | None:
         """What all chains have; None where that is nothing."""
         if self.keeper is not None:
             return stored_draws(self.compiled, Folder.opened(self.keeper.folder.path))
         rows = min(r.rows for r in runners)
-        return collected(self.compiled, self.out, rows) if rows else None
+        if not rows:
+            return None
+        if all(r.own is None for r in runners):
+            return collected(self.compiled, self.out, rows)
+        assert self.compiled.by_room is not None
+        self.compiled = self.compiled.by_room.largest([r.compiled.rooms for r in runners])
+        of_each = [(self.out, r.number) if r.own is None else (r.own, 0) for r in runners]
+        return collected(self.compiled, together(self.compiled, of_each), rows)
 
     def __enter__(self) -> Self:
         return self
@@ -175,17 +186,19 @@ def destination(
 ) -> Destination:
     """Where the draws of a call go, made ready."""
     compiled, n_chains = m.assembled, len(runners)
-    sharded = placed is not None and not placed.why_whole
-    own_budget = 0 if sharded else m.label_budget
+    own_budget = 0 if placed is not None and not placed.why_whole else m.label_budget
+    if store is None and m.label_budget > own_budget and any(n.name in compiled.asked for n in compiled.labels):
+        raise ModelError(
+            "sample: trace= of labels expected rows in this process, got shards; store=mc.Store(path, labels=...)"
+        )
+    if store is not None or placed is not None:  # neither a folder nor a worker has room for more
+        refuse_rooms(open_rooms(compiled.rooms), "sample: store=" if store is not None else "sample: client=")
     if store is None:
         return Destination(compiled, buffers(compiled, n_chains, length.rows, own_budget), length, placed=placed)
     _refuse_python(compiled, "store=", "whose state can be written down")
-    if store.labels not in (None, False):
-        m.rows.refuse_weighted(f"store: labels={store.labels!r}")
-        if sharded:
-            raise ModelError(f"store: labels={store.labels!r} expected rows in this process, got shards of a cluster")
-    budget, kept = _budget(store.labels, own_budget), _kept(store.labels)
-    out = _memory(compiled, n_chains, length, budget)
+    kept = _kept(store.labels, compiled, placed)
+    budget = own_budget if kept.apart else _budget(store.labels, own_budget)
+    out = _memory(compiled, n_chains, length, budget, None if store.labels in (None, False) else compiled.labels)
     told, kept = _named(m, out, kept, n_chains, seed)
     said = {
         **told.attributes,
@@ -198,7 +211,9 @@ def destination(
         "angles": sorted(compiled.model.angles),
         "facts": facts_to_text(facts_of(m, proposed=False)),
     }
-    folder = Folder.made(store.path, *_arrays(told, said, kept), len(out.numbers[0]), store.overwrite)
+    draws, about = _arrays(told, said, kept)
+    about = replace(about, room=length.rows)
+    folder = Folder.made(store.path, draws, about, len(out.numbers[0]), store.overwrite)
     return Destination(compiled, out, length, keeper_of(m, runners, out, length, folder, kept), placed=placed)
 
 
@@ -265,10 +280,11 @@ def continued(
 ) -> Destination:
     """Where the draws of a call go on going, from a checkpoint; its chains stand there."""
     call = folder.said["call"]
-    kept = replace(_kept(call["labels"]), names=folder.said["names"])
+    kept = replace(_kept(call["labels"], m.assembled, placed), names=folder.said["names"])
+    if bool(folder.said.get("in_blocks")) != bool(kept.apart):
+        other = "with the client= of a cluster" if not kept.apart else "without client="
+        raise ModelError(f"resume: {folder.path} keeps labels of rows that were elsewhere; go on {other}")
     out = _memory_again(m.assembled, folder, kept)
-    if out.labels and placed is not None and not placed.why_whole:
-        raise ModelError(f"resume: {folder.path} keeps labels, and shards of a cluster do not; go on without client=")
     keeper = keeper_of(m, m._runners, out, length, folder, kept, place)
     keeper.go_on_from(arrays)
     return Destination(m.assembled, out, length, keeper, place, placed=placed)
@@ -314,8 +330,10 @@ def _arrays(told: Named, said: Mapping[str, Any], kept: Kept) -> tuple[dict[str,
     }
     if COUNTS in fixed:
         fitting[COUNTS] = {n: ["chain", *dims[COUNTS].get(n, [f"{n}_dim_0"]), f"{n}_label"] for n in fixed[COUNTS]}
-    every = {LABELS: kept.every} if kept.every > 1 else {}
-    return draws, About(fitting, told.coords, fixed, dict(said), every)
+    every = {LABELS: kept.every} if LABELS in draws else {}
+    apart = {kept.names.get(v.node.name, v.node.name) for v in kept.apart}
+    in_blocks = {COUNTS if kept.counted else LABELS: apart} if apart else {}
+    return draws, About(fitting, told.coords, fixed, dict(said), every, in_blocks)
 
 
 def _budget(labels: Any, budget: int) -> int:
@@ -325,16 +343,37 @@ def _budget(labels: Any, budget: int) -> int:
     return 0 if labels is False else UNBOUNDED
 
 
-def _kept(labels: Any) -> Kept:
+def _kept(labels: Any, compiled: CompiledModel, placed: Placed | None) -> Kept:
     every = int(labels) if isinstance(labels, (int, np.integer)) and not isinstance(labels, bool) else 1
-    return Kept(every, labels == "counts")
+    apart = [] if labels in (None, False) else _apart(compiled, placed, f"store: labels={labels!r}")
+    return Kept(every, labels == "counts", apart=apart)
 
 
-def _memory(compiled: CompiledModel, n_chains: int, length: Length, budget: int) -> Buffers:
+def _apart(compiled: CompiledModel, placed: Placed | None, asked: str) -> list[Apart]:
+    """Label vectors that no chain has in its memory: of rows on disk, or in shards.
+
+    Raises
+    ------
+    ModelError
+        If few rows stand for those on disk, so that none of these has a label, or nobody here knows the labels.
+    """
+    sizes = {n: len(rows) for n in compiled.labels if (rows := compiled.on_disk(n)) is not None}
+    if any(c.weights is not None and c.on_disk is None for c in compiled.rows.values()):
+        compiled.rows.refuse_weighted(asked)
+    if placed is not None and placed.why_whole and sizes:
+        raise ModelError(f"{asked} expected rows in this process or in shards, got whole chains ({placed.why_whole})")
+    if placed is not None and not placed.why_whole:
+        sizes |= {n: compiled.recording.leaves[n].size for n in placed.in_shards if n not in sizes}
+    return [Apart.of(n, compiled, size) for n, size in sizes.items()]
+
+
+def _memory(
+    compiled: CompiledModel, n_chains: int, length: Length, budget: int, only: Sequence[Stochastic] | None
+) -> Buffers:
     """Room for a chunk of draws."""
-    wide = bytes_of_a_draw(compiled, n_chains, length.rows, budget)
+    wide = bytes_of_a_draw(compiled, n_chains, length.rows, budget, only)
     held = max(1, min(CHUNK // max(wide, 1), length.rows))
-    return buffers(compiled, n_chains, length.rows, budget, held)
+    return buffers(compiled, n_chains, length.rows, budget, held, only)
 
 
 def _memory_again(compiled: CompiledModel, folder: Folder, kept: Kept) -> Buffers:
@@ -371,6 +410,9 @@ def _named(
     if kept.counted:
         own = {n: x.shape[2] for n, x in out.labels.items()}
         groups[COUNTS] = {n.name: no_counts(n, compiled, n_chains, wide) for n, wide in own.items()}
+        groups[COUNTS] |= {v.node.name: v.no_counts(n_chains) for v in kept.apart}
+    elif kept.apart:
+        groups[LABELS] = {v.node.name: v.like(n_chains) for v in kept.apart}
     told = named(m, groups, seed, {})
     return told, replace(kept, names=told.clashes)
 

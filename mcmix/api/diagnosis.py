@@ -46,18 +46,19 @@ def facts_of(m: PosteriorDraws, proposed: bool = True) -> Facts:
     compiled = m.assembled
     roles = roles_of(m)
     labels = {v.node.name: _label_facts(v, roles[v.node.name]) for v in _label_vectors(compiled)}
+    gone = of_no_fixed_number(m)
     held = {v for s in compiled.steps if isinstance(s, NoStepper) for v in s.nodes}
     return Facts(
         labels=labels,
         nameless=frozenset(_nameless(compiled, labels)),
         suspects=frozenset(_suspects(compiled, labels)),
         discrete=frozenset(n.name for n in compiled.model.stochastics if is_discrete(n)),
-        continuous=frozenset(n.name for n in compiled.model.stochastics if _never_repeats(n)),
+        continuous=frozenset(n.name for n in compiled.model.stochastics if _never_repeats(n)) - gone,
         held=frozenset(n.name for n in held),
         simplexes=frozenset(n.name for n in compiled.model.stochastics if is_log_kept(n)),
         acceptance=_acceptance(compiled, proposed),
         thin=m.lengths[2],
-        come_and_go=of_no_fixed_number(m),
+        come_and_go=gone,
     )
 
 
@@ -82,6 +83,7 @@ def of_no_fixed_number(m: PosteriorDraws) -> frozenset[str]:
 def _nameless(compiled: CompiledModel, labels: dict[str, LabelFacts]) -> set[str]:
     """Exchangeable variables, and the functions that see them or their labels."""
     free = {name for name, label in labels.items() if label.exchangeable}
+    free |= {s.sticks.name for s in compiled.structure.open_sticks if s.block.label.node.name in labels}
     for label in labels.values():
         free |= {name for table in label.tables for name, _ in table} | set(label.complements)
     seeing: set[Node] = set()

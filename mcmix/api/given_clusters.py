@@ -72,7 +72,7 @@ def refuse_names(m: PosteriorDraws, label: Node | None, what: str) -> None:
 
 INSTEAD = (
     "mc.relabel(m, clusters=k) names the clusters of the draws that have k of them, mc.partition(m) says which units "
-    "belong together, mc.posterior_components(m) how many clusters there are"
+    "belong together, mc.occupied(m) how many clusters there are"
 )
 
 
@@ -82,12 +82,14 @@ def with_a_meaning(names: Collection[str], come_and_go: Collection[str], asked: 
     Raises
     ------
     ModelError
-        If such variables were asked for by name.
+        If such variables were asked for by name, or there are no others.
     """
     gone = [n for n in names if n.partition("[")[0] in come_and_go]
     listed = ", ".join(gone)
     if gone and asked:
         raise ModelError(f"{what}: components of an unknown number have no names, and so {listed} none; {INSTEAD}")
+    if gone and len(gone) == len(names):
+        raise ModelError(f"{what}: expected some variable beside {listed}, which have no names that last; {INSTEAD}")
     if gone:
         say(f"{what}: left out, since components of an unknown number have no names: {listed}; {INSTEAD}", error=True)
     return [n for n in names if n not in gone]

@@ -19,6 +19,7 @@ from mcmix.api.started import Started
 from mcmix.errors import ClusterError, ModelError
 from mcmix.kernels.crew import CREW
 from mcmix.nodes.model import Model
+from mcmix.sampling.buffers import with_rooms
 from mcmix.sampling.checkpoints import Length
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.ladder import Ladder, ladder_of
@@ -43,7 +44,8 @@ class MCMC(Started):
     ----------
     input : Model, or anything a Model takes
     trace : collection of str, optional
-        Deterministics with one entry per row to record all the same (they are left out by default).
+        Deterministics with one entry per row to record all the same (they are left out by default), and labels of rows
+        that stay on disk, as long as these fit `label_budget`.
     name : str, optional
     label_budget : int, optional
         Bytes of labels that one call may keep (default 256 MiB); beyond it labels are not kept.
@@ -133,7 +135,7 @@ class MCMC(Started):
             None where the plan depends on the rows' numbers.
         """
         compiled = self.assembled
-        if not renumbered(compiled, rows):
+        if compiled.by_room is not None or not renumbered(compiled, rows):
             return None
         found = MCMC(self.model)
         found._asked, found._choices, found.label_budget = self._asked, self._choices, self.label_budget
@@ -331,6 +333,9 @@ class MCMC(Started):
         draws = to.draws(self._runners)
         if draws is None:
             return 0
+        if to.compiled is not self.assembled:  # a chain has got room for more components
+            self._assembled = to.compiled
+            self._calls = [with_rooms(call, to.compiled) for call in self._calls]
         self._calls.append(draws)
         for node in self.model.nodes:
             node.sampler = weakref.ref(self)
@@ -420,7 +425,7 @@ class MCMC(Started):
             if not (isinstance(value, (int, np.integer)) and -n <= value < n):
                 raise ModelError(f"remember: {what} expected a whole number from 0 to {n - 1}, got {value!r}")
         for node in self.model.stochastics:
-            if node.name in draws.variables:
+            if node.name in draws.variables and self.assembled.on_disk(node) is None:
                 node.value = draws.variables[node.name][chain, index]
 
     # ---------------------------------------------------------------- replicates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +37,11 @@ from mcmix.report.labels.components import Components
 from mcmix.report.labels.relabelled import named
 from mcmix.report.labels.roles import LabelRoles
 from mcmix.report.labels.trading import trades
+from mcmix.sampling.batch_means import Seen, averaged, batches
 from mcmix.sampling.predictive_density import NewRows, chosen
 from mcmix.sampling.replay import with_known_labels
 from mcmix.structure.label_vectors import LabelVector
 from mcmix.traces.memory import Draws
-
-BATCHES = 20  # of draws, from whose means errors are read
 
 
 @dataclass(frozen=True, repr=False)
@@ -194,8 +193,6 @@ def classify(
 
 # -------------------------------------------------------------------- with a model
 
-Seen = Callable[[np.ndarray], None]
-
 
 def memberships_with(m: Any, draws: int, calls: str, seen: Seen) -> Memberships:
     """Memberships of a sampler's rows; `seen` gets every draw's probabilities, shape (rows, K), under the same names.
@@ -212,16 +209,23 @@ def _of_sampler(
     m: Any, new: Any, method: str, label: str | None, most: int, calls: str, over_all: bool, seen: Seen | None = None
 ) -> Memberships:
     kept = m.draws(calls)
-    vector = _vector(m, label)
-    refuse_varying([roles_of(m)[vector.node.name]], "classify", INSTEAD)
-    roles = wished(roles_of(m)[vector.node.name], over_all)
-    shape = (kept.n_chains, kept.n_draws)
-    order, how = _names(_components(m, kept, roles), roles, shape, method, _pinned(vector.known_counts))
+    vector, roles, order, how = named_components(m, kept, method, label, over_all)
     positions = kept.thinned(most)
     numbers = positions[:, 0] * kept.n_draws + positions[:, 1]
     shares = _of_data(m, kept, vector, roles, numbers) if new is None else _of_new(m, kept, vector, new, most)
     names = row_labels(m, vector.node.name) if new is None else _index_of(new)
-    return Memberships(*_averaged(shares, order[numbers], seen), how, names)
+    return Memberships(*averaged(shares, order[numbers], seen), how, names)
+
+
+def named_components(
+    m: Any, kept: Draws, method: str, label: str | None, over_all: bool
+) -> tuple[LabelVector, LabelRoles, np.ndarray, str]:
+    """The label vector, its roles, which component gets name j in each draw, shape (S, K), and how that was found."""
+    vector = _vector(m, label)
+    refuse_varying([roles_of(m)[vector.node.name]], "classify", INSTEAD)
+    roles = wished(roles_of(m)[vector.node.name], over_all)
+    shape = (kept.n_chains, kept.n_draws)
+    return vector, roles, *_names(_components(m, kept, roles), roles, shape, method, _pinned(vector.known_counts))
 
 
 def _index_of(new: Any) -> np.ndarray | None:
@@ -299,63 +303,6 @@ def _of_new(m: Any, kept: Draws, vector: LabelVector, new: Any, draws: int) -> I
         yield shares[: rows.count]
 
 
-def _averaged(
-    shares: Iterator[np.ndarray], order: np.ndarray, seen: Seen | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and its standard error, from means of consecutive batches."""
-    batch = _batches(len(order))
-    found = _BatchMeans()
-    for i, (p, names) in enumerate(zip(shares, order, strict=True)):
-        own = p[:, names]
-        found.add(own, is_last=i + 1 == len(batch) or batch[i + 1] != batch[i])
-        if seen is not None:
-            seen(own)
-    return found.mean, found.error
-
-
-class _BatchMeans:
-    """The mean of arrays that come one by one, and its standard error from means of batches; no batch is kept."""
-
-    def __init__(self) -> None:
-        self._total = self._own = self._middle = self._squares = np.zeros(())
-        self._count = self._size = self._batches = 0
-
-    def add(self, x: np.ndarray, is_last: bool) -> None:
-        """Add an array; `is_last` of its batch."""
-        if self._size:
-            self._own += x
-        else:
-            self._own = x.copy()
-        self._size += 1
-        if is_last:
-            self._close()
-
-    def _close(self) -> None:
-        self._total = self._total + self._own
-        self._count, self._batches = self._count + self._size, self._batches + 1
-        off = self._own / self._size - self._middle  # Welford's sums of squares
-        self._middle = self._middle + off / self._batches
-        self._squares = self._squares + off**2 * (1.0 - 1.0 / self._batches)
-        self._size = 0
-
-    @property
-    def mean(self) -> np.ndarray:
-        """Of all."""
-        return self._total / self._count
-
-    @property
-    def error(self) -> np.ndarray:
-        """Its standard error; NaN of a single batch."""
-        if self._batches < 2:
-            return np.full(self._total.shape, np.nan)
-        return np.asarray(np.sqrt(self._squares / (self._batches - 1) / self._batches))
-
-
-def _batches(n: int) -> np.ndarray:
-    """The batch of each of n draws."""
-    return np.arange(n) * min(BATCHES, n) // n
-
-
 def _from_batches(sums: Sequence[np.ndarray], batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     means = np.array([s / (batch == b).sum() for b, s in enumerate(sums)])
     error = means.std(axis=0, ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.full(means.shape[1:], np.nan)
@@ -385,7 +332,7 @@ def _by_labels(source: Source, said: Mapping[str, Any], method: str, label: str 
     known = np.ravel(np.asarray(source.observed.get(roles.name, ()), dtype=float))
     shape = (source.draws.n_chains, source.draws.n_draws)
     order, how = _names(c, roles, shape, method, _pinned(_known_counts(known, roles)))
-    batch, names = _batches(len(order)), names_of(order)
+    batch, names = batches(len(order)), names_of(order)
     sums = [np.zeros((c.labels.shape[1], roles.n_components)) for _ in range(batch[-1] + 1)]
     for b, total in enumerate(sums):
         cross.add_relabelled(c.labels[batch == b], names[batch == b], total)
@@ -408,4 +355,4 @@ def _with_known(
     return every, doubts
 
 
-__all__ = ["Memberships", "classify"]
+__all__ = ["Memberships", "classify", "named_components"]

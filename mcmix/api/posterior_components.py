@@ -45,20 +45,20 @@ class PosteriorComponents:
         Of the unknown number of components.
     n : int
         Units.
-    components, clusters : ndarray, shape (capacity,)
+    components, clusters : ndarray, shape (most,)
         Posterior probability of k components, and of k clusters (components with units).
-    prior_components, prior_clusters : ndarray, shape (capacity,)
+    prior_components, prior_clusters : ndarray, shape (most,)
         Before the data; that of clusters is exact where the concentration is known, else an average over 1000 draws of
         its prior. NaN where it would take longer than half a minute.
-    errors, cluster_errors : ndarray, shape (capacity,)
+    errors, cluster_errors : ndarray, shape (most,)
         Monte Carlo standard errors of the posterior probabilities.
-    log_evidence : ndarray, shape (capacity,)
+    log_evidence : ndarray, shape (most,)
         Log density of the data given k components, up to one constant for all: 0 for the most probable number. Log
         Bayes factors are their differences. NaN where no draw says anything, or the prior rules k out.
-    log_evidence_errors : ndarray, shape (capacity,)
+    log_evidence_errors : ndarray, shape (most,)
         Monte Carlo standard errors of the differences from the most probable number.
     beyond : float
-        Prior probability of numbers above the capacity, which was cut off.
+        Prior probability of numbers above `most`, which was cut off.
     """
 
     name: str
@@ -171,12 +171,12 @@ def posterior_components(draws: Any, *, label: str | None = None, calls: str = "
     numbers = (sizes > 0).sum(1)
     masses = _given_partitions(unknown, numbers, sizes, _values(unknown, kept))
     by_chain = (kept.n_chains, -1)
-    occupied = numbers[:, None] == np.arange(1, unknown.capacity + 1)
+    occupied = numbers[:, None] == np.arange(1, unknown.most + 1)
     (components, errors), (clusters, cluster_errors) = (
-        _mean_and_error(x.reshape(*by_chain, unknown.capacity)) for x in (masses, occupied.astype(float))
+        _mean_and_error(x.reshape(*by_chain, unknown.most)) for x in (masses, occupied.astype(float))
     )
     prior = unknown.node.probabilities
-    evidence, evidence_errors = _log_evidence(masses.reshape(*by_chain, unknown.capacity), prior)
+    evidence, evidence_errors = _log_evidence(masses.reshape(*by_chain, unknown.most), prior)
     return PosteriorComponents(
         unknown.node.name, unknown.block.label.n_units, components, clusters, prior, _prior_clusters(unknown, draws),
         errors, cluster_errors, evidence, evidence_errors, unknown.node.beyond,
@@ -190,7 +190,7 @@ def number_of_labels(m: Any, label: str | None) -> UnknownNumber:
     if not numbers:
         raise ModelError(
             f"{WHAT}: expected a model with an unknown number of components (mc.NumberOfComponents), got one where it "
-            "is known; mc.occupied(m) has the posterior of the number of clusters"
+            "is known or has no end; mc.occupied(m) has the posterior of the number of clusters"
         )
     if label is not None and label not in named:
         raise ModelError(f"{WHAT}: label= expected one of {', '.join(map(repr, named))}, got {label!r}")
@@ -237,11 +237,11 @@ def _parents(unknown: UnknownNumber) -> list[Stochastic]:
 
 
 def _given_partitions(unknown: UnknownNumber, numbers: np.ndarray, sizes: np.ndarray, values: Any) -> np.ndarray:
-    """Probability of each number of components given the partition of each draw, shape (draws, capacity).
+    """Probability of each number of components given the partition of each draw, shape (draws, most).
 
     Sizes of clusters matter where the concentration depends on the number, else how many there are.
     """
-    k = np.arange(1, unknown.capacity + 1)
+    k = np.arange(1, unknown.most + 1)
     occupied = numbers[:, None]
     names = gammaln(k + 1.0) - gammaln(np.maximum(k - occupied, 0) + 1.0)
     logs = np.where(k >= occupied, names, -np.inf) + np.array([evaluate(unknown.log_masses, v) for v in values])
@@ -279,13 +279,13 @@ def _log_evidence(masses: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np
 def _prior_clusters(unknown: UnknownNumber, m: Any) -> np.ndarray:
     """Prior probability of each number of clusters; NaN where it would take too long."""
     a = _prior_concentrations(unknown, m)
-    found = np.zeros(unknown.capacity)
-    most = min(unknown.capacity, unknown.block.label.n_units)
+    found = np.zeros(unknown.most)
+    most = min(unknown.most, unknown.block.label.n_units)
     try:
         for prior, values in _gibbs_type(unknown, a):
             found[:most] += prior.weights.sum() * _conditional(prior, values, most)
     except ModelError:  # it would take longer than half a minute
-        return np.full(unknown.capacity, np.nan)
+        return np.full(unknown.most, np.nan)
     return found
 
 
@@ -308,7 +308,7 @@ def _gibbs_type(unknown: UnknownNumber, a: np.ndarray) -> list[tuple[Finite, np.
 
 
 def _prior_concentrations(unknown: UnknownNumber, m: Any) -> np.ndarray:
-    """Concentrations under each number of components, shape (draws of their prior, capacity or 1)."""
+    """Concentrations under each number of components, shape (draws of their prior, most or 1)."""
     nodes = _parents(unknown)
     draws: list[dict[Stochastic, np.ndarray]] = [{}]
     if nodes:

@@ -15,6 +15,7 @@ from mcmix.nodes.node import Node
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling import pointwise
 from mcmix.steps.plan import CompiledModel, assemble
+from mcmix.steps.rooms import Rooms, show
 from mcmix.traces.memory import Draws, joined, read_only
 
 
@@ -83,18 +84,22 @@ class PosteriorDraws(Observed):
         self._calls: list[Draws] = list(calls)
         self._deviances: dict[int, np.ndarray] = {}
         self._assembled: CompiledModel | None = None
+        self._rooms: Rooms = {}  # how many components draws have room for, where that grows
 
     @property
     def assembled(self) -> CompiledModel:
         """The model made ready: structure seen, programs compiled."""
         if self._assembled is None:
+            show(self.model, self._rooms)
             self._assembled = assemble(self.model, rows=self.rows)
+        show(self.model, self._assembled.rooms)
         return self._assembled
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: nothing that is made anew from the model when it is needed."""
         made_anew = ("_assembled", "_deviances", "_seen", "_renamed")
-        return {name: held for name, held in self.__dict__.items() if name not in made_anew}
+        rooms = self._rooms if self._assembled is None else self._assembled.rooms
+        return {name: held for name, held in self.__dict__.items() if name not in made_anew} | {"_rooms": rooms}
 
     def __setstate__(self, held: dict[str, Any]) -> None:
         self.__dict__.update(held)

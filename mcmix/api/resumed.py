@@ -20,6 +20,7 @@ from mcmix.sampling.ladder import Tempering
 from mcmix.sampling.runner import Tuning
 from mcmix.screen import is_watched
 from mcmix.steps.plan import CompiledModel
+from mcmix.steps.rooms import all_rooms
 from mcmix.structure.fingerprint import differences, fingerprint
 from mcmix.traces.disk import Folder
 
@@ -69,6 +70,7 @@ def load(path: str | Path, model: Any = None, *, labelled: bool = False) -> Post
     if model is None:
         return PosteriorWithoutModel(folder, checked_flag(labelled, "labelled"))
     found = Posterior(_model_of(model))
+    found._rooms = all_rooms(found.model)  # a folder has room for all components from the start
     compiled = found.assembled
     _refuse_other_model(folder, compiled, "load")
     draws = stored_draws(compiled, folder, checked_flag(labelled, "labelled"))
@@ -188,6 +190,7 @@ def _sampler(model: Any, folder: Folder) -> MCMC:
         m = MCMC(model, trace=call["trace"], label_budget=call["label_budget"], tempering=tempering)
         m._draw_from_prior = call["draw_from_prior"]
     m._refuse_started("resume")
+    m._filled, m._assembled = True, None
     if m._marginal_moves is None:
         m._marginal_moves, m._assembled = call["marginal_moves"], None
         if call["lenient"]:

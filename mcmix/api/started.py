@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from mcmix.api.alone import Alone
 from mcmix.api.arguments import at_least_one, checked_start, sequence_from
 from mcmix.api.destinations import Destination, Store, destination, placed_on
+from mcmix.api.last_labels import last_labels
 from mcmix.api.stored import Stored
 from mcmix.cluster.clients import Cluster
 from mcmix.errors import ModelError
@@ -50,19 +53,58 @@ class Started(Stored):
         client: Any = None,
     ) -> Begun:
         """All that a call needs before its first sweep. Nothing here is the sampler's yet, so it may be interrupted."""
-        before = self._tempering, self._assembled, self._marginal_moves
+        before = self._tempering, self._assembled, self._marginal_moves, self._filled
         if client is not None:
             Cluster(client)  # refused before anything is computed
         try:
             if tempering is not None:
                 self._temper(tempering)
+            if (store is not None or client is not None) and not self._runners and self.assembled.rooms:
+                self._filled, self._assembled = True, None
             self._decide(length.iterations, length.burn, length.thin)
             runners, sequence = self._set_up(chains, seed, start)
             placed = placed_on(self, client)
             return Begun(runners, sequence, destination(self, runners, sequence, length, store, placed))
         except BaseException:
-            self._tempering, self._assembled, self._marginal_moves = before
+            self._tempering, self._assembled, self._marginal_moves, self._filled = before
             raise
+
+    def last_labels(self, label: str | None = None, *, chain: int = -1, folder: str | Path | None = None) -> np.ndarray:
+        """Labels as a chain has drawn them last, one for each row: also of rows on disk, and in shards of a cluster.
+
+        Labels of such rows are not kept while sampling. They are drawn again here, from the parameters and random
+        numbers of the chain's last iteration, so they are the ones that it had: one pass over the rows.
+
+        Parameters
+        ----------
+        label : str, optional
+            Name of the label vector, where there are several.
+        chain : int
+            By default the last.
+        folder : str or Path, optional
+            Where the temporary file is that holds labels of rows that are not in memory, by default where the system
+            has them (TMPDIR). It has no name, and goes when the array does.
+
+        Returns
+        -------
+        ndarray, shape (rows,)
+            Of the smallest type of whole numbers that holds them; a memory map of rows that are not in memory.
+
+        Raises
+        ------
+        ModelError
+            If nothing was sampled, there are no such labels, or these rows have none: few rows stand for those on disk.
+
+        Examples
+        --------
+        >>> import mcmix as mc
+        >>> y = mc.Mixture("y", [0.5, 0.5], mc.Normal, mc.Normal("mu", [0.0, 9.0], 1.0), 1.0, value=[0.3, 8.8, 9.1],
+        ...                observed=True)
+        >>> mc.MCMC([y]).sample(200, 100, seed=1).last_labels().tolist()
+        [0, 1, 1]
+        """
+        with Alone(self, "last_labels") as held:
+            return held.letting_through(lambda: last_labels(self, label, chain, folder))
 
     def _set_up(
         self, chains: int | None, seed: Any, start: Mapping[Any, Any] | None

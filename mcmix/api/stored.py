@@ -140,8 +140,13 @@ class Stored(Configured):
             step.unbind()
         sequence = self.seed_sequence or streams.nobody()
         children = streams.of_chains(sequence, saved.n_chains)
-        runners = [runner(compiled, i, child, {}, None, self._tempering) for i, child in enumerate(children)]
+        runners, rooms = [], [saved.rooms(i, compiled.rooms) for i in range(saved.n_chains)]
+        for i, child in enumerate(children):
+            own = compiled if compiled.by_room is None else compiled.by_room.at(rooms[i])
+            runners.append(runner(own, i, child, {}, None, self._tempering))
         saved.restore(runners)
+        if compiled.by_room is not None:
+            self._assembled = compiled.by_room.largest(rooms)
         return runners, sequence
 
     def read(self, draws: Any, *, names: Mapping[str, str] | None = None) -> Self:

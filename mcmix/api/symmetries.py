@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mcmix.report.labels.roles import LabelRoles
 from mcmix.steps.plan import CompiledModel
 from mcmix.structure.component_tables import ComponentTables
 from mcmix.structure.contributions import LabelBlock
+from mcmix.structure.open_sticks import OpenSticks
 
 
 def roles_of(m: Any) -> dict[str, LabelRoles]:
@@ -19,9 +21,21 @@ def roles_of(m: Any) -> dict[str, LabelRoles]:
     compiled: CompiledModel = m.assembled
     blocks = {b.label.node.name: b for b in compiled.label_blocks}
     data = {name: [n.name for n in _data_nodes(b, compiled)] for name, b in blocks.items()}
-    numbers = {n.block.label.node.name: n.node.name for n in compiled.structure.numbers}
+    found = [*compiled.structure.numbers, *compiled.structure.open_sticks]
+    numbers = {n.block.label.node.name: n.node.name for n in found}
     tables = compiled.component_tables
-    return {name: _roles(t, data.get(name, []), numbers.get(name, "")) for name, t in tables.items()}
+    roles = {name: _roles(t, data.get(name, []), numbers.get(name, "")) for name, t in tables.items()}
+    return roles | {s.block.label.node.name: _without_end(roles[s.block.label.node.name], s) for s in _open(compiled)}
+
+
+def _open(compiled: CompiledModel) -> list[OpenSticks]:
+    return list(compiled.structure.open_sticks)
+
+
+def _without_end(roles: LabelRoles, found: OpenSticks) -> LabelRoles:
+    """Components without end are alike but for their weights, which go by names that mean nothing."""
+    own = [table for table in roles.tables if table[0][0] != found.sticks.name]
+    return replace(roles, tables=own, classes=[list(range(roles.n_components))], why="")
 
 
 def _roles(tables: ComponentTables, data: list[str], number: str) -> LabelRoles:

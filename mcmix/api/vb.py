@@ -16,6 +16,7 @@ from mcmix.nodes.model import Model
 from mcmix.nodes.names import in_columns
 from mcmix.nodes.node import Node
 from mcmix.nodes.numbers import as_numbers, with_gaps
+from mcmix.nodes.room import refuse_rooms, rooms_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.notebook import shown
 from mcmix.sampling.interrupts import HeldBack
@@ -92,6 +93,7 @@ class VB(FactorFiles):
         self.restart_bounds = np.zeros(0)
 
     def _make(self) -> None:
+        refuse_rooms(rooms_of(self.model.ordered()), "VB:")
         self._structure = seen(self.model, self._joint, self.rows)
         self._engine = Engine(self.model, self._structure)
         self._stands()

@@ -54,7 +54,8 @@ def with_clusters(m: PosteriorDraws, nodes: Sequence[Node], clusters: int, calls
         raise ModelError(f"expected a mixture with an unknown number of components, got {m.name}, where it is known")
     draws = m.draws(calls)
     found = given_clusters(m, draws, roles, clusters)
-    weights = next(n.weights for n in m.assembled.structure.numbers if n.block.label.node.name == roles.name).name
+    numbers = [n for n in m.assembled.structure.numbers if n.block.label.node.name == roles.name]
+    weights = numbers[0].weights.name if numbers else ""
     variables: dict[str, Any] = dict(found.variables)
     if weights in variables:
         variables[weights] = variables[weights] / variables[weights].sum(axis=-1, keepdims=True)

@@ -1,30 +1,23 @@
-"""Big data: the rows of one label vector in shards on workers, as one chain after another has them gone over.
+"""Big data: the rows of one label vector in shards on workers, and messages to them.
 
-Why draws are those of a run in which no worker dies: a shard's answer is a function of the parameters in the message
-and of where the chain's streams stand. Both are known here: words of the streams, noted after every so many draws, and
-how many draws were made since, each of which takes a known number of uniforms. A shard that is lost is made again from
-its rows, its streams are brought to where the draw begins, and the same message gets the same answer. The other shards
-keep theirs: their answers to the message are there, or come.
+A shard that is lost is made again from its rows, and asked the same once more.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from mcmix.cluster.clients import Cluster, WorkerLost
-from mcmix.cluster.shard import Answer, Asked, Begin, Run, Shard
+from mcmix.cluster.shard import Answer, Run, Shard, whole
 from mcmix.errors import ModelError
-from mcmix.kernels.labels import BLOCK, go_on, n_blocks
+from mcmix.kernels.labels import BLOCK, n_blocks
 from mcmix.steps.hand_recipes import Recipe
 from mcmix.steps.parts import merged
-
-NOTED = 64  # draws after which the words of streams are noted: a lost shard has fewer to count through
 
 
 class Rows(Protocol):
@@ -89,7 +82,7 @@ class Shards:
     def __init__(self, cluster: Cluster, recipe: Recipe, rows: Rows, size: int):
         self.cluster, self._recipe, self._rows = cluster, recipe, rows
         workers = cluster.workers()
-        self.n = -(-len(rows) // size)
+        self.n, self.n_units = -(-len(rows) // size), len(rows)
         self.places = [Place(run) for run in _runs(len(rows), size, list(workers.values()))]
         for place, worker in zip(self.places, workers, strict=False):
             try:
@@ -131,107 +124,72 @@ class Shards:
                 except WorkerLost as lost:
                     self.cluster.give_up(times, lost)
 
+    # ---------------------------------------------------------------- messages
 
-class ShardedChain:
-    """One chain's draws of labels in the course of a call: :class:`mcmix.steps.parts.Elsewhere`.
+    def answers(
+        self,
+        method: str,
+        given: Callable[[Place], tuple[Any, ...]],
+        stale: Callable[[Place], None] = lambda place: None,
+    ) -> list[Answer]:
+        """Answers of all shards, which work side by side; shards that are lost meanwhile are made again.
 
-    Parameters
-    ----------
-    shards : Shards
-    streams : ndarray
-        Of the blocks of all rows, as they stand; they are kept where they stood when they were noted last.
-    """
-
-    def __init__(self, shards: Shards, streams: np.ndarray):
-        self._shards, self._streams = shards, streams
-        self._name = uuid.uuid4().hex
-        self._draws = self._noted = 0
-
-    def draw(self, parameters: np.ndarray, labels: int) -> tuple[int, np.ndarray]:
-        """One message to each shard and one back; shards that are lost meanwhile are made again."""
-        noted = self._draws + 1 - self._noted >= NOTED
-
-        def asked(place: Place) -> Asked:
-            begin = None if self._name in place.knows else self._begin(place)
-            return Asked(self._name, self._draws, parameters, labels, begin, noted)
-
-        found = self._answers(asked)
-        for answer in found:
-            if answer.error is not None:
-                raise answer.error
-        self._draws += 1
-        if noted:
-            self._take([a.words for a in found])
-        status = next((a.status for a in found if a.status != 0), 0)
-        if status != 0:
-            return status, np.zeros(0)
-        ((_, _, total),) = merged((node for a in found for node in a.nodes or ()), self._shards.n)
-        return 0, total
-
-    def _begin(self, place: Place) -> Begin:
-        """What a shard must know of where the streams stand."""
-        return Begin(self._streams[place.blocks].copy(), self._draws - self._noted)
-
-    def _answers(self, asked: Callable[[Place], Asked]) -> list[Answer]:
-        """Of all shards, which work side by side."""
+        Raises
+        ------
+        McmixError
+            What a shard found wrong with its rows.
+        """
         found: dict[Place, Answer] = {}
         for times in itertools.count(1):
-            if not (waiting := [p for p in self._shards.places if p not in found]):
+            if not (waiting := [p for p in self.places if p not in found]):
                 break
             turns = {p: p.turn for p in waiting}
-            sent = {p: p.asked(self._shards.cluster, "draw", asked(p)) for p in waiting}
+            sent = {p: p.asked(self.cluster, method, *given(p)) for p in waiting}
             for place, future in sent.items():
                 try:
-                    found[place] = self._told(place, future)
+                    found[place] = self._told(future)
                 except WorkerLost as lost:
-                    self._shards.cluster.give_up(times, lost)
+                    self.cluster.give_up(times, lost)
             for place in waiting:
                 if place not in found:
-                    self._shards.again(place, turns[place])
+                    self.again(place, turns[place])
                 elif found[place].stale:
-                    place.knows.discard(self._name)
+                    stale(place)
                     del found[place]
-        return [found[p] for p in self._shards.places]
+        return [whole(found[p]) for p in self.places]
 
-    def _told(self, place: Place, sent: tuple[str, Any]) -> Answer:
+    def answer(self, place: Place, method: str, *given: Any) -> Answer:
+        """The answer of one shard to a message that needs nothing but its rows."""
+        for times in itertools.count(1):
+            turn = place.turn
+            try:
+                return whole(self._told(place.asked(self.cluster, method, *given)))
+            except WorkerLost as lost:
+                self.cluster.give_up(times, lost)
+                self.again(place, turn)
+        raise AssertionError  # counting does not end
+
+    def _told(self, sent: tuple[str, Any]) -> Answer:
         worker, future = sent
         if future is None:
             raise WorkerLost(worker)
-        answer: Answer = self._shards.cluster.answer(future, worker)
-        place.knows.add(self._name)
-        return answer
+        found: Answer = self.cluster.answer(future, worker)
+        return found
 
-    def _take(self, stands: Sequence[np.ndarray | None]) -> None:
-        """Streams as they stand after the last draw."""
-        for place, found in zip(self._shards.places, stands, strict=True):
-            assert found is not None
-            self._streams[place.blocks] = found
-        self._noted = self._draws
+    def stretches(self, rows: int) -> Iterator[tuple[Place, int, int]]:
+        """All rows in their order, so many at a time: whose they are, and from which of its rows to which."""
+        for place in self.places:
+            for first in range(0, place.run.n_units, rows):
+                yield place, first, min(first + rows, place.run.n_units)
 
-    def bring_home(self) -> None:
-        """Let the chain's own streams stand where those on the workers do; counted through here if these are lost."""
-        if self._noted == self._draws:
-            return
-        for place in self._shards.places:
-            self._streams[place.blocks] = self._words_of(place)
-        self._noted = self._draws
 
-    def _words_of(self, place: Place) -> np.ndarray:
-        try:
-            worker, future = place.asked(self._shards.cluster, "words", self._name, self._draws)
-            found: np.ndarray | None = self._shards.cluster.answer(future, worker)
-        except Exception:  # noqa: BLE001  whatever was lost, the same numbers come of counting
-            found = None
-        if found is not None:
-            return found
-        counted = self._streams[place.blocks].copy()
-        go_on(counted, place.run.n_units, self._draws - self._noted)
-        return counted
-
-    def end(self) -> None:
-        """The call has ended."""
-        self.bring_home()
-        self._forgetting = [p.asked(self._shards.cluster, "forget", self._name) for p in self._shards.places]
+def summed(found: Sequence[Answer], n: int) -> tuple[int, np.ndarray]:
+    """The status of the first shard that failed, and sums of all rows."""
+    status = next((a.status for a in found if a.status != 0), 0)
+    if status != 0:
+        return status, np.zeros(0)
+    ((_, _, total),) = merged((node for a in found for node in a.nodes or ()), n)
+    return 0, total
 
 
 def _runs(n_units: int, size: int, threads: Sequence[int]) -> list[Run]:
@@ -242,4 +200,4 @@ def _runs(n_units: int, size: int, threads: Sequence[int]) -> list[Run]:
     return [Run(a, b, n, size, min(b * size, n_units) - a * size) for a, b in zip(cuts, cuts[1:], strict=False)]
 
 
-__all__ = ["Place", "Rows", "ShardedChain", "Shards"]
+__all__ = ["Place", "Rows", "Shards", "summed"]

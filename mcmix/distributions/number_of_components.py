@@ -74,13 +74,13 @@ def _checked(x: np.ndarray, concentration: np.ndarray, number: np.ndarray) -> np
 
 
 def draw_weights(rng: np.random.Generator, size: Any, concentration: Any, number: Any) -> np.ndarray:
-    """Drawn weights; `size` ends with the number of places, of which the first `number` get some."""
+    """Drawn weights; `size` ends with the places, of which the first `number` (all, if there are fewer) get some."""
     shape = tuple(np.atleast_1d(size))
     found = np.zeros(shape)
     of_each = np.broadcast_to(plain(number), shape[:-1])
     concentrations = np.broadcast_to(plain(concentration), shape[:-1])
     for at in np.ndindex(shape[:-1]):
-        k = int(of_each[at])
+        k = min(int(of_each[at]), shape[-1])
         found[(*at, slice(k))] = np.exp(draw_log(rng, (k,), concentrations[at]))
     return found
 

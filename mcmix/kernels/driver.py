@@ -21,10 +21,20 @@ FRAME = record(
 )  # fmt: skip
 CALL = record("kernel", "words", "reals")  # addresses
 SEGMENT = record("source", "count", "logs")  # whether logarithms are kept there: exponentials are recorded
-LABELS = record("source", "count", "lowest", "out", "width")  # bytes per label
+# Bytes per label, and whether the source has numbers from 0 in as many bytes where others have doubles.
+LABELS = record("source", "count", "lowest", "out", "width", "small")
 MOMENTS = record("source", "count", "means", "squares")  # where running means and squared distances from them are
 
 STOPPED = -1
+
+
+@inline
+def _copied(entry, row):
+    """Labels that are in a memory map, one row of them."""
+    n = entry.count * entry.width
+    source, out = bytes_at(entry.source, n), bytes_at(entry.out + row * n, n)
+    for i in range(n):
+        out[i] = source[i]
 
 
 @inline
@@ -58,6 +68,9 @@ def _record(frame):
     for j in range(frame.n_labels):
         entry = record_in(frame.labels, j, LABELS)
         n, lowest = entry.count, entry.lowest
+        if entry.small != 0:
+            _copied(entry, frame.row)
+            continue
         source = floats(entry.source, n)
         if entry.width == 1:
             small = bytes_at(entry.out + frame.row * n, n)

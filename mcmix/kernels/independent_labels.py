@@ -63,14 +63,19 @@ def _draw_many(scratch, uniforms, label, highest, m, n_labels):
     return bad
 
 
-@tile_of(PASS)
-def draw(told, words, first, m):
+@inline
+def labels_of_tile(task, m):
     """A label for each unit of the tile, from its log densities and a uniform; how many have no proper total."""
-    task = record_at(words, PASS)
     uniforms, label = lane(task, UNIFORMS), lane(task, LABEL)
     if task.labels == 2:
         return _draw_two(scratch_of(task), uniforms, label, m)
     return _draw_many(scratch_of(task), uniforms, label, lane(task, CELL), m, task.labels)
+
+
+@tile_of(PASS)
+def draw(told, words, first, m):
+    """Labels of a tile's units."""
+    return labels_of_tile(record_at(words, PASS), m)
 
 
 @inline
@@ -107,4 +112,4 @@ def expect(told, words, first, m):
     return 0
 
 
-__all__ = ["draw", "expect", "responsibilities"]
+__all__ = ["draw", "expect", "labels_of_tile", "responsibilities"]

@@ -11,19 +11,20 @@ import math
 
 from mcmix.kernels.base import call, floats, inline, integers, step_of
 from mcmix.kernels.gibbs import NOT_A_NUMBER
+from mcmix.kernels.growth import FULL, forget_uniform, kept_uniform, may_grow
 from mcmix.kernels.label_moves import swap
 from mcmix.kernels.random import log_gamma_draw, uniform
 from mcmix.kernels.records import RUN, STEP, record, record_at
 
 # Where K is, and where a pass reads how many labels it weighs.
 LIMIT = record(*STEP, "number", "labels")
-# The program leaves log p(K) Gamma(K a_K) / Gamma(n + K a_K) for K = 1 .. capacity, and a_K: one, or one for each K.
+# The program leaves log p(K) Gamma(K a_K) / Gamma(n + K a_K) for K = 1 .. most, and a_K: one, or one for each K.
 # Units by label; labels of so many units from the lowest up; of each family of parameters the addresses of its entries;
-# the kernel and the record that collect sums for labels as they stand; the workspace has 2 x capacity doubles; where
-# the number of occupied components goes.
+# the kernel and the record that collect sums for labels as they stand; the workspace has `most` + capacity doubles;
+# where the number of occupied components goes; what is kept while tables get room for more (GROWTH).
 TELESCOPE = record(
-    *RUN, "capacity", "number", "counts", "log_masses", "concentrations", "n_concentrations", "out", "units", "lowest",
-    "families", "n_families", "collect", "collected", "workspace", "clusters",
+    *RUN, "capacity", "most", "number", "counts", "log_masses", "concentrations", "n_concentrations", "out", "units",
+    "lowest", "families", "n_families", "collect", "collected", "workspace", "clusters", "growth",
 )  # fmt: skip
 # The program leaves the concentration; units by label, K, and where log weights go, `capacity` of them.
 WEIGHTS_IN_USE = record(*RUN, "capacity", "number", "counts", "concentration", "out")
@@ -50,10 +51,10 @@ def _log_rising_of_occupied(counts, capacity, a):
 @inline
 def _drawn_number(task, counts, occupied, masses, stream):
     """K from p(K | partition), the product of log_masses, K! / (K - K+)! and the rising factorials; 0: no number."""
-    capacity = task.capacity
-    logs, a = floats(task.log_masses, capacity), floats(task.concentrations, task.n_concentrations)
+    capacity, most = task.capacity, _most(task)
+    logs, a = floats(task.log_masses, most), floats(task.concentrations, task.n_concentrations)
     highest, names = -math.inf, 0.0
-    for k in range(occupied, capacity + 1):
+    for k in range(occupied, most + 1):
         # names: log of K! / (K - K+)!, up to a constant
         names += math.log(k / (k - occupied)) if k > occupied else 0.0
         masses[k - 1] = logs[k - 1] + names
@@ -61,19 +62,25 @@ def _drawn_number(task, counts, occupied, masses, stream):
             masses[k - 1] += _log_rising_of_occupied(counts, capacity, a[k - 1])
         highest = max(highest, masses[k - 1])
     total = 0.0
-    for k in range(occupied, capacity + 1):
+    for k in range(occupied, most + 1):
         masses[k - 1] = math.exp(masses[k - 1] - highest)
         total += masses[k - 1]
     if not (highest > -math.inf and total < math.inf):
         return 0
-    level, last = total * uniform(stream), occupied
-    for k in range(occupied, capacity + 1):
+    level, last = total * kept_uniform(task.growth, stream), occupied
+    for k in range(occupied, most + 1):
         if masses[k - 1] > 0.0:
             last = k
             level -= masses[k - 1]
             if level <= 0.0:
                 return k
     return last
+
+
+@inline
+def _most(task):
+    """The largest number that may be drawn: none beyond the tables before a run, when nobody can give them room."""
+    return task.most if may_grow(task.growth) else task.capacity
 
 
 @inline
@@ -128,8 +135,8 @@ def telescope(words, reals, stream):
     if status != 0:
         return status
     capacity = task.capacity
-    counts, work = floats(task.counts, capacity), floats(task.workspace, 2 * capacity)
-    content, number = work[capacity:], floats(task.number, 1)
+    counts, work = floats(task.counts, capacity), floats(task.workspace, task.most + capacity)
+    content, number = work[task.most :], floats(task.number, 1)
     occupied = 0
     for k in range(capacity):
         content[k] = k
@@ -138,6 +145,9 @@ def telescope(words, reals, stream):
     chosen = _drawn_number(task, counts, occupied, work, stream)
     if chosen == 0:
         return NOT_A_NUMBER
+    if chosen > capacity:  # drawn once: it is the same number when tables have room for it
+        return FULL
+    forget_uniform(task.growth)
     moved = _renamed(task, counts, content, int(number[0]), chosen, stream)
     number[0] = chosen
     if moved == 0:

@@ -10,6 +10,7 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.nodes.deterministic import Deterministic
 from mcmix.nodes.node import Node, in_turn, mapped, short
+from mcmix.nodes.stick_breaking import StickBreaking
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.screen import say
 
@@ -75,9 +76,26 @@ def prior_predictive(
     out = buffers(n, chosen)
     for i in range(n):
         values = drawn_forward(chosen, {}, rng)
+        refuse_last(values)
         for node in chosen:
             out[node.name][i] = values[node]
     return out
+
+
+def refuse_last(values: Mapping[Node, Any]) -> None:
+    """Refuse draws in which a unit belongs to a component of a process without end for which there was no room.
+
+    Raises
+    ------
+    ModelError
+    """
+    for node, drawn in values.items():
+        weights = node.parents.get("probabilities") if isinstance(node, Stochastic) else None
+        if isinstance(weights, StickBreaking) and weights.grows and np.max(drawn) >= weights.capacity - 1:
+            raise ModelError(
+                f"prior_predictive: {node.name} expected one of the first {weights.capacity - 1} components of "
+                f"{weights.name}, got a later one; {weights.instead}"
+            )
 
 
 def chosen_nodes(nodes: Sequence[Stochastic], names: Sequence[str] | str | None, what: str) -> list[Stochastic]:

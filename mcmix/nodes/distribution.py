@@ -22,6 +22,7 @@ from mcmix.nodes.names import columns_of, names_of, one_column
 from mcmix.nodes.node import Node, holds_nodes, shape_of, short, value_of
 from mcmix.nodes.numbers import as_numbers
 from mcmix.nodes.positions import parents_of
+from mcmix.nodes.room import room_in
 from mcmix.nodes.row_weights import checked_powers
 from mcmix.nodes.stochastic import Stochastic, refuse_non_finite
 from mcmix.nodes.symmetric import with_all_concentrations
@@ -75,6 +76,7 @@ class Distribution(Stochastic):
         weights: Any = None,
         **keywords: Any,
     ):
+        self.room = room_in(name, size if plates is None else plates, value)
         size, plates = _with_room(size), _with_room(plates)
         parents, size = with_all_concentrations(self.family, parents_of(self.family, name, positional, keywords), size)
         Node.__init__(self, name, parents, doc or "", trace)
@@ -143,9 +145,17 @@ class Distribution(Stochastic):
         array = as_numbers(self.name, value)
         wanted = plates if size is None else size
         flat = not self.family.event_ndim and not (isinstance(wanted, (tuple, list)) and len(wanted) > 1)
-        if not flat or columns_of(value) is None or len(self._broadcast(self._parameter_shapes())) > 1:
+        if not flat or columns_of(value) is None or len(self.parameters_shape()) > 1:
             return array
         return one_column(value, array)
+
+    def take_shape(self, shape: tuple[int, ...]) -> None:
+        """Have another shape from now on, and no value: how many components there is room for has changed."""
+        if shape != self._shape:
+            self._shape, self.event_shape = shape, shape[len(shape) - len(self.event_shape) :]
+            self.held = self.given = self._value = self.last_value = None
+            self._rng = None  # the next value is the same whatever room there was before
+            self._count_change()
 
     # ---------------------------------------------------------------- the distribution
 
@@ -208,6 +218,10 @@ class Distribution(Stochastic):
             return (self._dimension(self.family.dimension),) * self.family.event_ndim
         shape = shape_of(self.parents[self._event_parameter().name])
         return shape[-1:] * self.family.event_ndim
+
+    def parameters_shape(self) -> tuple[int, ...]:
+        """What the parameters' shapes broadcast to, without the axes of an event."""
+        return self._broadcast(self._parameter_shapes())
 
     def _dimension(self, name: str) -> int:
         """How long an event's axes are, from the parameter that says it."""

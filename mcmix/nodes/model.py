@@ -205,8 +205,10 @@ class Model:
             If a node that is needed cannot be drawn, a name is unknown, or the arrays would exceed 1 GiB.
         """
         from mcmix.nodes.ancestral import prior_predictive
+        from mcmix.nodes.resizing import with_ample_rooms
 
-        return prior_predictive(self.ordered(), n, seed, names)
+        with with_ample_rooms(list(self.ordered())):
+            return prior_predictive(self.ordered(), n, seed, names)
 
     # ---------------------------------------------------------------- looks
 

@@ -161,6 +161,7 @@ class Node:
     is_yes_or_no = False  # whether it is a variable of yes and no, or entries of one
     is_circular = False  # whether values are angles: a fact of a distribution, which functions of it do not have
     verbose = -1  # PyMC 2's level of talk, for programs that read it
+    beyond_room: float = float("nan")  # what stands in draws for components that there was no room for
     plot: bool | None = None  # whether PyMC 2's Matplot draws it; None: where it has few elements
     is_potential = False
     sampler: Any = None  # a weak reference to the MCMC object that sampled it last

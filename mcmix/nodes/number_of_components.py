@@ -11,18 +11,20 @@ from mcmix.errors import ModelError
 from mcmix.nodes.component_priors import named, prior_on_number
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import Node, holds_nodes, shape_of
+from mcmix.nodes.room import Room, checked_room, room_in
 from mcmix.nodes.stochastic import Stochastic
 
-TAIL = 1e-6  # of a prior without an end, beyond the capacity that nobody asked for
-LARGEST_UNASKED = 100
+TAIL = 1e-9  # of a prior without an end, that is left out
+LARGEST_UNASKED = 1000
 
 
-class NumberOfComponents(Distribution):
-    """How many components a mixture has, with a prior: a whole number 1, 2, .. up to its capacity.
+class NumberOfComponents(Room, Distribution):
+    """How many components a mixture has, with a prior: a whole number 1, 2, ..
 
     Give it as `size` to whatever components have: ``w = mc.Dirichlet("w", 1.0, size=K)`` and
     ``mu = mc.Normal("mu", 0, 0.01, size=K)`` hold room for `capacity` components. The first K of these are the
-    mixture's; weights beyond are exactly zero, and parameters beyond stand at draws from their prior.
+    mixture's; weights beyond are exactly zero, and parameters beyond stand at draws from their prior. Where the prior
+    has no end, a chain that needs more room gets twice as much, and goes on.
 
     Parameters
     ----------
@@ -32,16 +34,21 @@ class NumberOfComponents(Distribution):
         ``scipy.stats.geom(0.1)``, ``scipy.stats.betanbinom(1, 4, 3, loc=1)``. By default all numbers up to `most` are
         as probable. One whole number is a number that is known.
     most : int, optional
-        Where a prior is cut (what is left is divided by its sum). By default it is not cut where it has an end, and
-        else where 1e-6 of it lies beyond, or at 100.
+        Where a prior is cut (what is left is divided by its sum); there is room for as many from the start, and never
+        for more. By default it is not cut where it has an end, and else where 1e-9 of it lies beyond, or at 1000.
     value : int, optional
         Where it starts.
+    room : int, optional
+        Of a prior without an end, components that there is room for to begin with: no limit, and nothing that draws
+        depend on but as on a seed.
     trace, doc
         As for every distribution.
 
     Attributes
     ----------
     capacity : int
+        Components that arrays have room for: `most`, or less where the prior has no end.
+    most : int
         The largest number that has a probability.
     beyond : float
         Prior probability that was cut off.
@@ -82,21 +89,56 @@ class NumberOfComponents(Distribution):
         *,
         most: int | None = None,
         value: Any = None,
+        room: int | None = None,
         trace: bool = True,
         doc: str | None = None,
     ):
         probabilities, self.beyond = _cut(name, prior, most)
         self.prior = f"uniform on 1 to {most}" if prior is None else _in_words(prior, len(probabilities))
+        self.given_room = room is not None
+        least = 1 + int(np.flatnonzero(probabilities)[0])
+        first = max(least, checked_room(name, room, least), 1 if value is None else int(np.max(value)))
+        endless = most is None and hasattr(prior, "pmf") and not np.isfinite(prior.support()[1])
+        self.grows = endless and first < len(probabilities)
+        self.first_room = self._capacity = first if self.grows else len(probabilities)
         super().__init__(name, probabilities, value=value, trace=trace, doc=doc)
 
     @property
     def capacity(self) -> int:
+        """Components that arrays have room for."""
+        return self._capacity
+
+    @property
+    def most(self) -> int:
         """The largest number of components."""
         return shape_of(self.parents["probabilities"])[0]
 
+    def take_room(self, capacity: int) -> None:
+        """Have room for so many components."""
+        self._capacity = capacity
+
+    def larger(self, capacity: int) -> int:
+        """Twice as much room, but for no more than there may be."""
+        return min(2 * capacity, self.most)
+
+    @property
+    def end(self) -> int | None:
+        """As many as have a probability."""
+        return self.most
+
+    @property
+    def ample(self) -> int:
+        """Components that a draw from the prior has room for: as many as there may be."""
+        return self.most
+
+    @property
+    def instead(self) -> str:
+        """What gives it an end."""
+        return f"give {self.name} an end: most="
+
     @property
     def probabilities(self) -> np.ndarray:
-        """Prior probabilities of 1 .. capacity."""
+        """Prior probabilities of 1 .. most."""
         return np.asarray(self.parents["probabilities"], dtype=float)
 
     def weights_or_none(self, name: str, *given: Any, **keywords: Any) -> ComponentWeights | None:
@@ -149,9 +191,11 @@ class ComponentWeights(Distribution):
     """
 
     family = COMPONENT_WEIGHTS
+    beyond_room = 0.0
 
     def __init__(self, name: str, concentration: Any, number: NumberOfComponents, **keywords: Any):
         self.number = number
+        room_in(name, number, keywords.get("value"))
         super().__init__(name, concentration, number, **keywords)
 
     def _event_shape(self) -> tuple[int, ...]:

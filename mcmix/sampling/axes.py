@@ -57,7 +57,9 @@ def dimensions(compiled: CompiledModel) -> tuple[Dims, Coords]:
         _name_labels(block, compiled, dims, coords)
     for node in compiled.model.data_nodes:
         _name_parameters(node, dims, coords)
-    return dims | given, {d: np.asarray(labels) for d, labels in coords.items()}
+    longer = {n.name for n in compiled.labels if compiled.on_disk(n) is not None}  # the axes are of some of their rows
+    found = {name: own for name, own in (dims | given).items() if name not in longer}
+    return found, {d: np.asarray(labels) for d, labels in coords.items()}
 
 
 def _keep_lengths(compiled: CompiledModel, given: Dims, coords: Coords) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,7 @@ from mcmix.errors import ModelError
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling import state
 from mcmix.sampling.buffers import Buffers
+from mcmix.sampling.labels_by_block import Apart, LabelsByBlock
 from mcmix.sampling.run import recorded
 from mcmix.sampling.runner import Runner
 from mcmix.sampling.running import Running
@@ -26,6 +29,7 @@ from mcmix.traces.stored import LABELS
 SHOWN = 5.0  # seconds after which draws are on disk at the latest, for who looks at them meanwhile
 FASTER = 4  # times as far apart as before pauses may be: how long a sweep takes is learned on the way
 LOG = logging.getLogger("mcmix")
+LOOKED_AT = 2**10  # draws that are summed up together: what is made of them takes memory beside them
 COUNTS = "label_counts"
 
 
@@ -40,7 +44,11 @@ class Length:
     @property
     def rows(self) -> int:
         """Draws of each chain."""
-        return (self.iterations - self.burn) // self.thin
+        return self.draws(self.iterations)
+
+    def draws(self, done: int) -> int:
+        """Those of so many iterations."""
+        return max(0, done - self.burn) // self.thin
 
 
 @dataclass
@@ -55,11 +63,14 @@ class Kept:
         How often each unit had each label, in the place of labels.
     names : dict of str to str
         Names in the folder, where these differ.
+    apart : sequence of Apart
+        Label vectors that are in no chain's memory.
     """
 
     every: int = 1
     counted: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
+    apart: Sequence[Apart] = ()
 
     def groups(self, compiled: CompiledModel, out: Buffers, n_rows: int, before: int = 0) -> dict[str, Any]:
         """Arrays by group and name as the folder holds them: the first n_rows of each chain, behind so many draws."""
@@ -69,10 +80,10 @@ class Kept:
         named = {self.names.get(n, n): x for n, x in variables.items() if not (apart and n in of_labels)}
         moves = {f"moves {n}": x for n, x in counts.items()}
         found: dict[str, Any] = {"posterior": named, "sample_stats": {**density, **moves}}
-        if self.every > 1:
+        if self.every > 1 and of_labels:
             chosen = np.flatnonzero((before + np.arange(n_rows)) % self.every == 0)
             found[LABELS] = {self.names.get(n, n): variables[n][:, chosen] for n in sorted(of_labels)}
-        return {g: {n: np.ascontiguousarray(x) for n, x in arrays.items()} for g, arrays in found.items()}
+        return found  # mostly views: whoever writes them copies one at a time
 
 
 @dataclass
@@ -125,10 +136,14 @@ class Keeper:
         self.length, self.kept, self.running, self.numbers = length, kept, running, numbers
         self.seconds, self.place = seconds, place or Place()
         self._began = self._written = self._kept = self._paused = 0.0
-        self._before = self._left = 0
+        self._before = self._left = self._from = 0
         self.counts = {
             n: no_counts(n, compiled, len(runners), x.shape[2]) for n, x in out.labels.items() if kept.counted
         }
+        self.apart: LabelsByBlock | None = None
+        if kept.apart:
+            told = kept.every, kept.counted, kept.names
+            self.apart = LabelsByBlock(folder, runners, kept.apart, *told, COUNTS)
 
     # ---------------------------------------------------------------- pauses
 
@@ -137,18 +152,27 @@ class Keeper:
         now = time.monotonic()
         self._began = self._written = self._paused = now
         self._before, self._left = left, left
-        for r in self.runners:
-            r.told.row = 0
+        self._begin_chunk()
         done, of = self.place.done, self.length.iterations
         LOG.info("draws go to %s: %d of %d iterations done", self.folder.path, done, of)
+        if self.apart is not None:
+            self.apart.begin(self.length.draws(done))
         self._keep(left)
         return max(left - 1, 0)
 
     def at(self, left: int) -> int:
-        """Write draws where memory is full or somebody may look; keep the state where it is time for it."""
+        """Write draws where memory is full or somebody may look; keep the state where it is time for it.
+
+        In a thread of its own: what is made on the way stays with the thread that made it, and chains have several.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="mcmix writes") as writer:
+            return writer.submit(self._at, left).result()
+
+    def _at(self, left: int) -> int:
+        self._look_at_labels(left)
         now = time.monotonic()
         keep = now - self._kept >= self.seconds
-        if self._held + self.folder.n_draws >= self._next_full or keep or now - self._written >= SHOWN:
+        if self._from + self._held >= self._next_full or keep or now - self._written >= SHOWN:
             self._flush(left)
         if keep:
             self._keep(left)
@@ -159,11 +183,19 @@ class Keeper:
     def last(self, whole: bool) -> None:
         """Write what all chains have drawn; and where they stand, if that is one place."""
         left = self.runners[0].left
+        if whole:
+            self._look_at_labels(left)
         self._flush(left)
         if whole:
             self._keep(left)
             self.folder.trim()
             self.folder.note(finished=left == 0)
+
+    def _look_at_labels(self, left: int) -> None:
+        """Take the labels of a draw that chains have just made."""
+        past = self._iterations - left - self.length.burn
+        if self.apart is not None and past > 0 and past % self.length.thin == 0:
+            self.apart.take(past // self.length.thin)
 
     @property
     def _iterations(self) -> int:
@@ -179,10 +211,16 @@ class Keeper:
         """Draws at which a chunk of the folder is full next."""
         return (self.folder.n_draws // self.folder.rows + 1) * self.folder.rows
 
+    @property
+    def _next_labels(self) -> int:
+        """The draw of which labels are wanted next."""
+        return sys.maxsize if self.apart is None else self.apart.next
+
     def _following(self, left: int, now: float) -> int:
         """Iterations left at the next pause: where memory is full, or when it is time to be seen, as far as known."""
         past = self._iterations - left  # iterations
-        full = self.length.burn + self._next_full * self.length.thin - past
+        whole = min(self._next_full, self._next_labels + 1)
+        full = self.length.burn + whole * self.length.thin - past
         pace = (self._before - left) / max(now - self._paused, 1e-9)  # iterations a second
         until = min(self._kept + self.seconds, self._written + SHOWN) - now
         timely = min(pace * max(until, 0.0), FASTER * (self._before - left)) if self._before > left else 1
@@ -191,25 +229,37 @@ class Keeper:
     # ---------------------------------------------------------------- what is written
 
     def _flush(self, left: int) -> None:
-        n, before = self._held, self.folder.n_draws
-        self.running.take(self.numbers(self.out.numbers[:, :n]))
+        again = self.folder.n_draws - self._from  # a chunk is written from its first draw on, whole or not
+        n = min(self._held, self._next_labels - self._from)  # a draw without its labels is not whole
+        new = slice(again, n)
+        for first in range(again, n, LOOKED_AT):
+            self.running.take(self.numbers(self.out.numbers[:, first : min(first + LOOKED_AT, n)]))
         for node, counts in self.counts.items():
-            _count(counts, self.out.labels[node][:, :n], lowest_recorded(node, self.compiled))
-        if n:
-            draws = self.kept.groups(self.compiled, self.out, n, before)
-            self.folder.append(draws, n, progress=self.progress(left))
-            for r in self.runners:
-                r.told.row = 0
+            _count(counts, self.out.labels[node][:, new], lowest_recorded(node, self.compiled))
+        if n > again:
+            draws = self.kept.groups(self.compiled, self.out, n, self._from)
+            self.folder.append(draws, n - again, again, progress=self.progress(left))
+        if self.folder.n_draws % self.folder.rows == 0:
+            self._begin_chunk()
         self._written = time.monotonic()
+
+    def _begin_chunk(self) -> None:
+        """What is drawn from here on stands from the first row of the buffers on."""
+        self._from = self.folder.n_draws
+        for r in self.runners:
+            r.told.row = 0
 
     def _keep(self, left: int) -> None:
         """The state of the chains, with what goes along with it, at so many draws."""
         place = Place(self._iterations - left, len(self.runners[0].meetings), self.seconds_so_far)
+        if self.apart is not None:
+            self.apart.settle()
         for node, counts in self.counts.items():
             self.folder.put(COUNTS, self.kept.names.get(node.name, node.name), counts)
         counted = {f"counts {n.name}": x for n, x in self.counts.items()}
         arrays = {**state.arrays_of(self.runners), **self.running.arrays(), **counted, "place": _text(place.__dict__)}
-        self.folder.checkpoint(_packed(arrays), progress=self.progress(left))
+        beside = {} if self.apart is None else self.apart.beside
+        self.folder.checkpoint(_packed(arrays), beside, progress=self.progress(left))
         self._kept = time.monotonic()
         LOG.debug("kept the state of the chains at %d draws", self.folder.n_draws)
 
@@ -236,6 +286,8 @@ class Keeper:
         self.running.put(arrays)
         for node, counts in self.counts.items():
             counts[...] = arrays[f"counts {node.name}"]
+        if self.apart is not None:
+            self.apart.go_on()
 
 
 def no_counts(node: Stochastic, compiled: CompiledModel, n_chains: int, n_units: int) -> np.ndarray:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from mcmix.kernels import streams
+from mcmix.kernels.driver import run_machine
+from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.replay import Replay
 from mcmix.steps.gaps import gap_node
@@ -41,6 +43,30 @@ def probabilities_at(
         out[:] = 0.0
         weighing.weigh(shares=out)
         yield out if len(out) == n_unknown(label_pass) else out[np.ravel(label_pass.label.node.mask)]
+
+
+def parameters_at(compiled: CompiledModel, draws: Draws, label_pass: Pass, numbers: np.ndarray) -> np.ndarray:
+    """What rows look at at kept draws, shape (draws, places), for who has the rows and no model.
+
+    Parameters
+    ----------
+    compiled, draws, label_pass, numbers
+        As for :func:`probabilities_at`.
+
+    Raises
+    ------
+    ModelError
+        If an unknown that is needed was not kept.
+    """
+    needed = _needed(compiled, label_pass.label.node)
+    replay = Replay(compiled, Draws({n.name: draws.variables[n.name] for n in needed if n.name in draws.variables}))
+    replay.require(needed, "responsibilities")
+    chain, found = replay.chain, []
+    prelude = chain.bound(label_pass.prelude).words
+    for _ in replay.at(np.column_stack(np.divmod(numbers, draws.n_draws))):
+        run_machine(MACHINE, *prelude)
+        found.append(np.concatenate([chain.view(key) for key in label_pass.told]))
+    return np.array(found)
 
 
 def n_unknown(label_pass: Pass) -> int:
@@ -111,4 +137,4 @@ def _drawn(shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (places[:, None] >= ends[:, :-1]).sum(axis=1)
 
 
-__all__ = ["BUDGET", "can_draw_labels", "drawn_labels", "label_bytes", "probabilities_at"]
+__all__ = ["BUDGET", "can_draw_labels", "drawn_labels", "label_bytes", "parameters_at", "probabilities_at"]

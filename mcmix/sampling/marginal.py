@@ -17,8 +17,10 @@ from mcmix.kernels import streams
 from mcmix.kernels.driver import run_machine
 from mcmix.kernels.machine import MACHINE
 from mcmix.nodes.model import Model
+from mcmix.nodes.node import Node
 from mcmix.nodes.number_of_components import NumberOfComponents
 from mcmix.nodes.plate import Plate
+from mcmix.nodes.room import refuse_rooms, rooms_of
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.label_sums import LabelSum, RowsOf, connected, is_data, observed_places
 from mcmix.steps.base import Chain, Plan
@@ -372,6 +374,7 @@ def summable(marginal: Marginal, what: str) -> None:
             f"{what}: expected a known number of components, got {numbers[0]}, which is unknown; sample with MCMC, "
             "whose mc.posterior_components(m) has the posterior and the evidence of each number"
         )
+    refuse_rooms(rooms_of(n for n in marginal.recording.values if isinstance(n, Node)), f"{what}:")
     if reasons:
         raise ModelError(
             f"{what}: expected continuous unknowns, and labels that can be summed out, got {'; '.join(reasons)}; fix "

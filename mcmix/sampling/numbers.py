@@ -45,7 +45,8 @@ def put_numbers(
     Raises
     ------
     ModelError
-        If weights or labels were given that fit no possible number of components, or not the one that was given.
+        If weights or labels were given that fit no possible number of components, or not the one that was given, or
+        there is no room for so many.
     """
     for unknown in compiled.structure.numbers:
         least = _least(unknown, given)
@@ -54,6 +55,11 @@ def put_numbers(
             raise ModelError(
                 f"start: {unknown.node.name} expected at least {least}, the components that start values of "
                 f"{unknown.weights.name} and {unknown.block.label.node.name} speak of, got {k}"
+            )
+        if k > unknown.capacity:
+            raise ModelError(
+                f"start: {unknown.node.name} expected at most {unknown.capacity}, for which there is room at first, "
+                f"got {k}; make it with room={k}"
             )
         chain.put(unknown.node, k)
         if unknown.weights not in given:

@@ -39,7 +39,10 @@ class Replay:
     def __init__(self, compiled: CompiledModel, draws: Draws):
         self.compiled, self.draws = compiled, draws
         self.chain = Chain(compiled.plan.layout, streams.nobody())
-        self.nodes = [n for n in compiled.model.stochastics if n.name in draws.variables]
+        there = [n for n in compiled.model.stochastics if n.name in draws.variables]
+        self.nodes = [
+            n for n in there if compiled.on_disk(n) is None
+        ]  # others are labels of more rows than a chain has
         self.absent = [n for n in compiled.model.stochastics if n.name not in draws.variables]
 
     def at(self, positions: np.ndarray) -> Iterator[dict[Any, np.ndarray]]:

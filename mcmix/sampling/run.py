@@ -16,12 +16,13 @@ from mcmix.kernels.machine import BAD_INDEX, MACHINE, PYTHON_FAILED
 from mcmix.kernels.records import width
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.sampling.axes import labels_along
-from mcmix.sampling.buffers import Buffers, point
+from mcmix.sampling.buffers import Buffers
 from mcmix.sampling.failure import culprit, impossible_rows
+from mcmix.sampling.growth import give_buffers, grow
 from mcmix.sampling.interrupts import HeldBack
 from mcmix.sampling.ladder import Tempering
 from mcmix.sampling.progress import Progress
-from mcmix.sampling.runner import Runner, Tuning, tell_calls
+from mcmix.sampling.runner import Runner, Tuning
 from mcmix.sampling.seeding import Pool
 from mcmix.sampling.start import Seeds, raise_reported, start
 from mcmix.sampling.team import Team
@@ -106,8 +107,13 @@ def prepare(r: Runner, out: Buffers, burn: int, thin: int, done: int = 0) -> Non
     """Point a chain's frame to where its draws of this call go, of which so many iterations are done already."""
     if r.team is not None:
         r.team.end()  # before any memory is bound anew; they have ended, unless something was raised that cannot be
-    r.kept = [None, point(r.told, out, r.compiled, r.chain, r.number), out]
-    tell_calls(r, out)
+    r.own = None
+    give_buffers(r, out)
+    if r.compiled.by_room is not None:
+        r.grow = grow
+        for step in r.compiled.steps:
+            if step.room is not None:
+                r.chain.view(("growth", step))[0] = 1.0
     r.told.row, r.told.thin = max(0, done - burn) // thin, thin
     r.told.burn = r.sweeps - done + burn
     r.stop[0], r.status, r.sampled_seconds, r.swept = 0, 0, 0.0, 0
@@ -181,6 +187,8 @@ def run(
         for r in runners:
             r.tune(False)
             _with_labels(r)
+            for rows in r.chain.rows_apart.values():
+                rows.leave()
         _refuse_failures(runners)
         return bool(held.noted) or halted
 

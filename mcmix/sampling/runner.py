@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from mcmix.kernels import driver
 from mcmix.kernels.base import address_of
+from mcmix.kernels.growth import FULL
 from mcmix.kernels.records import made as filled
 from mcmix.kernels.records import seen, table
 from mcmix.sampling.buffers import Buffers
@@ -35,7 +37,7 @@ class Away(Protocol):
         ...
 
 
-@dataclass
+@dataclass(eq=False)
 class Runner:
     """One chain, bound and ready: its memory, its sweep, its frame."""
 
@@ -60,6 +62,9 @@ class Runner:
     team: Team | None = None  # the threads of the last call
     swept_calls: list[Call] = field(default_factory=list)  # of the present call's sweeps
     away: Away | None = None
+    out: Buffers | None = None  # of the present call, or the last one
+    own: Buffers | None = None  # of this chain alone, where it has room for more components than others
+    grow: Callable[[Runner, int], int] | None = None  # gives it more of it, where a call asked for that
     tunes: bool = False  # whether its steps adapt now
 
     @property
@@ -122,8 +127,25 @@ class Runner:
     def _sweep(self) -> float:
         """Do the sweeps that the frame asks for; returns the seconds that they took."""
         before = time.perf_counter()
+        last = self.sweeps + int(self.told.sweeps)
         self.status = driver.run_frame(self.frame)
+        while self.status == FULL and self.grow is not None:
+            self._get_room(int(self.told.failed))
+            self.told.sweeps = last - self.sweeps
+            if self.status == 0:
+                self.status = driver.run_frame(self.frame)
         return time.perf_counter() - before
+
+    def _get_room(self, at: int) -> None:
+        """Get room for more components, and end the sweep that could not go on without, from its call `at`."""
+        assert self.grow is not None
+        at = self.grow(self, at)
+        told, rest = self.told, self.kept[0][at:]
+        calls, stop, unasked = (int(told.calls), int(told.n_calls)), int(told.stop), np.zeros(1, np.int64)
+        told.calls, told.n_calls, told.sweeps, told.stop = address_of(rest), len(rest), 1, address_of(unasked)
+        self.status = driver.run_frame(self.frame)
+        (told.calls, told.n_calls), told.stop = calls, stop
+        told.failed = int(told.failed) + (at if self.status > 0 and int(told.failed) >= 0 else 0)
 
     def _stretch(self) -> int:
         """Sweeps that take about so many seconds as chains take turns for; what a stretch is changes no draw."""

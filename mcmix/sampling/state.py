@@ -18,19 +18,21 @@ from mcmix.errors import ModelError
 from mcmix.files import read_arrays, write_arrays
 from mcmix.sampling.runner import Runner
 from mcmix.steps.plan import CompiledModel
+from mcmix.steps.rooms import Rooms
 
 FORMAT = 2
 
 
 def signature(compiled: CompiledModel, n_chains: int) -> dict[str, Any]:
     """What must be the same in the model that a state is put into."""
+    fixed = not compiled.rooms  # else each chain says how much room it has
     return {
         "format": FORMAT,
         "chains": n_chains,
         "tempered": compiled.swaps is not None,
-        "unknowns": [[n.name, list(n.state_shape)] for n in compiled.model.stochastics],
+        "unknowns": [[n.name, list(n.state_shape)] if fixed else [n.name] for n in compiled.model.stochastics],
         "steps": [[s.name, *[v.name for v in s.variables]] for s in compiled.steps],
-        "memory": compiled.plan.layout.size,
+        "memory": compiled.plan.layout.size if fixed else None,
     }
 
 
@@ -50,6 +52,8 @@ def arrays_of(runners: Sequence[Runner]) -> dict[str, np.ndarray]:
         found[f"learned {i}"] = np.concatenate([c.reals for c in r.calls]) if r.calls else np.zeros(0)
         found[f"stream {i}"] = np.array(json.dumps(_plain(r.chain.rng.bit_generator.state)))
         found[f"sweeps {i}"] = np.array(r.sweeps)
+        if r.compiled.rooms:
+            found[f"room {i}"] = np.array(list(r.compiled.rooms.values()))
         found |= {f"rows {i} {j}": streams for j, streams in enumerate(_row_states(r))}
     return found
 
@@ -85,6 +89,21 @@ class Saved:
         return ModelError(
             f"restore_state: {self.name} is damaged: the entry {name!r} is missing or is not what save_state wrote"
         )
+
+    def rooms(self, i: int, present: Rooms) -> Rooms:
+        """How many components a chain has room for, where that grows.
+
+        Raises
+        ------
+        ModelError
+            If that does not say it of the same numbers of components.
+        """
+        if not present:
+            return present
+        found = self.arrays.get(f"room {i}", np.zeros(0, int))
+        if found.shape != (len(present),) or found.dtype.kind not in "iu" or not (found > 0).all():
+            raise self._damaged(f"room {i}")
+        return dict(zip(present, found.tolist(), strict=True))
 
     def restore(self, runners: Sequence[Runner]) -> None:
         """Put chains where the file says: all of it fits, or nothing is changed.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mcmix.errors import ModelError
-from mcmix.sampling.buffers import Buffers
+from mcmix.sampling.buffers import Buffers, seen_as
 from mcmix.sampling.runner import Runner
 from mcmix.sampling.running import Running
 
@@ -72,7 +72,12 @@ class Watch:
     def _take(self, runners: Sequence[Runner]) -> None:
         if self.out is not None:
             rows = min(r.rows for r in runners)
-            self.running.take(self.numbers(self.out.numbers[:, self._taken : rows]))
+            new = slice(self._taken, rows)
+            alone = [(r.number, own) for r in runners if (own := r.own) is not None]
+            drawn = self.out.numbers[:, new].copy() if alone else self.out.numbers[:, new]
+            for number, own in alone:  # with room for more components than the others
+                drawn[number] = seen_as(self.out.segments, own, 0, new)
+            self.running.take(self.numbers(drawn))
             self._taken = rows
 
     def _said(self, runners: Sequence[Runner], iterations: int, done: int, seconds: float) -> dict[str, Any]:

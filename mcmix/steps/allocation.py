@@ -56,6 +56,7 @@ class NonReversibleLabels(Step):
     beside_others = True
     after_labels = 1
     may_refuse_for_ever = True
+    can_grow = False  # directions of pairs of components
 
     def __init__(self, variables: Sequence[Stochastic], structure: Structure, reason: str = "", pairs: int = 0):
         super().__init__(list(variables), reason or "asked for by the user")

@@ -56,9 +56,16 @@ class Chain:
         self.planned = 0  # sweeps after burn-in of the present call
         self.changed: dict[Any, bool] = {}
         self._row_streams: dict[Any, np.ndarray] = {}
+        self.rows_apart: dict[Stochastic, Any] = {}  # by label vector, who draws labels that are not in this memory
+        self.elsewhere: dict[Any, Any] = {}  # by label vector, who goes over its rows in the place of this process
         self.away: list[Callable[[], None]] = []  # bring streams home that are drawn from in other processes
         if POWER_KEY in layout.places:
             self.view(POWER_KEY)[:] = 1.0
+
+    @property
+    def main(self) -> Chain:
+        """The chain that this memory belongs to: itself but for a step's own memory, or a level of a tempered run."""
+        return self if self.coldest is None else self.coldest.main
 
     def view(self, key: Any) -> np.ndarray:
         """The doubles of a place, to read and write."""
@@ -67,7 +74,7 @@ class Chain:
 
     def put(self, node: Stochastic, value: Any) -> None:
         """Write a variable's value, in the form in which the chain keeps it; of data, the missing entries alone."""
-        array = np.asarray(value, dtype=float)
+        array = with_all_components(node, np.asarray(value, dtype=float))
         if self.keeps_whole(node):
             self.view(node)[:] = np.ravel(array if array.shape == node.shape else self.completed(node, array))
             return
@@ -126,6 +133,12 @@ class Chain:
             self.coldest.report(error)
         self.error = error
         self.stop[0] = 1
+
+
+def with_all_components(node: Stochastic, value: np.ndarray) -> np.ndarray:
+    """A value in which components that a draw had no room for, and which weigh nothing, are like the first one."""
+    absent = np.isnan(value) if getattr(node, "room", None) is not None else np.zeros(0, bool)
+    return np.where(absent, value[:1], value) if absent.any() else value
 
 
 @dataclass(eq=False)
@@ -218,6 +231,11 @@ class Step(ABC):
         Whether it moves labels or what they are counted by, so that sums that only stand for labels are not enough.
     meetings : tuple of float
         Parts of burn-in after which it learns from all chains together.
+    room : Room or None
+        The number of components that it may need more room for: a chain is then given it, and the call that asked is
+        made again. What it keeps meanwhile stands at ``("growth", step)``.
+    can_grow : bool
+        Whether it goes on in a memory with room for more components.
     """
 
     name = "step"
@@ -232,6 +250,8 @@ class Step(ABC):
     repeats_at_start = 1
     needs_labels = False
     meetings: tuple[float, ...] = ()
+    room: Any = None
+    can_grow = True
     verbose = -1  # PyMC 2's level of talk, for programs that read it
     in_python = False  # whether a sweep calls Python with the nodes showing one chain's values
 
@@ -255,6 +275,11 @@ class Step(ABC):
     def resume(self, chain: Chain) -> None:
         """Make itself ready where a chain was put as a whole, by a saved state. Most need nothing."""
         return
+
+    def carry(self, learned: np.ndarray, larger: np.ndarray) -> None:
+        """Hand on what it learned to a call with room for more components; what does not fit is learned anew."""
+        if learned.size == larger.size:
+            larger[:] = learned
 
     def meet(self, chains: Sequence[Chain]) -> None:
         """Learn from all chains together, at one of its `meetings`. Most do not."""

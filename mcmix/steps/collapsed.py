@@ -19,7 +19,7 @@ from mcmix.steps.joint_gibbs import JointGibbs
 from mcmix.steps.row_factors import RowFactor
 from mcmix.steps.telescope import limited
 from mcmix.structure.collapsed_weights import CollapsedWeights, collapsed_weights
-from mcmix.structure.component_moves import NotMoved, refuse_labels, refuse_rows, variables_of
+from mcmix.structure.component_moves import NotMoved, refuse_endless, refuse_labels, refuse_rows, variables_of
 from mcmix.structure.component_tables import component_tables
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import Expression, constant
@@ -78,6 +78,7 @@ class CollapsedLabels(Step):
             raise TypeError(f"given expected True or False, got {given!r}")
         self.block, self.number = block, number_of(block, structure)
         try:
+            refuse_endless(block)
             refuse_labels(block, component_tables(block, structure))
             self.rows = [] if given else self._rows(block, structure, given is None)
             self.given = not self.rows

@@ -136,6 +136,11 @@ class Slice(DensityStep):
         widths = np.full(self.n, max(float(spread), 1.0) if self.width is None else self.width)
         return [self.called(chain, kernels.slice_elements, widths, tuned=True)]
 
+    def carry(self, learned: np.ndarray, larger: np.ndarray) -> None:
+        """Widths of the elements that there were, and their mean for others."""
+        larger[:] = learned.mean()
+        larger[: learned.size] = learned
+
 
 class ElementMetropolis(DensityStep):
     """Random-walk Metropolis, element by element, with scales that follow the acceptance rate while tuning.
@@ -168,6 +173,11 @@ class ElementMetropolis(DensityStep):
         whole = is_discrete(self.node)
         scales = np.append(self.scales, 0.0)
         return [self.called(chain, kernels.metropolis_elements, scales, tuned=True, whole=whole)]
+
+    def carry(self, learned: np.ndarray, larger: np.ndarray) -> None:
+        """Scales of the elements that there were, and their mean for others; the count of moves."""
+        larger[:] = learned[:-1].mean()
+        larger[: learned.size - 1], larger[-1] = learned[:-1], learned[-1]
 
     def counters(self) -> list[object]:
         """Proposals and acceptances."""

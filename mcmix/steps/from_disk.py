@@ -1,20 +1,22 @@
 """The parts of a pass whose rows are on disk: read into a window, drawn, added up and forgotten, once an iteration.
 
 The model itself holds some of the rows, for starts; of all of them it knows counts and sums. A part is read while
-others are drawn, and no label is kept: the next iteration draws all of them anew.
+others are drawn, and no label is kept unless somebody asks: the next iteration draws all of them anew.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
+from mcmix.files import temporary_array
+from mcmix.kernels import tiles
 from mcmix.kernels.base import address_of
-from mcmix.kernels.labels import BLOCK
+from mcmix.kernels.labels import BLOCK, go_on
 from mcmix.kernels.random import STREAM_WORDS
 from mcmix.steps import parts
 from mcmix.steps.base import Chain, Step
@@ -22,8 +24,98 @@ from mcmix.steps.hand_recipes import Recipe, RowsHand, Window, recipe_of
 from mcmix.steps.parts import Hand, InParts, Parts
 from mcmix.structure.contributions import LabelBlock, Structure
 
+AT_ONCE = 2**20  # labels that are looked at together
 
-class PartsOfFile(Parts):
+
+class PartsOfRows(Parts):
+    """Rows without a model, whose labels are forgotten unless somebody asks for them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    n_units, size : int
+        Of all rows, and of a part.
+    hand : callable
+        Makes another hand.
+    streams : ndarray
+        Of the blocks of these rows.
+
+    Attributes
+    ----------
+    labels : ndarray, shape (rows,), or None
+        Where the labels of every draw go, counted from 0.
+    """
+
+    def __init__(self, recipe: Recipe, n_units: int, size: int, hand: Callable[[], RowsHand], streams: np.ndarray):
+        super().__init__(n_units, size, recipe.n_sums, hand)
+        self.recipe, self.streams = recipe, streams
+        self.labels: np.ndarray | None = None
+        self._last: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None  # parameters, what is asked, streams
+
+    def go_over(self, kind: int, parameters: np.ndarray, asked: np.ndarray) -> int:
+        """All parts; the status of the first that failed."""
+        if kind == tiles.DRAW:
+            self._last = parameters, asked, self.streams.copy()
+        return super().go_over(kind, parameters, asked)
+
+    def last(self, labels: np.ndarray) -> bool:
+        """Draw the labels of the last draw again, into an array; whether there was one, and streams stand behind it."""
+        if self._last is None:
+            return False
+        parameters, asked, before = self._last
+        after = before.copy()
+        go_on(after, self.n_units, 1)
+        if not np.array_equal(after, self.streams):
+            return False
+        return self.draw_into(labels, parameters, asked, before.copy()) == 0
+
+    # ---------------------------------------------------------------- :class:`mcmix.steps.parts.RowsApart`
+
+    def follow(self, folder: str | None = None) -> None:
+        """Keep the labels of every draw from now on, those of the one before in their place."""
+        self.labels = temporary_array((self.n_units,), self.recipe.label_type, folder)
+
+    def current(self) -> Iterator[np.ndarray]:
+        """Labels as they were drawn last, some rows at a time."""
+        assert self.labels is not None
+        return (self.labels[a : a + AT_ONCE] for a in range(0, self.n_units, AT_ONCE))
+
+    def count(self, counts: np.ndarray) -> None:
+        """Count the label of each row once more."""
+        for first, labels in zip(range(0, self.n_units, AT_ONCE), self.current(), strict=True):
+            counts[np.arange(first, first + len(labels)), labels] += 1
+
+    def settle(self, counts: np.ndarray) -> None:
+        """All has been counted."""
+
+    def leave(self) -> None:
+        """Forget labels again."""
+        self.labels = None
+
+    # ---------------------------------------------------------------- draws
+
+    def draw_into(self, labels: np.ndarray, parameters: np.ndarray, asked: np.ndarray, streams: np.ndarray) -> int:
+        """Draw labels from other streams than one's own, which stay where they are; returns the status."""
+        own, kept, last = self.streams, self.labels, self._last
+        self.streams, self.labels = streams, labels
+        try:
+            return self.go_over(tiles.DRAW, parameters, asked)
+        finally:
+            self.streams, self.labels, self._last = own, kept, last
+
+    def _with(self, hand: Hand, kind: int, number: int, first: int, streams: int) -> None:
+        """Go over a part that begins at a row of the hand's window."""
+        assert isinstance(hand, RowsHand)
+        begin = number * self.size
+        n, sums = min(self.size, self.n_units - begin), self.found[number]
+        if self.totals is not None and kind == tiles.WEIGH:
+            self.statuses[number], self.totals[number] = hand.total(kind, first, first + n, sums)
+            return
+        labels = self.labels[begin : begin + n] if self.labels is not None and kind == tiles.DRAW else None
+        self.statuses[number] = hand.draw(kind, first, first + n, streams, sums, labels)
+
+
+class PartsOfFile(PartsOfRows):
     """Rows that are read part by part, each by the hand that is free.
 
     Parameters
@@ -38,9 +130,18 @@ class PartsOfFile(Parts):
     """
 
     def __init__(self, recipe: Recipe, rows: Any, size: int, streams: np.ndarray):
-        super().__init__(len(rows), size, recipe.n_sums, lambda: recipe.hand(Window(recipe, min(size, len(rows)))))
-        self._rows, self.streams = rows, streams
+        n = len(rows)
+        super().__init__(recipe, n, size, lambda: recipe.hand(Window(recipe, min(size, n))), streams)
+        self._rows = rows
         self._lock = threading.Lock()
+
+    def reading(self) -> tuple[RowsHand, int]:
+        """A hand that has read all of the rows, which are few, and where the first one is in its window."""
+        window = Window(self.recipe, self.n_units)
+        first = 0
+        for block in self._rows.blocks(self.size):
+            first += window.read(block, first)
+        return self.recipe.hand(window), 0
 
     def go_over(self, kind: int, parameters: np.ndarray, asked: np.ndarray) -> int:
         """All parts; the status of the first that failed."""
@@ -59,12 +160,12 @@ class PartsOfFile(Parts):
         if block is None:  # reading has failed on another thread
             return
         assert isinstance(hand, RowsHand)
-        n, first = hand.window.read(block), number * self.size // BLOCK
-        streams = address_of(self.streams) + 8 * STREAM_WORDS * first
-        self.statuses[number] = hand.draw(kind, 0, n, streams, self.found[number])
+        hand.window.read(block)
+        first = number * self.size // BLOCK
+        self._with(hand, kind, number, 0, address_of(self.streams) + 8 * STREAM_WORDS * first)
 
 
-class PartsInWindow(Parts):
+class PartsInWindow(PartsOfRows):
     """Rows that were read once, for all passes.
 
     Parameters
@@ -72,22 +173,25 @@ class PartsInWindow(Parts):
     recipe : Recipe
     window : Window
     n_units, size : int
-        Of all rows in the window, and of a part.
+        Of these rows, and of a part.
     streams : ndarray
         Of the blocks of these rows.
+    begin : int
+        Where the first of them is in the window.
     """
 
-    def __init__(self, recipe: Recipe, window: Window, n_units: int, size: int, streams: np.ndarray):
-        super().__init__(n_units, size, recipe.n_sums, lambda: recipe.hand(window))
-        self.streams = streams
+    def __init__(self, recipe: Recipe, window: Window, n_units: int, size: int, streams: np.ndarray, begin: int = 0):
+        super().__init__(recipe, n_units, size, lambda: recipe.hand(window), streams)
+        self._window, self._begin = window, begin
+
+    def reading(self) -> tuple[RowsHand, int]:
+        """A hand, and where the first row is in its window."""
+        return self.recipe.hand(self._window), self._begin
 
     def _part(self, hand: Hand, kind: int, number: int) -> None:
-        if any(self.statuses):
-            return
-        assert isinstance(hand, RowsHand)
-        first = number * self.size
-        end = min(first + self.size, self.n_units)
-        self.statuses[number] = hand.draw(kind, first, end, address_of(self.streams), self.found[number])
+        if not any(self.statuses):  # kernels count blocks from the first of the window
+            streams = address_of(self.streams) - 8 * STREAM_WORDS * (self._begin // BLOCK)
+            self._with(hand, kind, number, self._begin + number * self.size, streams)
 
 
 def read_ahead(blocks: Iterator[np.ndarray]) -> Generator[np.ndarray, None, None]:
@@ -114,7 +218,9 @@ def bound_to_disk(label_pass: Any, chain: Chain, rows: Any) -> Any:
     streams = chain.row_streams((label_pass.label.node, "on disk"), label_pass.number, len(rows))
     found = label_pass.bound_over(chain, label_pass.others, prelude=prelude, prelude_length=length)
     of_file = PartsOfFile(recipe_of(label_pass), rows, parts.PART, streams)
-    found.divide(InParts(found.record, chain, label_pass.told, list(label_pass.sums.parts()), lambda width: of_file))
+    key, told, sums = label_pass.label.node, label_pass.told, list(label_pass.sums.parts())
+    found.divide(InParts(found.record, chain, told, sums, lambda width: of_file, key=key))
+    chain.rows_apart[key] = of_file
     chain.kept.append(found)
     return found
 
@@ -177,4 +283,13 @@ def _why_of(block: LabelBlock, structure: Structure, others: Sequence[Any]) -> s
     return ""
 
 
-__all__ = ["PartsInWindow", "PartsOfFile", "bound_to_disk", "on_disk_of", "read_ahead", "why_in_memory", "why_rows"]
+__all__ = [
+    "PartsInWindow",
+    "PartsOfFile",
+    "PartsOfRows",
+    "bound_to_disk",
+    "on_disk_of",
+    "read_ahead",
+    "why_in_memory",
+    "why_rows",
+]

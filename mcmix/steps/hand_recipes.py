@@ -26,7 +26,8 @@ from mcmix.steps.passes import Pass
 from mcmix.steps.row_factors import ColumnSums, RowFactor
 
 _FIELDS = tiles.PASS.names or ()
-_STREAMS, _OUT = map(_FIELDS.index, ("streams", "out"))
+_STREAMS, _OUT, _SHARES = map(_FIELDS.index, ("streams", "out", "memberships"))
+_NOTHING = np.zeros(0)
 _ROWS, _UNITS, _WEIGHTS, _WORKSPACE, _WHITENED, _SHIFTS = "rows", "units", "weights", "workspace", "whitened", "shifts"
 
 
@@ -74,6 +75,11 @@ class Recipe:
         return sum(sum(parts.values()) for parts in self.sums.values())
 
     @property
+    def label_type(self) -> np.dtype[Any]:
+        """The smallest that holds the number of a label, counted from 0."""
+        return np.dtype(np.uint8 if self.n_labels <= 256 else np.uint16)
+
+    @property
     def told(self) -> list[Hashable]:
         """Places of what the rows look at."""
         return [_WEIGHTS, *(("table", i) for i in range(len(self.tables)))]
@@ -110,7 +116,7 @@ class Recipe:
             workspace=memory.address(_WORKSPACE),
         )
         memory.kept += [bound, *factor.kept]
-        return RowsHand(bound.record, memory, self.told, list(self.sums), window)
+        return RowsHand(bound.record, memory, self.told, list(self.sums), window, self.lowest)
 
     def _weighed(self, memory: Chain, window: Window) -> RowFactor:
         parameters = [(memory.address(("table", i)), step) for i, (_, step) in enumerate(self.tables)]
@@ -171,19 +177,51 @@ class Window:
 
 
 class RowsHand(Hand):
-    """A hand over rows in a window, which forgets the labels that it draws."""
+    """A hand over rows in a window, which forgets the labels that it draws unless somebody takes them.
 
-    def __init__(self, record: np.ndarray, memory: Chain, told: list[Hashable], sums: list[Hashable], window: Window):
+    Parameters
+    ----------
+    record, memory, told, sums
+        As of every :class:`Hand`.
+    window : Window
+    lowest : int
+        Value of the first label.
+    """
+
+    def __init__(
+        self,
+        record: np.ndarray,
+        memory: Chain,
+        told: list[Hashable],
+        sums: list[Hashable],
+        window: Window,
+        lowest: int,
+    ):
         super().__init__(record, memory, told, sums)
-        self.window, self._labels = window, np.zeros(0)
+        self.window, self._lowest, self._labels = window, lowest, np.zeros(0)
 
-    def draw(self, kind: int, first: int, end: int, streams: int, sums: np.ndarray) -> int:
-        """Go over rows of the window, whose first block's random stream is at an address; returns the status."""
+    def draw(
+        self, kind: int, first: int, end: int, streams: int, sums: np.ndarray, labels: np.ndarray | None = None
+    ) -> int:
+        """Go over rows of the window, whose first block's random stream is at an address; returns the status.
+
+        With `labels`, shape (end - first,), they are written there, counted from 0.
+        """
         if self._labels.size < end - first:
             self._labels = apart(end - first)
         self.record[_OUT] = address_of(self._labels) - 8 * first  # kernels count from the first of the window
         self.record[_STREAMS] = streams
-        return self.run(kind, first, end, sums)
+        status = self.run(kind, first, end, sums)
+        if labels is not None and status == 0:
+            np.subtract(self._labels[: end - first], self._lowest, out=labels, casting="unsafe")
+        return status
+
+    def weigh(self, first: int, end: int, shares: np.ndarray) -> int:
+        """Add each row's responsibilities to an array, shape (end - first, K); returns the status."""
+        self.record[_SHARES] = address_of(shares) - shares.strides[0] * first
+        status = self.run(tiles.WEIGH, first, end, _NOTHING)
+        self.record[_SHARES] = 0
+        return status
 
 
 def recipe_of(p: Pass) -> Recipe:

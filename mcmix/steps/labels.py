@@ -9,10 +9,12 @@ import numpy as np
 from mcmix.errors import ModelError
 from mcmix.kernels import label_moves as exchange_kernels
 from mcmix.kernels.base import address_of
+from mcmix.kernels.growth import GROWTH_SIZE
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
 from mcmix.steps.from_disk import bound_to_disk, on_disk_of
 from mcmix.steps.passes import Pass
+from mcmix.steps.slices import names_exchanged, said_of_slices, sliced
 from mcmix.steps.telescope import limited
 from mcmix.steps.weighted import distinct_rows
 from mcmix.structure.by_component import few_values_of
@@ -20,6 +22,7 @@ from mcmix.structure.component_tables import ComponentTables, component_tables
 from mcmix.structure.contributions import LabelBlock, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, reduce, reshape
 from mcmix.structure.label_vectors import LabelVector
+from mcmix.structure.open_sticks import open_sticks_of
 from mcmix.structure.unknown_number import number_of
 
 
@@ -44,14 +47,19 @@ class LabelGibbs(Step):
         self.tables = component_tables(block, structure)
         self.number = number_of(block, structure)
         self.names_may_stick = self.tables.names_may_stick
+        self.open_sticks = open_sticks_of(block, structure)
+        self.swaps = self.tables.swaps and self.open_sticks is None
         self.note = _said_of_components(self.tables) if self.number is None else "components that there are alone"
+        if self.open_sticks is not None:
+            self.room = self.open_sticks.node
+            self.note = said_of_slices(block, self.open_sticks.node)
         self.on_disk = on_disk_of(block)
         rows = self.label_pass.data
         self.by_number = rows.whole and not self.tables.swaps and block.log_weights is not None
         self.is_drawn = self.on_disk is not None or rows.weights is None or self.by_number
         _refuse_rows_elsewhere(self)
         values = rows if self.by_number else None
-        if not (self.by_number or self.tables.swaps or self.number is not None):
+        if self.number is None and self.open_sticks is None and not (self.by_number or self.swaps):
             values = distinct_rows(block)
         self.by_counts = None if values is None else Pass(block, self.label_pass.number, data=values)
 
@@ -60,17 +68,28 @@ class LabelGibbs(Step):
         self.label_pass.compile(plan)
         if self.by_counts is not None:
             self.by_counts.compile(plan)
-        if self.tables.swaps:
+        if self.swaps:
             self.ratio_program = plan.compiled([(self.tables.target, None)])
             plan.layout.place(("exchange", self), 2)
+        if self.open_sticks is not None:
+            plan.layout.place(("growth", self), GROWTH_SIZE)
+            plan.layout.place(("exchange", self), 2)
+            plan.layout.place(("names", self), 2 * self.block.label.n_labels)
+            assert self.block.log_weights is not None
+            self.weights_program = plan.compiled([(self.block.log_weights, ("log weights", self))])
 
     def bind(self, chain: Chain) -> list[Call]:
         """The label permutation move first (the pass must follow it at once), then the pass."""
-        calls = [self._permutation_move(chain)] if self.tables.swaps else []
+        calls = [self._permutation_move(chain)] if self.swaps else []
         if self.on_disk is not None:
             return [*calls, bound_to_disk(self.label_pass, chain, self.on_disk).call(self)]
         bound = self.label_pass.bound(chain)
         calls += [] if self.number is None else [limited(self, self.number, bound.record, chain)]
+        if self.open_sticks is not None:
+            calls += [
+                names_exchanged(self, self.open_sticks, self.tables, self.weights_program, chain),
+                sliced(self, self.block, bound.record, chain),
+            ]
         own = bound.call(self)
         if self.by_counts is not None and self.by_counts.data.weights is not None:
             own.by_counts = self.by_counts.bound(chain).counting(self.by_counts.data.weights, self)
@@ -101,7 +120,7 @@ class LabelGibbs(Step):
 
     def counters(self) -> list[Any]:
         """Of the label permutation move."""
-        return [("exchange", self)] if self.tables.swaps else []
+        return [("exchange", self)] if self.swaps or self.open_sticks is not None else []
 
     @property
     def cost(self) -> str:
@@ -115,6 +134,7 @@ class LabelGibbs(Step):
         if self.by_number:
             return f"{rows} rows x {label.n_labels} labels; of each row's number as many as get a label, at once"
         labels = label.n_labels if self.number is None else f"{self.number.node.name} of {label.n_labels}"
+        labels = labels if self.open_sticks is None else "as many as slices reach"
         parts = self.label_pass.n_parts
         shared = f", in {parts} parts that threads share out" if parts > 1 else ""
         return f"{max(rows, label.n_units)} rows x {labels} labels{shared}"
@@ -122,9 +142,10 @@ class LabelGibbs(Step):
 
 def _refuse_rows_elsewhere(step: LabelGibbs) -> None:
     """Refuse an unknown number of components of rows that are not all in memory: names of components are drawn."""
-    if step.number is not None and (step.on_disk is not None or step.label_pass.data.weights is not None):
+    number = step.number or step.open_sticks
+    if number is not None and (step.on_disk is not None or step.label_pass.data.weights is not None):
         raise ModelError(
-            f"{step.number.node.name}: an unknown number of components expected all rows, and their labels, in memory; "
+            f"{number.node.name}: an unknown number of components expected all rows, and their labels, in memory; "
             "take a known number for rows on disk, or with weights"
         )
 

@@ -194,6 +194,11 @@ class MarginalMove(Step):
         return sweeps_given_labels(bound, bound.where())
 
     @property
+    def weighs_all_in_parts(self) -> bool:
+        """Whether each move goes over all rows, in parts."""
+        return bool(self.levels.why_not) and next(iter(self.density.passes.values())).n_parts > 1
+
+    @property
     def of_vectors(self) -> bool:
         """Whether rows of vectors are weighed."""
         return has_vectors(self.density.block)
@@ -421,6 +426,8 @@ def summed_out(structure: Structure) -> LabelBlock | str:
     block = structure.blocks[0]
     if structure.numbers:
         return f"labels are not summed out where the number of components, {structure.numbers[0].node.name}, is unknown"
+    if block.beyond:
+        return f"labels are not summed out where components, of {structure.open_sticks[0].node.name}, have no end"
     if block.given_others or block.tempered:
         return "labels that are drawn given others, or at a temperature, are not summed out"
     return block

@@ -8,7 +8,7 @@ part, and hands back counts and sums.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -36,10 +36,10 @@ _ASKED = list(
 Node = tuple[int, int, np.ndarray]  # of the tree of sums: its level, its place there, what its parts add up to
 
 
-def asked_of_a_draw(labels: int) -> np.ndarray:
-    """What is asked of rows whose labels are drawn, so many of them in question, in the place of a chain's record."""
-    asked = {"unit_logs": 0, "memberships": 0, "collect": 1, "every": 0, "labels": labels}
-    return np.array([asked[_FIELDS[i]] for i in _ASKED], dtype=np.int64)
+def asked(labels: int, collect: bool = True) -> np.ndarray:
+    """What is asked of rows that have no chain's record, so many labels in question: sums, or nothing but densities."""
+    wanted = {"unit_logs": 0, "memberships": 0, "collect": int(collect), "every": 0, "labels": labels}
+    return np.array([wanted[_FIELDS[i]] for i in _ASKED], dtype=np.int64)
 
 
 def n_parts(n_units: int) -> int:
@@ -182,10 +182,38 @@ class Parts:
 
 
 class Elsewhere(Protocol):
-    """Who draws the labels of the rows in the place of threads of this process."""
+    """Who goes over the rows in the place of threads of this process."""
 
     def draw(self, parameters: np.ndarray, labels: int) -> tuple[int, np.ndarray]:
         """Draw all labels under so many components; returns the status, and counts and sums of all rows."""
+        ...
+
+    def weigh(self, parameters: np.ndarray, labels: int) -> tuple[int, np.ndarray, np.ndarray]:
+        """Sum labels out; returns the status, expected counts and sums, and the log density of each part."""
+        ...
+
+
+class RowsApart(Protocol):
+    """Who draws labels that are in no chain's memory, asked for the labels themselves."""
+
+    def follow(self, folder: str) -> None:
+        """Keep the labels of every draw from now on, on this folder's disk if they need one."""
+        ...
+
+    def current(self) -> Iterator[np.ndarray]:
+        """Labels as they were drawn last, counted from 0, some rows at a time."""
+        ...
+
+    def count(self, counts: np.ndarray) -> None:
+        """Count the label of each row once more, in an array (rows, K) of counts that is settled later."""
+        ...
+
+    def settle(self, counts: np.ndarray) -> None:
+        """Add what is counted and does not stand there yet."""
+        ...
+
+    def leave(self) -> None:
+        """Labels are not wanted any more."""
         ...
 
 
@@ -203,11 +231,8 @@ class InParts:
         Makes the :class:`Parts` of sums of so many doubles.
     last : sequence of (address of a kernel, of what it is told)
         What is to be called once all labels are there and all sums are merged.
-
-    Attributes
-    ----------
-    elsewhere : Elsewhere or None
-        Draws labels instead, as long as it is there.
+    key : hashable, optional
+        By which the chain may know somebody :class:`Elsewhere` who goes over these rows, as long as it does.
     """
 
     def __init__(
@@ -218,11 +243,11 @@ class InParts:
         sums: Sequence[Hashable],
         parts: Callable[[int], Parts],
         last: Sequence[tuple[int, int]] = (),
+        key: Hashable = None,
     ):
-        self._record, self._memory, self._last = record, memory, last
+        self._record, self._memory, self._last, self._key = record, memory, last, key
         self._told, self._sums = [memory.view(k) for k in told], [memory.view(k) for k in sums]
         self.parts = parts(sum(view.size for view in self._sums))
-        self.elsewhere: Elsewhere | None = None
         self._kept, self.address = python_callback(self._answer, 3)
 
     def _answer(self, kind: int, unused: int, unused_too: int) -> int:
@@ -238,9 +263,13 @@ class InParts:
     def _all(self, kind: int) -> int:
         """All parts, here or elsewhere; the status of the first that failed."""
         parameters = np.concatenate([_NOTHING, *self._told])
-        if self.elsewhere is not None and kind == tiles.DRAW:
-            status, total = self.elsewhere.draw(parameters, int(self._record[_LABELS]))
+        away: Elsewhere | None = self._memory.main.elsewhere.get(self._key)
+        if away is not None and kind == tiles.DRAW:
+            status, total = away.draw(parameters, int(self._record[_LABELS]))
             return status if status != 0 else self._take(total)
+        if away is not None and kind == tiles.WEIGH and self.parts.totals is not None:
+            status, total, self.parts.totals[:] = away.weigh(parameters, int(self._record[_LABELS]))
+            return status if status != 0 or not self._record[_COLLECT] else self._take(total)
         status = self.parts.go_over(kind, parameters, self._record[_ASKED])
         if status != 0 or not self._record[_COLLECT]:
             return status
@@ -256,4 +285,16 @@ class InParts:
         return next((status for kernel, told in self._last if (status := run(kernel, told, 0, 0, 0)) != 0), 0)
 
 
-__all__ = ["PART", "UNDIVIDED", "Elsewhere", "Hand", "InParts", "Node", "Parts", "asked_of_a_draw", "merged", "n_parts"]
+__all__ = [
+    "PART",
+    "UNDIVIDED",
+    "Elsewhere",
+    "Hand",
+    "InParts",
+    "Node",
+    "Parts",
+    "RowsApart",
+    "asked",
+    "merged",
+    "n_parts",
+]

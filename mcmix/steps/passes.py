@@ -117,7 +117,8 @@ class Pass:
         read |= {POWER_KEY: None} if self.block.tempered else {}
         self.told = list(dict.fromkeys([*computed, *read]))
         small = all(plan.layout.places[key][1] < self.data.n_units for key in read)
-        plain = self.block.distribution.expect is None and not self.block.given_others
+        own = self.block.distribution.draw is not None or self.block.distribution.expect is not None
+        plain = not own and not self.block.given_others
         complete = not any(s.gaps is not None for s in self.block.factors)
         compiled = not any(program.python for program in self.programs.values())
         self.n_parts = n_parts(self.data.n_units) if small and plain and complete and compiled else 1
@@ -178,6 +179,7 @@ class Pass:
                     sums,
                     lambda width: Parts(n, parts.PART, width, lambda: self._hand(chain, labels)),
                     last,
+                    None if self.others or self.data.weights is not None else self.label.node,
                 )
             )
         chain.kept.append(found)

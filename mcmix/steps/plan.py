@@ -24,6 +24,7 @@ from mcmix.steps.offers import offered
 from mcmix.steps.own import fittest_own
 from mcmix.steps.passes import Pass
 from mcmix.steps.permutation import SharedPermutation
+from mcmix.steps.rooms import ByRoom, Rooms, present_rooms, refuse_fixed
 from mcmix.steps.split_merge import with_moves_of_components
 from mcmix.steps.table import Choice, step_for
 from mcmix.steps.tempering import Swaps
@@ -35,6 +36,7 @@ from mcmix.structure.expression import Expression
 from mcmix.structure.label_vectors import LabelVector, label_candidates
 from mcmix.structure.missing import cut
 from mcmix.structure.on_rows import on_rows
+from mcmix.structure.open_sticks import of_components, with_open_sticks
 from mcmix.structure.plates import FEWEST, gathered
 from mcmix.structure.reads import reads_noted
 from mcmix.structure.recording import Recording, is_log_kept, record
@@ -63,6 +65,13 @@ class Segment:
         """Doubles."""
         return int(np.prod(self.shape, dtype=int))
 
+    @property
+    def beyond(self) -> float:
+        """What stands, in draws that had no room for them, for components that others have room for."""
+        node = self.key[-1] if isinstance(self.key, tuple) else self.key
+        counted = self.kind == "statistic" or np.dtype(self.dtype).kind in "iub"
+        return 0.0 if counted else float(getattr(node, "beyond_room", np.nan))
+
 
 @dataclass
 class CompiledModel:
@@ -89,6 +98,12 @@ class CompiledModel:
         Why no unknowns are moved with the labels summed out, though that was asked for.
     decided_by : set of Column
         Those whose numbers say what the plan is, beside the numbers that stand in it.
+    rooms : dict of Room to int
+        How many components there is room for, where that grows.
+    by_room : ByRoom or None
+        The model with more of it.
+    asked : collection of str
+        Names of what is recorded on request.
     """
 
     model: Model
@@ -104,6 +119,14 @@ class CompiledModel:
     why_not_marginal: str = ""
     kept_functions: list[Deterministic] = field(default_factory=list)
     decided_by: set[Column] = field(default_factory=set)
+    asked: Collection[str] = ()
+    rooms: Rooms = field(default_factory=dict)
+    by_room: ByRoom | None = None
+
+    def on_disk(self, node: Stochastic) -> Any:
+        """The rows that have these labels, where they stay on disk; else None."""
+        found = [getattr(s, "on_disk", None) for s in self.steps if any(v is node for v in s.variables)]
+        return next((rows for rows in found if rows is not None), None)
 
     @property
     def rows(self) -> Rows:
@@ -218,11 +241,22 @@ def assemble(
     if not model.stochastics:
         raise ModelError("the model has nothing to sample: every random node is observed")
     choices = [*choices, *_own_choices(model, choices)]
-    recording = _recording(model, rows, before)
-    with reads_noted() as decided_by:
-        compiled = _planned(model, recording, asked, choices, draw_from_prior, tempered, marginal_moves)
-    compiled.decided_by = decided_by | compiled.recording.decided_by
-    return compiled
+
+    def laid_out(before: Recording | None = None) -> CompiledModel:
+        recording = _recording(model, rows, before)
+        with reads_noted() as decided_by:
+            compiled = _planned(model, recording, asked, choices, draw_from_prior, tempered, marginal_moves)
+        compiled.decided_by = decided_by | compiled.recording.decided_by
+        compiled.rooms, compiled.by_room = present_rooms(model), by_room
+        return compiled
+
+    own = present_rooms(model)
+    by_room = ByRoom(model, laid_out) if own else None
+    found = laid_out(before)
+    if by_room is not None:
+        refuse_fixed(model, own, lambda: record(model, rows=rows), of_components(found.structure))
+        by_room.keep(found)
+    return found
 
 
 def _planned(
@@ -243,6 +277,7 @@ def _planned(
     unknowns = list(structure.recording.leaves)
     structure.held = {n for c in choices for n in c.nodes if getattr(c.step, "holds", False)}
     with_unknown_numbers(structure)
+    with_open_sticks(structure)
     plan = Plan(structure)
     if tempered:
         plan.layout.place(POWER_KEY, 1)
@@ -370,6 +405,7 @@ def _ordered(steps: list[Step]) -> list[Step]:
 
 def _recorded(compiled: CompiledModel, asked: Collection[str]) -> None:
     """Choose what is recorded and compile what computes it."""
+    compiled.asked = asked
     unknown = set(asked) - {n.name for n in compiled.model.nodes}
     if unknown:
         raise ModelError(f"trace=: no node named {', '.join(sorted(unknown))}")

@@ -175,7 +175,7 @@ class SplitMerge(Step):
         order = chain.address(("order", self))
         fields = {
             "units": n,
-            "capacity": label.n_labels,
+            "capacity": label.n_labels - self.block.beyond,
             "lowest": label.lowest,
             "out": chain.address(label.node),
             "counts": chain.address(("units", label.node)),
@@ -305,7 +305,7 @@ def _by_default(node: Stochastic, structure: Structure) -> SplitMerge | None:
         step = SplitMerge([node], structure, "the number of components is open")
     except TypeError:
         return None
-    several = step.number is not None or step.block.label.n_labels > 2
+    several = step.number is not None or step.block.beyond > 0 or step.block.label.n_labels > 2
     return step if step.is_open and several else None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from mcmix.kernels import labels as label_kernels
 from mcmix.kernels import telescope as kernels
 from mcmix.kernels.base import address_of
+from mcmix.kernels.growth import GROWTH_SIZE
 from mcmix.kernels.tiles import PASS
 from mcmix.nodes.stochastic import Stochastic
 from mcmix.steps.base import Call, Chain, Plan, Step, kernel_call, words
@@ -53,6 +54,9 @@ class Telescoping(Step):
         self.passed: Any = None
         node = self.number.node
         self.note = f"prior {node.prior}" + (f", {node.beyond:.2g} of it cut off" if node.beyond else "")
+        if node.grows:
+            self.room = node
+            self.note += f"; room for {node.capacity} components, more when a chain needs it"
 
     def given_passes(self, passes: Mapping[LabelVector, Any]) -> None:
         """Keep the pass that counts the labels."""
@@ -64,7 +68,8 @@ class Telescoping(Step):
         self.program = plan.compiled(
             [(number.log_masses, ("log masses", self)), (number.concentrations, ("concentrations", self))]
         )
-        plan.layout.place(("work", self), 2 * number.capacity)
+        plan.layout.place(("work", self), number.most + number.capacity)
+        plan.layout.place(("growth", self), GROWTH_SIZE)
         plan.layout.place(("clusters", self), 1)
 
     def bind(self, chain: Chain) -> list[Call]:
@@ -77,6 +82,7 @@ class Telescoping(Step):
         fields = {
             **chain.bound(self.program).named,
             "capacity": number.capacity,
+            "most": number.most,
             "number": chain.address(number.node),
             "counts": chain.address(("units", label.node)),
             "log_masses": chain.address(("log masses", self)),
@@ -91,6 +97,7 @@ class Telescoping(Step):
             "collected": address_of(counted),
             "workspace": chain.address(("work", self)),
             "clusters": chain.address(("clusters", self)),
+            "growth": chain.address(("growth", self)),
         }
         return [kernel_call(self, kernels.telescope, fields)]
 
@@ -105,7 +112,7 @@ class Telescoping(Step):
     @property
     def cost(self) -> str:
         """Cost of one sweep."""
-        return f"{self.number.capacity} masses, and the rows' sums where names change"
+        return f"{self.number.most} masses, and the rows' sums where names change"
 
 
 class WeightsInUse(Step):

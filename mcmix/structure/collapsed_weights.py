@@ -67,7 +67,7 @@ def collapsed_weights(block: LabelBlock, structure: Structure, given: bool) -> C
 
 def _log_coefficients(number: UnknownNumber) -> Expression:
     """Log V_n(t), the sum over K of p(K) K! / (K - t)! Gamma(K a) / Gamma(n + K a), for t = 0 .. capacity."""
-    k, t = np.arange(1.0, number.capacity + 1.0), np.arange(number.capacity + 1.0)[:, None]
+    k, t = np.arange(1.0, number.most + 1.0), np.arange(number.capacity + 1.0)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         ways = np.where(k >= t, gammaln(k + 1.0) - gammaln(np.maximum(k - t, 0.0) + 1.0), -np.inf)
     each = [log_of_sum(number.log_masses + constant(row)) for row in ways]

@@ -172,8 +172,19 @@ def _mass(block: LabelBlock, structure: Structure) -> tuple[list[Stochastic], Ex
 
 def names_of(block: LabelBlock) -> Expression:
     """Log of how many ways there are to give names to the components that have units."""
-    capacity = float(block.label.n_labels)
+    capacity = float(block.label.n_labels - block.beyond)
     return constant(gammaln(capacity + 1.0)) - gammaln(capacity + 1.0 - occupied_of(block))
+
+
+def refuse_endless(block: LabelBlock) -> None:
+    """Refuse components without end.
+
+    Raises
+    ------
+    NotMoved
+    """
+    if block.beyond:
+        raise NotMoved("components have no end")
 
 
 def occupied_of(block: LabelBlock) -> Expression:
@@ -228,7 +239,7 @@ def _of_unknown_number(block: LabelBlock, structure: Structure) -> Expression:
     number = number_of(block, structure)
     assert number is not None
     counts, seen = block.counts, elementwise("greater", block.counts, 0)
-    numbers, occupied = constant([k + 1.0 for k in range(number.capacity)]), occupied_of(block)
+    numbers, occupied = constant([k + 1.0 for k in range(number.most)]), occupied_of(block)
     room = numbers - occupied
     possible = elementwise("greater_equal", room, 0.0)
     ways = gammaln(numbers + 1.0) - gammaln(elementwise("where", possible, room, 0.0) + 1.0)
@@ -256,6 +267,7 @@ __all__ = [
     "log_of_sum",
     "names_of",
     "occupied_of",
+    "refuse_endless",
     "refuse_labels",
     "refuse_rows",
     "variables_of",

@@ -16,7 +16,7 @@ from mcmix.structure.contributions import Contribution, Structure
 from mcmix.structure.expression import Expression, constant, elementwise, scatter
 from mcmix.structure.links import Affine, affine, power
 from mcmix.structure.sources import derived
-from mcmix.structure.sticks import sticks
+from mcmix.structure.sticks import behind, broken_in_turn, sticks
 from mcmix.structure.tempering import times_power
 
 
@@ -311,6 +311,8 @@ def _weights_message(e: Contribution, kind: str, v: Expression, leaf: Expression
         return _Read(counts, None)
     if kind != "beta":
         raise _NotConjugate(f"{name} is a label drawn with it")
+    if broken_in_turn(weights, v, leaf):
+        return _Read(counts[:-1], behind(counts))
     powers = sticks(weights, v, leaf)
     if powers is not None:
         # w_k = c_k prod_j v_j**a_kj (1 - v_j)**b_kj: n_k labels k are a_kj n_k successes and b_kj n_k failures of v_j

@@ -105,6 +105,8 @@ class LabelBlock:
         Components that a start gives rows to.
     number : Node or None
         How many components there are, where that is unknown.
+    beyond : int
+        Labels at the end that no unit may have: they stand for all components for which there is no room.
     tables : Any
         What :func:`mcmix.structure.component_tables.component_tables` found, once it was asked.
     """
@@ -116,6 +118,7 @@ class LabelBlock:
     tempered: list[SeparableFactor] = field(default_factory=list)
     n_seeds: int = 0
     number: Any = None
+    beyond: int = 0
     tables: Any = None
 
     def __post_init__(self) -> None:
@@ -151,6 +154,8 @@ class Structure:
         Variables that stay where they are: nothing may move them along.
     numbers : list of Any
         Unknown numbers of components: :class:`mcmix.structure.unknown_number.UnknownNumber`.
+    open_sticks : list of Any
+        Weights of components without end: :class:`mcmix.structure.open_sticks.OpenSticks`.
     coefficients : Any
         What :func:`mcmix.structure.coefficients.coefficients_of` found, once it was asked.
     gates : dict of Node to Any, or None
@@ -171,6 +176,7 @@ class Structure:
     apart: set[Node] = field(default_factory=set)
     held: set[Node] = field(default_factory=set)
     numbers: list[Any] = field(default_factory=list)
+    open_sticks: list[Any] = field(default_factory=list)
     coefficients: Any = None
     gates: dict[Node, Any] | None = None
     row_weights: dict[Node, Any] | None = None

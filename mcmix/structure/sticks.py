@@ -12,7 +12,7 @@ import numpy as np
 
 from mcmix.nodes.distribution import Distribution
 from mcmix.structure.evaluate import evaluate
-from mcmix.structure.expression import Expression
+from mcmix.structure.expression import Expression, reduce
 
 CHECKS = 3  # points at which exponents must say what the weights are
 CLOSE = 1e-8  # relative difference of weights that rounding explains
@@ -47,6 +47,31 @@ def sticks(weights: Expression, v: Expression, leaf: Expression) -> tuple[np.nda
     if found is None or not all(_agrees(weights, leaf, leaves, found, rng) for _ in range(CHECKS)):
         return None
     return found
+
+
+def broken_in_turn(weights: Expression, v: Expression, leaf: Expression) -> bool:
+    """Whether weights are those of sticks that are broken one after another, the last one the rest, however many.
+
+    Parameters
+    ----------
+    weights, v, leaf : Expression
+        As for :func:`sticks`.
+    """
+    if v is not leaf or weights.shape != (v.size + 1,) or weights.leaves != {leaf} or not _is_probability(leaf.extra):
+        return False
+    rng = np.random.default_rng(0)
+    for _ in range(CHECKS):
+        at = _anywhere([leaf.extra], rng)
+        broken = np.ravel(at[leaf.extra])
+        expected = np.append(broken, 1.0) * np.append(1.0, np.cumprod(1.0 - broken))
+        if not np.allclose(evaluate(weights, at), expected, rtol=CLOSE, atol=0.0):
+            return False
+    return True
+
+
+def behind(counts: Expression) -> Expression:
+    """Of sticks that are broken one after another, the numbers of units of labels behind each; one less than labels."""
+    return reduce("sum", counts) - np.cumsum(counts)[:-1]
 
 
 def _is_probability(node: object) -> bool:
@@ -99,4 +124,4 @@ def _agrees(
     return bool(np.abs(_logs(weights, other) - _logs(weights, one) - told).max() < CLOSE * max(1, leaf.size))
 
 
-__all__ = ["sticks"]
+__all__ = ["behind", "broken_in_turn", "sticks"]

@@ -15,6 +15,7 @@ sampling", Bayesian Analysis 16, algorithm 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,8 +50,8 @@ class UnknownNumber:
     block : LabelBlock
     concentration : Expression, shape ()
         Of each weight, at the present number.
-    concentrations, log_masses : Expression, shape (capacity,)
-        Of each weight under K = 1 .. capacity; and log p(K) Gamma(K a) / Gamma(n + K a), for n units and concentration
+    concentrations, log_masses : Expression, shape (most,)
+        Of each weight under K = 1 .. most; and log p(K) Gamma(K a) / Gamma(n + K a), for n units and concentration
         a: what the posterior of K given the labels depends on beside the numbers of units by label.
     """
 
@@ -65,6 +66,11 @@ class UnknownNumber:
     def capacity(self) -> int:
         """Components that tables have room for."""
         return self.node.capacity
+
+    @property
+    def most(self) -> int:
+        """The largest number of components, for which tables may yet have to be given room."""
+        return self.node.most
 
     @property
     def has_few_units(self) -> bool:
@@ -142,7 +148,7 @@ def _found(node: NumberOfComponents, structure: Structure) -> UnknownNumber:
     _refuse_differences(node, block, structure)
     concentration = structure.recording.own_factor(weights).parameters["concentration"]
     by_number = _by_number(concentration, node, structure)
-    numbers = constant(np.arange(1.0, node.capacity + 1.0))
+    numbers = constant(np.arange(1.0, node.most + 1.0))
     total = by_number * numbers
     masses = constant(_logs(node.probabilities)) + gammaln(total) - gammaln(total + float(block.label.n_units))
     return UnknownNumber(node, weights, block, concentration, by_number, masses)
@@ -209,7 +215,7 @@ def _why_not(below: list[Factor], structure: Structure) -> str:
 def _refuse_differences(node: NumberOfComponents, block: LabelBlock, structure: Structure) -> None:
     tables = component_tables(block, structure)
     why = tables.told_apart or ", ".join(f"{n} looks up the same components" for n in tables.shared_with)
-    if why and node.capacity > 1:
+    if why and node.most > 1:
         raise ModelError(
             f"{node.name}: components of an unknown number must be alike before the data, but here: {why}; give each "
             f"variable that components have one prior for all (size={node.name}), or use a known number of components"
@@ -217,15 +223,15 @@ def _refuse_differences(node: NumberOfComponents, block: LabelBlock, structure: 
 
 
 def _by_number(concentration: Expression, node: NumberOfComponents, structure: Structure) -> Expression:
-    """The concentration of each weight under K = 1 .. capacity: one number where it does not depend on K."""
+    """The concentration of each weight under K = 1 .. most: one number where it does not depend on K."""
     leaf = structure.recording.leaves[node]
     if leaf not in concentration.leaves:
         return concentration
     try:
-        found = substitute(concentration, {leaf: constant(np.arange(1, node.capacity + 1))})
+        found = substitute(concentration, {leaf: constant(np.arange(1, node.most + 1))})
     except NotSeparable:
         found = concentration
-    if found.shape != (node.capacity,):
+    if found.shape != (node.most,):
         raise ModelError(
             f"{node.name}: the concentration of the weights expected to be made of it by operators and NumPy's "
             f"functions, such as alpha / {node.name}"
@@ -239,15 +245,16 @@ def _by_number(concentration: Expression, node: NumberOfComponents, structure: S
 def _sum_out(number: UnknownNumber, structure: Structure) -> None:
     """Let labels and weights, and priors of components, say what they do with the rest integrated out."""
     own = {structure.recording.own_factor(n) for n in (number.weights, number.block.label.node)}
-    priors = {structure.recording.own_factor(n) for n in _drawn_exactly(number, structure)}
+    of_components = [v for v in number.tables(structure).variables if v is not number.weights]
+    priors = {structure.recording.own_factor(n) for n in drawn_exactly(of_components, structure)}
+    occupied = elementwise("greater", number.block.counts, 0)
     rest = [e for e in structure.contributions if e.factor not in own]
-    rest = [_of_occupied(e, number) if e.factor in priors else e for e in rest]
+    rest = [of_seen(e, occupied) if e.factor in priors else e for e in rest]
     structure.contributions = [*rest, *_dirichlet_multinomial(number, structure)]
 
 
-def _drawn_exactly(number: UnknownNumber, structure: Structure) -> list[Stochastic]:
-    """Variables of components that are drawn from their conditional: without units, from their prior."""
-    variables = [v for v in number.tables(structure).variables if v is not number.weights]
+def drawn_exactly(variables: Sequence[Stochastic], structure: Structure) -> list[Stochastic]:
+    """Those variables of components that are drawn from their conditional: without units, from their prior."""
     return [
         v
         for v in variables
@@ -260,10 +267,9 @@ def _drawn_exactly(number: UnknownNumber, structure: Structure) -> list[Stochast
     ]
 
 
-def _of_occupied(e: Contribution, number: UnknownNumber) -> Contribution:
-    """A prior of components, as all but their own variable see it: that of components with units."""
-    counts = number.block.counts
-    seen = ex.reshape(elementwise("greater", counts, 0), (counts.size, *[1] * (e.elements.ndim - 1)))
+def of_seen(e: Contribution, which: Expression) -> Contribution:
+    """A prior of components, as all but their own variable see it: that of some of them."""
+    seen = ex.reshape(which, (which.size, *[1] * (e.elements.ndim - 1)))
     elements = elementwise("where", seen, e.elements, 0.0)
     return replace(e, elements=elements, sums=_counting(e.sums, seen, e.elements.shape), whole=e)
 
@@ -290,4 +296,12 @@ def _dirichlet_multinomial(number: UnknownNumber, structure: Structure) -> list[
     ]
 
 
-__all__ = ["UnknownNumber", "clusters_of", "number_of", "units_of", "with_unknown_numbers"]
+__all__ = [
+    "UnknownNumber",
+    "clusters_of",
+    "drawn_exactly",
+    "number_of",
+    "of_seen",
+    "units_of",
+    "with_unknown_numbers",
+]

@@ -15,8 +15,7 @@ import json
 import os
 import shutil
 import time
-import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,17 +25,25 @@ import numpy as np
 
 from mcmix._version import __version__
 from mcmix.errors import ModelError
-from mcmix.traces.disk_arrays import counted, create, grows, metadata, name_axes, told, whole, write, zarr_there
-
-try:
-    import fcntl
-except ImportError:  # Windows: nobody is kept out
-    fcntl = None  # type: ignore[assignment]
+from mcmix.traces.disk_arrays import (
+    blocks_of,
+    counted,
+    create,
+    create_in_blocks,
+    grows,
+    metadata,
+    name_axes,
+    told,
+    whole,
+    write,
+    write_chunk,
+    zarr_there,
+)
+from mcmix.traces.disk_files import PARTIAL, locked, replaced
 
 FORMAT = 1
 CHUNK = 8 * 2**20  # bytes of all arrays together that are compressed at once, about
 CHECKPOINT = "checkpoint"
-PARTIAL = ".partial"  # how names end of what is not whole yet
 SLOTS = 2  # states that are written in turn: the one that counts is never written over
 Arrays = Mapping[str, Mapping[str, np.ndarray]]  # by group and name, shape (chains, draws, *shape)
 
@@ -56,6 +63,10 @@ class About:
     attributes : mapping of str to what JSON takes
     every : mapping of group to int
         Of which only every so many-th draw is kept.
+    in_blocks : mapping of group to collection of str
+        Names of arrays that are filled block by block, see :meth:`Folder.fill`.
+    room : int
+        Draws that are expected: arrays need not grow up to these.
     """
 
     dims: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
@@ -63,6 +74,8 @@ class About:
     fixed: Arrays = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     every: Mapping[str, int] = field(default_factory=dict)
+    in_blocks: Mapping[str, Collection[str]] = field(default_factory=dict)
+    room: int = 0
 
 
 class Folder:
@@ -151,7 +164,7 @@ class Folder:
         zarr, target = zarr_there(), Path(path)
         if not (target / "zarr.json").is_file():
             raise ModelError(f"expected a folder of draws written by mcmix, got {what_is(target)} at {target}")
-        lock = _lock(target) if to_append else None
+        lock = locked(target) if to_append else None
         with told("read", target):
             if to_append:  # what a kill left of a root that was to replace the present one
                 for left in target.glob(f"*{PARTIAL}"):
@@ -194,7 +207,7 @@ class Folder:
         """How many of so many draws a group keeps: the first, and every so many-th from there."""
         return -(-n_draws // int(self.said["every"].get(group, 1)))
 
-    def append(self, draws: Arrays, count: int | None = None, **noted: Any) -> None:
+    def append(self, draws: Arrays, count: int | None = None, again: int = 0, **noted: Any) -> None:
         """Add draws of all chains to all arrays.
 
         After a failure, or a kill, the next append begins where draws were last whole.
@@ -204,6 +217,8 @@ class Folder:
         draws : mapping of group to mapping of name to array
         count : int, optional
             Draws that there are more; of groups that keep only some, those that they keep are given.
+        again : int
+            Draws before them that are there already and are given once more, so that a chunk is written as a whole.
         **noted
             Attributes that change with them.
 
@@ -212,14 +227,17 @@ class Folder:
         ModelError
             If names are others than the folder's, lengths differ, or it cannot be written: a full disk, say.
         """
-        before = self.n_draws
-        count = self._counted(draws, before, count)
+        before = self.n_draws - again
+        count = self._counted(draws, before, count if count is None else count + again)
         with told("write", self.path):
             for group, arrays in draws.items():
                 at = self._held(group, before)
                 for name, values in arrays.items():
-                    self._with_room(self._arrays[group][name], at + values.shape[1])
-                    self._arrays[group][name][:, at : at + values.shape[1]] = values
+                    array, end = self._arrays[group][name], at + values.shape[1]
+                    self._with_room(array, end)
+                    chunk, behind = divmod(at, array.chunks[1])
+                    if behind or not write_chunk(array, chunk, values):
+                        array[:, at:end] = values
             self.note(draws=before + count, **noted)
 
     def _with_room(self, array: Any, n: int) -> None:
@@ -227,20 +245,51 @@ class Folder:
         if n > array.shape[1]:
             array.resize((array.shape[0], max(n, 2 * array.shape[1]), *array.shape[2:]))
 
+    def fill(self, group: str, name: str, chain: int, blocks: Iterable[np.ndarray], draw: int | None = None) -> None:
+        """Write one chain's rows of an array that is never in memory as a whole, block by block.
+
+        Of a group with draws, this is done before :meth:`append` says that the draw is whole.
+
+        Parameters
+        ----------
+        group, name : str
+        chain : int
+        blocks : iterable of ndarray
+            Rows in their order, as many at a time as anybody likes.
+        draw : int, optional
+            Place among the group's draws, for arrays that have some.
+
+        Raises
+        ------
+        ModelError
+            If it cannot be written.
+        """
+        with told("write", self.path):
+            array = self._arrays[group][name]
+            if draw is not None:
+                self._with_room(array, draw + 1)
+            first = 0
+            for block in blocks:
+                rows = slice(first, first + len(block))
+                array[(chain, rows) if draw is None else (chain, draw, rows)] = block
+                first = rows.stop
+
     def trim(self) -> None:
         """Let arrays be as long as their draws, for readers that look at them and not at the root."""
         with told("write", self.path):
             for group in self._arrays:
                 for name in self.names(group):
-                    self._arrays[group][name].resize(self.shape(group, name))
+                    if self._arrays[group][name].shape != self.shape(group, name):
+                        self._arrays[group][name].resize(self.shape(group, name))
 
     def _counted(self, draws: Arrays, before: int, count: int | None) -> int:
-        groups = [g for g in self._arrays if self.names(g)]
-        names = {g: set(self.names(g)) for g in groups}
+        filled: Mapping[str, Sequence[str]] = self.said.get("in_blocks", {})
+        names = {g: {*self.names(g)} - {*filled.get(g, ())} for g in self._arrays}
+        names = {g: own for g, own in names.items() if own}
         came = {g: set(arrays) for g, arrays in draws.items()}
         lengths = {g: {x.shape[1] for x in arrays.values()} for g, arrays in draws.items()}
         count = count if count is not None else next((min(n) for n in lengths.values() if n), 0)
-        wanted = {g: {self._held(g, before + count) - self._held(g, before)} for g in groups}
+        wanted = {g: {self._held(g, before + count) - self._held(g, before)} for g in names}
         if came != names or lengths != wanted:
             raise ModelError(f"expected draws of {names}, of each {wanted}, got {came} with lengths {lengths}")
         return count
@@ -277,7 +326,8 @@ class Folder:
         """
         with told("read", self.path, f" ({name} of {group}; the other variables can be read)"):
             array, n = self._arrays[group][name], self.shape(group, name)[1]
-            if array.nchunks_initialized < -(-n // array.chunks[1]):
+            across = (s / c for i, (s, c) in enumerate(zip(array.shape, array.chunks, strict=True)) if i != 1)
+            if array.nchunks_initialized < -(-n // array.chunks[1]) * np.prod(np.ceil([*across])):
                 raise ValueError("chunks are missing")
             if every == 1:
                 return np.asarray(array[:, :n])
@@ -309,8 +359,16 @@ class Folder:
             self.said |= attributes
             self._commit()
 
-    def checkpoint(self, state: bytes, **noted: Any) -> None:
+    def checkpoint(self, state: bytes, beside: Mapping[str, np.ndarray] | None = None, **noted: Any) -> None:
         """Keep what a run goes on from, where so many draws are whole; the one before counts until this is whole.
+
+        Parameters
+        ----------
+        state : bytes
+        beside : mapping of str to ndarray, shape (chains, rows, *shape), optional
+            Memory maps that go with it, written block by block.
+        **noted
+            Attributes that change with it.
 
         Raises
         ------
@@ -321,6 +379,8 @@ class Folder:
         with told("write", self.path):
             values = np.frombuffer(state, dtype=np.uint8)
             write(self._root[CHECKPOINT], f"state_{slot}", values, ["byte"], overwrite=True)
+            for name, held in (beside or {}).items():
+                self._put_beside(f"{name}_{slot}", held)
             self.note(**{CHECKPOINT: {"slot": slot, "draws": self.n_draws}}, **noted)
 
     def state(self) -> tuple[bytes, int] | None:
@@ -339,6 +399,30 @@ class Folder:
             array = zarr.open_array(str(self.path / CHECKPOINT / f"state_{int(at['slot'])}"), mode="r")
             return np.asarray(array[...]).tobytes(), int(at["draws"])
 
+    def _put_beside(self, name: str, held: np.ndarray) -> None:
+        dims = counted(name, held.ndim)
+        array = whole(create_in_blocks(self._root[CHECKPOINT], name, held, 1, dims, overwrite=True))
+        for chain in range(len(held)):
+            for rows in blocks_of(array, 1):
+                array[chain, rows] = held[chain, rows]
+
+    def take_beside(self, name: str, into: np.ndarray) -> None:
+        """Read what went with the state that counts into a memory map, block by block.
+
+        Raises
+        ------
+        ModelError
+            If it is not there, or damaged.
+        """
+        with told("read", self.path, " (what a run goes on from; the draws can be read)"):
+            path = self.path / CHECKPOINT / f"{name}_{int(self.said[CHECKPOINT]['slot'])}"
+            array = zarr_there().open_array(str(path), mode="r")
+            if array.shape != into.shape:
+                raise ValueError(f"{name} has shape {array.shape}, not {into.shape}")
+            for chain in range(len(into)):
+                for rows in blocks_of(array, 1):
+                    into[chain, rows] = array[chain, rows]
+
     def _commit(self) -> None:
         """Replace the root: what it says, and the arrays inside, as long as the draws that are whole."""
         for group, arrays in self._arrays.items():
@@ -347,7 +431,7 @@ class Folder:
                     self._listed[f"{group}/{name}"]["shape"] = list(self.shape(group, name))
         said = {"zarr_format": 3, "node_type": "group", "attributes": self.said}
         listed = {"kind": "inline", "must_understand": False, "metadata": self._listed}
-        _replace(self.path / "zarr.json", json.dumps(said | {"consolidated_metadata": listed}))
+        replaced(self.path / "zarr.json", json.dumps(said | {"consolidated_metadata": listed}))
 
 
 def rows_of_chunk(like: Arrays) -> int:
@@ -361,60 +445,27 @@ def _fill(path: Path, like: Arrays, about: About, rows: int) -> None:
     """A folder without draws, as it is to be."""
     root = zarr_there().open_group(str(path), mode="w-", zarr_format=3)
     for group, arrays in like.items():
-        into, dims = root.create_group(group), about.dims.get(group, {})
+        into, dims, in_blocks = root.create_group(group), about.dims.get(group, {}), about.in_blocks.get(group, ())
         for name, array in arrays.items():
-            create(into, name, array, rows, dims.get(name))
+            own = dims.get(name) or counted(name, array.ndim - 2)
+            if name in in_blocks:
+                create_in_blocks(into, name, array, 2, ("chain", "draw", *own))
+            else:
+                create(into, name, array, rows, own, -(-about.room // about.every.get(group, 1)))
     for group, arrays in about.fixed.items():
-        into, dims = root.create_group(group), about.dims.get(group, {})
+        into, dims, in_blocks = root.create_group(group), about.dims.get(group, {}), about.in_blocks.get(group, ())
         for name, array in arrays.items():
-            write(into, name, np.asarray(array), dims.get(name) or counted(name, np.ndim(array)))
+            own = dims.get(name) or counted(name, np.ndim(array))
+            if name in in_blocks:
+                create_in_blocks(into, name, array, 1, own)
+            else:
+                write(into, name, np.asarray(array), own)
     for group in (*like, *about.fixed):
         name_axes(root[group], about.coords)
     root.create_group(CHECKPOINT)
     said = {**about.attributes, "mcmix_format": FORMAT, "mcmix_version": __version__, "draws": 0}
-    Folder(path, root, {**said, "every": dict(about.every), "rows": rows})._commit()
-
-
-def _lock(path: Path) -> Any:
-    """Let no other process write here as long as this one does; what is returned, called, lets others.
-
-    The system forgets it with the process.
-
-    Raises
-    ------
-    ModelError
-        If another one does.
-    """
-    if fcntl is None:
-        return None
-    held = _Held(path)
-    try:
-        fcntl.flock(held.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        held()
-        raise ModelError(f"{path} is written to by another run: wait until it has ended") from error
-    return held
-
-
-class _Held:
-    """An open folder, closed when it is called or nobody holds it any more."""
-
-    def __init__(self, path: Path):
-        self.handle = os.open(path, os.O_RDONLY)
-        self._close = weakref.finalize(self, os.close, self.handle)
-
-    def __call__(self) -> None:
-        self._close()
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all. A kill leaves the old one or the new one; a power cut may leave neither."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
-    try:
-        beside.write_text(text)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    in_blocks = {g: sorted(names) for g, names in about.in_blocks.items()}
+    Folder(path, root, {**said, "every": dict(about.every), "rows": rows, "in_blocks": in_blocks})._commit()
 
 
 def make_way(target: Path, overwrite: bool) -> None:

@@ -11,7 +11,7 @@ import pytest
 from distributed import Client
 
 import mcmix as mc
-from mcmix.cluster import clients, shards
+from mcmix.cluster import clients, sharded_chain, shards
 from mcmix.kernels.labels import BLOCK, go_on
 from mcmix.kernels.random import seeded_streams
 from tests.clusters import assert_same, make_short, rows, saved, two_workers, vectors
@@ -69,7 +69,7 @@ def whole():
 
 @pytest.mark.parametrize("noted", [64, 3], ids=["counted from the start", "counted from what was noted"])
 def test_a_worker_killed_in_mid_sweep_changes_no_draw(client, monkeypatch, whole, noted):
-    monkeypatch.setattr(shards, "NOTED", noted)
+    monkeypatch.setattr(sharded_chain, "NOTED", noted)
     done = at_draw(monkeypatch, 10, kill(client))
     assert_same(whole, sampled(client))
     assert done
@@ -81,7 +81,7 @@ def test_nor_does_one_killed_at_any_draw(number, tmp_path):
     """Of rows in memory and on disk by turns; sometimes when the streams have just been noted."""
     with pytest.MonkeyPatch.context() as patched, two_workers() as client:
         make_short(patched)
-        patched.setattr(shards, "NOTED", 4)
+        patched.setattr(sharded_chain, "NOTED", 4)
         path = saved(tmp_path, X)
         nodes = [vectors(mc.OnDisk(path) if number % 2 else X) for _ in range(2)]
         expected = sampled(nodes=nodes[0])
@@ -137,16 +137,17 @@ def as_before():
 
 def test_an_answer_that_was_lost_on_its_way_is_given_again(client, monkeypatch, whole):
     """The shard has made the draw, and is asked for it once more."""
-    told, lost = shards.ShardedChain._told, []
+    told, answers, lost = shards.Shards._told, [], []
 
-    def loses(chain, place, sent):
-        found = told(chain, place, sent)
-        if chain._draws == 8 and not lost:
-            lost.append(place)
+    def loses(own, sent):
+        found = told(own, sent)
+        answers.append(found)
+        if len(answers) >= 33 and not lost:
+            lost.append(found)
             raise clients.WorkerLost("planted")
         return found
 
-    monkeypatch.setattr(shards.ShardedChain, "_told", loses)
+    monkeypatch.setattr(shards.Shards, "_told", loses)
     monkeypatch.setattr(shards.Shards, "again", lambda *given: None)
     assert_same(whole, sampled(client))
     assert lost

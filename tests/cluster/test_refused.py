@@ -122,6 +122,21 @@ def test_a_run_that_keeps_labels_is_not_resumed_in_shards(client, tmp_path):
         mc.resume(tmp_path / "run.zarr", mc.MCMC(nodes[1], marginal_moves=False), more=5, client=client)
 
 
+def test_nor_one_that_kept_those_of_shards_without_them(client, tmp_path):
+    nodes = [looked_up(rows(looked_up)) for _ in range(2)]
+    mc.MCMC(nodes[0], marginal_moves=False).sample(
+        3, chains=1, seed=1, store=mc.Store(tmp_path / "run.zarr", labels=2), progress_bar=False, client=client
+    )
+    with pytest.raises(mc.ModelError, match="resume: .*keeps labels.*with the client= of a cluster"):
+        mc.resume(tmp_path / "run.zarr", mc.MCMC(nodes[1], marginal_moves=False), more=5)
+
+
+def test_a_trace_of_labels_in_shards_says_what_keeps_them(client):
+    m = mc.MCMC(looked_up(rows(looked_up)), marginal_moves=False, trace=["z"])
+    with pytest.raises(mc.ModelError, match="trace= of labels expected rows in this process.*mc.Store"):
+        m.sample(3, chains=1, seed=1, progress_bar=False, client=client)
+
+
 def test_a_number_that_is_none_in_a_far_shard_is_named_by_its_row(tmp_path):
     x = rows(vectors)
     x[-3, 0] = np.nan

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mcmix as mc
-from mcmix.cluster import shards
+from mcmix.cluster import sharded_chain
 from mcmix.cluster.elsewhere import why_whole
 from mcmix.kernels.labels import BLOCK
 from mcmix.steps.parts import merged
@@ -56,7 +56,7 @@ def test_rows_on_disk(client, model, tmp_path):
 def test_any_number_of_workers_draws_the_same(client, tmp_path):
     """Of three processes with one, two and three parts; and once the words of streams were noted on the way."""
     with two_workers(3) as three, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(shards, "NOTED", 3)
+        patched.setattr(sharded_chain, "NOTED", 3)
         found = [sampled(vectors(rows(vectors)), c) for c in (None, client, three)]
     for other in found[1:]:
         assert_same(found[0], other)
@@ -94,7 +94,7 @@ def test_a_stored_run_is_resumed_without_the_cluster(client, tmp_path):
     whole = sampled(on_file(tmp_path, vectors), iter=30)
     cut = mc.MCMC(on_file(tmp_path, vectors))
 
-    class Stops(shards.ShardedChain):
+    class Stops(sharded_chain.ShardedChain):
         def draw(self, parameters, labels):
             if self._draws == 14:
                 cut.halt()
@@ -108,13 +108,10 @@ def test_a_stored_run_is_resumed_without_the_cluster(client, tmp_path):
     assert np.array_equal(again.trace("mu")[:], whole.trace("mu")[:])
 
 
-def test_labels_stay_with_the_workers(client, tmp_path):
+def test_labels_stay_with_the_workers(client):
     m = mc.MCMC(looked_up(rows(looked_up)), marginal_moves=False)
     m.sample(3, chains=1, seed=1, progress_bar=False, client=client)
     assert "z" not in m.draws().variables
-    other = mc.MCMC(looked_up(rows(looked_up)), marginal_moves=False)
-    with pytest.raises(mc.ModelError, match="labels=True expected rows in this process, got shards"):
-        other.sample(3, seed=1, client=client, store=mc.Store(tmp_path / "run.zarr", labels=True), progress_bar=False)
 
 
 def test_steps_that_move_labels_keep_rows_in_one_piece(client):

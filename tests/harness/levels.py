@@ -22,6 +22,7 @@ SHARES = {
     "split and merge": 2e-7,
     "tempering": 2e-6,
     "unknown number": 1e-6,
+    "without end": 1e-6,
 }
 
 BY_DEFAULT = 1e-5  # of the functions in mcmix.testing

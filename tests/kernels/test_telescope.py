@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.special import gammaln
 
 import mcmix as mc
 from mcmix.kernels.driver import run_step
 from mcmix.kernels.gibbs import NOT_A_NUMBER
+from mcmix.kernels.growth import FULL
 from mcmix.steps.base import Chain
 from tests.references import assert_masses, assert_mean, assert_shares
 
@@ -107,3 +109,31 @@ def test_a_concentration_that_is_no_number_is_reported():
     call = calls_of(compiled, chain, "telescoping")[0]
     assert run_step(call.kernel, call.words, call.reals, chain.stream) == NOT_A_NUMBER
     assert chain.get(number) == CAPACITY  # as it was
+
+
+def test_a_number_without_room_is_kept():
+    """It is drawn once: a chain that gets room draws on with the same uniform."""
+    number = mc.NumberOfComponents("K", stats.geom(0.15), room=5)
+    z = mc.Categorical("z", mc.Dirichlet("w", 0.6, size=number), size=len(LABELS))
+    y = mc.Mixture("y", z, mc.Normal, mc.Normal("mean", 0.0, 1.0, size=number), 1.0, value=LABELS * 1.0, observed=True)
+    compiled = mc.MCMC([y]).assembled
+    chain = Chain(compiled.plan.layout, np.random.SeedSequence(9))
+    step = next(s for s in compiled.steps if s.name == "telescoping")
+    (call,) = step.bind(chain)
+    growth, beyond = chain.view(("growth", step)), np.zeros(DRAWS // 4, bool)
+    for i in range(len(beyond)):
+        chain.put(number, 5)
+        chain.put(z, LABELS)
+        compiled.label_passes[0].bound(chain).collect()
+        growth[:] = 1.0, 0.0
+        beyond[i] = run_step(call.kernel, call.words, call.reals, chain.stream) == FULL
+        if beyond[i]:
+            kept = growth[1]
+            assert kept > 0.0 and chain.get(number) == 5
+            assert run_step(call.kernel, call.words, call.reals, chain.stream) == FULL and growth[1] == kept
+        else:
+            assert growth[1] == 0.0 and chain.get(number) <= 5
+    k, n = np.arange(1.0, number.most + 1.0), len(LABELS)
+    logs = np.log(number.probabilities) + gammaln(k + 1.0) - gammaln(np.maximum(k - 3.0, 0.0) + 1.0)
+    masses = np.where(k >= 3, np.exp(logs + gammaln(0.6 * k) - gammaln(n + 0.6 * k)), 0.0)
+    assert_shares(beyond[None, :, None], [masses[5:].sum() / masses.sum()], "numbers beyond the room")

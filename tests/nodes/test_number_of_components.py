@@ -15,17 +15,19 @@ def test_priors():
     uniform = mc.NumberOfComponents("K", most=4)
     assert uniform.capacity == 4 and uniform.probabilities.tolist() == [0.25] * 4 and uniform.beyond == 0.0
     poisson = mc.NumberOfComponents("K", stats.poisson(3, loc=1))
-    expected = stats.poisson(3).pmf(np.arange(poisson.capacity))
+    expected = stats.poisson(3).pmf(np.arange(poisson.most))
     np.testing.assert_allclose(poisson.probabilities, expected / expected.sum(), rtol=1e-12)
-    assert 0.0 < poisson.beyond < 1e-6 and poisson.beyond == pytest.approx(1.0 - expected.sum(), rel=1e-6)
+    assert 0.0 < poisson.beyond < 1e-9 and poisson.beyond == pytest.approx(1.0 - expected.sum(), abs=1e-12)
     assert mc.NumberOfComponents("K", stats.randint(2, 6)).probabilities.tolist() == [0.0, 0.25, 0.25, 0.25, 0.25]
 
 
 def test_a_long_tail_is_cut_where_it_is_said():
     heavy = mc.NumberOfComponents("K", stats.betanbinom(1, 4, 3, loc=1))
-    assert heavy.capacity == 100 and heavy.beyond == pytest.approx(stats.betanbinom(1, 4, 3).sf(99), rel=1e-6)
+    assert heavy.most == 770 and heavy.beyond == pytest.approx(stats.betanbinom(1, 4, 3).sf(769), rel=2e-3)
+    longest = mc.NumberOfComponents("K", stats.geom(0.01))
+    assert longest.most == 1000 and longest.beyond == pytest.approx(0.99**1000)
     cut = mc.NumberOfComponents("K", stats.geom(0.1), most=20)
-    assert cut.capacity == 20 and cut.beyond == pytest.approx(0.9**20)
+    assert cut.capacity == cut.most == 20 and cut.beyond == pytest.approx(0.9**20)
     assert cut.probabilities.sum() == pytest.approx(1.0, abs=1e-12)
 
 

@@ -5,9 +5,11 @@ import pytest
 
 import mcmix as mc
 from mcmix.kernels.labels import BLOCK
+from mcmix.sampling.labels_by_block import LabelsByBlock
 from mcmix.steps import parts
 from mcmix.steps.from_disk import bound_to_disk, read_ahead
 from mcmix.structure import on_disk, streamed
+from mcmix.traces.disk import Folder
 
 N = 5 * BLOCK + 300
 
@@ -161,6 +163,108 @@ def test_the_posterior_is_that_of_rows_in_memory(tmp_path):
     there, here = (m.sample(500, 100, chains=2, seed=1, progress_bar=False).summary(["mu", "sd"]) for m in found)
     error = np.hypot(there["mcse_mean"], here["mcse_mean"])
     assert (here["ess_bulk"] > 100).all() and (np.abs(there["mean"] - here["mean"]) < 5.0 * error).all()
+
+
+# -------------------------------------------------------------------- labels, where somebody asks
+
+
+def labels_in(path, name="y label"):
+    folder = Folder.opened(path)
+    return folder.group("label_counts")[name] if folder.group("label_counts") else folder.read("labels", name)
+
+
+@pytest.mark.parametrize("model", [normal, vectors])
+def test_labels_that_are_asked_for_are_those_that_were_drawn(tmp_path, model):
+    """Traced, stored (all, some, counted), the last ones: all tell of the same draws, with the units of each label."""
+    path, weighted = saved(tmp_path, data(model)), None if model is vectors else False
+    nodes = model(mc.OnDisk(path, weighted=weighted))
+    given = {"chains": 2, "seed": 1, "thin": 2, "progress_bar": False}
+    plain = mc.MCMC(nodes).sample(20, 6, **given)
+    traced = mc.MCMC(nodes, trace=["y label"], label_budget=2**22).sample(20, 6, **given)
+    labels = traced.draws().variables["y label"]
+    assert labels.shape == (2, 7, N) and labels.dtype == np.uint8
+    for kept in (True, 3, "counts"):
+        m = mc.MCMC(nodes).sample(20, 6, **given, store=mc.Store(tmp_path / f"{kept}.zarr", labels=kept, seconds=1e-6))
+        assert not m._runners[0].kept[-1].labels  # no array of draws and rows
+        assert np.array_equal(m.trace("mu")[:], plain.trace("mu")[:])
+        found = labels_in(tmp_path / f"{kept}.zarr")
+        if kept == "counts":
+            assert np.array_equal(found, np.stack([(labels == k).sum(axis=1) for k in range(2)], axis=-1))
+        else:
+            assert np.array_equal(found, labels[:, ::3] if kept == 3 else labels)
+    for i, r in enumerate(plain._runners):
+        last = plain.last_labels(chain=i)
+        assert isinstance(last, np.memmap) and np.array_equal(last, labels[i, -1])
+        assert np.array_equal(np.bincount(last), r.chain.view(("units", r.compiled.labels[0])))
+        assert r.chain.rows_apart[r.compiled.labels[0]].labels is None  # nothing is kept where nobody asks
+    assert np.array_equal(traced.trace("mu")[:], plain.trace("mu")[:])
+
+
+@pytest.mark.parametrize("kept", [3, "counts"])
+def test_stored_labels_go_on_where_a_run_was_cut(tmp_path, kept):
+    path = saved(tmp_path, data(vectors))
+    given = {"chains": 2, "seed": 1, "progress_bar": False}
+    mc.MCMC(vectors(mc.OnDisk(path))).sample(16, 3, **given, store=mc.Store(tmp_path / "whole.zarr", labels=kept))
+    cut, take, done = mc.MCMC(vectors(mc.OnDisk(path))), LabelsByBlock.take, []
+
+    def stops(own, draws):
+        take(own, draws)
+        done.append(draws)
+        if len(done) == 7:
+            cut.halt()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(LabelsByBlock, "take", stops)
+        cut.sample(16, 3, **given, store=mc.Store(tmp_path / "cut.zarr", labels=kept, seconds=1e-6))
+    assert cut.interrupted and 0 < cut.draws().n_draws < 13
+    again = mc.resume(tmp_path / "cut.zarr", vectors(mc.OnDisk(path)), progress_bar=False)
+    assert again.draws().n_draws == 13
+    assert np.array_equal(labels_in(tmp_path / "cut.zarr"), labels_in(tmp_path / "whole.zarr"))
+
+
+def test_stored_labels_are_read_with_their_draws(tmp_path):
+    nodes = on_file(tmp_path, vectors)
+    m = mc.MCMC(nodes).sample(
+        16, 4, chains=2, seed=1, progress_bar=False, store=mc.Store(tmp_path / "run.zarr", labels=4)
+    )
+    assert "y label" not in m.draws().variables
+    found = mc.load(tmp_path / "run.zarr", nodes, labelled=True)
+    assert found.trace("y label", chain=0)[:].shape == (3, N)
+    assert np.array_equal(found.trace("mu", chain=0)[:], m.trace("mu", chain=0)[::4])
+    tree = pytest.importorskip("xarray").open_datatree(tmp_path / "run.zarr", engine="zarr")
+    assert tree["labels"]["y label"].shape == (2, 3, N)
+    tree.close()
+
+
+def test_labels_beyond_the_budget_are_refused_before_sampling(tmp_path):
+    m = mc.MCMC(on_file(tmp_path, normal), trace=["y label"], label_budget=10 * N)
+    with pytest.raises(mc.ModelError, match=r"labels of y label would take 1 MiB, label_budget= has 1; store="):
+        m.sample(12, chains=1, seed=1, progress_bar=False)
+    assert m.sample(10, chains=1, seed=1, progress_bar=False).trace("y label")[:].shape == (10, N)
+
+
+def test_last_labels_say_where_there_are_none(tmp_path):
+    m = mc.MCMC(on_file(tmp_path, normal))
+    with pytest.raises(mc.ModelError, match="last_labels: the chains have not started"):
+        m.last_labels()
+    m.sample(4, chains=1, seed=1, progress_bar=False)
+    with pytest.raises(mc.ModelError, match="expected the name of a label vector .y label., got 'z'"):
+        m.last_labels("z")
+    with pytest.raises(mc.ModelError, match="chain expected a whole number from 0 to 0, got 4"):
+        m.last_labels(chain=4)
+    with pytest.raises(mc.ModelError, match="cannot write a temporary file of 0.1 MiB to .*nowhere"):
+        m.last_labels(folder=tmp_path / "nowhere")
+    m.save_state(tmp_path / "state")
+    again = mc.MCMC(m.model).restore_state(tmp_path / "state")
+    with pytest.raises(mc.ModelError, match="y label: no iteration has been made here"):
+        again.last_labels()
+
+
+def test_last_labels_of_rows_in_memory_are_those_of_the_chain():
+    m = mc.MCMC(normal(data(normal, 300)), marginal_moves=False, trace=["y label"])
+    m.sample(6, chains=2, seed=1, progress_bar=False)
+    assert np.array_equal(m.last_labels(), m.trace("y label", chain=1)[-1])
+    assert m.last_labels().dtype == np.uint8
 
 
 # -------------------------------------------------------------------- what is refused

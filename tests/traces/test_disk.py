@@ -10,6 +10,7 @@ import pytest
 import mcmix as mc
 from mcmix.traces import disk
 from mcmix.traces.disk import About, Folder
+from mcmix.traces.disk_arrays import write_chunk
 
 RNG = np.random.default_rng(1)
 DRAWS = {
@@ -54,6 +55,56 @@ def test_every_so_many_draws(folder, every):
     for group, arrays in DRAWS.items():
         for name, values in arrays.items():
             np.testing.assert_array_equal(Folder.opened(folder.path).read(group, name, every), values[:, :60:every])
+
+
+def test_chunks_are_those_that_the_library_writes(tmp_path):
+    """Byte for byte, of doubles and small numbers, of a whole chunk and of its first draws."""
+    for group, name, n in (("posterior", "mu", 32), ("posterior", "z", 32), ("sample_stats", "lp", 20)):
+        values, files = DRAWS[group][name][:, :n], []
+        for by_library in (False, True):
+            path = tmp_path / f"{name}{by_library}.zarr"
+            folder = Folder.made(path, {"posterior": {name: values}}, About(room=64), rows=32)
+            array = folder._arrays["posterior"][name]
+            if by_library:
+                array[:, 32 : 32 + n] = values
+            else:
+                assert write_chunk(array, 1, values)
+            (file,) = [f for f in (folder.path / "posterior" / name / "c").rglob("*") if f.is_file()]
+            files.append((file.relative_to(folder.path), file.read_bytes()))
+        assert files[0] == files[1]
+
+
+def test_a_chunk_is_written_again_from_its_first_draw(tmp_path):
+    made = Folder.made(tmp_path / "run.zarr", DRAWS, rows=32)
+    made.append(part(0, 40))
+    made.append(part(32, 60), count=20, again=8)
+    assert_holds(Folder.opened(made.path), 60)
+    with pytest.raises(mc.ModelError, match="expected draws of"):
+        made.append(part(32, 60), count=20, again=9)
+
+
+def test_rows_come_block_by_block(tmp_path, monkeypatch):
+    """Labels of draws, and counts beside a state: nobody holds them whole, and they come back as they went."""
+    monkeypatch.setattr("mcmix.traces.disk_arrays.ROWS_AT_ONCE", 20)
+    z, lp = DRAWS["posterior"]["z"], DRAWS["sample_stats"]["lp"]
+    like = {"labels": {"z": z[:, :0]}, "sample_stats": {"lp": lp}}
+    about = About(every={"labels": 2}, in_blocks={"labels": ["z"]})
+    made = Folder.made(tmp_path / "run.zarr", like, about, rows=8)
+    for chain in range(2):
+        for draw in range(3):
+            made.fill("labels", "z", chain, (z[chain, draw, a : a + 15] for a in range(0, 50, 15)), draw)
+    assert made.n_draws == 0
+    made.append({"sample_stats": {"lp": lp[:, :5]}}, 5)
+    counts = RNG.integers(0, 9, (2, 50, 3)).astype(np.uint32)
+    made.checkpoint(b"state", {"counts z": counts})
+    made.close()
+    again, found = Folder.opened(made.path), np.zeros_like(counts)
+    np.testing.assert_array_equal(again.read("labels", "z"), z[:, :3])
+    again.take_beside("counts z", found)
+    np.testing.assert_array_equal(found, counts)
+    (made.path / "labels" / "z" / "c" / "0" / "2" / "1").unlink()
+    with pytest.raises(mc.ModelError, match="chunks are missing"):
+        again.read("labels", "z")
 
 
 def test_chunks_that_are_small(tmp_path, monkeypatch):
