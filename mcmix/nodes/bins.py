@@ -111,7 +111,7 @@ def places_in(least: np.ndarray, most: np.ndarray, family: Family) -> np.ndarray
     --------
     >>> from mcmix.distributions.table import FAMILIES
     >>> places_in(np.array([0.0, 3.0]), np.array([1.0, np.inf]), FAMILIES["Gamma"])
-    array([0.5, 4. ])
+    array([0.5, 3.5])
     """
     low, high = np.where(np.isfinite(least), least, most - 1.0), np.where(np.isfinite(most), most, least + 1.0)
     low, high = np.where(np.isfinite(low), low, 0.0), np.where(np.isfinite(high), high, 0.0)
