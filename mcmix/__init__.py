@@ -74,6 +74,8 @@ Geometric = node_class(FAMILIES["Geometric"])
 HalfCauchy = node_class(FAMILIES["HalfCauchy"])
 HalfNormal = node_class(FAMILIES["HalfNormal"])
 HalfStudentT = node_class(FAMILIES["HalfStudentT"])
+HurdleGamma = node_class(FAMILIES["HurdleGamma"])
+HurdleLognormal = node_class(FAMILIES["HurdleLognormal"])
 HurdleNegativeBinomial = node_class(FAMILIES["HurdleNegativeBinomial"])
 HurdlePoisson = node_class(FAMILIES["HurdlePoisson"])
 InverseGamma = node_class(FAMILIES["InverseGamma"])
@@ -97,6 +99,7 @@ VonMises = node_class(FAMILIES["VonMises"])
 Weibull = node_class(FAMILIES["Weibull"])
 Wishart = node_class(FAMILIES["Wishart"])
 WishartCov = node_class(FAMILIES["WishartCov"])
+ZeroOneInflatedBeta = node_class(FAMILIES["ZeroOneInflatedBeta"])
 ZeroInflatedBinomial = node_class(FAMILIES["ZeroInflatedBinomial"])
 ZeroInflatedNegativeBinomial = node_class(FAMILIES["ZeroInflatedNegativeBinomial"])
 ZeroInflatedPoisson = node_class(FAMILIES["ZeroInflatedPoisson"])
@@ -218,7 +221,8 @@ __all__ = [
     "DiscreteMetropolis", "DiscreteUniform", "Distribution", "DrawFromPrior", "Exponential", "Gamma", "Gate",
     "Geometric",
     "HalfCauchy",
-    "HalfNormal", "HalfStudentT", "HurdleNegativeBinomial", "HurdlePoisson", "ImproperPosterior",
+    "HalfNormal", "HalfStudentT", "HurdleGamma", "HurdleLognormal", "HurdleNegativeBinomial", "HurdlePoisson",
+    "ImproperPosterior",
     "ImproperPosteriorWarning", "Index", "InvLogit", "InverseGamma", "InverseWishart", "LKJ", "Lambda", "Laplace",
     "LinearCombination", "Logistic", "Logit", "Lognormal", "MAP", "MCMC", "MarginalMove", "MarkovChain", "McmixError",
     "Metropolis",
@@ -230,7 +234,8 @@ __all__ = [
     "Potential", "SkewNormal", "Slicer", "SplitMerge", "StepMethod", "StickBreaking", "Stochastic",
     "Store", "StudentT", "SupportError", "Tempering",
     "TraceError", "Truncated", "TruncatedNormal", "Uniform", "VB", "VonMises", "Weibull", "Wishart", "WishartCov",
-    "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson", "ZeroProbability", "__version__",
+    "ZeroInflatedBinomial", "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson",
+    "ZeroOneInflatedBeta", "ZeroProbability", "__version__",
     "adjusted_rand", "circ_var_names", "classify", "classify_blocks", "compare", "deterministic", "equal", "errors",
     "evidence", "forecast", "from_draws", "from_frame", "from_scipy", "load", "most_probable_states",
     "observed", "occupied", "partition", "pfunc", "plots", "posterior_components", "potential", "predictive",

@@ -195,6 +195,23 @@ def hurdle(law: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
     return terms
 
 
+def zero_apart(law: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """Zeros apart, and a positive continuous distribution."""
+    return lambda x, zero, *parameters: [minus(zero), *law(x, *parameters)] if x else [mp.log(zero)]
+
+
+def borders_apart(x: Any, border: Any, one: Any, a: Any, b: Any) -> list[Any]:
+    if x in (0, 1):
+        return [mp.log(border), mp.log(one) if x else minus(one)]
+    return [minus(border), *beta(x, a, b)]
+
+
+def with_zeros(rows: tuple[Values, ...]) -> tuple[Values, ...]:
+    """Each row with some probabilities of zero behind its x, and a zero with each of the probabilities."""
+    found = tuple((x, p, *parameters) for (x, *parameters), p in product(rows, PROBABILITIES[::2]))
+    return (*found, *((0.0, p, *rows[0][1:]) for p in PROBABILITIES))
+
+
 # -------------------------------------------------------------------- where
 
 
@@ -309,5 +326,14 @@ SCALAR_LAWS: dict[str, Exact] = {
     "ZeroInflatedNegativeBinomial": Exact(inflated(negative_binomial), whole(((1e-300, 0.3), MEANS, SHAPES))),
     "HurdlePoisson": Exact(hurdle(poisson), whole((PROBABILITIES, MEANS))),
     "HurdleNegativeBinomial": Exact(hurdle(negative_binomial), whole(((1e-300, 0.3), MEANS, SHAPES))),
+    "HurdleGamma": Exact(zero_apart(gamma), with_zeros(above_zero(inverted=True)[::3])),
+    "HurdleLognormal": Exact(
+        zero_apart(lognormal),
+        with_zeros(tuple(product((1e-300, 1e-8, 1.0, 2.7, 1e300), (0.0, -3.7, 600.0), (1e-12, 1.0, 1e6)))),
+    ),
+    "ZeroOneInflatedBeta": Exact(
+        borders_apart,
+        tuple(product((0.0, 1e-300, 0.1, 1.0 - 2.0**-53, 1.0), (1e-300, 0.3), PROBABILITIES[:3], SHAPES[:3], SHAPES)),
+    ),
     "TruncatedNormal": Exact(truncated_normal, tuple(between())),
 }

@@ -185,6 +185,52 @@ class ZerosApart(ExtraZeros):
         return self.share * (self.counts.var() + self.counts.mean() ** 2) - self.mean() ** 2
 
 
+class PointsApart:
+    """Points with masses of their own at the ends of one of scipy's continuous distributions, which has the rest."""
+
+    def __init__(self, masses: dict[float, float], between: Any):
+        self.masses, self.between = masses, between
+        self.share = 1.0 - sum(masses.values())
+        self.low = masses.get(0.0, 0.0)
+        self.high = masses.get(1.0, 0.0)
+
+    def logpdf(self, x: Any) -> Any:
+        """Log mass at the points, log density elsewhere."""
+        found = np.log(self.share) + self.between.logpdf(x)
+        for point, mass in self.masses.items():
+            found = np.where(np.asarray(x) == point, np.log(mass), found)
+        return found
+
+    def cdf(self, x: Any) -> Any:
+        """Mass up to x."""
+        x = np.asarray(x)
+        up_to = sum(np.where(x >= point, mass, 0.0) for point, mass in self.masses.items())
+        return np.where((x >= 1.0) & (1.0 in self.masses), 1.0, up_to + self.share * self.between.cdf(x))
+
+    def sf(self, x: Any) -> Any:
+        """Mass above x."""
+        x = np.asarray(x)
+        above = sum(np.where(x < point, mass, 0.0) for point, mass in self.masses.items())
+        return np.where(x < 0.0, 1.0, above + self.share * self.between.sf(x))
+
+    def ppf(self, q: Any) -> Any:
+        """Point below which a share lies."""
+        return self.between.ppf(np.clip((np.asarray(q) - self.low) / self.share, 0.0, 1.0))
+
+    def isf(self, q: Any) -> Any:
+        """Point above which a share lies."""
+        return self.between.isf(np.clip((np.asarray(q) - self.high) / self.share, 0.0, 1.0))
+
+    def mean(self) -> Any:
+        """Mean."""
+        return self.high + self.share * self.between.mean()
+
+    def var(self) -> Any:
+        """Variance, from the second moment."""
+        squares = self.high + self.share * (self.between.var() + self.between.mean() ** 2)
+        return squares - self.mean() ** 2
+
+
 def negative_binomial(mean: float, dispersion: float) -> Any:
     """scipy's distribution in our parameters."""
     return stats.nbinom(dispersion, dispersion / (dispersion + mean))
@@ -439,6 +485,39 @@ EXAMPLES: dict[str, Example] = {
         outside=OFF_COUNTS,
         border=((0.0, 3.2, 1.5), (1.0, 3.2, 1.5)),
         broken=((-0.1, 1.0, 1.0), (1.1, 1.0, 1.0), (0.5, 0.0, 1.0), (0.5, 1.0, 0.0)),
+    ),
+    "HurdleGamma": Example(
+        parameters=((0.15, 2.5, 0.8), (1e-8, 0.02, 4.0), (0.999, 40.0, 1e3), (0.5, 1e3, 1.0)),
+        law=lambda zero, shape, rate: PointsApart({0.0: zero}, stats.gamma(shape, scale=1.0 / rate)),
+        points=(0.0, *HALF_LINE),
+        outside=(-1.0, -1e-9, float("inf"), float("-inf")),
+        border=((0.0, 2.5, 0.8), (1.0, 2.5, 0.8)),
+        broken=((-1e-9, 1.0, 1.0), (1.0 + 1e-9, 1.0, 1.0), (0.5, 0.0, 1.0), (0.5, 1.0, -1.0)),
+    ),
+    "HurdleLognormal": Example(
+        parameters=((0.15, 0.3, 1.7), (1e-8, -2.0, 0.01), (0.999, 5.0, 400.0)),
+        law=lambda zero, mean, precision: PointsApart({0.0: zero}, stats.lognorm(precision**-0.5, scale=np.exp(mean))),
+        points=(0.0, *HALF_LINE),
+        outside=(-1.0, -1e-9, float("-inf")),
+        border=((0.0, 0.3, 1.7), (1.0, 0.3, 1.7)),
+        broken=((-1e-9, 1.0, 1.0), (1.0 + 1e-9, 1.0, 1.0), (0.5, 1.0, 0.0), (0.5, 1.0, -1.0)),
+    ),
+    "ZeroOneInflatedBeta": Example(
+        parameters=((0.15, 0.4, 2.0, 3.0), (1e-8, 0.999, 0.5, 0.7), (0.9, 1e-9, 40.0, 1.0), (0.3, 0.5, 200.0, 800.0)),
+        law=lambda border, one, alpha, beta: PointsApart(
+            {0.0: border * (1.0 - one), 1.0: border * one}, stats.beta(alpha, beta)
+        ),
+        points=(0.0, 1e-9, 1e-3, 0.1, 0.25, 0.5, 0.8, 0.999, 1.0),
+        outside=(-1.0, -1e-9, 1.0 + 1e-9, 3.0, float("inf"), float("-inf")),
+        border=((0.0, 0.4, 2.0, 3.0), (1.0, 0.4, 2.0, 3.0), (0.4, 0.0, 2.0, 3.0), (0.4, 1.0, 2.0, 3.0)),
+        broken=(
+            (-0.1, 0.5, 1.0, 1.0),
+            (1.1, 0.5, 1.0, 1.0),
+            (0.5, -0.1, 1.0, 1.0),
+            (0.5, 1.1, 1.0, 1.0),
+            (0.5, 0.5, 0.0, 1.0),
+            (0.5, 0.5, 1.0, -1.0),
+        ),
     ),
     "TruncatedNormal": Example(
         parameters=((0.3, 1.7, -0.5, 2.0), (-2.0, 0.01, 25.0, 60.0), (30.0, 400.0, 0.0, 29.5)),

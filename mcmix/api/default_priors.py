@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import mcmix as mc
+from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
 
 FREEDOM = 4.0  # degrees of freedom of a Student t, which data tell little of
@@ -177,6 +178,10 @@ def _with_zeros(inner: Callable[[Scale], dict[str, Any]]) -> Callable[[Scale], d
     return lambda s: {"zero_probability": _share("zero_probability", s), **inner(s)}
 
 
+def _with_borders(s: Scale) -> dict[str, Any]:
+    return {name: _share(name, s) for name in ("border_probability", "one_probability")} | _beta(s)
+
+
 def _probability(s: Scale) -> dict[str, Any]:
     return {"probability": _share("probability", s)}
 
@@ -191,6 +196,23 @@ def are_shares(x: np.ndarray) -> bool:
     return bool(((x > 0.0) & (x < 1.0)).all())
 
 
+def are_amounts(x: np.ndarray) -> bool:
+    """Whether all are at least 0, and some above."""
+    return bool((x >= 0.0).all() and (x > 0.0).any())
+
+
+def are_shares_with_borders(x: np.ndarray) -> bool:
+    """Whether all are from 0 to 1, and some in between."""
+    return bool(((x >= 0.0) & (x <= 1.0)).all() and ((x > 0.0) & (x < 1.0)).any())
+
+
+WANTED: dict[Any, str] = {
+    are_positive: "above 0",
+    are_shares: "between 0 and 1, both left out",
+    are_amounts: "of at least 0, some of them above",
+    are_shares_with_borders: "from 0 to 1, some of them in between",
+}
+
 _CENTRE = "N(middle of the data, sd their range R)"
 _LINE = f"locations {_CENTRE}, precisions Gamma(2, R^2 / 50), which expects sds of about R / 10"
 _RATE = f"locations {_CENTRE}, rates Gamma(2, R / 5)"
@@ -198,6 +220,7 @@ _SHAPE = "Gamma(2, 0.2)"
 _MEAN = "means exponential about the mean of the data"
 _SHARE = "uniform probabilities"
 _ZEROS = "uniform probabilities of extra zeros"
+_APART = "uniform probabilities of zeros"
 PRIORS: dict[str, Prior] = {
     "Normal": Prior(lambda s: _on_a_line(s, "mean"), _LINE),
     "StudentT": Prior(_student, f"{_LINE}; {FREEDOM:g} degrees of freedom"),
@@ -248,6 +271,17 @@ PRIORS: dict[str, Prior] = {
     "ZeroInflatedNegativeBinomial": Prior(_with_zeros(_overdispersed), f"{_MEAN}, dispersions {_SHAPE}, {_ZEROS}"),
     "HurdlePoisson": Prior(_with_zeros(lambda s: {"mean": _mean(s)}), f"{_MEAN}, {_ZEROS}"),
     "HurdleNegativeBinomial": Prior(_with_zeros(_overdispersed), f"{_MEAN}, dispersions {_SHAPE}, {_ZEROS}"),
+    "HurdleGamma": Prior(
+        _with_zeros(_gamma),
+        f"shapes {_SHAPE}, means above 0 InverseGamma(2, mean of the data there), {_APART}",
+        fits=are_amounts,
+    ),
+    "HurdleLognormal": Prior(_with_zeros(_lognormal), f"of the logs above 0: {_LINE}; {_APART}", fits=are_amounts),
+    "ZeroOneInflatedBeta": Prior(
+        _with_borders,
+        "uniform probabilities of a border, and that it is 1; in between means uniform, alpha + beta Gamma(2, 0.1)",
+        fits=are_shares_with_borders,
+    ),
     "Bernoulli": Prior(_probability, _SHARE),
     "Binomial": Prior(_probability, _SHARE, fixed=("trials",)),
     "BetaBinomial": Prior(_beta, "means uniform, alpha + beta Gamma(2, 0.1)", fixed=("trials",)),
@@ -288,9 +322,9 @@ def components(name: str, x: np.ndarray, k: Any, fixed: Mapping[str, Any], of: s
         raise ModelError(f"{name}: expected complete rows, got missing cells; make missing a category of its own")
     known = x[~np.isnan(x)]
     if prior.fits is not None and not prior.fits(known):
-        wanted = "above 0" if prior.fits is are_positive else "between 0 and 1, both left out"
-        raise ModelError(f"{name}: expected numbers {wanted}, got {known.min():g} to {known.max():g}")
-    return {**prior.parameters(scale_of(x, k, of)), **fixed}
+        raise ModelError(f"{name}: expected numbers {WANTED[prior.fits]}, got {known.min():g} to {known.max():g}")
+    between = np.where(np.isin(x, FAMILIES[name].support.atoms), np.nan, x)  # points with masses say nothing of scales
+    return {**prior.parameters(scale_of(between, k, of)), **fixed}
 
 
 VECTORS = (
@@ -327,8 +361,10 @@ def weakly_informative() -> Any:
 __all__ = [
     "PRIORS",
     "VECTORS",
+    "are_amounts",
     "are_positive",
     "are_shares",
+    "are_shares_with_borders",
     "components",
     "scale_of",
     "PRIOR_IN_WORDS",

@@ -83,7 +83,9 @@ def from_frame(
     whole numbers from 0 to 1000 (with a zero, or at most    Poisson
     20 different ones)
     numbers between 0 and 1, both left out                   Beta
+    numbers from 0 to 1, some of them 0 or 1                 ZeroOneInflatedBeta
     numbers above 0, the largest over 10 times the least     Lognormal
+    the same with exact zeros beside                         HurdleLognormal
     other numbers                                            Normal
     =======================================================  ==================================================
 

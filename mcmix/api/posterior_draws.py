@@ -264,6 +264,20 @@ class PosteriorDraws(Observed):
         family = self._data(name).family
         return bool(family is not None and family.support.discrete)
 
+    def point_masses(self, name: str) -> tuple[float, ...]:
+        """Values that rows of a data node take with probabilities of their own, beside a density.
+
+        Parameters
+        ----------
+        name : str
+            Of a data node.
+
+        Returns
+        -------
+        tuple of float
+        """
+        return self._data(name).atoms
+
     def _data(self, name: str | None) -> Stochastic:
         data = self.model.data_nodes
         if name is None and len(data) != 1:

@@ -1,4 +1,4 @@
-"""A distribution of which values beyond bounds are known only to be beyond them."""
+"""Distributions of which some values are not known: only that they lie beyond a bound, or between two bounds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.distributions.bounds import just_below, known, with_bounds
-from mcmix.distributions.family import Family, Support
+from mcmix.distributions.bounds import just_below, known, log_mass_of_bin, with_bounds
+from mcmix.distributions.family import Family, Parameter, Support
 
 
 @cache
@@ -51,13 +51,56 @@ def censored(family: Family) -> Family:
     made = Family(
         name=f"Censored{family.name}",
         parameters=with_bounds(family),
-        support=Support(discrete=family.support.discrete),
+        support=Support(discrete=family.support.discrete, atoms=family.support.atoms),
         draw=draw,
         expression=expression,
         dtype=family.dtype,
         summary=f"{family.name} distribution of which values beyond bounds are only known to be there.",
     )
     return made.made_by(censored, family)
+
+
+@cache
+def binned(family: Family) -> Family:
+    """The family of values that are known to lie between two bounds, both included.
+
+    The log density is log P(least <= X <= most), that of the distribution at x where the bounds are one value. A value
+    x stands for its stretch wherever somebody wants a number (starts, pictures).
+
+    Parameters
+    ----------
+    family : Family
+        With cumulative functions.
+
+    Returns
+    -------
+    Family
+        Its parameters, then `least` and `most`, which may be infinite.
+    """
+
+    def expression(x: Any, *parameters: Any) -> Any:
+        *own, least, most = parameters
+        low, high = known(least), known(most)
+        exact = np.equal(low, high)
+        if _is_never(exact):
+            return log_mass_of_bin(family, tuple(own), low, high)
+        wide = np.where(exact, low - 0.5, low), np.where(exact, high + 0.5, high)
+        return np.where(exact, family.log_density(x, *own), log_mass_of_bin(family, tuple(own), *wide))
+
+    def draw(rng: np.random.Generator, size: Any, *parameters: Any) -> np.ndarray:
+        columns = np.broadcast_shapes(*[np.shape(p) for p in parameters]) if size is None else size
+        return family.draw(rng, columns, *parameters[:-2])
+
+    made = Family(
+        name=f"Binned{family.name}",
+        parameters=(*family.parameters, Parameter("least", "bound"), Parameter("most", "bound")),
+        support=Support(discrete=family.support.discrete, atoms=family.support.atoms),
+        draw=draw,
+        expression=expression,
+        dtype=family.dtype,
+        summary=f"{family.name} distribution of values that are only known to lie between bounds.",
+    )
+    return made.made_by(binned, family)
 
 
 def _is_never(condition: Any) -> bool:

@@ -34,6 +34,19 @@ def log_survival(x, rate):  # type: ignore[no-untyped-def]
     return -rate * x if x > 0.0 else 0.0
 
 
+def log_interval(lower, rate, upper):  # type: ignore[no-untyped-def]
+    """Log mass between two bounds: that above the lower one, times that of as long a stretch from 0 on."""
+    least = max(lower, 0.0)
+    if not 0.0 < rate < math.inf or not upper > least:
+        return -math.inf
+    return -rate * least + log_complement(-rate * (upper - least))
+
+
+def flow(x: Any, rate: Any) -> tuple[Any, ...]:
+    """How the quantile at x moves with the rate."""
+    return (-x / rate,)
+
+
 def draw(rng: np.random.Generator, size: Any, rate: Any) -> np.ndarray:
     """Draws of the given size."""
     return np.asarray(rng.exponential(1.0 / np.asarray(rate), size))
@@ -65,6 +78,8 @@ EXPONENTIAL = Family(
     smooth="line",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
+    scalar_log_interval=log_interval,
+    flow=flow,
     alternatives={
         "scale": Alternative("rate", lambda scale, others: 1.0 / scale),
         "mean": Alternative("rate", lambda mean, others: 1.0 / mean),

@@ -66,6 +66,9 @@ class Support:
 
     Of a `circular` one the two ends, both constants, are one point: whatever asks whether a variable is an angle asks
     here (:attr:`mcmix.nodes.stochastic.Stochastic.is_circular`).
+
+    At `atoms` a continuous family has masses beside its density elsewhere: what is called its density is that by the
+    base measure of length and of one at each of these points. Densities by different base measures cannot be compared.
     """
 
     lower: float | str = -np.inf
@@ -75,6 +78,7 @@ class Support:
     positive_definite: bool = False
     correlation: bool = False
     circular: bool = False
+    atoms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,9 @@ class Family:
     scalar_log_interval : callable, optional
         Plain scalar function (lower, *parameters, upper) -> log P(lower <= X <= upper), exact for narrow intervals, of
         continuous families with two parameters at most.
+    flow : callable, optional
+        (x, *parameters) -> by how much the quantile at x moves with each parameter, dx / dparameter at a fixed
+        probability: what masses between bounds need to be differentiated. On arrays or symbolic values.
     expression : callable, optional
         (x, *parameters) -> log density of each event, written with NumPy functions on arrays or symbolic values.
     event : Event, optional
@@ -260,6 +267,7 @@ class Family:
     scalar_log_cdf: Callable[..., float] | None = None
     scalar_log_survival: Callable[..., float] | None = None
     scalar_log_interval: Callable[..., float] | None = None
+    flow: Callable[..., tuple[Any, ...]] | None = None
     expression: Callable[..., Any] | None = None
     event: Event | None = None
     vectors: int | None = None
@@ -316,6 +324,26 @@ class Family:
         """Stand-in with an upper bound as its last parameter, whose "log density" at x is log P(x <= X <= upper)."""
         bounded = replace(self, parameters=(*self.parameters, Parameter("upper", "bound")))
         return bounded._standing_in("interval", self.scalar_log_interval)
+
+    @cached_property
+    def bin(self) -> Family:
+        """As `interval`, with derivatives by the bounds and, where `flow` is known, by the parameters."""
+        return replace(self.interval, name=f"{self.name} bin", score=None if self.flow is None else self._bin_score)
+
+    def _bin_score(self, lower: Any, *given: Any) -> tuple[Any, ...]:
+        """Derivatives of log P(lower <= X <= upper): densities at the bounds over that mass, times what moves there."""
+        *own, upper = given
+        mass = self.bin.log_density(lower, *own, upper)
+        (left, left_moves), (right, right_moves) = (self._at_bound(end, own, mass) for end in (lower, upper))
+        by_parameter = (left * a - right * b for a, b in zip(left_moves, right_moves, strict=True))
+        return -left, *by_parameter, right
+
+    def _at_bound(self, end: Any, own: Sequence[Any], mass: Any) -> tuple[Any, tuple[Any, ...]]:
+        """Density over mass at a bound, nothing where that is no place inside the support; how its quantile moves."""
+        assert self.flow is not None
+        inside = np.logical_and(np.greater(end, self.support.lower), np.less(end, self.support.upper))
+        place = np.where(inside, end, 0.5)
+        return np.where(inside, np.exp(self.log_density(place, *own) - mass), 0.0), self.flow(place, *own)
 
     @property
     def is_cumulative(self) -> bool:

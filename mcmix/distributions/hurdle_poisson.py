@@ -20,7 +20,7 @@ from mcmix.distributions.special import (
     times_log_complement,
     weighted,
 )
-from mcmix.distributions.zero_mass import ZEROS_AND_SUM, first_arrival, log_complement_of_exp, with_zeros
+from mcmix.distributions.zero_mass import ZEROS_AND_SUM, first_arrival, log_complement_of_exp, with_zeros, zero_message
 
 
 def logpdf(x, zero_probability, mean):  # type: ignore[no-untyped-def]
@@ -46,11 +46,6 @@ def log_likelihood(sums: Sums, parameters: Mapping[str, Any]) -> Any:
     others = sums.n - zeros
     above = total * np.log(mean) - others * (mean + np.log(-np.expm1(-mean)))
     return weighted(zeros, np.log, probability) + weighted(others, np.log1p, -probability) + above
-
-
-def zero_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Beta message to the probability of zero: the zeros, and the other counts."""
-    return sums.total(0), sums.n - sums.total(0)
 
 
 def score(x: Any, zero_probability: Any, mean: Any) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from mcmix.distributions.family import Alternative, Family, Parameter, Support
 from mcmix.distributions.special import log_one_plus
 from mcmix.kernels.base import inline
 from mcmix.kernels.elementary import exp
+from mcmix.kernels.special import log_complement
 
 
 def logpdf(x, location, rate):  # type: ignore[no-untyped-def]
@@ -37,6 +38,19 @@ def log_survival(x, location, rate):  # type: ignore[no-untyped-def]
     return log_below(rate * (location - x)) if 0.0 < rate < math.inf and abs(location) < math.inf else -math.inf
 
 
+def log_interval(lower, location, rate, upper):  # type: ignore[no-untyped-def]
+    """Log mass between two bounds: S(b) S(-a) (1 - exp(a - b)), with S the standard distribution function."""
+    if not 0.0 < rate < math.inf or not abs(location) < math.inf or not upper > lower:
+        return -math.inf
+    outside = log_below(rate * (upper - location)) + log_below(rate * (location - lower))
+    return outside + log_complement(-rate * (upper - lower))
+
+
+def flow(x: Any, location: Any, rate: Any) -> tuple[Any, ...]:
+    """How the quantile at x moves with each parameter."""
+    return 1.0, -(x - location) / rate
+
+
 def draw(rng: np.random.Generator, size: Any, location: Any, rate: Any) -> np.ndarray:
     """Draws of the given size."""
     return np.asarray(rng.logistic(location, 1.0 / np.asarray(rate), size))
@@ -59,6 +73,8 @@ LOGISTIC = Family(
     smooth="line",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
+    scalar_log_interval=log_interval,
+    flow=flow,
     alternatives={"scale": Alternative("rate", lambda scale, others: 1.0 / scale)},
     summary=(
         "Logistic distribution on the real line, distribution function 1 / (1 + exp(-rate (x - location)));"

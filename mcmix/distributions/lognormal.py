@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from mcmix.distributions import normal
 from mcmix.distributions.family import Alternative, Column, Family, Message, Parameter, Statistics, Sums, Support
 from mcmix.distributions.normal import LOG_TWO_PI, mean_message, precision_message
 from mcmix.distributions.special import log_of
+from mcmix.kernels.base import inline
 from mcmix.kernels.elementary import log
 from mcmix.kernels.special import log_normal_cdf
 
 LARGEST_LOG = 709.0
+
+log_between = inline(normal.log_interval)
 
 
 def logpdf(x, mean, precision):  # type: ignore[no-untyped-def]
@@ -38,6 +42,18 @@ def log_survival(x, mean, precision):  # type: ignore[no-untyped-def]
     if not 0.0 < precision < math.inf:
         return -math.inf
     return log_normal_cdf((mean - math.log(x)) * math.sqrt(precision)) if x > 0.0 else 0.0
+
+
+def log_interval(lower, mean, precision, upper):  # type: ignore[no-untyped-def]
+    """Log mass between two bounds: that of the normal distribution between their logs."""
+    if not upper > 0.0:
+        return -math.inf
+    return log_between(math.log(lower) if lower > 0.0 else -math.inf, mean, precision, math.log(upper))
+
+
+def flow(x: Any, mean: Any, precision: Any) -> tuple[Any, ...]:
+    """How the quantile at x moves with each parameter."""
+    return x, -0.5 * x * (np.log(x) - mean) / precision
 
 
 def draw(rng: np.random.Generator, size: Any, mean: Any, precision: Any) -> np.ndarray:
@@ -69,6 +85,8 @@ LOGNORMAL = Family(
     smooth="log",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
+    scalar_log_interval=log_interval,
+    flow=flow,
     alternatives={
         "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),
         "variance": Alternative("precision", lambda variance, others: 1.0 / variance),

@@ -69,6 +69,11 @@ def log_interval(lower, mean, precision, upper):  # type: ignore[no-untyped-def]
     return most + log_complement(log_normal_cdf(left) - most) if most > -math.inf else -math.inf
 
 
+def flow(x: Any, mean: Any, precision: Any) -> tuple[Any, ...]:
+    """How the quantile at x moves with each parameter."""
+    return 1.0, -0.5 * (x - mean) / precision
+
+
 def draw(rng: np.random.Generator, size: Any, mean: Any, precision: Any) -> np.ndarray:
     """Draws of the given size."""
     return rng.normal(mean, 1.0 / np.sqrt(precision), size)
@@ -109,6 +114,7 @@ NORMAL = Family(
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
     scalar_log_interval=log_interval,
+    flow=flow,
     alternatives={
         "sigma": Alternative("precision", lambda sigma, others: 1.0 / sigma**2),
         "variance": Alternative("precision", lambda variance, others: 1.0 / variance),

@@ -167,6 +167,27 @@ NOTATION: dict[str, Notation] = {
         "0.3, 4.0, 1.5, value=1",
         -2.0649,
     ),
+    "HurdleGamma": Notation(
+        (r"\psi", r"\alpha", r"\beta"),
+        r"\psi [x = 0] + (1 - \psi) \frac{\beta^\alpha}{\Gamma(\alpha)} x^{\alpha - 1} e^{-\beta x} [x > 0]",
+        "0.3, 2.0, 1.0, value=1.5",
+        -1.4512,
+    ),
+    "HurdleLognormal": Notation(
+        (r"\psi", r"\mu", r"\tau"),
+        r"\psi [x = 0] + (1 - \psi) \frac{1}{x} \sqrt{\frac{\tau}{2 \pi}}"
+        r" \exp\left(-\frac{\tau}{2} (\log x - \mu)^2\right) [x > 0]",
+        "0.3, 0.0, 1.0, value=1.5",
+        -1.7633,
+    ),
+    "ZeroOneInflatedBeta": Notation(
+        (r"\psi", r"\omega", r"\alpha", r"\beta"),
+        r"\psi (1 - \omega) [x = 0] + \psi \omega [x = 1] + (1 - \psi)"
+        r" \frac{\Gamma(\alpha + \beta)}{\Gamma(\alpha)\, \Gamma(\beta)} x^{\alpha - 1} (1 - x)^{\beta - 1}"
+        r" [0 < x < 1]",
+        "0.3, 0.4, 2.0, 3.0, value=1.0",
+        -2.1203,
+    ),
     "TruncatedNormal": Notation(
         (r"\mu", r"\tau", "a", "b"),
         r"\frac{\sqrt{\tau}\, \phi(\sqrt{\tau} (x - \mu))}"

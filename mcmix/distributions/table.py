@@ -18,6 +18,8 @@ from mcmix.distributions.geometric import GEOMETRIC
 from mcmix.distributions.half_cauchy import HALF_CAUCHY
 from mcmix.distributions.half_normal import HALF_NORMAL
 from mcmix.distributions.half_student_t import HALF_STUDENT_T
+from mcmix.distributions.hurdle_gamma import HURDLE_GAMMA
+from mcmix.distributions.hurdle_lognormal import HURDLE_LOGNORMAL
 from mcmix.distributions.hurdle_negative_binomial import HURDLE_NEGATIVE_BINOMIAL
 from mcmix.distributions.hurdle_poisson import HURDLE_POISSON
 from mcmix.distributions.inverse_gamma import INVERSE_GAMMA
@@ -43,6 +45,7 @@ from mcmix.distributions.wishart import WISHART, WISHART_COV
 from mcmix.distributions.zero_inflated_binomial import ZERO_INFLATED_BINOMIAL
 from mcmix.distributions.zero_inflated_negative_binomial import ZERO_INFLATED_NEGATIVE_BINOMIAL
 from mcmix.distributions.zero_inflated_poisson import ZERO_INFLATED_POISSON
+from mcmix.distributions.zero_one_inflated_beta import ZERO_ONE_INFLATED_BETA
 
 _ALL = (
     NORMAL,
@@ -86,6 +89,9 @@ _ALL = (
     INVERSE_WISHART,
     LKJ,
     HALF_STUDENT_T,
+    HURDLE_GAMMA,
+    HURDLE_LOGNORMAL,
+    ZERO_ONE_INFLATED_BETA,
 )
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}

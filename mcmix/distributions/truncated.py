@@ -45,7 +45,7 @@ def truncated(family: Family) -> Family:
     made = Family(
         name=f"Truncated{family.name}",
         parameters=with_bounds(family),
-        support=Support("lower", "upper", discrete=family.support.discrete),
+        support=Support("lower", "upper", discrete=family.support.discrete, atoms=family.support.atoms),
         draw=draw,
         expression=expression,
         dtype=family.dtype,

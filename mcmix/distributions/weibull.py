@@ -62,6 +62,27 @@ def log_survival(x, shape, scale):  # type: ignore[no-untyped-def]
     return -math.exp(exponent) if exponent < LARGEST_EXPONENT else -math.inf
 
 
+log_below, log_above = map(inline, (log_cdf, log_survival))
+
+
+def log_interval(lower, shape, scale, upper):  # type: ignore[no-untyped-def]
+    """Log mass between two bounds, from the growth of (x / scale)**shape between them."""
+    if not lower > 0.0 or not upper < math.inf:
+        return log_above(lower, shape, scale) if lower > 0.0 else log_below(upper, shape, scale)
+    if not is_shape(shape) or not is_shape(scale) or not upper > lower:
+        return -math.inf
+    exponent, growth = shape * log_ratio(lower, scale), shape * log_ratio(upper, lower)
+    if exponent > LARGEST_EXPONENT:
+        return -math.inf
+    above = math.exp(exponent)
+    return -above + log_complement(-above * math.expm1(growth) if growth < LARGEST_EXPONENT else -math.inf)
+
+
+def flow(x: Any, shape: Any, scale: Any) -> tuple[Any, ...]:
+    """How the quantile at x moves with each parameter."""
+    return -x * np.log(x / scale) / shape, x / scale
+
+
 def draw(rng: np.random.Generator, size: Any, shape: Any, scale: Any) -> np.ndarray:
     """Draws of the given size, kept off 0 and infinity, where rounding would put draws with tiny shapes."""
     limits = np.finfo(float)
@@ -88,5 +109,7 @@ WEIBULL = Family(
     smooth="log",
     scalar_log_cdf=log_cdf,
     scalar_log_survival=log_survival,
+    scalar_log_interval=log_interval,
+    flow=flow,
     summary="Weibull distribution on x >= 0, density proportional to x**(shape - 1) exp(-(x / scale)**shape).",
 )

@@ -7,11 +7,12 @@ second for means at which a Poisson zero is out of reach.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from mcmix.distributions.family import Column
+from mcmix.distributions.family import Column, Sums
 from mcmix.distributions.special import log_one_plus, plain
 from mcmix.kernels.base import inline
 
@@ -66,6 +67,11 @@ def is_zero(values: Any) -> Any:
 
 
 ZEROS_AND_SUM = (Column(is_zero, shifted=False), Column(plain, shifted=False))
+
+
+def zero_message(sums: Sums, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Beta message to the probability of zero: the zeros, and the other rows."""
+    return sums.total(0), sums.n - sums.total(0)
 
 
 def first_arrival(rng: np.random.Generator, size: Any, length: Any) -> np.ndarray:

@@ -41,7 +41,7 @@ def documentation(family: Family) -> str:
 
 
 def _formula(family: Family, notation: Notation) -> list[str]:
-    kind = "Mass" if family.support.discrete else "Density"
+    kind = "Mass" if family.support.discrete else "Density, and mass of points," if family.support.atoms else "Density"
     variable = "X" if family.event_ndim == 2 else "x"
     return [
         "", "Notes", "-----", f"{kind} on {support_in_words(family)}:", "",

@@ -10,6 +10,7 @@ import numpy as np
 from mcmix.distributions.family import Family
 from mcmix.distributions.table import FAMILIES
 from mcmix.errors import ModelError
+from mcmix.nodes.bins import checked_bins, refuse_shared_ends
 from mcmix.nodes.component import Component
 from mcmix.nodes.constraints import as_array, check_constraint
 from mcmix.nodes.distribution import Distribution, node_class
@@ -21,6 +22,7 @@ from mcmix.nodes.operators import Index
 from mcmix.nodes.positions import COMMON, parents_of
 from mcmix.nodes.row_weights import counting
 from mcmix.nodes.stochastic import Stochastic
+from mcmix.nodes.wrapped import Censored
 
 # What data become that are not in memory, and are no object of ours either: each row answers with something that has
 # ``rows_for``, or None. :mod:`mcmix.structure.on_disk` knows some.
@@ -38,6 +40,7 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     observed: bool = False,
     size: Any = None,
     weights: Any = None,
+    between: Any = None,
     **keywords: Any,
 ) -> Stochastic:
     """A node each of whose rows follows the component that its label names.
@@ -68,6 +71,10 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         label summed out, goes into the likelihood at the power ``weights[i]``. Whole numbers say the same as that many
         equal rows, each with a label of its own; others are importance or survey weights (the posterior is as wide as
         that of ``weights.sum()`` rows). Labels are summed out throughout.
+
+    between : tuple of two array_like, optional
+        In the place of `value`: each row is only known to lie between two numbers, see :class:`Censored`. A histogram
+        is ``between=(edges[:-1], edges[1:])`` with ``weights=counts``.
 
     Returns
     -------
@@ -105,6 +112,9 @@ def Mixture(  # noqa: N802  (a class to those who use it)
     if several is not None and (parameters or set(keywords) - set(COMMON)):
         raise TypeError(f"{name}: each distribution of the list has its own parameters; got more beside the list")
     common = {k: keywords.pop(k) for k in COMMON if k in keywords}
+    if between is not None:
+        _refuse_beside_bins(name, distribution, value, size)
+        value, observed = checked_bins(name, between)[0], True
     rows = common.get("plates") if size is None else size
     value = next((found for ask in LAZY if (found := ask(value)) is not None), value)
     few = _few_rows(name, labels, distribution, value, rows) if observed else None
@@ -137,11 +147,25 @@ def Mixture(  # noqa: N802  (a class to those who use it)
         )
     given = parents_of(distribution.family, name, parameters, keywords)
     looked_up = _looked_up(name, distribution.family, given, z, n_labels)
+    if between is not None:
+        if weights is not None:
+            refuse_shared_ends(name, *checked_bins(name, between), distribution.family)
+        return counting(Censored(name, distribution, **looked_up, between=between, **common), z, weights)
     found = distribution(name, **looked_up, value=value, observed=observed, size=size, **common)
     if few is not None:
         found.row_weights, found.rows_counted, found.on_disk = few.weights, few.exact, few.on_disk
         z.row_weights = few.weights
     return counting(found, z, weights)
+
+
+def _refuse_beside_bins(name: str, distribution: Any, value: Any, size: Any) -> None:
+    if value is not None or size is not None:
+        raise TypeError(f"{name}: between= says all that is known of the rows; got a value or a size beside it")
+    if distribution is Mixture or isinstance(distribution, (list, tuple)):
+        raise ModelError(
+            f"{name}: between= expected one distribution class for all components, got "
+            f"{'Mixture' if distribution is Mixture else 'a list of distributions'}"
+        )
 
 
 def _few_rows(name: str, labels: Any, distribution: Any, value: Any, size: Any) -> Any:
@@ -327,6 +351,11 @@ class MixtureOfDistributions(Stochastic):
         """Whether all its components' values are angles."""
         return all(c.family.support.circular for c in self.components)
 
+    @property
+    def atoms(self) -> tuple[float, ...]:
+        """Points with masses of their own, the same for all components."""
+        return self.components[0].family.support.atoms
+
     def _of(self, k: int, parents: dict[str, Any]) -> list[Any]:
         return [_numbers(parents[f"{p} of {k}"]) for p in self.components[k].parents]
 
@@ -342,6 +371,20 @@ class MixtureOfDistributions(Stochastic):
         labels = np.asarray(parents["labels"])
         draws = [c.family.draw(rng, self._rows, *self._of(k, parents)) for k, c in enumerate(self.components)]
         return np.choose(np.broadcast_to(labels.astype(int), np.shape(draws[0])), draws)
+
+
+def _check_atoms(name: str, families: Sequence[Family]) -> None:
+    """Refuse point masses of some components alone: their densities are by different base measures."""
+    first = families[0]
+    other = next((f for f in families if f.support.atoms != first.support.atoms), None)
+    if other is not None:
+        plain, pointed = (first, other) if not first.support.atoms else (other, first)
+        points = " and ".join(f"{point:g}" for point in pointed.support.atoms)
+        raise ModelError(
+            f"{name}: the components of a mixture expected point masses at the same values, got {pointed.name} (at "
+            f"{points}) beside {plain.name}, which has others or none; write such a component with a known probability "
+            "of nought for what it cannot be, such as mc.HurdleGamma.dist(0.0, shape, rate) for a gamma distribution"
+        )
 
 
 def _numbers(value: Any) -> Any:
@@ -361,5 +404,6 @@ def _check_measures(name: str, families: Sequence[Family]) -> None:
             f"{name}: the components of a mixture expected to all have densities or all probability masses, got "
             f"{', '.join(densities)} (density) beside {', '.join(masses)} (mass), which no number compares; for extra "
             "zeros among counts use ZeroInflatedPoisson or a hurdle distribution, for a point mass beside a density "
-            "model whether the value is that point apart"
+            "HurdleGamma, HurdleLognormal or ZeroOneInflatedBeta"
         )
+    _check_atoms(name, families)

@@ -220,6 +220,11 @@ class Stochastic(Node):
         return self.family is not None and bool(self.family.support.circular)
 
     @property
+    def atoms(self) -> tuple[float, ...]:
+        """Points where a continuous distribution has masses of their own; its family's support says so."""
+        return self.family.support.atoms if self.family is not None else ()
+
+    @property
     def trace(self) -> Any:
         """Draws from the MCMC object that sampled it last; data have none (and ``hasattr`` says so, as in PyMC 2)."""
         if self.observed:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from mcmix.distributions.bounds import renamed
-from mcmix.distributions.censored import censored
+from mcmix.distributions.censored import binned, censored
 from mcmix.distributions.family import Family
 from mcmix.distributions.table import FAMILIES
 from mcmix.distributions.truncated import truncated
 from mcmix.errors import ModelError, SupportError
+from mcmix.nodes.bins import checked_bins, places_in, refuse_shared_ends
 from mcmix.nodes.constraints import as_array
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.node import holds_nodes, short
@@ -63,6 +65,10 @@ class Censored(_Bounded):
         labels.
     lower, upper : array_like or node, optional
         One bound for all values or one each; infinite or left out for none.
+    between : tuple of two array_like, optional
+        In the place of `value`, `lower` and `upper`: values of which each is only known to lie between two numbers of
+        its own, both included; infinite ones leave a side open, and where both are one number the value is known.
+        With ``weights=``, a histogram: ``between=(edges[:-1], edges[1:]), weights=counts``.
     value : array_like
         The data.
     **keywords
@@ -73,9 +79,12 @@ class Censored(_Bounded):
     TypeError
         If `distribution` is no distribution class or has no cumulative functions.
     ModelError
-        If there are no data: values beyond a bound cannot be sampled.
+        If a number of `between` is missing (the row is named) or its shapes differ, or there are no
+        data: values beyond a bound cannot be sampled.
     SupportError
-        If a lower bound is not below the upper one, or the distribution cannot produce an uncensored value.
+        If a lower bound is not below the upper one, bins of a histogram of whole numbers overlap, or the distribution
+        cannot produce an uncensored value, or none in
+        a row's bin.
 
     Examples
     --------
@@ -86,8 +95,17 @@ class Censored(_Bounded):
     """
 
     def __init__(
-        self, name: str, distribution: type[Distribution], *parameters: Any, observed: bool = True, **keywords: Any
+        self,
+        name: str,
+        distribution: type[Distribution],
+        *parameters: Any,
+        observed: bool = True,
+        between: Any = None,
+        **keywords: Any,
     ):
+        if between is not None and observed:
+            self._set_between(name, distribution, parameters, between, keywords)
+            return
         if not observed:
             raise ModelError(
                 f"{name}: a censored distribution is a distribution of data; pass value=..., observed=True"
@@ -97,8 +115,40 @@ class Censored(_Bounded):
     def _derived(self) -> Family:
         return censored(self.inner)
 
+    @property
+    def in_bins(self) -> bool:
+        """Whether rows are known to lie between two numbers each."""
+        return "most" in self.parents
+
+    @property
+    def of_values(self) -> Distribution:
+        """The distribution of a value that is seen, which new rows in the place of bins have."""
+        if not self.in_bins:
+            return self
+        seen = copy(self)
+        seen.family = self.inner
+        seen.parents = {k: v for k, v in self.parents.items() if k not in ("least", "most")}
+        return seen
+
+    def _set_between(self, name: str, distribution: Any, parameters: Any, between: Any, keywords: Any) -> None:
+        extra = sorted({"lower", "upper", "value", "size", "plates"} & keywords.keys())
+        if extra:
+            raise TypeError(f"{name}: between= says all that is known of the values; got {', '.join(extra)} beside it")
+        self.inner = _family_of(name, distribution, type(self).__name__)
+        least, most = checked_bins(name, between, self.inner)
+        common = {k: keywords.pop(k) for k in COMMON if k in keywords}
+        if common.get("weights") is not None:
+            refuse_shared_ends(name, least, most, self.inner)
+        own = parents_of(self.inner, name, parameters, keywords)
+        self.family = binned(self.inner)
+        Distribution.__init__(
+            self, name, **own, least=least, most=most, value=places_in(least, most, self.inner), observed=True, **common
+        )
+
     def check_value(self, value: Any, ignored: np.ndarray | None = None) -> None:
         """Refuse missing entries, and uncensored ones outside the support; see :meth:`Distribution.check_value`."""
+        if self.in_bins:  # bins, which were checked
+            return
         if ignored is not None and np.any(ignored):
             raise ModelError(f"{self.name}: a censored value cannot be missing; leave its row out")
         super().check_value(value)

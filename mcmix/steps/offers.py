@@ -58,9 +58,14 @@ def _saves_much(move: MarginalMove) -> bool:
 
 
 def _is_cheap(block: LabelBlock) -> bool:
-    """Whether weighing all rows costs little, and labels are drawn: of rows that stand for many on disk none are."""
+    """Whether weighing all rows costs little, and labels are drawn.
+
+    Of rows that stand for many on disk none are, nor of rows with weights whose sums do not say all: steps beside would
+    ask for a label of each row.
+    """
     dearer, rows = OF_VECTORS if has_vectors(block) else 1, AllRows.of(block)
-    return dearer * block.label.n_units * block.label.n_labels <= BESIDE and (rows.weights is None or rows.whole)
+    by_number = rows.weights is None or (rows.whole and all(s.cells is not None for s in block.factors))
+    return dearer * block.label.n_units * block.label.n_labels <= BESIDE and by_number
 
 
 def _moves_alone(node: Stochastic, structure: Structure) -> bool:

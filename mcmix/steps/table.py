@@ -7,7 +7,7 @@ its competence reaches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -87,7 +87,7 @@ def _not_conjugate(node: Stochastic, structure: Structure) -> str:
 
 
 def _slice(node: Stochastic, structure: Structure) -> str | None:
-    if targets.is_discrete(node) or targets.moves_as_block(node):
+    if targets.is_discrete(node) or targets.moves_as_block(node) or node.atoms:
         return None
     target = targets.target_of(node, structure)
     n = int(np.prod(node.state_shape, dtype=int))
@@ -101,7 +101,7 @@ def _slice(node: Stochastic, structure: Structure) -> str | None:
 
 
 def _block(node: Stochastic, structure: Structure) -> str | None:
-    if targets.is_discrete(node):
+    if targets.is_discrete(node) or node.atoms:
         return None
     size = int(np.prod(node.state_shape, dtype=int))
     if targets.moves_as_block(node) or (
@@ -127,7 +127,7 @@ def _transfers(node: Stochastic, structure: Structure) -> str | None:
 
 
 def _metropolis(node: Stochastic, structure: Structure) -> str | None:
-    if targets.moves_as_block(node) or targets.keeps_total(node):
+    if targets.moves_as_block(node) or targets.keeps_total(node) or node.atoms:
         return None
     return f"serves everything else; {_not_conjugate(node, structure)}"
 
@@ -203,8 +203,21 @@ def step_for(node: Stochastic, structure: Structure) -> Step:
             return own(node) if own is not None and fitness >= row.rank else row.build(node, structure, why)
     if own is not None:
         return own(node)
+    _refuse_atoms([node])
     kind = "integer" if targets.is_discrete(node) else "real"
     raise ModelError(f"no step method can update {node.name!r} ({kind}): pass one with use_step_method(Step, node)")
+
+
+def _refuse_atoms(nodes: Sequence[Stochastic]) -> None:
+    """Refuse unknowns that have point masses beside a density: no step goes from the ones to the other."""
+    for node in nodes:
+        if node.atoms:
+            points = " and ".join(f"{point:g}" for point in node.atoms)
+            raise ModelError(
+                f"{node.name}: a distribution with point masses (at {points}) is one of data; expected complete values "
+                "(value=..., observed=True), or nothing below it that is data. Leave out rows that are missing; for an "
+                "unknown write the label that says whether it is one of these points, and the rest, as two variables"
+            )
 
 
 @dataclass(frozen=True)
@@ -231,6 +244,8 @@ class Choice:
         ModelError
             If it cannot serve the nodes; the reason is given.
         """
+        if issubclass(self.step, (density.DensityStep, density.BlockMetropolis)):
+            _refuse_atoms(self.nodes)
         try:
             if StepMethod not in self.step.__mro__:  # compiled steps pass for the methods that they serve
                 return cast(Step, self.step(list(self.nodes), structure, *self.arguments, **self.keywords))

@@ -116,6 +116,8 @@ class Levels:
             return
         if family.support.discrete:
             self.why_not = "there are too many distinct values"
+        elif family.support.atoms:
+            self.why_not = f"{family.name} has point masses"
         elif family.smooth is None:
             self.why_not = f"the log density of {family.name} has kinks"
         else:

@@ -21,7 +21,7 @@ from mcmix.distributions.truncated_normal import TRUNCATED_NORMAL
 from mcmix.nodes.distribution import Distribution
 from mcmix.nodes.mixture import Component, MixtureOfDistributions
 from mcmix.nodes.stochastic import Stochastic
-from mcmix.nodes.wrapped import Truncated
+from mcmix.nodes.wrapped import Censored, Truncated
 from mcmix.structure import expression as ex
 from mcmix.structure.expression import as_expression, constant
 from mcmix.structure.other_rows import OtherRows
@@ -70,6 +70,8 @@ def cumulative(node: Stochastic) -> Stochastic | None:
         same.components = [Component(f, c.parents) for f, c in zip(families, node.components, strict=True) if f]
         same.logp_function = same._log_density
         return same
+    if isinstance(node, Censored):
+        node = node.of_values
     if not isinstance(node, Distribution):
         return None
     if node.family.vectors is not None:

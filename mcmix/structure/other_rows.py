@@ -101,7 +101,7 @@ class OtherRows:
         ModelError
             If its distribution cannot be written for other rows than its own.
         """
-        if isinstance(node, Censored):
+        if isinstance(node, Censored) and not node.in_bins:
             raise ModelError(
                 f"{node.name}: new rows of censored data have no density before it is known which are censored; model "
                 "the uncensored distribution, or take the draws from trace(...)"
@@ -110,7 +110,7 @@ class OtherRows:
 
     def _weighed(self, node: Stochastic) -> Stochastic:
         """The node by whose distribution the rows are weighed."""
-        return node
+        return node.of_values if isinstance(node, Censored) else node
 
     def finished(self) -> Recording:
         """The recording, with every unknown that the distributions depend on."""

@@ -85,6 +85,8 @@ def streamed(name: str, rows: Blocks, family: Family) -> WeightedRows | str:
             return found
         if family.support.discrete:
             return f"there are more than {_Distinct.most} distinct values"
+    if family.support.atoms:
+        return f"{family.name} has point masses"
     if family.smooth is None:
         return f"the log density of {family.name} has kinks"
     to, back = SCALES[family.smooth]

@@ -75,6 +75,11 @@ def test_what_columns_hold_is_seen():
         (list(range(1, 41)), "Lognormal"),  # no zero, and many different ones
         ([0, 10, 30, 2], "Poisson"),
         ([0.0, 0.5, 0.2, 1.5], "Normal"),
+        ([0.0, 0.5, 0.2, 0.9], "ZeroOneInflatedBeta"),
+        ([0.3, 0.5, 0.2, 1.0], "ZeroOneInflatedBeta"),
+        ([0.0, 12.5, 0.2, 150.0], "HurdleLognormal"),
+        ([0.0, 12.5, None, 150.0], "HurdleLognormal"),
+        ([-0.1, 12.5, 0.0, 150.0], "Normal"),
         (["b", "a", None, "b"], "Categorical"),
         ([True, False, None, True], "Bernoulli"),
         (pd.array([1, None, 3, 0], dtype="Int64"), "Poisson"),

@@ -32,6 +32,14 @@ def data(kind, d=1, seed=1):
         "unit": (lambda s: rng.beta(2, 9, s), lambda s: rng.beta(30, 3, s)),
         "angle": (lambda s: rng.vonmises(-1.5, 9, s), lambda s: rng.vonmises(1.5, 9, s)),
         "count": (lambda s: rng.poisson(1.0, s), lambda s: rng.poisson(15, s)),
+        "positive and zeros": (
+            lambda s: rng.lognormal(0.0, 0.3, s) * rng.binomial(1, 0.6, s),
+            lambda s: rng.lognormal(3.0, 0.3, s),
+        ),
+        "shares and borders": (
+            lambda s: rng.choice([0.0, 1.0, 0.2], s) * rng.beta(9.0, 9.0, s) ** rng.binomial(1, 0.7, s),
+            lambda s: rng.beta(60.0, 6.0, s),
+        ),
         "from one": (lambda s: rng.geometric(0.9, s), lambda s: rng.geometric(0.05, s)),
         "trials": (lambda s: rng.binomial(20, 0.1, s), lambda s: rng.binomial(20, 0.8, s)),
         "yes or no": (lambda s: rng.binomial(1, 0.05, s), lambda s: rng.binomial(1, 0.95, s)),
@@ -52,6 +60,8 @@ KINDS = {
     **dict.fromkeys(("Poisson", "NegativeBinomial", "ZeroInflatedPoisson", "ZeroInflatedNegativeBinomial"), "count"),
     **dict.fromkeys(("HurdlePoisson", "HurdleNegativeBinomial"), "count"),
     **dict.fromkeys(("Binomial", "BetaBinomial", "ZeroInflatedBinomial"), "trials"),
+    **dict.fromkeys(("HurdleGamma", "HurdleLognormal"), "positive and zeros"),
+    "ZeroOneInflatedBeta": "shares and borders",
     "Beta": "unit", "VonMises": "angle", "Geometric": "from one", "Bernoulli": "yes or no", "Categorical": "category",
 }  # fmt: skip
 

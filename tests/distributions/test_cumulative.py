@@ -24,7 +24,8 @@ WITH = [name for name, family in FAMILIES.items() if family.is_cumulative]
 ASKED_FOR = {
     "Normal", "Uniform", "Exponential", "Weibull", "Gamma", "InverseGamma", "Lognormal", "Laplace", "Cauchy",
     "Logistic", "HalfNormal", "HalfCauchy", "HalfStudentT", "StudentT", "Beta", "Chi2", "Poisson", "Binomial",
-    "Geometric", "NegativeBinomial", "DiscreteUniform", "Bernoulli",
+    "Geometric", "NegativeBinomial", "DiscreteUniform", "Bernoulli", "HurdleGamma", "HurdleLognormal",
+    "ZeroOneInflatedBeta",
 }  # fmt: skip
 
 EXTREMES = (0.0, -1.0, 1.0, 2.0, 0.5, 1e-300, -1e-300, 1e-9, 7.9, 1e8, 1e17, 1e160, -1e160, 1e300, -1e300)

@@ -36,7 +36,7 @@ def slope(f, at):
 
 def test_who_has_no_score_is_known():
     without = sorted(name for name, family in FAMILIES.items() if family.score is None)
-    assert without == "Categorical Dirichlet DiscreteUniform Multinomial TruncatedNormal".split()
+    assert without == "Categorical Dirichlet DiscreteUniform Multinomial TruncatedNormal ZeroOneInflatedBeta".split()
 
 
 @pytest.mark.parametrize("name", SCORED)

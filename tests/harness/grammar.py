@@ -197,6 +197,8 @@ def _link(family: Family, parameter: Parameter, known: Mapping[str, Any]) -> tup
 
 def prior_parameters(prior: Family, constraint: str, dimension: int) -> tuple[Any, ...] | None:
     """Parameters with which a family is a prior of what a constraint allows; None if it can be none."""
+    if prior.support.atoms:
+        return None  # of data alone: no step goes between a point mass and a density
     if constraint in EVENTS:
         return example(prior, dimension) if EVENTS[constraint](prior) else None
     if dimension_of(prior) and prior.name != "Categorical":

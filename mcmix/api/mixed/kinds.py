@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mcmix.api.default_priors import PRIORS, VECTORS, are_positive, are_shares
+from mcmix.api.default_priors import PRIORS, VECTORS, are_amounts, are_positive, are_shares, are_shares_with_borders
 from mcmix.errors import ModelError
 
 MOST_COUNTED = 1000  # whole numbers above it are amounts
@@ -44,6 +44,10 @@ def _amounts(x: np.ndarray) -> bool:
     return are_positive(x) and float(x.max()) > DECADE * float(x.min())
 
 
+def _amounts_with_zeros(x: np.ndarray) -> bool:
+    return are_amounts(x) and x.min() == 0.0 and _amounts(x[x > 0.0])
+
+
 ORDERED, CATEGORIES, YES_OR_NO, ANGLES, VECTOR = "ordered", "categories", "yes/no", "angles", "vectors"
 KINDS: dict[str, Kind] = {
     ORDERED: Kind("categories in order, as steps from the lowest", "BetaBinomial"),
@@ -52,7 +56,13 @@ KINDS: dict[str, Kind] = {
     ANGLES: Kind("angles, in radians", "VonMises"),
     "counts": Kind("counts", "Poisson", _counts),
     "proportions": Kind("proportions between 0 and 1", "Beta", are_shares),
+    "proportions with borders": Kind(
+        "proportions from 0 to 1, some at a border", "ZeroOneInflatedBeta", are_shares_with_borders
+    ),
     "amounts": Kind("positive amounts over more than a decade", "Lognormal", _amounts),
+    "amounts with zeros": Kind(
+        "positive amounts over more than a decade, and exact zeros", "HurdleLognormal", _amounts_with_zeros
+    ),
     "numbers": Kind("numbers", "Normal", lambda x: True),
     VECTOR: Kind("numbers that depend on one another", "MvNormal"),
 }

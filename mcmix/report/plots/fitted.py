@@ -32,6 +32,9 @@ def density(
 ) -> Figure:
     """Plot the data as a histogram, and over it the posterior mean of the predictive density with a band.
 
+    Values with masses of their own (:class:`mcmix.HurdleGamma`) are told in the legend; bars and curve are of the rest,
+    of which the area is its share of all rows.
+
     Parameters
     ----------
     m : object
@@ -71,10 +74,15 @@ def density(
     """
     name, data = _observed(m, name)
     whole = bool(m.is_discrete(name))
+    masses = m.point_masses(name) if hasattr(m, "point_masses") else ()
+    rows, data = data, _between(name, data, masses)
     points = np.asarray(grid) if grid is not None else _whole_grid(data) if whole else _grid(data)
+    points = points[~np.isin(points, masses)]
     target = axes if axes is not None else canvas(None, 4.2).subplots()
-    _histogram(target, data, _edges(data, whole) if bins is None else bins, single=whole and bins is None)
+    _histogram(target, data, _edges(data, whole) if bins is None else bins, whole and bins is None, len(rows))
     _band(target, points, m.predictive_density(name, points, n_draws=n_draws), probability, whole, line)
+    for mass in masses:
+        _point(target, rows, mass, m.predictive_density(name, np.array([mass]), n_draws=n_draws), probability)
     if components:
         _components(target, points, m.component_densities(name, points, n_draws=n_draws))
     target.set(xlabel=data_title(m, name), ylabel="probability" if whole else "density")
@@ -100,6 +108,21 @@ def _observed(m: Any, name: str | None) -> tuple[str, np.ndarray]:
     if not known.size:
         raise ModelError(f"{name}: expected data to draw a density over, got missing entries only")
     return name, known
+
+
+def _between(name: str, data: np.ndarray, masses: tuple[float, ...]) -> np.ndarray:
+    """Data without those at point masses."""
+    found = data[~np.isin(data, masses)]
+    if not found.size:
+        raise ModelError(f"{name}: expected some data beside the point masses to draw a density over, got none")
+    return found
+
+
+def _point(axes: Axes, rows: np.ndarray, mass: float, curves: np.ndarray, probability: float) -> None:
+    """A mark where rows have a mass of its own; what it is and what is predicted stands in the legend."""
+    low, high = np.quantile(curves, [(1 - probability) / 2, (1 + probability) / 2])
+    told = f"at {mass:g}: data {(rows == mass).mean():.2f}, predicted {curves.mean():.2f} ({low:.2f} to {high:.2f})"
+    axes.plot([mass], [0.0], marker="^", markersize=8, linestyle="none", color=PALETTE[0], label=told, clip_on=False)
 
 
 def _grid(data: np.ndarray) -> np.ndarray:
@@ -136,8 +159,9 @@ def _edges(data: np.ndarray, whole: bool) -> np.ndarray:
     return np.linspace(low, high, int(np.clip((high - low) / width, 10, 80)) + 1)
 
 
-def _histogram(axes: Axes, data: np.ndarray, edges: np.ndarray | int, single: bool) -> None:
+def _histogram(axes: Axes, data: np.ndarray, edges: np.ndarray | int, single: bool, rows: int) -> None:
     heights, marks = np.histogram(data, bins=edges, density=True)
+    heights = heights * (len(data) / rows)
     widths = np.diff(marks)
     gap = 0.8 if single and widths[0] == 1 else 1.0  # one bar for each whole number stands apart
     axes.bar(
@@ -147,7 +171,7 @@ def _histogram(axes: Axes, data: np.ndarray, edges: np.ndarray | int, single: bo
         color=DATA,
         edgecolor="white",
         linewidth=0.5,
-        label=f"data (n = {data.size})",
+        label=f"data (n = {rows})",
     )
 
 

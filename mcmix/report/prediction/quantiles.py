@@ -48,7 +48,7 @@ def quantiles(
         reached = cdf(grid.ravel()).reshape(grid.shape) >= q[:, None]
         at = np.clip((~reached).sum(axis=1), 1, POINTS - 1)
         left, right = grid[rows, at - 1], grid[rows, at]
-    return right
+    return np.where(cdf(left) >= q, left, right)  # a mass at the lower end is reached at once
 
 
 def _bracket(
