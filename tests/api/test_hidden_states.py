@@ -110,8 +110,6 @@ def test_what_is_refused(known, exchangeable):
         mc.ModelError, match=r"these follow a Markov chain; mc.forecast\(m, steps\) has what comes next"
     ):
         exchangeable[0].predict_logpdf(np.zeros((2, 2)))
-    with pytest.raises(mc.ModelError, match="VB: z is not conjugate: its labels follow one another"):
-        mc.VB(exchangeable[0].model).update()
 
 
 def test_regressions_have_no_future_without_their_covariates():

@@ -61,6 +61,13 @@ def classify(b: Built, m: mc.MCMC, r: Reference, folder: Path) -> None:
     assert found.probabilities.shape == (UNITS, 2)
     if found.method == "as sampled":
         assert np.allclose(found.probabilities, r.shares.mean(axis=0), atol=1e-6)
+    assert m.last_labels("z", chain=0).shape == (UNITS,)
+    try:
+        blocks = [part.probabilities for _, part in mc.classify_blocks(m, label="z", rows=3)]
+    except mc.ModelError as error:  # rows that depend on more than the parameters of their component
+        assert refused(error), f"classify_blocks: no words: {error}"
+    else:
+        assert np.concatenate(blocks).shape == (UNITS, 2)
 
 
 def partition(b: Built, m: mc.MCMC, r: Reference, folder: Path) -> None:

@@ -56,7 +56,8 @@ OPTIONS = {  # keywords of MCMC that change what is sampled: features, or covere
 }  # fmt: skip
 OF_LAWS = {"value", "observed", "size", "trace"}
 ASKED = {  # functions of the package that take a run, by what asks them here
-    "classify": "classify", "compare": "compare", "evidence": "evidence", "partition": "partition",
+    "classify": "classify", "classify_blocks": "classify", "compare": "compare", "evidence": "evidence",
+    "partition": "partition",
     "predictive": "predictive", "relabel": "relabel", "sensitivity": "sensitivity",
     "similarity": "partition", "occupied": "partition", "posterior_components": "partition",
     "forecast": "partition", "most_probable_states": "partition",
@@ -67,13 +68,14 @@ METHODS_ASKED = {  # public methods of a sampler, by what asks them here (or, of
     "diagnose": "diagnose", "verdict": "diagnose", "summary": "summary", "stats": "summary", "explain": "explain",
     "relabel": "relabel", "posterior_predictive": "posterior_predictive", "sensitivity": "sensitivity",
     "to_arviz": "there_and_back", "read": "there_and_back", "save_state": "state", "restore_state": "state",
-    "report": "report", "sample": "state", "observed_data": "classify",
+    "report": "report", "sample": "state", "observed_data": "classify", "last_labels": "classify",
 }  # fmt: skip
 ELSEWHERE = {
     "label_budget", "name", "posterior",  # public methods that no feature changes, and the file that tests them
     "assembled", "rows", "use_step_method", "temper", "remove_step_method", "assign_step_methods", "step_methods",
     "step_method_dict", "halt", "ladder", "remember", "prior_predictive", "moments", "completed", "predict_logpdf",
-    "predictive_density", "component_densities", "is_discrete", "or_interrupted",
+    "predictive_density", "component_densities", "is_discrete", "point_masses",
+    "or_interrupted",
 }  # fmt: skip
 
 
@@ -111,6 +113,7 @@ def test_kinds_of_values_are_features():
     kinds = {n for n in type(mc.Normal.family.support).__dataclass_fields__ if n not in ("lower", "upper")}
     known = {"discrete": "simplex tables", "simplex": "simplex tables", "circular": "angles",
              "positive_definite": "vector tables", "correlation": "vector tables"}  # fmt: skip
+    kinds -= {"atoms"}  # of data alone: tests/distributions/test_point_masses.py
     assert kinds <= set(known), f"a kind of value without a feature: {kinds - set(known)}"
     assert set(known.values()) <= set(FEATURES)
 
