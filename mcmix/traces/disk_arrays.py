@@ -114,8 +114,8 @@ def write_chunk(array: Any, number: int, values: np.ndarray) -> bool:
     if n < array.chunks[1]:
         padded = np.full(array.chunks, array.fill_value, array.dtype)
         padded[:, :n], values = values, padded
-    told = array.metadata.codecs[1]
-    packer = numcodecs.Blosc(told.cname.value, told.clevel, SHUFFLES.index(told.shuffle.value))
+    told = array.metadata.codecs[1].to_dict()["configuration"]  # in the format's own words, whatever the release
+    packer = numcodecs.Blosc(told["cname"], told["clevel"], SHUFFLES.index(told["shuffle"]))
     packed = packer.encode(np.ascontiguousarray(values, array.dtype))
     path = Path(array.store.root) / array.path / array.metadata.encode_chunk_key((0, number, *[0] * (array.ndim - 2)))
     path.parent.mkdir(parents=True, exist_ok=True)
