@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif("MCMIX_SITE" not in os.environ, reason="MCMIX_SI
 WORDS = {
     "responsibilities": "howto/classify",
     "label switching": "howto/relabel",
-    "Dirichlet process": "roadmap",
+    "Dirichlet process": "models/dirichlet-process",
     "stick-breaking": "models/dirichlet-process",
     "hidden Markov": "models/hidden-states",
     "mixture of regressions": "models/mixture-of-regressions",
