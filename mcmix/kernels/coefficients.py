@@ -106,7 +106,7 @@ def _trouble(matrix, d):
 
 
 @inline
-def _draw_block(matrix, linear, factor, d, stream):
+def draw_block(matrix, linear, factor, d, stream):
     """Draw from exp(-v' P v / 2 + h' v) into h (Rue and Held 2005, algorithm 2.5)."""
     _made_whole(matrix, d)
     logs = cholesky(matrix, factor, d)
@@ -139,7 +139,7 @@ def draw_coefficients(words, reals, stream):
     for k in range(task.blocks):
         d = sizes[k]
         linear = floats(task.linear + 8 * first, d)
-        status = _draw_block(floats(matrix, d * d), linear, floats(task.workspace, d * d), d, stream)
+        status = draw_block(floats(matrix, d * d), linear, floats(task.workspace, d * d), d, stream)
         if status != 0:
             return status
         for i in range(d):
@@ -149,7 +149,7 @@ def draw_coefficients(words, reals, stream):
     return 0
 
 
-__all__ = ["draw_coefficients"]
+__all__ = ["draw_block", "draw_coefficients"]
 
 
 @inline

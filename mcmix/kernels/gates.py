@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from mcmix.kernels.base import call, floats, inline, integers, step_of
-from mcmix.kernels.coefficients import _draw_block
+from mcmix.kernels.coefficients import draw_block
 from mcmix.kernels.polya_gamma import polya_gamma
 from mcmix.kernels.random import standard_normal
 from mcmix.kernels.records import RUN, record, record_at
@@ -112,7 +112,7 @@ def draw_gate(words, reals, stream):
                 matrix[a * d + b] = 0.0
             matrix[a * d + a], linear[a] = precision[first + a], prior[first + a]
         _add_rows(task, k, matrix, linear, stream)
-        status = _draw_block(matrix, linear, factor, d, stream)
+        status = draw_block(matrix, linear, factor, d, stream)
         if status != 0:
             return status
         for a in range(d):

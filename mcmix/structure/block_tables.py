@@ -18,15 +18,15 @@ from mcmix.structure.indexing import spans
 from mcmix.structure.label_vectors import LabelVector, SeparableFactor
 from mcmix.structure.labels import parameter_tables
 from mcmix.structure.rewrite import NotSeparable, follow_rows
-from mcmix.structure.row_weights import tables_of_row_weights
 from mcmix.structure.table_reading import Tables, Unreadable, read_square, read_table, unshaped
+from mcmix.structure.weights_by_row import tables_of_weights_by_row
 
 
 def read_block(block: LabelBlock, structure: Structure) -> tuple[Tables, str]:
     """Every table of a block that can be read, and the first reason why labels do more than look them up."""
     found, n_labels = Tables(), block.label.n_labels
     trouble = _refusals(block, structure)
-    for node, tables in tables_of_row_weights(block, structure).items():
+    for node, tables in tables_of_weights_by_row(block, structure).items():
         for places in tables:
             found.add(places, () if len(node.shape) < 2 else (len(tables),))
     if block.log_weights is not None:
@@ -55,7 +55,7 @@ def _refusals(block: LabelBlock, structure: Structure) -> list[str]:
     """What rules out that components are alike whatever the tables are."""
     found = ["there is one component"] if block.label.n_labels < 2 else []
     found += ["labels depend on one another"] if block.given_others else []
-    if tables_of_row_weights(block, structure):
+    if tables_of_weights_by_row(block, structure):
         return found
     if gate_of(block, structure) is not None:
         return [*found, "weights by row have a class of reference"]
@@ -78,7 +78,7 @@ def unknown_parts(block: LabelBlock) -> list[SeparableFactor]:
 def looking_up(block: LabelBlock, structure: Structure) -> list[SeparableFactor]:
     """Those that look up tables by the label: without weights by row whose predictors change places with components."""
     own = structure.recording.own_factor(block.label.node)
-    apart = bool(tables_of_row_weights(block, structure))
+    apart = bool(tables_of_weights_by_row(block, structure))
     return [s for s in unknown_parts(block) if not (apart and s.factor is own)]
 
 

@@ -160,8 +160,8 @@ class Structure:
         What :func:`mcmix.structure.coefficients.coefficients_of` found, once it was asked.
     gates : dict of Node to Any, or None
         What :func:`mcmix.structure.gates.gate_of` found, by label vector.
-    row_weights : dict of Node to Any, or None
-        What :func:`mcmix.structure.row_weights.tables_of_row_weights` found, by label vector.
+    weights_by_row : dict of Node to Any, or None
+        What :func:`mcmix.structure.weights_by_row.tables_of_weights_by_row` found, by label vector.
     conjugates : dict of Node to Any
         What :func:`mcmix.structure.conjugacy.conjugate` found of those that were asked for.
     by_label : dict of Factor to Any
@@ -179,7 +179,7 @@ class Structure:
     open_sticks: list[Any] = field(default_factory=list)
     coefficients: Any = None
     gates: dict[Node, Any] | None = None
-    row_weights: dict[Node, Any] | None = None
+    weights_by_row: dict[Node, Any] | None = None
     conjugates: dict[Node, Any] = field(default_factory=dict)
     by_label: dict[Factor, Any] = field(default_factory=dict)
     _index: Any = None

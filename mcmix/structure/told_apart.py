@@ -14,9 +14,9 @@ from mcmix.nodes.stochastic import Stochastic
 from mcmix.structure.contributions import Contribution, LabelBlock, Structure
 from mcmix.structure.evaluate import evaluate
 from mcmix.structure.expression import Expression
-from mcmix.structure.row_weights import tables_of_row_weights
 from mcmix.structure.table_reading import Tables, is_alike
 from mcmix.structure.tokens import Places, all_entries
+from mcmix.structure.weights_by_row import tables_of_weights_by_row
 
 
 @dataclass
@@ -115,7 +115,7 @@ def _squares(found: Differences, read: Tables, structure: Structure) -> None:
 
 def _proportions(found: Differences, read: Tables, block: LabelBlock, structure: Structure) -> list[Stochastic]:
     """Priors of weights by row that are simplexes, row after row: by the concentrations of each component."""
-    names = [v for v in read.variables if v in tables_of_row_weights(block, structure) and len(v.state_shape) > 1]
+    names = [v for v in read.variables if v in tables_of_weights_by_row(block, structure) and len(v.state_shape) > 1]
     simplexes = [v for v in names if getattr(v.family, "name", "") == "Dirichlet"]
     for node in simplexes:
         concentration = structure.recording.own_factor(node).parameters["concentration"]

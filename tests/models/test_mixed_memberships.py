@@ -11,7 +11,7 @@ from scipy.special import gammaln, logsumexp
 import mcmix as mc
 from mcmix.steps import plan
 from mcmix.structure.component_tables import component_tables
-from mcmix.structure.row_weights import tables_of_row_weights
+from mcmix.structure.weights_by_row import tables_of_weights_by_row
 from mcmix.testing import joint_test
 from tests.harness import levels
 from tests.runs import sampler, steps_of
@@ -73,7 +73,7 @@ def test_topics_are_exchangeable_with_each_documents_weights():
     block, structure = m.assembled.label_blocks[0], m.assembled.structure
     tables = component_tables(block, structure)
     assert tables.whole and len(tables.tables) == 5 + 6  # a weight in each document, and one of each word
-    assert {n.name for n in tables_of_row_weights(block, structure)} == {"theta"}
+    assert {n.name for n in tables_of_weights_by_row(block, structure)} == {"theta"}
     told = mc.MCMC([topics(words, documents, 3, 6, alpha=[0.5, 0.5, 2.0])])
     apart = component_tables(told.assembled.label_blocks[0], told.assembled.structure)
     assert apart.classes == [[0, 1], [2]] and apart.told_apart == "the priors differ: theta"
@@ -91,7 +91,7 @@ def test_weights_that_do_not_change_places_are_seen():
     z = mc.Categorical("z", weights[documents], size=len(words))
     y = mc.Categorical("words", mc.Dirichlet("phi", np.ones(6), size=2)[z], value=words, observed=True)
     m = mc.MCMC([y])
-    assert tables_of_row_weights(m.assembled.label_blocks[0], m.assembled.structure) == {}
+    assert tables_of_weights_by_row(m.assembled.label_blocks[0], m.assembled.structure) == {}
     assert "weights vary by row" in str(m.explain())
 
 

@@ -48,7 +48,7 @@ def divergence(a, prior):
 def test_the_bound_and_the_states_are_those_of_all_sequences(lengths):
     """Known means: the factor of the states is a sum over 2^6 sequences with expected logs in the place of logs."""
     x = np.array([0.1, 2.7, 3.2, 0.4, 2.9, 3.1])
-    q = fitted(model(x, lengths, mean=_known(np.array([0.0, 3.0]))))
+    q = fitted(model(x, lengths, mean=Known(np.array([0.0, 3.0]))))
     pairs_prior, first_prior = np.ones((2, 2)) + np.eye(2), np.ones(2)
     a = np.asarray(q._engine.posteriors[_node(q, "P")].state[0])
     f = np.asarray(q._engine.posteriors[_node(q, "first")].state[0])[0]
@@ -76,7 +76,7 @@ def test_the_bound_and_the_states_are_those_of_all_sequences(lengths):
     np.testing.assert_allclose(f, first_prior + firsts, atol=1e-5)
 
 
-class _known:
+class Known:
     """Known means, looked up by label."""
 
     def __init__(self, values):

@@ -25,17 +25,17 @@ MOST_ENTRIES = 100_000  # of unknowns that are looked at
 Axes = Mapping[Stochastic, int]
 
 
-def tables_of_row_weights(block: LabelBlock, structure: Structure) -> dict[Stochastic, list[Table]]:
+def tables_of_weights_by_row(block: LabelBlock, structure: Structure) -> dict[Stochastic, list[Table]]:
     """By unknown, the tables whose entries change places with the components; empty where weights by row do not.
 
     Found once for a block.
     """
-    if structure.row_weights is None:
-        structure.row_weights = {}
+    if structure.weights_by_row is None:
+        structure.weights_by_row = {}
     label = block.label.node
-    if label not in structure.row_weights:
-        structure.row_weights[label] = _found(block, structure)
-    found: dict[Stochastic, list[Table]] = structure.row_weights[label]
+    if label not in structure.weights_by_row:
+        structure.weights_by_row[label] = _found(block, structure)
+    found: dict[Stochastic, list[Table]] = structure.weights_by_row[label]
     return found
 
 
@@ -92,4 +92,4 @@ def _tables(node: Stochastic, axis: int, structure: Structure) -> list[Table]:
     return [[(node, int(i)) for i in row] for row in numbers]
 
 
-__all__ = ["tables_of_row_weights"]
+__all__ = ["tables_of_weights_by_row"]
